@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# cordon_unit_test(NAME source... LIBS lib...): one cmocka executable, label "unit", 60 s limit.
+function(cordon_unit_test name)
+        cmake_parse_arguments(T "" "LABEL" "LIBS" ${ARGN})
+        if(NOT T_LABEL)
+                set(T_LABEL unit)
+        endif()
+        add_executable(test_${name} ${T_UNPARSED_ARGUMENTS})
+        target_link_libraries(test_${name} PRIVATE cordon_flags ${T_LIBS} cmocka)
+        set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+        add_test(NAME ${T_LABEL}.${name} COMMAND test_${name})
+        set_tests_properties(${T_LABEL}.${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT 60)
+endfunction()
+
+# cordon_script_test(LABEL NAME script args...): a script run from the source folder with
+# CORDON (the binary), BUILD and SOURCE in its environment; exit 77 is a skip with its reason printed.
+function(cordon_script_test label name)
+        add_test(NAME ${label}.${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+        set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 120 SKIP_RETURN_CODE 77
+                ENVIRONMENT "CORDON=${CMAKE_BINARY_DIR}/cordon;BUILD=${CMAKE_BINARY_DIR};SOURCE=${CMAKE_SOURCE_DIR}")
+endfunction()

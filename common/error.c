@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int negative(int code)
+{
+	return code > 0 ? -code : code;
+}
+
+int error_set(struct error *err, int code, const char *format, ...)
+{
+	if (err) {
+		va_list args;
+
+		err->code = negative(code);
+		va_start(args, format);
+		(void)vsnprintf(err->text, sizeof(err->text), format, args);
+		va_end(args);
+	}
+	return negative(code);
+}
+
+int error_errno(struct error *err, int code, const char *format, ...)
+{
+	if (err) {
+		char reason[128];
+		va_list args;
+		size_t used;
+
+		err->code = negative(code);
+		va_start(args, format);
+		(void)vsnprintf(err->text, sizeof(err->text), format, args);
+		va_end(args);
+		used = strlen(err->text);
+		(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s",
+			       strerror_r(abs(code), reason, sizeof(reason)));
+	}
+	return negative(code);
+}
+
+int error_prefix(struct error *err, const char *format, ...)
+{
+	char old[sizeof(err->text)];
+	va_list args;
+	size_t used;
+
+	if (!err)
+		return -EINVAL;
+	memcpy(old, err->text, sizeof(old));
+	va_start(args, format);
+	(void)vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	used = strlen(err->text);
+	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", old);
+	return err->code;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What the supervisor and a session's init say to each other.
+ *
+ * One SOCK_SEQPACKET socket pair a session; one message a datagram: a fixed head, then strings each
+ * ended by NUL, file descriptors by SCM_RIGHTS. Both ends come from one build on one machine, so
+ * the head is a plain struct; each side still checks every length, since the peer may have been
+ * taken over.
+ *
+ *	init -> supervisor	HELLO	the floor stands; strings "layer=state" say which walls hold
+ *	supervisor -> init	EXEC	start an execution; fds: stdin, stdout, stderr
+ *	init -> supervisor	READY	about to exec; fds: listener (if gated), pidfd, pty (if tty)
+ *	supervisor -> init	KILL	end execution `exec` and everything in its leaf
+ *	init -> supervisor	EXIT	execution over, its leaf is empty
+ *	either			ERROR	text; from init before HELLO: the sandbox could not be built
+ *	supervisor -> init	BYE	end the session (closing the socket does the same)
+ *
+ * Order for one execution: EXEC, then READY or EXIT, then EXIT if READY came.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/limits.h"
+
+enum msg_type { MSG_HELLO = 1, MSG_EXEC, MSG_READY, MSG_KILL, MSG_EXIT, MSG_ERROR, MSG_BYE };
+
+enum exec_flags {
+	EXEC_TTY = 1u << 0,  /* run on a new pty of the session; its master comes with READY */
+	EXEC_GATE = 1u << 1, /* install the filter that notifies; a listener comes with READY */
+};
+
+/* How an execution ended, in msg.outcome of EXIT. */
+enum exec_outcome {
+	EXEC_EXITED,	  /* msg.status is the exit status */
+	EXEC_SIGNALED,	  /* msg.status is the signal */
+	EXEC_NOT_STARTED, /* execve failed: msg.status is the errno (ENOENT, EACCES, EPERM, ...) */
+	EXEC_SETUP_ERROR, /* a wall could not be put up: first string is the text */
+};
+
+struct msg {
+	uint32_t type;	/* enum msg_type */
+	uint32_t exec;	/* execution id, given by the supervisor, unique in the session, from 1 */
+	uint32_t flags; /* EXEC: enum exec_flags */
+	uint32_t outcome;
+	int32_t status;
+	uint32_t argc;	       /* EXEC: number of argv strings, after cwd */
+	uint32_t envc;	       /* EXEC: number of environment strings, after argv */
+	uint32_t payload_len;  /* bytes of strings that follow; each string ends in NUL */
+	uint64_t max_rss_kib;  /* EXIT */
+	uint64_t user_time_us; /* EXIT */
+	uint64_t system_time_us;
+};
+
+struct msg_fds {
+	int fd[MAX_MESSAGE_FDS]; /* owned by whoever holds the struct; -1 where empty */
+	unsigned count;
+};
+
+/* Sends one message; blocks only if the socket does. The fds stay with the caller. */
+int msg_send(int socket_fd, const struct msg *m, const char *payload, const int *fds,
+	     unsigned fd_count);
+
+/*
+ * msg_recv - one message.
+ * @payload: at least MAX_MESSAGE_BYTES. Received fds are O_CLOEXEC and belong to the caller, also
+ * those in excess are never leaked.
+ * Return: 0, MSG_EOF when the peer is gone, -EAGAIN, -EPROTO for anything malformed.
+ */
+#define MSG_EOF 1
+int msg_recv(int socket_fd, struct msg *ret_m, char *payload, struct msg_fds *ret_fds);
+
+void msg_fds_close(struct msg_fds *fds);
+
+/* The next string of a payload, NULL at its end. `*at` starts at 0. */
+const char *msg_next_string(const struct msg *m, const char *payload, size_t *at);

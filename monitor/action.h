@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * An action: one thing an agent's process is about to do, or did. The one typed event model that
+ * gate, trace, policy and record share.
+ *
+ * An action is plain data that borrows every string; it lives for the length of one decision.
+ * Each kind has a name ("net.connect"), a point at which a verdict takes hold (enum enforced), and
+ * the fields that rules may read (action_fields, one table in action.c): adding a field is one row
+ * there plus the code that fills it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum action_kind {
+	ACTION_TOOL_CALL,   /* "tool.call": before any process starts */
+	ACTION_EXEC,	    /* "exec" */
+	ACTION_CONNECT,	    /* "net.connect" */
+	ACTION_SEND,	    /* "net.send": sendto, sendmsg, sendmmsg with an address */
+	ACTION_BIND,	    /* "net.bind" */
+	ACTION_LISTEN,	    /* "net.listen" */
+	ACTION_FILE_OPEN,   /* "file.open": traced */
+	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; traced */
+	ACTION_FORK,	    /* "proc.fork": traced */
+	ACTION_PROC_EXIT,   /* "proc.exit": traced */
+	ACTION_KINDS
+};
+
+/* When a verdict on the kind can take hold. */
+enum enforced {
+	ENFORCED_BEFORE, /* the action has had no effect yet */
+	ENFORCED_AFTER,	 /* it has happened; log, label and kill are possible, deny is not */
+};
+
+/* A string that is not NUL-terminated for sure. Bytes, not characters. */
+struct str {
+	const char *at;
+	size_t len;
+};
+
+#define STR(_literal) ((struct str){(_literal), sizeof(_literal) - 1})
+struct str str_of(const char *text); /* NULL: empty */
+bool str_eq(struct str a, struct str b);
+
+struct str_list {
+	const struct str *items;
+	size_t count;
+};
+
+struct action {
+	enum action_kind kind;
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+
+	/* who: all kinds */
+	uint32_t exec_id;	 /* 0: none (tool.call) */
+	uint32_t pid;		 /* on the host; 0: none */
+	struct str exe;		 /* of the acting process, path inside */
+	struct str call_id;	 /* tool call that this belongs to */
+	struct str call_tool;	 /* its tool name */
+
+	/* exec, file.*, and a UNIX socket's path in net.* */
+	struct str path;	 /* resolved, canonical, inside */
+	struct str target;	 /* file.change: second path (rename, link) */
+	struct str op;		 /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
+				    "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr" */
+	bool write;		 /* file.open: for writing */
+	bool create;		 /* file.open: O_CREAT */
+	int64_t result;		 /* traced kinds: return value, -errno on failure */
+
+	/* exec */
+	struct str name;	 /* last component of path */
+	struct str interpreter;	 /* path of the program a script names, empty for a binary */
+	struct str provenance;	 /* "image" (read-only view), "workspace", "session", "memfd" */
+	struct str cwd;
+	struct str_list argv;
+
+	/* net.* */
+	struct str family;	 /* "inet", "inet6", "unix", "netlink", "other" */
+	struct str protocol;	 /* "tcp", "udp", "other" */
+	struct str address;	 /* numeric, canonical: v4-mapped v6 is written as v4 */
+	struct str host;	 /* name asked for, where known; else the address */
+	int64_t port;
+	bool loopback;
+
+	/* tool.call */
+	struct str tool;	 /* tool name */
+	struct str args;	 /* its arguments, as JSON text */
+	struct str command;	 /* shell or code text, for tools that have one; else empty */
+};
+
+enum field_type { FIELD_STRING, FIELD_INT, FIELD_BOOL, FIELD_LIST };
+
+struct action_field {
+	const char *name;	/* as rules write it after "action." */
+	enum field_type type;
+	uint32_t kinds;		/* bit per enum action_kind that has it */
+	size_t offset;		/* in struct action */
+};
+
+extern const struct action_field action_fields[];
+extern const size_t action_field_count;
+
+const char *action_kind_name(enum action_kind kind);
+/* Return: the kind, or ACTION_KINDS if no kind has the name. */
+enum action_kind action_kind_by_name(const char *name);
+enum enforced action_enforced(enum action_kind kind);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The gate: seccomp user notifications of one execution, from listener to answer.
+ *
+ *	receive -> read the arguments (each read followed by NOTIF_ID_VALID) -> resolve paths through
+ *	the child's root -> struct action -> the owner decides -> errno or continue
+ *
+ * The gate never blocks for the child: it opens with O_PATH, and answers in the same turn of the
+ * loop. A target that is gone (ENOENT from the ioctls) is not an error. Anything that cannot be
+ * read or resolved for another reason than "no such file" is denied.
+ *
+ * Sources: seccomp_unotify(2); kernel Documentation/userspace-api/seccomp_filter.rst.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "common/error.h"
+#include "monitor/action.h"
+
+struct gate;
+
+struct gate_answer {
+	bool proceed;
+	bool kill_execution; /* answer with the errno, then the owner kills the leaf */
+	int errno_value;     /* positive; used unless proceed */
+};
+
+struct gate_ops {
+	/*
+	 * Decides one action; called from the loop. @file_fd: for exec the resolved image (O_PATH;
+	 * for a script its final interpreter), else -1. The gate keeps it open until the next
+	 * notification of the same thread, or the end.
+	 * @tid: thread that made the call, on the host.
+	 */
+	void (*decide)(void *ctx, const struct action *action, uint32_t tid, int file_fd,
+		       struct gate_answer *ret);
+	/* The last task under this filter is gone; the gate may be freed from here. */
+	void (*gone)(void *ctx);
+};
+
+/*
+* What a gate is started with; strings are borrowed for its life. */
+struct gate_config {
+	uv_loop_t *loop;
+	int listener_fd; /* taken over, also on failure */
+	uint32_t exec_id;
+	const char *workspace; /* path inside; decides action.provenance */
+	const struct gate_ops *ops;
+	void *ctx;
+};
+
+int gate_start(const struct gate_config *config, struct gate **ret, struct error *err);
+/* Closes handles on the loop and frees in the last close callback. NULL is fine. */
+void gate_stop(struct gate *gate);
+
+/* Notifications answered so far. */
+uint64_t gate_count(const struct gate *gate);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The policy: (rules, state, action) -> verdict and explanation. Pure: no fd, no clock, and no
+ * allocation after loading but what policy_state_new() took.
+ *
+ * A loaded policy is immutable and serves any number of sessions; what a session has done so far
+ * is in its policy_state. The format of the files is cordon-policy(5).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/json_write.h"
+#include "monitor/action.h"
+
+/* In the order of strictness: the strictest verdict of all matching rules wins. */
+enum verdict { VERDICT_ALLOW, VERDICT_LOG, VERDICT_ASK, VERDICT_DENY, VERDICT_KILL };
+
+const char *verdict_name(enum verdict verdict);
+
+struct policy;
+struct policy_state;
+
+/* What a rule says of itself; borrowed from the policy. */
+struct rule_info {
+	const char *id;
+	const char *category; /* "resource-acquisition", "self-replication", "exfiltration", ... */
+	const char *severity; /* "low", "medium", "high", "critical" */
+	const char *because;  /* text for the agent */
+	const char *file;     /* where it was loaded from */
+};
+
+struct decision {
+	enum verdict verdict;
+	int errno_value;	      /* for deny and ask: positive errno for the caller */
+	const struct rule_info *rule; /* deciding rule; NULL: the kind's default decided */
+	unsigned rule_index;	      /* for policy_explain() */
+	unsigned matched;	      /* number of rules that matched */
+	uint64_t labels_added;	      /* bits newly set in the session by this action */
+};
+
+/*
+ * policy_load - reads, checks, types and compiles a set of files, and runs every rule's `match` and
+ * `not_match` examples. @paths may name files or folders (every *.json in them, sorted).
+ * Errors: -EINVAL "file:line:column: reason"; -EOPNOTSUPP for a deny that cannot be enforced.
+ */
+int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err);
+/* The same from one document in memory. */
+int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,
+		     struct error *err);
+struct policy *policy_free(struct policy *policy);
+
+size_t policy_rule_count(const struct policy *policy);
+const struct rule_info *policy_rule(const struct policy *policy, size_t index);
+
+/* Hash over the canonical content of all files, lower-case hex, for the record. */
+const char *policy_hash(const struct policy *policy);
+
+/* Labels are bits: index 0..MAX_LABELS-1 in the order of first mention. */
+size_t policy_label_count(const struct policy *policy);
+const char *policy_label_name(const struct policy *policy, size_t index);
+/* Return: index, or -1. */
+int policy_label_index(const struct policy *policy, const char *name);
+/* Labels that the policy's "labels" section gives to a path inside the view. */
+uint64_t policy_labels_of_path(const struct policy *policy, struct str path);
+/* True if some rule's verdict can depend on labels. */
+bool policy_uses_labels(const struct policy *policy);
+
+/* Label names a face adds with --label; call before the first policy_state_new(). */
+int policy_add_label(struct policy *policy, const char *name, struct error *err);
+
+struct policy_state *policy_state_new(const struct policy *policy);
+struct policy_state *policy_state_free(struct policy_state *state);
+uint64_t policy_state_labels(const struct policy_state *state);
+/* Labels are only ever added. */
+void policy_state_add_labels(struct policy_state *state, uint64_t labels);
+
+/* policy_decide - the verdict on one action; updates counters and labels in @state. */
+void policy_decide(const struct policy *policy, struct policy_state *state,
+		   const struct action *action, struct decision *ret);
+
+/*
+ * policy_explain - writes the members "rule", "category", "severity", "because" and "fields" (the
+ * fields that the deciding rule reads, with the values they had; session.labels among them) into
+ * an object that the caller has begun.
+ */
+void policy_explain(const struct policy *policy, const struct policy_state *state,
+		    const struct action *action, const struct decision *decision,
+		    struct json_writer *w);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A session: one agent's sandbox as the monitor sees it. It lives across many calls; each call may
+ * start executions, each of which is a leaf that dies with the call.
+ *
+ *	STARTING --HELLO--> READY --session_end--> ENDING --init gone--> closed callback
+ *
+ * Everything is asynchronous on the supervisor's loop. The session owns its control socket, its
+ * record, its policy state and the gates of its executions. Whatever goes wrong with one of these
+ * ends the session and everything in it: there is no half-guarded session.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/proto.h"
+#include "monitor/evidence/record.h"
+#include "monitor/policy/policy.h"
+#include "monitor/supervisor.h"
+
+struct session;
+
+/* One tool call of the agent: what every face turns its requests into. */
+struct call {
+	const char *id;	  /* given by the face, unique in the session */
+	const char *tool; /* catalogue or gateway name; "run" for cordon run */
+	const char *args; /* its arguments as JSON text */
+	const char *command; /* shell or code text if the tool has one, else NULL */
+};
+
+/* Why something was refused, in words and ids that outlive the callback it came with. */
+struct denial {
+	enum verdict verdict;
+	char kind[32];	   /* action kind */
+	char rule[96];	   /* rule id, or "default" */
+	char because[512]; /* text for the agent */
+	char subject[512]; /* what it was about: path, address:port, tool */
+	uint64_t seq;	   /* event in the record */
+};
+
+struct exec_request {
+	const char *call_id;
+	const char *tool;
+	const char *const *argv; /* NULL-terminated */
+	const char *const *env;	 /* NULL: the spec's */
+	const char *cwd;	 /* inside; NULL: the workspace */
+	int stdio_fds[3];	 /* borrowed: duplicates are sent */
+	bool tty;
+	uint32_t timeout_ms; /* 0: none */
+};
+
+struct exec_result {
+	enum exec_outcome outcome;
+	int status;
+	bool timed_out;
+	bool killed; /* by a rule's kill verdict or a mismatch at exec */
+	uint32_t denied; /* actions refused during the execution */
+	struct denial last_denial; /* valid if denied or killed */
+	uint64_t wall_ns;
+	uint64_t user_time_us, system_time_us, max_rss_kib;
+	char error[256]; /* EXEC_SETUP_ERROR */
+};
+
+struct exec_ops {
+	/* tty only: the pty's master, owned by the callee. May be NULL otherwise. */
+	void (*tty)(void *ctx, int master_fd);
+	void (*ended)(void *ctx, uint32_t exec_id, const struct exec_result *result);
+};
+
+/* A label on a file or folder inside the view; the path is the host's, opened while building. */
+struct session_label {
+	const char *path; /* inside */
+	const char *name;
+};
+
+struct session_ops {
+	void (*ready)(void *ctx);
+	/* Once, last: the init is gone and the record is closed. err is NULL after session_end(). */
+	void (*closed)(void *ctx, const struct error *err);
+	/* Optional: each event's line as it enters the record. */
+	record_observer observer;
+};
+
+struct session_config {
+	struct supervisor *supervisor;
+	const char *id;
+	const char *workspace;	 /* inside */
+	int control_fd;		 /* to the session's init; taken over, also on failure */
+	const char *record_path;
+	const struct session_label *labels;
+	size_t label_count;
+	const char *const *env;	 /* default environment; borrowed for the life of the session */
+	const struct session_ops *ops;
+	void *ctx;
+};
+
+int session_start(const struct session_config *config, struct session **ret, struct error *err);
+
+/*
+ * session_check_call - policy on the call itself, before any process starts; recorded.
+ * Return: true if it may go on; else *ret says why not.
+ */
+bool session_check_call(struct session *session, const struct call *call, struct denial *ret);
+/* Records that the call is over; is_error as the agent will see it. */
+void session_end_call(struct session *session, const struct call *call, bool is_error);
+
+/* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG. */
+int session_exec(struct session *session, const struct exec_request *request,
+		 const struct exec_ops *ops, void *ctx, uint32_t *ret_exec_id, struct error *err);
+void session_kill_exec(struct session *session, uint32_t exec_id);
+
+/* Ends every execution and the session; closed() follows. The session frees itself after it. */
+void session_end(struct session *session);
+
+struct session_totals {
+	uint64_t events, execs, gated, denied, killed;
+	struct trace_counts trace;
+	uint64_t labels;
+};
+
+void session_totals(const struct session *session, struct session_totals *ret);
+/* "layer=state" strings of the floor's HELLO, NULL-terminated; borrowed. */
+const char *const *session_layers(const struct session *session);

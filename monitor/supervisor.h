@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The supervisor: one libuv loop, one policy, one set of BPF programs, many sessions.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "common/error.h"
+#include "monitor/policy/policy.h"
+#include "monitor/trace.h"
+
+enum monitor_mode { MODE_ENFORCE, MODE_OBSERVE };
+enum trace_mode { TRACE_MODE_ON, TRACE_MODE_AUTO, TRACE_MODE_OFF };
+
+struct supervisor_config {
+	uv_loop_t *loop;
+	struct policy *policy; /* borrowed; outlives the supervisor */
+	enum monitor_mode mode;
+	enum trace_mode trace;
+	const char *key_path; /* record signing key; borrowed */
+};
+
+struct supervisor;
+
+/*
+ * supervisor_new - loads the trace programs (unless off).
+ * Errors: with TRACE_MODE_ON those of trace_open(); the text says what --trace=auto would do.
+ */
+int supervisor_new(const struct supervisor_config *config, struct supervisor **ret,
+		   struct error *err);
+/* No session may be left. Closes handles on the loop: run it once more afterwards. */
+void supervisor_free(struct supervisor *supervisor);
+
+/* True if the trace runs; else the reason is at *ret_reason (borrowed, never NULL). */
+bool supervisor_has_trace(const struct supervisor *supervisor, const char **ret_reason);

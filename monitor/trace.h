@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What really happened, from BPF programs in the kernel (monitor/bpf/trace.bpf.c).
+ *
+ * One set of programs per supervisor serves all its sessions. A process is traced when its task
+ * storage carries a tag (session slot, execution id); the tag is set on an execution's first
+ * process before it execs and inherited at fork. Programs are attached while at least one session
+ * is registered. No libuv here: the owner calls trace_drain() from a timer and before decisions.
+ * Nothing wakes the consumer per event.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+struct trace;
+
+enum trace_event_kind {
+	TRACE_EXEC,
+	TRACE_FORK,
+	TRACE_EXIT,
+	TRACE_OPEN,
+	TRACE_CONNECT,
+	TRACE_CHANGE,	     /* write-class path call */
+	TRACE_EXEC_MISMATCH, /* the image is not what was approved; the process was killed */
+};
+
+/* One event as handed to the owner; strings are borrowed for the callback. */
+struct trace_event {
+	enum trace_event_kind kind;
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint32_t slot;	  /* session slot, as given to trace_session_add */
+	uint32_t exec_id;
+	uint32_t pid; /* process (tgid) on the host */
+	uint32_t tid;
+	uint32_t parent_pid;  /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
+	int64_t result;	      /* return value; EXIT: wait status */
+	int32_t syscall;      /* number, for OPEN, CONNECT, CHANGE; else -1 */
+	uint32_t flags;	      /* OPEN: open flags */
+	uint64_t dev, inode;  /* of the file opened or executed, as the kernel has them */
+	uint64_t labels;      /* labels that this open added to its session */
+	const char *path;     /* kernel's view where it can be had, else what the caller passed */
+	const char *target;   /* CHANGE with two paths */
+	const char *comm;
+	uint16_t family; /* CONNECT */
+	uint16_t port;	 /* host order */
+	uint8_t address[16];
+};
+
+/* Emitted by the kernel = consumed + lost; counted in the kernel, per session. */
+struct trace_counts {
+	uint64_t emitted; /* tried to emit */
+	uint64_t lost;	  /* ring full, or a table full */
+	uint64_t consumed;
+};
+
+typedef void (*trace_handler)(void *ctx, const struct trace_event *event);
+
+/*
+ * trace_open - loads the programs; nothing is attached yet.
+ * Errors: -EPERM without the privilege, -EOPNOTSUPP without BTF or program types; the text says
+ * what is missing and how to get it.
+ */
+int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct error *err);
+struct trace *trace_close(struct trace *trace);
+
+/* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller. */
+int trace_session_add(struct trace *trace, uint32_t slot, struct error *err);
+void trace_session_remove(struct trace *trace, uint32_t slot);
+
+/* Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot. */
+int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
+
+/*
+ * trace_approve_exec - the next exec of thread @tid may only become the image behind @file_fd.
+ * The identity is the kernel's inode behind our own descriptor, which the caller keeps open until
+ * the exec was seen or the thread went on: (dev, ino) from stat(2) is no identity on overlayfs.
+ * A tagged process that execs without a matching approval is killed before its first instruction
+ * in user space (when @verify was set for its session by trace_require_approval).
+ */
+int trace_approve_exec(struct trace *trace, uint32_t tid, int file_fd);
+int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
+
+/*
+ * trace_label_file - reading the file (or anything below the folder) behind @file_fd adds @labels
+ * to the session, in the kernel, before the open returns. The trace keeps a duplicate of the
+ * descriptor, which pins the inode.
+ */
+int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels);
+/* Labels that reads in the session have set so far; read from the kernel, no drain needed. */
+uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
+
+/* Hands every pending event to the handler. Return: events handled, or negative errno. */
+int trace_drain(struct trace *trace);
+int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret);
+/* Calls of system call @nr by the session so far; nr < TRACE_SYSCALLS. */
+#define TRACE_SYSCALLS 512
+int trace_syscall_counts(struct trace *trace, uint32_t slot, uint64_t counts[TRACE_SYSCALLS]);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The sandbox as plain data: what the session's view holds, who it runs as, which limits bind it.
+ *
+ * A spec is built once (spec_build), can be printed (spec_to_json) and read back (spec_from_json),
+ * crosses to the launcher in the encoding of spec_wire.h, and is applied there by the ordered table
+ * of steps in steps.c. Nothing in it is decided later: what the spec does not name is not there.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/json.h"
+
+enum spec_mount_kind {
+	MOUNT_BIND,    /* source -> target, read-only unless `writable` */
+	MOUNT_OVERLAY, /* source as lower layer, `upper` and `work` (host paths) above it */
+	MOUNT_TMPFS,
+	MOUNT_PROC,
+	MOUNT_DEV,     /* minimal /dev: null zero full random urandom tty, pts, shm, fd links */
+	MOUNT_SYMLINK, /* target -> text */
+	MOUNT_FILE,    /* a read-only file with the content `text` */
+};
+
+struct spec_mount {
+	enum spec_mount_kind kind;
+	char *source;
+	char *target; /* absolute path inside */
+	char *upper;
+	char *work;
+	char *text;
+	uint64_t size_bytes; /* tmpfs */
+	uint32_t mode;	     /* tmpfs, file: permission bits */
+	bool writable;
+	bool optional; /* a missing source is no error */
+	bool idmap;    /* owner on the host <-> the session's user (mount_setattr(2) MOUNT_ATTR_IDMAP) */
+};
+
+struct spec_limits {
+	uint64_t memory_bytes;	  /* 0: none */
+	uint32_t pids;		  /* 0: none */
+	uint32_t cpu_millis;	  /* thousandths of a CPU; 0: none */
+	uint32_t open_files;	  /* RLIMIT_NOFILE */
+	uint64_t file_size_bytes; /* RLIMIT_FSIZE; 0: none */
+};
+
+enum workspace_mode { WORKSPACE_COW, WORKSPACE_RO, WORKSPACE_LIVE };
+
+struct spec {
+	char *session;	/* id, [A-Za-z0-9._-]{1,64} */
+	char *hostname; /* inside */
+	uint32_t uid;	/* inside */
+	uint32_t gid;
+	uint32_t outer_base;   /* first id of the host range that inside ids map to */
+	uint32_t outer_count;  /* 1: only the caller's own id (ordinary user) */
+	char *home;	       /* inside, a tmpfs */
+	char *workspace;       /* inside, the first directory of every execution */
+	char *upper_dir;       /* host path of the kept layer, NULL unless cow */
+	char **env;	       /* NULL-terminated "NAME=value", the whole environment */
+	struct spec_mount *mounts; /* in the order in which they are made */
+	size_t mount_count;
+	struct spec_limits limits;
+	bool landlock;	       /* second wall; false only if asked for */
+	bool cgroup;	       /* try cgroups before rlimits */
+};
+
+/* What a face knows; spec_build turns it into a spec. Strings are borrowed for the call. */
+struct spec_bind {
+	const char *source;
+	const char *target; /* NULL: same as source */
+	bool writable;
+};
+
+struct spec_options {
+	const char *session;
+	const char *state_dir;	   /* host directory of this session, for the kept layer; absolute */
+	const char *workspace_dir; /* NULL: an empty tmpfs at /workspace */
+	enum workspace_mode workspace_mode;
+	const struct spec_bind *binds;
+	size_t bind_count;
+	struct spec_limits limits; /* zeros: the defaults of spec_default_limits() */
+	const char *const *env;	   /* additional "NAME=value", NULL-terminated, or NULL */
+};
+
+struct spec_limits spec_default_limits(void);
+
+/*
+ * spec_build - checks the options against the host and makes the spec.
+ * Errors: -ENOENT, -ENOTDIR, -EACCES, -EINVAL; the text names the path, the reason, the way out.
+ * Owns: the caller frees with spec_done().
+ */
+int spec_build(const struct spec_options *options, struct spec *ret, struct error *err);
+void spec_done(struct spec *spec);
+
+/* What must hold of any spec, however it was made; the launcher checks it again. */
+int spec_check(const struct spec *spec, struct error *err);
+
+void spec_to_json(const struct spec *spec, struct buf *out);
+int spec_from_json(const struct json *doc, struct spec *ret, struct error *err);
