@@ -12,7 +12,7 @@
 
 #include "common/error.h"
 #include "monitor/policy/policy.h"
-#include "monitor/trace.h"
+#include "monitor/trace/trace.h"
 
 enum monitor_mode { MODE_ENFORCE, MODE_OBSERVE };
 enum trace_mode { TRACE_MODE_ON, TRACE_MODE_AUTO, TRACE_MODE_OFF };

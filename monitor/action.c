@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/action.h"
+
+#include <string.h>
+
+#define KIND(_k)   (1u << (_k))
+#define ALL	   (KIND(ACTION_KINDS) - 1u)
+#define NET	   (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
+#define FILES	   (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
+#define TRACED	   (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT))
+#define FIELD(_m)  offsetof(struct action, _m)
+
+const struct action_field action_fields[] = {
+	{"exe", FIELD_STRING, ALL & ~KIND(ACTION_TOOL_CALL), FIELD(exe)},
+	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
+	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
+	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(path)},
+	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE), FIELD(target)},
+	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE), FIELD(op)},
+	{"write", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(write)},
+	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
+	{"result", FIELD_INT, TRACED, FIELD(result)},
+	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name)},
+	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter)},
+	{"provenance", FIELD_STRING, KIND(ACTION_EXEC), FIELD(provenance)},
+	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd)},
+	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv)},
+	{"family", FIELD_STRING, NET, FIELD(family)},
+	{"protocol", FIELD_STRING, NET, FIELD(protocol)},
+	{"address", FIELD_STRING, NET, FIELD(address)},
+	{"host", FIELD_STRING, NET, FIELD(host)},
+	{"port", FIELD_INT, NET, FIELD(port)},
+	{"loopback", FIELD_BOOL, NET, FIELD(loopback)},
+	{"tool", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(tool)},
+	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
+	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},
+};
+
+const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);
+
+static const struct {
+	const char *name;
+	enum enforced enforced;
+} kinds[ACTION_KINDS] = {
+	[ACTION_TOOL_CALL] = {"tool.call", ENFORCED_BEFORE},
+	[ACTION_EXEC] = {"exec", ENFORCED_BEFORE},
+	[ACTION_CONNECT] = {"net.connect", ENFORCED_BEFORE},
+	[ACTION_SEND] = {"net.send", ENFORCED_BEFORE},
+	[ACTION_BIND] = {"net.bind", ENFORCED_BEFORE},
+	[ACTION_LISTEN] = {"net.listen", ENFORCED_BEFORE},
+	[ACTION_FILE_OPEN] = {"file.open", ENFORCED_AFTER},
+	[ACTION_FILE_CHANGE] = {"file.change", ENFORCED_AFTER},
+	[ACTION_FORK] = {"proc.fork", ENFORCED_AFTER},
+	[ACTION_PROC_EXIT] = {"proc.exit", ENFORCED_AFTER},
+};
+
+struct str str_of(const char *text)
+{
+	return (struct str){text, text ? strlen(text) : 0};
+}
+
+bool str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+const char *action_kind_name(enum action_kind kind)
+{
+	return kind < ACTION_KINDS ? kinds[kind].name : "unknown";
+}
+
+enum action_kind action_kind_by_name(const char *name)
+{
+	for (unsigned i = 0; i < ACTION_KINDS; i++) {
+		if (strcmp(kinds[i].name, name) == 0)
+			return (enum action_kind)i;
+	}
+	return ACTION_KINDS;
+}
+
+enum enforced action_enforced(enum action_kind kind)
+{
+	return kind < ACTION_KINDS ? kinds[kind].enforced : ENFORCED_AFTER;
+}
