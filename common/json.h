@@ -16,23 +16,38 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/json_scan.h" /* json_locate() and other uses of the text itself */
 
 struct json; /* a node of a parsed document; the root owns all */
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
-/* The byte gate alone. Errors: -EINVAL with "line:column: reason", -E2BIG over MAX_JSON_BYTES. */
+/*
+ * The byte gate alone. Errors: -EINVAL with "line:column: reason" (columns count characters),
+ * -E2BIG over MAX_JSON_BYTES or MAX_JSON_NODES.
+ */
 int json_check(const char *text, size_t len, struct error *err);
 
 /*
  * json_parse - gate, then tree.
  * @name: what the error text calls the document (a file name).
- * Owns: the caller frees *ret with json_free(). Errors: as json_check(), prefixed with the name.
+ * Owns: the caller frees *ret with json_free(). Errors: as json_check(), as "name:line:column:
+ * reason".
  */
 int json_parse(const char *name, const char *text, size_t len, struct json **ret,
 	       struct error *err);
 
-/* Reads a whole file (at most MAX_JSON_BYTES) and parses it. */
+/* Reads a whole file of at most MAX_JSON_BYTES; the text is the caller's and NUL-terminated. */
+int json_read_file(const char *path, char **ret_text, size_t *ret_len, struct error *err);
+
+/* json_read_file() and json_parse(). */
 int json_parse_file(const char *path, struct json **ret, struct error *err);
 
 void json_free(struct json *doc);
@@ -56,10 +71,10 @@ const struct json *json_get(const struct json *object, const char *key);
 size_t json_length(const struct json *node);
 const struct json *json_first(const struct json *node); /* of an array or object */
 const struct json *json_next(const struct json *node);
-const char *json_key(const struct json *node);	     /* of an object member */
-const char *json_string(const struct json *node);    /* NULL unless a string */
-bool json_bool(const struct json *node);	     /* false unless true */
-double json_number(const struct json *node);	     /* 0 unless a number */
+const char *json_key(const struct json *node);	  /* of an object member */
+const char *json_string(const struct json *node); /* NULL unless a string */
+bool json_bool(const struct json *node);	  /* false unless true */
+double json_number(const struct json *node);	  /* 0 unless a number */
 /* Exact integer in [min, max]; -ERANGE, -EINVAL (not an integer that a double holds exactly). */
 int json_i64(const struct json *node, int64_t min, int64_t max, int64_t *ret);
 /* The node printed compactly; owned by the caller. */
@@ -67,13 +82,15 @@ char *json_print(const struct json *node);
 
 /*
  * Table-driven decoding of an object: unknown, missing and mistyped members are errors that name
- * the path ("$.rules[3].when: expected string").
+ * the path ("$.rules[3].when: expected string, found number"). Each offset is set, to NULL for what
+ * is not there; on failure the target is untouched.
  */
 struct json_field {
 	const char *name;
 	enum json_type type;
 	bool required;
-	/* Where the node pointer goes: an offset of a `const struct json *` in the target struct. */
+	/* Where the node pointer goes: an offset of a `const struct json *` in the target struct.
+	 */
 	size_t offset;
 };
 

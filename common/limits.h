@@ -7,6 +7,7 @@
 
 #define MAX_JSON_BYTES      (16u << 20) /* one JSON document: policy, scenario, MCP message */
 #define MAX_JSON_DEPTH      32u
+#define MAX_JSON_NODES      (1u << 20) /* values in one document; a parsed one takes some 100 bytes */
 #define MAX_PATH_BYTES      4096u /* PATH_MAX */
 #define MAX_ARGV_BYTES      (128u << 10) /* argv of one exec kept for policy and record */
 #define MAX_ARGV_ITEMS      4096u
