@@ -3,6 +3,10 @@
 option(CORDON_WERROR "Warnings are errors" ON)
 option(CORDON_HARDEN "Hardening flags (release)" OFF)
 set(CORDON_SANITIZE "" CACHE STRING "Value for -fsanitize=, empty for none")
+option(CORDON_FUZZ "libFuzzer binaries from tests/fuzz (clang only)" OFF)
+if(CORDON_FUZZ)
+        set(CORDON_SANITIZE "fuzzer-no-link,address,undefined")
+endif()
 
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_EXTENSIONS ON)

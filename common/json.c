@@ -230,7 +230,7 @@ int json_decode(const struct json *object, const char *path, const struct json_f
 	for (size_t i = 0; i < count; i++) {
 		const struct json *member = json_get(object, fields[i].name);
 
-		(void)memcpy((char *)target + fields[i].offset, &member, sizeof(member));
+		*(const struct json **)(void *)((char *)target + fields[i].offset) = member;
 	}
 	return 0;
 }

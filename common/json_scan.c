@@ -53,7 +53,10 @@ static size_t one_character(const char *at, size_t left, char out[4], unsigned *
 	}
 	if (at[1] != 'u' || left < 6) {
 		name = memchr(names, at[1], sizeof(names) - 1);
-		out[0] = name ? values[name - names] : at[1];
+		if (name)
+			out[0] = values[name - names];
+		else
+			out[0] = at[1];
 		return 2;
 	}
 	c = hex_unit(at + 2);

@@ -20,7 +20,6 @@ static void put_quoted(struct buf *out, const char *text, size_t len)
 	while (at < len) {
 		const unsigned char c = (unsigned char)text[at];
 		const unsigned n = c >= 0x80 ? utf8_length(text + at, len - at) : 1;
-		char escape[8];
 
 		if (n && c >= 0x20 && c != '"' && c != '\\') {
 			at += n;
@@ -28,20 +27,20 @@ static void put_quoted(struct buf *out, const char *text, size_t len)
 		}
 		buf_put(out, text + from, at - from);
 		if (!n || !c) {
-			(void)memcpy(escape, "\xef\xbf\xbd", 3);
-			escape[3] = hex[c >> 4];
-			escape[4] = hex[c & 15];
-			buf_put(out, escape, 5);
+			char odd[] = "\xef\xbf\xbd..";
+
+			odd[3] = hex[c >> 4];
+			odd[4] = hex[c & 15];
+			buf_put(out, odd, 5);
 		} else if (c == '"' || c == '\\') {
-			escape[0] = '\\';
-			escape[1] = (char)c;
+			const char escape[2] = {'\\', text[at]};
+
 			buf_put(out, escape, 2);
 		} else if (c == '\n' || c == '\t' || c == '\r') {
-			escape[0] = '\\';
-			escape[1] = c == '\n' ? 'n' : c == '\t' ? 't' : 'r';
-			buf_put(out, escape, 2);
+			buf_put(out, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r", 2);
 		} else {
-			(void)memcpy(escape, "\\u00", 4);
+			char escape[] = "\\u00..";
+
 			escape[4] = hex[c >> 4];
 			escape[5] = hex[c & 15];
 			buf_put(out, escape, 6);
