@@ -38,7 +38,8 @@ struct spec_mount {
 	uint32_t mode;	     /* tmpfs, file: permission bits */
 	bool writable;
 	bool optional; /* a missing source is no error */
-	bool idmap;    /* owner on the host <-> the session's user (mount_setattr(2) MOUNT_ATTR_IDMAP) */
+	bool idmap; /* owner on the host <-> the session's user (mount_setattr(2) MOUNT_ATTR_IDMAP)
+		     */
 };
 
 struct spec_limits {
@@ -49,24 +50,28 @@ struct spec_limits {
 	uint64_t file_size_bytes; /* RLIMIT_FSIZE; 0: none */
 };
 
-enum workspace_mode { WORKSPACE_COW, WORKSPACE_RO, WORKSPACE_LIVE };
+enum workspace_mode {
+	WORKSPACE_COW,
+	WORKSPACE_RO,
+	WORKSPACE_LIVE
+};
 
 struct spec {
 	char *session;	/* id, [A-Za-z0-9._-]{1,64} */
 	char *hostname; /* inside */
 	uint32_t uid;	/* inside */
 	uint32_t gid;
-	uint32_t outer_base;   /* first id of the host range that inside ids map to */
-	uint32_t outer_count;  /* 1: only the caller's own id (ordinary user) */
-	char *home;	       /* inside, a tmpfs */
-	char *workspace;       /* inside, the first directory of every execution */
-	char *upper_dir;       /* host path of the kept layer, NULL unless cow */
-	char **env;	       /* NULL-terminated "NAME=value", the whole environment */
+	uint32_t outer_base;	   /* first id of the host range that inside ids map to */
+	uint32_t outer_count;	   /* 1: only the caller's own id (ordinary user) */
+	char *home;		   /* inside, a tmpfs */
+	char *workspace;	   /* inside, the first directory of every execution */
+	char *upper_dir;	   /* host path of the kept layer, NULL unless cow */
+	char **env;		   /* NULL-terminated "NAME=value", the whole environment */
 	struct spec_mount *mounts; /* in the order in which they are made */
 	size_t mount_count;
 	struct spec_limits limits;
-	bool landlock;	       /* second wall; false only if asked for */
-	bool cgroup;	       /* try cgroups before rlimits */
+	bool landlock; /* second wall; false only if asked for */
+	bool cgroup;   /* try cgroups before rlimits */
 };
 
 /* What a face knows; spec_build turns it into a spec. Strings are borrowed for the call. */
@@ -78,7 +83,7 @@ struct spec_bind {
 
 struct spec_options {
 	const char *session;
-	const char *state_dir;	   /* host directory of this session, for the kept layer; absolute */
+	const char *state_dir; /* host directory of this session, for the kept layer; absolute */
 	const char *workspace_dir; /* NULL: an empty tmpfs at /workspace */
 	enum workspace_mode workspace_mode;
 	const struct spec_bind *binds;
@@ -89,6 +94,12 @@ struct spec_options {
 
 struct spec_limits spec_default_limits(void);
 
+#define SPEC_MAX_MOUNTS	   256u
+#define SPEC_MAX_TEXT	   (64u << 10) /* bytes of one MOUNT_FILE */
+#define SPEC_MAX_ENV	   256u
+#define SPEC_MAX_ENV_BYTES (64u << 10) /* the whole environment; an EXEC message must hold it */
+#define SPEC_RANGE_IDS	   65536u      /* outer_count when root maps a range */
+
 /*
  * spec_build - checks the options against the host and makes the spec.
  * Errors: -ENOENT, -ENOTDIR, -EACCES, -EINVAL; the text names the path, the reason, the way out.
@@ -96,6 +107,13 @@ struct spec_limits spec_default_limits(void);
  */
 int spec_build(const struct spec_options *options, struct spec *ret, struct error *err);
 void spec_done(struct spec *spec);
+
+/* Adds an empty mount at the end; the pointer is good until the next call. */
+struct spec_mount *spec_add_mount(struct spec *spec, enum spec_mount_kind kind, const char *source,
+				  const char *target);
+void spec_add_env(struct spec *spec, const char *assignment); /* replaces one of the same name */
+/* Static text ("bind", "overlay", ...), NULL for a number that is no kind. */
+const char *spec_mount_kind_name(unsigned kind);
 
 /* What must hold of any spec, however it was made; the launcher checks it again. */
 int spec_check(const struct spec *spec, struct error *err);

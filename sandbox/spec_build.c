@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what a face knows to a spec: the options are looked at on the host, and the view is laid
+ * out. Nothing is created here, so that --dry-run leaves no trace; the launcher makes the layers.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/spec.h"
+#include "sandbox/spec_host.h"
+#include "sandbox/spec_view.h"
+
+#define AGENT_ID   1000u
+#define AGENT_HOME "/home/agent"
+
+struct spec_limits spec_default_limits(void)
+{
+	const long pages = sysconf(_SC_PHYS_PAGES);
+	const long page = sysconf(_SC_PAGESIZE);
+	struct spec_limits limits = {.pids = 2048, .open_files = 16384};
+
+	/* Three quarters of the machine: ordinary builds fit, the host stays alive. */
+	if (pages > 0 && page > 0)
+		limits.memory_bytes = (uint64_t)pages / 4 * 3 * (uint64_t)page;
+	return limits;
+}
+
+static struct spec_limits merge_limits(struct spec_limits asked)
+{
+	struct spec_limits limits = spec_default_limits();
+
+	if (asked.memory_bytes)
+		limits.memory_bytes = asked.memory_bytes;
+	if (asked.pids)
+		limits.pids = asked.pids;
+	if (asked.cpu_millis)
+		limits.cpu_millis = asked.cpu_millis;
+	if (asked.open_files)
+		limits.open_files = asked.open_files;
+	if (asked.file_size_bytes)
+		limits.file_size_bytes = asked.file_size_bytes;
+	return limits;
+}
+
+static void add_env(struct spec *spec, const char *const *more)
+{
+	static const char *const base[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=" AGENT_HOME,
+		"USER=agent",
+		"LOGNAME=agent",
+		"SHELL=/bin/sh",
+		"LANG=C.UTF-8",
+		"TMPDIR=/tmp",
+	};
+
+	for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++)
+		spec_add_env(spec, base[i]);
+	for (; more && *more; more++)
+		spec_add_env(spec, *more);
+}
+
+static int add_binds(struct spec *spec, const struct spec_options *options, struct error *err)
+{
+	for (size_t i = 0; i < options->bind_count; i++) {
+		const struct spec_bind *b = &options->binds[i];
+		_cleanup_free_ char *real = NULL;
+		struct spec_mount *m;
+		int r = host_real_path("bind", b->source, &real, err);
+
+		if (r < 0)
+			return r;
+		r = host_check_bind(real, b->writable, options->state_dir, err);
+		if (r < 0)
+			return r;
+		m = spec_add_mount(spec, MOUNT_BIND, real, b->target ? b->target : b->source);
+		m->writable = b->writable;
+		m->idmap = spec->outer_count > 1;
+	}
+	return 0;
+}
+
+static int add_workspace(struct spec *spec, const struct spec_options *options, struct error *err)
+{
+	_cleanup_free_ char *real = NULL;
+	struct spec_mount *m;
+	int r;
+
+	if (!options->workspace_dir) {
+		spec->workspace = xstrdup("/workspace");
+		m = spec_add_mount(spec, MOUNT_TMPFS, NULL, spec->workspace);
+		m->writable = true;
+		m->mode = 0755;
+		return 0;
+	}
+	r = host_real_path("workspace", options->workspace_dir, &real, err);
+	if (!r)
+		r = host_check_workspace(real, options, err);
+	if (r < 0)
+		return r;
+	spec->workspace = xstrdup(real);
+	m = spec_add_mount(spec,
+			   options->workspace_mode == WORKSPACE_COW ? MOUNT_OVERLAY : MOUNT_BIND,
+			   real, real);
+	m->idmap = spec->outer_count > 1;
+	m->writable = options->workspace_mode != WORKSPACE_RO;
+	if (m->kind == MOUNT_OVERLAY) {
+		m->upper = xasprintf("%s/upper", options->state_dir);
+		m->work = xasprintf("%s/work", options->state_dir);
+		spec->upper_dir = xstrdup(m->upper);
+	}
+	return 0;
+}
+
+static int build(const struct spec_options *options, struct spec *spec, struct error *err)
+{
+	int r;
+
+	if (!options->session || !options->session[0])
+		return error_set(err, EINVAL, "a sandbox needs a session id");
+	spec->session = xstrdup(options->session);
+	spec->hostname = xstrdup("cordon");
+	spec->uid = spec->gid = AGENT_ID;
+	r = host_outer_ids(options->session, &spec->outer_base, &spec->outer_count, err);
+	if (r < 0)
+		return r;
+	spec->home = xstrdup(AGENT_HOME);
+	spec->landlock = spec->cgroup = true;
+	spec->limits = merge_limits(options->limits);
+	add_env(spec, options->env);
+	view_add_system(spec);
+	r = add_workspace(spec, options, err);
+	if (!r)
+		r = add_binds(spec, options, err);
+	return r ? r : spec_check(spec, err);
+}
+
+int spec_build(const struct spec_options *options, struct spec *ret, struct error *err)
+{
+	struct spec spec = {0};
+	const int r = build(options, &spec, err);
+
+	if (r < 0) {
+		spec_done(&spec);
+		return r;
+	}
+	*ret = spec;
+	return 0;
+}

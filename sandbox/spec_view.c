@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/spec_view.h"
+
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* On most hosts all but /usr are symlinks into it; they are then made as symlinks. */
+static const char *const system_paths[] = {"/usr",   "/bin",   "/sbin",	  "/lib",
+					   "/lib32", "/lib64", "/libx32", NULL};
+
+/*
+ * What programs need from the host's /etc and what says nothing about its people, keys or network.
+ * Left out on purpose: passwd, shadow, group, hosts, resolv.conf (made afresh below), ssh,
+ * ssl/private, sudoers, cron, systemd, anything with a credential.
+ */
+static const char *const etc_paths[] = {
+	"/etc/alternatives",	"/etc/ld.so.cache",    "/etc/ld.so.conf",
+	"/etc/ld.so.conf.d",	"/etc/ssl/certs",      "/etc/ssl/openssl.cnf",
+	"/etc/ca-certificates", "/etc/pki/tls/certs",  "/etc/pki/ca-trust",
+	"/etc/crypto-policies", "/etc/localtime",      "/etc/timezone",
+	"/etc/os-release",	"/etc/debian_version", "/etc/profile",
+	"/etc/profile.d",	"/etc/bash.bashrc",    "/etc/inputrc",
+	"/etc/terminfo",	"/etc/protocols",      "/etc/services",
+	"/etc/mime.types",	"/etc/magic",	       "/etc/locale.alias",
+	"/etc/fonts",		"/etc/python3*",       "/etc/perl",
+	"/etc/java*",		"/etc/shells",	       "/etc/login.defs",
+	"/etc/gai.conf",	"/etc/host.conf",      NULL};
+
+static void add_file(struct spec *spec, const char *target, char *text)
+{
+	struct spec_mount *m = spec_add_mount(spec, MOUNT_FILE, NULL, target);
+
+	m->mode = 0644;
+	m->text = text;
+}
+
+static void add_tmpfs(struct spec *spec, const char *target, uint32_t mode)
+{
+	struct spec_mount *m = spec_add_mount(spec, MOUNT_TMPFS, NULL, target);
+
+	m->mode = mode;
+	m->writable = true;
+}
+
+/* A symlink stays one (os-release, localtime, /bin); anything else is bound. */
+static void add_host_path(struct spec *spec, const char *path)
+{
+	char text[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (lstat(path, &st) < 0)
+		return;
+	if (S_ISLNK(st.st_mode)) {
+		n = readlink(path, text, sizeof(text) - 1);
+		if (n <= 0)
+			return;
+		text[n] = '\0';
+		spec_add_mount(spec, MOUNT_SYMLINK, NULL, path)->text = xstrdup(text);
+	} else if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
+		spec_add_mount(spec, MOUNT_BIND, path, path)->optional = true;
+	}
+}
+
+static void add_etc(struct spec *spec)
+{
+	glob_t found = {0};
+	int flags = 0;
+
+	for (const char *const *p = etc_paths; *p; p++) {
+		(void)glob(*p, flags, NULL, &found);
+		flags = GLOB_APPEND;
+	}
+	for (size_t i = 0; i < found.gl_pathc && i < 128; i++)
+		add_host_path(spec, found.gl_pathv[i]);
+	globfree(&found);
+	add_file(spec, "/etc/passwd",
+		 xasprintf("root:x:0:0:root:/root:/usr/sbin/nologin\n"
+			   "agent:x:%u:%u:agent:%s:/bin/sh\n"
+			   "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+			   spec->uid, spec->gid, spec->home));
+	add_file(spec, "/etc/group",
+		 xasprintf("root:x:0:\nagent:x:%u:\nnogroup:x:65534:\n", spec->gid));
+	add_file(
+		spec, "/etc/hosts",
+		xasprintf("127.0.0.1 localhost %s\n::1 localhost ip6-localhost\n", spec->hostname));
+	add_file(spec, "/etc/hostname", xasprintf("%s\n", spec->hostname));
+	add_file(spec, "/etc/resolv.conf", xstrdup("# no name service in this sandbox\n"));
+	add_file(spec, "/etc/nsswitch.conf",
+		 xstrdup("passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
+			 "services: files\nprotocols: files\n"));
+}
+
+void view_add_system(struct spec *spec)
+{
+	for (const char *const *p = system_paths; *p; p++)
+		add_host_path(spec, *p);
+	add_etc(spec);
+	spec_add_mount(spec, MOUNT_PROC, NULL, "/proc");
+	spec_add_mount(spec, MOUNT_DEV, NULL, "/dev");
+	add_tmpfs(spec, "/tmp", 01777);
+	add_tmpfs(spec, "/var/tmp", 01777);
+	add_tmpfs(spec, "/run", 0755);
+	add_tmpfs(spec, spec->home, 0755);
+}
