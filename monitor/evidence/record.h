@@ -8,10 +8,16 @@
  *	 "pid":1234,"kind":"net.connect","fields":{...},"verdict":"deny","rule":"...","because":"...",
  *	 "prev":"<hex of the line before>","hash":"<hex>"}
  *
- * hash = BLAKE2b-256 over the line up to and without the member "hash" (prev is inside). The first
- * event is "session.start" (with the UTC time, policy hash, and the layers that hold); the last is
- * "session.end" with the number of events and an Ed25519 signature over the last hash, made with
- * this host's record key. A record without it was cut; verify says so.
+ * seq counts from 0: the event of line N has seq N - 1. hash = BLAKE2b-256 over the line up to and
+ * without the comma before "hash" (prev is inside; on the first line it is 64 zeros), so that any
+ * b2sum can check it. The first event is "session.start" (with the UTC time as fields.utc, from
+ *which readers count the others' times, policy hash, and the layers that hold). The last is
+ *"session.end": its fields hold the number of events, "signer" is the public key of this host's
+ *record key, and behind "hash" stands "signature", Ed25519 over RECORD_SIGNED_PREFIX and the 32
+ *bytes of this hash. A record without it was cut; verify says so.
+ *
+ * A line is at most MAX_EVENT_LINE bytes. An event that is larger keeps all but its fields, which
+ * become {"oversize":<bytes>,"head":"<their first bytes, as text>"}.
  */
 
 #include <stdbool.h>
@@ -23,6 +29,8 @@
 #include "common/json_write.h"
 
 struct record;
+
+#define RECORD_SIGNED_PREFIX "cordon record head 1:"
 
 struct event_head {
 	uint64_t time_ns;	 /* CLOCK_MONOTONIC */
@@ -37,17 +45,26 @@ struct event_head {
 typedef void (*record_observer)(void *ctx, const char *line, size_t len);
 
 /*
- * record_open - creates the file (it must not exist) with mode 0600. @key_path: the host's signing
- * key, made with mode 0600 if absent.
+ * record_open - creates the file (it must not exist) with mode 0600.
+ * @key_path: the host's signing key, made with mode 0600 if absent.
+ * Errors: -EEXIST, -EACCES, ...; the text names the file and the way out.
+ * Owns: the caller ends it with record_close() or record_abandon().
  */
 int record_open(const char *path, const char *session, const char *key_path, struct record **ret,
 		struct error *err);
 
+/* The same on a descriptor that takes writes; taken over, also on failure. @path: for messages. */
+int record_open_fd(int output_fd, const char *path, const char *session, const char *key_path,
+		   struct record **ret, struct error *err);
+
 /*
  * record_begin/record_end - one event. Between them the caller writes the members "fields",
- * "verdict" and so on with the writer. Lines are gathered in memory; record_flush() or 64 KiB of
- * them write them out. Errors are sticky: after a failed write every call returns it, and the
- * session must end (a record that cannot be written is no record).
+ * "verdict" and so on with the writer. The first event's kind is "session.start".
+ *
+ * Lines are gathered in memory; record_flush(), or 64 KiB of them, write them out. What is not
+ * written when the supervisor is killed is lost, so the owner flushes whenever it has nothing more
+ * to do. Errors are sticky: after a failed write every call returns it, and the session must end (a
+ * record that cannot be written is no record).
  */
 struct json_writer *record_begin(struct record *record, const struct event_head *head);
 int record_end(struct record *record);
@@ -56,29 +73,37 @@ int record_error(const struct record *record);
 
 void record_set_observer(struct record *record, record_observer observer, void *ctx);
 const char *record_path(const struct record *record);
+/* Events so far, which is also the seq of the next. */
 uint64_t record_count(const struct record *record);
 
-/* Writes session.end (the caller may add members to its fields by @extra, one JSON object's
- * members, or NULL), signs, flushes, closes. */
+/*
+ * record_close - writes session.end, signs, flushes, closes and frees, also on failure.
+ * @extra: members for its fields as JSON text without braces ("\"a\":1,\"b\":2"), or NULL.
+ */
 int record_close(struct record *record, uint64_t time_ns, const char *extra);
-/* Closes without session.end. */
+/* Writes what is gathered and closes, without session.end. NULL is fine. Return: NULL. */
 struct record *record_abandon(struct record *record);
 
 enum record_state {
-	RECORD_CLOSED,	/* complete and signed */
-	RECORD_CUT,	/* chain holds, but no session.end */
-	RECORD_BROKEN,	/* a line does not fit its chain, or the signature is wrong */
+	RECORD_CLOSED, /* complete and signed */
+	RECORD_CUT,    /* chain holds, but no session.end */
+	RECORD_BROKEN, /* a line does not fit its chain, or the signature is wrong */
 };
 
 struct record_report {
 	enum record_state state;
-	uint64_t events;
-	uint64_t bad_line;     /* 1-based, for RECORD_BROKEN */
-	char reason[256];
-	char signer[65];       /* hex of the public key, empty if unsigned */
-	bool signer_is_ours;   /* equals the key at key_path */
+	uint64_t events;   /* lines that hold, from the start */
+	uint64_t bad_line; /* 1-based, for RECORD_BROKEN; for a line cut in its middle too */
+	char reason[256];  /* empty for RECORD_CLOSED */
+	char session[65];
+	char signer[65];     /* hex of the public key, empty if unsigned */
+	bool signer_is_ours; /* equals the key at key_path */
 };
 
-/* record_verify - reads the whole file. Return: 0 with the report, or -errno if unreadable. */
+/*
+ * record_verify - reads the whole file. @key_path: the host's key, or NULL; a key that cannot be
+ * read only means that signer_is_ours is false. Return: 0 with the report, or -errno if the record
+ * is unreadable.
+ */
 int record_verify(const char *path, const char *key_path, struct record_report *ret,
 		  struct error *err);

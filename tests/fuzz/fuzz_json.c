@@ -60,7 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t offset = 0;
 	const int r = json_parse("input", text, size, &doc, &err);
 
-	if (r == 0) {
+	if (size && memchr(data, '\0', size)) {
+		fuzz_expect(r < 0); /* the oracle swallows the byte after a number */
+	} else if (r == 0) {
 		fuzz_expect(json_oracle_accepts(text, size));
 		use_tree(doc, text, size);
 	} else {

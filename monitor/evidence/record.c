@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/evidence/record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/limits.h"
+#include "monitor/evidence/chain.h"
+#include "monitor/evidence/key.h"
+
+#define FLUSH_BYTES	(64u << 10)
+#define MAX_DRAFT_BYTES (4u << 20) /* of one event before it is shortened */
+#define OVERSIZE_HEAD	(8u << 10) /* bytes kept of fields that are too large */
+
+struct record {
+	int output_fd;
+	char *path;	  /* owned */
+	char *session;	  /* owned; as JSON, with quotes */
+	struct buf lines; /* not yet written; the last may be unfinished, from `line` on */
+	size_t line;
+	struct json_writer writer;
+	struct record_key key;
+	char head[CHAIN_HEX + 1]; /* hash of the last line */
+	uint64_t count;
+	int error; /* sticky */
+	bool in_event;
+	record_observer observer; /* may be NULL */
+	void *observer_ctx;	  /* borrowed: outlives us, by record_set_observer()'s caller */
+};
+
+static struct record *record_free(struct record *record)
+{
+	if (!record)
+		return NULL;
+	close_fd(&record->output_fd);
+	key_done(&record->key);
+	buf_done(&record->lines);
+	free(record->session);
+	free(record->path);
+	free(record);
+	return NULL;
+}
+
+DEFINE_CLEANUP(struct record *, record_free)
+
+int record_open_fd(int output_fd, const char *path, const char *session, const char *key_path,
+		   struct record **ret, struct error *err)
+{
+	_cleanup_(record_freep) struct record *record = xcalloc(1, sizeof(*record));
+	_cleanup_buf_ struct buf quoted = BUF_INIT(0);
+	struct json_writer w = {.out = &quoted};
+	int r;
+
+	record->output_fd = output_fd;
+	record->lines.max = FLUSH_BYTES + MAX_DRAFT_BYTES + CHAIN_TAIL_BYTES;
+	record->writer.out = &record->lines;
+	record->path = xstrdup(path);
+	json_put_string(&w, NULL, session);
+	record->session = take_ptr(quoted.data);
+	(void)memset(record->head, '0', CHAIN_HEX);
+	if (sodium_init() < 0)
+		return error_set(err, EIO, "libsodium finds no source of randomness");
+	r = key_load(key_path, true, &record->key, err);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(record);
+	return 0;
+}
+
+int record_open(const char *path, const char *session, const char *key_path, struct record **ret,
+		struct error *err)
+{
+	const int output_fd =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (output_fd < 0 && errno == EEXIST)
+		return error_set(err, EEXIST,
+				 "the record %s exists already; a record is never written over, "
+				 "give another name",
+				 path);
+	if (output_fd < 0)
+		return error_errno(err, errno, "cannot create the record %s", path);
+	r = record_open_fd(output_fd, path, session, key_path, ret, err);
+	if (r < 0)
+		(void)unlink(path); /* ours, and empty */
+	return r;
+}
+
+struct json_writer *record_begin(struct record *record, const struct event_head *head)
+{
+	struct json_writer *w = &record->writer;
+
+	assert(!record->in_event);
+	assert(record->count || strcmp(head->kind, "session.start") == 0);
+	record->in_event = true;
+	record->line = record->lines.len;
+	w->depth = 0;
+	w->comma = false;
+	json_begin_object(w, NULL);
+	json_put_u64(w, "seq", record->count);
+	json_put_u64(w, "ts", head->time_ns);
+	json_put_raw(w, "session", record->session, strlen(record->session));
+	if (head->call)
+		json_put_string(w, "call", head->call);
+	if (head->exec_id)
+		json_put_u64(w, "exec_id", head->exec_id);
+	if (head->parent_exec_id)
+		json_put_u64(w, "parent_exec_id", head->parent_exec_id);
+	if (head->pid)
+		json_put_u64(w, "pid", head->pid);
+	json_put_string(w, "kind", head->kind);
+	return w;
+}
+
+/* The unfinished line with its fields cut down to their first bytes, in its place. */
+static void shorten(struct record *record)
+{
+	_cleanup_buf_ struct buf copy = BUF_INIT(0);
+	struct json_writer w = {.out = &record->lines, .depth = 1, .comma = true};
+	const char *fields;
+	size_t fields_len;
+	size_t kept;
+
+	buf_put(&copy, record->lines.data + record->line, record->lines.len - record->line);
+	buf_putc(&copy, '}'); /* as a whole object, for the search */
+	if (json_member_raw(copy.data, copy.len, "fields", &fields, &fields_len) < 0)
+		return;
+	kept = (size_t)(fields - copy.data);
+	record->lines.len = record->line;
+	buf_put(&record->lines, copy.data, kept); /* up to and with the colon */
+	w.comma = false;
+	json_begin_object(&w, NULL);
+	json_put_u64(&w, "oversize", fields_len);
+	json_put_bytes(&w, "head", fields, fields_len < OVERSIZE_HEAD ? fields_len : OVERSIZE_HEAD);
+	json_end_object(&w);
+	buf_put(&record->lines, fields + fields_len, copy.len - 1 - kept - fields_len);
+}
+
+/* The tail: prev, hash and, for session.end, the signature. */
+static void seal(struct record *record, bool sign)
+{
+	struct buf *out = &record->lines;
+	char signature[SIGN_HEX + 1];
+
+	buf_puts(out, ",\"prev\":\"");
+	buf_put(out, record->head, CHAIN_HEX);
+	buf_puts(out, "\"");
+	chain_hash(out->data + record->line, out->len - record->line, record->head);
+	buf_puts(out, ",\"hash\":\"");
+	buf_put(out, record->head, CHAIN_HEX);
+	if (sign) {
+		chain_sign(record->head, record->key.secret, signature);
+		buf_puts(out, "\",\"signature\":\"");
+		buf_put(out, signature, SIGN_HEX);
+	}
+	buf_puts(out, "\"}\n");
+}
+
+static int fail(struct record *record, int reason)
+{
+	if (!record->error)
+		record->error = reason;
+	buf_clear(&record->lines);
+	return record->error;
+}
+
+static int finish_event(struct record *record, bool sign)
+{
+	const size_t room = MAX_EVENT_LINE - CHAIN_TAIL_BYTES;
+
+	assert(record->in_event && record->writer.depth == 1);
+	record->in_event = false;
+	if (record->error)
+		return fail(record, record->error);
+	if (record->lines.overflow)
+		return fail(record, -E2BIG);
+	if (record->lines.len - record->line > room)
+		shorten(record);
+	if (record->lines.len - record->line > room)
+		return fail(record, -E2BIG);
+	seal(record, sign);
+	record->count++;
+	if (record->observer)
+		record->observer(record->observer_ctx, record->lines.data + record->line,
+				 record->lines.len - record->line - 1);
+	return record->lines.len >= FLUSH_BYTES ? record_flush(record) : 0;
+}
+
+int record_end(struct record *record)
+{
+	return finish_event(record, false);
+}
+
+int record_flush(struct record *record)
+{
+	size_t done = 0;
+
+	assert(!record->in_event);
+	if (record->error)
+		return record->error;
+	while (done < record->lines.len) {
+		const ssize_t n = write(record->output_fd, record->lines.data + done,
+					record->lines.len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(record, n < 0 ? -errno : -EIO);
+		done += (size_t)n;
+	}
+	buf_clear(&record->lines);
+	return 0;
+}
+
+int record_error(const struct record *record)
+{
+	return record->error;
+}
+
+void record_set_observer(struct record *record, record_observer observer, void *ctx)
+{
+	record->observer = observer;
+	record->observer_ctx = ctx;
+}
+
+const char *record_path(const struct record *record)
+{
+	return record->path;
+}
+
+uint64_t record_count(const struct record *record)
+{
+	return record->count;
+}
+
+int record_close(struct record *record, uint64_t time_ns, const char *extra)
+{
+	const struct event_head head = {.time_ns = time_ns, .kind = "session.end"};
+	char signer[CHAIN_HEX + 1];
+	struct json_writer *w;
+	int r;
+
+	hex_put(record->key.public, sizeof(record->key.public), signer);
+	w = record_begin(record, &head);
+	json_begin_object(w, "fields");
+	json_put_u64(w, "events", record->count + 1);
+	if (extra && *extra) {
+		buf_putc(w->out, ',');
+		buf_puts(w->out, extra);
+	}
+	json_end_object(w);
+	json_put_string(w, "signer", signer);
+	r = finish_event(record, true);
+	if (r == 0)
+		r = record_flush(record);
+	/* Some file systems tell of a full disk only here. */
+	if (close(take_fd(&record->output_fd)) < 0 && r == 0)
+		r = -errno;
+	(void)record_free(record);
+	return r;
+}
+
+struct record *record_abandon(struct record *record)
+{
+	if (record && !record->in_event)
+		(void)record_flush(record);
+	return record_free(record);
+}
