@@ -18,9 +18,9 @@ struct buf {
 	bool overflow;
 };
 
-#define BUF_INIT(_max)                                                                             \
-	{                                                                                          \
-		.max = (_max)                                                                      \
+#define BUF_INIT(_max)        \
+	{                     \
+		.max = (_max) \
 	}
 
 void buf_done(struct buf *b);

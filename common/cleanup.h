@@ -26,24 +26,25 @@ static inline void cleanup_close_p(const int *fd)
 	}
 }
 
-#define _cleanup_free_ _cleanup_(cleanup_free_p)
+#define _cleanup_free_	_cleanup_(cleanup_free_p)
 #define _cleanup_close_ _cleanup_(cleanup_close_p)
 
-/* Defines x_freep() for `_cleanup_(x_freep) type *x`, from `type *fn(type *)` or `void fn(type *)`. */
-#define DEFINE_CLEANUP(type, fn)                                                                   \
-	static inline void fn##p(type *p)                                                          \
-	{                                                                                          \
-		if (*p)                                                                            \
-			(void)fn(*p);                                                              \
+/* Defines x_freep() for `_cleanup_(x_freep) type *x`, from `type *fn(type *)` or `void fn(type *)`.
+ */
+#define DEFINE_CLEANUP(type, fn)          \
+	static inline void fn##p(type *p) \
+	{                                 \
+		if (*p)                   \
+			(void)fn(*p);     \
 	}
 
 /* Hand-over: the value, with the variable emptied. */
-#define take_ptr(ptr)                                                                              \
-	({                                                                                         \
-		__typeof__(ptr) *_pp = &(ptr);                                                     \
-		__typeof__(ptr) _taken = *_pp;                                                     \
-		*_pp = NULL;                                                                       \
-		_taken;                                                                            \
+#define take_ptr(ptr)                          \
+	({                                     \
+		__typeof__(ptr) *_pp = &(ptr); \
+		__typeof__(ptr) _taken = *_pp; \
+		*_pp = NULL;                   \
+		_taken;                        \
 	})
 
 static inline int take_fd(int *fd)

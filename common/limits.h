@@ -5,16 +5,16 @@
  * Every size that somebody outside can influence, in one place. Checked before memory is taken.
  */
 
-#define MAX_JSON_BYTES      (16u << 20) /* one JSON document: policy, scenario, MCP message */
-#define MAX_JSON_DEPTH      32u
-#define MAX_JSON_NODES      (1u << 20) /* values in one document; a parsed one takes some 100 bytes */
-#define MAX_PATH_BYTES      4096u /* PATH_MAX */
-#define MAX_ARGV_BYTES      (128u << 10) /* argv of one exec kept for policy and record */
-#define MAX_ARGV_ITEMS      4096u
-#define MAX_MESSAGE_BYTES   (160u << 10) /* one message to or from the session's init */
-#define MAX_MESSAGE_FDS     4u
-#define MAX_LABELS          64u /* one bit each */
-#define MAX_RULES           10000u
-#define MAX_OUTPUT_BYTES    (1u << 20) /* tool output kept for one call of a catalogue tool */
-#define MAX_EVENT_LINE      (64u << 10)
-#define MAX_SESSIONS        4096u
+#define MAX_JSON_BYTES	  (16u << 20) /* one JSON document: policy, scenario, MCP message */
+#define MAX_JSON_DEPTH	  32u
+#define MAX_JSON_NODES	  (1u << 20) /* values in one document; a parsed one takes some 100 bytes */
+#define MAX_PATH_BYTES	  4096u	     /* PATH_MAX */
+#define MAX_ARGV_BYTES	  (128u << 10) /* argv of one exec kept for policy and record */
+#define MAX_ARGV_ITEMS	  4096u
+#define MAX_MESSAGE_BYTES (160u << 10) /* one message to or from the session's init */
+#define MAX_MESSAGE_FDS	  4u
+#define MAX_LABELS	  64u /* one bit each */
+#define MAX_RULES	  10000u
+#define MAX_OUTPUT_BYTES  (1u << 20) /* tool output kept for one call of a catalogue tool */
+#define MAX_EVENT_LINE	  (64u << 10)
+#define MAX_SESSIONS	  4096u

@@ -25,7 +25,15 @@
 
 #include "common/limits.h"
 
-enum msg_type { MSG_HELLO = 1, MSG_EXEC, MSG_READY, MSG_KILL, MSG_EXIT, MSG_ERROR, MSG_BYE };
+enum msg_type {
+	MSG_HELLO = 1,
+	MSG_EXEC,
+	MSG_READY,
+	MSG_KILL,
+	MSG_EXIT,
+	MSG_ERROR,
+	MSG_BYE
+};
 
 enum exec_flags {
 	EXEC_TTY = 1u << 0,  /* run on a new pty of the session; its master comes with READY */

@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#define KIND(_k)   (1u << (_k))
-#define ALL	   (KIND(ACTION_KINDS) - 1u)
-#define NET	   (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
-#define FILES	   (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
-#define TRACED	   (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT))
-#define FIELD(_m)  offsetof(struct action, _m)
+#define KIND(_k)  (1u << (_k))
+#define ALL	  (KIND(ACTION_KINDS) - 1u)
+#define NET	  (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
+#define FILES	  (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
+#define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT))
+#define FIELD(_m) offsetof(struct action, _m)
 
 const struct action_field action_fields[] = {
 	{"exe", FIELD_STRING, ALL & ~KIND(ACTION_TOOL_CALL), FIELD(exe)},

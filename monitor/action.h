@@ -55,49 +55,54 @@ struct action {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 
 	/* who: all kinds */
-	uint32_t exec_id;	 /* 0: none (tool.call) */
-	uint32_t pid;		 /* on the host; 0: none */
-	struct str exe;		 /* of the acting process, path inside */
-	struct str call_id;	 /* tool call that this belongs to */
-	struct str call_tool;	 /* its tool name */
+	uint32_t exec_id;     /* 0: none (tool.call) */
+	uint32_t pid;	      /* on the host; 0: none */
+	struct str exe;	      /* of the acting process, path inside */
+	struct str call_id;   /* tool call that this belongs to */
+	struct str call_tool; /* its tool name */
 
 	/* exec, file.*, and a UNIX socket's path in net.* */
-	struct str path;	 /* resolved, canonical, inside */
-	struct str target;	 /* file.change: second path (rename, link) */
-	struct str op;		 /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
-				    "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr" */
-	bool write;		 /* file.open: for writing */
-	bool create;		 /* file.open: O_CREAT */
-	int64_t result;		 /* traced kinds: return value, -errno on failure */
+	struct str path;   /* resolved, canonical, inside */
+	struct str target; /* file.change: second path (rename, link) */
+	struct str op;	   /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
+			      "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr" */
+	bool write;	   /* file.open: for writing */
+	bool create;	   /* file.open: O_CREAT */
+	int64_t result;	   /* traced kinds: return value, -errno on failure */
 
 	/* exec */
-	struct str name;	 /* last component of path */
-	struct str interpreter;	 /* path of the program a script names, empty for a binary */
-	struct str provenance;	 /* "image" (read-only view), "workspace", "session", "memfd" */
+	struct str name;	/* last component of path */
+	struct str interpreter; /* path of the program a script names, empty for a binary */
+	struct str provenance;	/* "image" (read-only view), "workspace", "session", "memfd" */
 	struct str cwd;
 	struct str_list argv;
 
 	/* net.* */
-	struct str family;	 /* "inet", "inet6", "unix", "netlink", "other" */
-	struct str protocol;	 /* "tcp", "udp", "other" */
-	struct str address;	 /* numeric, canonical: v4-mapped v6 is written as v4 */
-	struct str host;	 /* name asked for, where known; else the address */
+	struct str family;   /* "inet", "inet6", "unix", "netlink", "other" */
+	struct str protocol; /* "tcp", "udp", "other" */
+	struct str address;  /* numeric, canonical: v4-mapped v6 is written as v4 */
+	struct str host;     /* name asked for, where known; else the address */
 	int64_t port;
 	bool loopback;
 
 	/* tool.call */
-	struct str tool;	 /* tool name */
-	struct str args;	 /* its arguments, as JSON text */
-	struct str command;	 /* shell or code text, for tools that have one; else empty */
+	struct str tool;    /* tool name */
+	struct str args;    /* its arguments, as JSON text */
+	struct str command; /* shell or code text, for tools that have one; else empty */
 };
 
-enum field_type { FIELD_STRING, FIELD_INT, FIELD_BOOL, FIELD_LIST };
+enum field_type {
+	FIELD_STRING,
+	FIELD_INT,
+	FIELD_BOOL,
+	FIELD_LIST
+};
 
 struct action_field {
-	const char *name;	/* as rules write it after "action." */
+	const char *name; /* as rules write it after "action." */
 	enum field_type type;
-	uint32_t kinds;		/* bit per enum action_kind that has it */
-	size_t offset;		/* in struct action */
+	uint32_t kinds; /* bit per enum action_kind that has it */
+	size_t offset;	/* in struct action */
 };
 
 extern const struct action_field action_fields[];

@@ -25,9 +25,9 @@ struct session;
 
 /* One tool call of the agent: what every face turns its requests into. */
 struct call {
-	const char *id;	  /* given by the face, unique in the session */
-	const char *tool; /* catalogue or gateway name; "run" for cordon run */
-	const char *args; /* its arguments as JSON text */
+	const char *id;	     /* given by the face, unique in the session */
+	const char *tool;    /* catalogue or gateway name; "run" for cordon run */
+	const char *args;    /* its arguments as JSON text */
 	const char *command; /* shell or code text if the tool has one, else NULL */
 };
 
@@ -56,8 +56,8 @@ struct exec_result {
 	enum exec_outcome outcome;
 	int status;
 	bool timed_out;
-	bool killed; /* by a rule's kill verdict or a mismatch at exec */
-	uint32_t denied; /* actions refused during the execution */
+	bool killed;		   /* by a rule's kill verdict or a mismatch at exec */
+	uint32_t denied;	   /* actions refused during the execution */
 	struct denial last_denial; /* valid if denied or killed */
 	uint64_t wall_ns;
 	uint64_t user_time_us, system_time_us, max_rss_kib;
@@ -78,7 +78,8 @@ struct session_label {
 
 struct session_ops {
 	void (*ready)(void *ctx);
-	/* Once, last: the init is gone and the record is closed. err is NULL after session_end(). */
+	/* Once, last: the init is gone and the record is closed. err is NULL after session_end().
+	 */
 	void (*closed)(void *ctx, const struct error *err);
 	/* Optional: each event's line as it enters the record. */
 	record_observer observer;
@@ -87,12 +88,12 @@ struct session_ops {
 struct session_config {
 	struct supervisor *supervisor;
 	const char *id;
-	const char *workspace;	 /* inside */
-	int control_fd;		 /* to the session's init; taken over, also on failure */
+	const char *workspace; /* inside */
+	int control_fd;	       /* to the session's init; taken over, also on failure */
 	const char *record_path;
 	const struct session_label *labels;
 	size_t label_count;
-	const char *const *env;	 /* default environment; borrowed for the life of the session */
+	const char *const *env; /* default environment; borrowed for the life of the session */
 	const struct session_ops *ops;
 	void *ctx;
 };

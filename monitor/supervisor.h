@@ -14,8 +14,16 @@
 #include "monitor/policy/policy.h"
 #include "monitor/trace/trace.h"
 
-enum monitor_mode { MODE_ENFORCE, MODE_OBSERVE };
-enum trace_mode { TRACE_MODE_ON, TRACE_MODE_AUTO, TRACE_MODE_OFF };
+enum monitor_mode {
+	MODE_ENFORCE,
+	MODE_OBSERVE
+};
+
+enum trace_mode {
+	TRACE_MODE_ON,
+	TRACE_MODE_AUTO,
+	TRACE_MODE_OFF
+};
 
 struct supervisor_config {
 	uv_loop_t *loop;

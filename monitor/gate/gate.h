@@ -4,8 +4,8 @@
 /*
  * The gate: seccomp user notifications of one execution, from listener to answer.
  *
- *	receive -> read the arguments (each read followed by NOTIF_ID_VALID) -> resolve paths through
- *	the child's root -> struct action -> the owner decides -> errno or continue
+ *	receive -> read the arguments (each read followed by NOTIF_ID_VALID) -> resolve paths
+ *through the child's root -> struct action -> the owner decides -> errno or continue
  *
  * The gate never blocks for the child: it opens with O_PATH, and answers in the same turn of the
  * loop. A target that is gone (ENOENT from the ioctls) is not an error. Anything that cannot be
@@ -44,7 +44,7 @@ struct gate_ops {
 };
 
 /*
-* What a gate is started with; strings are borrowed for its life. */
+ * What a gate is started with; strings are borrowed for its life. */
 struct gate_config {
 	uv_loop_t *loop;
 	int listener_fd; /* taken over, also on failure */

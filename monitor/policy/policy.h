@@ -18,7 +18,13 @@
 #include "monitor/action.h"
 
 /* In the order of strictness: the strictest verdict of all matching rules wins. */
-enum verdict { VERDICT_ALLOW, VERDICT_LOG, VERDICT_ASK, VERDICT_DENY, VERDICT_KILL };
+enum verdict {
+	VERDICT_ALLOW,
+	VERDICT_LOG,
+	VERDICT_ASK,
+	VERDICT_DENY,
+	VERDICT_KILL
+};
 
 const char *verdict_name(enum verdict verdict);
 

@@ -37,14 +37,14 @@ struct trace_event {
 	uint32_t exec_id;
 	uint32_t pid; /* process (tgid) on the host */
 	uint32_t tid;
-	uint32_t parent_pid;  /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
-	int64_t result;	      /* return value; EXIT: wait status */
-	int32_t syscall;      /* number, for OPEN, CONNECT, CHANGE; else -1 */
-	uint32_t flags;	      /* OPEN: open flags */
-	uint64_t dev, inode;  /* of the file opened or executed, as the kernel has them */
-	uint64_t labels;      /* labels that this open added to its session */
-	const char *path;     /* kernel's view where it can be had, else what the caller passed */
-	const char *target;   /* CHANGE with two paths */
+	uint32_t parent_pid; /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
+	int64_t result;	     /* return value; EXIT: wait status */
+	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE; else -1 */
+	uint32_t flags;	     /* OPEN: open flags */
+	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
+	uint64_t labels;     /* labels that this open added to its session */
+	const char *path;    /* kernel's view where it can be had, else what the caller passed */
+	const char *target;  /* CHANGE with two paths */
 	const char *comm;
 	uint16_t family; /* CONNECT */
 	uint16_t port;	 /* host order */
@@ -68,7 +68,8 @@ typedef void (*trace_handler)(void *ctx, const struct trace_event *event);
 int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct error *err);
 struct trace *trace_close(struct trace *trace);
 
-/* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller. */
+/* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller.
+ */
 int trace_session_add(struct trace *trace, uint32_t slot, struct error *err);
 void trace_session_remove(struct trace *trace, uint32_t slot);
 

@@ -41,8 +41,8 @@ const struct tool *catalogue_find(const char *name);
 /* What the agent gets back. */
 struct tool_result {
 	bool is_error;
-	bool denied;		/* by policy: at the call, or at an action of it */
-	const char *text;	/* for the model; UTF-8; borrowed for the callback */
+	bool denied;	  /* by policy: at the call, or at an action of it */
+	const char *text; /* for the model; UTF-8; borrowed for the callback */
 	size_t text_len;
 	const struct exec_result *exec; /* NULL if no process was started */
 	const struct denial *denial;	/* NULL unless denied */
@@ -53,10 +53,10 @@ typedef void (*tool_done)(void *ctx, const struct tool_result *result);
 struct tool_call;
 
 /*
- * tool_call_start - one call through policy, execution and output capture. @done comes exactly once,
- * from the loop, never before the function returns. @args_text: the arguments' JSON for policy and
- * record. Output over MAX_OUTPUT_BYTES is cut in the middle and says so.
- * Errors: -ENOENT unknown tool, -EINVAL bad arguments (text for the model).
+ * tool_call_start - one call through policy, execution and output capture. @done comes exactly
+ * once, from the loop, never before the function returns. @args_text: the arguments' JSON for
+ * policy and record. Output over MAX_OUTPUT_BYTES is cut in the middle and says so. Errors: -ENOENT
+ * unknown tool, -EINVAL bad arguments (text for the model).
  */
 int tool_call_start(struct agent_session *agent, const char *call_id, const char *tool,
 		    const struct json *args, tool_done done, void *ctx, struct tool_call **ret,

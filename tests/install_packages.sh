@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# install_packages.sh build|test: installs what is missing of the Debian packages that building
+# cordon (build) or testing it as well (test) needs. Does nothing, and needs no privilege, when all
+# are there.
+set -eu
+
+build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-dev libuv1-dev
+	libcjson-dev libsodium-dev uthash-dev scdoc linux-libc-dev python3"
+tests="libcmocka-dev libjansson-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
+	shellcheck bubblewrap busybox-static strace git util-linux"
+
+case "${1:-}" in
+build) wanted=$build ;;
+test) wanted="$build $tests" ;;
+*)
+	echo "usage: install_packages.sh build|test" >&2
+	exit 2
+	;;
+esac
+
+missing=
+for package in $wanted; do
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$state" = installed ] || missing="$missing $package"
+done
+# Node may come from elsewhere than Debian; its npm package would not install beside that one.
+if [ "$1" = test ] && ! command -v npm >/dev/null 2>&1; then
+	missing="$missing nodejs npm"
+fi
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "These packages are missing, and there is no apt-get to install them:$missing" >&2
+	exit 1
+fi
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	if ! command -v sudo >/dev/null 2>&1 || ! sudo -n true 2>/dev/null; then
+		echo "These packages are missing:$missing" >&2
+		echo "Install them as root:  apt-get install --no-install-recommends$missing" >&2
+		exit 1
+	fi
+	as_root="sudo -n"
+fi
+
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# The lists may be old or absent (fresh images ship none); a failing update is told by the install.
+$as_root apt-get -o DPkg::Lock::Timeout=300 -qq update || true
+# shellcheck disable=SC2086 # a list of words
+$as_root apt-get -o DPkg::Lock::Timeout=300 -qq -y install --no-install-recommends $missing \
+	>/dev/null || {
+	echo "apt-get could not install:$missing" >&2
+	exit 1
+}

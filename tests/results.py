@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""results.py NAME FILE [--expect label,label]: sums up one ctest run from its JUnit file.
+
+Prints what each label did and why each skipped test was skipped. Fails when a test failed, and
+when every test of a label was skipped or an expected label has no test: a run that tried nothing
+is no success. The last line is machine-readable for run-tests: "sum PASSED FAILED SKIPPED".
+"""
+import collections
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def reason_of(case):
+    out = case.findtext("system-out") or ""
+    lines = [line.strip() for line in out.splitlines() if line.strip()]
+    said = [line for line in lines if "skip" in line.lower()]
+    if said or lines:
+        return (said or lines)[-1]
+    skipped = case.find("skipped")
+    message = skipped.get("message") if skipped is not None else None
+    return message or "the test gives no reason (a fault of the test)"
+
+
+def main():
+    name, path = sys.argv[1], sys.argv[2]
+    expect = sys.argv[4].split(",") if len(sys.argv) > 4 and sys.argv[4] else []
+    labels = collections.defaultdict(collections.Counter)
+    failed = []
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        label = case.get("name").split(".")[0]
+        status = case.get("status")
+        if case.find("skipped") is not None or status in ("notrun", "disabled"):
+            labels[label]["skipped"] += 1
+            print(f"  skipped in {name}: {case.get('name')}: {reason_of(case)}")
+        elif case.find("failure") is not None or status != "run":
+            labels[label]["failed"] += 1
+            failed.append(case.get("name"))
+        else:
+            labels[label]["passed"] += 1
+    total = collections.Counter()
+    bad = bool(failed)
+    for label, count in sorted(labels.items()):
+        total.update(count)
+        print(f"  {name}: {label}: {count['passed']} passed, {count['failed']} failed, "
+              f"{count['skipped']} skipped")
+        if count["passed"] + count["failed"] == 0:
+            print(f"  {name}: every test of label {label} was skipped: that counts as a failure")
+            total["failed"] += 1
+            bad = True
+    for label in expect:
+        if label not in labels:
+            print(f"  {name}: no test of label {label} was run: that counts as a failure")
+            total["failed"] += 1
+            bad = True
+    for test in failed:
+        print(f"  FAILED in {name}: {test}")
+    print(f"sum {total['passed']} {total['failed']} {total['skipped']}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
