@@ -14,7 +14,7 @@
 #include "common/cleanup.h"
 #include "monitor/evidence/chain.h"
 
-#define SEED_HEX (2 * crypto_sign_SEEDBYTES)
+#define SEED_HEX ((size_t)2 * crypto_sign_SEEDBYTES)
 
 /* Others who may read the key could sign, and one who owns it could have put it there. */
 static int check_file(int key_fd, const char *path, struct error *err)
@@ -53,7 +53,8 @@ static int read_key(const char *path, struct record_key *ret, struct error *err)
 	n = read(key_fd, text, sizeof(text));
 	if (n < 0)
 		return error_errno(err, errno, "cannot read the record key %s", path);
-	is_key = n == SEED_HEX + 1 && text[SEED_HEX] == '\n' && hex_get(text, sizeof(seed), seed);
+	is_key = n == (ssize_t)SEED_HEX + 1 && text[SEED_HEX] == '\n' &&
+		 hex_get(text, sizeof(seed), seed);
 	if (is_key)
 		(void)crypto_sign_seed_keypair(ret->public, ret->secret, seed);
 	sodium_memzero(seed, sizeof(seed));

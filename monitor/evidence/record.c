@@ -16,9 +16,11 @@
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/key.h"
 
-#define FLUSH_BYTES	(64u << 10)
-#define MAX_DRAFT_BYTES (4u << 20) /* of one event before it is shortened */
-#define OVERSIZE_HEAD	(8u << 10) /* bytes kept of fields that are too large */
+#define FLUSH_BYTES   (64u << 10)
+#define KEPT_BYTES    (1u << 20) /* of memory, after an event that took more */
+#define OVERSIZE_HEAD (8u << 10) /* bytes kept of fields that are too large */
+/* Of one event before it is shortened: a call's arguments, escaped once more, and its command. */
+#define MAX_DRAFT_BYTES (5u * MAX_JSON_BYTES)
 
 struct record {
 	int output_fd;
@@ -188,11 +190,15 @@ static int finish_event(struct record *record, bool sign)
 	if (record->lines.len - record->line > room)
 		return fail(record, -E2BIG);
 	seal(record, sign);
+	assert(json_check(record->lines.data + record->line, record->lines.len - record->line - 1,
+			  NULL) == 0);
 	record->count++;
 	if (record->observer)
 		record->observer(record->observer_ctx, record->lines.data + record->line,
 				 record->lines.len - record->line - 1);
-	return record->lines.len >= FLUSH_BYTES ? record_flush(record) : 0;
+	if (record->lines.len >= FLUSH_BYTES || record->lines.cap > KEPT_BYTES)
+		return record_flush(record);
+	return 0;
 }
 
 int record_end(struct record *record)
@@ -218,6 +224,8 @@ int record_flush(struct record *record)
 		done += (size_t)n;
 	}
 	buf_clear(&record->lines);
+	if (record->lines.cap > KEPT_BYTES)
+		buf_done(&record->lines);
 	return 0;
 }
 

@@ -90,9 +90,9 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
 /*
- * policy_explain - writes the members "rule", "category", "severity", "because" and "fields" (the
+ * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
  * fields that the deciding rule reads, with the values they had; session.labels among them) into
- * an object that the caller has begun.
+ * an object that the caller has begun. Not "fields": an event has these of its own already.
  */
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,

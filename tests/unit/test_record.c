@@ -143,6 +143,26 @@ static void test_oversize(void **state)
 	assert_true(text.len < 3 * (size_t)MAX_EVENT_LINE);
 }
 
+/* The largest call that an agent can send in one message is told of, too. */
+static void test_largest_call(void **state)
+{
+	struct record *record = fixture_open(&fixture, "s");
+	const size_t len = MAX_JSON_BYTES;
+	char *args = malloc(len + 1);
+	struct record_report report;
+
+	(void)state;
+	memset(args, '"', len);
+	args[len] = '\0';
+	assert_int_equal(put_event(record, "session.start", "x"), 0);
+	assert_int_equal(put_event(record, "tool.call", args), 0);
+	assert_int_equal(put_event(record, "tool.result", "x"), 0);
+	assert_int_equal(record_close(record, 0, NULL), 0);
+	free(args);
+	assert_int_equal(record_verify(fixture.path, fixture.key, &report, NULL), 0);
+	assert_int_equal(report.state, RECORD_CLOSED);
+}
+
 /* What cannot be shortened is an error, not a hole. */
 static void test_oversize_elsewhere(void **state)
 {
@@ -275,6 +295,7 @@ int main(void)
 		RECORD_TEST(test_full_disk),
 		RECORD_TEST(test_write_error_at_close),
 		RECORD_TEST(test_oversize),
+		RECORD_TEST(test_largest_call),
 		RECORD_TEST(test_oversize_elsewhere),
 		RECORD_TEST(test_observer),
 		RECORD_TEST(test_key_race),
