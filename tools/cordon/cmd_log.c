@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "monitor/evidence/chain.h"
+#include "monitor/evidence/reader.h"
+#include "monitor/evidence/record.h"
+#include "tools/cordon/commands.h"
+#include "tools/cordon/log_show.h"
+#include "tools/toolkit/paths.h"
+
+enum log_status {
+	LOG_STATUS_CLOSED = 0,
+	LOG_STATUS_BROKEN = 1,
+	LOG_STATUS_USAGE = 2,
+	LOG_STATUS_CUT = 3,
+};
+
+enum {
+	KEY_CALL = 0x2000,
+	KEY_KIND,
+	KEY_VERDICT,
+	KEY_EXEC,
+	KEY_JSON,
+	KEY_SIGNER
+};
+
+struct log_arguments {
+	struct log_filter filter;
+	const char *signer; /* verify: the public key that must have signed */
+	bool json;
+	char **files;
+	size_t file_count;
+};
+
+/* ---- verify ---- */
+
+static const struct argp_option verify_options[] = {
+	{"signer", KEY_SIGNER, "HEX", 0,
+	 "Public key that must have signed, or \"any\"; default: the record key of this host", 0},
+	{0},
+};
+
+static void print_report(const char *file, const struct record_report *report, bool trusted,
+			 const char *signer)
+{
+	const unsigned long long events = report->events;
+
+	switch (report->state) {
+	case RECORD_CLOSED:
+		if (trusted)
+			(void)printf("%s: closed: %llu events of session %s, signed by %s%s\n",
+				     file, events, report->session, report->signer,
+				     report->signer_is_ours ? " (this host)" : "");
+		else
+			(void)printf(
+				"%s: BROKEN: the chain holds, but it is signed by %s and not by "
+				"%s; if you trust that key, say --signer\n",
+				file, report->signer, signer ? signer : "this host's record key");
+		break;
+	case RECORD_CUT:
+		(void)printf("%s: cut: ", file);
+		if (report->bad_line)
+			(void)printf("line %llu: ", (unsigned long long)report->bad_line);
+		(void)printf("%s; %llu events hold\n", report->reason, events);
+		break;
+	case RECORD_BROKEN:
+		(void)printf("%s: BROKEN: line %llu: %s; %llu events before it hold\n", file,
+			     (unsigned long long)report->bad_line, report->reason, events);
+		break;
+	}
+}
+
+static enum log_status verify_one(const char *file, const char *key_path, const char *signer)
+{
+	struct record_report report;
+	struct error err = {0};
+	bool trusted;
+
+	if (record_verify(file, key_path, &report, &err) < 0) {
+		log_error("%s", err.text);
+		return LOG_STATUS_BROKEN;
+	}
+	trusted = signer ? strcmp(signer, "any") == 0 || strcmp(signer, report.signer) == 0
+			 : report.signer_is_ours;
+	print_report(file, &report, trusted, signer);
+	if (report.state == RECORD_CUT)
+		return LOG_STATUS_CUT;
+	return report.state == RECORD_CLOSED && trusted ? LOG_STATUS_CLOSED : LOG_STATUS_BROKEN;
+}
+
+static int run_verify(const struct log_arguments *arguments)
+{
+	_cleanup_free_ char *key_path = NULL;
+	enum log_status worst = LOG_STATUS_CLOSED;
+	struct error err = {0};
+
+	if (!arguments->signer && paths_record_key(&key_path, &err) < 0)
+		log_warning("%s", err.text);
+	for (size_t i = 0; i < arguments->file_count; i++) {
+		const enum log_status status =
+			verify_one(arguments->files[i], key_path, arguments->signer);
+
+		if (status == LOG_STATUS_BROKEN || worst == LOG_STATUS_CLOSED)
+			worst = status;
+	}
+	return (int)worst;
+}
+
+/* ---- show ---- */
+
+static const struct argp_option show_options[] = {
+	{"call", KEY_CALL, "ID", 0, "Only events of this tool call", 0},
+	{"kind", KEY_KIND, "PATTERN", 0, "Only events of this kind: exec, \"net.*\"", 0},
+	{"verdict", KEY_VERDICT, "VERDICT", 0, "Only allow, log, ask, deny or kill", 0},
+	{"exec", KEY_EXEC, "N", 0, "Only events of this execution", 0},
+	{"json", KEY_JSON, 0, 0, "The lines of the record as they are", 0},
+	{0},
+};
+
+static bool is_verdict(const char *text)
+{
+	static const char *const names[] = {"allow", "log", "ask", "deny", "kill"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], text) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct show {
+	const struct log_arguments *arguments;
+	struct log_printer printer;
+	struct chain_check check;
+	bool broken; /* said once; what follows is shown, but proves nothing */
+};
+
+static void show_line(struct show *s, const char *line, size_t len, uint64_t number)
+{
+	_cleanup_(json_freep) struct json *event = NULL;
+	char reason[256];
+
+	if (!s->broken && chain_check_line(&s->check, line, len, reason, sizeof(reason)) < 0) {
+		(void)fflush(stdout);
+		log_error("line %llu: %s; what follows is not proven", (unsigned long long)number,
+			  reason);
+		s->broken = true;
+	}
+	if (json_parse("event", line, len, &event, NULL) < 0)
+		return;
+	log_learn_start(&s->printer, event, line, len); /* also if that event is not shown */
+	if (!log_filter_matches(&s->arguments->filter, event))
+		return;
+	if (s->arguments->json) {
+		(void)fwrite(line, 1, len, stdout);
+		(void)fputc('\n', stdout);
+	} else {
+		log_print_event(&s->printer, event, line, len);
+	}
+}
+
+static int show_file(struct show *s, const char *file)
+{
+	_cleanup_(reader_done) struct record_reader reader = {.input_fd = -1};
+	struct error err = {0};
+	const char *line;
+	size_t len;
+	int r;
+
+	if (reader_open(file, &reader, &err) < 0) {
+		log_error("%s", err.text);
+		return LOG_STATUS_BROKEN;
+	}
+	while ((r = reader_next(&reader, &line, &len)) == READER_LINE && !ferror(stdout))
+		show_line(s, line, len, reader.line);
+	(void)fflush(stdout);
+	if (r == -EMSGSIZE) {
+		log_error(
+			"%s: line %llu is longer than %u bytes; nothing of it and after it is shown",
+			file, (unsigned long long)reader.line, MAX_EVENT_LINE);
+		s->broken = true;
+	} else if (r < 0) {
+		log_error("cannot read the record %s: %s", file, strerror(-r));
+		return LOG_STATUS_BROKEN;
+	} else if (r == READER_CUT) {
+		log_warning("%s ends in the middle of line %llu", file,
+			    (unsigned long long)reader.line);
+	} else if (r == READER_END && !s->broken && !s->check.closed) {
+		log_warning("%s has no session.end: the session still runs, or was cut off", file);
+	}
+	return s->broken ? LOG_STATUS_BROKEN : 0;
+}
+
+static int run_show(const struct log_arguments *arguments)
+{
+	int worst = 0;
+
+	if (sodium_init() < 0) {
+		log_error("libsodium finds no source of randomness");
+		return LOG_STATUS_BROKEN;
+	}
+	for (size_t i = 0; i < arguments->file_count; i++) {
+		struct show s = {
+			.arguments = arguments,
+			.printer = {.out = stdout,
+				    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")},
+		};
+		const int r = show_file(&s, arguments->files[i]);
+
+		worst = r ? r : worst;
+	}
+	if (ferror(stdout) && errno != EPIPE) {
+		log_error("cannot write the output");
+		return LOG_STATUS_BROKEN;
+	}
+	return worst;
+}
+
+/* ---- arguments ---- */
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+	struct log_arguments *a = state->input;
+	char *end;
+
+	switch (key) {
+	case KEY_CALL:
+		a->filter.call = value;
+		return 0;
+	case KEY_KIND:
+		a->filter.kind = value;
+		return 0;
+	case KEY_VERDICT:
+		if (!is_verdict(value))
+			argp_error(state, "%s is no verdict: allow, log, ask, deny, kill", value);
+		a->filter.verdict = value;
+		return 0;
+	case KEY_EXEC:
+		errno = 0;
+		a->filter.exec_id = (uint32_t)strtoul(value, &end, 10);
+		if (*end || errno || *value < '0' || *value > '9' || !a->filter.exec_id)
+			argp_error(state, "%s is no execution: a number from 1", value);
+		return 0;
+	case KEY_JSON:
+		a->json = true;
+		return 0;
+	case KEY_SIGNER:
+		if (strcmp(value, "any") != 0 && (strlen(value) != CHAIN_HEX ||
+						  value[strspn(value, "0123456789abcdef")] != '\0'))
+			argp_error(state, "a signer is 64 lower-case hex digits, or any");
+		a->signer = value;
+		return 0;
+	case ARGP_KEY_ARGS:
+		a->files = state->argv + state->next;
+		a->file_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which record? Give its FILE");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp verify_argp = {
+	.options = verify_options,
+	.parser = parse_option,
+	.args_doc = "FILE...",
+	.doc = "Tell whether records are whole: every line fits its hash and follows the one before "
+	       "it, and the end is signed by this host's record key.\v"
+	       "Exit status: 0 if all are closed and signed by the right key; 1 if one is broken (a "
+	       "line was changed, removed, moved or added, or another key signed) or cannot be read; "
+	       "2 for wrong usage; 3 if none is broken but one is cut: its lines hold, but it has no "
+	       "signed end, because the session still runs, was killed, or lines were cut off.",
+};
+
+static const struct argp show_argp = {
+	.options = show_options,
+	.parser = parse_option,
+	.args_doc = "FILE...",
+	.doc = "Print the events of records, one a line: time (UTC), call, execution, kind, verdict, "
+	       "what it is about; below a refusal the rule and its reason.\v"
+	       "The chain is checked on the way: exit status 1 if a line does not fit. A record "
+	       "that has no end yet is shown with a warning.",
+};
+
+static const struct log_command {
+	const char *name;
+	int (*run)(const struct log_arguments *arguments);
+	const struct argp *argp;
+	const char *help;
+} log_commands[] = {
+	{"verify", run_verify, &verify_argp, "tell whether records are whole and signed"},
+	{"show", run_show, &show_argp, "print the events of records"},
+};
+
+static int usage(FILE *to, int status)
+{
+	(void)fputs("Usage: cordon log COMMAND [OPTION...] FILE...\n"
+		    "Verify and read the record of a session.\n\n",
+		    to);
+	for (size_t i = 0; i < sizeof(log_commands) / sizeof(log_commands[0]); i++)
+		(void)fprintf(to, "  %-8s %s\n", log_commands[i].name, log_commands[i].help);
+	(void)fputs("\n`cordon log COMMAND --help` tells the options and what the exit status "
+		    "means.\n",
+		    to);
+	return status;
+}
+
+int cmd_log(int argc, char **argv)
+{
+	struct log_arguments arguments = {0};
+	char name[64];
+
+	if (argc < 2)
+		return usage(stderr, LOG_STATUS_USAGE);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)
+		return usage(stdout, 0);
+	for (size_t i = 0; i < sizeof(log_commands) / sizeof(log_commands[0]); i++) {
+		const struct log_command *command = &log_commands[i];
+
+		if (strcmp(argv[1], command->name) != 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "cordon log %s", command->name);
+		argv[1] = name;
+		argp_err_exit_status = LOG_STATUS_USAGE;
+		(void)argp_parse(command->argp, argc - 1, argv + 1, 0, NULL, &arguments);
+		return command->run(&arguments);
+	}
+	(void)fprintf(stderr, "cordon log: no command \"%s\"\n", argv[1]);
+	return usage(stderr, LOG_STATUS_USAGE);
+}

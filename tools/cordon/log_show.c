@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/cordon/log_show.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/utf8.h"
+
+#define MAX_SUBJECT 240u
+#define MAX_BECAUSE 2000u
+#define NS_PER_S    1000000000
+
+/* C1 controls and the characters that turn the direction of text. */
+static bool is_tricky(const unsigned char *at, unsigned n)
+{
+	if (n == 2)
+		return at[0] == 0xc2 && at[1] < 0xa0;
+	if (n != 3 || at[0] != 0xe2)
+		return false;
+	return (at[1] == 0x80 &&
+		(at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae))) ||
+	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
+}
+
+void log_print_safe(FILE *out, const char *text, size_t max_bytes)
+{
+	const size_t len = strlen(text);
+	size_t at = 0;
+
+	while (at < len) {
+		const unsigned char *c = (const unsigned char *)text + at;
+		unsigned n = utf8_length(text + at, len - at);
+
+		if (at + (n ? n : 1) > max_bytes) {
+			(void)fputs("\xe2\x80\xa6", out);
+			return;
+		}
+		if (*c == '\n')
+			(void)fputs("\\n", out);
+		else if (*c == '\t')
+			(void)fputs("\\t", out);
+		else if (!n || *c < 0x20 || *c == 0x7f)
+			(void)fprintf(out, "\\x%02x", *c);
+		else if (is_tricky(c, n))
+			for (unsigned i = 0; i < n; i++)
+				(void)fprintf(out, "\\x%02x", c[i]);
+		else
+			(void)fwrite(c, 1, n, out);
+		at += n ? n : 1;
+	}
+}
+
+static const char *text_of(const struct json *object, const char *key)
+{
+	return json_string(json_get(object, key));
+}
+
+/* An argument as a shell would want it, so that where one ends can be seen. */
+static void put_argument(struct buf *out, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "@%+=:,./_-";
+
+	if (*text && text[strspn(text, plain)] == '\0') {
+		buf_puts(out, text);
+		return;
+	}
+	buf_putc(out, '\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			buf_puts(out, "'\\''");
+		else
+			buf_putc(out, *text);
+	}
+	buf_putc(out, '\'');
+}
+
+static void put_arguments(struct buf *out, const struct json *argv, bool skip_first)
+{
+	for (const struct json *a = json_first(argv); a; a = json_next(a)) {
+		if (skip_first && a == json_first(argv))
+			continue;
+		if (out->len)
+			buf_putc(out, ' ');
+		if (json_string(a))
+			put_argument(out, json_string(a));
+	}
+}
+
+static void put_address(struct buf *out, const struct json *fields)
+{
+	const char *address = text_of(fields, "address");
+	const char *host = text_of(fields, "host");
+	int64_t port = 0;
+
+	buf_printf(out, strchr(address, ':') ? "[%s]" : "%s", address);
+	if (json_i64(json_get(fields, "port"), 0, 65535, &port) == 0)
+		buf_printf(out, ":%" PRId64, port);
+	if (host && strcmp(host, address) != 0)
+		buf_printf(out, " (%s)", host);
+}
+
+static void put_result(struct buf *out, const struct json *fields)
+{
+	int64_t result = 0;
+
+	if (json_bool(json_get(fields, "write")))
+		buf_puts(out, " (for writing)");
+	if (json_i64(json_get(fields, "result"), -4095, -1, &result) == 0)
+		buf_printf(out, " = %s",
+			   strerrorname_np((int)-result) ? strerrorname_np((int)-result)
+							 : "an error");
+}
+
+/* How an execution ended. */
+static void put_outcome(struct buf *out, const struct json *fields)
+{
+	int64_t status = 0;
+	int64_t wall_ns = 0;
+
+	buf_puts(out, text_of(fields, "outcome"));
+	if (json_i64(json_get(fields, "status"), INT32_MIN, INT32_MAX, &status) == 0)
+		buf_printf(out, " %" PRId64, status);
+	if (json_bool(json_get(fields, "timed_out")))
+		buf_puts(out, ", timed out");
+	if (text_of(fields, "error"))
+		buf_printf(out, ", %s", text_of(fields, "error"));
+	if (json_i64(json_get(fields, "wall_ns"), 0, INT64_MAX, &wall_ns) == 0)
+		buf_printf(out, ", %.1f ms", (double)wall_ns / 1e6);
+}
+
+static void put_path(struct buf *out, const struct json *fields)
+{
+	const struct json *argv = json_get(fields, "argv");
+
+	if (text_of(fields, "op"))
+		buf_printf(out, "%s ", text_of(fields, "op"));
+	put_argument(out, text_of(fields, "path"));
+	if (text_of(fields, "target")) {
+		buf_puts(out, " -> ");
+		put_argument(out, text_of(fields, "target"));
+	}
+	if (argv)
+		put_arguments(out, argv, true);
+	put_result(out, fields);
+}
+
+/* What the event is about, from the fields that it has; else all of them. */
+static void put_subject(struct buf *out, const struct json *fields)
+{
+	_cleanup_free_ char *all = NULL;
+
+	if (!json_first(fields))
+		return;
+	if (text_of(fields, "outcome")) {
+		put_outcome(out, fields);
+	} else if (text_of(fields, "address") && *text_of(fields, "address")) {
+		put_address(out, fields);
+		put_result(out, fields);
+	} else if (json_get(fields, "labels")) {
+		put_arguments(out, json_get(fields, "labels"), false);
+		if (text_of(fields, "path"))
+			buf_printf(out, " from %s", text_of(fields, "path"));
+	} else if (text_of(fields, "path")) {
+		put_path(out, fields);
+	} else if (json_get(fields, "argv")) {
+		put_arguments(out, json_get(fields, "argv"), false);
+	} else if (text_of(fields, "tool")) {
+		buf_puts(out, text_of(fields, "tool"));
+		if (text_of(fields, "command"))
+			buf_printf(out, ": %s", text_of(fields, "command"));
+		else if (text_of(fields, "args"))
+			buf_printf(out, " %s", text_of(fields, "args"));
+		else if (json_get(fields, "is_error"))
+			buf_puts(out, json_bool(json_get(fields, "is_error")) ? ": error" : ": ok");
+	} else {
+		all = json_print(fields);
+		buf_puts(out, all);
+	}
+}
+
+static bool raw_u64(const char *line, size_t len, const char *key, uint64_t *ret)
+{
+	const char *at;
+	size_t n;
+	char digits[24];
+
+	if (json_member_raw(line, len, key, &at, &n) < 0 || n == 0 || n >= sizeof(digits) ||
+	    *at < '0' || *at > '9')
+		return false;
+	(void)memcpy(digits, at, n);
+	digits[n] = '\0';
+	*ret = strtoull(digits, NULL, 10);
+	return true;
+}
+
+/* "2026-11-24T05:00:00.123456789Z" of session.start. */
+static void learn_utc(struct log_printer *p, const struct json *event, uint64_t ts)
+{
+	const char *utc = text_of(json_get(event, "fields"), "utc");
+	struct tm parts = {0};
+	const char *rest;
+	char *end;
+
+	if (!utc)
+		return;
+	rest = strptime(utc, "%Y-%m-%dT%H:%M:%S", &parts);
+	if (!rest)
+		return;
+	p->start_utc_ns = 0;
+	if (*rest == '.') {
+		const long fraction = strtol(rest + 1, &end, 10);
+		long scaled = fraction;
+
+		for (long digits = end - rest - 1; digits < 9; digits++)
+			scaled = scaled < NS_PER_S ? scaled * 10 : scaled;
+		p->start_utc_ns = scaled >= 0 && scaled < NS_PER_S ? scaled : 0;
+		rest = end;
+	}
+	if (strcmp(rest, "Z") != 0)
+		return;
+	p->start_utc_s = timegm(&parts);
+	p->start_ns = ts;
+	p->has_utc = true;
+}
+
+void log_learn_start(struct log_printer *p, const struct json *event, const char *line, size_t len)
+{
+	const char *kind = text_of(event, "kind");
+	uint64_t ts = 0;
+
+	if (kind && strcmp(kind, "session.start") == 0 && raw_u64(line, len, "ts", &ts))
+		learn_utc(p, event, ts);
+}
+
+/* RFC 3339 UTC to the microsecond; without a known start the monotonic seconds. */
+static void print_time(const struct log_printer *p, uint64_t ts)
+{
+	const int64_t since = (int64_t)(ts - p->start_ns);
+	int64_t ns = p->start_utc_ns + since % NS_PER_S;
+	time_t seconds = (time_t)(p->start_utc_s + since / NS_PER_S);
+	struct tm parts;
+	char text[40];
+
+	if (!p->has_utc) {
+		(void)fprintf(p->out, "%20.6f s     ", (double)ts / 1e9);
+		return;
+	}
+	if (ns < 0) {
+		ns += NS_PER_S;
+		seconds--;
+	} else if (ns >= NS_PER_S) {
+		ns -= NS_PER_S;
+		seconds++;
+	}
+	if (!gmtime_r(&seconds, &parts) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts))
+		(void)snprintf(text, sizeof(text), "%s", "?");
+	(void)fprintf(p->out, "%s.%06" PRId64 "Z", text, ns / 1000);
+}
+
+static const char *colour_of(const char *verdict)
+{
+	if (strcmp(verdict, "kill") == 0)
+		return "\033[1;31m";
+	if (strcmp(verdict, "deny") == 0)
+		return "\033[31m";
+	return strcmp(verdict, "allow") == 0 ? "\033[32m" : "\033[33m";
+}
+
+static void print_verdict(const struct log_printer *p, const char *verdict)
+{
+	if (verdict && p->colour)
+		(void)fputs(colour_of(verdict), p->out);
+	(void)fprintf(p->out, "  %-5.8s", verdict ? verdict : "");
+	if (verdict && p->colour)
+		(void)fputs("\033[0m", p->out);
+}
+
+static void print_reason(const struct log_printer *p, const struct json *event, const char *verdict)
+{
+	const bool refused =
+		verdict && (strcmp(verdict, "deny") == 0 || strcmp(verdict, "kill") == 0 ||
+			    strcmp(verdict, "ask") == 0);
+	const char *because = text_of(event, "because");
+	const char *rule = text_of(event, "rule");
+
+	if (!refused && !because)
+		return;
+	(void)fputs("    ", p->out);
+	log_print_safe(p->out, rule ? rule : verdict ? "default" : "", MAX_SUBJECT);
+	if (because) {
+		(void)fputs(": ", p->out);
+		log_print_safe(p->out, because, MAX_BECAUSE);
+	}
+	if (refused && json_get(event, "enforced") && !json_bool(json_get(event, "enforced")))
+		(void)fputs(" (observed only: not enforced)", p->out);
+	(void)fputc('\n', p->out);
+}
+
+void log_print_event(struct log_printer *p, const struct json *event, const char *line, size_t len)
+{
+	_cleanup_buf_ struct buf subject = BUF_INIT((size_t)1 << 20);
+	const char *kind = text_of(event, "kind");
+	const char *call = text_of(event, "call");
+	const char *verdict = text_of(event, "verdict");
+	uint64_t exec_id = 0;
+	uint64_t ts = 0;
+	char column[40] = "";
+
+	(void)raw_u64(line, len, "ts", &ts);
+	print_time(p, ts);
+	if (raw_u64(line, len, "exec_id", &exec_id))
+		(void)snprintf(column, sizeof(column), "#%" PRIu64, exec_id);
+	(void)fputs("  ", p->out);
+	log_print_safe(p->out, call ? call : "-", 40);
+	(void)fprintf(p->out, "%*s  %-4s  ", call && strlen(call) < 6 ? 6 - (int)strlen(call) : 0,
+		      "", column);
+	log_print_safe(p->out, kind ? kind : "?", 40);
+	(void)fprintf(p->out, "%*s", kind && strlen(kind) < 13 ? 13 - (int)strlen(kind) : 0, "");
+	print_verdict(p, verdict);
+	put_subject(&subject, json_get(event, "fields"));
+	if (subject.len) {
+		(void)fputs("  ", p->out);
+		log_print_safe(p->out, subject.data, MAX_SUBJECT);
+	}
+	(void)fputc('\n', p->out);
+	print_reason(p, event, verdict);
+}
+
+bool log_filter_matches(const struct log_filter *filter, const struct json *event)
+{
+	const char *kind = text_of(event, "kind");
+	const char *call = text_of(event, "call");
+	const char *verdict = text_of(event, "verdict");
+	int64_t exec_id = 0;
+
+	if (filter->kind && (!kind || fnmatch(filter->kind, kind, 0) != 0))
+		return false;
+	if (filter->call && (!call || strcmp(filter->call, call) != 0))
+		return false;
+	if (filter->verdict && (!verdict || strcmp(filter->verdict, verdict) != 0))
+		return false;
+	if (filter->exec_id && (json_i64(json_get(event, "exec_id"), 0, UINT32_MAX, &exec_id) < 0 ||
+				exec_id != filter->exec_id))
+		return false;
+	return true;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Events of a record as lines for people.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/json.h"
+
+/* Which events to show; NULL or 0: all. Borrowed from the command line. */
+struct log_filter {
+	const char *call;
+	const char *kind; /* a pattern: "net.*" */
+	const char *verdict;
+	uint32_t exec_id;
+};
+
+struct log_printer {
+	FILE *out;
+	bool colour;
+	/* From session.start: what UTC was when the monotonic clock stood at start_ns. */
+	int64_t start_utc_s;
+	int64_t start_utc_ns;
+	uint64_t start_ns;
+	bool has_utc;
+};
+
+bool log_filter_matches(const struct log_filter *filter, const struct json *event);
+
+/*
+ * log_print_event - one line; for deny and kill one more with the rule and its reason.
+ * @line: the event's text, for the numbers that a double cannot hold.
+ */
+void log_print_event(struct log_printer *printer, const struct json *event, const char *line,
+		     size_t len);
+
+/* Takes the time from session.start, where that event itself is not shown. */
+void log_learn_start(struct log_printer *printer, const struct json *event, const char *line,
+		     size_t len);
+
+/* Text from inside a sandbox, with all that could steer a terminal written as escapes. */
+void log_print_safe(FILE *out, const char *text, size_t max_bytes);
