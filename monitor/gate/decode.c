@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/gate/decode.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "the layout of msghdr and the numbers of this machine's system calls are not known here"
+#endif
+
+#define KEPT_BYTES (16u << 10) /* a larger buffer goes back after the call */
+
+void decode_init(struct decode *decode)
+{
+	decode->bytes = (struct buf)BUF_INIT(0);
+	decode->argv = NULL;
+	decode->file_fd = -1;
+	decode->image.fd = -1;
+	decode->interpreter.fd = -1;
+	decode->target.proc_fd = -1;
+	decode->target.pid_fd = -1;
+	decode->target.root_fd = -1;
+}
+
+static void forget_call(struct decode *decode)
+{
+	target_done(&decode->target);
+	close_fd(&decode->image.fd);
+	close_fd(&decode->interpreter.fd);
+	free(decode->argv);
+	decode->argv = NULL;
+	if (decode->bytes.cap > KEPT_BYTES)
+		buf_done(&decode->bytes);
+	else
+		buf_clear(&decode->bytes);
+}
+
+void decode_done(struct decode *decode)
+{
+	forget_call(decode);
+	buf_done(&decode->bytes);
+	close_fd(&decode->file_fd);
+}
+
+void decode_actor(struct decode *decode, enum action_kind kind, struct action *ret)
+{
+	struct timespec now;
+
+	*ret = (struct action){.kind = kind, .exec_id = decode->exec_id, .pid = decode->target.pid};
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	ret->time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	(void)target_link(&decode->target, "exe", decode->exe, sizeof(decode->exe));
+	ret->exe = str_of(decode->exe);
+}
+
+static int decode_by_number(struct decode *decode, const struct seccomp_data *data,
+			    struct gate_answer *ret)
+{
+	switch (data->nr) {
+	case SYS_execve:
+	case SYS_execveat:
+		return decode_exec(decode, data, ret);
+	case SYS_connect:
+	case SYS_bind:
+	case SYS_listen:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+		return decode_net(decode, data, ret);
+	default:
+		return -ENOSYS; /* the filter asked about something that we cannot judge */
+	}
+}
+
+int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *data,
+		struct gate_answer *ret)
+{
+	int r;
+
+	close_fd(&decode->file_fd);
+	*ret = (struct gate_answer){.errno_value = EPERM};
+	if (data->arch != NATIVE_ARCH) {
+		ret->errno_value = ENOSYS;
+		return 0;
+	}
+	child_mem_init(&decode->mem, tid);
+	r = target_open(&decode->target, tid);
+	if (r == 0)
+		r = decode_by_number(decode, data, ret);
+	forget_call(decode);
+	if (r < 0) {
+		/* An answer for a target that is gone is dropped when it is sent. */
+		*ret = (struct gate_answer){.errno_value = -r};
+		r = 0;
+	}
+	if (!ret->proceed && ret->errno_value <= 0)
+		ret->errno_value = EPERM;
+	return r;
+}

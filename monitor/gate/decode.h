@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One notified system call -> the actions it stands for -> one answer.
+ *
+ * Knows no listener and no loop: the owner says by callbacks whether the call still waits and what
+ * policy thinks of an action.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/seccomp.h>
+
+#include "common/buf.h"
+#include "monitor/action.h"
+#include "monitor/gate/child_mem.h"
+#include "monitor/gate/gate.h"
+#include "monitor/gate/resolve.h"
+#include "monitor/gate/target.h"
+
+struct decode_ops {
+	/* Was what has been read so far really the target's? */
+	bool (*is_valid)(void *ctx);
+	/* As gate_ops.decide. */
+	void (*decide)(void *ctx, const struct action *action, uint32_t tid, int file_fd,
+		       struct gate_answer *ret);
+};
+
+/* Working memory of one listener; one call at a time. decode_init() and decode_done(). */
+struct decode {
+	uint32_t exec_id;
+	const char *workspace; /* borrowed */
+	const struct decode_ops *ops;
+	void *ctx;
+
+	struct target target;
+	struct child_mem mem;
+	struct buf bytes; /* path and argv, or the addresses of a sendmmsg */
+	struct str *argv; /* owned */
+	struct image image;
+	struct image interpreter;
+	char exe[MAX_PATH_BYTES];
+	char cwd[MAX_PATH_BYTES];
+	char socket_path[MAX_PATH_BYTES + 16];
+	int file_fd; /* of the exec just decided: the image or its interpreter; owned, -1 if none */
+};
+
+void decode_init(struct decode *decode);
+void decode_done(struct decode *decode);
+
+#define DECODE_GONE 1
+
+/*
+ * decode_call - decides one call of thread @tid.
+ * Return: 0 with *ret set, or DECODE_GONE when the target is no more and nobody waits for an
+ * answer. decode->file_fd may be taken by the caller; the next call closes it.
+ */
+int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *data,
+		struct gate_answer *ret);
+
+/* Parts of decode_call(). Return: as it, or a negative errno that is the answer. */
+int decode_exec(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
+int decode_net(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
+
+/* What every action says of its process. */
+void decode_actor(struct decode *decode, enum action_kind kind, struct action *ret);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "common/cleanup.h"
+#include "monitor/gate/address.h"
+#include "monitor/gate/decode.h"
+
+#define PROTOCOL_MPTCP 262  /* IPPROTO_MPTCP */
+#define MAX_MESSAGES   1024 /* UIO_MAXIOV: sendmmsg(2) silently takes no more */
+
+/* One destination as read from the child. */
+struct destination {
+	uint32_t len;
+	uint8_t bytes[MAX_ADDRESS_BYTES];
+};
+
+struct net_call {
+	enum action_kind kind;
+	int socket_number;
+	const char *protocol;
+};
+
+static const char *protocol_name(int socket_fd)
+{
+	int protocol = 0;
+	int domain = 0;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+	    (domain != AF_INET && domain != AF_INET6))
+		return "other";
+	len = sizeof(int);
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0)
+		return "other";
+	if (protocol == IPPROTO_UDP)
+		return "udp";
+	return protocol == IPPROTO_TCP || protocol == PROTOCOL_MPTCP ? "tcp" : "other";
+}
+
+/* Fills call->protocol. What is no socket is answered with what the call itself would say. */
+static int look_at_socket(struct decode *d, struct net_call *call)
+{
+	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number);
+
+	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
+		return socket_fd;
+	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd);
+	return 0;
+}
+
+/*
+ * Canonical path of a socket's name. What is to be bound is not there yet: then it is the folder
+ * that is resolved.
+ */
+static int resolve_socket(struct decode *d, enum action_kind kind, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char folder[MAX_ADDRESS_BYTES + 2];
+	_cleanup_close_ int file_fd = -1;
+	bool reachable;
+	bool nameless;
+
+	if (kind != ACTION_BIND) {
+		const int r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
+
+		return r < 0 ? r
+			     : resolve_name(&d->target, file_fd, d->socket_path,
+					    sizeof(d->socket_path), &reachable, &nameless);
+	}
+	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1,
+		       slash ? path : ".");
+	int r = resolve_path(&d->target, AT_FDCWD, folder, 0, &file_fd);
+
+	if (r == 0)
+		r = resolve_name(&d->target, file_fd, d->socket_path, MAX_PATH_BYTES, &reachable,
+				 &nameless);
+	if (r < 0)
+		return r;
+	const size_t len = strlen(d->socket_path);
+	const bool at_root = len && d->socket_path[len - 1] == '/';
+
+	if (len + strlen(name) + 2 > sizeof(d->socket_path))
+		return -ENAMETOOLONG;
+	(void)snprintf(d->socket_path + len, sizeof(d->socket_path) - len, "%s%s",
+		       at_root ? "" : "/", name);
+	return 0;
+}
+
+static void decide_address(struct decode *d, const struct net_call *call,
+			   const struct address *address, struct str path, struct gate_answer *ret)
+{
+	struct action action;
+
+	decode_actor(d, call->kind, &action);
+	action.family = str_of(address->family);
+	action.protocol = str_of(call->protocol);
+	action.address = str_of(address->text);
+	action.host = action.address;
+	action.port = address->port;
+	action.loopback = address->loopback;
+	action.path = path;
+	d->ops->decide(d->ctx, &action, d->target.tid, -1, ret);
+}
+
+static int decide_bytes(struct decode *d, const struct net_call *call, const struct destination *to,
+			struct gate_answer *ret)
+{
+	struct address address;
+	struct str path = {0};
+	int r = address_decode(to->bytes, to->len, call->kind, &address);
+
+	if (r < 0)
+		return r;
+	if (r == ADDRESS_NONE) {
+		ret->proceed = true;
+		return 0;
+	}
+	if (address.is_path) {
+		r = resolve_socket(d, call->kind, address.path);
+		if (r < 0)
+			return r;
+		path = str_of(d->socket_path);
+	} else if (address.path_len) {
+		path = (struct str){address.path, address.path_len};
+	}
+	decide_address(d, call, &address, path, ret);
+	return 0;
+}
+
+static int read_destination(struct decode *d, uint64_t at, uint64_t len, struct destination *ret)
+{
+	if (len > MAX_ADDRESS_BYTES)
+		return -EINVAL;
+	ret->len = (uint32_t)len;
+	return child_mem_read(&d->mem, at, ret->bytes, ret->len);
+}
+
+static int decode_single(struct decode *d, struct net_call *call, uint64_t at, uint64_t len,
+			 struct gate_answer *ret)
+{
+	struct destination to;
+	int r = read_destination(d, at, len, &to);
+
+	if (r < 0)
+		return r;
+	if (!d->ops->is_valid(d->ctx))
+		return DECODE_GONE;
+	r = look_at_socket(d, call);
+	return r < 0 ? r : decide_bytes(d, call, &to, ret);
+}
+
+/* The address is that of the socket: the call has none. */
+static int decode_listen(struct decode *d, struct net_call *call, struct gate_answer *ret)
+{
+	union {
+		struct sockaddr_storage storage;
+		struct sockaddr generic;
+		uint8_t bytes[sizeof(struct sockaddr_storage)];
+	} name = {0};
+
+	socklen_t len = sizeof(name);
+	struct address address = {.family = "other"};
+
+	if (!d->ops->is_valid(d->ctx))
+		return DECODE_GONE;
+	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number);
+
+	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
+		return socket_fd;
+	call->protocol = "other";
+	if (socket_fd >= 0) {
+		call->protocol = protocol_name(socket_fd);
+		if (getsockname(socket_fd, &name.generic, &len) < 0 ||
+		    address_decode(name.bytes, len, call->kind, &address) < 0)
+			return -EACCES;
+	}
+	decide_address(d, call, &address, (struct str){address.path, address.path_len}, ret);
+	return 0;
+}
+
+/* Where a message goes; *ret_at is 0 if it names no address. */
+static int message_name(const struct msghdr *message, uint64_t *ret_at, uint32_t *ret_len)
+{
+	const int len = (int)message->msg_namelen;
+
+	if (len < 0)
+		return -EINVAL;
+	*ret_at = len ? (uint64_t)(uintptr_t)message->msg_name : 0;
+	/* The kernel cuts here where it refuses elsewhere. */
+	*ret_len = (unsigned)len > MAX_ADDRESS_BYTES ? MAX_ADDRESS_BYTES : (unsigned)len;
+	return 0;
+}
+
+/* Reads the destination of each message that has one, repeated ones once, into d->bytes. */
+static int read_messages(struct decode *d, uint64_t at, unsigned count, size_t stride)
+{
+	struct destination to;
+	struct msghdr message;
+	uint64_t name_at;
+	uint32_t name_len;
+
+	for (unsigned i = 0; i < count; i++) {
+		int r = child_mem_read(&d->mem, at + i * stride, &message, sizeof(message));
+
+		if (r == 0)
+			r = message_name(&message, &name_at, &name_len);
+		if (r < 0)
+			return r;
+		if (!name_at)
+			continue;
+		memset(&to, 0, sizeof(to));
+		r = read_destination(d, name_at, name_len, &to);
+		if (r < 0)
+			return r;
+		if (d->bytes.len >= sizeof(to) &&
+		    memcmp(d->bytes.data + d->bytes.len - sizeof(to), &to, sizeof(to)) == 0)
+			continue;
+		buf_put(&d->bytes, &to, sizeof(to));
+	}
+	return 0;
+}
+
+static void keep_stricter(struct gate_answer *strictest, const struct gate_answer *one)
+{
+	if (one->proceed)
+		return;
+	if (strictest->proceed || (one->kill_execution && !strictest->kill_execution))
+		*strictest = *one;
+}
+
+/* sendmsg and sendmmsg: the strictest answer to any message is the answer to all. */
+static int decode_messages(struct decode *d, struct net_call *call, uint64_t at, unsigned count,
+			   struct gate_answer *ret)
+{
+	struct gate_answer strictest = {.proceed = true};
+	int r = read_messages(d, at, count, sizeof(struct mmsghdr));
+
+	if (r < 0)
+		return r;
+	if (!d->ops->is_valid(d->ctx))
+		return DECODE_GONE;
+	if (d->bytes.len) {
+		r = look_at_socket(d, call);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < d->bytes.len; i += sizeof(struct destination)) {
+		struct gate_answer one = {.errno_value = EPERM};
+		struct destination to;
+
+		memcpy(&to, d->bytes.data + i, sizeof(to));
+		r = decide_bytes(d, call, &to, &one);
+		if (r < 0)
+			one = (struct gate_answer){.errno_value = -r};
+		keep_stricter(&strictest, &one);
+	}
+	*ret = strictest;
+	return 0;
+}
+
+int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_answer *ret)
+{
+	struct net_call call = {.socket_number = (int)data->args[0], .protocol = "other"};
+	const unsigned messages = (unsigned)data->args[2];
+
+	switch (data->nr) {
+	case SYS_connect:
+	case SYS_bind:
+		call.kind = data->nr == SYS_bind ? ACTION_BIND : ACTION_CONNECT;
+		/* The length is an int for the kernel; a negative one becomes too long here. */
+		return decode_single(d, &call, data->args[1], (uint32_t)data->args[2], ret);
+	case SYS_listen:
+		call.kind = ACTION_LISTEN;
+		return decode_listen(d, &call, ret);
+	case SYS_sendto:
+		call.kind = ACTION_SEND;
+		if (!data->args[4] || !(uint32_t)data->args[5]) {
+			ret->proceed = true;
+			return 0;
+		}
+		return decode_single(d, &call, data->args[4], (uint32_t)data->args[5], ret);
+	case SYS_sendmsg:
+		call.kind = ACTION_SEND;
+		return decode_messages(d, &call, data->args[1], 1, ret);
+	case SYS_sendmmsg:
+		call.kind = ACTION_SEND;
+		return decode_messages(d, &call, data->args[1],
+				       messages > MAX_MESSAGES ? MAX_MESSAGES : messages, ret);
+	default:
+		return -ENOSYS;
+	}
+}

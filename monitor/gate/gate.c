@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Theory of operation
+ *
+ * A thread under the filter makes a gated call; the kernel stops it and makes the listener
+ * readable. Per notification, within one turn of the loop:
+ *
+ *	RECV -> open /proc/TID, read the arguments -> ID_VALID -> resolve -> owner decides -> SEND
+ *
+ * One ID_VALID after the last read covers all reads before it: a call that is pending now has been
+ * pending since RECV, so the thread id was not used anew in between. From there on the target is
+ * reached through descriptors that are bound to its task.
+ *
+ * An allowed call is answered with CONTINUE: the kernel then reads the arguments again, and another
+ * thread may have changed them meanwhile (seccomp_unotify(2), NOTES). The gate's "yes" is therefore
+ * no boundary by itself, and nothing relies on it being one:
+ *	- exec: the trace compares the image that the kernel really loaded with the inode behind the
+ *	  descriptor handed to the owner, and kills before its first instruction if they differ;
+ *	- connect, send, bind, listen: the session's network namespace has no way out, so a changed
+ *	  address reaches nothing that the floor does not already allow.
+ * A "no" is final: the kernel never looks at the arguments of a refused call.
+ *
+ * What must not happen: RECV on a listener that hung up (it may block for ever), a wait for the
+ * child, CONTINUE after a read that failed, one busy session starving others (MAX_PER_TURN).
+ *
+ * The descriptor of an approved image pins its inode, whose address is its identity for the trace.
+ * It is kept until the same thread is heard of again, in a ring of KEPT_FDS.
+ */
+
+#include "monitor/gate/gate.h"
+
+#include <errno.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/gate/decode.h"
+#include "monitor/gate/notify.h"
+
+#define MAX_PER_TURN 16u
+#define KEPT_FDS     64u
+
+struct kept_fd {
+	uint32_t tid;
+	int fd; /* -1: empty */
+};
+
+struct gate {
+	uv_poll_t poll;
+	struct notify notify;
+	struct decode decode;
+	const struct gate_ops *ops; /* borrowed */
+	void *ctx;
+	uint64_t count;
+	bool stopping;
+	unsigned kept_next; /* the oldest, overwritten next */
+	struct kept_fd kept[KEPT_FDS];
+};
+
+static bool gate_is_valid(void *ctx)
+{
+	const struct gate *gate = ctx;
+
+	return notify_is_valid(&gate->notify, gate->notify.request->id);
+}
+
+static void gate_decide(void *ctx, const struct action *action, uint32_t tid, int file_fd,
+			struct gate_answer *ret)
+{
+	struct gate *gate = ctx;
+
+	gate->ops->decide(gate->ctx, action, tid, file_fd, ret);
+}
+
+static const struct decode_ops decode_ops = {.is_valid = gate_is_valid, .decide = gate_decide};
+
+static void drop_kept(struct gate *gate, uint32_t tid)
+{
+	for (unsigned i = 0; i < KEPT_FDS; i++) {
+		if (gate->kept[i].fd >= 0 && gate->kept[i].tid == tid)
+			close_fd(&gate->kept[i].fd);
+	}
+}
+
+static void keep(struct gate *gate, uint32_t tid, int file_fd)
+{
+	struct kept_fd *slot = &gate->kept[gate->kept_next];
+
+	gate->kept_next = (gate->kept_next + 1) % KEPT_FDS;
+	close_fd(&slot->fd);
+	*slot = (struct kept_fd){tid, file_fd};
+}
+
+/* One notification. Return: false when the listener is of no use any more. */
+static bool serve_one(struct gate *gate)
+{
+	const struct seccomp_notif *request = gate->notify.request;
+	struct gate_answer answer;
+	const int r = notify_recv(&gate->notify);
+
+	if (r != 0)
+		return r == NOTIFY_GONE;
+	drop_kept(gate, request->pid);
+	/* pid 0: the thread is in no pid namespace that we can see, so nothing of it can be read.
+	 */
+	if (!request->pid)
+		answer = (struct gate_answer){.errno_value = EPERM};
+	else if (decode_call(&gate->decode, request->pid, &request->data, &answer) == DECODE_GONE)
+		return true;
+	if (answer.proceed && gate->decode.file_fd >= 0)
+		keep(gate, request->pid, take_fd(&gate->decode.file_fd));
+	else
+		close_fd(&gate->decode.file_fd);
+	gate->count++;
+	return notify_answer(&gate->notify, request->id, answer.proceed ? 0 : answer.errno_value) >=
+	       0;
+}
+
+static void gate_gone(struct gate *gate)
+{
+	(void)uv_poll_stop(&gate->poll);
+	if (gate->ops->gone)
+		gate->ops->gone(gate->ctx);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct gate *gate = poll->data;
+
+	/* A hang-up comes with readable set too; RECV could block then. */
+	if (status < 0 || (events & UV_DISCONNECT)) {
+		gate_gone(gate);
+		return;
+	}
+	if (!(events & UV_READABLE))
+		return;
+	for (unsigned i = 0; i < MAX_PER_TURN && !gate->stopping; i++) {
+		if (!notify_is_pending(&gate->notify))
+			return;
+		if (!serve_one(gate)) {
+			gate_gone(gate);
+			return;
+		}
+	}
+}
+
+static void on_close(uv_handle_t *handle)
+{
+	struct gate *gate = handle->data;
+
+	for (unsigned i = 0; i < KEPT_FDS; i++)
+		close_fd(&gate->kept[i].fd);
+	decode_done(&gate->decode);
+	notify_done(&gate->notify);
+	free(gate);
+}
+
+int gate_start(const struct gate_config *config, struct gate **ret, struct error *err)
+{
+	struct gate *gate = xcalloc(1, sizeof(*gate));
+	int r = notify_init(&gate->notify, config->listener_fd, true, err);
+
+	if (r < 0) {
+		free(gate);
+		return r;
+	}
+	gate->ops = config->ops;
+	gate->ctx = config->ctx;
+	for (unsigned i = 0; i < KEPT_FDS; i++)
+		gate->kept[i].fd = -1;
+	decode_init(&gate->decode);
+	gate->decode.exec_id = config->exec_id;
+	gate->decode.workspace = config->workspace;
+	gate->decode.ops = &decode_ops;
+	gate->decode.ctx = gate;
+
+	gate->poll.data = gate;
+	r = uv_poll_init(config->loop, &gate->poll, gate->notify.fd);
+	if (r < 0) {
+		decode_done(&gate->decode);
+		notify_done(&gate->notify);
+		free(gate);
+		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
+	}
+	r = uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll);
+	if (r < 0) {
+		gate_stop(gate);
+		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
+	}
+	*ret = gate;
+	return 0;
+}
+
+void gate_stop(struct gate *gate)
+{
+	if (!gate || gate->stopping)
+		return;
+	gate->stopping = true;
+	uv_close((uv_handle_t *)&gate->poll, on_close);
+}
+
+uint64_t gate_count(const struct gate *gate)
+{
+	return gate->count;
+}

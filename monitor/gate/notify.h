@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The listener of a seccomp filter, by its raw ioctls. libseccomp's wrappers turn every errno into
+ * ECANCELED and know no SET_FLAGS, so they are not used.
+ *
+ * Sources: seccomp_unotify(2); linux/seccomp.h.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/seccomp.h>
+
+#include "common/error.h"
+
+struct notify {
+	int fd;		     /* owned */
+	size_t request_size; /* as this kernel has it, at least our struct's */
+	struct seccomp_notif *request;
+	struct seccomp_notif_resp *response;
+};
+
+#define NOTIFY_GONE 1 /* the target, or the call, is no more: no error */
+
+/* Takes the listener over, also on failure. @sync_wake_up: ask for the wake-up on one CPU (6.6). */
+int notify_init(struct notify *notify, int listener_fd, bool sync_wake_up, struct error *err);
+void notify_done(struct notify *notify);
+
+/* True if a notification waits; never blocks. */
+bool notify_is_pending(const struct notify *notify);
+
+/*
+ * notify_recv - the next notification, into notify->request. Only after notify_is_pending() or a
+ * readable poll: the ioctl would block otherwise.
+ * Return: 0, NOTIFY_GONE, or a negative errno (the listener is of no use any more).
+ */
+int notify_recv(struct notify *notify);
+
+/* True if the target still waits in the call: what was read of it so far was really its own. */
+bool notify_is_valid(const struct notify *notify, uint64_t id);
+
+/* errno_value 0: the kernel goes on with the call. Return: as notify_recv(). */
+int notify_answer(struct notify *notify, uint64_t id, int errno_value);

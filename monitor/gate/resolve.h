@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A path as the child gave it -> a descriptor of ours -> the name it has inside.
+ */
+
+#include <stdbool.h>
+
+#include "monitor/gate/target.h"
+
+enum provenance {
+	PROVENANCE_IMAGE,
+	PROVENANCE_WORKSPACE,
+	PROVENANCE_SESSION,
+	PROVENANCE_MEMFD
+};
+
+struct image {
+	int fd; /* O_PATH, owned */
+	enum provenance provenance;
+	char path[MAX_PATH_BYTES + 16];
+};
+
+/* What a path that does not lead there from the child's root begins with, as in getcwd(2). */
+#define UNREACHABLE "(unreachable)"
+
+/*
+ * resolve_path - dirfd and path of an *at(2) call.
+ * @flags: AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW.
+ * Owns: *ret_fd (O_PATH). Errors: those that the call itself would give.
+ */
+int resolve_path(struct target *target, int dirfd, const char *path, unsigned flags, int *ret_fd);
+
+/*
+ * resolve_name - the canonical path inside of what is behind a descriptor of ours. It is proven:
+ * opened again through the child's root it is the same inode on the same mount. What has no name
+ * any more (memfd, deleted) keeps the kernel's text; what lies elsewhere gets UNREACHABLE.
+ * @path: at least sizeof(struct image.path).
+ */
+int resolve_name(struct target *target, int file_fd, char *path, size_t size, bool *ret_reachable,
+		 bool *ret_nameless);
+
+/*
+ * resolve_image - what execve(2) would be given: a regular file, named and with its provenance.
+ * Errors: of resolve_path(), -EACCES for what is no regular file or lies on procfs, -ELOOP for a
+ * link with AT_SYMLINK_NOFOLLOW. On success image->fd is the caller's.
+ */
+int resolve_image(struct target *target, int dirfd, const char *path, unsigned flags,
+		  const char *workspace, struct image *image);
+
+const char *provenance_name(enum provenance provenance);
+
+/* True if @path is @folder or lies below it, component by component. */
+bool path_is_below(const char *path, const char *folder);

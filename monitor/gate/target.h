@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The thread that waits in a notification, seen through one descriptor of its /proc folder. The
+ * descriptor is bound to the task, not to its number: once notify_is_valid() was asked after
+ * target_open(), everything reached through it is the right task's, or fails.
+ *
+ * An ordinary user may do all this to a dumpable process in a user namespace that is his own
+ * (ptrace(2), "Ptrace access mode checking").
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/limits.h"
+
+struct target {
+	uint32_t tid;
+	uint32_t pid;	 /* thread group, on the host */
+	int proc_fd;	 /* /proc/TID */
+	int pid_fd;	 /* of the thread where the kernel has that (6.9), else of its process */
+	bool pid_thread; /* pid_fd is the thread's own */
+	int root_fd;	 /* its root folder, opened when first needed */
+	size_t root_len; /* of root_path without a closing slash; 0 if it is "/" */
+	char root_path[MAX_PATH_BYTES]; /* where our view of mounts puts that root */
+};
+
+/* Return: 0 or a negative errno (-ENOENT, -ESRCH: gone). */
+int target_open(struct target *target, uint32_t tid);
+void target_done(struct target *target);
+
+/* Borrowed descriptor (O_PATH) of the root folder, or a negative errno. */
+int target_root(struct target *target);
+
+/* A new O_PATH descriptor of what /proc/TID/fd/N stands for; -EBADF if there is none. */
+int target_fd(const struct target *target, int number);
+
+/*
+ * target_socket - a duplicate of the child's descriptor, for getsockname(2) and getsockopt(2).
+ * Errors: -EBADF, -ENOTSOCK as the call itself would give; others: not allowed here.
+ */
+int target_socket(const struct target *target, int number);
+
+/* Text of the link NAME ("exe", "cwd") in the child's terms, always terminated. */
+int target_link(struct target *target, const char *name, char *to, size_t size);
+
+/* Takes the child's root off a path that our own readlink gave; false: it lies outside of it. */
+bool target_strip_root(struct target *target, char *path);
+
+/*
+ * target_pid_at - the child's process id in the pid namespace of a procfs mount.
+ * @proc_root_fd: root folder of that mount. @text: gets "PID", or "PID/task/TID" for @thread.
+ * Errors: -ENOENT if the child is not in that namespace.
+ */
+int target_pid_at(const struct target *target, int proc_root_fd, bool thread, char *text,
+		  size_t size);
