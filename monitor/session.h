@@ -61,7 +61,7 @@ struct exec_result {
 	struct denial last_denial; /* valid if denied or killed */
 	uint64_t wall_ns;
 	uint64_t user_time_us, system_time_us, max_rss_kib;
-	char error[256]; /* EXEC_SETUP_ERROR */
+	char error[1024]; /* EXEC_SETUP_ERROR */
 };
 
 struct exec_ops {

@@ -30,7 +30,7 @@ struct supervisor_config {
 	struct policy *policy; /* borrowed; outlives the supervisor */
 	enum monitor_mode mode;
 	enum trace_mode trace;
-	const char *key_path; /* record signing key; borrowed */
+	const char *key_path; /* record signing key; copied */
 };
 
 struct supervisor;
@@ -43,6 +43,8 @@ int supervisor_new(const struct supervisor_config *config, struct supervisor **r
 		   struct error *err);
 /* No session may be left. Closes handles on the loop: run it once more afterwards. */
 void supervisor_free(struct supervisor *supervisor);
+
+uv_loop_t *supervisor_loop(const struct supervisor *supervisor);
 
 /* True if the trace runs; else the reason is at *ret_reason (borrowed, never NULL). */
 bool supervisor_has_trace(const struct supervisor *supervisor, const char **ret_reason);

@@ -72,3 +72,7 @@ const char *agent_session_changes(const struct agent_session *agent);
 
 /* Loads the policy files of the options (or the default families) with their labels. */
 int load_policies(const struct session_options *options, struct policy **ret, struct error *err);
+
+/* The supervisor for the options: its mode, its trace, the host's record key. */
+int start_supervisor(const struct session_options *options, uv_loop_t *loop, struct policy *policy,
+		     struct supervisor **ret, struct error *err);

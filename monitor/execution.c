@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/session_internal.h"
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct execution *execution = handle->data;
+	struct session *session = execution->session;
+
+	free(execution->call_id);
+	free(execution->tool);
+	free(execution);
+	session_handle_closed(session);
+}
+
+struct execution *execution_find(struct session *session, uint32_t exec_id)
+{
+	struct execution *execution;
+
+	DL_SEARCH_SCALAR(session->executions, execution, id, exec_id);
+	return execution;
+}
+
+void execution_kill(struct execution *execution)
+{
+	const struct msg m = {.type = MSG_KILL, .exec = execution->id};
+
+	(void)control_send(execution->session, &m, NULL, NULL, 0);
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+	struct execution *execution = timer->data;
+
+	execution->result.timed_out = true;
+	execution_kill(execution);
+}
+
+static void record_end_of(const struct execution *execution)
+{
+	static const char *const outcomes[] = {
+		[EXEC_EXITED] = "exited",
+		[EXEC_SIGNALED] = "signaled",
+		[EXEC_NOT_STARTED] = "not started",
+		[EXEC_SETUP_ERROR] = "setup error",
+	};
+	const struct exec_result *result = &execution->result;
+	struct json_writer *w =
+		event_begin(execution->session, "exec.end", execution->call_id, execution->id);
+
+	json_begin_object(w, "fields");
+	json_put_string(w, "outcome", outcomes[result->outcome]);
+	json_put_i64(w, "status", result->status);
+	if (result->timed_out)
+		json_put_bool(w, "timed_out", true);
+	if (result->error[0])
+		json_put_string(w, "error", result->error);
+	json_put_u64(w, "wall_ns", result->wall_ns);
+	json_put_u64(w, "user_us", result->user_time_us);
+	json_put_u64(w, "system_us", result->system_time_us);
+	json_put_u64(w, "max_rss_kib", result->max_rss_kib);
+	json_put_u64(w, "denied", result->denied);
+	json_end_object(w);
+	event_end(execution->session);
+}
+
+static void execution_end(struct execution *execution)
+{
+	struct session *session = execution->session;
+
+	/* What the trace still holds of this execution belongs before its end in the record. */
+	supervisor_drain(session->supervisor);
+	if (execution->gate) {
+		session->totals.gated += gate_count(execution->gate);
+		gate_stop(take_ptr(execution->gate));
+	}
+	execution->result.wall_ns = monotonic_ns() - execution->started_ns;
+	record_end_of(execution);
+	DL_DELETE(session->executions, execution);
+	execution->ops->ended(execution->ctx, execution->id, &execution->result);
+	uv_close((uv_handle_t *)&execution->timeout, on_handle_closed);
+}
+
+void execution_end_all(struct session *session)
+{
+	while (session->executions) {
+		struct execution *execution = session->executions;
+
+		execution->result.outcome = EXEC_SIGNALED;
+		execution->result.status = SIGKILL;
+		execution_end(execution);
+	}
+}
+
+static void on_decide(void *ctx, const struct action *action, uint32_t tid, int file_fd,
+		      struct gate_answer *ret)
+{
+	struct execution *execution = ctx;
+	struct session *session = execution->session;
+	struct action full = *action;
+	struct judgement judgement;
+	struct denial denial;
+	int r;
+
+	full.call_id = str_of(execution->call_id);
+	full.call_tool = str_of(execution->tool);
+	full.time_ns = monotonic_ns();
+	judge(session, &full, &judgement, &denial);
+	*ret = (struct gate_answer){.proceed = judgement.proceed,
+				    .errno_value = judgement.decision.errno_value};
+	if (!judgement.proceed) {
+		execution->result.denied++;
+		execution->result.last_denial = denial;
+		if (judgement.decision.verdict == VERDICT_KILL) {
+			execution->result.killed = true;
+			ret->kill_execution = true;
+			execution_kill(execution);
+		}
+		return;
+	}
+	/* An image that the kernel cannot be told to expect must not run. */
+	if (full.kind == ACTION_EXEC && session->supervisor->trace) {
+		r = trace_approve_exec(session->supervisor->trace, tid, file_fd);
+		if (r < 0)
+			*ret = (struct gate_answer){.errno_value = EPERM};
+	}
+}
+
+static void on_gone(void *ctx)
+{
+	(void)ctx; /* EXIT follows from the init, which saw the leaf end. */
+}
+
+static const struct gate_ops gate_ops = {.decide = on_decide, .gone = on_gone};
+
+/* The fds of READY come in this order: listener (EXEC_GATE), pidfd, pty master (EXEC_TTY). */
+void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
+{
+	struct execution *execution = execution_find(session, m->exec);
+	const unsigned expected = 2u + ((m->flags & EXEC_TTY) ? 1u : 0u);
+	const struct gate_config config = {
+		.loop = session->supervisor->loop,
+		.listener_fd = take_fd(&fds->fd[0]),
+		.exec_id = m->exec,
+		.workspace = session->workspace,
+		.ops = &gate_ops,
+		.ctx = execution,
+	};
+	struct error err = {0};
+	int r = 0;
+
+	if (!execution || execution->gate || fds->count != expected) {
+		int unwanted_fd = config.listener_fd;
+
+		close_fd(&unwanted_fd);
+		(void)error_set(&err, EPROTO, "the session's init announced execution %u wrongly",
+				m->exec);
+		session_fail(session, &err);
+		return;
+	}
+	if (session->supervisor->trace)
+		r = trace_tag(session->supervisor->trace, fds->fd[1], session->slot, m->exec);
+	if (r < 0) {
+		int unwanted_fd = config.listener_fd;
+
+		close_fd(&unwanted_fd);
+		(void)error_errno(&err, r, "put execution %u under trace", m->exec);
+	} else {
+		r = gate_start(&config, &execution->gate, &err);
+	}
+	if (r < 0) {
+		(void)snprintf(execution->result.error, sizeof(execution->result.error), "%s",
+			       err.text);
+		execution_kill(execution);
+		return;
+	}
+	if (m->flags & EXEC_TTY)
+		execution->ops->tty(execution->ctx, take_fd(&fds->fd[2]));
+}
+
+void execution_on_exit(struct session *session, const struct msg *m, const char *payload)
+{
+	struct execution *execution = execution_find(session, m->exec);
+	struct exec_result *result;
+
+	if (!execution)
+		return; /* ended already: killed while its EXIT was on the way */
+	result = &execution->result;
+	result->outcome =
+		m->outcome <= EXEC_SETUP_ERROR ? (enum exec_outcome)m->outcome : EXEC_SETUP_ERROR;
+	result->status = m->status;
+	result->user_time_us = m->user_time_us;
+	result->system_time_us = m->system_time_us;
+	result->max_rss_kib = m->max_rss_kib;
+	if (result->outcome == EXEC_SETUP_ERROR && m->payload_len && !result->error[0])
+		(void)snprintf(result->error, sizeof(result->error), "%s", payload);
+	execution_end(execution);
+}
+
+static void put_string(struct buf *payload, const char *text)
+{
+	buf_put(payload, text, strlen(text) + 1);
+}
+
+static uint32_t put_strings(struct buf *payload, const char *const *strings)
+{
+	uint32_t count = 0;
+
+	while (strings && strings[count])
+		put_string(payload, strings[count++]);
+	return count;
+}
+
+static struct execution *execution_new(struct session *session, const struct exec_request *request,
+				       const struct exec_ops *ops, void *ctx)
+{
+	struct execution *execution = xcalloc(1, sizeof(*execution));
+
+	execution->session = session;
+	execution->id = ++session->last_exec_id;
+	execution->call_id = xstrdup(request->call_id);
+	execution->tool = xstrdup(request->tool);
+	execution->ops = ops;
+	execution->ctx = ctx;
+	execution->started_ns = monotonic_ns();
+	(void)uv_timer_init(session->supervisor->loop, &execution->timeout);
+	execution->timeout.data = execution;
+	session->handles++;
+	session->totals.execs++;
+	DL_APPEND(session->executions, execution);
+	return execution;
+}
+
+static void record_start_of(const struct execution *execution, const struct exec_request *request)
+{
+	struct json_writer *w =
+		event_begin(execution->session, "exec.start", execution->call_id, execution->id);
+
+	json_begin_object(w, "fields");
+	json_put_string(w, "tool", execution->tool);
+	json_begin_array(w, "argv");
+	for (size_t i = 0; request->argv[i]; i++)
+		json_put_string(w, NULL, request->argv[i]);
+	json_end_array(w);
+	if (request->cwd)
+		json_put_string(w, "cwd", request->cwd);
+	json_end_object(w);
+	event_end(execution->session);
+}
+
+int session_exec(struct session *session, const struct exec_request *request,
+		 const struct exec_ops *ops, void *ctx, uint32_t *ret_exec_id, struct error *err)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT(MAX_MESSAGE_BYTES);
+	struct msg m = {.type = MSG_EXEC, .flags = EXEC_GATE | (request->tty ? EXEC_TTY : 0u)};
+	struct execution *execution;
+	int r;
+
+	if (session->stage != SESSION_READY || session->failed)
+		return error_set(err, EPIPE, "the session has ended");
+	put_string(&payload, request->cwd ? request->cwd : session->workspace);
+	m.argc = put_strings(&payload, request->argv);
+	m.envc = put_strings(&payload, request->env ? request->env : session->env);
+	if (payload.overflow)
+		return error_set(err, E2BIG,
+				 "arguments and environment are over %u bytes; pass long text "
+				 "through a file or stdin",
+				 MAX_MESSAGE_BYTES);
+	m.payload_len = (uint32_t)payload.len;
+	m.exec = session->last_exec_id + 1;
+	r = control_send(session, &m, payload.data, request->stdio_fds, 3);
+	if (r < 0)
+		return error_errno(err, r, "ask the session to start %s", request->argv[0]);
+	execution = execution_new(session, request, ops, ctx);
+	if (request->timeout_ms)
+		(void)uv_timer_start(&execution->timeout, on_timeout, request->timeout_ms, 0);
+	record_start_of(execution, request);
+	*ret_exec_id = execution->id;
+	return 0;
+}
+
+void session_kill_exec(struct session *session, uint32_t exec_id)
+{
+	struct execution *execution = execution_find(session, exec_id);
+
+	if (execution)
+		execution_kill(execution);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "monitor/session_internal.h"
+
+/*
+ * Every decision takes this one way. The trace is drained first: an open(2) that returned before
+ * the action was asked for has set its labels and moved its counters before policy looks at them.
+ */
+
+static const void *field_at(const struct action *action, const struct action_field *field)
+{
+	return (const char *)action + field->offset;
+}
+
+static void put_list(struct json_writer *w, const char *name, const struct str_list *list)
+{
+	json_begin_array(w, name);
+	for (size_t i = 0; i < list->count; i++)
+		json_put_bytes(w, NULL, list->items[i].at, list->items[i].len);
+	json_end_array(w);
+}
+
+/* All fields that the kind has, but for empty strings and what the event's head tells already. */
+static void put_fields(struct json_writer *w, const struct action *action)
+{
+	json_begin_object(w, "fields");
+	for (size_t i = 0; i < action_field_count; i++) {
+		const struct action_field *field = &action_fields[i];
+		const struct str *text = field_at(action, field);
+
+		if (!(field->kinds & (1u << action->kind)) || strcmp(field->name, "call_id") == 0)
+			continue;
+		switch (field->type) {
+		case FIELD_STRING:
+			if (text->len)
+				json_put_bytes(w, field->name, text->at, text->len);
+			break;
+		case FIELD_INT:
+			json_put_i64(w, field->name, *(const int64_t *)field_at(action, field));
+			break;
+		case FIELD_BOOL:
+			json_put_bool(w, field->name, *(const bool *)field_at(action, field));
+			break;
+		case FIELD_LIST:
+			put_list(w, field->name, field_at(action, field));
+			break;
+		}
+	}
+	json_end_object(w);
+}
+
+static struct json_writer *begin_event(struct session *session, const struct event_head *head)
+{
+	session->totals.events++;
+	return record_begin(session->record, head);
+}
+
+struct json_writer *event_begin(struct session *session, const char *kind, const char *call,
+				uint32_t exec_id)
+{
+	const struct event_head head = {
+		.time_ns = monotonic_ns(), .call = call, .exec_id = exec_id, .kind = kind};
+
+	return begin_event(session, &head);
+}
+
+/* No record, no run: an action that cannot be told of must not happen. */
+void event_failed(struct session *session, int reason)
+{
+	struct error err;
+
+	(void)error_errno(&err, reason, "write the record %s", record_path(session->record));
+	session_fail(session, &err);
+}
+
+void event_end(struct session *session)
+{
+	const int r = record_end(session->record);
+
+	if (r < 0)
+		event_failed(session, r);
+}
+
+static void describe(const struct action *action, char *text, size_t size)
+{
+	switch (action->kind) {
+	case ACTION_CONNECT:
+	case ACTION_SEND:
+	case ACTION_BIND:
+	case ACTION_LISTEN:
+		if (action->path.len)
+			(void)snprintf(text, size, "unix:%.*s", (int)action->path.len,
+				       action->path.at);
+		else
+			(void)snprintf(text, size, "%.*s port %lld", (int)action->address.len,
+				       action->address.len ? action->address.at : "",
+				       (long long)action->port);
+		break;
+	case ACTION_TOOL_CALL:
+		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);
+		break;
+	case ACTION_EXEC:
+	case ACTION_FILE_OPEN:
+	case ACTION_FILE_CHANGE:
+	case ACTION_FORK:
+	case ACTION_PROC_EXIT:
+	case ACTION_KINDS:
+		(void)snprintf(text, size, "%.*s", (int)action->path.len,
+			       action->path.len ? action->path.at : "");
+		break;
+	}
+}
+
+static void fill_denial(const struct action *action, const struct judgement *judgement,
+			struct denial *ret)
+{
+	const struct rule_info *rule = judgement->decision.rule;
+
+	*ret = (struct denial){.verdict = judgement->decision.verdict, .seq = judgement->seq};
+	(void)snprintf(ret->kind, sizeof(ret->kind), "%s", action_kind_name(action->kind));
+	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
+	(void)snprintf(ret->because, sizeof(ret->because), "%s",
+		       rule ? rule->because
+			    : "The policy does not allow this kind of action here unless a rule "
+			      "names it.");
+	describe(action, ret->subject, sizeof(ret->subject));
+}
+
+static void record_action(struct session *session, const struct action *action,
+			  struct judgement *judgement)
+{
+	char call[96] = "";
+	const struct event_head head = {
+		.time_ns = action->time_ns,
+		.call = action->call_id.len ? call : NULL,
+		.exec_id = action->exec_id,
+		.pid = action->pid,
+		.kind = action_kind_name(action->kind),
+	};
+	struct json_writer *w;
+
+	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
+		       action->call_id.len ? action->call_id.at : "");
+	judgement->seq = record_count(session->record);
+	w = begin_event(session, &head);
+	put_fields(w, action);
+	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
+	if (session->supervisor->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_ASK)
+		json_put_bool(w, "enforced", false);
+	if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
+		policy_explain(session->supervisor->policy, session->state, action,
+			       &judgement->decision, w);
+	event_end(session);
+}
+
+static void decide(struct session *session, const struct action *action, struct judgement *ret)
+{
+	struct supervisor *supervisor = session->supervisor;
+
+	policy_decide(supervisor->policy, session->state, action, &ret->decision);
+	ret->proceed = ret->decision.verdict < VERDICT_ASK || supervisor->mode == MODE_OBSERVE;
+	if (ret->decision.errno_value <= 0)
+		ret->decision.errno_value = EPERM;
+	record_action(session, action, ret);
+	judge_note_labels(session, action);
+	/* A session that is failing lets nothing through, whatever the policy says. */
+	if (session->failed)
+		ret->proceed = false;
+}
+
+void judge(struct session *session, const struct action *action, struct judgement *ret,
+	   struct denial *ret_denial)
+{
+	struct supervisor *supervisor = session->supervisor;
+
+	supervisor_drain(supervisor);
+	if (supervisor->trace)
+		policy_state_add_labels(session->state,
+					trace_session_labels(supervisor->trace, session->slot));
+	judge_note_labels(session, action);
+	decide(session, action, ret);
+	if (ret->proceed)
+		return;
+	session->totals.denied++;
+	if (ret->decision.verdict == VERDICT_KILL)
+		session->totals.killed++;
+	if (ret_denial)
+		fill_denial(action, ret, ret_denial);
+}
+
+void judge_traced(struct session *session, const struct action *action, struct judgement *ret)
+{
+	decide(session, action, ret);
+}
+
+void judge_note_labels(struct session *session, const struct action *cause)
+{
+	const uint64_t labels = policy_state_labels(session->state);
+	const uint64_t added = labels & ~session->labels_recorded;
+	const struct policy *policy = session->supervisor->policy;
+	char call[96] = "";
+	struct json_writer *w;
+
+	if (!added)
+		return;
+	session->labels_recorded |= labels;
+	session->totals.labels = labels;
+	if (cause)
+		(void)snprintf(call, sizeof(call), "%.*s", (int)cause->call_id.len,
+			       cause->call_id.len ? cause->call_id.at : "");
+	w = event_begin(session, "label.set", call[0] ? call : NULL, cause ? cause->exec_id : 0);
+	json_begin_object(w, "fields");
+	json_begin_array(w, "labels");
+	for (size_t i = 0; i < policy_label_count(policy); i++) {
+		if (added & (UINT64_C(1) << i))
+			json_put_string(w, NULL, policy_label_name(policy, i));
+	}
+	json_end_array(w);
+	if (cause && cause->path.len)
+		json_put_bytes(w, "path", cause->path.at, cause->path.len);
+	json_end_object(w);
+	event_end(session);
+}
+
+bool session_check_call(struct session *session, const struct call *call, struct denial *ret)
+{
+	const struct action action = {
+		.kind = ACTION_TOOL_CALL,
+		.time_ns = monotonic_ns(),
+		.call_id = str_of(call->id),
+		.call_tool = str_of(call->tool),
+		.tool = str_of(call->tool),
+		.args = str_of(call->args),
+		.command = str_of(call->command),
+	};
+	struct judgement judgement;
+
+	judge(session, &action, &judgement, ret);
+	return judgement.proceed;
+}
+
+void session_end_call(struct session *session, const struct call *call, bool is_error)
+{
+	struct json_writer *w = event_begin(session, "tool.result", call->id, 0);
+
+	json_begin_object(w, "fields");
+	json_put_string(w, "tool", call->tool);
+	json_put_bool(w, "is_error", is_error);
+	json_end_object(w);
+	event_end(session);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/syscall_table.h"
+#include "monitor/session_internal.h"
+
+/*
+ * What the kernel saw, turned into actions that policy may count, label or kill for, and into
+ * events of the record. "exec.done" and "connect.done" are the truth beside the gate's "exec" and
+ * "net.connect", which were asked for.
+ */
+
+static const struct execution *execution_of(struct session *session,
+					    const struct trace_event *event)
+{
+	return execution_find(session, event->exec_id);
+}
+
+static void apply(struct session *session, const struct trace_event *event,
+		  const struct action *action)
+{
+	struct execution *execution = execution_find(session, event->exec_id);
+	struct judgement judgement;
+
+	judge_traced(session, action, &judgement);
+	if (judgement.decision.verdict == VERDICT_KILL && !judgement.proceed && execution) {
+		execution->result.killed = true;
+		session->totals.killed++;
+		execution_kill(execution);
+	}
+}
+
+static struct action action_of(struct session *session, const struct trace_event *event,
+			       enum action_kind kind)
+{
+	const struct execution *execution = execution_of(session, event);
+
+	return (struct action){
+		.kind = kind,
+		.time_ns = event->time_ns,
+		.exec_id = event->exec_id,
+		.pid = event->pid,
+		.exe = str_of(event->comm),
+		.call_id = str_of(execution ? execution->call_id : NULL),
+		.call_tool = str_of(execution ? execution->tool : NULL),
+		.path = str_of(event->path),
+		.target = str_of(event->target),
+		.result = event->result,
+	};
+}
+
+static void on_open(struct session *session, const struct trace_event *event)
+{
+	const struct policy *policy = session->supervisor->policy;
+	struct action action = action_of(session, event, ACTION_FILE_OPEN);
+	const unsigned access_mode = event->flags & O_ACCMODE;
+	uint64_t labels = event->labels;
+
+	action.write = access_mode == O_WRONLY || access_mode == O_RDWR;
+	action.create = (event->flags & O_CREAT) != 0;
+	if (event->result >= 0 && access_mode != O_WRONLY)
+		labels |= policy_labels_of_path(policy, action.path);
+	policy_state_add_labels(session->state, labels);
+	judge_note_labels(session, &action);
+	apply(session, event, &action);
+}
+
+static void on_change(struct session *session, const struct trace_event *event)
+{
+	static const struct {
+		const char *prefix;
+		const char *op;
+	} ops[] = {
+		{"unlink", "unlink"},	  {"rename", "rename"},	    {"link", "link"},
+		{"symlink", "symlink"},	  {"mkdir", "mkdir"},	    {"rmdir", "rmdir"},
+		{"mknod", "mknod"},	  {"chmod", "chmod"},	    {"fchmod", "chmod"},
+		{"chown", "chown"},	  {"fchown", "chown"},	    {"lchown", "chown"},
+		{"truncate", "truncate"}, {"setxattr", "setxattr"}, {"lsetxattr", "setxattr"},
+		{"utime", "utime"},	  {"futimesat", "utime"},
+	};
+
+	const char *name = syscall_name(event->syscall);
+	struct action action = action_of(session, event, ACTION_FILE_CHANGE);
+
+	action.op = str_of(name);
+	for (size_t i = 0; name && i < sizeof(ops) / sizeof(ops[0]); i++) {
+		if (strncmp(name, ops[i].prefix, strlen(ops[i].prefix)) == 0)
+			action.op = str_of(ops[i].op);
+	}
+	apply(session, event, &action);
+}
+
+static struct json_writer *truth_begin(struct session *session, const struct trace_event *event,
+				       const char *kind)
+{
+	const struct execution *execution = execution_of(session, event);
+	const struct event_head head = {
+		.time_ns = event->time_ns,
+		.call = execution ? execution->call_id : NULL,
+		.exec_id = event->exec_id,
+		.pid = event->pid,
+		.kind = kind,
+	};
+	struct json_writer *w = record_begin(session->record, &head);
+
+	session->totals.events++;
+	json_begin_object(w, "fields");
+	json_put_string(w, "comm", event->comm);
+	return w;
+}
+
+static void truth_end(struct session *session, struct json_writer *w)
+{
+	json_end_object(w);
+	event_end(session);
+}
+
+static void on_exec(struct session *session, const struct trace_event *event)
+{
+	struct json_writer *w = truth_begin(session, event, "exec.done");
+
+	json_put_string(w, "path", event->path);
+	json_put_u64(w, "inode", event->inode);
+	truth_end(session, w);
+}
+
+static void on_connect(struct session *session, const struct trace_event *event)
+{
+	char address[INET6_ADDRSTRLEN] = "";
+	struct json_writer *w = truth_begin(session, event, "connect.done");
+
+	if (event->family == AF_INET || event->family == AF_INET6)
+		(void)inet_ntop(event->family, event->address, address, sizeof(address));
+	if (address[0]) {
+		json_put_string(w, "address", address);
+		json_put_u64(w, "port", event->port);
+	} else if (event->path && event->path[0]) {
+		json_put_string(w, "path", event->path);
+	}
+	json_put_i64(w, "result", event->result);
+	truth_end(session, w);
+}
+
+static void on_mismatch(struct session *session, const struct trace_event *event)
+{
+	struct execution *execution = execution_find(session, event->exec_id);
+	struct json_writer *w = truth_begin(session, event, "exec.mismatch");
+
+	json_put_string(w, "path", event->path);
+	json_put_string(w, "because",
+			"The program that the kernel was about to run is not the one that was "
+			"approved; it was killed before its first instruction.");
+	truth_end(session, w);
+	session->totals.killed++;
+	if (execution) {
+		execution->result.killed = true;
+		execution->result.denied++;
+		execution->result.last_denial =
+			(struct denial){.verdict = VERDICT_KILL,
+					.kind = "exec",
+					.rule = "exec.mismatch",
+					.because = "The program changed between check and use."};
+		(void)snprintf(execution->result.last_denial.subject,
+			       sizeof(execution->result.last_denial.subject), "%s",
+			       event->path ? event->path : "");
+	}
+}
+
+void session_trace_event(struct session *session, const struct trace_event *event)
+{
+	struct action action;
+
+	if (session->stage == SESSION_CLOSED)
+		return;
+	switch (event->kind) {
+	case TRACE_EXEC:
+		on_exec(session, event);
+		break;
+	case TRACE_FORK:
+		action = action_of(session, event, ACTION_FORK);
+		apply(session, event, &action);
+		break;
+	case TRACE_EXIT:
+		action = action_of(session, event, ACTION_PROC_EXIT);
+		apply(session, event, &action);
+		break;
+	case TRACE_OPEN:
+		on_open(session, event);
+		break;
+	case TRACE_CONNECT:
+		on_connect(session, event);
+		break;
+	case TRACE_CHANGE:
+		on_change(session, event);
+		break;
+	case TRACE_EXEC_MISMATCH:
+		on_mismatch(session, event);
+		break;
+	}
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/syscall_table.h"
+#include "monitor/session_internal.h"
+
+/* How long the init may take to end after BYE before its socket is closed, which ends it anyway. */
+#define ENDING_GRACE_MS 2000
+
+/* ---- start ---- */
+
+static void copy_labels(struct session *session, const struct session_config *config)
+{
+	session->labels = xcalloc(config->label_count, sizeof(*session->labels));
+	session->label_count = config->label_count;
+	for (size_t i = 0; i < config->label_count; i++) {
+		session->labels[i].path = xstrdup(config->labels[i].path);
+		session->labels[i].name = xstrdup(config->labels[i].name);
+	}
+}
+
+static void session_free(struct session *session)
+{
+	for (size_t i = 0; i < session->label_count; i++) {
+		free(session->labels[i].path);
+		free(session->labels[i].name);
+	}
+	free(session->labels);
+	for (size_t i = 0; session->layers && session->layers[i]; i++)
+		free(session->layers[i]);
+	free(session->layers);
+	free(session->inbox);
+	free(session->id);
+	free(session->workspace);
+	(void)policy_state_free(session->state);
+	(void)record_abandon(session->record);
+	free(session);
+}
+
+void session_handle_closed(struct session *session)
+{
+	if (--session->handles == 0 && session->stage == SESSION_CLOSED)
+		session_free(session);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	session_handle_closed(handle->data);
+}
+
+static int session_open_parts(struct session *session, const struct session_config *config,
+			      struct error *err)
+{
+	int r;
+
+	r = record_open(config->record_path, config->id, session->supervisor->key_path,
+			&session->record, err);
+	if (r < 0)
+		return r;
+	if (config->ops->observer)
+		record_set_observer(session->record, config->ops->observer, config->ctx);
+	session->state = policy_state_new(session->supervisor->policy);
+	r = supervisor_add(session->supervisor, session, &session->slot, err);
+	if (r < 0)
+		return r;
+	session->has_slot = true;
+	return 0;
+}
+
+int session_start(const struct session_config *config, struct session **ret, struct error *err)
+{
+	struct session *session = xcalloc(1, sizeof(*session));
+	int control_fd = config->control_fd;
+	int r;
+
+	session->supervisor = config->supervisor;
+	session->ops = config->ops;
+	session->ctx = config->ctx;
+	session->id = xstrdup(config->id);
+	session->workspace = xstrdup(config->workspace);
+	session->env = config->env;
+	session->control_fd = -1;
+	copy_labels(session, config);
+	r = session_open_parts(session, config, err);
+	if (r < 0) {
+		close_fd(&control_fd);
+		session_free(session);
+		return r;
+	}
+	(void)uv_timer_init(session->supervisor->loop, &session->ending);
+	session->ending.data = session;
+	session->handles++;
+	r = control_open(session, control_fd, err);
+	if (r < 0) {
+		supervisor_remove(session->supervisor, session->slot);
+		session->stage = SESSION_CLOSED;
+		close_fd(&control_fd);
+		uv_close((uv_handle_t *)&session->ending, on_handle_closed);
+		return r;
+	}
+	*ret = session;
+	return 0;
+}
+
+/* ---- ready ---- */
+
+static void put_utc(struct json_writer *w)
+{
+	struct timespec now;
+	struct tm parts;
+	char text[40];
+	size_t used;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &parts);
+	used = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+	(void)snprintf(text + used, sizeof(text) - used, ".%09ldZ", now.tv_nsec);
+	json_put_string(w, "utc", text);
+}
+
+static void record_start(struct session *session)
+{
+	const struct supervisor *supervisor = session->supervisor;
+	const char *reason;
+	const bool traced = supervisor_has_trace(supervisor, &reason);
+	struct json_writer *w = event_begin(session, "session.start", NULL, 0);
+
+	json_begin_object(w, "fields");
+	put_utc(w);
+	json_put_string(w, "policy", policy_hash(supervisor->policy));
+	json_put_u64(w, "rules", policy_rule_count(supervisor->policy));
+	json_put_string(w, "mode", supervisor->mode == MODE_OBSERVE ? "observe" : "enforce");
+	json_put_string(w, "workspace", session->workspace);
+	json_put_string(w, "trace", traced ? "on" : "off");
+	if (!traced)
+		json_put_string(w, "trace_reason", reason);
+	json_begin_object(w, "layers");
+	for (size_t i = 0; session->layers[i]; i++) {
+		_cleanup_free_ char *name = xstrdup(session->layers[i]);
+		char *state = strchr(name, '=');
+
+		if (state)
+			*state++ = '\0';
+		json_put_string(w, name, state ? state : "on");
+	}
+	json_end_object(w);
+	json_end_object(w);
+	event_end(session);
+}
+
+static int label_one(struct session *session, int root_fd, const struct owned_label *label,
+		     struct error *err)
+{
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	const int index = policy_label_index(session->supervisor->policy, label->name);
+	_cleanup_close_ int file_fd = -1;
+	int r;
+
+	if (index < 0)
+		return error_set(err, EINVAL, "label \"%s\" is not known to the policy",
+				 label->name);
+	file_fd = (int)syscall(SYS_openat2, root_fd, label->path, &how, sizeof(how));
+	if (file_fd < 0)
+		return error_errno(err, errno,
+				   "label %s=%s: the file is not in the session's view "
+				   "(--bind or --workspace puts it there)",
+				   label->path, label->name);
+	r = trace_label_file(session->supervisor->trace, session->slot, file_fd,
+			     UINT64_C(1) << index);
+	return r < 0 ? error_errno(err, r, "label %s=%s", label->path, label->name) : 0;
+}
+
+/*
+ * Without a trace nobody sees a read. Every label that exists is then taken as set from the start:
+ * rules that depend on labels err on the side of refusing.
+ */
+static void assume_labels(struct session *session)
+{
+	const size_t count = policy_label_count(session->supervisor->policy);
+
+	if (!count || !policy_uses_labels(session->supervisor->policy))
+		return;
+	policy_state_add_labels(session->state,
+				count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+	judge_note_labels(session, NULL);
+}
+
+static int apply_labels(struct session *session, int root_fd, struct error *err)
+{
+	if (!session->supervisor->trace) {
+		assume_labels(session);
+		return 0;
+	}
+	for (size_t i = 0; i < session->label_count; i++) {
+		const int r = label_one(session, root_fd, &session->labels[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return trace_require_approval(session->supervisor->trace, session->slot, true);
+}
+
+/* HELLO brings the layers as strings and, as its one descriptor, the session's root directory. */
+void session_on_hello(struct session *session, const struct msg *m, const char *payload,
+		      struct msg_fds *fds)
+{
+	struct error err;
+	const char *layer;
+	size_t count = 0;
+	size_t at = 0;
+
+	if (session->stage != SESSION_STARTING || fds->count != 1) {
+		(void)error_set(&err, EPROTO, "the session's init sent a HELLO out of turn");
+		session_fail(session, &err);
+		return;
+	}
+	while (msg_next_string(m, payload, &at))
+		count++;
+	session->layers = xcalloc(count + 1, sizeof(*session->layers));
+	at = 0;
+	for (size_t i = 0; (layer = msg_next_string(m, payload, &at)); i++)
+		session->layers[i] = xstrdup(layer);
+	record_start(session);
+	if (apply_labels(session, fds->fd[0], &err) < 0) {
+		session_fail(session, &err);
+		return;
+	}
+	if (session->failed)
+		return;
+	session->stage = SESSION_READY;
+	session->ops->ready(session->ctx);
+}
+
+/* ---- end ---- */
+
+static void close_record(struct session *session, const char *extra)
+{
+	const int r = record_close(take_ptr(session->record), monotonic_ns(), extra);
+
+	if (r < 0) {
+		session->failed = true;
+		(void)error_errno(&session->failure, r, "close the record");
+	}
+}
+
+static void record_end_event(struct session *session)
+{
+	struct session_totals *totals = &session->totals;
+	_cleanup_buf_ struct buf extra = BUF_INIT(0);
+	struct trace *trace = session->supervisor->trace;
+	uint64_t syscalls[TRACE_SYSCALLS];
+	struct json_writer w = {.out = &extra};
+
+	if (trace) {
+		(void)trace_session_counts(trace, session->slot, &totals->trace);
+		if (trace_syscall_counts(trace, session->slot, syscalls) == 0) {
+			json_begin_object(&w, "syscalls");
+			for (int nr = 0; nr < TRACE_SYSCALLS; nr++) {
+				if (syscalls[nr] && syscall_name(nr))
+					json_put_u64(&w, syscall_name(nr), syscalls[nr]);
+			}
+			json_end_object(&w);
+		}
+	}
+	json_put_u64(&w, "execs", totals->execs);
+	json_put_u64(&w, "gated", totals->gated);
+	json_put_u64(&w, "denied", totals->denied);
+	json_put_u64(&w, "killed", totals->killed);
+	json_put_u64(&w, "trace_emitted", totals->trace.emitted);
+	json_put_u64(&w, "trace_consumed", totals->trace.consumed);
+	json_put_u64(&w, "trace_lost", totals->trace.lost);
+	if (session->failed)
+		json_put_string(&w, "error", session->failure.text);
+	(void)record_flush(session->record);
+	if (record_error(session->record) < 0)
+		session->record = record_abandon(session->record);
+	else if (!session->failed)
+		close_record(session, extra.data);
+	else
+		(void)record_close(take_ptr(session->record), monotonic_ns(), extra.data);
+}
+
+/* The one way out: everything of the session is over, in this order. */
+static void finish(struct session *session)
+{
+	if (session->stage == SESSION_CLOSED)
+		return;
+	control_close(session);
+	execution_end_all(session);
+	supervisor_drain(session->supervisor);
+	session->stage = SESSION_CLOSED;
+	record_end_event(session);
+	supervisor_remove(session->supervisor, session->slot);
+	uv_close((uv_handle_t *)&session->ending, on_handle_closed);
+	session->ops->closed(session->ctx, session->failed ? &session->failure : NULL);
+}
+
+static void on_ending(uv_timer_t *timer)
+{
+	finish(timer->data);
+}
+
+/*
+ * May be called from anywhere, also from the middle of a decision: the session stops at once to
+ * let anything through, and ends in the next turn of the loop. The first failure is the one told.
+ */
+void session_fail(struct session *session, const struct error *err)
+{
+	if (session->failed || session->stage == SESSION_CLOSED)
+		return;
+	session->failed = true;
+	session->failure = *err;
+	(void)uv_timer_start(&session->ending, on_ending, 0, 0);
+}
+
+void session_on_lost_init(struct session *session)
+{
+	struct error err;
+
+	if (session->stage != SESSION_ENDING && !session->failed) {
+		(void)error_set(&err, ECONNRESET,
+				"the session's init ended by itself (killed, or out of memory)");
+		session_fail(session, &err);
+		return;
+	}
+	(void)uv_timer_start(&session->ending, on_ending, 0, 0);
+}
+
+void session_end(struct session *session)
+{
+	const struct msg m = {.type = MSG_BYE};
+
+	if (session->stage >= SESSION_ENDING)
+		return;
+	session->stage = SESSION_ENDING;
+	(void)control_send(session, &m, NULL, NULL, 0);
+	(void)uv_timer_start(&session->ending, on_ending, ENDING_GRACE_MS, 0);
+}
+
+/* ---- while it lives ---- */
+
+/* From the supervisor's timer: what was lost is told, what was gathered is written. */
+void session_tick(struct session *session)
+{
+	struct trace_counts counts;
+	struct json_writer *w;
+	int r;
+
+	if (session->stage == SESSION_CLOSED)
+		return;
+	if (session->supervisor->trace &&
+	    trace_session_counts(session->supervisor->trace, session->slot, &counts) == 0 &&
+	    counts.lost > session->lost_recorded) {
+		w = event_begin(session, "trace.lost", NULL, 0);
+		json_begin_object(w, "fields");
+		json_put_u64(w, "lost", counts.lost - session->lost_recorded);
+		json_put_u64(w, "lost_total", counts.lost);
+		json_end_object(w);
+		session->lost_recorded = counts.lost;
+		event_end(session);
+	}
+	r = record_flush(session->record);
+	if (r < 0)
+		event_failed(session, r);
+}
+
+void session_totals(const struct session *session, struct session_totals *ret)
+{
+	*ret = session->totals;
+	for (const struct execution *e = session->executions; e; e = e->next) {
+		if (e->gate)
+			ret->gated += gate_count(e->gate);
+	}
+}
+
+const char *const *session_layers(const struct session *session)
+{
+	return (const char *const *)session->layers;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The inside of a session, shared by its files:
+ *
+ *	session.c	life: start, ready, end
+ *	control.c	the socket to the session's init, with a queue of what it could not take yet
+ *	execution.c	one execution: its gate, its timer, its result
+ *	judge.c		action -> drained trace -> policy -> record -> answer
+ *	observe.c	trace event -> action -> policy -> record
+ */
+
+#include <utlist.h>
+#include <uv.h>
+
+#include "common/proto.h"
+#include "monitor/gate/gate.h"
+#include "monitor/session.h"
+#include "monitor/supervisor_internal.h"
+
+enum session_stage {
+	SESSION_STARTING,
+	SESSION_READY,
+	SESSION_ENDING,
+	SESSION_CLOSED
+};
+
+/* A message that waits for room in the socket. */
+struct outgoing {
+	struct msg head;
+	char *payload;
+	struct msg_fds fds;
+	struct outgoing *next, *prev;
+};
+
+struct owned_label {
+	char *path;
+	char *name;
+};
+
+struct execution {
+	struct session *session; /* borrowed: outlives its executions */
+	uint32_t id;
+	char *call_id;
+	char *tool;
+	struct gate *gate;  /* NULL before READY */
+	uv_timer_t timeout; /* its close callback frees the execution */
+	const struct exec_ops *ops;
+	void *ctx;
+	uint64_t started_ns;
+	struct exec_result result;
+	struct execution *next, *prev;
+};
+
+struct session {
+	struct supervisor *supervisor; /* borrowed */
+	const struct session_ops *ops;
+	void *ctx;
+	char *id;
+	char *workspace;
+	const char *const *env; /* borrowed */
+	struct owned_label *labels;
+	size_t label_count;
+	uint32_t slot;
+	bool has_slot;
+	enum session_stage stage;
+
+	int control_fd;
+	uv_poll_t control;
+	struct outgoing *outbox;
+	char *inbox;	   /* MAX_MESSAGE_BYTES, for msg_recv */
+	uv_timer_t ending; /* grace after BYE, and "fail from the loop, not from here" */
+	unsigned handles;  /* open libuv handles; the last one's close frees the session */
+
+	struct record *record;
+	struct policy_state *state;
+	uint64_t labels_recorded; /* label bits that the record has already told of */
+	struct execution *executions;
+	uint32_t last_exec_id;
+	char **layers; /* NULL-terminated, owned */
+	struct session_totals totals;
+	uint64_t lost_recorded;
+	struct error failure;
+	bool failed;
+};
+
+/* session.c */
+void session_fail(struct session *session, const struct error *err);
+void session_tick(struct session *session);
+void session_handle_closed(struct session *session);
+
+/* control.c */
+int control_open(struct session *session, int control_fd, struct error *err);
+int control_send(struct session *session, const struct msg *m, const char *payload, const int *fds,
+		 unsigned fd_count);
+void control_close(struct session *session);
+void session_on_hello(struct session *session, const struct msg *m, const char *payload,
+		      struct msg_fds *fds);
+void session_on_lost_init(struct session *session);
+
+/* execution.c */
+struct execution *execution_find(struct session *session, uint32_t exec_id);
+void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds);
+void execution_on_exit(struct session *session, const struct msg *m, const char *payload);
+void execution_kill(struct execution *execution);
+/* The init is gone: every execution is over; reports each as killed. */
+void execution_end_all(struct session *session);
+
+/* judge.c */
+struct judgement {
+	struct decision decision;
+	bool proceed;
+	uint64_t seq;
+};
+
+/* Decides, records and counts one action; *ret_denial (may be NULL) is filled if it is refused. */
+void judge(struct session *session, const struct action *action, struct judgement *ret,
+	   struct denial *ret_denial);
+/* The same without the drain, for actions that come from the trace itself. */
+void judge_traced(struct session *session, const struct action *action, struct judgement *ret);
+/* Labels that are new in the session go to the record as an event of their own. */
+void judge_note_labels(struct session *session, const struct action *cause);
+/* An event that is no action; the caller writes members and ends it with event_end(). */
+struct json_writer *event_begin(struct session *session, const char *kind, const char *call,
+				uint32_t exec_id);
+void event_end(struct session *session);
+/* The record cannot be written: the session ends. */
+void event_failed(struct session *session, int reason);
+
+/* observe.c */
+void session_trace_event(struct session *session, const struct trace_event *event);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/supervisor_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "monitor/session_internal.h"
+
+/*
+ * The ring buffer is drained every few milliseconds and before every decision; nothing wakes the
+ * supervisor per event (a wake-up costs more than the open(2) that it would report).
+ */
+#define DRAIN_PERIOD_MS 5
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void on_trace_event(void *ctx, const struct trace_event *event)
+{
+	struct supervisor *supervisor = ctx;
+	struct session *session;
+
+	if (event->slot >= MAX_SESSIONS)
+		return;
+	session = supervisor->sessions[event->slot];
+	if (session)
+		session_trace_event(session, event);
+}
+
+void supervisor_drain(struct supervisor *supervisor)
+{
+	if (supervisor->trace)
+		(void)trace_drain(supervisor->trace);
+}
+
+static void on_drain_timer(uv_timer_t *timer)
+{
+	struct supervisor *supervisor = timer->data;
+
+	supervisor_drain(supervisor);
+	for (uint32_t i = 0; i < MAX_SESSIONS; i++) {
+		if (supervisor->sessions[i])
+			session_tick(supervisor->sessions[i]);
+	}
+}
+
+int supervisor_new(const struct supervisor_config *config, struct supervisor **ret,
+		   struct error *err)
+{
+	struct supervisor *supervisor = xcalloc(1, sizeof(*supervisor));
+	int r = 0;
+
+	supervisor->loop = config->loop;
+	supervisor->policy = config->policy;
+	supervisor->mode = config->mode;
+	supervisor->key_path = xstrdup(config->key_path);
+	if (config->trace == TRACE_MODE_OFF)
+		(void)error_set(&supervisor->no_trace, ENOTSUP, "turned off by --trace=off");
+	else
+		r = trace_open(on_trace_event, supervisor, &supervisor->trace,
+			       &supervisor->no_trace);
+	if (r < 0 && config->trace == TRACE_MODE_ON) {
+		(void)error_set(
+			err, r,
+			"cannot trace: %s\n--trace=auto runs without the trace and says so; "
+			"`cordon doctor` tells what is missing",
+			supervisor->no_trace.text);
+		free(supervisor->key_path);
+		free(supervisor);
+		return r;
+	}
+	(void)uv_timer_init(supervisor->loop, &supervisor->drain);
+	supervisor->drain.data = supervisor;
+	*ret = supervisor;
+	return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct supervisor *supervisor = handle->data;
+
+	free(supervisor->key_path);
+	free(supervisor);
+}
+
+void supervisor_free(struct supervisor *supervisor)
+{
+	if (!supervisor)
+		return;
+	supervisor->trace = trace_close(supervisor->trace);
+	uv_close((uv_handle_t *)&supervisor->drain, on_closed);
+}
+
+bool supervisor_has_trace(const struct supervisor *supervisor, const char **ret_reason)
+{
+	*ret_reason = supervisor->no_trace.text;
+	return supervisor->trace != NULL;
+}
+
+int supervisor_add(struct supervisor *supervisor, struct session *session, uint32_t *ret_slot,
+		   struct error *err)
+{
+	uint32_t slot = 0;
+	int r;
+
+	while (slot < MAX_SESSIONS && supervisor->sessions[slot])
+		slot++;
+	if (slot == MAX_SESSIONS)
+		return error_set(err, EMFILE, "all %u sessions of this supervisor are in use",
+				 MAX_SESSIONS);
+	if (supervisor->trace) {
+		r = trace_session_add(supervisor->trace, slot, err);
+		if (r < 0)
+			return r;
+	}
+	supervisor->sessions[slot] = session;
+	if (supervisor->session_count++ == 0)
+		(void)uv_timer_start(&supervisor->drain, on_drain_timer, DRAIN_PERIOD_MS,
+				     DRAIN_PERIOD_MS);
+	*ret_slot = slot;
+	return 0;
+}
+
+void supervisor_remove(struct supervisor *supervisor, uint32_t slot)
+{
+	if (supervisor->trace)
+		trace_session_remove(supervisor->trace, slot);
+	supervisor->sessions[slot] = NULL;
+	if (--supervisor->session_count == 0)
+		(void)uv_timer_stop(&supervisor->drain);
+}
+
+uv_loop_t *supervisor_loop(const struct supervisor *supervisor)
+{
+	return supervisor->loop;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The user's terminal on one side, a pty of the session on the other. The session never gets the
+ * user's own terminal: what it writes to its pty cannot be typed into the shell that started it
+ * (TIOCSTI, CVE-2017-5226).
+ */
+
+#include <uv.h>
+
+struct terminal;
+
+/* Takes over @master_fd; puts the user's terminal (stdin) in raw mode until terminal_stop(). */
+struct terminal *terminal_start(uv_loop_t *loop, int master_fd);
+/* Passes on what the session still has to say, and gives the terminal back. NULL is fine. */
+void terminal_stop(struct terminal *terminal);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/toolkit/layer.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPEN_FOLDERS 16
+
+bool layer_has_changes(const char *upper_dir)
+{
+	DIR *dir = opendir(upper_dir);
+	const struct dirent *entry;
+	bool found = false;
+
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir)))
+		found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	(void)closedir(dir);
+	return found;
+}
+
+static int open_up(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)ftw;
+	if ((type == FTW_D || type == FTW_DNR) && (st->st_mode & 0700) != 0700)
+		(void)chmod(path, 0700);
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	(void)remove(path);
+	return 0;
+}
+
+void layer_remove(const char *dir)
+{
+	/* A folder that could not be read is only entered on the walk after its mode was mended. */
+	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
+	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
+	(void)nftw(dir, remove_one, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
+}

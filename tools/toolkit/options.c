@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/toolkit/options.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+
+enum option_key {
+	KEY_POLICY = 0x1000,
+	KEY_BIND,
+	KEY_LABEL,
+	KEY_RECORD,
+	KEY_MODE,
+	KEY_TIMEOUT,
+	KEY_MEMORY,
+	KEY_PIDS,
+	KEY_CPUS,
+	KEY_TRACE,
+	KEY_ENV,
+	KEY_SPEC,
+	KEY_DISCARD,
+	KEY_SESSION,
+	KEY_FILE_SIZE,
+};
+
+static const struct argp_option option_list[] = {
+	{0, 0, 0, 0, "What the session sees:", 1},
+	{"workspace", 'w', "DIR[:cow|ro|live]", 0,
+	 "Folder to work in, at the same path inside (default: the current one). cow keeps changes "
+	 "in a layer of their own, ro refuses them, live makes them on the host",
+	 0},
+	{"bind", KEY_BIND, "SRC[:DST][:rw]", 0,
+	 "Show a file or folder of the host, read-only unless rw", 0},
+	{"env", KEY_ENV, "NAME=VALUE", 0,
+	 "Set a variable inside; nothing of the caller's is passed", 0},
+	{"discard", KEY_DISCARD, 0, 0, "Drop the changes of a cow workspace at the end", 0},
+	{"spec", KEY_SPEC, "FILE", 0, "Take the sandbox from a spec as --dry-run prints it", 0},
+	{0, 0, 0, 0, "What it may do:", 2},
+	{"policy", 'p', "FILE|DIR", 0,
+	 "Policy to enforce; may be repeated (default: the families that ship)", 0},
+	{"label", KEY_LABEL, "PATH=NAME", 0, "Label a file or folder: reading it marks the session",
+	 0},
+	{"mode", KEY_MODE, "enforce|observe", 0,
+	 "observe records what would have been refused and refuses nothing", 0},
+	{"trace", KEY_TRACE, "on|auto|off", 0,
+	 "Trace with BPF: on fails without the privilege, auto goes on without and says so", 0},
+	{0, 0, 0, 0, "Limits:", 3},
+	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Wall clock of one call", 0},
+	{"memory", KEY_MEMORY, "SIZE", 0, "Memory of the session (K, M, G)", 0},
+	{"pids", KEY_PIDS, "N", 0, "Processes and threads of the session", 0},
+	{"cpus", KEY_CPUS, "N", 0, "CPUs of the session, e.g. 1.5", 0},
+	{"file-size", KEY_FILE_SIZE, "SIZE", 0, "Largest file a process may write", 0},
+	{0, 0, 0, 0, "Evidence:", 4},
+	{"record", KEY_RECORD, "FILE", 0,
+	 "Where to write the record (default: in the state folder)", 0},
+	{"session", KEY_SESSION, "ID", 0, "Name of the session (default: made up)", 0},
+	{0},
+};
+
+static int parse_choice(const char *text, const char *const *choices)
+{
+	for (int i = 0; choices[i]; i++) {
+		if (strcmp(text, choices[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static bool parse_size(const char *text, uint64_t *ret)
+{
+	char *end;
+	unsigned long long value;
+	unsigned shift = 0;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || end == text || text[0] == '-')
+		return false;
+	if (*end == 'K' || *end == 'k')
+		shift = 10;
+	else if (*end == 'M' || *end == 'm')
+		shift = 20;
+	else if (*end == 'G' || *end == 'g')
+		shift = 30;
+	if (end[0] && (!shift || end[1]))
+		return false;
+	if (value > (UINT64_MAX >> shift) || value == 0)
+		return false;
+	*ret = value << shift;
+	return true;
+}
+
+static bool parse_positive(const char *text, double max, double *ret)
+{
+	char *end;
+	double value;
+
+	errno = 0;
+	value = strtod(text, &end);
+	if (errno || end == text || *end || !(value > 0) || value > max)
+		return false;
+	*ret = value;
+	return true;
+}
+
+static void add_bind(struct session_options *o, char *text)
+{
+	struct spec_bind bind = {.source = text};
+	char *colon = strchr(text, ':');
+
+	while (colon) {
+		char *next = strchr(colon + 1, ':');
+
+		*colon = '\0';
+		if (next)
+			*next = '\0';
+		if (strcmp(colon + 1, "rw") == 0)
+			bind.writable = true;
+		else if (strcmp(colon + 1, "ro") != 0)
+			bind.target = colon + 1;
+		colon = next;
+	}
+	o->binds = xrealloc_array(o->binds, o->bind_count + 1, sizeof(*o->binds));
+	o->binds[o->bind_count++] = bind;
+}
+
+static void set_workspace(struct argp_state *state, struct session_options *o, char *text)
+{
+	static const char *const modes[] = {"cow", "ro", "live", NULL};
+	char *colon = strrchr(text, ':');
+
+	if (colon) {
+		const int mode = parse_choice(colon + 1, modes);
+
+		if (mode < 0)
+			argp_error(state, "--workspace %s: \"%s\" is none of cow, ro, live", text,
+				   colon + 1);
+		o->workspace_mode = (enum workspace_mode)mode;
+		*colon = '\0';
+	}
+	o->workspace_dir = text;
+}
+
+static void add_label(struct argp_state *state, struct session_options *o, char *text)
+{
+	char *equals = strrchr(text, '=');
+
+	if (!equals || equals == text || !equals[1])
+		argp_error(state, "--label %s: must be PATH=NAME", text);
+	else
+		*equals = '\0';
+	o->labels = xrealloc_array(o->labels, o->label_count + 1, sizeof(*o->labels));
+	o->labels[o->label_count++] = (struct label_option){text, equals ? equals + 1 : ""};
+}
+
+static void set_limit(struct argp_state *state, struct session_options *o, int key, const char *arg)
+{
+	double number = 0;
+	bool good = true;
+
+	switch (key) {
+	case KEY_MEMORY:
+		good = parse_size(arg, &o->limits.memory_bytes);
+		break;
+	case KEY_FILE_SIZE:
+		good = parse_size(arg, &o->limits.file_size_bytes);
+		break;
+	case KEY_PIDS:
+		good = parse_positive(arg, 4194304, &number) && number >= 1;
+		o->limits.pids = (uint32_t)number;
+		break;
+	case KEY_CPUS:
+		good = parse_positive(arg, 4096, &number) && number >= 0.01;
+		o->limits.cpu_millis = (uint32_t)(number * 1000);
+		break;
+	default:
+		good = parse_positive(arg, 4000000, &number);
+		o->timeout_ms = (uint32_t)(number * 1000) + (number < 0.001);
+		break;
+	}
+	if (!good)
+		argp_error(state, "\"%s\" is no such limit: a positive number%s is wanted", arg,
+			   key == KEY_MEMORY || key == KEY_FILE_SIZE ? " with K, M or G" : "");
+}
+
+static void add_word(const char ***words, size_t *count, const char *word)
+{
+	/* One more for the NULL that ends a list of environment strings. */
+	*words = xrealloc_array(*words, *count + 2, sizeof(**words));
+	(*words)[(*count)++] = word;
+	(*words)[*count] = NULL;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	static const char *const modes[] = {"enforce", "observe", NULL};
+	static const char *const traces[] = {"on", "auto", "off", NULL};
+	struct session_options *o = state->input;
+	int choice;
+
+	switch (key) {
+	case 'w':
+		set_workspace(state, o, arg);
+		return 0;
+	case 'p':
+		add_word(&o->policies, &o->policy_count, arg);
+		return 0;
+	case KEY_BIND:
+		add_bind(o, arg);
+		return 0;
+	case KEY_LABEL:
+		add_label(state, o, arg);
+		return 0;
+	case KEY_ENV:
+		if (!strchr(arg, '=') || arg[0] == '=')
+			argp_error(state, "--env %s: must be NAME=VALUE", arg);
+		add_word(&o->env, &o->env_count, arg);
+		return 0;
+	case KEY_MODE:
+		choice = parse_choice(arg, modes);
+		if (choice < 0)
+			argp_error(state, "--mode %s: must be enforce or observe", arg);
+		o->mode = (enum monitor_mode)choice;
+		return 0;
+	case KEY_TRACE:
+		choice = parse_choice(arg, traces);
+		if (choice < 0)
+			argp_error(state, "--trace %s: must be on, auto or off", arg);
+		o->trace = (enum trace_mode)choice;
+		return 0;
+	case KEY_RECORD:
+		o->record_path = arg;
+		return 0;
+	case KEY_SPEC:
+		o->spec_path = arg;
+		return 0;
+	case KEY_SESSION:
+		o->session_id = arg;
+		return 0;
+	case KEY_DISCARD:
+		o->discard = true;
+		return 0;
+	case KEY_MEMORY:
+	case KEY_FILE_SIZE:
+	case KEY_PIDS:
+	case KEY_CPUS:
+	case KEY_TIMEOUT:
+		set_limit(state, o, key, arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp session_argp = {.options = option_list, .parser = parse_option};
+
+void session_options_done(struct session_options *options)
+{
+	free(options->binds);
+	free(options->labels);
+	free(options->policies);
+	free(options->env);
+	*options = (struct session_options){0};
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/toolkit/paths.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+
+/* The folder that holds the running binary. */
+static char *binary_dir(void)
+{
+	char path[PATH_MAX];
+	const ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = '\0';
+	return xstrdup(path);
+}
+
+static int first_that_is(char **candidates, int mode, char **ret)
+{
+	int r = -ENOENT;
+
+	for (size_t i = 0; candidates[i]; i++) {
+		if (r < 0 && access(candidates[i], mode) == 0) {
+			*ret = candidates[i];
+			r = 0;
+		} else {
+			free(candidates[i]);
+		}
+	}
+	return r;
+}
+
+int paths_launcher(char **ret, struct error *err)
+{
+	_cleanup_free_ char *dir = binary_dir();
+	char *candidates[] = {xasprintf("%s/cordon-launch", dir ? dir : ""),
+			      xstrdup(CORDON_LIBEXEC_DIR "/cordon-launch"), NULL};
+
+	if (first_that_is(candidates, X_OK, ret) < 0)
+		return error_set(
+			err, ENOENT,
+			"cordon-launch is neither beside the cordon binary (%s) nor in %s; "
+			"build or install it again",
+			dir ? dir : "?", CORDON_LIBEXEC_DIR);
+	return 0;
+}
+
+int paths_policies(char **ret, struct error *err)
+{
+	_cleanup_free_ char *dir = binary_dir();
+	/* A build tree stands in its source tree or names it; an installed one has its own copy. */
+	char *candidates[] = {xasprintf("%s/policies", dir ? dir : ""),
+			      xasprintf("%s/../policies", dir ? dir : ""),
+			      xstrdup(CORDON_DATA_DIR "/policies"), NULL};
+
+	if (first_that_is(candidates, R_OK, ret) < 0)
+		return error_set(err, ENOENT,
+				 "the policies that ship with cordon are neither beside the binary "
+				 "nor in %s; name some with --policy",
+				 CORDON_DATA_DIR "/policies");
+	return 0;
+}
+
+static int make_dirs(const char *path, struct error *err)
+{
+	_cleanup_free_ char *work = xstrdup(path);
+
+	for (char *at = work + 1;; at++) {
+		const char kept = *at;
+
+		if (kept != '/' && kept != '\0')
+			continue;
+		*at = '\0';
+		if (mkdir(work, 0700) < 0 && errno != EEXIST)
+			return error_errno(
+				err, errno,
+				"make the state folder %s (CORDON_STATE_DIR names another)", work);
+		if (kept == '\0')
+			return 0;
+		*at = kept;
+	}
+}
+
+int paths_state_dir(char **ret, struct error *err)
+{
+	const char *chosen = getenv("CORDON_STATE_DIR");
+	const char *xdg = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (chosen && chosen[0] == '/')
+		path = xstrdup(chosen);
+	else if (chosen)
+		return error_set(err, EINVAL, "CORDON_STATE_DIR=%s is no absolute path", chosen);
+	else if (geteuid() == 0)
+		path = xstrdup("/var/lib/cordon");
+	else if (xdg && xdg[0] == '/')
+		path = xasprintf("%s/cordon", xdg);
+	else if (home && home[0] == '/')
+		path = xasprintf("%s/.local/state/cordon", home);
+	else
+		return error_set(err, ENOENT,
+				 "neither CORDON_STATE_DIR nor XDG_STATE_HOME nor HOME is set");
+	r = make_dirs(path, err);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(path);
+	return 0;
+}
+
+int paths_session_dir(const char *session, char **ret, struct error *err)
+{
+	_cleanup_free_ char *state = NULL;
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	r = paths_state_dir(&state, err);
+	if (r < 0)
+		return r;
+	path = xasprintf("%s/sessions/%s", state, session);
+	r = make_dirs(path, err);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(path);
+	return 0;
+}
+
+int paths_record_key(char **ret, struct error *err)
+{
+	_cleanup_free_ char *state = NULL;
+	int r;
+
+	r = paths_state_dir(&state, err);
+	if (r < 0)
+		return r;
+	*ret = xasprintf("%s/record.key", state);
+	return 0;
+}
