@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cordon run against the real kernel: what a user and a shell script rely on."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+import unittest
+
+from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest
+
+
+class ExitStatus(CordonTest):
+    def test_status_is_the_commands(self):
+        for status in (0, 1, 3, 255):
+            self.assertEqual(self.sh(f"exit {status}").returncode, status)
+
+    def test_signal_death_is_128_plus_n(self):
+        self.assertEqual(self.sh("kill -9 $$").returncode, 128 + 9)
+        self.assertEqual(self.sh("kill -TERM $$").returncode, 128 + 15)
+
+    def test_missing_command_is_127(self):
+        r = self.run_in("no-such-command")
+        self.assertEqual(r.returncode, 127)
+        self.assertIn(b"no-such-command", r.stderr)
+
+    def test_not_executable_is_126(self):
+        (self.work / "data").write_text("text")
+        self.assertEqual(self.run_in("./data").returncode, 126)
+
+    def test_usage_error_is_125(self):
+        for args in (["run"], ["run", "--memory", "lots", "--", "true"], ["run", "--nonsense"]):
+            r = self.cordon(*args)
+            self.assertEqual(r.returncode, 125, args)
+            self.assertTrue(r.stderr)
+
+    def test_timeout_is_124_and_kills_what_ignores_term(self):
+        start = time.monotonic()
+        r = self.sh("trap '' TERM INT HUP; (trap '' TERM; sleep 60) & sleep 60",
+                    options=["--timeout", "1"])
+        self.assertEqual(r.returncode, 124)
+        self.assertLess(time.monotonic() - start, 20)
+
+
+class Stdio(CordonTest):
+    def test_streams_pass_through(self):
+        r = subprocess.run([CORDON, "run", "-q", "--trace", TRACE, "-w", self.work, "--", "sh", "-c",
+                            "cat; echo err >&2"], input=b"hello\0\xff\n", capture_output=True,
+                           env=self.env, timeout=60)
+        self.assertEqual(r.stdout, b"hello\0\xff\n")
+        self.assertEqual(r.stderr, b"err\n")
+
+    def test_much_output(self):
+        r = self.sh("head -c 100000000 /dev/zero | tr '\\0' x")
+        self.assertEqual(len(r.stdout), 100000000)
+
+    def test_only_three_descriptors(self):
+        r = self.sh("ls /proc/self/fd")
+        self.assertEqual(set(r.stdout.split()) - {b"3"}, {b"0", b"1", b"2"})  # 3: ls reads the folder
+
+    def test_a_terminal_is_one_of_the_sessions_own(self):
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execve(CORDON, [CORDON, "run", "-q", "--trace", TRACE, "-w", str(self.work), "--",
+                               "sh", "-c", "tty; test -t 0 && test -t 1 && echo is-tty; "
+                               "stty size"], self.env)
+        out = b""
+        try:
+            while chunk := os.read(master, 4096):
+                out += chunk
+        except OSError:
+            pass
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0, out)
+        self.assertIn(b"/dev/pts/", out)
+        self.assertIn(b"is-tty", out)
+
+
+class View(CordonTest):
+    def test_cow_keeps_changes_apart(self):
+        (self.work / "a").write_text("host")
+        r = self.sh("cat a; echo session > a; mkdir -p d/e; echo new > d/e/f; cat a")
+        self.assertEqual(r.stdout, b"host\nsession\n".replace(b"host\n", b"host"), r.stderr)
+        self.assertEqual((self.work / "a").read_text(), "host")
+        self.assertFalse((self.work / "d").exists())
+        self.assertIn(b"changes are kept in", r.stderr)
+        upper = r.stderr.decode().split("changes are kept in ")[1].split("\n")[0]
+        with open(os.path.join(upper, "d/e/f")) as f:
+            self.assertEqual(f.read(), "new\n")
+
+    def test_discard(self):
+        r = self.sh("echo x > f", options=["--discard"])
+        self.assertEqual(r.returncode, 0)
+        self.assertNotIn(b"kept", r.stderr)
+
+    def test_ro_refuses(self):
+        r = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:ro", "--", "sh", "-c", "echo x > f")
+        self.assertNotEqual(r.returncode, 0)
+        self.assertFalse((self.work / "f").exists())
+
+    def test_live_writes_as_the_owner(self):
+        r = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:live", "--", "sh", "-c", "echo x > f")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual((self.work / "f").read_text(), "x\n")
+        self.assertEqual((self.work / "f").stat().st_uid, os.geteuid())
+
+    def test_setuid_bits_cannot_be_left_behind(self):
+        r = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:live", "--", "sh", "-c",
+                        "cp /bin/true t && chmod 4755 t; chmod 755 t && echo plain-ok")
+        self.assertIn(b"plain-ok", r.stdout, r.stderr)
+        self.assertEqual((self.work / "t").stat().st_mode & 0o7000, 0)
+
+    def test_host_is_not_there(self):
+        r = self.sh("ls -d /root /home/* /var/lib /sys /boot /opt /var/run/* 2>/dev/null; "
+                    "cat /etc/shadow; id -u; ls / | tr '\\n' ' '")
+        self.assertNotIn(b"/root", r.stdout)
+        self.assertNotIn(b"/sys", r.stdout.split(b"1000")[0])
+        self.assertIn(b"shadow", r.stderr)
+        self.assertIn(b"1000\n", r.stdout)
+
+    def test_bind(self):
+        extra = self.dir / "extra"
+        extra.mkdir()
+        (extra / "f").write_text("bound")
+        r = self.sh(f"cat {extra}/f; echo x > {extra}/g", options=["--bind", extra])
+        self.assertEqual(r.stdout, b"bound")
+        self.assertFalse((extra / "g").exists())
+        r = self.sh("echo x > /mnt/in/g", options=["--bind", f"{extra}:/mnt/in:rw"])
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertTrue((extra / "g").exists())
+
+    def test_bad_workspaces_are_refused_with_a_reason(self):
+        for path in ("/", "/usr", str(self.dir / "missing"), "/etc/passwd"):
+            r = self.cordon("run", "--trace", TRACE, "-w", path, "--", "true")
+            self.assertEqual(r.returncode, 125, path)
+            self.assertIn(path.encode(), r.stderr)
+
+    def test_dry_run_is_a_spec(self):
+        r = self.cordon("run", "--dry-run", "-w", self.work, "--", "true")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        spec = json.loads(r.stdout)
+        self.assertEqual(spec["workspace"], str(self.work))
+        path = self.dir / "spec.json"
+        (self.dir / "state/sessions/dry-run").mkdir(parents=True)
+        path.write_bytes(r.stdout)
+        r = self.cordon("run", "--trace", TRACE, "--spec", path, "--", "pwd")
+        self.assertEqual(r.stdout.decode().strip(), str(self.work), r.stderr)
+
+    def test_malformed_spec(self):
+        good = json.loads(self.cordon("run", "--dry-run", "-w", self.work, "--", "true").stdout)
+        path = self.dir / "spec.json"
+        for text in ("", "{", "[]", "{}", json.dumps(dict(good, uid=0)), json.dumps(dict(good, nonsense=1)),
+                     json.dumps(dict(good, workspace="../x"))):
+            path.write_text(text)
+            r = self.cordon("run", "--trace", TRACE, "--spec", path, "--", "true")
+            self.assertEqual(r.returncode, 125, text)
+            self.assertIn(b"spec.json", r.stderr)
+
+
+class Gate(CordonTest):
+    def test_connect_is_refused_and_recorded(self):
+        r = self.run_in("bash", "-c", "exec 3<>/dev/tcp/93.184.216.34/80")
+        self.assertNotEqual(r.returncode, 0)
+        connects = [e for e in self.events("net.connect")]
+        self.assertEqual([e["verdict"] for e in connects], ["deny"])
+        self.assertEqual(connects[0]["fields"]["address"], "93.184.216.34")
+        self.assertEqual(connects[0]["fields"]["port"], 80)
+        self.assertEqual(connects[0]["call"], "c1")
+
+    def test_observe_refuses_nothing_and_says_what_it_would_have(self):
+        policy = self.policy({"id": "t.no-ls", "category": "test", "severity": "low", "on": ["exec"],
+                              "when": "action.name == 'ls'", "verdict": "deny", "because": "No ls.",
+                              "refs": [],
+                              "match": [{"action": {"kind": "exec", "name": "ls"}}],
+                              "not_match": [{"action": {"kind": "exec", "name": "cat"}}]})
+        r = self.sh("ls / >/dev/null && echo ran", options=["-p", policy, "--mode", "observe"])
+        self.assertEqual(r.stdout, b"ran\n", r.stderr)
+        denied = [e for e in self.events("exec") if e["verdict"] == "deny"]
+        self.assertEqual(len(denied), 1)
+        self.assertIs(denied[0]["enforced"], False)
+        r = self.sh("ls /; echo status $?", options=["-p", policy])
+        self.assertIn(b"status 126", r.stdout)
+        self.assertIn(b"No ls.", r.stderr)
+
+    def test_kill_verdict(self):
+        policy = self.policy({"id": "t.kill-id", "category": "test", "severity": "low", "on": ["exec"],
+                              "when": "action.name == 'id'", "verdict": "kill", "because": "No id.",
+                              "refs": [],
+                              "match": [{"action": {"kind": "exec", "name": "id"}}],
+                              "not_match": [{"action": {"kind": "exec", "name": "cat"}}]})
+        r = self.sh("id; echo after", options=["-p", policy])
+        self.assertEqual(r.returncode, 137, r.stderr)
+        self.assertNotIn(b"after", r.stdout)
+
+    def test_record_verifies_and_a_changed_one_does_not(self):
+        self.sh("true")
+        self.assertEqual(self.cordon("log", "verify", self.record).returncode, 0)
+        shown = self.cordon("log", "show", self.record)
+        self.assertIn(b"/sh", shown.stdout)
+        text = self.record.read_text()
+        self.record.write_text(text.replace("session.start", "session.Start", 1))
+        self.assertEqual(self.cordon("log", "verify", self.record).returncode, 1)
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_trace_sees_opens_and_forks(self):
+        (self.work / "notes").write_text("n")
+        self.sh("cat notes; (true)")
+        opens = [e["fields"]["path"] for e in self.events("file.open")]
+        self.assertTrue(any(p.endswith("/notes") for p in opens), opens)
+        self.assertTrue(self.events("proc.fork"))
+        self.assertTrue(self.events("exec.done"))
+        end = self.events("session.end")[0]["fields"]
+        self.assertEqual(end["trace_emitted"], end["trace_consumed"] + end["trace_lost"])
+        self.assertGreater(end["syscalls"]["openat"], 0)
+
+    def test_label_then_connect(self):
+        policy = self.policy({"id": "t.secret", "category": "test", "severity": "low",
+                              "on": ["net.connect"], "when": "'secret' in session.labels",
+                              "verdict": "deny", "errno": "EACCES", "because": "Secret was read.",
+                              "refs": [],
+                              "match": [{"action": {"kind": "net.connect"}, "labels": ["secret"]}],
+                              "not_match": [{"action": {"kind": "net.connect"}}]},
+                             defaults={"net.connect": "allow"})
+        (self.work / "key").write_text("k")
+        script = ("{}; exec 3<>/dev/tcp/127.0.0.1/9")
+        options = ["-p", policy, "--label", f"{self.work}/key=secret"]
+        if TRACE == "on":
+            r = self.run_in("bash", "-c", script.format("true"), options=options)
+            self.assertIn(b"Connection refused", r.stderr)
+        r = self.run_in("bash", "-c", script.format("cat key"), options=options)
+        self.assertIn(b"Permission denied", r.stderr)
+        self.assertTrue(self.events("label.set"))
+
+
+class Trouble(CordonTest):
+    def processes(self):
+        mine = str(self.dir).encode()
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    line = f.read()
+            except OSError:
+                continue
+            if b"cordon-launch" in line or mine in line:
+                found.append((pid, line))
+        return found
+
+    def test_fork_bomb_ends_with_its_time(self):
+        r = self.sh("b() { b | b & }; b; sleep 30", options=["--timeout", "3", "--pids", "100"], timeout=50)
+        self.assertEqual(r.returncode, 124, r.stderr[-500:])
+        self.assertEqual(self.wait_empty(), [])
+
+    def wait_empty(self):
+        for _ in range(50):
+            if not self.processes():
+                return []
+            time.sleep(0.1)
+        return self.processes()
+
+    def test_daemons_do_not_outlive_the_call(self):
+        r = self.sh(f"setsid sh -c 'sleep 300 # {self.dir}' >/dev/null 2>&1 & nohup sleep 301 >/dev/null 2>&1 & exit 0")
+        self.assertEqual(r.returncode, 0)
+        self.assertEqual(self.wait_empty(), [])
+
+    def test_killed_supervisor_takes_all_with_it(self):
+        p = subprocess.Popen([CORDON, "run", "--trace", TRACE, "-w", str(self.work), "--", "sh", "-c",
+                              "setsid sleep 300 & sleep 300"], env=self.env, stdin=subprocess.DEVNULL)
+        time.sleep(1)
+        self.assertIsNone(p.poll())
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+        self.assertEqual(self.wait_empty(), [])
+
+    def test_sigterm_ends_the_command(self):
+        p = subprocess.Popen([CORDON, "run", "--trace", TRACE, "-w", str(self.work), "--", "sleep", "300"],
+                             env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        p.send_signal(signal.SIGTERM)
+        self.assertEqual(p.wait(timeout=20), 137)
+
+    def test_no_mounts_or_state_left(self):
+        before = open("/proc/self/mountinfo").read()
+        self.sh("true")
+        self.assertEqual(open("/proc/self/mountinfo").read(), before)
+        self.assertEqual([p.name for p in (self.dir / "state/sessions").iterdir()], [])
+
+    def test_record_that_cannot_be_written(self):
+        self.record = self.dir / "missing" / "r.jsonl"
+        r = self.sh("true")
+        self.assertEqual(r.returncode, 125)
+        self.assertIn(b"r.jsonl", r.stderr)
+
+    def test_bad_policies(self):
+        path = self.dir / "p.json"
+        for text in ("", "{", '{"policy":"x","version":1,"rules":[{"id":"a"}]}', '{"a":1,"a":2}', "[" * 100):
+            path.write_text(text)
+            r = self.cordon("run", "--trace", TRACE, "-w", self.work, "-p", path, "--", "true")
+            self.assertEqual(r.returncode, 125, text)
+            self.assertIn(b"p.json", r.stderr)
+        r = self.cordon("run", "-w", self.work, "-p", self.dir / "none.json", "--", "true")
+        self.assertEqual(r.returncode, 125)
+
+    def test_unknown_label_file(self):
+        if TRACE != "on":
+            self.skipTest(NO_TRACE)
+        r = self.sh("true", options=["--label", "nowhere=secret"])
+        self.assertEqual(r.returncode, 125)
+        self.assertIn(b"nowhere", r.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
