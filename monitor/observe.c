@@ -84,7 +84,7 @@ static void on_change(struct session *session, const struct trace_event *event)
 		{"utime", "utime"},	  {"futimesat", "utime"},
 	};
 
-	const char *name = syscall_name(event->syscall);
+	const char *name = syscall_name((unsigned)event->syscall);
 	struct action action = action_of(session, event, ACTION_FILE_CHANGE);
 
 	action.op = str_of(name);

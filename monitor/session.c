@@ -263,7 +263,7 @@ static void record_end_event(struct session *session)
 		(void)trace_session_counts(trace, session->slot, &totals->trace);
 		if (trace_syscall_counts(trace, session->slot, syscalls) == 0) {
 			json_begin_object(&w, "syscalls");
-			for (int nr = 0; nr < TRACE_SYSCALLS; nr++) {
+			for (unsigned nr = 0; nr < TRACE_SYSCALLS; nr++) {
 				if (syscalls[nr] && syscall_name(nr))
 					json_put_u64(&w, syscall_name(nr), syscalls[nr]);
 			}
