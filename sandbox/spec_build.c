@@ -111,8 +111,8 @@ static int add_workspace(struct spec *spec, const struct spec_options *options, 
 	m->idmap = spec->outer_count > 1;
 	m->writable = options->workspace_mode != WORKSPACE_RO;
 	if (m->kind == MOUNT_OVERLAY) {
-		m->upper = xasprintf("%s/upper", options->state_dir);
-		m->work = xasprintf("%s/work", options->state_dir);
+		m->upper = xasprintf("%s/layers/upper", options->state_dir);
+		m->work = xasprintf("%s/layers/work", options->state_dir);
 		spec->upper_dir = xstrdup(m->upper);
 	}
 	return 0;

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Limits on the whole session by cgroups: v2 where its controllers are handed down to us, else v1,
+ * else nothing here and rlimits.c does what it can for each process.
+ *
+ * The session's folder is made below the cgroup we are in, so limits of the caller stay in force.
+ * Its name ends in our process id: what a killed keeper left behind is removed by the next one.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/launch.h"
+
+#define ROOT   "/sys/fs/cgroup"
+#define PREFIX "cordon-"
+
+static const char *const controllers[LIMIT_KINDS] = {"memory", "pids", "cpu"};
+
+static int write_text(const char *folder, const char *file, const char *text)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder, file);
+	_cleanup_close_ int file_fd = open(path, O_WRONLY | O_CLOEXEC);
+	const size_t len = strlen(text);
+
+	if (file_fd < 0 || write(file_fd, text, len) != (ssize_t)len)
+		return -errno;
+	return 0;
+}
+
+static int write_number(const char *folder, const char *file, uint64_t number)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64, number);
+	return write_text(folder, file, text);
+}
+
+static bool is_fs(const char *path, uint32_t magic)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && (uint32_t)fs.f_type == magic;
+}
+
+/* Is `word` one of the separated words of `list`? */
+static bool lists(const char *list, const char *word, const char *separators)
+{
+	const size_t len = strlen(word);
+
+	for (const char *at = list; *at; at += strspn(at, separators)) {
+		const size_t n = strcspn(at, separators);
+
+		if (n == len && !strncmp(at, word, n))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+/* Our own cgroup for a v1 controller, or for v2 (controller NULL); NULL if there is none. */
+static char *own_path(const char *controller)
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[4096];
+	char *found = NULL;
+
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		char *names = strchr(line, ':');
+		char *path = names ? strchr(names + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		*path++ = '\0';
+		path[strcspn(path, "\n")] = '\0';
+		if (controller ? lists(names + 1, controller, ",") : !names[1])
+			found = xstrdup(strcmp(path, "/") == 0 ? "" : path);
+	}
+	if (file)
+		(void)fclose(file);
+	return found;
+}
+
+/* Removes folders of keepers that are gone. */
+static void sweep(const char *parent)
+{
+	DIR *dir = opendir(parent);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		const char *dot = strrchr(entry->d_name, '.');
+		_cleanup_free_ char *path = NULL;
+		long pid;
+
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 || !dot)
+			continue;
+		pid = strtol(dot + 1, NULL, 10);
+		if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+			continue;
+		path = xasprintf("%s/%s", parent, entry->d_name);
+		(void)rmdir(path);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+static char *make_below(const struct launch *l, const char *parent)
+{
+	char *path = xasprintf("%s/" PREFIX "%s.%d", parent, l->spec.session, getpid());
+
+	sweep(parent);
+	if (mkdir(path, 0755) < 0) {
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
+static bool wanted(const struct launch *l, enum limit_kind kind)
+{
+	const struct spec_limits *limits = &l->spec.limits;
+
+	return kind == LIMIT_MEMORY ? limits->memory_bytes > 0
+	       : kind == LIMIT_PIDS ? limits->pids > 0
+				    : limits->cpu_millis > 0;
+}
+
+#define CPU_PERIOD_US 100000u
+
+static int set_limit(const struct launch *l, enum limit_kind kind, const char *folder, bool v2)
+{
+	const struct spec_limits *limits = &l->spec.limits;
+	const uint64_t quota_us = (uint64_t)limits->cpu_millis * (CPU_PERIOD_US / 1000);
+	char text[64];
+	int r;
+
+	switch (kind) {
+	case LIMIT_MEMORY:
+		r = write_number(folder, v2 ? "memory.max" : "memory.limit_in_bytes",
+				 limits->memory_bytes);
+		/* No room in swap either, where the kernel accounts for it. */
+		if (!r && v2)
+			(void)write_number(folder, "memory.swap.max", 0);
+		if (!r && !v2)
+			(void)write_number(folder, "memory.memsw.limit_in_bytes",
+					   limits->memory_bytes);
+		return r;
+	case LIMIT_PIDS:
+		return write_number(folder, "pids.max", limits->pids);
+	case LIMIT_CPU:
+		if (!v2)
+			return write_number(folder, "cpu.cfs_quota_us", quota_us);
+		(void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota_us, CPU_PERIOD_US);
+		return write_text(folder, "cpu.max", text);
+	case LIMIT_KINDS:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* v2: the nearest cgroup at or above ours that hands down a controller we want. */
+static void make_v2(struct launch *l, const char *mount_point)
+{
+	_cleanup_free_ char *own = own_path(NULL);
+
+	while (own) {
+		_cleanup_free_ char *parent = xasprintf("%s%s", mount_point, own);
+		_cleanup_free_ char *folder = make_below(l, parent);
+		unsigned held = 0;
+
+		for (unsigned kind = 0; folder && kind < LIMIT_KINDS; kind++) {
+			if (l->cgroup.dirs[kind] || !wanted(l, kind) ||
+			    set_limit(l, kind, folder, true) < 0)
+				continue;
+			l->cgroup.dirs[kind] = xstrdup(folder);
+			l->cgroup.by[kind] = LIMIT_CGROUP2;
+			held++;
+		}
+		if (held)
+			return;
+		if (folder)
+			(void)rmdir(folder);
+		if (!own[0])
+			return;
+		*strrchr(own, '/') = '\0';
+	}
+}
+
+static void make_v1(struct launch *l, enum limit_kind kind)
+{
+	_cleanup_free_ char *own = own_path(controllers[kind]);
+	_cleanup_free_ char *parent = own ? xasprintf(ROOT "/%s%s", controllers[kind], own) : NULL;
+	_cleanup_free_ char *folder = NULL;
+
+	if (!parent || !is_fs(parent, CGROUP_SUPER_MAGIC))
+		return;
+	folder = make_below(l, parent);
+	if (!folder)
+		return;
+	if (set_limit(l, kind, folder, false) < 0) {
+		(void)rmdir(folder);
+		return;
+	}
+	l->cgroup.dirs[kind] = take_ptr(folder);
+	l->cgroup.by[kind] = LIMIT_CGROUP1;
+}
+
+void cgroup_make(struct launch *l)
+{
+	if (l->spec.cgroup && is_fs(ROOT, CGROUP2_SUPER_MAGIC))
+		make_v2(l, ROOT);
+	else if (l->spec.cgroup && is_fs(ROOT "/unified", CGROUP2_SUPER_MAGIC))
+		make_v2(l, ROOT "/unified");
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
+		if (!wanted(l, kind) || l->cgroup.by[kind] != LIMIT_NONE)
+			continue;
+		if (l->spec.cgroup)
+			make_v1(l, kind);
+		if (l->cgroup.by[kind] == LIMIT_NONE && kind != LIMIT_CPU)
+			l->cgroup.by[kind] = LIMIT_RLIMIT;
+	}
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
+		static const char *const by[] = {"none", "cgroup1", "cgroup2", "rlimit"};
+
+		launch_say(l, "limit.%s=%s", controllers[kind], by[l->cgroup.by[kind]]);
+	}
+}
+
+int cgroup_add(const struct launch *l, pid_t pid, struct error *err)
+{
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
+		const char *folder = l->cgroup.dirs[kind];
+		int r = folder ? write_number(folder, "cgroup.procs", (uint64_t)pid) : 0;
+
+		if (r < 0)
+			return error_errno(err, r, "move the session into its cgroup %s", folder);
+	}
+	return 0;
+}
+
+void cgroup_remove(struct launch *l)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
+		char *folder = take_ptr(l->cgroup.dirs[kind]);
+
+		/* The last task was reaped, yet its cgroup may stay busy for a moment. */
+		for (unsigned tries = 0; folder && tries < 200; tries++) {
+			if (rmdir(folder) == 0 || errno != EBUSY)
+				break;
+			(void)nanosleep(&pause, NULL);
+		}
+		free(folder);
+	}
+}

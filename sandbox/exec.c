@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * X: from a process of ours to the program that was asked for. Everything is given up here, the
+ * filter last; after it only the program's own start is left, and the first execve(2) is already
+ * one that the supervisor decides on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "sandbox/filter.h"
+#include "sandbox/launch.h"
+
+#define REPORT_FD 3 /* the only descriptor besides stdio that lives until the execve */
+
+_Noreturn static void fail(const struct execution *e, int sync_fd, const struct error *err)
+{
+	const struct exec_sync sync = {.failed = true};
+
+	leaf_report(e->report_fd, EXEC_SETUP_ERROR, -err->code, err->text);
+	(void)!write(sync_fd, &sync, sizeof(sync));
+	_exit(LAUNCH_FAILED);
+}
+
+/* A pty of the session's own devpts; the program gets it as its controlling terminal. */
+static int open_pty(int ret_stdio[3], int *ret_master_fd, struct error *err)
+{
+	_cleanup_close_ int master_fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int unlock = 0;
+	int slave_fd;
+
+	if (master_fd < 0 || ioctl(master_fd, TIOCSPTLCK, &unlock) < 0)
+		return error_errno(err, errno, "open a terminal for the call");
+	slave_fd = ioctl(master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave_fd < 0 || ioctl(slave_fd, TIOCSCTTY, 0) < 0)
+		return error_errno(err, errno, "take the call's terminal");
+	ret_stdio[0] = ret_stdio[1] = ret_stdio[2] = slave_fd;
+	*ret_master_fd = take_fd(&master_fd);
+	return 0;
+}
+
+static int set_up_stdio(const struct execution *e, int *ret_pty_fd, struct error *err)
+{
+	int stdio_fds[3];
+
+	memcpy(stdio_fds, e->stdio_fds, sizeof(stdio_fds));
+	/* No terminal of the caller can become ours: a new session has none. */
+	if (setsid() < 0)
+		return error_errno(err, errno, "start a session for the call");
+	if (e->request->flags & EXEC_TTY) {
+		const int r = open_pty(stdio_fds, ret_pty_fd, err);
+
+		if (r < 0)
+			return r;
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(stdio_fds[i], i) < 0)
+			return error_errno(err, errno, "set up stdio");
+	return 0;
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* When memory runs out the program goes first, not the init. */
+static void prefer_for_oom(void)
+{
+	_cleanup_close_ int adj_fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (adj_fd >= 0)
+		(void)!write(adj_fd, "500", 3);
+}
+
+static int give_up(const struct launch *l, const struct execution *e, struct exec_sync *sync,
+		   struct error *err)
+{
+	int r = set_up_stdio(e, &sync->pty_fd, err);
+
+	if (r < 0)
+		return r;
+	if (chdir(e->cwd) < 0)
+		return error_errno(err, errno, "enter the working directory %s", e->cwd);
+	reset_signals();
+	(void)umask(022);
+	/* From here an ordinary user's supervisor may read the arguments of our calls. */
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	prefer_for_oom();
+	r = rlimits_apply(l, err);
+	if (!r)
+		r = landlock_apply(l, err);
+	if (r < 0)
+		return r;
+	r = filter_load((e->request->flags & EXEC_GATE) != 0);
+	if (r == -EBUSY)
+		return error_set(
+			err, r,
+			"load the gate's filter: something outside already listens to this "
+			"process (a sandbox around cordon?); run without the gate around it");
+	if (r < 0)
+		return error_errno(err, r, "load the system call filter");
+	if (e->request->flags & EXEC_GATE)
+		sync->listener_fd = r;
+	return 0;
+}
+
+/* A script without "#!" is for the shell, as execvp(3) has it. */
+static int exec_file(const char *path, char **argv, char **env, size_t argc)
+{
+	(void)execve(path, argv, env);
+	if (errno == ENOEXEC) {
+		_cleanup_free_ char **shell = xcalloc(argc + 2, sizeof(*shell));
+		char name[] = "/bin/sh";
+		char *copy = xstrdup(path);
+
+		shell[0] = name;
+		shell[1] = copy;
+		for (size_t i = 1; i < argc; i++)
+			shell[i + 1] = argv[i];
+		(void)execve(name, shell, env);
+		free(copy);
+	}
+	return -errno;
+}
+
+static const char *path_of(char **env)
+{
+	for (; *env; env++)
+		if (!strncmp(*env, "PATH=", 5))
+			return *env + 5;
+	return "/usr/local/bin:/usr/bin:/bin";
+}
+
+/* Candidates are looked at with access(2): each execve is a question to the supervisor. */
+static int exec_search(const struct execution *e)
+{
+	const char *name = e->argv[0];
+	char candidate[MAX_PATH_BYTES];
+	int worst = -ENOENT;
+
+	if (!name[0])
+		return -ENOENT;
+	if (strchr(name, '/'))
+		return exec_file(name, e->argv, e->env, e->request->argc);
+	for (const char *at = path_of(e->env); at; at = strchr(at, ':')) {
+		int len;
+		struct stat st;
+
+		at += *at == ':';
+		len = (int)strcspn(at, ":");
+		if (snprintf(candidate, sizeof(candidate), "%.*s/%s", len ? len : 1, len ? at : ".",
+			     name) >= (int)sizeof(candidate))
+			continue;
+		if (stat(candidate, &st) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		if (access(candidate, X_OK) == 0)
+			return exec_file(candidate, e->argv, e->env, e->request->argc);
+		worst = -EACCES;
+	}
+	return worst;
+}
+
+void exec_run(const struct launch *l, const struct execution *e, int sync_fd, int go_fd)
+{
+	struct exec_sync sync = {.listener_fd = -1, .pty_fd = -1};
+	struct error err = {0};
+	char go;
+	int r;
+
+	if (give_up(l, e, &sync, &err) < 0)
+		fail(e, sync_fd, &err);
+	if (write(sync_fd, &sync, sizeof(sync)) != (ssize_t)sizeof(sync))
+		_exit(LAUNCH_FAILED);
+	while ((r = (int)read(go_fd, &go, 1)) < 0 && errno == EINTR)
+		;
+	/* L has left our table: what is closed now is closed for the program only. */
+	if (r != 1 || (e->report_fd != REPORT_FD && dup3(e->report_fd, REPORT_FD, O_CLOEXEC) < 0) ||
+	    syscall(SYS_close_range, REPORT_FD + 1, ~0u, 0) < 0)
+		_exit(LAUNCH_FAILED);
+	r = exec_search(e);
+	leaf_report(REPORT_FD, EXEC_NOT_STARTED, -r, NULL);
+	_exit(127);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * filter-gen: makes the seccomp filter once, at build time, and prints it as C.
+ *
+ * libseccomp builds the body from filter_rules.c (default allow, refusals by rule, foreign
+ * architectures and x32 killed). It cannot say "numbers that do not exist yet", so a short
+ * prologue before the body gives ENOSYS to every number that is not in the system call table; all
+ * jumps of the body are relative, so it may be put anywhere.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <seccomp.h>
+
+#include "common/syscall_table.h"
+#include "sandbox/filter_rules.h"
+
+#define X32_BIT 0x40000000u
+
+static void die(const char *what, const char *name, int r)
+{
+	(void)fprintf(stderr, "filter-gen: %s %s: %s\n", what, name, strerror(-r));
+	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+static int number_of(const char *name)
+{
+	const int nr = syscall_number(name);
+
+	if (nr < 0)
+		die("no such system call:", name, -ENOENT);
+	return nr;
+}
+
+static void add_denied(scmp_filter_ctx ctx)
+{
+	for (size_t i = 0; i < filter_denied_count; i++) {
+		const struct filter_denied *d = &filter_denied[i];
+		const int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)d->errno_value),
+					       number_of(d->name), 0);
+
+		if (r < 0)
+			die("deny", d->name, r);
+	}
+}
+
+static void add_bits(scmp_filter_ctx ctx)
+{
+	for (size_t i = 0; i < filter_bits_count; i++) {
+		const struct filter_bits *b = &filter_bits[i];
+		struct scmp_arg_cmp when[2];
+		unsigned count = 0;
+		int r;
+
+		for (unsigned k = 0; k < 2 && b->when[k].mask; k++)
+			when[count++] = SCMP_CMP(b->when[k].arg, SCMP_CMP_MASKED_EQ,
+						 b->when[k].mask, b->when[k].value);
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint16_t)b->errno_value),
+					   number_of(b->name), count, when);
+		if (r < 0)
+			die("deny with arguments", b->name, r);
+	}
+}
+
+static void add_families(scmp_filter_ctx ctx)
+{
+	static const char *const calls[] = {"socket", "socketpair"};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		const int r =
+			seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), number_of(calls[i]), 1,
+					 SCMP_A0(SCMP_CMP_GT, FILTER_FAMILY_MAX));
+
+		if (r < 0)
+			die("families", calls[i], r);
+	}
+}
+
+static void add_gated(scmp_filter_ctx ctx)
+{
+	for (size_t i = 0; i < filter_gated_count; i++) {
+		const struct filter_gated *g = &filter_gated[i];
+		struct scmp_arg_cmp when = {
+			.arg = (unsigned)(g->non_null_arg < 0 ? 0 : g->non_null_arg),
+			.op = SCMP_CMP_NE};
+		const int r = seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, number_of(g->name),
+						     g->non_null_arg < 0 ? 0 : 1, &when);
+
+		if (r < 0)
+			die("gate", g->name, r);
+	}
+}
+
+static size_t build_body(int gated, struct sock_filter *ret, size_t max)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	const int body_fd = memfd_create("filter", MFD_CLOEXEC);
+	ssize_t n;
+	int r;
+
+	if (!ctx || body_fd < 0)
+		die("start", "libseccomp", -ENOMEM);
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (!r)
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r < 0)
+		die("set", "attributes", r);
+	add_denied(ctx);
+	add_bits(ctx);
+	add_families(ctx);
+	if (gated)
+		add_gated(ctx);
+	r = seccomp_export_bpf(ctx, body_fd);
+	if (r < 0)
+		die("export", "filter", r);
+	seccomp_release(ctx);
+	n = pread(body_fd, ret, max * sizeof(*ret), 0);
+	(void)close(body_fd);
+	if (n <= 0 || (size_t)n == max * sizeof(*ret))
+		die("read back", "filter", -E2BIG);
+	return (size_t)n / sizeof(*ret);
+}
+
+struct program {
+	struct sock_filter code[4096];
+	size_t len;
+};
+
+static void put(struct program *p, struct sock_filter instruction)
+{
+	if (p->len == sizeof(p->code) / sizeof(p->code[0]))
+		die("build", "filter", -E2BIG);
+	p->code[p->len++] = instruction;
+}
+
+/* first..last get ENOSYS: "if (nr < first) skip 2; if (nr <= last) return ENOSYS". */
+static void put_hole(struct program *p, unsigned first, unsigned last)
+{
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, first, 0, 2));
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, last, 1, 0));
+	put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+}
+
+static void put_prologue(struct program *p)
+{
+	size_t guard;
+	unsigned first = 0;
+
+	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					    offsetof(struct seccomp_data, arch)));
+	guard = p->len;
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 0));
+	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					    offsetof(struct seccomp_data, nr)));
+	for (unsigned nr = 0; nr < SYSCALL_TABLE_END; nr++) {
+		if (!syscall_name(nr))
+			continue;
+		if (nr > first)
+			put_hole(p, first, nr - 1);
+		first = nr + 1;
+	}
+	put_hole(p, first, X32_BIT - 1);
+	/* Another architecture: on to the body, which kills. */
+	p->code[guard].jf = (unsigned char)(p->len - guard - 1);
+}
+
+static void print_program(const char *name, int gated)
+{
+	static struct program p;
+	size_t n;
+
+	p.len = 0;
+	put_prologue(&p);
+	n = build_body(gated, p.code + p.len, sizeof(p.code) / sizeof(p.code[0]) - p.len);
+	p.len += n;
+	(void)printf("const struct sock_filter %s[] = {\n", name);
+	for (size_t i = 0; i < p.len; i++)
+		(void)printf("\t{0x%02x, %u, %u, 0x%08x},\n", (unsigned)p.code[i].code,
+			     (unsigned)p.code[i].jt, (unsigned)p.code[i].jf, p.code[i].k);
+	(void)printf("};\n\nconst unsigned short %s_len = %zu;\n\n", name, p.len);
+}
+
+int main(void)
+{
+	(void)printf("/* Made by filter-gen from sandbox/filter_rules.c; do not edit. */\n"
+		     "#include \"sandbox/filter.h\"\n\n");
+	print_program("filter_plain_code", 0);
+	print_program("filter_gated_code", 1);
+	return ferror(stdout) || fflush(stdout) ? 1 : 0;
+}

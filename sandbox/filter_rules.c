@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/filter_rules.h"
+
+#include <errno.h>
+
+const struct filter_denied filter_denied[] = {
+	/* libraries fall back: ring operations are no system calls, so no filter or gate sees them
+	 */
+	{"io_uring_setup", ENOSYS},
+	{"io_uring_enter", ENOSYS},
+	{"io_uring_register", ENOSYS},
+	/* flags or paths in memory, which a filter cannot read */
+	{"clone3", ENOSYS},
+	{"openat2", ENOSYS},
+	/* memory that the supervisor cannot read */
+	{"memfd_secret", ENOSYS},
+	/* other processes: their memory, descriptors, registers */
+	{"ptrace", EPERM},
+	{"process_vm_readv", EPERM},
+	{"process_vm_writev", EPERM},
+	{"process_madvise", EPERM},
+	{"kcmp", EPERM},
+	{"pidfd_getfd", EPERM},
+	/* the view: every way to change mounts or the root, old and new */
+	{"mount", EPERM},
+	{"umount2", EPERM},
+	{"pivot_root", EPERM},
+	{"chroot", EPERM},
+	{"fsopen", EPERM},
+	{"fsconfig", EPERM},
+	{"fsmount", EPERM},
+	{"fspick", EPERM},
+	{"move_mount", EPERM},
+	{"open_tree", EPERM},
+	{"open_tree_attr", EPERM},
+	{"mount_setattr", EPERM},
+	/* namespaces (clone's flags are in filter_bits) */
+	{"setns", EPERM},
+	{"unshare", EPERM},
+	/* kernel surfaces with a record of escapes or side channels */
+	{"bpf", EPERM},
+	{"perf_event_open", EPERM},
+	{"userfaultfd", EPERM},
+	{"keyctl", EPERM},
+	{"add_key", EPERM},
+	{"request_key", EPERM},
+	/* replacing kernel code */
+	{"kexec_load", EPERM},
+	{"kexec_file_load", EPERM},
+	{"init_module", EPERM},
+	{"finit_module", EPERM},
+	{"delete_module", EPERM},
+	{"create_module", EPERM},
+	{"get_kernel_syms", EPERM},
+	{"query_module", EPERM},
+	/* I/O ports and segments */
+	{"ioperm", EPERM},
+	{"iopl", EPERM},
+	{"modify_ldt", EPERM},
+	/* files by handle, accounting, quotas, swap, watching whole mounts */
+	{"open_by_handle_at", EPERM},
+	{"name_to_handle_at", EPERM},
+	{"quotactl", EPERM},
+	{"quotactl_fd", EPERM},
+	{"acct", EPERM},
+	{"swapon", EPERM},
+	{"swapoff", EPERM},
+	{"fanotify_init", EPERM},
+	{"fanotify_mark", EPERM},
+	/* the machine: power, log, name, clock, terminals */
+	{"reboot", EPERM},
+	{"syslog", EPERM},
+	{"sethostname", EPERM},
+	{"setdomainname", EPERM},
+	{"settimeofday", EPERM},
+	{"clock_settime", EPERM},
+	{"adjtimex", EPERM},
+	{"clock_adjtime", EPERM},
+	{"vhangup", EPERM},
+	/* our own walls: a filter over ours, labels, namespaces by id */
+	{"seccomp", EPERM},
+	{"lsm_set_self_attr", EPERM},
+	{"listns", EPERM},
+	/* pipes from user pages, and relics that nothing needs */
+	{"vmsplice", EPERM},
+	{"lookup_dcookie", EPERM},
+	{"nfsservctl", EPERM},
+	{"uselib", EPERM},
+	{"ustat", EPERM},
+	{"sysfs", EPERM},
+	{"_sysctl", EPERM},
+};
+
+const size_t filter_denied_count = sizeof(filter_denied) / sizeof(filter_denied[0]);
+
+#define LOW32 0xffffffffull /* the kernel cuts int arguments: what is above must not matter */
+#define SET(_arg, _bits)                 \
+	{                                \
+		(_arg), (_bits), (_bits) \
+	}
+#define IS(_arg, _value)                \
+	{                               \
+		(_arg), LOW32, (_value) \
+	}
+#define CREAT	0100ull	     /* O_CREAT */
+#define TMPFILE 020000000ull /* the O_TMPFILE bit proper */
+
+/* Set-user-id and set-group-id bits: on the host such a file would act for its owner. */
+#define NO_SETID(_name, _arg)               \
+	{_name, EPERM, {SET(_arg, 04000)}}, \
+	{                                   \
+		_name, EPERM,               \
+		{                           \
+			SET(_arg, 02000)    \
+		}                           \
+	}
+#define NO_SETID_OPEN(_name, _flags, _mode)                                \
+	{_name, EPERM, {SET(_flags, CREAT), SET(_mode, 04000)}},           \
+		{_name, EPERM, {SET(_flags, CREAT), SET(_mode, 02000)}},   \
+		{_name, EPERM, {SET(_flags, TMPFILE), SET(_mode, 04000)}}, \
+	{                                                                  \
+		_name, EPERM,                                              \
+		{                                                          \
+			SET(_flags, TMPFILE), SET(_mode, 02000)            \
+		}                                                          \
+	}
+
+/* clang-format off: tables */
+const struct filter_bits filter_bits[] = {
+	/* new namespaces; CLONE_NEWTIME exists only for clone3 and unshare */
+	{"clone", EPERM, {SET(0, 0x00020000)}}, /* CLONE_NEWNS */
+	{"clone", EPERM, {SET(0, 0x02000000)}}, /* CLONE_NEWCGROUP */
+	{"clone", EPERM, {SET(0, 0x04000000)}}, /* CLONE_NEWUTS */
+	{"clone", EPERM, {SET(0, 0x08000000)}}, /* CLONE_NEWIPC */
+	{"clone", EPERM, {SET(0, 0x10000000)}}, /* CLONE_NEWUSER */
+	{"clone", EPERM, {SET(0, 0x20000000)}}, /* CLONE_NEWPID */
+	{"clone", EPERM, {SET(0, 0x40000000)}}, /* CLONE_NEWNET */
+	NO_SETID("chmod", 1),
+	NO_SETID("fchmod", 1),
+	NO_SETID("fchmodat", 2),
+	NO_SETID("fchmodat2", 2),
+	NO_SETID("creat", 1),
+	NO_SETID("mknod", 1),
+	NO_SETID("mknodat", 2),
+	NO_SETID_OPEN("open", 1, 2),
+	NO_SETID_OPEN("openat", 2, 3),
+	/* typing into somebody's terminal, and line disciplines */
+	{"ioctl", EPERM, {IS(1, 0x5412)}}, /* TIOCSTI */
+	{"ioctl", EPERM, {IS(1, 0x541c)}}, /* TIOCLINUX */
+	{"ioctl", EPERM, {IS(1, 0x541d)}}, /* TIOCCONS */
+	{"ioctl", EPERM, {IS(1, 0x5423)}}, /* TIOCSETD */
+	{"prctl", EPERM, {IS(0, 22)}},	   /* PR_SET_SECCOMP */
+	/* families besides UNIX 1, INET 2, INET6 10, NETLINK 16; above 16: see the generator */
+	{"socket", EAFNOSUPPORT, {IS(0, 0)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 3)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 4)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 5)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 6)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 7)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 8)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 9)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 11)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 12)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 13)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 14)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 15)}},
+	/* NETLINK_ROUTE (0) only: one bit of the protocol being set is another one */
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 1u)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 2u)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 4u)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 8u)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 16u)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 32u)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 64u)}},
+	{"socket", EAFNOSUPPORT, {IS(0, 16), SET(2, 128u)}},
+	{"socket", EPROTONOSUPPORT, {IS(2, 33)}},  /* DCCP */
+	{"socket", EPROTONOSUPPORT, {IS(2, 115)}}, /* L2TP */
+	{"socket", EPROTONOSUPPORT, {IS(2, 132)}}, /* SCTP */
+	{"socket", EPROTONOSUPPORT, {IS(2, 136)}}, /* UDPLITE */
+	{"socket", EPROTONOSUPPORT, {IS(2, 256)}}, /* SMC */
+	/* families besides UNIX 1, INET 2, INET6 10, NETLINK 16; above 16: see the generator */
+	{"socketpair", EAFNOSUPPORT, {IS(0, 0)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 3)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 4)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 5)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 6)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 7)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 8)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 9)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 11)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 12)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 13)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 14)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 15)}},
+	/* NETLINK_ROUTE (0) only: one bit of the protocol being set is another one */
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 1u)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 2u)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 4u)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 8u)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 16u)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 32u)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 64u)}},
+	{"socketpair", EAFNOSUPPORT, {IS(0, 16), SET(2, 128u)}},
+	{"socketpair", EPROTONOSUPPORT, {IS(2, 33)}},  /* DCCP */
+	{"socketpair", EPROTONOSUPPORT, {IS(2, 115)}}, /* L2TP */
+	{"socketpair", EPROTONOSUPPORT, {IS(2, 132)}}, /* SCTP */
+	{"socketpair", EPROTONOSUPPORT, {IS(2, 136)}}, /* UDPLITE */
+	{"socketpair", EPROTONOSUPPORT, {IS(2, 256)}}, /* SMC */
+	/*
+	 * personality: the flags that weaken the address space. All ones is the query, so the flags
+	 * count only below bit 31, and with bit 31 nothing but all ones goes through.
+	 */
+	{"personality", EPERM, {{0, 0x80040000, 0x00040000}}}, /* ADDR_NO_RANDOMIZE */
+	{"personality", EPERM, {{0, 0x80100000, 0x00100000}}}, /* MMAP_PAGE_ZERO */
+	{"personality", EPERM, {{0, 0x80200000, 0x00200000}}}, /* ADDR_COMPAT_LAYOUT */
+	{"personality", EPERM, {{0, 0x80400000, 0x00400000}}}, /* READ_IMPLIES_EXEC */
+	{"personality", EPERM, {{0, 0x80800000, 0x00800000}}}, /* ADDR_LIMIT_32BIT */
+	{"personality", EPERM, {{0, 0x88000000, 0x08000000}}}, /* ADDR_LIMIT_3GB */
+	{"personality", EPERM, {{0, 0x80000001, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000002, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000004, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000008, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000010, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000020, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000040, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000080, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000100, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000200, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000400, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80000800, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80001000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80002000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80004000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80008000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80010000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80020000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80040000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80080000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80100000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80200000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80400000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80800000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x81000000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x82000000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x84000000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x88000000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x90000000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0xa0000000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0xc0000000, 0x80000000}}},
+};
+/* clang-format on */
+
+const size_t filter_bits_count = sizeof(filter_bits) / sizeof(filter_bits[0]);
+
+const struct filter_gated filter_gated[] = {
+	{"execve", -1},	 {"execveat", -1}, {"connect", -1}, {"sendto", 4},
+	{"sendmsg", -1}, {"sendmmsg", -1}, {"bind", -1},    {"listen", -1},
+};
+
+const size_t filter_gated_count = sizeof(filter_gated) / sizeof(filter_gated[0]);

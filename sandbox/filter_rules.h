@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What the seccomp filter refuses, as data: one table for the generator that builds the filter and
+ * for the tests that try each row. Anything not in here is allowed if its number is in
+ * common/syscall_table.c, else it gets ENOSYS. Reasons per class: SECURITY.md.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whole calls. ENOSYS where libraries fall back to an older call, else EPERM. */
+struct filter_denied {
+	const char *name;
+	int errno_value;
+};
+
+extern const struct filter_denied filter_denied[];
+extern const size_t filter_denied_count;
+
+/* (arg & mask) == value; mask 0 means no condition. */
+struct filter_match {
+	unsigned arg;
+	uint64_t mask;
+	uint64_t value;
+};
+
+/* Calls refused only with certain arguments: every condition must hold. */
+struct filter_bits {
+	const char *name;
+	int errno_value;
+	struct filter_match when[2];
+};
+
+extern const struct filter_bits filter_bits[];
+extern const size_t filter_bits_count;
+
+/* Calls that notify the supervisor in the gated variant. */
+struct filter_gated {
+	const char *name;
+	int non_null_arg; /* only if this argument is not 0; -1: always */
+};
+
+extern const struct filter_gated filter_gated[];
+extern const size_t filter_gated_count;
+
+/* Highest address family that is allowed; those below it that are not stand in filter_bits. */
+#define FILTER_FAMILY_MAX 16u /* AF_NETLINK */

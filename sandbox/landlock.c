@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Landlock as a second wall: says once more, by file hierarchy, what may be written, so that a
+ * mistake in the mounts does not open anything. Applied by each execution for itself, since a
+ * Landlock domain may not mount, and its init must.
+ */
+#include "sandbox/compat/landlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/launch.h"
+
+#define READ_RIGHTS \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FILE_RIGHTS                                                  \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+	 LANDLOCK_ACCESS_FS_WRITE_FILE | COMPAT_LANDLOCK_TRUNCATE | COMPAT_LANDLOCK_IOCTL_DEV)
+#define ABI1_RIGHTS ((1ull << 13) - 1)
+/* Device nodes are made by nobody inside. */
+#define NEVER (LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK)
+
+/* What each ABI added to the rights on files. */
+static const struct {
+	int abi;
+	uint64_t rights;
+} ladder[] = {{1, ABI1_RIGHTS},
+	      {2, COMPAT_LANDLOCK_REFER},
+	      {3, COMPAT_LANDLOCK_TRUNCATE},
+	      {5, COMPAT_LANDLOCK_IOCTL_DEV}};
+
+static uint64_t rights_of(int abi)
+{
+	uint64_t rights = 0;
+
+	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++)
+		if (abi >= ladder[i].abi)
+			rights |= ladder[i].rights;
+	return rights;
+}
+
+int landlock_probe(struct launch *l, struct error *err)
+{
+	long abi;
+
+	if (!l->spec.landlock) {
+		launch_say(l, "landlock=off");
+		return 0;
+	}
+	abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (abi <= 0)
+		return error_set(
+			err, abi < 0 ? errno : EOPNOTSUPP,
+			"Landlock is not available on this host (%s); boot with landlock in "
+			"lsm=, or build the spec without it (\"landlock\": false)",
+			abi < 0 ? strerrorname_np(errno) : "no ABI");
+	l->landlock_abi = (int)abi;
+	launch_say(l, "landlock=%d", l->landlock_abi);
+	return 0;
+}
+
+static int allow(int ruleset_fd, const char *path, uint64_t rights, struct error *err)
+{
+	_cleanup_close_ int path_fd = open(path, O_PATH | O_CLOEXEC);
+	struct landlock_path_beneath_attr beneath = {.allowed_access = rights,
+						     .parent_fd = path_fd};
+	struct stat st;
+
+	if (path_fd < 0 || fstat(path_fd, &st) < 0)
+		return error_errno(err, errno, "open %s for a Landlock rule", path);
+	if (!S_ISDIR(st.st_mode))
+		beneath.allowed_access &= FILE_RIGHTS;
+	if (syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
+		return error_errno(err, errno, "add a Landlock rule for %s", path);
+	return 0;
+}
+
+static int allow_view(const struct launch *l, int ruleset_fd, uint64_t all, struct error *err)
+{
+	int r = allow(ruleset_fd, "/", READ_RIGHTS & all, err);
+
+	/* Files of /proc are written in place (comm, oom_score_adj); those of /dev are opened. */
+	if (!r)
+		r = allow(ruleset_fd, "/proc",
+			  (LANDLOCK_ACCESS_FS_WRITE_FILE | COMPAT_LANDLOCK_TRUNCATE) & all, err);
+	if (!r)
+		r = allow(ruleset_fd, "/dev", FILE_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE & all, err);
+	if (!r)
+		r = allow(ruleset_fd, "/dev/shm", all & ~NEVER, err);
+	for (size_t i = 0; !r && i < l->spec.mount_count; i++) {
+		const struct spec_mount *m = &l->spec.mounts[i];
+		const bool writes =
+			m->kind == MOUNT_BIND || m->kind == MOUNT_OVERLAY || m->kind == MOUNT_TMPFS;
+
+		if (!writes || !m->writable)
+			continue;
+		r = allow(ruleset_fd, m->target, all & ~NEVER, err);
+		if (r == -ENOENT && m->optional)
+			r = 0;
+	}
+	return r;
+}
+
+int landlock_apply(const struct launch *l, struct error *err)
+{
+	const uint64_t all = rights_of(l->landlock_abi);
+	struct compat_landlock_ruleset rules = {.handled_access_fs = all};
+	size_t size = sizeof(rules.handled_access_fs);
+	_cleanup_close_ int ruleset_fd = -1;
+	int r;
+
+	if (!l->landlock_abi)
+		return 0;
+	if (l->landlock_abi >= 6) {
+		rules.scoped =
+			COMPAT_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | COMPAT_LANDLOCK_SCOPE_SIGNAL;
+		size = sizeof(rules);
+	}
+	ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+	if (ruleset_fd < 0)
+		return error_errno(err, errno, "create the Landlock rules");
+	r = allow_view(l, ruleset_fd, all, err);
+	if (!r && syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
+		r = error_errno(err, errno, "apply the Landlock rules");
+	return r;
+}

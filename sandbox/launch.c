@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cordon-launch: builds one session from a spec and keeps it until it ends.
+ *
+ * Started by the supervisor with the spec as descriptor 3 and the control socket as 4. Whatever
+ * cannot be put up is an ERROR message with the reason; there is no weaker session.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/compat/syscalls.h"
+#include "sandbox/launch.h"
+#include "sandbox/spec_wire.h"
+
+#define SESSION_NAMESPACES \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+
+void launch_say(struct launch *l, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	buf_put(&l->layers, line, strlen(line) + 1);
+}
+
+void launch_fail(const struct launch *l, const struct error *err)
+{
+	const struct msg m = {.type = MSG_ERROR,
+			      .status = -err->code,
+			      .payload_len = (uint32_t)strlen(err->text) + 1};
+
+	(void)msg_send(l->control_fd, &m, err->text, NULL, 0);
+	_exit(LAUNCH_FAILED);
+}
+
+/* The kernel says no to new namespaces: find out which switch it was. */
+static int explain_clone(int code, struct error *err)
+{
+	static const struct {
+		const char *file;
+		char refusing;
+		const char *way_out;
+	} switches[] = {
+		{"/proc/sys/kernel/unprivileged_userns_clone", '0',
+		 "sysctl kernel.unprivileged_userns_clone=1"},
+		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", '1',
+		 "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile "
+		 "for cordon-launch that allows userns"},
+		{"/proc/sys/user/max_user_namespaces", '0',
+		 "sysctl user.max_user_namespaces=15000"},
+	};
+
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		_cleanup_close_ int switch_fd = open(switches[i].file, O_RDONLY | O_CLOEXEC);
+		char value = 0;
+
+		if (switch_fd >= 0 && read(switch_fd, &value, 1) == 1 &&
+		    value == switches[i].refusing)
+			return error_set(err, code,
+					 "create the session's namespaces: %s forbids it on this "
+					 "host; way out: %s",
+					 switches[i].file, switches[i].way_out);
+	}
+	return error_errno(
+		err, code,
+		"create the session's namespaces (user, mount, pid, net, ipc, uts); in a "
+		"container, its seccomp profile must allow clone and unshare");
+}
+
+static int start_init(struct launch *l, int *ret_pidfd, struct error *err)
+{
+	int init_pidfd = -1;
+	pid_t pid;
+
+	pid = (pid_t)syscall(SYS_clone, SESSION_NAMESPACES | CLONE_PIDFD | SIGCHLD, NULL,
+			     &init_pidfd, NULL, 0);
+	if (pid < 0)
+		return explain_clone(errno, err);
+	if (!pid)
+		init_run(l);
+	*ret_pidfd = init_pidfd;
+	return pid;
+}
+
+/* Everything that must be opened with the rights of the host, before C exists. */
+static int prepare(struct launch *l, struct error *err)
+{
+	int r = spec_from_fd(LAUNCH_SPEC_FD, &l->spec, err);
+
+	if (!r)
+		r = spec_check(&l->spec, err);
+	if (r < 0)
+		return r;
+	(void)close(LAUNCH_SPEC_FD);
+	l->range = l->spec.outer_count > 1;
+	l->sources = xcalloc(l->spec.mount_count, sizeof(*l->sources));
+	for (size_t i = 0; i < l->spec.mount_count; i++)
+		l->sources[i] = (struct source){-1, -1};
+	r = sources_make_layers(l, err);
+	if (!r && l->range)
+		r = sources_open(l, err);
+	if (!r)
+		cgroup_make(l);
+	return r;
+}
+
+static int let_go(struct launch *l, pid_t init_pid, int life_fd, struct error *err)
+{
+	int r = userns_write_maps(l, init_pid, err);
+
+	if (!r)
+		r = cgroup_add(l, init_pid, err);
+	if (r < 0)
+		return r;
+	/* Only now: a task that is not dumpable cannot be given maps by an ordinary user. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (write(life_fd, "g", 1) != 1)
+		return error_errno(err, errno, "let the session's init go");
+	return 0;
+}
+
+/* What goes wrong is said on the control socket; the caller's terminal is not for us to hold. */
+static void detach_stdio(void)
+{
+	const int null_fd = open("/dev/null", O_RDWR);
+
+	for (int i = 0; null_fd >= 0 && i < 3; i++)
+		(void)dup2(null_fd, i);
+	if (null_fd > 2)
+		(void)close(null_fd);
+}
+
+int main(void)
+{
+	struct launch l = {.control_fd = LAUNCH_CONTROL_FD, .root_fd = -1, .life_fd = -1};
+	struct error err = {0};
+	int life[2];
+	int init_pidfd = -1;
+	pid_t init_pid;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)umask(022);
+	(void)fcntl(LAUNCH_CONTROL_FD, F_SETFD, FD_CLOEXEC);
+	(void)syscall(SYS_close_range, LAUNCH_CONTROL_FD + 1, ~0u, 0);
+	detach_stdio();
+	if (prepare(&l, &err) < 0)
+		launch_fail(&l, &err);
+	if (pipe2(life, O_CLOEXEC) < 0) {
+		(void)error_errno(&err, errno, "make a pipe");
+		launch_fail(&l, &err);
+	}
+	l.life_fd = life[0];
+	l.keeper_end_fd = life[1];
+	init_pid = start_init(&l, &init_pidfd, &err);
+	if (init_pid < 0 || let_go(&l, init_pid, life[1], &err) < 0) {
+		if (init_pid > 0)
+			(void)kill(init_pid, SIGKILL);
+		cgroup_remove(&l);
+		launch_fail(&l, &err);
+	}
+	sources_close(&l);
+	(void)close(life[0]);
+	return keeper_run(&l, init_pid, init_pidfd);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * cordon-launch from the inside: the processes of a session and what they hand to each other.
+ *
+ *	P keeper   host namespaces   launch.c, keeper.c   opens what only the host's rights can open
+ *	C init     session's         init.c, steps.c      puts the walls up, serves EXEC
+ *	L leaf     own pid+mount ns  leaf.c               reaps one execution, dies with it
+ *	X          in the leaf       exec.c               gives everything up, becomes the program
+ *
+ * P clones C, C clones L, L clones X. No threads; nothing here allocates after C serves.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "common/error.h"
+#include "common/proto.h"
+#include "sandbox/spec.h"
+
+/* What stands for a limit, as HELLO says it. */
+enum limit_by {
+	LIMIT_NONE,
+	LIMIT_CGROUP1,
+	LIMIT_CGROUP2,
+	LIMIT_RLIMIT
+};
+
+enum limit_kind {
+	LIMIT_MEMORY,
+	LIMIT_PIDS,
+	LIMIT_CPU,
+	LIMIT_KINDS
+};
+
+struct cgroup {
+	char *dirs[LIMIT_KINDS]; /* our folder of each controller, NULL if none; v2: all the same */
+	enum limit_by by[LIMIT_KINDS];
+};
+
+/* Descriptors of a mount's sources, opened before the view is built; -1 where empty. */
+struct source {
+	int tree_fd;   /* detached clone of the source, flags and ids set */
+	int layers_fd; /* overlay: of the folder that holds upper and work */
+};
+
+struct launch {
+	struct spec spec;
+	int control_fd;
+	int life_fd;		/* C: its hang-up means that P is gone */
+	int keeper_end_fd;	/* P's end of that pipe; C closes its copy */
+	bool range;		/* outer ids are a range: P has the host's rights */
+	struct source *sources; /* spec.mount_count of them */
+	struct cgroup cgroup;
+	int root_fd;	   /* C: the new root */
+	int landlock_abi;  /* 0: off */
+	struct buf layers; /* strings for HELLO, each with its NUL */
+};
+
+/* A line for HELLO: "layer=state". */
+void launch_say(struct launch *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sends ERROR and ends the process with LAUNCH_FAILED. */
+_Noreturn void launch_fail(const struct launch *l, const struct error *err);
+
+enum {
+	LAUNCH_FAILED = 125
+};
+
+/* keeper.c: P's life after C was let go. Return: exit status for P. */
+int keeper_run(struct launch *l, pid_t init_pid, int init_pidfd);
+
+/* userns.c */
+int userns_write_maps(const struct launch *l, pid_t init_pid, struct error *err);
+int userns_enter(struct launch *l, struct error *err);
+/* A user namespace whose map turns owner (uid, gid on disk) into the session's user. */
+int userns_idmap(const struct launch *l, uid_t owner, gid_t group, struct error *err);
+
+/* sources.c */
+int sources_make_layers(const struct launch *l, struct error *err);
+int sources_open(struct launch *l, struct error *err);
+void sources_close(struct launch *l);
+
+/* mounts.c, mounts_dev.c */
+int mounts_make_root(struct launch *l, struct error *err);
+int mounts_build_view(struct launch *l, struct error *err);
+int mounts_pivot(struct launch *l, struct error *err);
+int mounts_fresh_proc(struct error *err);
+int mounts_add_dev(struct launch *l, const struct spec_mount *m, struct error *err);
+/* Shared by the two. */
+int mounts_open_target(const struct launch *l, const char *target, bool folder, struct error *err);
+int mounts_new(const char *fs, const char *const *options, unsigned long attr, struct error *err);
+int mounts_attach(int mount_fd, int target_fd, const char *target, struct error *err);
+
+/* net.c */
+int net_loopback_up(struct launch *l, struct error *err);
+
+/* cgroup.c: P */
+void cgroup_make(struct launch *l);
+int cgroup_add(const struct launch *l, pid_t pid, struct error *err);
+void cgroup_remove(struct launch *l);
+
+/* rlimits.c: X */
+int rlimits_apply(const struct launch *l, struct error *err);
+
+/* landlock.c: C finds out, X applies */
+int landlock_probe(struct launch *l, struct error *err);
+int landlock_apply(const struct launch *l, struct error *err);
+
+/* caps.c */
+int caps_lock(struct launch *l, struct error *err); /* C: nothing can be gained any more */
+int caps_drop_all(struct error *err);
+
+/* steps.c */
+int steps_apply(struct launch *l, struct error *err);
+
+/* init.c: C */
+_Noreturn void init_run(struct launch *l);
+
+/* What an execution is told; borrowed from the message. */
+struct execution {
+	const struct msg *request;
+	const char *cwd;
+	char **argv;
+	char **env;
+	int stdio_fds[3];
+	int report_fd; /* write end of the pipe to C */
+};
+
+/* The first report of a leaf counts. Written atomically (below PIPE_BUF). */
+struct leaf_report {
+	uint32_t outcome; /* enum exec_outcome */
+	int32_t status;
+	char text[512];
+};
+
+void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text);
+/* leaf.c: L */
+_Noreturn void leaf_run(const struct launch *l, const struct execution *e);
+
+/* exec.c: X. sync_fd: X tells L what to announce; go_fd: L lets X go on. */
+struct exec_sync {
+	int listener_fd; /* -1: none */
+	int pty_fd;	 /* -1: none */
+	bool failed;	 /* the report was written */
+};
+
+_Noreturn void exec_run(const struct launch *l, const struct execution *e, int sync_fd, int go_fd);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * L, pid 1 of one execution's pid namespace: reaps whatever is orphaned, and when the program it
+ * was made for ends, it ends too, at which the kernel kills all that is left in the leaf.
+ *
+ * L and X share a table of descriptors until X is let go: that is how the listener of X's filter
+ * reaches L, who is not under the filter and can still sendmsg(2) it to the supervisor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/compat/syscalls.h"
+#include "sandbox/launch.h"
+
+void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text)
+{
+	struct leaf_report report = {.outcome = outcome, .status = status};
+
+	if (text)
+		(void)snprintf(report.text, sizeof(report.text), "%s", text);
+	if (write(report_fd, &report, sizeof(report)) < 0)
+		_exit(LAUNCH_FAILED); /* C takes a leaf without a report for a killed one */
+}
+
+_Noreturn static void fail(const struct execution *e, const struct error *err)
+{
+	leaf_report(e->report_fd, EXEC_SETUP_ERROR, -err->code, err->text);
+	_exit(LAUNCH_FAILED);
+}
+
+/* What X has to announce, or failed = true when it ended before it could. */
+static struct exec_sync wait_for_sync(int sync_fd, int pidfd)
+{
+	struct exec_sync sync = {.failed = true};
+	struct pollfd ends[2] = {{.fd = sync_fd, .events = POLLIN},
+				 {.fd = pidfd, .events = POLLIN}};
+
+	while (poll(ends, 2, -1) < 0 && errno == EINTR)
+		;
+	if (ends[0].revents & POLLIN)
+		(void)!read(sync_fd, &sync, sizeof(sync));
+	return sync;
+}
+
+static int send_ready(const struct launch *l, const struct execution *e,
+		      const struct exec_sync *sync, int pidfd)
+{
+	const struct msg m = {.type = MSG_READY, .exec = e->request->exec};
+	int fds[3];
+	unsigned count = 0;
+
+	if (sync->listener_fd >= 0)
+		fds[count++] = sync->listener_fd;
+	fds[count++] = pidfd;
+	if (sync->pty_fd >= 0)
+		fds[count++] = sync->pty_fd;
+	return msg_send(l->control_fd, &m, NULL, fds, count);
+}
+
+/* Own table from here on, with nothing in it but the two that are still needed, as 0 and 1. */
+static int keep_only(int report_fd, int go_fd, struct error *err)
+{
+	if (unshare(CLONE_FILES) < 0)
+		return error_errno(err, errno, "unshare descriptors");
+	/* Both are above 2: C has something open at each of 0, 1, 2 (see exec.c). */
+	if (dup2(report_fd, 0) < 0 || dup2(go_fd, 1) < 0 ||
+	    syscall(SYS_close_range, 2u, ~0u, 0) < 0)
+		return error_errno(err, errno, "close descriptors");
+	return 0;
+}
+
+_Noreturn static void reap_until(pid_t pid)
+{
+	for (;;) {
+		int status = 0;
+		const pid_t gone = waitpid(-1, &status, __WALL);
+
+		if (gone < 0 && errno == EINTR)
+			continue;
+		if (gone < 0)
+			_exit(LAUNCH_FAILED);
+		if (gone != pid)
+			continue;
+		if (WIFEXITED(status))
+			leaf_report(0, EXEC_EXITED, WEXITSTATUS(status), NULL);
+		else
+			leaf_report(0, EXEC_SIGNALED, WTERMSIG(status), NULL);
+		_exit(0);
+	}
+}
+
+void leaf_run(const struct launch *l, const struct execution *e)
+{
+	struct error err = {0};
+	struct exec_sync sync;
+	int pidfd = -1;
+	int sync_pipe[2];
+	int go_pipe[2];
+	pid_t pid;
+
+	if (mounts_fresh_proc(&err) < 0 || caps_drop_all(&err) < 0)
+		fail(e, &err);
+	if (pipe2(sync_pipe, O_CLOEXEC) < 0 || pipe2(go_pipe, O_CLOEXEC) < 0) {
+		(void)error_errno(&err, errno, "make a pipe");
+		fail(e, &err);
+	}
+	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
+	if (pid < 0) {
+		(void)error_errno(&err, errno, "start a process for the call");
+		fail(e, &err);
+	}
+	if (!pid)
+		exec_run(l, e, sync_pipe[1], go_pipe[0]);
+	sync = wait_for_sync(sync_pipe[0], pidfd);
+	if (!sync.failed) {
+		if (send_ready(l, e, &sync, pidfd) < 0)
+			_exit(LAUNCH_FAILED); /* no supervisor: nothing runs */
+		if (keep_only(e->report_fd, go_pipe[1], &err) < 0)
+			fail(e, &err);
+		if (write(1, "g", 1) != 1)
+			_exit(LAUNCH_FAILED);
+		(void)close(1);
+	} else if (dup2(e->report_fd, 0) < 0) {
+		_exit(LAUNCH_FAILED);
+	}
+	reap_until(pid);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The view: a tmpfs as new root, everything of the spec attached below it, then the old root is
+ * taken away. Every target is looked up inside the new root (RESOLVE_IN_ROOT), so no symlink in a
+ * bound folder leads out of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "sandbox/launch.h"
+
+/* Where the new root hangs until it is one: any folder of the host that is always there. */
+#define BASE "/tmp"
+
+int mounts_new(const char *fs, const char *const *options, unsigned long attr, struct error *err)
+{
+	_cleanup_close_ int fs_fd = fsopen(fs, FSOPEN_CLOEXEC);
+	int mount_fd;
+
+	if (fs_fd < 0)
+		return error_errno(err, errno, "create a %s", fs);
+	for (; options && options[0]; options += 2)
+		if (fsconfig(fs_fd, options[1] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+			     options[0], options[1], 0) < 0)
+			return error_errno(err, errno, "create a %s with %s=%s", fs, options[0],
+					   options[1] ? options[1] : "");
+	if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return error_errno(err, errno, "create a %s", fs);
+	mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)attr);
+	return mount_fd < 0 ? error_errno(err, errno, "mount a %s", fs) : mount_fd;
+}
+
+int mounts_attach(int mount_fd, int target_fd, const char *target, struct error *err)
+{
+	if (move_mount(mount_fd, "", target_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return error_errno(err, errno, "mount %s in the session's view", target);
+	return 0;
+}
+
+static int open_inside(const struct launch *l, const char *path, uint64_t flags, uint64_t mode)
+{
+	const struct open_how how = {.flags = flags | O_CLOEXEC,
+				     .mode = mode,
+				     .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	const int opened_fd = (int)syscall(SYS_openat2, l->root_fd, path, &how, sizeof(how));
+
+	return opened_fd < 0 ? -errno : opened_fd;
+}
+
+/* Opens the folder that is to hold `target`, making what is missing; *ret_leaf is its last name. */
+static int open_parent(const struct launch *l, const char *target, const char **ret_leaf,
+		       struct error *err)
+{
+	char path[MAX_PATH_BYTES];
+	_cleanup_close_ int folder_fd = -1;
+	size_t at = 0;
+
+	*ret_leaf = strrchr(target, '/') + 1;
+	folder_fd = open_inside(l, "/", O_PATH | O_DIRECTORY, 0);
+	while (target[at] && target + at + 1 < *ret_leaf) {
+		const size_t len = strcspn(target + at + 1, "/");
+		int next_fd;
+
+		memcpy(path, target, at + 1 + len);
+		path[at + 1 + len] = '\0';
+		next_fd = open_inside(l, path, O_PATH | O_DIRECTORY, 0);
+		if (next_fd == -ENOENT && mkdirat(folder_fd, path + at + 1, 0755) == 0)
+			next_fd = open_inside(l, path, O_PATH | O_DIRECTORY, 0);
+		if (next_fd < 0)
+			return error_errno(err, next_fd, "make the folder %s in the session's view",
+					   path);
+		(void)close(folder_fd);
+		folder_fd = next_fd;
+		at += 1 + len;
+	}
+	return folder_fd < 0 ? error_errno(err, folder_fd, "open the new root")
+			     : take_fd(&folder_fd);
+}
+
+int mounts_open_target(const struct launch *l, const char *target, bool folder, struct error *err)
+{
+	_cleanup_close_ int parent_fd = -1;
+	const char *leaf;
+	int target_fd = open_inside(l, target, O_PATH, 0);
+	int r = 0;
+
+	if (target_fd >= 0)
+		return target_fd;
+	parent_fd = open_parent(l, target, &leaf, err);
+	if (parent_fd < 0)
+		return parent_fd;
+	if (folder) {
+		r = mkdirat(parent_fd, leaf, 0755);
+	} else {
+		const int made_fd =
+			openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444);
+
+		r = made_fd < 0 ? -1 : close(made_fd);
+	}
+	if (r < 0)
+		return error_errno(err, errno, "make the mount point %s", target);
+	target_fd = open_inside(l, target, O_PATH, 0);
+	return target_fd < 0 ? error_errno(err, target_fd, "open the mount point %s", target)
+			     : target_fd;
+}
+
+static int add_symlink(const struct launch *l, const struct spec_mount *m, struct error *err)
+{
+	const char *leaf;
+	_cleanup_close_ int parent_fd = open_parent(l, m->target, &leaf, err);
+
+	if (parent_fd < 0)
+		return parent_fd;
+	if (symlinkat(m->text, parent_fd, leaf) < 0)
+		return error_errno(err, errno, "make the symlink %s", m->target);
+	return 0;
+}
+
+static int add_file(const struct launch *l, const struct spec_mount *m, struct error *err)
+{
+	const char *leaf;
+	const size_t len = strlen(m->text);
+	_cleanup_close_ int parent_fd = open_parent(l, m->target, &leaf, err);
+	_cleanup_close_ int file_fd = -1;
+
+	if (parent_fd < 0)
+		return parent_fd;
+	file_fd = openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, m->mode);
+	if (file_fd < 0 || write(file_fd, m->text, len) != (ssize_t)len)
+		return error_errno(err, errno, "write %s in the session's view", m->target);
+	return 0;
+}
+
+static int attach_at(const struct launch *l, int mount_fd, const char *target, bool folder,
+		     struct error *err)
+{
+	_cleanup_close_ int target_fd = mounts_open_target(l, target, folder, err);
+
+	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, target, err);
+}
+
+static int add_bind(const struct launch *l, const struct spec_mount *m, const struct source *from,
+		    struct error *err)
+{
+	struct stat st;
+
+	if (from->tree_fd < 0)
+		return 0; /* optional, and not there */
+	if (fstat(from->tree_fd, &st) < 0)
+		return error_errno(err, errno, "look at %s", m->source);
+	return attach_at(l, from->tree_fd, m->target, S_ISDIR(st.st_mode), err);
+}
+
+static int add_tmpfs(const struct launch *l, const struct spec_mount *m, struct error *err)
+{
+	char mode[16];
+	char size[32];
+	const char *const options[] = {"mode", mode, m->size_bytes ? "size" : NULL, size, NULL};
+	_cleanup_close_ int mount_fd = -1;
+
+	(void)snprintf(mode, sizeof(mode), "%o", m->mode ? m->mode : 0755);
+	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)m->size_bytes);
+	mount_fd = mounts_new(
+		"tmpfs", options,
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (m->writable ? 0 : MOUNT_ATTR_RDONLY), err);
+	return mount_fd < 0 ? mount_fd : attach_at(l, mount_fd, m->target, true, err);
+}
+
+static int add_overlay(const struct launch *l, const struct spec_mount *m,
+		       const struct source *from, struct error *err)
+{
+	char upper[MAX_PATH_BYTES];
+	char work[MAX_PATH_BYTES];
+	const char *const options[] = {"lowerdir", BASE "/.lower", "upperdir", upper, "workdir",
+				       work,	   "userxattr",	   NULL,       NULL};
+	_cleanup_close_ int mount_fd = -1;
+	int r;
+
+	/* The layers hang in the new root only while the overlay is made; it keeps its own hold. */
+	(void)snprintf(upper, sizeof(upper), BASE "/.layers/%s", strrchr(m->upper, '/') + 1);
+	(void)snprintf(work, sizeof(work), BASE "/.layers/%s", strrchr(m->work, '/') + 1);
+	r = attach_at(l, from->tree_fd, "/.lower", true, err);
+	if (!r)
+		r = attach_at(l, from->layers_fd, "/.layers", true, err);
+	if (r < 0)
+		return r;
+	mount_fd = mounts_new("overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	if (mount_fd < 0)
+		return error_prefix(err,
+				    "copy-on-write workspace %s (its file system or the state "
+				    "folder's cannot be layered? use :ro or :live)",
+				    m->source);
+	if (umount2(BASE "/.lower", MNT_DETACH) < 0 || umount2(BASE "/.layers", MNT_DETACH) < 0 ||
+	    rmdir(BASE "/.lower") < 0 || rmdir(BASE "/.layers") < 0)
+		return error_errno(err, errno, "take the layers of %s out of the view", m->source);
+	return attach_at(l, mount_fd, m->target, true, err);
+}
+
+static int add_proc(const struct launch *l, const struct spec_mount *m, struct error *err)
+{
+	_cleanup_close_ int mount_fd = mounts_new(
+		"proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
+
+	if (mount_fd == -EPERM)
+		return error_prefix(
+			err, "a fresh /proc is refused because parts of this one are covered "
+			     "(a container with masked paths?); start that container with "
+			     "an unmasked /proc");
+	return mount_fd < 0 ? mount_fd : attach_at(l, mount_fd, m->target, true, err);
+}
+
+static int add_mount(struct launch *l, const struct spec_mount *m, const struct source *from,
+		     struct error *err)
+{
+	switch (m->kind) {
+	case MOUNT_BIND:
+		return add_bind(l, m, from, err);
+	case MOUNT_OVERLAY:
+		return add_overlay(l, m, from, err);
+	case MOUNT_TMPFS:
+		return add_tmpfs(l, m, err);
+	case MOUNT_PROC:
+		return add_proc(l, m, err);
+	case MOUNT_DEV:
+		return mounts_add_dev(l, m, err);
+	case MOUNT_SYMLINK:
+		return add_symlink(l, m, err);
+	case MOUNT_FILE:
+		return add_file(l, m, err);
+	}
+	return error_set(err, EINVAL, "mount of unknown kind %d", (int)m->kind);
+}
+
+int mounts_make_root(struct launch *l, struct error *err)
+{
+	const char *const options[] = {"mode", "0755", "size", "16m", NULL};
+	_cleanup_close_ int mount_fd = -1;
+	_cleanup_close_ int base_fd = -1;
+	int r;
+
+	/* Nothing that is mounted here may travel back, and nothing from outside in. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_errno(err, errno, "make the session's mounts private");
+	if (!l->range) {
+		r = sources_open(l, err);
+		if (r < 0)
+			return r;
+	}
+	mount_fd = mounts_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	base_fd = open(BASE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (mount_fd < 0)
+		return mount_fd;
+	if (base_fd < 0)
+		return error_errno(err, errno, "open %s to hang the new root there", BASE);
+	r = mounts_attach(mount_fd, base_fd, "the new root", err);
+	if (!r)
+		l->root_fd = take_fd(&mount_fd);
+	return r;
+}
+
+int mounts_build_view(struct launch *l, struct error *err)
+{
+	for (size_t i = 0; i < l->spec.mount_count; i++) {
+		const int r = add_mount(l, &l->spec.mounts[i], &l->sources[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	sources_close(l);
+	return 0;
+}
+
+int mounts_pivot(struct launch *l, struct error *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	if (fchdir(l->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		return error_errno(err, errno, "change to the session's root");
+	/* The old root now covers the new one; without it nothing of the host is left. */
+	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return error_errno(err, errno, "take the host's root out of the view");
+	if (mount_setattr(l->root_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_errno(err, errno, "make the session's root read-only");
+	close_fd(&l->root_fd);
+	launch_say(l, "mount=on");
+	return 0;
+}
+
+int mounts_fresh_proc(struct error *err)
+{
+	_cleanup_close_ int mount_fd = mounts_new(
+		"proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
+	_cleanup_close_ int target_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (mount_fd < 0)
+		return mount_fd;
+	return mounts_attach(mount_fd, target_fd, "/proc", err);
+}

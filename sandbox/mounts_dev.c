@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A minimal /dev: six harmless nodes bound from the host, ptys of the session's own, shared memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/launch.h"
+
+static int bind_node(const struct launch *l, const char *name, struct error *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+	char path[32];
+	_cleanup_close_ int tree_fd = -1;
+	_cleanup_close_ int target_fd = -1;
+
+	(void)snprintf(path, sizeof(path), "/dev/%s", name);
+	tree_fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree_fd < 0)
+		return error_errno(err, errno, "open the device %s", path);
+	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_errno(err, errno, "set the mount flags of %s", path);
+	target_fd = mounts_open_target(l, path, false, err);
+	return target_fd < 0 ? target_fd : mounts_attach(tree_fd, target_fd, path, err);
+}
+
+struct dev_mount {
+	const char *fs;
+	const char *target;
+	const char *options[6];
+	unsigned long attr;
+};
+
+static const struct dev_mount dev_mounts[] = {
+	{"devpts",
+	 "/dev/pts",
+	 {"ptmxmode", "0666", "mode", "0620", NULL},
+	 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
+	{"tmpfs", "/dev/shm", {"mode", "1777", NULL}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+};
+
+static int attach_new(const struct launch *l, const struct dev_mount *d, struct error *err)
+{
+	_cleanup_close_ int mount_fd = mounts_new(d->fs, d->options, d->attr, err);
+	_cleanup_close_ int target_fd = -1;
+
+	if (mount_fd < 0)
+		return mount_fd;
+	target_fd = mounts_open_target(l, d->target, true, err);
+	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, d->target, err);
+}
+
+static int add_links(int dev_fd, struct error *err)
+{
+	static const char *const links[][2] = {{"pts/ptmx", "ptmx"},
+					       {"/proc/self/fd", "fd"},
+					       {"/proc/self/fd/0", "stdin"},
+					       {"/proc/self/fd/1", "stdout"},
+					       {"/proc/self/fd/2", "stderr"}};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (symlinkat(links[i][0], dev_fd, links[i][1]) < 0)
+			return error_errno(err, errno, "make the symlink /dev/%s", links[i][1]);
+	return 0;
+}
+
+/* Its own folder on the root tmpfs, which is made read-only with it at the end. */
+int mounts_add_dev(struct launch *l, const struct spec_mount *m, struct error *err)
+{
+	static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
+	_cleanup_close_ int dev_fd = mounts_open_target(l, m->target, true, err);
+	int r = dev_fd < 0 ? dev_fd : add_links(dev_fd, err);
+
+	for (size_t i = 0; !r && i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		r = bind_node(l, nodes[i], err);
+	for (size_t i = 0; !r && i < sizeof(dev_mounts) / sizeof(dev_mounts[0]); i++)
+		r = attach_new(l, &dev_mounts[i], err);
+	return r;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sources of binds and overlays, as detached mounts with their flags and ids already set.
+ *
+ * For root P opens them: the init runs as an id that may not enter the host's folders. For an
+ * ordinary user the init does, since detaching needs the capabilities of its own namespaces.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/launch.h"
+
+/* The folder that holds upper and work; one mount must hold both. */
+static int layers_folder(const struct spec_mount *m, char **ret, struct error *err)
+{
+	const char *upper_end = strrchr(m->upper, '/');
+	const char *work_end = strrchr(m->work, '/');
+
+	if (upper_end - m->upper != work_end - m->work || upper_end == m->upper ||
+	    strncmp(m->upper, m->work, (size_t)(upper_end - m->upper)) != 0)
+		return error_set(err, EINVAL,
+				 "overlay %s: upper %s and work %s must be in one folder",
+				 m->target, m->upper, m->work);
+	*ret = xstrndup(m->upper, (size_t)(upper_end - m->upper));
+	return 0;
+}
+
+static int make_folder(const char *path, const struct stat *like, mode_t mode, bool owned,
+		       struct error *err)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "create %s for the session's changes", path);
+	if (owned && lchown(path, like->st_uid, like->st_gid) < 0)
+		return error_errno(err, errno, "give %s to the owner of the workspace", path);
+	if (chmod(path, mode) < 0)
+		return error_errno(err, errno, "set the mode of %s", path);
+	return 0;
+}
+
+static int make_layers_of(const struct launch *l, const struct spec_mount *m, struct error *err)
+{
+	_cleanup_free_ char *folder = NULL;
+	struct stat lower;
+	int r = layers_folder(m, &folder, err);
+
+	if (r < 0)
+		return r;
+	if (stat(m->source, &lower) < 0)
+		return error_errno(err, errno, "workspace %s", m->source);
+	r = make_folder(folder, &lower, 0700, l->range, err);
+	if (!r)
+		r = make_folder(m->upper, &lower, lower.st_mode & 0777, l->range, err);
+	if (!r)
+		r = make_folder(m->work, &lower, 0700, l->range, err);
+	return r;
+}
+
+int sources_make_layers(const struct launch *l, struct error *err)
+{
+	for (size_t i = 0; i < l->spec.mount_count; i++) {
+		int r;
+
+		if (l->spec.mounts[i].kind != MOUNT_OVERLAY)
+			continue;
+		r = make_layers_of(l, &l->spec.mounts[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int set_attributes(const struct launch *l, int tree_fd, const char *path,
+			  const struct spec_mount *m, bool writable, struct error *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+	_cleanup_close_ int map_fd = -1;
+	unsigned flags = AT_EMPTY_PATH | AT_RECURSIVE;
+	struct stat st;
+
+	if (!writable)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (m->idmap && l->range) {
+		if (fstat(tree_fd, &st) < 0)
+			return error_errno(err, errno, "look at %s", path);
+		map_fd = userns_idmap(l, st.st_uid, st.st_gid, err);
+		if (map_fd < 0)
+			return map_fd;
+		attr.attr_set |= MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (unsigned)map_fd;
+		flags = AT_EMPTY_PATH;
+	}
+	if (mount_setattr(tree_fd, "", flags, &attr, sizeof(attr)) == 0)
+		return 0;
+	if (map_fd >= 0 && errno == EINVAL)
+		return error_set(
+			err, EOPNOTSUPP,
+			"%s: its file system cannot map ids, so its files would not belong "
+			"to the session's user; run cordon as the owner of %s instead of "
+			"root, or use a copy on a local disk",
+			path, path);
+	return error_errno(err, errno, "set the mount flags of %s", path);
+}
+
+static int open_tree_of(const struct launch *l, const char *path, const struct spec_mount *m,
+			bool writable, struct error *err)
+{
+	/* An id map cannot be put on everything that may be mounted below; those stay outside. */
+	const unsigned recursive = m->idmap && l->range ? 0 : AT_RECURSIVE;
+	_cleanup_close_ int tree_fd =
+		open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	int r;
+
+	if (tree_fd < 0)
+		return m->optional && errno == ENOENT
+			       ? -ENOENT
+			       : error_errno(err, errno, "open %s for the session's view", path);
+	r = set_attributes(l, tree_fd, path, m, writable, err);
+	return r < 0 ? r : take_fd(&tree_fd);
+}
+
+static int open_one(struct launch *l, size_t i, struct error *err)
+{
+	const struct spec_mount *m = &l->spec.mounts[i];
+	_cleanup_free_ char *folder = NULL;
+	int r;
+
+	if (m->kind != MOUNT_BIND && m->kind != MOUNT_OVERLAY)
+		return 0;
+	r = open_tree_of(l, m->source, m, m->kind == MOUNT_BIND && m->writable, err);
+	if (r == -ENOENT && m->optional)
+		return 0;
+	if (r < 0)
+		return r;
+	l->sources[i].tree_fd = r;
+	if (m->kind == MOUNT_BIND)
+		return 0;
+	r = layers_folder(m, &folder, err);
+	if (!r)
+		r = open_tree_of(l, folder, m, true, err);
+	if (r < 0)
+		return r;
+	l->sources[i].layers_fd = r;
+	return 0;
+}
+
+int sources_open(struct launch *l, struct error *err)
+{
+	for (size_t i = 0; i < l->spec.mount_count; i++) {
+		const int r = open_one(l, i, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void sources_close(struct launch *l)
+{
+	for (size_t i = 0; i < l->spec.mount_count; i++) {
+		close_fd(&l->sources[i].tree_fd);
+		close_fd(&l->sources[i].layers_fd);
+	}
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walls of a session, in the order in which its init puts them up. Adding one is a file with
+ * an apply function and a row here. A step that fails ends the session: none is skipped.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/compat/syscalls.h"
+#include "sandbox/launch.h"
+
+static int enter_cgroup_namespace(struct launch *l, struct error *err)
+{
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return error_errno(err, errno, "create the session's cgroup namespace");
+	launch_say(l, "pid=on");
+	launch_say(l, "ipc=on");
+	launch_say(l, "cgroup=on");
+	return 0;
+}
+
+static int set_host_name(struct launch *l, struct error *err)
+{
+	if (sethostname(l->spec.hostname, strlen(l->spec.hostname)) < 0)
+		return error_errno(err, errno, "set the session's host name");
+	launch_say(l, "uts=on");
+	return 0;
+}
+
+/* Not even a process that got past the filter may make user namespaces. Needs /proc of the view. */
+static int forbid_user_namespaces(struct launch *l, struct error *err)
+{
+	static const char path[] = "/proc/sys/user/max_user_namespaces";
+	_cleanup_close_ int limit_fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (limit_fd < 0 || write(limit_fd, "0", 1) != 1)
+		return error_errno(err, errno, "forbid new user namespaces (%s)", path);
+	launch_say(l, "userns.inner=off");
+	return 0;
+}
+
+static int check_filter(struct launch *l, struct error *err)
+{
+	const unsigned actions[] = {SECCOMP_RET_USER_NOTIF, SECCOMP_RET_KILL_PROCESS};
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &actions[i]) < 0)
+			return error_errno(err, errno,
+					   "seccomp of this kernel lacks a needed action (Linux "
+					   "5.0 with CONFIG_SECCOMP_FILTER is the least)");
+	launch_say(l, "seccomp=on");
+	return 0;
+}
+
+struct step {
+	const char *name;
+	int (*apply)(struct launch *l, struct error *err);
+};
+
+static const struct step steps[] = {
+	/* Needs the maps that P wrote. Gives the id that everything below is made with. */
+	{"user", userns_enter},
+	/* Needs to be in the cgroup (P); must come before /proc is looked at by anybody. */
+	{"cgroup-namespace", enter_cgroup_namespace},
+	{"host-name", set_host_name},
+	{"loopback", net_loopback_up},
+	/* Opens an ordinary user's sources, hence before anything covers them. */
+	{"root", mounts_make_root},
+	/* Needs the host's /proc still visible: the kernel lets us mount a fresh one only then. */
+	{"view", mounts_build_view},
+	/* Removes the host's mounts for good. */
+	{"pivot", mounts_pivot},
+	{"user-namespaces", forbid_user_namespaces},
+	/* Removes the way back to any capability; the init's own last until it ends. */
+	{"capabilities", caps_lock},
+	/* Each execution applies these two for itself, last. */
+	{"landlock", landlock_probe},
+	{"filter", check_filter},
+};
+
+int steps_apply(struct launch *l, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		const int r = steps[i].apply(l, err);
+
+		if (r < 0)
+			return error_prefix(err, "sandbox step %s", steps[i].name);
+	}
+	return 0;
+}
