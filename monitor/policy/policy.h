@@ -75,6 +75,9 @@ int policy_label_index(const struct policy *policy, const char *name);
 uint64_t policy_labels_of_path(const struct policy *policy, struct str path);
 /* True if some rule's verdict can depend on labels. */
 bool policy_uses_labels(const struct policy *policy);
+/* Bits of the labels that some rule reads; all bits if a rule reads them in another way than by
+ * naming them. What must be taken as set where reads cannot be traced. */
+uint64_t policy_labels_read(const struct policy *policy);
 
 /* Label names a face adds with --label; call before the first policy_state_new(). */
 int policy_add_label(struct policy *policy, const char *name, struct error *err);
@@ -89,10 +92,16 @@ void policy_state_add_labels(struct policy_state *state, uint64_t labels);
 void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
+/* The text for the agent: the rule's own, or what the default that decided means. Static or
+ * borrowed. */
+const char *policy_because(const struct policy *policy, const struct action *action,
+			   const struct decision *decision);
+
 /*
- * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
- * fields that the deciding rule reads, with the values they had; session.labels among them) into
- * an object that the caller has begun. Not "fields": an event has these of its own already.
+ * policy_explain - writes the members "rule", "category", "severity", "because" and "fields" (the
+ * fields that the deciding rule reads, with the values they had; session.labels among them), and
+ * for a counting rule "count", into an object that the caller has begun. Where the kind's default
+ * decided, "rule" is "default".
  */
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,

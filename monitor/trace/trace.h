@@ -66,6 +66,10 @@ typedef void (*trace_handler)(void *ctx, const struct trace_event *event);
  * what is missing and how to get it.
  */
 int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct error *err);
+/* The same with a ring buffer of @ring_bytes (a power of two pages), for tests that overrun it. */
+#define TRACE_RING_BYTES ((size_t)4 << 20)
+int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct trace **ret,
+		     struct error *err);
 struct trace *trace_close(struct trace *trace);
 
 /* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller.

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+/*
+ * What the programs in the kernel and their reader (monitor/trace) share. Fixed widths, explicit
+ * padding; both sides are built together, and the size checks below hold them to it.
+ */
+
+#include <linux/types.h>
+
+#define TRACE_SLOTS	   4096u /* as MAX_SESSIONS */
+#define TRACE_SYSCALL_MAX  512u
+#define TRACE_TEXT_BYTES   4096u /* one string or one chain of names of a record */
+#define TRACE_TEXT_MAX	   (4u * TRACE_TEXT_BYTES)
+#define TRACE_WALK_MAX	   1024u /* folders walked up from a file */
+#define TRACE_APPROVAL_MAX 4096u
+#define TRACE_LABEL_MAX	   65536u
+
+enum trace_session_flags {
+	TRACE_SESSION_VERIFY = 1u << 0, /* an exec without a matching approval is killed */
+	TRACE_SESSION_LABELS = 1u << 1, /* labelled files exist: look each opened file up */
+};
+
+/* One a slot, in an array that the reader has mapped: reading labels needs no system call. */
+struct trace_slot {
+	__u32 generation;  /* tags and records of another generation belong to a session gone */
+	__u32 flags;	   /* enum trace_session_flags */
+	__u64 labels;	   /* set so far */
+	__u64 every_label; /* union of all labels of the session's files */
+	__u64 emitted;
+	__u64 lost;
+	__u64 unkilled; /* SIGKILL that could not be sent at once */
+	__u64 reserved[2];
+};
+
+_Static_assert(sizeof(struct trace_slot) == 64, "one cache line");
+
+enum trace_tag_flags {
+	TRACE_TAG_CONDEMNED = 1u << 0, /* to be killed at the next chance */
+};
+
+/* The task storage of a traced thread. */
+struct trace_tag {
+	__u32 slot;
+	__u32 generation;
+	__u32 exec_id;
+	__u32 tid; /* its own, in the reader's pid namespace; 0: not looked up yet */
+	__u32 flags;
+	__u32 reserved;
+};
+
+_Static_assert(sizeof(struct trace_tag) == 24, "no padding");
+
+struct trace_label_key {
+	__u64 inode; /* address of the kernel's struct inode */
+	__u32 slot;
+	__u32 generation;
+};
+
+_Static_assert(sizeof(struct trace_label_key) == 16, "no padding");
+
+struct trace_approval {
+	__u64 inode;
+};
+
+struct trace_counters {
+	__u64 calls[TRACE_SYSCALL_MAX];
+};
+
+enum trace_control_op {
+	TRACE_CONTROL_LEVEL,   /* takes down the reader's depth of pid namespace */
+	TRACE_CONTROL_INODE,   /* ret_inode = the inode behind fd */
+	TRACE_CONTROL_APPROVE, /* the next exec of tid may become the inode behind fd */
+	TRACE_CONTROL_LABEL,   /* label the inode behind fd in (slot, generation) */
+};
+
+/* Argument of the program that runs in the reader's own context. */
+struct trace_control {
+	__u32 op;
+	__u32 fd;
+	__u32 tid;
+	__u32 slot;
+	__u32 generation;
+	__s32 ret; /* 0 or negative errno */
+	__u64 labels;
+	__u64 ret_inode;
+};
+
+_Static_assert(sizeof(struct trace_control) == 40, "no padding");
+
+enum trace_record_kind {
+	TRACE_RECORD_EXEC,
+	TRACE_RECORD_FORK,
+	TRACE_RECORD_EXIT,
+	TRACE_RECORD_OPEN,
+	TRACE_RECORD_CONNECT,
+	TRACE_RECORD_CHANGE,
+	TRACE_RECORD_EXEC_MISMATCH,
+};
+
+/*
+ * A place in the file system, as text parts in this order: what the caller passed (NUL-ended), then
+ * names from a dentry up to the root of the mount namespace, leaf first, each NUL-ended.
+ */
+struct trace_place {
+	__u16 given_bytes;
+	__u16 names_bytes;
+	__u32 flags; /* enum trace_place_flags */
+};
+
+enum trace_place_flags {
+	TRACE_PLACE_ROOTED =
+		1u << 0,	   /* the names reach the root; else they start somewhere below */
+	TRACE_PLACE_CUT = 1u << 1, /* too long or too deep: text is missing */
+};
+
+struct trace_record {
+	__u32 kind; /* enum trace_record_kind */
+	__u32 size; /* with the text behind */
+	__u64 time_ns;
+	__u32 slot;
+	__u32 generation;
+	__u32 exec_id;
+	__u32 pid;
+	__u32 tid;
+	__u32 parent_pid;
+	__s32 syscall;
+	__u32 open_flags;
+	__s64 result;
+	__u64 inode;
+	__u32 device; /* the kernel's encoding: major << 20 | minor */
+	__u16 family;
+	__u16 port; /* network order */
+	__u64 labels;
+	__u8 address[16];
+	char comm[16];
+	struct trace_place place[2];
+};
+
+_Static_assert(sizeof(struct trace_record) == 128, "no padding");

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The instructions that cel_compile() writes and cel_eval() runs; `arg` and `slot` as noted. */
+enum cel_opcode {
+	CODE_STRING, /* push constant string [arg] */
+	CODE_INT,    /* push constant integer [arg] */
+	CODE_BOOL,   /* push arg */
+	CODE_LIST,   /* push constant list [arg] */
+	CODE_FIELD,  /* push action_fields[arg] */
+	CODE_LABELS, /* push session.labels */
+	CODE_VAR,    /* push the item of loop [slot] */
+	CODE_NOT,
+	CODE_NEGATE,
+	CODE_COMPARE, /* arg: the operator; two operands */
+	CODE_IN,
+	CODE_INDEX,
+	CODE_DECIDED, /* arg: target; if the top already decides && (slot 0) or || (1), jump */
+	CODE_LOGIC,   /* && (slot 0) or || (1) of the two on top, errors as in CEL */
+	CODE_BRANCH,  /* pop a bool; false: jump to arg; error: push it, jump behind (slot) */
+	CODE_JUMP,    /* arg */
+	CODE_CALL,    /* function; arg: constant list or network set */
+	CODE_LOOP,    /* pop a list into loop [slot]; empty: push the result, jump to arg */
+	CODE_NEXT,    /* pop a bool into loop [slot]; next item: jump to arg; else push result */
+};

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * From a typed tree to flat code. Constants are copied, so the tree can go; field rows are kept by
+ * index. The deepest stack is counted along and limited here, so cel_eval() need not look.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "monitor/policy/cel.h"
+#include "monitor/policy/cel_code.h"
+
+struct compiler {
+	struct cel_program *program;
+	unsigned depth; /* values on the stack at this point */
+};
+
+static void compile(struct compiler *c, const struct cel_node *node);
+
+static size_t emit(struct compiler *c, enum cel_opcode op, unsigned slot, size_t arg, int pushes)
+{
+	struct cel_program *p = c->program;
+
+	if (p->count == p->code_cap) {
+		p->code_cap = p->code_cap ? p->code_cap * 2 : 16;
+		p->code = xrealloc_array(p->code, p->code_cap, sizeof(*p->code));
+	}
+	p->code[p->count] =
+		(struct cel_op){.op = (uint8_t)op, .slot = (uint8_t)slot, .arg = (uint32_t)arg};
+	c->depth = (unsigned)((int)c->depth + pushes);
+	if (c->depth > p->stack)
+		p->stack = c->depth;
+	return p->count++;
+}
+
+static size_t add_string(struct cel_program *p, struct str text)
+{
+	p->strings = xrealloc_array(p->strings, p->string_count + 1, sizeof(*p->strings));
+	p->strings[p->string_count] =
+		(struct str){xstrndup(text.len ? text.at : "", text.len), text.len};
+	return p->string_count++;
+}
+
+static size_t add_integer(struct cel_program *p, int64_t value)
+{
+	p->integers = xrealloc_array(p->integers, p->integer_count + 1, sizeof(*p->integers));
+	p->integers[p->integer_count] = value;
+	return p->integer_count++;
+}
+
+/* A constant list of its own, with its own strings. */
+static size_t add_list(struct cel_program *p, const struct cel_node *node)
+{
+	const size_t count = cel_constant_count(node);
+	const bool integers = node->kind == NODE_LIST && node->type.item == CEL_INT;
+	const struct cel_node *item = node->child;
+	struct cel_list *list;
+
+	p->lists = xrealloc_array(p->lists, p->list_count + 1, sizeof(*p->lists));
+	list = &p->lists[p->list_count];
+	*list = (struct cel_list){.item = integers ? CEL_INT : CEL_STRING, .count = count};
+	if (integers)
+		list->integers = xcalloc(count, sizeof(*list->integers));
+	else
+		list->strings = xcalloc(count, sizeof(*list->strings));
+	for (size_t i = 0; i < count; i++) {
+		if (integers) {
+			list->integers[i] = item->integer;
+			item = item->next;
+		} else {
+			const struct str text = cel_constant_string(node, i);
+
+			list->strings[i] =
+				(struct str){xstrndup(text.len ? text.at : "", text.len), text.len};
+		}
+	}
+	return p->list_count++;
+}
+
+static size_t add_cidrs(struct cel_program *p, const struct cel_node *node)
+{
+	const size_t count = cel_constant_count(node);
+	struct cidr_set *set;
+
+	p->cidrs = xrealloc_array(p->cidrs, p->cidr_count + 1, sizeof(*p->cidrs));
+	set = &p->cidrs[p->cidr_count];
+	*set = (struct cidr_set){xcalloc(count, sizeof(*set->nets)), count};
+	for (size_t i = 0; i < count; i++)
+		(void)cidr_parse(cel_constant_string(node, i),
+				 &set->nets[i]); /* typed: it is good */
+	return p->cidr_count++;
+}
+
+/* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
+
+static void compile_logic(struct compiler *c, const struct cel_node *node)
+{
+	const unsigned is_or = node->op == OP_OR;
+	size_t jump;
+
+	compile(c, node->child);
+	jump = emit(c, CODE_DECIDED, is_or, 0, 0);
+	compile(c, node->child->next);
+	(void)emit(c, CODE_LOGIC, is_or, 0, -1);
+	c->program->code[jump].arg = (uint32_t)c->program->count;
+}
+
+static void compile_cond(struct compiler *c, const struct cel_node *node)
+{
+	struct cel_program *p = c->program;
+	size_t branch;
+	size_t jump;
+
+	compile(c, node->child);
+	branch = emit(c, CODE_BRANCH, 0, 0, -1);
+	compile(c, node->child->next);
+	jump = emit(c, CODE_JUMP, 0, 0, -1);
+	p->code[branch].arg = (uint32_t)p->count;
+	compile(c, node->child->next->next);
+	p->code[jump].arg = (uint32_t)p->count;
+}
+
+static void compile_loop(struct compiler *c, const struct cel_node *node)
+{
+	const unsigned slot = node->slot | (node->op == OP_OR ? 0x80u : 0);
+	size_t start;
+
+	compile(c, node->child);
+	start = emit(c, CODE_LOOP, slot, 0, -1);
+	compile(c, node->child->next);
+	(void)emit(c, CODE_NEXT, slot, start + 1, 0);
+	c->program->code[start].arg = (uint32_t)c->program->count;
+}
+
+static void compile_call(struct compiler *c, const struct cel_node *node)
+{
+	const struct cel_node *first = node->child;
+	size_t constant = 0;
+	int pops = 0;
+	size_t at;
+
+	compile(c, first);
+	if (node->function == FN_IN_CIDR) {
+		constant = add_cidrs(c->program, first->next);
+	} else if (node->function >= FN_HOST_MATCHES) {
+		constant = add_list(c->program, first->next);
+	} else if (first->next) {
+		compile(c, first->next);
+		pops = -1;
+	}
+	at = emit(c, CODE_CALL, 0, constant, pops);
+	c->program->code[at].function = (uint16_t)node->function;
+}
+
+static void compile_binary(struct compiler *c, const struct cel_node *node)
+{
+	if (node->op == OP_AND || node->op == OP_OR) {
+		compile_logic(c, node);
+		return;
+	}
+	compile(c, node->child);
+	compile(c, node->child->next);
+	(void)emit(c, node->op == OP_IN ? CODE_IN : CODE_COMPARE, 0, (size_t)node->op, -1);
+}
+
+static void compile(struct compiler *c, const struct cel_node *node)
+{
+	switch (node->kind) {
+	case NODE_STRING:
+		(void)emit(c, CODE_STRING, 0, add_string(c->program, node->text), 1);
+		break;
+	case NODE_INT:
+		(void)emit(c, CODE_INT, 0, add_integer(c->program, node->integer), 1);
+		break;
+	case NODE_BOOL:
+		(void)emit(c, CODE_BOOL, 0, node->boolean, 1);
+		break;
+	case NODE_LIST:
+	case NODE_NAMED:
+		(void)emit(c, CODE_LIST, 0, add_list(c->program, node), 1);
+		break;
+	case NODE_FIELD:
+		(void)emit(c, CODE_FIELD, 0, (size_t)(node->field - action_fields), 1);
+		break;
+	case NODE_LABELS:
+		(void)emit(c, CODE_LABELS, 0, 0, 1);
+		break;
+	case NODE_VAR:
+		(void)emit(c, CODE_VAR, node->slot, 0, 1);
+		break;
+	case NODE_NOT:
+	case NODE_NEGATE:
+		compile(c, node->child);
+		(void)emit(c, node->kind == NODE_NOT ? CODE_NOT : CODE_NEGATE, 0, 0, 0);
+		break;
+	case NODE_BINARY:
+		compile_binary(c, node);
+		break;
+	case NODE_COND:
+		compile_cond(c, node);
+		break;
+	case NODE_INDEX:
+		compile(c, node->child);
+		compile(c, node->child->next);
+		(void)emit(c, CODE_INDEX, 0, 0, -1);
+		break;
+	case NODE_CALL:
+		compile_call(c, node);
+		break;
+	case NODE_LOOP:
+		compile_loop(c, node);
+		break;
+	case NODE_NAME:
+	case NODE_SELECT: /* cel_type leaves none of these */
+		abort();
+	}
+}
+
+/* NOLINTEND(misc-no-recursion) */
+
+int cel_compile(const struct cel_tree *tree, struct cel_program *ret, struct cel_error *err)
+{
+	struct compiler c = {.program = ret};
+
+	*ret = (struct cel_program){0};
+	compile(&c, tree->root);
+	if (ret->stack > CEL_MAX_STACK) {
+		cel_program_done(ret);
+		return cel_fail(err, tree->root->at, "needs a stack of more than %u values",
+				CEL_MAX_STACK);
+	}
+	return 0;
+}
+
+static void free_strings(struct str *strings, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char *text;
+
+		memcpy(&text, &strings[i].at, sizeof(text)); /* const only for readers */
+		free(text);
+	}
+	free(strings);
+}
+
+void cel_list_done(struct cel_list *list)
+{
+	if (list->strings)
+		free_strings(list->strings, list->count);
+	free(list->integers);
+	*list = (struct cel_list){0};
+}
+
+void cel_program_done(struct cel_program *p)
+{
+	free(p->code);
+	free_strings(p->strings, p->string_count);
+	free(p->integers);
+	for (size_t i = 0; i < p->list_count; i++)
+		cel_list_done(&p->lists[i]);
+	free(p->lists);
+	for (size_t i = 0; i < p->cidr_count; i++)
+		free(p->cidrs[i].nets);
+	free(p->cidrs);
+	*p = (struct cel_program){0};
+}

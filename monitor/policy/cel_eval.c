@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The stack machine. Types were checked at load, so an instruction knows what lies on the stack;
+ * the one thing to look for is an error value, which operators hand on and && and || may drop.
+ * lowerAscii() sets a mark on its string instead of copying it; comparisons heed the mark.
+ */
+
+#include <string.h>
+
+#include "monitor/policy/cel.h"
+#include "monitor/policy/cel_code.h"
+#include "monitor/policy/command.h"
+
+/* A list at run time: constant items, argv, or the bits of the labels. */
+struct list_value {
+	const struct str *strings;
+	const int64_t *integers;
+	uint64_t bits;
+	size_t count;
+};
+
+struct value {
+	enum cel_kind kind;
+	bool fold; /* string under lowerAscii() */
+
+	union {
+		bool boolean;
+		int64_t integer;
+		struct str string;
+		struct list_value list;
+	};
+};
+
+struct loop {
+	struct list_value list;
+	size_t index;
+	bool failed; /* some item gave an error */
+};
+
+struct machine {
+	const struct cel_program *program;
+	const struct cel_env *env;
+	struct loop loops[CEL_MAX_LOOPS];
+	struct value stack[CEL_MAX_STACK];
+	unsigned top; /* number of values */
+};
+
+static const char *field_at(const struct action *action, const struct action_field *field)
+{
+	return (const char *)action + field->offset;
+}
+
+struct str action_string(const struct action *action, const struct action_field *field)
+{
+	struct str s;
+
+	memcpy(&s, field_at(action, field), sizeof(s));
+	return s;
+}
+
+int64_t action_integer(const struct action *action, const struct action_field *field)
+{
+	int64_t i;
+
+	memcpy(&i, field_at(action, field), sizeof(i));
+	return i;
+}
+
+bool action_boolean(const struct action *action, const struct action_field *field)
+{
+	bool b;
+
+	memcpy(&b, field_at(action, field), sizeof(b));
+	return b;
+}
+
+const struct str_list *action_list(const struct action *action, const struct action_field *field)
+{
+	return (const struct str_list *)(const void *)field_at(action, field);
+}
+
+static struct value of_bool(bool b)
+{
+	return (struct value){.kind = CEL_BOOL, .boolean = b};
+}
+
+static struct value of_int(int64_t i)
+{
+	return (struct value){.kind = CEL_INT, .integer = i};
+}
+
+static struct value of_string(struct str s, bool fold)
+{
+	return (struct value){.kind = CEL_STRING, .fold = fold, .string = s};
+}
+
+static struct value of_error(void)
+{
+	return (struct value){.kind = CEL_ERROR};
+}
+
+static struct value of_field(const struct machine *m, uint32_t index)
+{
+	const struct action_field *field = &action_fields[index];
+	const struct action *action = m->env->action;
+	const struct str_list *list;
+
+	switch (field->type) {
+	case FIELD_STRING:
+		return of_string(action_string(action, field), false);
+	case FIELD_INT:
+		return of_int(action_integer(action, field));
+	case FIELD_BOOL:
+		return of_bool(action_boolean(action, field));
+	case FIELD_LIST:
+		break;
+	}
+	list = action_list(action, field);
+	return (struct value){.kind = CEL_LIST,
+			      .list = {.strings = list->items, .count = list->count}};
+}
+
+static struct value of_labels(const struct machine *m)
+{
+	const uint64_t bits = m->env->labels;
+
+	return (struct value){.kind = CEL_LIST,
+			      .list = {.strings = m->env->label_names,
+				       .bits = bits,
+				       .count = (size_t)__builtin_popcountll(bits)}};
+}
+
+static struct value list_item(const struct list_value *list, size_t index)
+{
+	uint64_t bits = list->bits;
+
+	if (list->integers)
+		return of_int(list->integers[index]);
+	if (!bits)
+		return of_string(list->strings[index], false);
+	while (index-- > 0)
+		bits &= bits - 1;
+	return of_string(list->strings[__builtin_ctzll(bits)], false);
+}
+
+static int compare(const struct value *a, const struct value *b)
+{
+	if (a->kind == CEL_STRING)
+		return text_compare(a->string, b->string, a->fold, b->fold);
+	if (a->kind == CEL_INT)
+		return (a->integer > b->integer) - (a->integer < b->integer);
+	return a->boolean - b->boolean;
+}
+
+static bool ordered(int op, int order)
+{
+	switch (op) {
+	case OP_EQ:
+		return order == 0;
+	case OP_NE:
+		return order != 0;
+	case OP_LE:
+		return order <= 0;
+	case OP_GE:
+		return order >= 0;
+	case '<':
+		return order < 0;
+	default:
+		return order > 0;
+	}
+}
+
+static bool list_has(const struct list_value *list, const struct value *item)
+{
+	if (!list->bits && !list->integers && item->kind == CEL_STRING && !item->fold) {
+		for (size_t i = 0; i < list->count; i++) {
+			if (str_eq(list->strings[i], item->string))
+				return true;
+		}
+		return false;
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		const struct value other = list_item(list, i);
+
+		if (compare(item, &other) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct value item_at(const struct value *list, const struct value *index)
+{
+	if (index->integer < 0 || (uint64_t)index->integer >= list->list.count)
+		return of_error();
+	return list_item(&list->list, (size_t)index->integer);
+}
+
+/* Operators of two values; an error on either side is the result. */
+static void binary(struct machine *m, const struct cel_op *op)
+{
+	const struct value b = m->stack[--m->top];
+	struct value *a = &m->stack[m->top - 1];
+
+	if (a->kind == CEL_ERROR || b.kind == CEL_ERROR)
+		*a = of_error();
+	else if (op->op == CODE_COMPARE)
+		*a = of_bool(ordered((int)op->arg, compare(a, &b)));
+	else if (op->op == CODE_IN)
+		*a = of_bool(list_has(&b.list, a));
+	else
+		*a = item_at(a, &b);
+}
+
+static bool any_pattern(const struct machine *m, const struct cel_op *op, const struct value *v)
+{
+	const struct cel_list *patterns = &m->program->lists[op->arg];
+
+	for (size_t i = 0; i < patterns->count; i++) {
+		if (op->function == FN_GLOB ? glob_match(patterns->strings[i], v->string, v->fold)
+					    : host_match(patterns->strings[i], v->string))
+			return true;
+	}
+	return false;
+}
+
+/* An address that cannot be read is an error: a rule about networks must not be dodged by it. */
+static struct value in_networks(const struct machine *m, const struct cel_op *op, struct str text)
+{
+	const struct cidr_set *set = &m->program->cidrs[op->arg];
+	uint8_t address[16];
+
+	if (!text.len)
+		return of_bool(false);
+	if (!address_parse(text, address))
+		return of_error();
+	for (size_t i = 0; i < set->count; i++) {
+		if (cidr_has(&set->nets[i], address))
+			return of_bool(true);
+	}
+	return of_bool(false);
+}
+
+/* CEL's size of a string is in characters. */
+static int64_t size_of(const struct value *v)
+{
+	int64_t n = 0;
+
+	if (v->kind == CEL_LIST)
+		return (int64_t)v->list.count;
+	for (size_t i = 0; i < v->string.len; i++)
+		n += ((unsigned char)v->string.at[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static bool has_affix(enum cel_function function, const struct value *v, const struct value *part)
+{
+	struct str s = v->string;
+
+	if (part->string.len > s.len)
+		return false;
+	if (function == FN_ENDS_WITH)
+		s.at += s.len - part->string.len;
+	s.len = part->string.len;
+	return text_compare(s, part->string, v->fold, part->fold) == 0;
+}
+
+static struct value command_of(const struct value *v)
+{
+	const struct str_list argv = {v->list.strings, v->list.count};
+
+	return v->kind == CEL_LIST ? of_string(command_of_argv(&argv), false)
+				   : of_string(command_of_text(v->string), v->fold);
+}
+
+static void call(struct machine *m, const struct cel_op *op)
+{
+	const enum cel_function function = (enum cel_function)op->function;
+	const bool two = function <= FN_CONTAINS;
+	const struct value *part = &m->stack[m->top - 1];
+	struct value *v = &m->stack[m->top - 1 - two];
+
+	m->top -= two;
+	if (v->kind == CEL_ERROR || part->kind == CEL_ERROR) {
+		*v = of_error();
+		return;
+	}
+	switch (function) {
+	case FN_STARTS_WITH:
+	case FN_ENDS_WITH:
+		*v = of_bool(has_affix(function, v, part));
+		break;
+	case FN_CONTAINS:
+		*v = of_bool(text_contains(v->string, part->string, v->fold, part->fold));
+		break;
+	case FN_LOWER:
+		v->fold = true;
+		break;
+	case FN_SIZE:
+		*v = of_int(size_of(v));
+		break;
+	case FN_COMMAND:
+		*v = command_of(v);
+		break;
+	case FN_HOST_MATCHES:
+	case FN_GLOB:
+		*v = of_bool(any_pattern(m, op, v));
+		break;
+	case FN_IN_CIDR:
+		*v = in_networks(m, op, v->string);
+		break;
+	}
+}
+
+/* cel-spec: "false && error" is false on either side, and "true || error" is true. */
+static struct value logic(const struct value *a, const struct value *b, bool is_or)
+{
+	if ((a->kind == CEL_BOOL && a->boolean == is_or) ||
+	    (b->kind == CEL_BOOL && b->boolean == is_or))
+		return of_bool(is_or);
+	if (a->kind == CEL_ERROR || b->kind == CEL_ERROR)
+		return of_error();
+	return of_bool(!is_or);
+}
+
+/* Return: the next instruction. */
+static size_t loop_start(struct machine *m, const struct cel_op *op, size_t next)
+{
+	const struct value list = m->stack[--m->top];
+	struct loop *loop = &m->loops[op->slot & 0x7f];
+
+	if (list.kind != CEL_ERROR && list.list.count) {
+		*loop = (struct loop){.list = list.list};
+		return next;
+	}
+	/* Over nothing, exists is false and all is true. */
+	m->stack[m->top++] = list.kind == CEL_ERROR ? of_error() : of_bool(!(op->slot & 0x80));
+	return op->arg;
+}
+
+static size_t loop_next(struct machine *m, const struct cel_op *op, size_t next)
+{
+	struct value *v = &m->stack[m->top - 1];
+	struct loop *loop = &m->loops[op->slot & 0x7f];
+	const bool exists = op->slot & 0x80;
+
+	if (v->kind == CEL_ERROR)
+		loop->failed = true;
+	else if (v->boolean == exists)
+		return next; /* decided; the value is the result */
+	if (++loop->index < loop->list.count) {
+		m->top--;
+		return op->arg;
+	}
+	*v = loop->failed ? of_error() : of_bool(!exists);
+	return next;
+}
+
+static void unary(struct machine *m, enum cel_opcode code)
+{
+	struct value *v = &m->stack[m->top - 1];
+
+	if (v->kind == CEL_ERROR)
+		return;
+	if (code == CODE_NOT)
+		v->boolean = !v->boolean;
+	else if (v->integer == INT64_MIN)
+		*v = of_error();
+	else
+		v->integer = -v->integer;
+}
+
+static struct value load(const struct machine *m, const struct cel_op *op)
+{
+	const struct cel_program *p = m->program;
+	const struct cel_list *list;
+
+	switch ((enum cel_opcode)op->op) {
+	case CODE_STRING:
+		return of_string(p->strings[op->arg], false);
+	case CODE_INT:
+		return of_int(p->integers[op->arg]);
+	case CODE_BOOL:
+		return of_bool(op->arg != 0);
+	case CODE_FIELD:
+		return of_field(m, op->arg);
+	case CODE_LABELS:
+		return of_labels(m);
+	case CODE_VAR:
+		return list_item(&m->loops[op->slot].list, m->loops[op->slot].index);
+	default:
+		list = &p->lists[op->arg];
+		return (struct value){.kind = CEL_LIST,
+				      .list = {.strings = list->strings,
+					       .integers = list->integers,
+					       .count = list->count}};
+	}
+}
+
+/* Instructions that change where to go on. Return: the next instruction. */
+static size_t control(struct machine *m, const struct cel_op *op, size_t next)
+{
+	const struct value *top = &m->stack[m->top - 1];
+
+	switch ((enum cel_opcode)op->op) {
+	case CODE_DECIDED:
+		return top->kind == CEL_BOOL && top->boolean == (op->slot != 0) ? op->arg : next;
+	case CODE_BRANCH:
+		if (top->kind == CEL_ERROR) /* stays as the result: on to behind the other side */
+			return m->program->code[op->arg - 1].arg;
+		m->top--;
+		return top->boolean ? next : op->arg;
+	case CODE_LOOP:
+		return loop_start(m, op, next);
+	case CODE_NEXT:
+		return loop_next(m, op, next);
+	default: /* CODE_JUMP */
+		return op->arg;
+	}
+}
+
+enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env)
+{
+	/* Not cleared, also not by the hardened build: that would cost more than the evaluation. */
+	struct machine m __attribute__((uninitialized));
+	size_t at = 0;
+
+	m.program = program;
+	m.env = env;
+	m.top = 0;
+	while (at < program->count) {
+		const struct cel_op *op = &program->code[at++];
+
+		if (op->op <= CODE_VAR) {
+			m.stack[m.top++] = load(&m, op);
+		} else if (op->op <= CODE_NEGATE) {
+			unary(&m, (enum cel_opcode)op->op);
+		} else if (op->op <= CODE_INDEX) {
+			binary(&m, op);
+		} else if (op->op == CODE_LOGIC) {
+			m.top--;
+			m.stack[m.top - 1] =
+				logic(&m.stack[m.top - 1], &m.stack[m.top], op->slot != 0);
+		} else if (op->op == CODE_CALL) {
+			call(&m, op);
+		} else {
+			at = control(&m, op, at);
+		}
+	}
+	if (m.stack[0].kind == CEL_ERROR)
+		return CEL_FAILED;
+	return m.stack[0].boolean ? CEL_TRUE : CEL_FALSE;
+}

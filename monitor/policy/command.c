@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/command.h"
+
+#include <string.h>
+
+/* Words of an argv, or of shell text up to its first operator. */
+struct words {
+	const struct str_list *argv;
+	size_t next;
+	struct str text;
+	bool is_text;
+};
+
+struct wrapper {
+	const char *name;
+	const char *with_value;	     /* short options that take the next word */
+	const char *long_with_value; /* long ones, each between blanks */
+	unsigned operands;	     /* words of its own before the program */
+	bool assignments;	     /* NAME=value words before the program */
+};
+
+static const struct wrapper wrappers[] = {
+	{"env", "uCS", " --unset --chdir ", 0, true},
+	{"sudo", "ugpCcDhRrtTU", " --user --group --host --prompt --chdir --chroot ", 0, true},
+	{"doas", "uC", "", 0, false},
+	{"timeout", "ks", " --kill-after --signal ", 1, false},
+	{"nice", "n", " --adjustment ", 0, false},
+	{"ionice", "cnp", " --class --classdata ", 0, false},
+	{"chrt", "", "", 1, false},
+	{"taskset", "", "", 1, false},
+	{"nohup", "", "", 0, false},
+	{"setsid", "", "", 0, false},
+	{"stdbuf", "ioe", " --input --output --error ", 0, false},
+	{"time", "fo", " --format --output ", 0, false},
+	{"xargs", "adEILnPs",
+	 " --arg-file --delimiter --replace --max-lines --max-args --max-procs ", 0, false},
+	{"busybox", "", "", 0, false},
+	{"toybox", "", "", 0, false},
+	{"strace", "eopPsuE", "", 0, false},
+	{"unshare", "", "", 0, false},
+	{"exec", "a", "", 0, false},
+	{"command", "", "", 0, false},
+	{"builtin", "", "", 0, false},
+};
+
+static const char *const shells[] = {"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"};
+
+#define MAX_PEELED 16 /* wrappers inside one another; deeper is not ordinary */
+
+static struct str base_name(struct str path)
+{
+	const char *slash = path.len ? memrchr(path.at, '/', path.len) : NULL;
+
+	if (!slash)
+		return path;
+	return (struct str){slash + 1, path.len - (size_t)(slash + 1 - path.at)};
+}
+
+static bool is_end(char c)
+{
+	return strchr("\n;|&()<>#", c) != NULL;
+}
+
+/* A word of shell text; one that is quoted as a whole comes without its quotes. */
+static bool text_word(struct words *w, struct str *ret)
+{
+	struct str s = w->text;
+	char quote = '\0';
+	size_t n = 0;
+
+	while (s.len && (*s.at == ' ' || *s.at == '\t' || *s.at == '\n'))
+		s = (struct str){s.at + 1, s.len - 1};
+	while (n < s.len) {
+		const char c = s.at[n];
+
+		if (quote) {
+			quote = c == quote ? '\0' : quote;
+		} else if (c == '\'' || c == '"') {
+			quote = c;
+		} else if (c == '\\' && n + 1 < s.len) {
+			n++;
+		} else if (c == ' ' || c == '\t' || is_end(c)) {
+			break;
+		}
+		n++;
+	}
+	if (!n)
+		return false;
+	w->text = (struct str){s.at + n, s.len - n};
+	*ret = (struct str){s.at, n};
+	if (n >= 2 && (*s.at == '\'' || *s.at == '"') && s.at[n - 1] == *s.at)
+		*ret = (struct str){s.at + 1, n - 2};
+	else if (*s.at == '\\')
+		*ret = (struct str){s.at + 1, n - 1};
+	return true;
+}
+
+static bool next_word(struct words *w, struct str *ret)
+{
+	if (w->is_text)
+		return text_word(w, ret);
+	if (w->next >= w->argv->count)
+		return false;
+	*ret = w->argv->items[w->next++];
+	return true;
+}
+
+static const struct wrapper *find_wrapper(struct str name)
+{
+	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
+		if (str_eq(name, str_of(wrappers[i].name)))
+			return &wrappers[i];
+	}
+	return NULL;
+}
+
+static bool is_shell(struct str name)
+{
+	if (name.len && name.at[0] == '-') /* a login shell's argv[0] */
+		name = (struct str){name.at + 1, name.len - 1};
+	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+		if (str_eq(name, str_of(shells[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool is_assignment(struct str word)
+{
+	const char *equals = word.len ? memchr(word.at, '=', word.len) : NULL;
+
+	if (!equals || equals == word.at)
+		return false;
+	for (const char *c = word.at; c < equals; c++) {
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_' ||
+		      (*c >= '0' && *c <= '9' && c > word.at)))
+			return false;
+	}
+	return true;
+}
+
+/* Does this option of the wrapper take the next word as its value? */
+static bool takes_value(const struct wrapper *wrapper, struct str option)
+{
+	if (option.len > 2 && option.at[1] == '-') {
+		const char *at = memmem(wrapper->long_with_value, strlen(wrapper->long_with_value),
+					option.at, option.len);
+
+		return at && at[option.len] == ' ';
+	}
+	/* -k5 carries its value; of -nk the last letter counts. */
+	for (size_t i = 1; i < option.len; i++) {
+		if (strchr(wrapper->with_value, option.at[i]))
+			return i + 1 == option.len;
+	}
+	return false;
+}
+
+/* Moves to the word that names what the wrapper starts. */
+static bool peel(struct words *w, const struct wrapper *wrapper, struct str *word)
+{
+	unsigned operands = wrapper->operands;
+
+	while (next_word(w, word)) {
+		if (str_eq(*word, STR("--"))) {
+			continue;
+		} else if (word->len > 1 && word->at[0] == '-') {
+			struct str value;
+
+			if (takes_value(wrapper, *word) && !next_word(w, &value))
+				return false;
+		} else if (wrapper->assignments && is_assignment(*word)) {
+			continue;
+		} else if (operands) {
+			operands--;
+		} else {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* sh [options] -c TEXT: goes on inside the text. False: a script or an interactive shell. */
+static bool peel_shell(struct words *w, struct str *word)
+{
+	struct words look = *w;
+	bool has_text = false;
+
+	while (next_word(&look, word)) {
+		if (word->len < 2 || (word->at[0] != '-' && word->at[0] != '+')) {
+			if (!has_text)
+				return false;
+			*w = (struct words){.text = *word, .is_text = true};
+			return true;
+		}
+		if (word->at[1] != '-' && memchr(word->at, 'c', word->len))
+			has_text = true;
+		else if (str_eq(*word, STR("-o")) || str_eq(*word, STR("-O")))
+			(void)next_word(&look, word);
+	}
+	return false;
+}
+
+static struct str command_of(struct words *w)
+{
+	struct str word;
+	struct str name;
+
+	if (!next_word(w, &word))
+		return (struct str){"", 0};
+	name = base_name(word);
+	for (unsigned i = 0; i < MAX_PEELED; i++) {
+		const struct wrapper *wrapper;
+
+		while (w->is_text && is_assignment(word)) {
+			if (!next_word(w, &word))
+				return name;
+		}
+		name = base_name(word);
+		wrapper = find_wrapper(name);
+		if (wrapper) {
+			if (!peel(w, wrapper, &word))
+				return name;
+		} else if (is_shell(name)) {
+			if (!peel_shell(w, &word) || !next_word(w, &word))
+				return name;
+		} else {
+			break;
+		}
+	}
+	return base_name(word);
+}
+
+struct str command_of_argv(const struct str_list *argv)
+{
+	struct words w = {.argv = argv};
+
+	return command_of(&w);
+}
+
+struct str command_of_text(struct str text)
+{
+	struct words w = {.text = text, .is_text = true};
+
+	return command_of(&w);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The examples in a rule, run when it is loaded: each `match` must match the rule, each `not_match`
+ * must not. An example stands alone: a fresh state, the labels it names, its action `repeat` times.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/policy/rule.h"
+
+struct example_row {
+	const struct json *action, *labels, *repeat, *vary, *every;
+};
+
+static const struct json_field example_fields[] = {
+	{"action", JSON_OBJECT, true, offsetof(struct example_row, action)},
+	{"labels", JSON_ARRAY, false, offsetof(struct example_row, labels)},
+	{"repeat", JSON_NUMBER, false, offsetof(struct example_row, repeat)},
+	{"vary", JSON_STRING, false, offsetof(struct example_row, vary)},
+	{"every", JSON_STRING, false, offsetof(struct example_row, every)},
+};
+
+struct example {
+	struct action action; /* borrows from the document */
+	struct str *argv;     /* owned */
+	uint64_t labels;
+	int64_t repeat;
+	uint64_t every_ns;
+	const struct action_field *vary;
+};
+
+static const struct action_field *field_of(const char *name, enum action_kind kind)
+{
+	for (size_t i = 0; i < action_field_count; i++) {
+		if (strcmp(action_fields[i].name, name) == 0)
+			return action_fields[i].kinds & (1u << kind) ? &action_fields[i] : NULL;
+	}
+	return NULL;
+}
+
+static const char *set_list(struct example *e, const struct action_field *field,
+			    const struct json *node)
+{
+	struct str_list list = {NULL, json_length(node)};
+	size_t n = 0;
+
+	if (json_type(node) != JSON_ARRAY)
+		return "expected an array of strings";
+	free(e->argv);
+	e->argv = xcalloc(list.count, sizeof(*e->argv));
+	for (const struct json *i = json_first(node); i; i = json_next(i)) {
+		if (!json_string(i))
+			return "expected an array of strings";
+		e->argv[n++] = str_of(json_string(i));
+	}
+	list.items = e->argv;
+	memcpy((char *)&e->action + field->offset, &list, sizeof(list));
+	return NULL;
+}
+
+static const char *set_field(struct example *e, const struct action_field *field,
+			     const struct json *node)
+{
+	char *at = (char *)&e->action + field->offset;
+	struct str text;
+	int64_t integer;
+	bool boolean;
+
+	switch (field->type) {
+	case FIELD_STRING:
+		if (!json_string(node))
+			return "expected string";
+		text = str_of(json_string(node));
+		memcpy(at, &text, sizeof(text));
+		return NULL;
+	case FIELD_INT:
+		if (json_i64(node, INT64_MIN, INT64_MAX, &integer) < 0)
+			return "expected a whole number";
+		memcpy(at, &integer, sizeof(integer));
+		return NULL;
+	case FIELD_BOOL:
+		if (json_type(node) != JSON_BOOL)
+			return "expected true or false";
+		boolean = json_bool(node);
+		memcpy(at, &boolean, sizeof(boolean));
+		return NULL;
+	case FIELD_LIST:
+		break;
+	}
+	return set_list(e, field, node);
+}
+
+/* What the gate would have worked out, where the example leaves it out. */
+static void derive(struct example *e, const struct json *action)
+{
+	struct action *a = &e->action;
+	struct cidr v4;
+	struct cidr v6;
+	uint8_t address[16];
+
+	if (a->kind == ACTION_EXEC && !json_get(action, "name") && a->path.len) {
+		const char *slash = memrchr(a->path.at, '/', a->path.len);
+		const size_t skip = slash ? (size_t)(slash + 1 - a->path.at) : 0;
+
+		a->name = (struct str){a->path.at + skip, a->path.len - skip};
+	}
+	if (!json_get(action, "host"))
+		a->host = a->address;
+	if (!json_get(action, "family") && a->kind >= ACTION_CONNECT && a->kind <= ACTION_LISTEN)
+		a->family = !a->address.len				 ? STR("unix")
+			    : memchr(a->address.at, ':', a->address.len) ? STR("inet6")
+									 : STR("inet");
+	if (!json_get(action, "loopback") && address_parse(a->address, address)) {
+		(void)cidr_parse(STR("127.0.0.0/8"), &v4);
+		(void)cidr_parse(STR("::1/128"), &v6);
+		a->loopback = cidr_has(&v4, address) || cidr_has(&v6, address);
+	}
+}
+
+static const char *decode_action(struct example *e, const struct json *action)
+{
+	const char *kind = json_string(json_get(action, "kind"));
+
+	e->action.kind = kind ? action_kind_by_name(kind) : ACTION_KINDS;
+	if (e->action.kind == ACTION_KINDS)
+		return "the action needs a \"kind\" that exists";
+	for (const struct json *m = json_first(action); m; m = json_next(m)) {
+		const struct action_field *field;
+		const char *reason;
+
+		if (strcmp(json_key(m), "kind") == 0)
+			continue;
+		field = field_of(json_key(m), e->action.kind);
+		reason = field ? set_field(e, field, m)
+			       : "the action has a field that its kind does not have";
+		if (reason)
+			return reason;
+	}
+	derive(e, action);
+	return NULL;
+}
+
+static const char *decode_example(struct policy *policy, const struct example_row *row,
+				  struct example *e)
+{
+	const char *reason = decode_action(e, row->action);
+
+	if (reason)
+		return reason;
+	for (const struct json *l = json_first(row->labels); l; l = json_next(l)) {
+		const char *name = json_string(l);
+		const int r = name ? policy_label_index(policy, name) : -1;
+
+		if (r < 0)
+			return "a label that no rule sets or reads so far";
+		e->labels |= UINT64_C(1) << r;
+	}
+	e->repeat = 1;
+	if (row->repeat && json_i64(row->repeat, 1, 4 * MAX_COUNT_EVENTS, &e->repeat) < 0)
+		return "\"repeat\" is a number of times";
+	if (row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)
+		return "\"every\" is a time such as \"1s\"";
+	if (row->vary) {
+		e->vary = field_of(json_string(row->vary), e->action.kind);
+		if (!e->vary || e->vary->type == FIELD_LIST || e->vary->type == FIELD_BOOL)
+			return "\"vary\" names a string or int field of the action";
+	}
+	return NULL;
+}
+
+/* The n-th repetition: the varied number is higher by n, the varied text has n at its end. */
+static void vary(struct example *e, const struct action *first, int64_t n, char *text, size_t room)
+{
+	char *at = (char *)&e->action + (e->vary ? e->vary->offset : 0);
+	struct str value;
+	int64_t integer;
+
+	e->action = *first;
+	e->action.time_ns = UINT64_C(1000000000) + (uint64_t)n * e->every_ns;
+	if (!e->vary)
+		return;
+	if (e->vary->type == FIELD_INT) {
+		integer = action_integer(first, e->vary) + n;
+		memcpy(at, &integer, sizeof(integer));
+		return;
+	}
+	value = action_string(first, e->vary);
+	(void)snprintf(text, room, "%.*s%lld", (int)(value.len < 200 ? value.len : 200), value.at,
+		       (long long)n + 1);
+	value = str_of(text);
+	memcpy(at, &value, sizeof(value));
+}
+
+static bool run_example(const struct policy *policy, const struct rule *rule, struct example *e)
+{
+	struct policy_state *state = policy_state_new(policy);
+	const struct action first = e->action;
+	enum cel_result result = CEL_FALSE;
+	bool matched = false;
+	char text[256];
+
+	policy_state_add_labels(state, e->labels);
+	for (int64_t n = 0; n < e->repeat; n++) {
+		vary(e, &first, n, text, sizeof(text));
+		state_set_time(state, e->action.time_ns);
+		/* An error is no example of anything. */
+		matched = rule_matches(policy, state, rule, &e->action, &result) &&
+			  result == CEL_TRUE;
+	}
+	(void)policy_state_free(state);
+	return matched && (rule->kinds & (1u << first.kind));
+}
+
+static int check_list(struct policy *policy, const struct rule *rule, const struct source *source,
+		      const struct json *list, const char *path, bool expected, struct error *err)
+{
+	size_t n = 0;
+
+	for (const struct json *node = json_first(list); node; node = json_next(node), n++) {
+		_cleanup_free_ char *at = xasprintf("%s[%zu]", path, n);
+		struct example e = {0};
+		struct example_row row;
+		const char *reason;
+		bool matched;
+
+		if (json_decode(node, at, example_fields, 5, &row, err) < 0)
+			return source_located(source, err);
+		reason = decode_example(policy, &row, &e);
+		if (!reason && !(rule->kinds & (1u << e.action.kind)))
+			reason = "the kind of its action is none that the rule is \"on\"";
+		matched = !reason && run_example(policy, rule, &e);
+		free(e.argv);
+		if (reason)
+			return source_error(source, err, EINVAL, at, "%s: example: %s",
+					    rule->info.id, reason);
+		if (matched != expected)
+			return source_error(source, err, EINVAL, at, "%s: this example %s",
+					    rule->info.id,
+					    expected ? "should match the rule and does not"
+						     : "should not match the rule and does");
+	}
+	if (!n)
+		return source_error(source, err, EINVAL, path,
+				    "%s: at least one example each in "
+				    "match and not_match",
+				    rule->info.id);
+	return 0;
+}
+
+int rule_check_examples(struct policy *policy, size_t index, const struct source *source,
+			const struct json *node, const char *path, struct error *err)
+{
+	const struct rule *rule = &policy->rules[index];
+	_cleanup_free_ char *match = xasprintf("%s.match", path);
+	_cleanup_free_ char *not_match = xasprintf("%s.not_match", path);
+	int r = check_list(policy, rule, source, json_get(node, "match"), match, true, err);
+
+	if (r == 0)
+		r = check_list(policy, rule, source, json_get(node, "not_match"), not_match, false,
+			       err);
+	return r;
+}

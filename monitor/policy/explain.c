@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/rule.h"
+
+static void put_field(struct json_writer *w, const struct action *action,
+		      const struct action_field *field)
+{
+	const struct str_list *list;
+	struct str text;
+
+	switch (field->type) {
+	case FIELD_STRING:
+		text = action_string(action, field);
+		json_put_bytes(w, field->name, text.len ? text.at : "", text.len);
+		return;
+	case FIELD_INT:
+		json_put_i64(w, field->name, action_integer(action, field));
+		return;
+	case FIELD_BOOL:
+		json_put_bool(w, field->name, action_boolean(action, field));
+		return;
+	case FIELD_LIST:
+		break;
+	}
+	list = action_list(action, field);
+	json_begin_array(w, field->name);
+	for (size_t i = 0; i < list->count; i++)
+		json_put_bytes(w, NULL, list->items[i].len ? list->items[i].at : "",
+			       list->items[i].len);
+	json_end_array(w);
+}
+
+static void put_labels(struct json_writer *w, const struct policy *policy, uint64_t labels)
+{
+	json_begin_array(w, "session.labels");
+	for (uint64_t left = labels; left; left &= left - 1) {
+		const struct str name = policy->label_names[__builtin_ctzll(left)];
+
+		json_put_bytes(w, NULL, name.at, name.len);
+	}
+	json_end_array(w);
+}
+
+/* For the default of a kind: what the built-in default for the network looks at, else nothing. */
+static uint64_t default_fields(const struct policy *policy, const struct action *action)
+{
+	uint64_t fields = 0;
+
+	if (policy->has_default[action->kind])
+		return 0;
+	for (size_t i = 0; i < action_field_count; i++) {
+		const struct str name = str_of(action_fields[i].name);
+
+		if ((action->kind == ACTION_CONNECT || action->kind == ACTION_SEND) &&
+		    (str_eq(name, STR("family")) || str_eq(name, STR("loopback"))))
+			fields |= UINT64_C(1) << i;
+	}
+	return fields;
+}
+
+const char *policy_because(const struct policy *policy, const struct action *action,
+			   const struct decision *decision)
+{
+	if (decision->rule)
+		return decision->rule->because;
+	if (decision->verdict < VERDICT_ASK)
+		return "No rule speaks of this; the default lets it pass.";
+	if (!policy->has_default[action->kind])
+		return "No rule allows connections out of this session. It has no way out: work "
+		       "with what is here, use 127.0.0.1 for tests, or ask for the host to be "
+		       "allowed.";
+	return "No rule allows this, and the policy's default for such actions is to refuse them.";
+}
+
+void policy_explain(const struct policy *policy, const struct policy_state *state,
+		    const struct action *action, const struct decision *decision,
+		    struct json_writer *w)
+{
+	const struct rule *rule = decision->rule ? &policy->rules[decision->rule_index] : NULL;
+	const uint64_t fields = rule ? rule->when.reads.fields : default_fields(policy, action);
+
+	json_put_string(w, "rule", rule ? rule->info.id : "default");
+	json_put_string(w, "category", rule ? rule->info.category : NULL);
+	json_put_string(w, "severity", rule ? rule->info.severity : NULL);
+	json_put_string(w, "because", policy_because(policy, action, decision));
+	json_begin_object(w, "fields");
+	for (uint64_t left = fields; left; left &= left - 1)
+		put_field(w, action, &action_fields[__builtin_ctzll(left)]);
+	/* The labels that the decision saw: those that it set itself came after it. */
+	if (rule && rule->when.reads.labels)
+		put_labels(w, policy, policy_state_labels(state) & ~decision->labels_added);
+	json_end_object(w);
+	if (rule && rule->count.at_least) {
+		json_begin_object(w, "count");
+		json_put_u64(w, "at_least", rule->count.at_least);
+		json_put_u64(w, "window_ms", rule->count.window_ns / 1000000);
+		json_end_object(w);
+	}
+}

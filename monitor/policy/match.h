@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Matching of paths, host names and addresses: on canonical things, at component boundaries, never
+ * by substring. Patterns are checked when they are loaded; matching takes no memory and its time is
+ * bounded by pattern length times text length.
+ *
+ * Paths: components are separated by '/'. In a component '*' stands for any bytes, '?' for one
+ * character; a component "**" stands for any number of components, also none. "~" as the first
+ * component is the session's home. A backslash takes the next character literally.
+ *
+ * Hosts: labels are separated by '.', compared without case; '*' stays within one label; a first
+ * label "**" stands for one or more labels. A numeric address only matches itself.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/limits.h"
+#include "monitor/action.h"
+
+#define SESSION_HOME "/home/agent"
+
+/*
+ * glob_check, host_check - NULL if the pattern is good, else the reason, a static text.
+ * @absolute: the pattern is for paths, which are absolute: it must start with "/", "~" or "**".
+ */
+const char *glob_check(struct str pattern, bool absolute);
+const char *host_check(struct str pattern);
+
+/* @fold: compare ASCII letters without case. */
+bool glob_match(struct str pattern, struct str path, bool fold);
+bool host_match(struct str pattern, struct str host);
+
+/* A network; v4 is kept in the last four bytes of its v6-mapped form, so one comparison does. */
+struct cidr {
+	uint8_t address[16];
+	uint8_t bits; /* 0..128, of the mapped form */
+};
+
+/* Return: NULL or the reason. */
+const char *cidr_parse(struct str text, struct cidr *ret);
+/* False if the text is no numeric address. A zone ("%eth0") is left out. */
+bool address_parse(struct str text, uint8_t ret[16]);
+bool cidr_has(const struct cidr *net, const uint8_t address[16]);
+
+/* Text comparison with the option to take A-Z as a-z on either side. */
+bool text_equal(struct str a, struct str b, bool fold);
+int text_compare(struct str a, struct str b, bool fold_a, bool fold_b);
+bool text_contains(struct str text, struct str part, bool fold_text, bool fold_part);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What the parts of the policy engine share: the loaded policy and what each rule became.
+ *
+ *	policy.c	files -> struct policy, and the getters
+ *	policy_json.c	one document: lists, labels, defaults
+ *	rule_json.c	one rule
+ *	examples.c	runs match and not_match
+ *	policy_index.c	which rules can match an action at all
+ *	state.c		labels and counters of a session
+ *	decide.c, explain.c
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/json.h"
+#include "common/limits.h"
+#include "monitor/policy/cel.h"
+#include "monitor/policy/policy.h"
+
+#define MAX_COUNT_EVENTS    65536u     /* at_least without "distinct" */
+#define MAX_COUNT_DISTINCT  512u       /* at_least with it */
+#define MAX_STATE_BYTES	    (8u << 20) /* counters of one session; touched only as far as used */
+#define MAX_DISTINCT_FIELDS 4u
+#define MAX_NAME_BYTES	    64u
+#define MAX_BECAUSE_BYTES   500u
+
+/* A file being loaded. */
+struct source {
+	char *name;
+	char *text;
+	size_t len;
+	struct json *doc;
+};
+
+struct count_spec {
+	uint64_t window_ns;
+	uint32_t at_least;		      /* 0: the rule does not count */
+	uint32_t fields[MAX_DISTINCT_FIELDS]; /* rows of action_fields */
+	uint32_t field_count;		      /* 0: every event counts */
+};
+
+/* A test on one constant; a rule can only match (or fail) if one of its atoms holds. */
+enum key_kind {
+	KEY_FIELD,
+	KEY_COMMAND,
+	KEY_LABEL
+};
+
+struct atom {
+	enum key_kind key;
+	uint32_t field; /* KEY_FIELD: row of action_fields */
+	uint64_t hash;	/* of the constant; KEY_LABEL: the bit's index */
+};
+
+struct guard {
+	struct atom *atoms; /* owned */
+	size_t count;
+	bool always; /* nothing is known: the rule is a candidate for every action */
+};
+
+struct rule {
+	struct rule_info info; /* owns id, category, severity, because; file is the policy's */
+	uint32_t kinds;
+	enum verdict verdict;
+	int severity_rank;
+	int errno_value;
+	struct cel_program when;
+	struct guard guard;
+	uint64_t labels;      /* set in the session on a match */
+	uint64_t labels_read; /* all, if it cannot be told */
+	struct count_spec count;
+	size_t counter; /* index in the state; valid if count.at_least */
+};
+
+struct label_glob {
+	char *pattern;
+	uint64_t labels; /* given, or with `except` taken away again */
+	bool except;
+	size_t group; /* an exception holds for its own group only */
+};
+
+struct kind_index;
+
+struct policy {
+	char **files;
+	size_t file_count;
+	struct rule *rules;
+	size_t rule_count;
+	size_t rule_cap;
+	struct cel_list *lists; /* own their names */
+	size_t list_count;
+	struct str label_names[MAX_LABELS]; /* own their text */
+	size_t label_count;
+	struct label_glob *globs;
+	size_t glob_count;
+	size_t groups;
+	bool has_default[ACTION_KINDS];
+	enum verdict defaults[ACTION_KINDS];
+	struct kind_index *index; /* ACTION_KINDS of them */
+	size_t counters;
+	size_t state_bytes;
+	char hash[65];
+	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
+};
+
+/* policy_json.c: text that names the place of `path` in the file; returns -code. */
+int source_error(const struct source *source, struct error *err, int code, const char *path,
+		 const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Turns the "path: reason" of json_decode() into a place. */
+int source_located(const struct source *source, struct error *err);
+int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err);
+int policy_decode(struct policy *policy, const struct source *source, struct error *err);
+/* Index of the label, new if need be; -E2BIG when all bits are taken, -EINVAL for a bad name. */
+int policy_label_intern(struct policy *policy, struct str name);
+
+/* rule_json.c */
+int rule_decode(struct policy *policy, const struct source *source, const struct json *node,
+		const char *path, struct error *err);
+void rule_done(struct rule *rule);
+int verdict_by_name(const char *name, enum verdict *ret);
+/* "500ms", "60s", "5m", "1h" */
+int duration_parse(const char *text, uint64_t *ret_ns);
+
+/* examples.c */
+int rule_check_examples(struct policy *policy, size_t index, const struct source *source,
+			const struct json *node, const char *path, struct error *err);
+
+/* guard.c: atoms of a typed tree; interns the labels that it names. */
+int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct guard *ret,
+		  uint64_t *ret_labels);
+uint64_t hash_string(struct str text);
+uint64_t hash_integer(int64_t value);
+
+/* policy_index.c */
+#define INDEX_WORDS ((MAX_RULES + 63) / 64)
+void policy_index_build(struct policy *policy);
+void policy_index_free(struct policy *policy);
+/* Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order. */
+const uint32_t *policy_index_candidates(const struct policy *policy, const struct action *action,
+					uint64_t labels, uint64_t bits[INDEX_WORDS],
+					size_t *ret_words);
+
+/* state.c */
+size_t count_state_bytes(const struct count_spec *count);
+/* Notes one event. Return: true if the count is reached. */
+bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action);
+/* Never goes back, whatever the caller's clock does. */
+void state_set_time(struct policy_state *state, uint64_t time_ns);
+
+/* decide.c */
+enum verdict policy_default(const struct policy *policy, const struct action *action);
+/* One rule alone, as policy_decide() sees it: matched, and counted. */
+bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
+		  const struct action *action, enum cel_result *ret);

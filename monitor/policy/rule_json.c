@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One rule: its members, its expression from text to code, its examples. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/json_scan.h"
+#include "monitor/policy/rule.h"
+
+struct rule_row {
+	const struct json *id, *category, *severity, *on, *when, *verdict, *errno_name, *because;
+	const struct json *refs, *label, *count, *match, *not_match;
+};
+
+static const struct json_field rule_fields[] = {
+	{"id", JSON_STRING, true, offsetof(struct rule_row, id)},
+	{"category", JSON_STRING, true, offsetof(struct rule_row, category)},
+	{"severity", JSON_STRING, true, offsetof(struct rule_row, severity)},
+	{"on", JSON_ARRAY, true, offsetof(struct rule_row, on)},
+	{"when", JSON_STRING, true, offsetof(struct rule_row, when)},
+	{"verdict", JSON_STRING, true, offsetof(struct rule_row, verdict)},
+	{"errno", JSON_STRING, false, offsetof(struct rule_row, errno_name)},
+	{"because", JSON_STRING, true, offsetof(struct rule_row, because)},
+	{"refs", JSON_ARRAY, false, offsetof(struct rule_row, refs)},
+	{"label", JSON_ARRAY, false, offsetof(struct rule_row, label)},
+	{"count", JSON_OBJECT, false, offsetof(struct rule_row, count)},
+	{"match", JSON_ARRAY, true, offsetof(struct rule_row, match)},
+	{"not_match", JSON_ARRAY, true, offsetof(struct rule_row, not_match)},
+};
+
+/* What decoding a rule needs at hand. */
+struct context {
+	struct policy *policy;
+	const struct source *source;
+	const char *path; /* of the rule */
+	struct rule_row row;
+	struct rule *rule;
+	struct error *err;
+};
+
+/* An error at a member of the rule. */
+#define FAIL(_c, _code, _member, ...) fail_at((_c), (_code), (_member), xasprintf(__VA_ARGS__))
+
+static int fail_at(const struct context *c, int code, const char *member, char *owned_text)
+{
+	_cleanup_free_ char *text = owned_text;
+	_cleanup_free_ char *path = xasprintf("%s%s", c->path, member);
+
+	return source_error(c->source, c->err, code, path, "%s", text);
+}
+
+int verdict_by_name(const char *name, enum verdict *ret)
+{
+	for (unsigned v = VERDICT_ALLOW; v <= VERDICT_KILL; v++) {
+		if (strcmp(verdict_name((enum verdict)v), name) == 0) {
+			*ret = (enum verdict)v;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int errno_by_name(const char *name)
+{
+	static const struct {
+		const char *name;
+		int value;
+	} known[] = {
+		{"EPERM", EPERM},
+		{"EACCES", EACCES},
+		{"ENOENT", ENOENT},
+		{"EROFS", EROFS},
+		{"EINVAL", EINVAL},
+		{"EAGAIN", EAGAIN},
+		{"ECONNREFUSED", ECONNREFUSED},
+		{"ENETUNREACH", ENETUNREACH},
+		{"EHOSTUNREACH", EHOSTUNREACH},
+		{"EADDRNOTAVAIL", EADDRNOTAVAIL},
+		{"ETIMEDOUT", ETIMEDOUT},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].name, name) == 0)
+			return known[i].value;
+	}
+	return 0;
+}
+
+int duration_parse(const char *text, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ns;
+	} units[] = {{"ms", 1000000},
+		     {"s", 1000000000},
+		     {"m", UINT64_C(60000000000)},
+		     {"h", UINT64_C(3600000000000)}};
+
+	char *end = NULL;
+	unsigned long n;
+
+	if (*text < '0' || *text > '9' || strlen(text) > 8)
+		return -EINVAL;
+	n = strtoul(text, &end, 10);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].unit) == 0) {
+			*ret_ns = n * units[i].ns;
+			return n ? 0 : -EINVAL;
+		}
+	}
+	return -EINVAL;
+}
+
+static int decode_kinds(struct context *c)
+{
+	for (const struct json *k = json_first(c->row.on); k; k = json_next(k)) {
+		const char *name = json_string(k);
+		const enum action_kind kind = name ? action_kind_by_name(name) : ACTION_KINDS;
+
+		if (kind == ACTION_KINDS)
+			return FAIL(c, EINVAL, ".on", "unknown action kind \"%.64s\"",
+				    name ? name : json_type_name(json_type(k)));
+		c->rule->kinds |= 1u << kind;
+	}
+	return c->rule->kinds ? 0 : FAIL(c, EINVAL, ".on", "names no action kind");
+}
+
+static int decode_verdict(struct context *c)
+{
+	struct rule *rule = c->rule;
+	const char *name = json_string(c->row.errno_name);
+
+	if (verdict_by_name(json_string(c->row.verdict), &rule->verdict) < 0)
+		return FAIL(c, EINVAL, ".verdict", "a verdict is allow, log, ask, deny or kill");
+	for (unsigned k = 0; k < ACTION_KINDS; k++) {
+		if ((rule->kinds & (1u << k)) &&
+		    action_enforced((enum action_kind)k) == ENFORCED_AFTER &&
+		    (rule->verdict == VERDICT_DENY || rule->verdict == VERDICT_ASK))
+			return FAIL(c, EOPNOTSUPP, ".verdict",
+				    "%s cannot be refused: it is seen after it happened. Use log "
+				    "with \"label\" and a rule on a kind that is checked before "
+				    "(exec, net.*, tool.call), or kill",
+				    action_kind_name((enum action_kind)k));
+	}
+	if (rule->verdict >= VERDICT_ASK)
+		rule->errno_value = name ? errno_by_name(name) : EPERM;
+	else if (name)
+		return FAIL(c, EINVAL, ".errno", "only ask, deny and kill give an errno");
+	if (name && !rule->errno_value)
+		return FAIL(c, EINVAL, ".errno", "unknown errno name \"%.32s\"", name);
+	return 0;
+}
+
+static bool is_id(const char *id)
+{
+	const size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return n > 0 && n < 96 && !id[n] && id[0] != '-' && id[0] != '.';
+}
+
+static int decode_info(struct context *c)
+{
+	static const char *const severities[] = {"low", "medium", "high", "critical"};
+	struct rule_info *info = &c->rule->info;
+
+	info->file = c->source->name;
+	info->id = xstrdup(json_string(c->row.id));
+	info->category = xstrdup(json_string(c->row.category));
+	info->severity = xstrdup(json_string(c->row.severity));
+	info->because = xstrdup(json_string(c->row.because));
+	if (!is_id(info->id) || strcmp(info->id, "default") == 0)
+		return FAIL(c, EINVAL, ".id",
+			    "an id has up to 95 of a-z, 0-9, '.', '_' and '-', and is not "
+			    "\"default\"");
+	for (size_t i = 0; i < sizeof(severities) / sizeof(severities[0]); i++) {
+		if (strcmp(info->severity, severities[i]) == 0)
+			c->rule->severity_rank = (int)i + 1;
+	}
+	if (!c->rule->severity_rank)
+		return FAIL(c, EINVAL, ".severity", "a severity is low, medium, high or critical");
+	if (!*info->category || strlen(info->category) > MAX_NAME_BYTES)
+		return FAIL(c, EINVAL, ".category", "a category is a word");
+	if (!*info->because || strlen(info->because) > MAX_BECAUSE_BYTES)
+		return FAIL(c, EINVAL, ".because",
+			    "a text of 1 to %u bytes that tells the agent why and what to do",
+			    MAX_BECAUSE_BYTES);
+	for (const struct json *r = json_first(c->row.refs); r; r = json_next(r)) {
+		if (!json_string(r))
+			return FAIL(c, EINVAL, ".refs", "its items are strings");
+	}
+	return 0;
+}
+
+static int decode_set_labels(struct context *c)
+{
+	for (const struct json *l = json_first(c->row.label); l; l = json_next(l)) {
+		const int r = json_string(l)
+				      ? policy_label_intern(c->policy, str_of(json_string(l)))
+				      : -EINVAL;
+
+		if (r < 0)
+			return FAIL(c, r, ".label", "%s",
+				    r == -E2BIG
+					    ? "more than 64 labels"
+					    : "a label's name has letters a-z, digits, _ - and .");
+		c->rule->labels |= UINT64_C(1) << r;
+	}
+	return 0;
+}
+
+static int add_distinct(struct context *c, const struct json *node)
+{
+	struct count_spec *count = &c->rule->count;
+	const char *name = json_string(node);
+
+	if (!name || strncmp(name, "action.", 7) != 0)
+		return FAIL(c, EINVAL, ".count.distinct", "expected \"action.FIELD\"");
+	for (uint32_t i = 0; i < action_field_count; i++) {
+		if (strcmp(action_fields[i].name, name + 7) != 0)
+			continue;
+		if ((c->rule->kinds & ~action_fields[i].kinds) ||
+		    action_fields[i].type == FIELD_LIST)
+			return FAIL(c, EINVAL, ".count.distinct",
+				    "%s is a list or is not there for every kind in \"on\"", name);
+		if (count->field_count == MAX_DISTINCT_FIELDS)
+			return FAIL(c, EINVAL, ".count.distinct", "at most %u fields",
+				    MAX_DISTINCT_FIELDS);
+		count->fields[count->field_count++] = i;
+		return 0;
+	}
+	return FAIL(c, EINVAL, ".count.distinct", "unknown field %.64s", name);
+}
+
+static int decode_count(struct context *c)
+{
+	struct count_spec *count = &c->rule->count;
+	const struct json *distinct = json_get(c->row.count, "distinct");
+	const char *window = json_string(json_get(c->row.count, "window"));
+	int64_t at_least = 0;
+	int r = 0;
+
+	for (const struct json *m = json_first(c->row.count); m; m = json_next(m)) {
+		if (strcmp(json_key(m), "window") != 0 && strcmp(json_key(m), "at_least") != 0 &&
+		    strcmp(json_key(m), "distinct") != 0)
+			return FAIL(c, EINVAL, ".count", "unknown member \"%.64s\"", json_key(m));
+	}
+	if (!window || duration_parse(window, &count->window_ns) < 0)
+		return FAIL(c, EINVAL, ".count.window",
+			    "\"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\"");
+	if (json_i64(json_get(c->row.count, "at_least"), 1,
+		     distinct ? MAX_COUNT_DISTINCT : MAX_COUNT_EVENTS, &at_least) < 0)
+		return FAIL(c, EINVAL, ".count.at_least",
+			    "\"at_least\" is a number from 1 to %u (with \"distinct\" to %u)",
+			    MAX_COUNT_EVENTS, MAX_COUNT_DISTINCT);
+	count->at_least = (uint32_t)at_least;
+	if (distinct && json_type(distinct) == JSON_ARRAY) {
+		for (const struct json *d = json_first(distinct); d && r == 0; d = json_next(d))
+			r = add_distinct(c, d);
+	} else if (distinct) {
+		r = add_distinct(c, distinct);
+	}
+	if (r == 0 && distinct && !count->field_count)
+		return FAIL(c, EINVAL, ".count.distinct", "names no field");
+	c->rule->counter = c->policy->counters++;
+	c->policy->state_bytes += count_state_bytes(count);
+	if (r == 0 && c->policy->state_bytes > MAX_STATE_BYTES)
+		return FAIL(c, E2BIG, ".count",
+			    "the counters of all rules take more than %u bytes a session: lower "
+			    "\"at_least\"",
+			    MAX_STATE_BYTES);
+	return r;
+}
+
+/* From text to code. The place of an error is inside the JSON string, escapes counted. */
+static int compile_when(struct context *c)
+{
+	const struct cel_scope scope = {c->rule->kinds, c->policy->lists, c->policy->list_count};
+	const struct str text = str_of(json_string(c->row.when));
+	_cleanup_free_ char *path = xasprintf("%s.when", c->path);
+	_cleanup_(cel_tree_done) struct cel_tree tree = {0};
+	struct cel_error why = {0};
+	struct cel_reads reads = {0};
+	unsigned line = 1;
+	unsigned column = 1;
+	size_t at = 0;
+	int r;
+
+	r = cel_parse(text, &tree, &why);
+	if (r == 0)
+		r = cel_type(&tree, &scope, &reads, &why);
+	if (r == 0) {
+		r = guard_of_tree(c->policy, &tree, &c->rule->guard, &c->rule->labels_read);
+		if (r < 0)
+			return FAIL(c, r, ".when", "it names a label that is %s",
+				    r == -E2BIG ? "one more than 64" : "no label's name");
+		r = cel_compile(&tree, &c->rule->when, &why);
+		c->rule->when.reads = reads;
+	}
+	if (r == 0)
+		return 0;
+	if (json_locate(c->source->text, c->source->len, path, &at) == 0)
+		at = json_string_offset(c->source->text, c->source->len, at, why.at);
+	json_position(c->source->text, c->source->len, at, &line, &column);
+	return error_set(c->err, r, "%s:%u:%u: %s", c->source->name, line, column, why.why.text);
+}
+
+static struct rule *new_rule(struct policy *policy)
+{
+	if (policy->rule_count == policy->rule_cap) {
+		policy->rule_cap = policy->rule_cap ? policy->rule_cap * 2 : 32;
+		policy->rules =
+			xrealloc_array(policy->rules, policy->rule_cap, sizeof(*policy->rules));
+	}
+	policy->rules[policy->rule_count] = (struct rule){0};
+	return &policy->rules[policy->rule_count++];
+}
+
+int rule_decode(struct policy *policy, const struct source *source, const struct json *node,
+		const char *path, struct error *err)
+{
+	struct context c = {.policy = policy, .source = source, .path = path, .err = err};
+	int r;
+
+	if (policy->rule_count == MAX_RULES)
+		return source_error(source, err, E2BIG, path, "more than %u rules", MAX_RULES);
+	if (json_decode(node, path, rule_fields, sizeof(rule_fields) / sizeof(rule_fields[0]),
+			&c.row, err) < 0)
+		return source_located(source, err);
+	c.rule = new_rule(policy);
+	r = decode_info(&c);
+	if (r == 0)
+		r = decode_kinds(&c);
+	if (r == 0)
+		r = decode_verdict(&c);
+	if (r == 0)
+		r = decode_set_labels(&c);
+	if (r == 0 && c.row.count)
+		r = decode_count(&c);
+	if (r == 0)
+		r = compile_when(&c);
+	if (r == 0)
+		r = rule_check_examples(policy, policy->rule_count - 1, source, node, path, err);
+	return r;
+}
+
+static void free_text(const char *text)
+{
+	char *owned;
+
+	memcpy(&owned, &text, sizeof(owned)); /* const only for readers */
+	free(owned);
+}
+
+void rule_done(struct rule *rule)
+{
+	free_text(rule->info.id);
+	free_text(rule->info.category);
+	free_text(rule->info.severity);
+	free_text(rule->info.because);
+	free(rule->guard.atoms);
+	cel_program_done(&rule->when);
+}

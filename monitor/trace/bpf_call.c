@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/trace/bpf_call.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+static int call(enum bpf_cmd command, union bpf_attr *attr)
+{
+	const long r = syscall(SYS_bpf, command, attr, sizeof(*attr));
+
+	return r < 0 ? -errno : (int)r;
+}
+
+static uint64_t address(const void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+int bpf_call_map_set(int map_fd, const void *key, const void *value)
+{
+	union bpf_attr attr = {0};
+
+	attr.map_fd = (uint32_t)map_fd;
+	attr.key = address(key);
+	attr.value = address(value);
+	attr.flags = BPF_ANY;
+	return call(BPF_MAP_UPDATE_ELEM, &attr);
+}
+
+int bpf_call_map_get(int map_fd, const void *key, void *ret_value)
+{
+	union bpf_attr attr = {0};
+
+	attr.map_fd = (uint32_t)map_fd;
+	attr.key = address(key);
+	attr.value = address(ret_value);
+	return call(BPF_MAP_LOOKUP_ELEM, &attr);
+}
+
+int bpf_call_map_delete(int map_fd, const void *key)
+{
+	union bpf_attr attr = {0};
+
+	attr.map_fd = (uint32_t)map_fd;
+	attr.key = address(key);
+	return call(BPF_MAP_DELETE_ELEM, &attr);
+}
+
+int bpf_call_run(int program_fd, void *ctx, uint32_t ctx_bytes)
+{
+	union bpf_attr attr = {0};
+
+	attr.test.prog_fd = (uint32_t)program_fd;
+	attr.test.ctx_in = address(ctx);
+	attr.test.ctx_size_in = ctx_bytes;
+	return call(BPF_PROG_RUN, &attr);
+}
+
+int bpf_call_attach(int program_fd)
+{
+	union bpf_attr attr = {0};
+
+	attr.raw_tracepoint.prog_fd = (uint32_t)program_fd;
+	return call(BPF_RAW_TRACEPOINT_OPEN, &attr);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * bpf(2), the few commands that the trace needs; each returns 0 (or what it says) or negative
+ * errno.
+ */
+
+#include <stdint.h>
+
+int bpf_call_map_set(int map_fd, const void *key, const void *value);
+int bpf_call_map_get(int map_fd, const void *key, void *ret_value);
+int bpf_call_map_delete(int map_fd, const void *key);
+/* Runs a SEC("syscall") program on @ctx, which it may change. */
+int bpf_call_run(int program_fd, void *ctx, uint32_t ctx_bytes);
+/* Attaches a tp_btf program. Return: the link's descriptor. */
+int bpf_call_attach(int program_fd);

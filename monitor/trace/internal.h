@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Shared by the files of monitor/trace. */
+
+#include "monitor/bpf/trace.h"
+#include "monitor/trace/ring.h"
+#include "monitor/trace/trace.h"
+
+#include "common/limits.h"
+
+_Static_assert(TRACE_SLOTS == MAX_SESSIONS, "a slot for each session");
+_Static_assert(TRACE_SYSCALL_MAX == TRACE_SYSCALLS, "one table of counts");
+
+enum {
+	LINK_FORK,
+	LINK_EXEC,
+	LINK_EXIT,
+	LINK_SYS_EXIT,
+	LINKS
+};
+
+struct label_pin {
+	int fd; /* owned: keeps the inode, and so its address, in place */
+	uint64_t inode;
+};
+
+struct trace_session {
+	uint32_t generation;
+	uint64_t consumed;
+	struct label_pin *pins; /* owned */
+	size_t pin_count;
+};
+
+struct trace {
+	trace_handler handler;
+	void *ctx;
+	struct trace_bpf *programs;		     /* owned: the light skeleton */
+	struct trace_slot *slots;		     /* mapped */
+	struct trace_session *sessions[TRACE_SLOTS]; /* owned; NULL where none lives */
+	struct ring ring;
+	unsigned session_count;
+	uint32_t next_generation;
+	int links[LINKS]; /* -1 while detached */
+	bool draining;
+	char path[3 * TRACE_TEXT_BYTES], target[3 * TRACE_TEXT_BYTES];
+};
+
+/* Descriptors of maps and programs; kept behind functions so that one file knows the skeleton. */
+enum trace_map {
+	TRACE_MAP_TAGS,
+	TRACE_MAP_COUNTERS,
+	TRACE_MAP_LABELS
+};
+
+int trace_map_fd(const struct trace *trace, enum trace_map map);
+/* Runs the control program. Return: its verdict. */
+int trace_control(const struct trace *trace, struct trace_control *control);
+int trace_attach(struct trace *trace, struct error *err);
+void trace_detach(struct trace *trace);
+
+/* The live session of a slot, or NULL. */
+static inline struct trace_session *trace_session(const struct trace *trace, uint32_t slot)
+{
+	return slot < TRACE_SLOTS ? trace->sessions[slot] : NULL;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The reading end of a BPF ring buffer.
+ * Source: kernel Documentation/bpf/ringbuf.rst, kernel/bpf/ringbuf.c.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ring {
+	unsigned long *consumer;       /* mapped, ours to write */
+	const unsigned long *producer; /* mapped, followed by the data, mapped twice in a row */
+	const uint8_t *data;
+	size_t bytes, page;
+};
+
+int ring_open(struct ring *ring, int map_fd, size_t bytes);
+void ring_close(struct ring *ring);
+
+/*
+ * ring_next - the oldest record not yet consumed; *ret_len its bytes.
+ * Return: NULL when there is none that is complete. Valid until ring_consume().
+ */
+const void *ring_next(struct ring *ring, size_t *ret_len);
+/* Gives the record that ring_next() showed back to the kernel. */
+void ring_consume(struct ring *ring);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of the trace: their slots, tags, approvals, labels and counts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+
+#include "monitor/trace/bpf_call.h"
+#include "monitor/trace/internal.h"
+#include "monitor/trace/trace.h"
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+
+#define MAX_LABEL_PINS 4096u /* labelled files and folders of one session */
+#define MEMORY_RETRIES 100
+
+/*
+ * Elements are taken from a small reserve of this CPU that the kernel refills a moment later; out
+ * of memory right after a series of updates mostly means "not yet".
+ */
+static int map_set(int map_fd, const void *key, const void *value)
+{
+	int r = bpf_call_map_set(map_fd, key, value);
+
+	for (int i = 0; r == -ENOMEM && i < MEMORY_RETRIES; i++) {
+		(void)sched_yield();
+		r = bpf_call_map_set(map_fd, key, value);
+	}
+	return r;
+}
+
+static int control_retry(const struct trace *trace, struct trace_control *control)
+{
+	int r = trace_control(trace, control);
+
+	for (int i = 0; r == -ENOMEM && i < MEMORY_RETRIES; i++) {
+		(void)sched_yield();
+		r = trace_control(trace, control);
+	}
+	return r;
+}
+
+int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
+{
+	static const struct trace_counters none;
+	struct trace_session *session;
+	int r;
+
+	if (slot >= TRACE_SLOTS)
+		return error_set(err, ERANGE, "trace slot %u: there are %u", slot, TRACE_SLOTS);
+	if (trace->sessions[slot])
+		return error_set(err, EBUSY, "trace slot %u is in use", slot);
+	r = map_set(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, &none);
+	if (r < 0)
+		return error_errno(err, r, "making the system call counters of a session");
+	if (trace->session_count == 0) {
+		r = trace_attach(trace, err);
+		if (r < 0) {
+			(void)bpf_call_map_delete(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot);
+			return r;
+		}
+	}
+	session = xcalloc(1, sizeof(*session));
+	trace->next_generation++;
+	if (trace->next_generation == 0)
+		trace->next_generation = 1;
+	session->generation = trace->next_generation;
+	trace->sessions[slot] = session;
+	trace->session_count++;
+	memset(&trace->slots[slot], 0, sizeof(trace->slots[slot]));
+	__atomic_store_n(&trace->slots[slot].generation, session->generation, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void trace_session_remove(struct trace *trace, uint32_t slot)
+{
+	struct trace_session *session = trace_session(trace, slot);
+
+	if (!session)
+		return;
+	/* Tags that are still out there match no generation from here on. */
+	__atomic_store_n(&trace->slots[slot].generation, 0, __ATOMIC_RELEASE);
+	trace->slots[slot].flags = 0;
+	for (size_t i = 0; i < session->pin_count; i++) {
+		const struct trace_label_key key = {.inode = session->pins[i].inode,
+						    .slot = slot,
+						    .generation = session->generation};
+
+		(void)bpf_call_map_delete(trace_map_fd(trace, TRACE_MAP_LABELS), &key);
+		close_fd(&session->pins[i].fd);
+	}
+	(void)bpf_call_map_delete(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot);
+	free(session->pins);
+	free(session);
+	trace->sessions[slot] = NULL;
+	trace->session_count--;
+	if (trace->session_count == 0)
+		trace_detach(trace);
+}
+
+int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id)
+{
+	const struct trace_session *session = trace_session(trace, slot);
+	struct trace_tag tag = {.slot = slot, .exec_id = exec_id};
+
+	if (!session)
+		return -ENOENT;
+	tag.generation = session->generation;
+	return map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
+}
+
+int trace_approve_exec(struct trace *trace, uint32_t tid, int file_fd)
+{
+	struct trace_control control = {.op = TRACE_CONTROL_APPROVE, .tid = tid};
+
+	if (file_fd < 0)
+		return -EBADF;
+	control.fd = (uint32_t)file_fd;
+	return control_retry(trace, &control);
+}
+
+int trace_require_approval(struct trace *trace, uint32_t slot, bool required)
+{
+	if (!trace_session(trace, slot))
+		return -ENOENT;
+	if (required)
+		__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_VERIFY,
+				  __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&trace->slots[slot].flags, ~(uint32_t)TRACE_SESSION_VERIFY,
+				   __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels)
+{
+	struct trace_session *session = trace_session(trace, slot);
+	struct trace_control control = {.op = TRACE_CONTROL_LABEL, .slot = slot, .labels = labels};
+	_cleanup_close_ int pin_fd = -1;
+	int r;
+
+	if (!session)
+		return -ENOENT;
+	if (session->pin_count >= MAX_LABEL_PINS)
+		return -ENOSPC;
+	pin_fd = fcntl(file_fd, F_DUPFD_CLOEXEC, 3);
+	if (pin_fd < 0)
+		return -errno;
+	control.fd = (uint32_t)pin_fd;
+	control.generation = session->generation;
+	r = control_retry(trace, &control);
+	if (r < 0)
+		return r;
+	session->pins =
+		xrealloc_array(session->pins, session->pin_count + 1, sizeof(session->pins[0]));
+	session->pins[session->pin_count++] =
+		(struct label_pin){.fd = take_fd(&pin_fd), .inode = control.ret_inode};
+	__atomic_fetch_or(&trace->slots[slot].every_label, labels, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_LABELS, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+uint64_t trace_session_labels(struct trace *trace, uint32_t slot)
+{
+	if (!trace_session(trace, slot))
+		return 0;
+	return __atomic_load_n(&trace->slots[slot].labels, __ATOMIC_ACQUIRE);
+}
+
+int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret)
+{
+	const struct trace_session *session = trace_session(trace, slot);
+
+	if (!session)
+		return -ENOENT;
+	/* A record counts as emitted before it can count as lost: read in the other order. */
+	ret->lost = __atomic_load_n(&trace->slots[slot].lost, __ATOMIC_SEQ_CST);
+	ret->emitted = __atomic_load_n(&trace->slots[slot].emitted, __ATOMIC_SEQ_CST);
+	ret->consumed = session->consumed;
+	return 0;
+}
+
+int trace_syscall_counts(struct trace *trace, uint32_t slot, uint64_t counts[TRACE_SYSCALLS])
+{
+	if (!trace_session(trace, slot))
+		return -ENOENT;
+	return bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, counts);
+}

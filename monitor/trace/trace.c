@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/trace/trace.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/mount.h>
+
+#include "monitor/trace/bpf_call.h"
+#include "monitor/trace/internal.h"
+#include "monitor/trace/layout.h"
+
+#include <trace.lskel.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+
+DEFINE_CLEANUP(struct trace *, trace_close)
+
+static int load_error(int code, const char *log, struct error *err)
+{
+	if (code == -EPERM || code == -EACCES)
+		return error_set(
+			err, code,
+			"tracing needs root, or CAP_BPF and CAP_PERFMON in the first user namespace; "
+			"--trace=auto runs without it, --trace=off does not try");
+	if (code == -EINVAL || code == -EOPNOTSUPP || code == -ENOENT || code == -ESRCH)
+		return error_set(
+			err, EOPNOTSUPP,
+			"this kernel does not take the tracing programs (it needs 6.1 or newer with BTF)%s%.600s",
+			log[0] ? ": " : "", log);
+	return error_errno(err, code, "loading the tracing programs");
+}
+
+/* The last line or two of a verifier's log say why. */
+static const char *log_end(const char *log)
+{
+	const size_t len = strlen(log);
+
+	return len > 500 ? log + len - 500 : log;
+}
+
+static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size_t log_bytes,
+			 struct error *err)
+{
+	struct trace_layout *layout;
+	int r;
+
+	trace->programs = trace_bpf__open();
+	if (!trace->programs)
+		return error_errno(err, errno ? errno : ENOMEM, "preparing the tracing programs");
+	/* Read-only for the programs; until they are loaded it is ours. */
+	layout = (struct trace_layout *)(uintptr_t)&trace->programs->rodata->layout;
+	r = layout_load(layout, err);
+	if (r < 0)
+		return r;
+	trace->programs->maps.records.max_entries = (uint32_t)ring_bytes;
+	if (log) {
+		trace->programs->ctx.log_level = 1;
+		trace->programs->ctx.log_buf = (uint64_t)(uintptr_t)log;
+		trace->programs->ctx.log_size = (uint32_t)log_bytes;
+	}
+	errno = 0;
+	r = trace_bpf__load(trace->programs);
+	if (r < 0)
+		return load_error(r == -1 && errno ? -errno : r, log ? log_end(log) : "", err);
+	return 0;
+}
+
+int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct trace **ret,
+		     struct error *err)
+{
+	_cleanup_(trace_closep) struct trace *trace = xcalloc(1, sizeof(*trace));
+	struct trace_control control = {.op = TRACE_CONTROL_LEVEL};
+	void *slots;
+	int r;
+
+	trace->handler = handler;
+	trace->ctx = ctx;
+	for (int i = 0; i < LINKS; i++)
+		trace->links[i] = -1;
+	if (ring_bytes < (size_t)sysconf(_SC_PAGESIZE) || (ring_bytes & (ring_bytes - 1)) ||
+	    ring_bytes > (1u << 30))
+		return error_set(err, EINVAL,
+				 "a trace ring of %zu bytes: a power of two pages is needed",
+				 ring_bytes);
+	r = load_programs(trace, ring_bytes, NULL, 0, err);
+	if (r < 0)
+		return r;
+	slots = mmap(NULL, TRACE_SLOTS * sizeof(struct trace_slot), PROT_READ | PROT_WRITE,
+		     MAP_SHARED, trace->programs->maps.slots.map_fd, 0);
+	if (slots == MAP_FAILED)
+		return error_errno(err, errno, "mapping the trace's sessions");
+	trace->slots = slots;
+	r = ring_open(&trace->ring, trace->programs->maps.records.map_fd, ring_bytes);
+	if (r < 0)
+		return error_errno(err, r, "mapping the trace's ring buffer");
+	r = trace_control(trace, &control);
+	if (r < 0)
+		return error_errno(err, r, "asking the tracing programs for our pid namespace");
+	*ret = take_ptr(trace);
+	return 0;
+}
+
+int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct error *err)
+{
+	return trace_open_sized(handler, ctx, TRACE_RING_BYTES, ret, err);
+}
+
+struct trace *trace_close(struct trace *trace)
+{
+	if (!trace)
+		return NULL;
+	for (uint32_t slot = 0; slot < TRACE_SLOTS; slot++)
+		trace_session_remove(trace, slot);
+	trace_detach(trace);
+	ring_close(&trace->ring);
+	if (trace->slots)
+		(void)munmap(trace->slots, TRACE_SLOTS * sizeof(struct trace_slot));
+	if (trace->programs)
+		trace_bpf__destroy(trace->programs);
+	free(trace);
+	return NULL;
+}
+
+int trace_map_fd(const struct trace *trace, enum trace_map map)
+{
+	switch (map) {
+	case TRACE_MAP_TAGS:
+		return trace->programs->maps.tags.map_fd;
+	case TRACE_MAP_COUNTERS:
+		return trace->programs->maps.counters.map_fd;
+	case TRACE_MAP_LABELS:
+		return trace->programs->maps.labels.map_fd;
+	}
+	return -1;
+}
+
+int trace_control(const struct trace *trace, struct trace_control *control)
+{
+	int r = bpf_call_run(trace->programs->progs.control.prog_fd, control, sizeof(*control));
+
+	return r < 0 ? r : control->ret;
+}
+
+int trace_attach(struct trace *trace, struct error *err)
+{
+	const int programs[LINKS] = {
+		[LINK_FORK] = trace->programs->progs.on_fork.prog_fd,
+		[LINK_EXEC] = trace->programs->progs.on_exec.prog_fd,
+		[LINK_EXIT] = trace->programs->progs.on_exit.prog_fd,
+		[LINK_SYS_EXIT] = trace->programs->progs.on_sys_exit.prog_fd,
+	};
+
+	for (int i = 0; i < LINKS; i++) {
+		trace->links[i] = bpf_call_attach(programs[i]);
+		if (trace->links[i] < 0) {
+			const int r = trace->links[i];
+
+			trace_detach(trace);
+			return error_errno(err, r, "attaching the tracing programs");
+		}
+	}
+	return 0;
+}
+
+void trace_detach(struct trace *trace)
+{
+	for (int i = 0; i < LINKS; i++)
+		close_fd(&trace->links[i]);
+}

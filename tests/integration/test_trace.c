@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The trace on the running kernel, with real processes. Needs root. */
+#include "tests/support/test.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/support/traced.h"
+
+static char dir[] = "/tmp/cordon-trace-XXXXXX";
+static struct traced t;
+
+static int setup(void **state)
+{
+	(void)state;
+	return traced_open(&t, TRACE_RING_BYTES);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	traced_close(&t);
+	return 0;
+}
+
+static const char *in_dir(const char *name)
+{
+	static char paths[4][256];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	(void)snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
+	return path;
+}
+
+static void make_file(const char *name)
+{
+	const int fd = open(in_dir(name), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "text\n", 5), 5);
+	close(fd);
+}
+
+static void *open_null(void *arg)
+{
+	const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)arg;
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* A child, its thread and its grandchild each open /dev/null. */
+static int family(void *arg)
+{
+	pthread_t thread;
+	pid_t pid;
+
+	(void)arg;
+	if (pthread_create(&thread, NULL, open_null, NULL) != 0)
+		return 1;
+	pthread_join(thread, NULL);
+	pid = fork();
+	if (pid == 0) {
+		open_null(NULL);
+		_exit(5);
+	}
+	return waitpid(pid, NULL, 0) == pid ? 3 : 1;
+}
+
+static void test_tree_inherits(void **state)
+{
+	const struct trace_event *fork_event, *exit_event, *first, *second;
+	int status;
+
+	(void)state;
+	status = traced_run(&t, family, NULL);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	assert_int_equal(traced_count(&t, TRACE_FORK), 1); /* a thread is no process */
+	assert_int_equal(traced_count(&t, TRACE_EXIT), 2);
+	fork_event = traced_find(&t, TRACE_FORK, NULL, 0);
+	first = traced_find(&t, TRACE_OPEN, "/dev/null", 0);
+	second = traced_find(&t, TRACE_OPEN, "/dev/null", 1);
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_int_equal(first->pid, fork_event->parent_pid);
+	assert_int_not_equal(first->tid, first->pid);
+	assert_int_equal(second->pid, fork_event->pid);
+	assert_int_equal(second->parent_pid, fork_event->parent_pid);
+	assert_int_equal(second->exec_id, TRACED_EXEC_ID);
+	assert_int_equal(second->slot, TRACED_SLOT);
+	exit_event = traced_find(&t, TRACE_EXIT, NULL, 0);
+	assert_int_equal(exit_event->pid, fork_event->pid);
+	assert_int_equal(exit_event->result, 5 << 8);
+	assert_int_equal(traced_find(&t, TRACE_EXIT, NULL, 1)->result, 3 << 8);
+}
+
+static int vforks(void *arg)
+{
+	const pid_t pid = vfork();
+
+	(void)arg;
+	if (pid == 0) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(1);
+	}
+	return waitpid(pid, NULL, 0) == pid ? 0 : 1;
+}
+
+static void test_vfork_and_exec(void **state)
+{
+	const struct trace_event *exec;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(stat("/bin/true", &st), 0);
+	assert_int_equal(traced_run(&t, vforks, NULL), 0);
+	assert_int_equal(traced_count(&t, TRACE_FORK), 1);
+	assert_int_equal(traced_count(&t, TRACE_EXEC), 1);
+	exec = traced_find(&t, TRACE_EXEC, NULL, 0);
+	assert_int_equal(exec->pid, traced_find(&t, TRACE_FORK, NULL, 0)->pid);
+	assert_int_equal(exec->inode, st.st_ino);
+	assert_int_equal(exec->dev, st.st_dev);
+	assert_string_equal(exec->path, "/usr/bin/true");
+	assert_string_equal(exec->comm, "true");
+}
+
+static int opens(void *arg)
+{
+	int fd;
+
+	(void)arg;
+	if (chdir(dir) < 0 || open("missing", O_RDONLY) >= 0 || errno != ENOENT)
+		return 1;
+	fd = open("plain", O_RDWR | O_APPEND | O_CLOEXEC);
+	if (fd < 0 || openat(AT_FDCWD, "../nowhere", O_RDONLY) >= 0)
+		return 2;
+	return open("made", O_CREAT | O_WRONLY | O_CLOEXEC, 0600) >= 0 ? 0 : 3;
+}
+
+static void test_open_events(void **state)
+{
+	const struct trace_event *event;
+	char path[300];
+	struct stat st;
+
+	(void)state;
+	make_file("plain");
+	assert_int_equal(stat(in_dir("plain"), &st), 0);
+	assert_int_equal(traced_run(&t, opens, NULL), 0);
+	event = traced_find(&t, TRACE_OPEN, in_dir("missing"), 0);
+	assert_non_null(event);
+	assert_int_equal(event->result, -ENOENT);
+	assert_int_equal(event->syscall, SYS_openat);
+	event = traced_find(&t, TRACE_OPEN, in_dir("plain"), 0);
+	assert_non_null(event);
+	assert_true(event->result >= 0);
+	assert_int_equal(event->flags, O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_int_equal(event->inode, st.st_ino);
+	assert_int_equal(event->dev, st.st_dev);
+	(void)snprintf(path, sizeof(path), "%s/../nowhere", dir);
+	assert_non_null(traced_find(&t, TRACE_OPEN, path, 0));
+	assert_non_null(traced_find(&t, TRACE_OPEN, in_dir("made"), 0));
+}
+
+static int changes(void *arg)
+{
+	(void)arg;
+	if (chdir(dir) < 0 || mkdir("folder", 0700) < 0 || rename("folder", "moved") < 0)
+		return 1;
+	if (symlink("text of it", "link") < 0 || chmod(in_dir("plain"), 0640) < 0)
+		return 2;
+	return unlink("link") < 0 || rmdir("moved") < 0 || unlink("absent") == 0;
+}
+
+static void test_change_events(void **state)
+{
+	const struct trace_event *event;
+
+	(void)state;
+	make_file("plain");
+	assert_int_equal(traced_run(&t, changes, NULL), 0);
+	assert_int_equal(traced_count(&t, TRACE_CHANGE), 7);
+	event = traced_find(&t, TRACE_CHANGE, in_dir("folder"), 1);
+	assert_non_null(event);
+	assert_int_equal(event->syscall, SYS_rename);
+	assert_string_equal(event->target, in_dir("moved"));
+	assert_int_equal(event->result, 0);
+	event = traced_find(&t, TRACE_CHANGE, in_dir("plain"), 0);
+	assert_non_null(event);
+	assert_int_equal(event->syscall, SYS_chmod);
+	event = traced_find(&t, TRACE_CHANGE, in_dir("absent"), 0);
+	assert_non_null(event);
+	assert_int_equal(event->result, -ENOENT);
+}
+
+static int connects(void *arg)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in.sin_port = *(const in_port_t *)arg;
+	if (connect(fd, (const struct sockaddr *)&in, sizeof(in)) < 0)
+		return 1;
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	in6.sin6_port = htons(53);
+	return connect(fd, (const struct sockaddr *)&in6, sizeof(in6)) < 0;
+}
+
+static void test_connect_events(void **state)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	const uint8_t loopback[4] = {127, 0, 0, 1};
+	const struct trace_event *event;
+	socklen_t len = sizeof(in);
+	int fd;
+
+	(void)state;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	assert_int_equal(traced_run(&t, connects, &in.sin_port), 0);
+	close(fd);
+	event = traced_find(&t, TRACE_CONNECT, NULL, 0);
+	assert_non_null(event);
+	assert_int_equal(event->family, AF_INET);
+	assert_int_equal(event->port, ntohs(in.sin_port));
+	assert_memory_equal(event->address, loopback, 4);
+	event = traced_find(&t, TRACE_CONNECT, NULL, 1);
+	assert_non_null(event);
+	assert_int_equal(event->family, AF_INET6);
+	assert_int_equal(event->port, 53);
+	assert_int_equal(event->address[15], 1);
+}
+
+#define LONG_PATH 65536u
+
+/* A path of 64 KiB, one just under PATH_MAX, and a file 600 folders down. */
+static int long_paths(void *arg)
+{
+	char *path = arg;
+
+	if (open(path, O_RDONLY) >= 0 || errno != ENAMETOOLONG)
+		return 1;
+	path[4000] = '\0';
+	if (open(path, O_RDONLY) >= 0 || chdir(dir) < 0)
+		return 2;
+	for (int i = 0; i < 600; i++) {
+		if (mkdir("deeper-and-deeper", 0700) < 0 || chdir("deeper-and-deeper") < 0)
+			return 3;
+	}
+	if (open("end", O_CREAT | O_WRONLY | O_CLOEXEC, 0600) < 0 || unlink("end") < 0)
+		return 4;
+	for (int i = 0; i < 600; i++) {
+		if (chdir("..") < 0 || rmdir("deeper-and-deeper") < 0)
+			return 5;
+	}
+	return 0;
+}
+
+static void test_long_paths(void **state)
+{
+	char *path = malloc(LONG_PATH + 1);
+	struct trace_counts counts;
+
+	(void)state;
+	memset(path, 'a', LONG_PATH);
+	path[0] = '/';
+	path[LONG_PATH] = '\0';
+	assert_int_equal(traced_run(&t, long_paths, path), 0);
+	free(path);
+	assert_int_equal(traced_count(&t, TRACE_OPEN), 3);
+	assert_int_equal(traced_count(&t, TRACE_CHANGE), 1201);
+	assert_non_null(strstr(traced_find(&t, TRACE_OPEN, NULL, 2)->path, "..."));
+	assert_int_equal(trace_session_counts(t.trace, TRACED_SLOT, &counts), 0);
+	assert_int_equal(counts.emitted, counts.consumed + counts.lost);
+	assert_int_equal(counts.lost, 0);
+}
+
+static int calls_getppid(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 1000; i++)
+		(void)syscall(SYS_getppid);
+	return 0;
+}
+
+static void test_syscall_counts(void **state)
+{
+	static uint64_t counts[TRACE_SYSCALLS];
+
+	(void)state;
+	assert_int_equal(traced_run(&t, calls_getppid, NULL), 0);
+	assert_int_equal(trace_syscall_counts(t.trace, TRACED_SLOT, counts), 0);
+	assert_int_equal(counts[SYS_getppid], 1000);
+	assert_int_equal(counts[SYS_read], 1);
+	assert_int_equal(trace_syscall_counts(t.trace, TRACED_SLOT + 1, counts), -ENOENT);
+}
+
+static int opens_much(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 5000; i++)
+		open_null(NULL);
+	return 0;
+}
+
+static void test_overrun_is_counted(void **state)
+{
+	struct trace_counts counts;
+
+	(void)state;
+	traced_close(&t);
+	assert_int_equal(traced_open(&t, 4096), 0);
+	assert_int_equal(traced_run(&t, opens_much, NULL), 0);
+	assert_int_equal(trace_session_counts(t.trace, TRACED_SLOT, &counts), 0);
+	assert_int_equal(counts.emitted, 5001); /* and the exit */
+	assert_true(counts.lost > 4000);
+	assert_int_equal(counts.emitted, counts.consumed + counts.lost);
+	assert_int_equal(counts.consumed, t.count);
+}
+
+static int forks_much(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 200; i++) {
+		if (fork() == 0) {
+			(void)fork();
+			_exit(0);
+		}
+	}
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+
+static void test_fork_storm(void **state)
+{
+	struct trace_counts counts;
+
+	(void)state;
+	assert_int_equal(traced_run(&t, forks_much, NULL), 0);
+	(void)usleep(50000); /* grandchildren that nobody waits for */
+	(void)trace_drain(t.trace);
+	assert_int_equal(traced_count(&t, TRACE_FORK), 400);
+	assert_int_equal(traced_count(&t, TRACE_EXIT), 401);
+	assert_int_equal(trace_session_counts(t.trace, TRACED_SLOT, &counts), 0);
+	assert_int_equal(counts.emitted, counts.consumed);
+}
+
+static void test_slot_is_reused(void **state)
+{
+	struct traced_child child;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(traced_start(&t, opens_much, NULL, &child), 0);
+	assert_int_equal(trace_session_add(t.trace, TRACED_SLOT, &err), -EBUSY);
+	trace_session_remove(t.trace, TRACED_SLOT);
+	assert_int_equal(trace_session_add(t.trace, TRACED_SLOT, &err), 0);
+	traced_go(&child);
+	assert_int_equal(traced_wait(&child), 0);
+	assert_int_equal(trace_drain(t.trace), 0); /* its tag is of the session that was there */
+	assert_int_equal(trace_session_add(t.trace, 4096, &err), -ERANGE);
+}
+
+static int as_nobody(void *arg)
+{
+	struct error err = {0};
+	struct trace *trace = NULL;
+
+	(void)arg;
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		return 9;
+	if (trace_open(NULL, NULL, &trace, &err) != -EPERM)
+		return 1;
+	return strstr(err.text, "CAP_BPF") && strstr(err.text, "--trace=auto") ? 0 : 2;
+}
+
+static void test_without_privilege(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(as_nobody, NULL), 0);
+}
+
+/* Links and programs of ours that the kernel holds, as bpftool lists them. */
+static int listed(const char *command)
+{
+	FILE *out = popen(command, "r");
+	char line[64] = "";
+
+	if (!out || !fgets(line, sizeof(line), out))
+		return -1;
+	return pclose(out) == 0 ? atoi(line) : -1;
+}
+
+#define COUNT_PROGRAMS "bpftool prog list | grep -cE 'name on_(sys_exit|fork|exec|exit) ' || true"
+#define COUNT_LINKS    "bpftool link list | grep -cE \"tp '(sys_exit|sched_process_)\" || true"
+
+static void test_attached_only_while_a_session_lives(void **state)
+{
+	const int programs = listed(COUNT_PROGRAMS), links = listed(COUNT_LINKS);
+	struct error err = {0};
+
+	(void)state;
+	assert_true(programs >= 4);
+	assert_true(links >= 0);
+	trace_session_remove(t.trace, TRACED_SLOT);
+	assert_int_equal(t.trace == NULL, 0);
+	assert_int_equal(trace_session_add(t.trace, 1, &err), 0);
+	trace_session_remove(t.trace, 1);
+	(void)usleep(100000); /* the kernel frees after a grace period */
+	assert_int_equal(listed(COUNT_PROGRAMS), programs);
+	assert_int_equal(listed(COUNT_LINKS), links - 4);
+	traced_close(&t);
+	(void)usleep(200000);
+	assert_int_equal(listed(COUNT_PROGRAMS), programs - 4);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(tree_inherits),
+		TEST(vfork_and_exec),
+		TEST(open_events),
+		TEST(change_events),
+		TEST(connect_events),
+		TEST(long_paths),
+		TEST(syscall_counts),
+		TEST(overrun_is_counted),
+		TEST(fork_storm),
+		TEST(slot_is_reused),
+		TEST(attached_only_while_a_session_lives),
+		cmocka_unit_test(test_without_privilege),
+	};
+	char command[64];
+	int r;
+
+	if (!mkdtemp(dir))
+		return 1;
+	r = cmocka_run_group_tests_name("trace", tests, NULL, NULL);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command) == 0 ? r : 1;
+}

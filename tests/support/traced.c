@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/traced.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+
+static void keep(void *ctx, const struct trace_event *event)
+{
+	struct traced *t = ctx;
+	struct kept_event *kept;
+
+	if (t->count == t->cap) {
+		t->cap = t->cap ? 2 * t->cap : 256;
+		t->events = xrealloc_array(t->events, t->cap, sizeof(t->events[0]));
+	}
+	kept = &t->events[t->count++];
+	kept->event = *event;
+	(void)snprintf(kept->path, sizeof(kept->path), "%s", event->path);
+	(void)snprintf(kept->target, sizeof(kept->target), "%s", event->target);
+	memcpy(kept->comm, event->comm, sizeof(kept->comm));
+}
+
+int traced_open(struct traced *t, size_t ring_bytes)
+{
+	struct error err = {0};
+	int r;
+
+	memset(t, 0, sizeof(*t));
+	r = trace_open_sized(keep, t, ring_bytes, &t->trace, &err);
+	if (r == 0)
+		r = trace_session_add(t->trace, TRACED_SLOT, &err);
+	if (r < 0)
+		(void)fprintf(stderr, "%s\n", err.text);
+	return r;
+}
+
+void traced_close(struct traced *t)
+{
+	t->trace = trace_close(t->trace);
+	free(t->events);
+	t->events = NULL;
+	t->count = t->cap = 0;
+}
+
+int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child *ret)
+{
+	int go[2];
+	char byte;
+
+	if (pipe(go) < 0)
+		return -errno;
+	ret->pid = fork();
+	if (ret->pid < 0)
+		return -errno;
+	if (ret->pid == 0) {
+		(void)close(go[1]);
+		if (read(go[0], &byte, 1) != 1)
+			_exit(99);
+		(void)close(go[0]);
+		_exit(fn(arg));
+	}
+	(void)close(go[0]);
+	ret->go_fd = go[1];
+	ret->pid_fd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
+	return trace_tag(t->trace, ret->pid_fd, TRACED_SLOT, TRACED_EXEC_ID);
+}
+
+void traced_go(struct traced_child *child)
+{
+	(void)!write(child->go_fd, "", 1);
+	close_fd(&child->go_fd);
+}
+
+int traced_wait(struct traced_child *child)
+{
+	int status = -1;
+
+	(void)waitpid(child->pid, &status, 0);
+	close_fd(&child->pid_fd);
+	return status;
+}
+
+int traced_run(struct traced *t, traced_fn fn, void *arg)
+{
+	struct traced_child child;
+	int status;
+
+	if (traced_start(t, fn, arg, &child) < 0)
+		return -1;
+	traced_go(&child);
+	status = traced_wait(&child);
+	(void)trace_drain(t->trace);
+	return status;
+}
+
+const struct trace_event *traced_find(const struct traced *t, enum trace_event_kind kind,
+				      const char *path, size_t nth)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		struct kept_event *kept = &t->events[i];
+
+		if (kept->event.kind != kind || (path && strcmp(kept->path, path) != 0))
+			continue;
+		if (nth-- > 0)
+			continue;
+		/* The array may have moved since it was kept. */
+		kept->event.path = kept->path;
+		kept->event.target = kept->target;
+		kept->event.comm = kept->comm;
+		return &kept->event;
+	}
+	return NULL;
+}
+
+size_t traced_count(const struct traced *t, enum trace_event_kind kind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->count; i++)
+		n += t->events[i].event.kind == kind;
+	return n;
+}

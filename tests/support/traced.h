@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Traced children for tests: a fork that waits until it is tagged, then runs a function and leaves
+ * by _exit with its result. Events of the trace are kept in order.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "monitor/trace/trace.h"
+
+#define TRACED_SLOT    7u
+#define TRACED_EXEC_ID 42u
+
+struct kept_event {
+	struct trace_event event; /* its strings point into this struct */
+	char path[1024], target[1024], comm[16];
+};
+
+struct traced {
+	struct trace *trace;
+	struct kept_event *events; /* owned */
+	size_t count, cap;
+};
+
+/* Opens a trace with one session. Return: 0 or negative errno, with the reason on stderr. */
+int traced_open(struct traced *t, size_t ring_bytes);
+void traced_close(struct traced *t);
+
+struct traced_child {
+	pid_t pid;
+	int pid_fd;
+	int go_fd; /* a byte lets it go */
+};
+
+typedef int (*traced_fn)(void *arg);
+
+/* Forks a child, tags it, and leaves it waiting. */
+int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child *ret);
+void traced_go(struct traced_child *child);
+/* Waits for it. Return: its wait status. */
+int traced_wait(struct traced_child *child);
+/* All of that, and drains. */
+int traced_run(struct traced *t, traced_fn fn, void *arg);
+
+/* The nth event of a kind; NULL if there are not so many. path NULL: any. */
+const struct trace_event *traced_find(const struct traced *t, enum trace_event_kind kind,
+				      const char *path, size_t nth);
+size_t traced_count(const struct traced *t, enum trace_event_kind kind);
