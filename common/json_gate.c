@@ -31,10 +31,11 @@
 #define FEW_KEYS   8u
 
 struct gate_key {
-	size_t offset; /* of the opening quote in the text */
-	size_t at;     /* of the first byte, in the text or in the arena */
-	size_t len;
-	bool in_arena; /* it had escapes */
+	uint64_t hash;	 /* of its bytes; only to tell most keys apart without looking at them */
+	uint32_t offset; /* of the opening quote in the text */
+	uint32_t at;	 /* of the first byte, in the text or in the arena */
+	uint32_t len : 31;
+	uint32_t in_arena : 1; /* it had escapes */
 };
 
 struct gate_level {
@@ -254,6 +255,8 @@ static int compare_keys(const void *a, const void *b, void *gate)
 	const struct gate_key *y = b;
 	int order;
 
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
 	if (x->len != y->len)
 		return x->len < y->len ? -1 : 1;
 	order = memcmp(key_bytes(gate, x), key_bytes(gate, y), x->len);
@@ -264,7 +267,8 @@ static int compare_keys(const void *a, const void *b, void *gate)
 
 static bool same_key(const struct gate *g, const struct gate_key *a, const struct gate_key *b)
 {
-	return a->len == b->len && memcmp(key_bytes(g, a), key_bytes(g, b), a->len) == 0;
+	return a->hash == b->hash && a->len == b->len &&
+	       memcmp(key_bytes(g, a), key_bytes(g, b), a->len) == 0;
 }
 
 /* Drops the keys of the object that closes; the first repeated one is an error. */
@@ -294,33 +298,51 @@ static int close_object(struct gate *g, size_t first)
 	return 0;
 }
 
-/* A key and its colon; leaves the place before the value. */
-static int check_key(struct gate *g)
+static uint64_t hash_key(const char *at, size_t len)
 {
-	struct gate_key key = {0};
-	bool escaped;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 
-	skip_space(g);
-	if (!at_char(g, '"', '"'))
-		return refuse_here(g, "expected a key in double quotes");
-	key.offset = g->at;
-	if (check_string(g, &escaped) < 0)
-		return g->code;
-	key.at = key.offset + 1;
-	key.len = g->at - key.at - 1;
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)at[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* The string from `start` to here as a key of the innermost object. */
+static void add_key(struct gate *g, size_t start, bool escaped)
+{
+	struct gate_key key = {.offset = (uint32_t)start, .at = (uint32_t)start + 1};
+	size_t len = g->at - start - 2;
+
 	if (escaped) {
 		const size_t used = g->arena.len;
 
-		json_unescape(g->text + key.at, key.len, &g->arena);
-		key.at = used;
-		key.len = g->arena.len - used;
-		key.in_arena = true;
+		json_unescape(g->text + key.at, len, &g->arena);
+		key.at = (uint32_t)used;
+		len = g->arena.len - used;
+		key.in_arena = 1;
 	}
+	key.len = len & 0x7fffffff; /* the text is at most MAX_JSON_BYTES long */
+	key.hash = hash_key(key_bytes(g, &key), len);
 	if (g->key_count == g->key_cap) {
 		g->key_cap = g->key_cap ? g->key_cap * 2 : 32;
 		g->keys = xrealloc_array(g->keys, g->key_cap, sizeof(*g->keys));
 	}
 	g->keys[g->key_count++] = key;
+}
+
+/* A key and its colon; leaves the place before the value. */
+static int check_key(struct gate *g)
+{
+	size_t start;
+	bool escaped;
+
+	skip_space(g);
+	if (!at_char(g, '"', '"'))
+		return refuse_here(g, "expected a key in double quotes");
+	start = g->at;
+	if (check_string(g, &escaped) < 0)
+		return g->code;
+	add_key(g, start, escaped);
 	skip_space(g);
 	if (!at_char(g, ':', ':'))
 		return refuse_here(g, "expected ':'");

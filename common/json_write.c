@@ -10,64 +10,106 @@
 
 static const char hex[] = "0123456789abcdef";
 
-/* One string, quoted. NUL is treated like a byte that is not UTF-8: readers of ours refuse it. */
-static void put_quoted(struct buf *out, const char *text, size_t len)
+/* buf_put() without the call while there is room: a record line is some thirty pieces. */
+static inline void put(struct buf *out, const char *bytes, size_t len)
 {
-	size_t from = 0;
+	if (out->cap - out->len <= len || (out->max && out->max - out->len < len)) {
+		buf_put(out, bytes, len);
+		return;
+	}
+	(void)memcpy(out->data + out->len, bytes, len);
+	out->len += len;
+	out->data[out->len] = '\0';
+}
+
+#define EACH_BYTE(_b)	 (UINT64_C(0x0101010101010101) * (_b))
+#define HAS_ZERO(_w)	 (((_w)-EACH_BYTE(1)) & ~(_w)&EACH_BYTE(0x80))
+#define HAS_BELOW_20(_w) (((_w)-EACH_BYTE(0x20)) & ~(_w)&EACH_BYTE(0x80))
+
+/* Bytes from the start that stand in a string as they are; eight at a time. */
+static size_t plain_length(const char *text, size_t len)
+{
 	size_t at = 0;
 
-	buf_putc(out, '"');
-	while (at < len) {
-		const unsigned char c = (unsigned char)text[at];
-		const unsigned n = c >= 0x80 ? utf8_length(text + at, len - at) : 1;
+	for (; at + 8 <= len; at += 8) {
+		uint64_t w;
 
-		if (n && c >= 0x20 && c != '"' && c != '\\') {
-			at += n;
-			continue;
-		}
-		buf_put(out, text + from, at - from);
-		if (!n || !c) {
-			char odd[] = "\xef\xbf\xbd..";
-
-			odd[3] = hex[c >> 4];
-			odd[4] = hex[c & 15];
-			buf_put(out, odd, 5);
-		} else if (c == '"' || c == '\\') {
-			const char escape[2] = {'\\', text[at]};
-
-			buf_put(out, escape, 2);
-		} else if (c == '\n' || c == '\t' || c == '\r') {
-			buf_put(out, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r", 2);
-		} else {
-			char escape[] = "\\u00..";
-
-			escape[4] = hex[c >> 4];
-			escape[5] = hex[c & 15];
-			buf_put(out, escape, 6);
-		}
-		from = ++at;
+		(void)memcpy(&w, text + at, sizeof(w));
+		if ((w & EACH_BYTE(0x80)) | HAS_BELOW_20(w) | HAS_ZERO(w ^ EACH_BYTE('"')) |
+		    HAS_ZERO(w ^ EACH_BYTE('\\')))
+			break;
 	}
-	buf_put(out, text + from, len - from);
-	buf_putc(out, '"');
+	while (at < len && (unsigned char)text[at] >= 0x20 && (unsigned char)text[at] < 0x80 &&
+	       text[at] != '"' && text[at] != '\\')
+		at++;
+	return at;
+}
+
+/* One character that does not stand for itself. NUL is treated like a byte that is not UTF-8:
+ * readers of ours refuse it. */
+static void put_escaped(struct buf *out, unsigned char c)
+{
+	if (!c || c >= 0x80) {
+		char odd[] = "\xef\xbf\xbd..";
+
+		odd[3] = hex[c >> 4];
+		odd[4] = hex[c & 15];
+		put(out, odd, 5);
+	} else if (c == '"') {
+		put(out, "\\\"", 2);
+	} else if (c == '\\') {
+		put(out, "\\\\", 2);
+	} else if (c == '\n' || c == '\t' || c == '\r') {
+		put(out, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r", 2);
+	} else {
+		char escape[] = "\\u00..";
+
+		escape[4] = hex[c >> 4];
+		escape[5] = hex[c & 15];
+		put(out, escape, 6);
+	}
+}
+
+static void put_quoted(struct buf *out, const char *text, size_t len)
+{
+	size_t at = 0;
+
+	put(out, "\"", 1);
+	for (;;) {
+		const size_t plain = plain_length(text + at, len - at);
+		unsigned n;
+
+		put(out, text + at, plain);
+		at += plain;
+		if (at == len)
+			break;
+		n = (unsigned char)text[at] >= 0x80 ? utf8_length(text + at, len - at) : 0;
+		if (n)
+			put(out, text + at, n);
+		else
+			put_escaped(out, (unsigned char)text[at]);
+		at += n ? n : 1;
+	}
+	put(out, "\"", 1);
 }
 
 static void put_newline(const struct json_writer *w)
 {
-	buf_putc(w->out, '\n');
+	put(w->out, "\n", 1);
 	for (unsigned i = 0; i < w->depth; i++)
-		buf_put(w->out, "  ", 2);
+		put(w->out, "  ", 2);
 }
 
 /* What stands before any item: the comma, the line break, the key. */
 static void put_lead(struct json_writer *w, const char *key)
 {
 	if (w->comma)
-		buf_putc(w->out, ',');
+		put(w->out, ",", 1);
 	if (w->indent && w->depth)
 		put_newline(w);
 	if (key) {
 		put_quoted(w->out, key, strlen(key));
-		buf_put(w->out, ": ", w->indent ? 2 : 1);
+		put(w->out, ": ", w->indent ? 2 : 1);
 	}
 	w->comma = true;
 }
@@ -75,7 +117,7 @@ static void put_lead(struct json_writer *w, const char *key)
 static void begin(struct json_writer *w, const char *key, char open)
 {
 	put_lead(w, key);
-	buf_putc(w->out, open);
+	put(w->out, &open, 1);
 	w->depth++;
 	w->comma = false;
 }
@@ -85,7 +127,7 @@ static void end(struct json_writer *w, char close)
 	w->depth--;
 	if (w->indent && w->comma)
 		put_newline(w);
-	buf_putc(w->out, close);
+	put(w->out, &close, 1);
 	w->comma = true;
 }
 
@@ -136,7 +178,7 @@ static void put_digits(struct json_writer *w, const char *key, uint64_t value, b
 	if (minus)
 		digits[--at] = '-';
 	put_lead(w, key);
-	buf_put(w->out, digits + at, sizeof(digits) - at);
+	put(w->out, digits + at, sizeof(digits) - at);
 }
 
 void json_put_i64(struct json_writer *w, const char *key, int64_t value)
@@ -168,7 +210,7 @@ void json_put_double(struct json_writer *w, const char *key, double value)
 	if (comma)
 		*comma = '.';
 	put_lead(w, key);
-	buf_put(w->out, text, n > 0 ? (size_t)n : 0);
+	put(w->out, text, n > 0 ? (size_t)n : 0);
 }
 
 void json_put_bool(struct json_writer *w, const char *key, bool value)
@@ -186,5 +228,5 @@ void json_put_null(struct json_writer *w, const char *key)
 void json_put_raw(struct json_writer *w, const char *key, const char *raw, size_t len)
 {
 	put_lead(w, key);
-	buf_put(w->out, raw, len);
+	put(w->out, raw, len);
 }
