@@ -204,8 +204,8 @@ static int read_messages(struct decode *d, uint64_t at, unsigned count, size_t s
 {
 	struct destination to;
 	struct msghdr message;
-	uint64_t name_at;
-	uint32_t name_len;
+	uint64_t name_at = 0;
+	uint32_t name_len = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		int r = child_mem_read(&d->mem, at + i * stride, &message, sizeof(message));
