@@ -9,7 +9,8 @@
  * the head is a plain struct; each side still checks every length, since the peer may have been
  * taken over.
  *
- *	init -> supervisor	HELLO	the floor stands; strings "layer=state" say which walls hold
+ *	init -> supervisor	HELLO	the floor stands; strings "layer=state" say which walls hold;
+ *					fd: the session's root directory (O_PATH)
  *	supervisor -> init	EXEC	start an execution; fds: stdin, stdout, stderr
  *	init -> supervisor	READY	about to exec; fds: listener (if gated), pidfd, pty (if tty)
  *	supervisor -> init	KILL	end execution `exec` and everything in its leaf

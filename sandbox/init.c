@@ -205,8 +205,11 @@ static void serve(void)
 static void say_hello(struct launch *l)
 {
 	const struct msg m = {.type = MSG_HELLO, .payload_len = (uint32_t)l->layers.len};
+	/* The supervisor resolves the paths of labelled files through this. */
+	_cleanup_close_ int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	send_or_end(&m, l->layers.data);
+	if (root_fd < 0 || msg_send(l->control_fd, &m, l->layers.data, &root_fd, 1) < 0)
+		_exit(1);
 	buf_done(&l->layers);
 }
 
