@@ -13,7 +13,9 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"run", cmd_run, "run one command in a session of its own"},
+	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio"},
 	{"log", cmd_log, "verify and read the record of a session"},
+	{"doctor", cmd_doctor, "tell which layers hold on this host, and how to get the others"},
 };
 
 static void usage(FILE *to)

@@ -32,6 +32,7 @@ struct agent_session {
 	const struct agent_session_ops *ops;
 	void *ctx;
 	bool discard;
+	uint32_t timeout_ms;
 	bool session_closed;
 	bool launcher_exited;
 	bool has_changes;
@@ -345,6 +346,7 @@ static int prepare(struct agent_session *agent, const struct session_options *op
 	agent->record_path = options->record_path ? xstrdup(options->record_path)
 						  : xasprintf("%s/record.jsonl", agent->state_dir);
 	agent->discard = options->discard;
+	agent->timeout_ms = options->timeout_ms;
 	return build_spec(options, agent->id, agent->state_dir, &agent->spec, err);
 }
 
@@ -451,4 +453,14 @@ int start_supervisor(const struct session_options *options, uv_loop_t *loop, str
 			   ret, err);
 	free(key_path);
 	return r;
+}
+
+uv_loop_t *agent_session_loop(const struct agent_session *agent)
+{
+	return agent->grace.loop;
+}
+
+uint32_t agent_session_timeout_ms(const struct agent_session *agent)
+{
+	return agent->timeout_ms;
 }

@@ -76,3 +76,7 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 /* The supervisor for the options: its mode, its trace, the host's record key. */
 int start_supervisor(const struct session_options *options, uv_loop_t *loop, struct policy *policy,
 		     struct supervisor **ret, struct error *err);
+
+uv_loop_t *agent_session_loop(const struct agent_session *agent);
+/* The time limit of one call that the options named; 0: none. */
+uint32_t agent_session_timeout_ms(const struct agent_session *agent);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Theory of operation: one client on stdio, one session. The client is answered from the start;
+ * calls wait until the session stands. The end, once, whatever brings it:
+ *
+ *	stdin's end	calls in flight come to their end, if somebody still reads the answers
+ *	signal, stdout	calls are ended at once
+ *	session gone	calls in flight are answered with an error
+ *
+ * and then: session closed with its record, what is written flushed, exit.
+ */
+
+#include <argp.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "tools/cordon/commands.h"
+#include "tools/cordon/mcp_framing.h"
+#include "tools/cordon/mcp_server.h"
+#include "tools/cordon/mcp_stdio.h"
+#include "tools/toolkit/options.h"
+
+#define EXIT_CORDON 125
+
+/* A model that starts something endless would wait for ever; clients give up sooner or later. */
+#define DEFAULT_TIMEOUT_MS (10u * 60 * 1000)
+
+struct mcp {
+	struct session_options options;
+	uv_loop_t loop;
+	struct policy *policy;
+	struct supervisor *supervisor;
+	struct agent_session *agent; /* NULL once closed */
+	struct mcp_framing framing;
+	struct mcp_server *server;
+	struct mcp_stdio *stdio;
+	uv_signal_t signals[3];
+	bool at_end;	/* no more requests: end when the calls are over */
+	bool is_ending; /* the session was told to end */
+	int exit_status;
+};
+
+static void end_session(struct mcp *mcp)
+{
+	if (mcp->is_ending)
+		return;
+	mcp->is_ending = true;
+	if (mcp->agent)
+		agent_session_end(mcp->agent);
+}
+
+static void end_now(struct mcp *mcp)
+{
+	mcp_server_stop(mcp->server);
+	mcp_stdio_hold(mcp->stdio, true);
+	end_session(mcp);
+}
+
+static void end_when_idle(struct mcp *mcp)
+{
+	if (mcp->at_end && !mcp_server_load(mcp->server))
+		end_session(mcp);
+}
+
+/* ---- the client ---- */
+
+static void on_line(void *ctx, const char *line, size_t len)
+{
+	struct mcp *mcp = ctx;
+
+	mcp_server_line(mcp->server, line, len);
+}
+
+static void on_bytes(void *ctx, const char *bytes, size_t len)
+{
+	struct mcp *mcp = ctx;
+
+	mcp_framing_feed(&mcp->framing, bytes, len, on_line, mcp);
+	mcp_stdio_hold(mcp->stdio, mcp->is_ending || mcp_server_is_full(mcp->server));
+}
+
+static void on_input_end(void *ctx)
+{
+	struct mcp *mcp = ctx;
+
+	mcp_framing_end(&mcp->framing, on_line, mcp);
+	mcp->at_end = true;
+	end_when_idle(mcp);
+}
+
+static void on_output_lost(void *ctx)
+{
+	end_now(ctx);
+}
+
+static const struct mcp_stdio_ops stdio_ops = {
+	.bytes = on_bytes, .end = on_input_end, .lost = on_output_lost};
+
+static void on_send(void *ctx, struct buf *lines)
+{
+	struct mcp *mcp = ctx;
+
+	mcp_stdio_write(mcp->stdio, lines);
+}
+
+static void on_settled(void *ctx)
+{
+	struct mcp *mcp = ctx;
+
+	mcp_stdio_hold(mcp->stdio, mcp->is_ending || mcp_server_is_full(mcp->server));
+	end_when_idle(mcp);
+}
+
+static const struct mcp_server_ops server_ops = {.send = on_send, .settled = on_settled};
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	(void)signum;
+	end_now(handle->data);
+}
+
+/* ---- the session ---- */
+
+static void on_ready(void *ctx)
+{
+	struct mcp *mcp = ctx;
+	const char *const *layers = session_layers(agent_session_monitor(mcp->agent));
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+
+	for (size_t i = 0; layers[i]; i++)
+		buf_printf(&text, " %s", layers[i]);
+	log_info("session in %s; record %s; layers:%s", agent_session_spec_of(mcp->agent)->workspace,
+		 agent_session_record(mcp->agent), text.data ? text.data : " none");
+	mcp_server_ready(mcp->server, mcp->agent);
+}
+
+/* Called last of the session; what it left in flight has been answered by then or is by this. */
+static void on_closed(void *ctx, const struct error *err)
+{
+	struct mcp *mcp = ctx;
+
+	mcp_server_fail(mcp->server, err ? err->text : "it was closed");
+	if (err) {
+		log_error("%s", err->text);
+		mcp->exit_status = EXIT_CORDON;
+	}
+	if (agent_session_changes(mcp->agent))
+		log_info("changes of the workspace are kept in %s",
+			 agent_session_changes(mcp->agent));
+	mcp->is_ending = true;
+	mcp->agent = NULL;
+	for (size_t i = 0; i < sizeof(mcp->signals) / sizeof(mcp->signals[0]); i++)
+		uv_close((uv_handle_t *)&mcp->signals[i], NULL);
+	mcp_stdio_close(mcp->stdio);
+	supervisor_free(mcp->supervisor);
+}
+
+static const struct agent_session_ops agent_ops = {.ready = on_ready, .closed = on_closed};
+
+static void watch_signals(struct mcp *mcp)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		(void)uv_signal_init(&mcp->loop, &mcp->signals[i]);
+		mcp->signals[i].data = mcp;
+		(void)uv_signal_start(&mcp->signals[i], on_signal, numbers[i]);
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int start(struct mcp *mcp, struct error *err)
+{
+	const char *reason;
+	int r;
+
+	r = load_policies(&mcp->options, &mcp->policy, err);
+	if (r == 0)
+		r = start_supervisor(&mcp->options, &mcp->loop, mcp->policy, &mcp->supervisor, err);
+	if (r < 0)
+		return r;
+	if (!supervisor_has_trace(mcp->supervisor, &reason))
+		log_warning("no trace: %s", reason);
+	r = agent_session_open(mcp->supervisor, &mcp->options, &agent_ops, mcp, &mcp->agent, err);
+	if (r < 0) {
+		supervisor_free(mcp->supervisor);
+		return r;
+	}
+	mcp->server = mcp_server_new(agent_session_spec_of(mcp->agent)->workspace, &server_ops, mcp);
+	watch_signals(mcp);
+	r = mcp_stdio_start(&mcp->loop, &stdio_ops, mcp, &mcp->stdio, err);
+	if (r < 0)
+		end_session(mcp);
+	return r;
+}
+
+/* A closed stdin, stdout or stderr would let another file take its number. */
+static void hold_standard_fds(void)
+{
+	int held_fd;
+
+	do
+		held_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (held_fd >= 0 && held_fd <= STDERR_FILENO);
+	close_fd(&held_fd);
+}
+
+static error_t parse_mcp(int key, char *arg, struct argp_state *state)
+{
+	struct mcp *mcp = state->input;
+
+	(void)arg;
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	state->child_inputs[0] = &mcp->options;
+	return 0;
+}
+
+int cmd_mcp(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{&session_argp, 0, 0, 0}, {0}};
+	static const struct argp argp = {
+		.parser = parse_mcp,
+		.doc = "Serve sandboxed tools (bash, python, read_file, write_file, "
+		       "list_directory) over the Model Context Protocol on stdio.\v"
+		       "One session lives as long as the server. --timeout is the most that one "
+		       "call may take (default: 600).",
+		.children = children,
+	};
+	struct mcp mcp = {.exit_status = 0};
+	struct error err = {0};
+
+	argp_err_exit_status = EXIT_CORDON;
+	hold_standard_fds();
+	if (argp_parse(&argp, argc, argv, 0, NULL, &mcp) != 0)
+		return EXIT_CORDON;
+	if (!mcp.options.timeout_ms)
+		mcp.options.timeout_ms = DEFAULT_TIMEOUT_MS;
+	mcp_framing_init(&mcp.framing, MAX_JSON_BYTES);
+	(void)uv_loop_init(&mcp.loop);
+	if (start(&mcp, &err) < 0) {
+		log_error("%s", err.text);
+		mcp.exit_status = EXIT_CORDON;
+	}
+	(void)uv_run(&mcp.loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&mcp.loop);
+	mcp_server_free(mcp.server);
+	mcp_framing_done(&mcp.framing);
+	(void)policy_free(mcp.policy);
+	session_options_done(&mcp.options);
+	return mcp.exit_status;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Theory of operation. One call of a catalogue tool:
+ *
+ *	plan -> session_check_call() -> session_exec() -> output until the end -> render -> done()
+ *
+ * stdout and stderr of the execution are one pipe, so their order is kept. It is read as it comes,
+ * whatever its amount (tool_output keeps what fits). The end of the execution is the end of the call:
+ * what is in the pipe by then is read, what a process of another call may still hold of its other end
+ * is not waited for. done() comes from a timer of its own, so that it never comes from within
+ * tool_call_start() nor from the middle of the session's own end.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "tools/toolkit/catalogue.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+#define READ_CHUNK 65536
+
+struct tool_call {
+	struct agent_session *agent; /* NULL once the call is over */
+	const struct tool *tool;
+	struct call call; /* strings below */
+	char *id;
+	char *args;
+	char *subject;
+	size_t input_len;
+	tool_done done;
+	void *ctx;
+	uint32_t exec_id;
+	bool running; /* an execution that has not ended */
+	bool denied;
+	struct denial denial;
+	bool has_exec;
+	struct exec_result exec;
+	struct error failure; /* code != 0: the execution could not be asked for */
+	struct tool_output output;
+	struct buf text; /* what the agent gets, once it is over */
+	bool is_error;
+	uv_pipe_t pipe;
+	bool has_pipe;
+	uv_timer_t finish;
+	unsigned handles;
+	char chunk[READ_CHUNK];
+};
+
+static void call_free(struct tool_call *call)
+{
+	tool_output_done(&call->output);
+	buf_done(&call->text);
+	free(call->id);
+	free(call->args);
+	free(call->subject);
+	free(call);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct tool_call *call = handle->data;
+
+	if (--call->handles == 0)
+		call_free(call);
+}
+
+/* ---- the result ---- */
+
+static void put_denial(const struct tool_call *call, struct buf *text)
+{
+	const struct denial *denial = &call->denial;
+
+	if (!call->has_exec) {
+		buf_printf(text, "Denied by %s: the call was refused before anything ran. ",
+			   denial->rule);
+		(void)text_put_utf8(text, denial->because, strlen(denial->because));
+		buf_putc(text, '\n');
+		return;
+	}
+	buf_printf(text, "%s by %s: %s ", call->exec.killed ? "Killed" : "Denied", denial->rule,
+		   denial->kind);
+	(void)text_put_utf8(text, denial->subject, strlen(denial->subject));
+	buf_puts(text, call->exec.killed ? ": the command was ended there. " : " was refused. ");
+	(void)text_put_utf8(text, denial->because, strlen(denial->because));
+	if (call->exec.denied > 1)
+		buf_printf(text, " (%u actions of this call were refused; this is the last.)",
+			   call->exec.denied);
+	buf_puts(text, "\nThe command's own output follows.\n");
+}
+
+static bool put_result(const struct tool_call *call, struct buf *text)
+{
+	const struct tool_outcome outcome = {.subject = call->subject,
+					     .input_len = call->input_len,
+					     .exec = &call->exec,
+					     .output = &call->output};
+
+	if (call->denied)
+		put_denial(call, text);
+	if (call->failure.code)
+		buf_printf(text, "The call could not be run: %s\n", call->failure.text);
+	if (!call->has_exec)
+		return true;
+	return call->tool->render(&outcome, text) || call->denied;
+}
+
+static void on_finish(uv_timer_t *timer)
+{
+	struct tool_call *call = timer->data;
+	const struct tool_result result = {
+		.is_error = call->is_error,
+		.denied = call->denied,
+		.text = call->text.len ? call->text.data : "",
+		.text_len = call->text.len,
+		.exec = call->has_exec ? &call->exec : NULL,
+		.denial = call->denied ? &call->denial : NULL,
+	};
+
+	call->done(call->ctx, &result);
+	uv_close((uv_handle_t *)&call->finish, on_handle_closed);
+}
+
+/* The call is over. From here on the session is not touched: it may be gone when done() comes. */
+static void settle(struct tool_call *call)
+{
+	struct session *session = agent_session_monitor(call->agent);
+
+	call->is_error = put_result(call, &call->text);
+	if (session)
+		session_end_call(session, &call->call, call->is_error);
+	call->agent = NULL;
+	(void)uv_timer_start(&call->finish, on_finish, 0, 0);
+}
+
+/* ---- output ---- */
+
+static void close_pipe(struct tool_call *call)
+{
+	if (!call->has_pipe)
+		return;
+	call->has_pipe = false;
+	uv_close((uv_handle_t *)&call->pipe, on_handle_closed);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+	struct tool_call *call = handle->data;
+
+	(void)suggested;
+	*ret = uv_buf_init(call->chunk, READ_CHUNK);
+}
+
+static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
+{
+	struct tool_call *call = stream->data;
+
+	if (n > 0)
+		tool_output_put(&call->output, chunk->base, (size_t)n);
+	else if (n < 0)
+		close_pipe(call);
+}
+
+/* What the pipe holds now; bounded, since another call's process may hold its other end. */
+static void drain_pipe(struct tool_call *call)
+{
+	uv_os_fd_t pipe_fd;
+
+	if (!call->has_pipe || uv_fileno((uv_handle_t *)&call->pipe, &pipe_fd) < 0)
+		return;
+	for (size_t taken = 0; taken < MAX_OUTPUT_BYTES;) {
+		const ssize_t n = read(pipe_fd, call->chunk, READ_CHUNK);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		tool_output_put(&call->output, call->chunk, (size_t)n);
+		taken += (size_t)n;
+	}
+}
+
+static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *result)
+{
+	struct tool_call *call = ctx;
+
+	(void)exec_id;
+	call->running = false;
+	call->has_exec = true;
+	call->exec = *result;
+	if (result->denied || result->killed) {
+		call->denied = true;
+		call->denial = result->last_denial;
+	}
+	drain_pipe(call);
+	close_pipe(call);
+	settle(call);
+}
+
+static const struct exec_ops exec_ops = {.ended = on_ended};
+
+/* ---- start ---- */
+
+/*
+ * A memfd as stdin: it takes any length at once, so that a tool that does not read cannot hold us
+ * up. Sealed, since the session's process gets the same open file.
+ */
+static int make_input(struct str input, int *ret_fd)
+{
+	_cleanup_close_ int input_fd = -1;
+	size_t done = 0;
+
+	if (!input.len) {
+		*ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return *ret_fd < 0 ? -errno : 0;
+	}
+	input_fd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (input_fd < 0 && errno == EINVAL)
+		input_fd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (input_fd < 0)
+		return -errno;
+	while (done < input.len) {
+		const ssize_t n = write(input_fd, input.at + done, input.len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	if (lseek(input_fd, 0, SEEK_SET) < 0 ||
+	    fcntl(input_fd, F_ADD_SEALS,
+		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -errno;
+	*ret_fd = take_fd(&input_fd);
+	return 0;
+}
+
+/* Return: the write end, for the execution; the read end is on the loop. */
+static int open_pipe(struct tool_call *call, int *ret_write_fd)
+{
+	int ends[2];
+	int r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	r = uv_pipe_init(agent_session_loop(call->agent), &call->pipe, 0);
+	call->pipe.data = call;
+	call->handles++;
+	call->has_pipe = true;
+	if (r == 0)
+		r = uv_pipe_open(&call->pipe, ends[0]);
+	if (r < 0) {
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		return r;
+	}
+	*ret_write_fd = ends[1];
+	return uv_read_start((uv_stream_t *)&call->pipe, on_alloc, on_output);
+}
+
+static uint32_t timeout_of(const struct tool_call *call, const struct tool_plan *plan)
+{
+	const uint32_t limit = agent_session_timeout_ms(call->agent);
+
+	if (!limit)
+		return plan->timeout_ms;
+	return plan->timeout_ms && plan->timeout_ms < limit ? plan->timeout_ms : limit;
+}
+
+static int start_execution(struct tool_call *call, const struct tool_plan *plan, struct error *err)
+{
+	_cleanup_close_ int input_fd = -1;
+	_cleanup_close_ int output_fd = -1;
+	struct session *session = agent_session_monitor(call->agent);
+	int r;
+
+	r = make_input(plan->input, &input_fd);
+	if (r < 0)
+		return error_errno(err, r, "make the input of %s", call->tool->name);
+	r = open_pipe(call, &output_fd);
+	if (r < 0)
+		return error_errno(err, r, "make the output pipe of %s", call->tool->name);
+	return session_exec(session,
+			    &(struct exec_request){.call_id = call->id,
+						   .tool = call->tool->name,
+						   .argv = plan->argv,
+						   .stdio_fds = {input_fd, output_fd, output_fd},
+						   .timeout_ms = timeout_of(call, plan)},
+			    &exec_ops, call, &call->exec_id, err);
+}
+
+static struct tool_call *call_new(struct agent_session *agent, const char *id,
+				  const struct tool *tool, const struct tool_plan *plan)
+{
+	struct tool_call *call = xcalloc(1, sizeof(*call));
+
+	call->agent = agent;
+	call->tool = tool;
+	call->id = xstrdup(id);
+	call->subject = plan->subject ? xstrdup(plan->subject) : NULL;
+	call->input_len = plan->input.len;
+	call->call = (struct call){.id = call->id, .tool = tool->name};
+	tool_output_init(&call->output);
+	(void)uv_timer_init(agent_session_loop(agent), &call->finish);
+	call->finish.data = call;
+	call->handles = 1;
+	return call;
+}
+
+int tool_call_start(struct agent_session *agent, const char *call_id, const char *name,
+		    const struct json *args, tool_done done, void *ctx, struct tool_call **ret,
+		    struct error *err)
+{
+	const struct tool *tool = catalogue_find(name);
+	struct session *session = agent_session_monitor(agent);
+	struct tool_plan plan = {.subject = NULL};
+	struct tool_call *call;
+	int r;
+
+	if (!tool)
+		return error_set(err, ENOENT, "there is no tool \"%s\"", name);
+	r = tool->plan(args, &plan, err);
+	if (r < 0)
+		return r;
+	if (!session)
+		return error_set(err, EPIPE, "the session has ended");
+	call = call_new(agent, call_id, tool, &plan);
+	call->done = done;
+	call->ctx = ctx;
+	call->args = json_print(args);
+	call->call.args = call->args;
+	call->call.command = plan.command;
+	if (!session_check_call(session, &call->call, &call->denial)) {
+		call->denied = true;
+		settle(call);
+	} else if (start_execution(call, &plan, &call->failure) < 0) {
+		close_pipe(call);
+		settle(call);
+	} else {
+		call->running = true;
+	}
+	call->call.command = NULL; /* was borrowed from the arguments */
+	*ret = call;
+	return 0;
+}
+
+void tool_call_cancel(struct tool_call *call)
+{
+	if (call->running)
+		session_kill_exec(agent_session_monitor(call->agent), call->exec_id);
+}
