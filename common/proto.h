@@ -9,14 +9,13 @@
  * the head is a plain struct; each side still checks every length, since the peer may have been
  * taken over.
  *
- *	init -> supervisor	HELLO	the floor stands; strings "layer=state" say which walls hold;
- *					fd: the session's root directory (O_PATH)
- *	supervisor -> init	EXEC	start an execution; fds: stdin, stdout, stderr
- *	init -> supervisor	READY	about to exec; fds: listener (if gated), pidfd, pty (if tty)
- *	supervisor -> init	KILL	end execution `exec` and everything in its leaf
- *	init -> supervisor	EXIT	execution over, its leaf is empty
- *	either			ERROR	text; from init before HELLO: the sandbox could not be built
- *	supervisor -> init	BYE	end the session (closing the socket does the same)
+ *	init -> supervisor	HELLO	the floor stands; strings "layer=state" say which walls
+ *hold; fd: the session's root directory (O_PATH) supervisor -> init	EXEC	start an execution;
+ *fds: stdin, stdout, stderr init -> supervisor	READY	about to exec; fds: listener (if gated),
+ *pidfd, pty (if tty) supervisor -> init	KILL	end execution `exec` and everything in its
+ *leaf init -> supervisor	EXIT	execution over, its leaf is empty either
+ *ERROR	text; from init before HELLO: the sandbox could not be built supervisor -> init	BYE	end
+ *the session (closing the socket does the same)
  *
  * Order for one execution: EXEC, then READY or EXIT, then EXIT if READY came.
  */

@@ -143,7 +143,7 @@ static const struct gate_ops gate_ops = {.decide = on_decide, .gone = on_gone};
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
 {
 	struct execution *execution = execution_find(session, m->exec);
-	const unsigned expected = 2u + ((m->flags & EXEC_TTY) ? 1u : 0u);
+	const unsigned expected = 2u + (execution && execution->tty ? 1u : 0u);
 	const struct gate_config config = {
 		.loop = session->supervisor->loop,
 		.listener_fd = take_fd(&fds->fd[0]),
@@ -180,7 +180,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		execution_kill(execution);
 		return;
 	}
-	if (m->flags & EXEC_TTY)
+	if (execution->tty)
 		execution->ops->tty(execution->ctx, take_fd(&fds->fd[2]));
 }
 
@@ -227,6 +227,7 @@ static struct execution *execution_new(struct session *session, const struct exe
 	execution->call_id = xstrdup(request->call_id);
 	execution->tool = xstrdup(request->tool);
 	execution->ops = ops;
+	execution->tty = request->tty;
 	execution->ctx = ctx;
 	execution->started_ns = monotonic_ns();
 	(void)uv_timer_init(session->supervisor->loop, &execution->timeout);

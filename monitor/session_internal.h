@@ -46,6 +46,7 @@ struct execution {
 	char *tool;
 	struct gate *gate;  /* NULL before READY */
 	uv_timer_t timeout; /* its close callback frees the execution */
+	bool tty;
 	const struct exec_ops *ops;
 	void *ctx;
 	uint64_t started_ns;

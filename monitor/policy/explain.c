@@ -82,7 +82,7 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	json_put_string(w, "category", rule ? rule->info.category : NULL);
 	json_put_string(w, "severity", rule ? rule->info.severity : NULL);
 	json_put_string(w, "because", policy_because(policy, action, decision));
-	json_begin_object(w, "fields");
+	json_begin_object(w, "matched");
 	for (uint64_t left = fields; left; left &= left - 1)
 		put_field(w, action, &action_fields[__builtin_ctzll(left)]);
 	/* The labels that the decision saw: those that it set itself came after it. */

@@ -98,7 +98,7 @@ const char *policy_because(const struct policy *policy, const struct action *act
 			   const struct decision *decision);
 
 /*
- * policy_explain - writes the members "rule", "category", "severity", "because" and "fields" (the
+ * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
  * fields that the deciding rule reads, with the values they had; session.labels among them), and
  * for a counting rule "count", into an object that the caller has begun. Where the kind's default
  * decided, "rule" is "default".

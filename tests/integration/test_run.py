@@ -198,7 +198,7 @@ class Gate(CordonTest):
         self.sh("true")
         self.assertEqual(self.cordon("log", "verify", self.record).returncode, 0)
         shown = self.cordon("log", "show", self.record)
-        self.assertIn(b"/sh", shown.stdout)
+        self.assertIn(b"session.end", shown.stdout)
         text = self.record.read_text()
         self.record.write_text(text.replace("session.start", "session.Start", 1))
         self.assertEqual(self.cordon("log", "verify", self.record).returncode, 1)

@@ -36,10 +36,10 @@ int floor_next(struct floor_session *f);
 
 struct floor_exec {
 	const char *const *argv;
-	const char *cwd;     /* NULL: the workspace of the spec last started */
-	unsigned flags;	     /* enum exec_flags */
-	int stdin_fd;	     /* 0: /dev/null */
-	int stdout_fd;	     /* 0: /dev/null */
+	const char *cwd; /* NULL: the workspace of the spec last started */
+	unsigned flags;	 /* enum exec_flags */
+	int stdin_fd;	 /* 0: /dev/null */
+	int stdout_fd;	 /* 0: /dev/null */
 };
 
 /* Sends EXEC; returns its id. */
@@ -50,7 +50,7 @@ int floor_exec_wait(struct floor_session *f, unsigned type);
 struct floor_result {
 	unsigned outcome;
 	int status;
-	char text[512];	      /* of EXEC_SETUP_ERROR */
+	char text[512];	       /* of EXEC_SETUP_ERROR */
 	char output[64 << 10]; /* stdout and stderr */
 };
 

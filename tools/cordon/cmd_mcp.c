@@ -137,8 +137,9 @@ static void on_ready(void *ctx)
 
 	for (size_t i = 0; layers[i]; i++)
 		buf_printf(&text, " %s", layers[i]);
-	log_info("session in %s; record %s; layers:%s", agent_session_spec_of(mcp->agent)->workspace,
-		 agent_session_record(mcp->agent), text.data ? text.data : " none");
+	log_info("session in %s; record %s; layers:%s",
+		 agent_session_spec_of(mcp->agent)->workspace, agent_session_record(mcp->agent),
+		 text.data ? text.data : " none");
 	mcp_server_ready(mcp->server, mcp->agent);
 }
 
@@ -194,7 +195,8 @@ static int start(struct mcp *mcp, struct error *err)
 		supervisor_free(mcp->supervisor);
 		return r;
 	}
-	mcp->server = mcp_server_new(agent_session_spec_of(mcp->agent)->workspace, &server_ops, mcp);
+	mcp->server =
+		mcp_server_new(agent_session_spec_of(mcp->agent)->workspace, &server_ops, mcp);
 	watch_signals(mcp);
 	r = mcp_stdio_start(&mcp->loop, &stdio_ops, mcp, &mcp->stdio, err);
 	if (r < 0)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Lines out of a stream of bytes: the framing of MCP over stdio, one message a line. A line over the
- * ceiling is skipped up to its end without being kept, and reported once.
+ * Lines out of a stream of bytes: the framing of MCP over stdio, one message a line. A line over
+ * the ceiling is skipped up to its end without being kept, and reported once.
  */
 
 #include <stdbool.h>

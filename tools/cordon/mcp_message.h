@@ -40,8 +40,8 @@ struct mcp_id {
 
 struct mcp_message {
 	enum mcp_kind kind;
-	struct mcp_id id;	   /* of a request, and of an invalid message where it is readable */
-	const char *method;	   /* borrowed from doc */
+	struct mcp_id id;   /* of a request, and of an invalid message where it is readable */
+	const char *method; /* borrowed from doc */
 	const struct json *params; /* NULL if there are none */
 	struct json *doc;	   /* owned */
 	enum mcp_code code;	   /* MCP_INVALID */

@@ -150,7 +150,7 @@ static void start_waiting(struct mcp_server *server)
 
 	if (!server->agent || server->stopped || server->failure)
 		return;
-	DL_FOREACH_SAFE(server->calls, call, next) {
+	DL_FOREACH_SAFE (server->calls, call, next) {
 		if (server->running >= MAX_RUNNING)
 			break;
 		if (!call->running)
@@ -162,7 +162,7 @@ static struct mcp_call *find_call(const struct mcp_server *server, const char *k
 {
 	struct mcp_call *call;
 
-	DL_FOREACH(server->calls, call) {
+	DL_FOREACH (server->calls, call) {
 		if (strcmp(call->message.id.key, key) == 0)
 			return call;
 	}
@@ -337,7 +337,7 @@ static void drop_waiting(struct mcp_server *server, const char *reason)
 	struct mcp_call *call;
 	struct mcp_call *next;
 
-	DL_FOREACH_SAFE(server->calls, call, next) {
+	DL_FOREACH_SAFE (server->calls, call, next) {
 		if (call->running)
 			continue;
 		if (reason)
@@ -353,7 +353,7 @@ void mcp_server_stop(struct mcp_server *server)
 
 	server->stopped = true;
 	drop_waiting(server, NULL);
-	DL_FOREACH(server->calls, call)
+	DL_FOREACH (server->calls, call)
 		tool_call_cancel(call->running);
 }
 

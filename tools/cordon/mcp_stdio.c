@@ -9,8 +9,8 @@
 #include "common/cleanup.h"
 
 /* Written but not taken by the client: above the one stdin rests, below the other it goes on. */
-#define HIGH_WATER ((size_t)4 << 20)
-#define LOW_WATER  ((size_t)1 << 20)
+#define HIGH_WATER  ((size_t)4 << 20)
+#define LOW_WATER   ((size_t)1 << 20)
 #define CHUNK_BYTES 65536
 /* After stdin's end only this tells that the client is gone altogether. */
 #define WATCH_MS 100

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * stdin and stdout of a server on the loop, whatever they are: pipes, sockets, terminals, files. What
- * is written waits in memory while the client does not read; above a mark the client is not read
- * either, so that the memory has a bound.
+ * stdin and stdout of a server on the loop, whatever they are: pipes, sockets, terminals, files.
+ * What is written waits in memory while the client does not read; above a mark the client is not
+ * read either, so that the memory has a bound.
  */
 
 #include <stdbool.h>

@@ -160,13 +160,18 @@ static void on_handle_closed(uv_handle_t *handle)
 /* The layer is kept if the session changed anything in it and nobody asked to drop it. */
 static void settle_layer(struct agent_session *agent)
 {
-	_cleanup_free_ char *work = xasprintf("%s/work", agent->state_dir);
+	_cleanup_free_ char *layers = NULL;
+	_cleanup_free_ char *work = NULL;
+	char *slash;
 
 	if (agent->spec.upper_dir) {
+		/* The overlay's own folder stands beside the kept layer. */
+		layers = xstrdup(agent->spec.upper_dir);
+		slash = strrchr(layers, '/');
+		*slash = '\0';
+		work = xasprintf("%s/work", layers);
 		agent->has_changes = !agent->discard && layer_has_changes(agent->spec.upper_dir);
-		if (!agent->has_changes)
-			layer_remove(agent->spec.upper_dir);
-		layer_remove(work);
+		layer_remove(agent->has_changes ? work : layers);
 	}
 	(void)rmdir(agent->state_dir); /* goes if nothing is kept there */
 }

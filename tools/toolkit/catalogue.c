@@ -15,25 +15,25 @@
  */
 
 /* $p from $1, and fail: from a program's message to an exit status that names the errno. */
-#define SCRIPT_HEAD                                                          \
-	"LC_ALL=C; export LC_ALL\n"                                          \
-	"case $1 in /*) p=$1;; *) p=./$1;; esac\n"                           \
-	"fail() {\n"                                                         \
-	"	case $1 in\n"                                                \
-	"	*': Operation not permitted') exit 65;;\n"                   \
-	"	*': No such file or directory') exit 66;;\n"                 \
-	"	*': Permission denied') exit 77;;\n"                         \
-	"	*': File exists') exit 81;;\n"                               \
-	"	*': Not a directory') exit 84;;\n"                           \
-	"	*': Is a directory') exit 85;;\n"                            \
-	"	*': File too large') exit 91;;\n"                            \
-	"	*': No space left on device') exit 92;;\n"                   \
-	"	*': Read-only file system') exit 94;;\n"                     \
-	"	*': File name too long') exit 100;;\n"                       \
-	"	*': Too many levels of symbolic links') exit 104;;\n"        \
-	"	esac\n"                                                      \
-	"	printf '%s\\n' \"$1\"\n"                                     \
-	"	exit 1\n"                                                    \
+#define SCRIPT_HEAD                                             \
+	"LC_ALL=C; export LC_ALL\n"                             \
+	"case $1 in /*) p=$1;; *) p=./$1;; esac\n"              \
+	"fail() {\n"                                            \
+	"	case $1 in\n"                                         \
+	"	*': Operation not permitted') exit 65;;\n"            \
+	"	*': No such file or directory') exit 66;;\n"          \
+	"	*': Permission denied') exit 77;;\n"                  \
+	"	*': File exists') exit 81;;\n"                        \
+	"	*': Not a directory') exit 84;;\n"                    \
+	"	*': Is a directory') exit 85;;\n"                     \
+	"	*': File too large') exit 91;;\n"                     \
+	"	*': No space left on device') exit 92;;\n"            \
+	"	*': Read-only file system') exit 94;;\n"              \
+	"	*': File name too long') exit 100;;\n"                \
+	"	*': Too many levels of symbolic links') exit 104;;\n" \
+	"	esac\n"                                               \
+	"	printf '%s\\n' \"$1\"\n"                              \
+	"	exit 1\n"                                             \
 	"}\n"
 
 /* Only regular files: opening a pipe or a terminal would wait for somebody to write. */
@@ -91,13 +91,13 @@ static const char list_script[] =
 
 /* ---- arguments ---- */
 
-#define PATH_SCHEMA(_what)                                                                        \
-	"\"path\":{\"type\":\"string\",\"minLength\":1,\"description\":\"" _what                  \
+#define PATH_SCHEMA(_what)                                                       \
+	"\"path\":{\"type\":\"string\",\"minLength\":1,\"description\":\"" _what \
 	" Relative to the workspace, or absolute.\"}"
 
-#define TIMEOUT_SCHEMA                                                                            \
-	"\"timeout_seconds\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":86400,"      \
-	"\"description\":\"Ends the call, with everything it started, after this time. Never "    \
+#define TIMEOUT_SCHEMA                                                                         \
+	"\"timeout_seconds\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":86400,"   \
+	"\"description\":\"Ends the call, with everything it started, after this time. Never " \
 	"more than the session's own limit.\"}"
 
 struct arguments {
@@ -108,9 +108,9 @@ struct arguments {
 	const struct json *limit;
 };
 
-#define FIELD(_name, _type, _required, _member)                                                   \
-	{                                                                                         \
-		_name, _type, _required, offsetof(struct arguments, _member)                      \
+#define FIELD(_name, _type, _required, _member)                              \
+	{                                                                    \
+		_name, _type, _required, offsetof(struct arguments, _member) \
 	}
 
 static int take_timeout(const struct json *node, uint32_t *ret, struct error *err)
@@ -265,8 +265,8 @@ static int plan_list_directory(const struct json *args, struct tool_plan *ret, s
 	return r < 0 ? r : plan_script(ret, "list_directory", list_script);
 }
 
-#define OBJECT_SCHEMA(_required, _properties)                                                     \
-	"{\"type\":\"object\",\"properties\":{" _properties "},\"required\":[" _required          \
+#define OBJECT_SCHEMA(_required, _properties)                                            \
+	"{\"type\":\"object\",\"properties\":{" _properties "},\"required\":[" _required \
 	"],\"additionalProperties\":false}"
 
 const struct tool catalogue[] = {

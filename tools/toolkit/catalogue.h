@@ -21,12 +21,12 @@
 
 /* Filled in place and not copied: argv may point into `numbers`. */
 struct tool_plan {
-	const char *argv[12];	/* NULL-terminated; borrowed from the arguments, or static */
-	struct str input;	/* for stdin; borrowed; empty: /dev/null */
-	const char *command;	/* for policy: shell or code text, or NULL; borrowed */
-	const char *subject;	/* path that messages name, or NULL; borrowed */
-	uint32_t timeout_ms;	/* 0: the session's */
-	char numbers[2][24];	/* room for arguments that are numbers */
+	const char *argv[12]; /* NULL-terminated; borrowed from the arguments, or static */
+	struct str input;     /* for stdin; borrowed; empty: /dev/null */
+	const char *command;  /* for policy: shell or code text, or NULL; borrowed */
+	const char *subject;  /* path that messages name, or NULL; borrowed */
+	uint32_t timeout_ms;  /* 0: the session's */
+	char numbers[2][24];  /* room for arguments that are numbers */
 };
 
 /* What one execution of a tool left behind. */
@@ -85,10 +85,10 @@ typedef void (*tool_done)(void *ctx, const struct tool_result *result);
 struct tool_call;
 
 /*
- * tool_call_start - one call through policy, execution and output capture. @done comes exactly once,
- * from the loop, never before the function returns. The arguments are not needed after it returned.
- * Output over MAX_OUTPUT_BYTES is cut in the middle and says so.
- * Errors: -ENOENT unknown tool, -EINVAL bad arguments (text for the model), -EPIPE no session.
+ * tool_call_start - one call through policy, execution and output capture. @done comes exactly
+ * once, from the loop, never before the function returns. The arguments are not needed after it
+ * returned. Output over MAX_OUTPUT_BYTES is cut in the middle and says so. Errors: -ENOENT unknown
+ * tool, -EINVAL bad arguments (text for the model), -EPIPE no session.
  */
 int tool_call_start(struct agent_session *agent, const char *call_id, const char *tool,
 		    const struct json *args, tool_done done, void *ctx, struct tool_call **ret,

@@ -137,7 +137,8 @@ bool render_write(const struct tool_outcome *outcome, struct buf *text)
 
 /* ---- list_directory ---- */
 
-/* One record of find(1): kind, size, name, target; tabs between, NUL behind; a name may hold any. */
+/* One record of find(1): kind, size, name, target; tabs between, NUL behind; a name may hold any.
+ */
 struct entry {
 	char kind;
 	const char *size;

@@ -6,10 +6,10 @@
  *	plan -> session_check_call() -> session_exec() -> output until the end -> render -> done()
  *
  * stdout and stderr of the execution are one pipe, so their order is kept. It is read as it comes,
- * whatever its amount (tool_output keeps what fits). The end of the execution is the end of the call:
- * what is in the pipe by then is read, what a process of another call may still hold of its other end
- * is not waited for. done() comes from a timer of its own, so that it never comes from within
- * tool_call_start() nor from the middle of the session's own end.
+ * whatever its amount (tool_output keeps what fits). The end of the execution is the end of the
+ *call: what is in the pipe by then is read, what a process of another call may still hold of its
+ *other end is not waited for. done() comes from a timer of its own, so that it never comes from
+ *within tool_call_start() nor from the middle of the session's own end.
  */
 
 #include <errno.h>
@@ -242,8 +242,8 @@ static int make_input(struct str input, int *ret_fd)
 		done += (size_t)n;
 	}
 	if (lseek(input_fd, 0, SEEK_SET) < 0 ||
-	    fcntl(input_fd, F_ADD_SEALS,
-		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+	    fcntl(input_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
+		    0)
 		return -errno;
 	*ret_fd = take_fd(&input_fd);
 	return 0;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a tool printed, kept within MAX_OUTPUT_BYTES however much it was: the first half and the last
- * half; what lies between is counted and dropped.
+ * What a tool printed, kept within MAX_OUTPUT_BYTES however much it was: the first half and the
+ * last half; what lies between is counted and dropped.
  */
 
 #include <stddef.h>
