@@ -6,19 +6,12 @@
  * with what they returned; the parent serves, notes every action, and answers as the test says.
  */
 
-#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/types.h>
 
 #include <uv.h>
 
-#include "common/buf.h"
 #include "monitor/gate/gate.h"
-#include "tests/support/gated.h"
-#include "tests/support/test.h"
 
 #define MAX_SEEN      16u
 #define MAX_SEEN_ARGS 8u
@@ -52,153 +45,17 @@ struct fixture {
 	const char *workspace;
 };
 
-static inline void seen_text(char *to, size_t size, struct str text)
-{
-	(void)snprintf(to, size, "%.*s", (int)text.len, text.at ? text.at : "");
-}
+/* A folder of the test's own, which is also its working directory. */
+extern char fixture_folder[64];
+extern char *const fixture_no_env[];
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
+void write_file(const char *name, const char *text, mode_t mode); /* in the folder */
 
-static inline void fixture_note(struct seen *s, const struct action *a, uint32_t tid, int file_fd)
-{
-	struct stat st;
-
-	s->kind = a->kind;
-	s->pid = a->pid;
-	s->tid = tid;
-	seen_text(s->exe, sizeof(s->exe), a->exe);
-	seen_text(s->path, sizeof(s->path), a->path);
-	seen_text(s->name, sizeof(s->name), a->name);
-	seen_text(s->interpreter, sizeof(s->interpreter), a->interpreter);
-	seen_text(s->provenance, sizeof(s->provenance), a->provenance);
-	seen_text(s->cwd, sizeof(s->cwd), a->cwd);
-	seen_text(s->family, sizeof(s->family), a->family);
-	seen_text(s->protocol, sizeof(s->protocol), a->protocol);
-	seen_text(s->address, sizeof(s->address), a->address);
-	s->port = a->port;
-	s->loopback = a->loopback;
-	s->argc = a->argv.count;
-	for (size_t i = 0; i < a->argv.count && i < MAX_SEEN_ARGS; i++)
-		seen_text(s->argv[i], sizeof(s->argv[i]), a->argv.items[i]);
-	s->has_file = file_fd >= 0 && fstat(file_fd, &st) == 0;
-	s->file_inode = s->has_file ? st.st_ino : 0;
-}
-
-static inline void fixture_decide(void *ctx, const struct action *action, uint32_t tid, int file_fd,
-				  struct gate_answer *ret)
-{
-	struct fixture *f = ctx;
-
-	fixture_note(&f->seen[f->count < MAX_SEEN ? f->count : MAX_SEEN - 1], action, tid, file_fd);
-	f->count++;
-	ret->proceed = true;
-	if (f->policy)
-		f->policy(f, action, ret);
-}
-
-static inline void fixture_gone(void *ctx)
-{
-	struct fixture *f = ctx;
-
-	f->gone = true;
-	f->notifications = gate_count(f->gate);
-	gate_stop(f->gate);
-	uv_close((uv_handle_t *)&f->limit, NULL);
-}
-
-static inline void fixture_late(uv_timer_t *timer)
-{
-	struct fixture *f = timer->data;
-
-	f->timed_out = true;
-	(void)kill(f->child, SIGKILL);
-}
-
-static inline int fixture_numbers(const int **ret)
-{
-	static const int numbers[] = {SYS_execve, SYS_execveat, SYS_connect, SYS_bind,
-				      SYS_listen, SYS_sendto,	SYS_sendmsg, SYS_sendmmsg};
-
-	*ret = numbers;
-	return (int)(sizeof(numbers) / sizeof(numbers[0]));
-}
-
-struct fixture_start {
-	int numbers_fd; /* the child writes the listener's number here */
-	int go_fd;	/* and waits for a byte here */
-	int (*fn)(void *arg);
-	void *arg;
-};
-
-static inline void fixture_child(const struct fixture_start *start)
-{
-	const int *numbers;
-	const int count = fixture_numbers(&numbers);
-	int listener_fd;
-	char go;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	listener_fd = gated_install(numbers, (unsigned)count);
-	if (write(start->numbers_fd, &listener_fd, sizeof(listener_fd)) != sizeof(listener_fd) ||
-	    read(start->go_fd, &go, 1) != 1)
-		_exit(99);
-	(void)close(start->numbers_fd);
-	(void)close(start->go_fd);
-	if (listener_fd >= 0)
-		(void)close(listener_fd);
-	_exit(start->fn(start->arg) & 0xff);
-}
-
-/* Forks; takes the listener out of the child with pidfd_getfd(2). */
-static inline int fixture_fork(struct fixture *f, int (*fn)(void *arg), void *arg)
-{
-	struct fixture_start start = {.fn = fn, .arg = arg};
-	int up[2];
-	int down[2];
-	int number = -1;
-
-	assert_int_equal(pipe(up), 0);
-	assert_int_equal(pipe(down), 0);
-	f->child = fork();
-	assert_true(f->child >= 0);
-	if (f->child == 0) {
-		start.numbers_fd = up[1];
-		start.go_fd = down[0];
-		fixture_child(&start);
-	}
-	assert_int_equal(read(up[0], &number, sizeof(number)), sizeof(number));
-	if (number < 0)
-		fail_msg("installing the filter: errno %d", -number);
-	const int pid_fd = (int)syscall(SYS_pidfd_open, f->child, 0);
-	const int listener_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, number, 0);
-
-	assert_true(listener_fd >= 0);
-	assert_int_equal(write(down[1], "", 1), 1);
-	(void)close(pid_fd);
-	(void)close(up[0]);
-	(void)close(up[1]);
-	(void)close(down[0]);
-	(void)close(down[1]);
-	return listener_fd;
-}
+/* execve(2) with the argv {"x"}. Return: its errno. */
+int exec_path(const char *path);
+/* A policy: EDQUOT, which no part of the kernel answers here. */
+void deny_all(struct fixture *f, const struct action *action, struct gate_answer *ret);
 
 /* Runs fn(arg) gated to its end. Return: its wait status; what it did is in f->seen. */
-static inline int fixture_run(struct fixture *f, int (*fn)(void *arg), void *arg)
-{
-	static const struct gate_ops ops = {.decide = fixture_decide, .gone = fixture_gone};
-	struct error err = {0};
-	struct gate_config config = {
-		.loop = &f->loop, .exec_id = 7, .workspace = f->workspace, .ops = &ops, .ctx = f};
-
-	assert_int_equal(uv_loop_init(&f->loop), 0);
-	config.listener_fd = fixture_fork(f, fn, arg);
-	if (gate_start(&config, &f->gate, &err) != 0)
-		fail_msg("gate_start: %s", err.text);
-	(void)uv_timer_init(&f->loop, &f->limit);
-	f->limit.data = f;
-	(void)uv_timer_start(&f->limit, fixture_late, 50000, 0);
-	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&f->loop), 0);
-	assert_int_equal(waitpid(f->child, &f->status, 0), f->child);
-	assert_true(f->gone);
-	assert_false(f->timed_out);
-	return f->status;
-}
+int fixture_run(struct fixture *f, int (*fn)(void *arg), void *arg);
