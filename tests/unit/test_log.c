@@ -213,7 +213,7 @@ static void test_verify_signer(void **state)
 	expect_output("not by this host's record key");
 	assert_int_equal(cordon_log("verify", option, fixture.path), 0);
 	assert_int_equal(cordon_log("verify", "--signer=any", fixture.path), 0);
-	option[strlen("--signer=")] ^= 1;
+	option[strlen("--signer=")] = option[strlen("--signer=")] == '0' ? '1' : '0';
 	assert_int_equal(cordon_log("verify", option, fixture.path), 1);
 }
 
