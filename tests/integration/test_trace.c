@@ -399,46 +399,66 @@ static void test_without_privilege(void **state)
 	assert_int_equal(in_child(as_nobody, NULL), 0);
 }
 
-/* Links and programs of ours that the kernel holds, as bpftool lists them. */
-static int listed(const char *command)
+/* Ids of the kernel's objects that our descriptors hold, from /proc/self/fdinfo. */
+static size_t ids_held(const char *key, unsigned *ids, size_t max)
 {
-	FILE *out = popen(command, "r");
-	char line[64] = "";
+	char path[64], line[128];
+	size_t count = 0;
 
-	if (!out || !fgets(line, sizeof(line), out))
-		return -1;
-	return pclose(out) == 0 ? atoi(line) : -1;
+	for (int fd = 0; fd < 256; fd++) {
+		FILE *info;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+		info = fopen(path, "re");
+		while (info && fgets(line, sizeof(line), info)) {
+			if (strncmp(line, key, strlen(key)) == 0 && count < max)
+				ids[count++] = (unsigned)strtoul(line + strlen(key), NULL, 10);
+		}
+		if (info)
+			(void)fclose(info);
+	}
+	return count;
 }
 
-#define COUNT_PROGRAMS "bpftool prog list | grep -cE 'name on_(sys_exit|fork|exec|exit) ' || true"
-#define COUNT_LINKS    "bpftool link list | grep -cE \"tp '(sys_exit|sched_process_)\" || true"
-
-static bool comes_down_to(const char *what, int expected)
+/* Does the kernel still know one of them? Freed after a grace period: asked for up to 3 s. */
+static bool any_alive(const char *kind, const unsigned *ids, size_t count)
 {
-	for (int i = 0; i < 100; i++) {
-		if (listed(what) <= expected)
-			return true;
-		(void)usleep(50000);
+	char command[96];
+	bool alive = true;
+
+	for (int i = 0; i < 30 && alive; i++) {
+		alive = false;
+		for (size_t j = 0; j < count; j++) {
+			(void)snprintf(command, sizeof(command),
+				       "bpftool %s show id %u >/dev/null 2>&1", kind, ids[j]);
+			alive |= system(command) == 0;
+		}
+		if (alive)
+			(void)usleep(100000);
 	}
-	return false;
+	return alive;
 }
 
 static void test_attached_only_while_a_session_lives(void **state)
 {
-	const int programs = listed(COUNT_PROGRAMS), links = listed(COUNT_LINKS);
+	unsigned links[16], again[16], programs[16];
+	const size_t link_count = ids_held("link_id:", links, 16);
 	struct error err = {0};
+	size_t program_count;
 
 	(void)state;
-	assert_true(programs >= 4);
-	assert_true(links >= 0);
-	trace_session_remove(t.trace, TRACED_SLOT);
-	assert_int_equal(t.trace == NULL, 0);
+	assert_int_equal(link_count, 4);
 	assert_int_equal(trace_session_add(t.trace, 1, &err), 0);
+	assert_int_equal(ids_held("link_id:", again, 16), 4); /* one set for all sessions */
+	trace_session_remove(t.trace, TRACED_SLOT);
+	assert_int_equal(ids_held("link_id:", again, 16), 4);
 	trace_session_remove(t.trace, 1);
-	/* The kernel frees after a grace period. */
-	assert_true(comes_down_to(COUNT_LINKS, links - 4));
+	assert_int_equal(ids_held("link_id:", again, 16), 0);
+	assert_false(any_alive("link", links, link_count));
+	program_count = ids_held("prog_id:", programs, 16);
+	assert_true(program_count >= 5);
 	traced_close(&t);
-	assert_true(comes_down_to(COUNT_PROGRAMS, programs - 4));
+	assert_false(any_alive("prog", programs, program_count));
 }
 
 int main(void)

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the trace enforces: approvals at exec, labels before an open returns. Needs root. */
+#include "tests/support/test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/support/traced.h"
+
+#define ROUNDS 300
+
+static char dir[] = "/tmp/cordon-verify-XXXXXX";
+static struct traced t;
+
+static int setup(void **state)
+{
+	(void)state;
+	return traced_open(&t, TRACE_RING_BYTES);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	traced_close(&t);
+	return 0;
+}
+
+static const char *in_dir(const char *name)
+{
+	static char paths[6][256];
+	static unsigned next;
+	char *path = paths[next++ % 6];
+
+	(void)snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
+	return path;
+}
+
+static int copy_file(const char *from, const char *to)
+{
+	char command[600];
+
+	(void)snprintf(command, sizeof(command), "cp %s %s", from, to);
+	return system(command);
+}
+
+static int execs(void *arg)
+{
+	char *const *argv = arg;
+
+	execv(argv[0], argv);
+	return errno == ENOENT ? 77 : 78;
+}
+
+static int exec_with(const char *approved, char *const argv[])
+{
+	struct traced_child child;
+	int status, file_fd = -1;
+
+	assert_int_equal(traced_start(&t, execs, (void *)(uintptr_t)argv, &child), 0);
+	if (approved) {
+		file_fd = open(approved, O_PATH | O_CLOEXEC);
+		assert_true(file_fd >= 0);
+		assert_int_equal(trace_approve_exec(t.trace, (uint32_t)child.pid, file_fd), 0);
+	}
+	traced_go(&child);
+	status = traced_wait(&child);
+	if (file_fd >= 0)
+		close(file_fd);
+	(void)trace_drain(t.trace);
+	return status;
+}
+
+static void test_approved_passes_others_die(void **state)
+{
+	char *const argv[] = {(char[]){"/bin/true"}, NULL};
+	char *const absent[] = {(char[]){"/bin/absent-program"}, NULL};
+	int status;
+
+	(void)state;
+	assert_int_equal(exec_with(NULL, argv), 0); /* not required yet */
+	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, true), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		assert_int_equal(exec_with("/bin/true", argv), 0);
+		status = exec_with(i % 2 ? "/bin/false" : NULL, argv);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+	assert_int_equal(traced_count(&t, TRACE_EXEC_MISMATCH), ROUNDS);
+	assert_int_equal(traced_count(&t, TRACE_EXEC), ROUNDS + 1);
+	status = exec_with("/bin/true", absent);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 77);
+	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, false), 0);
+	assert_int_equal(exec_with(NULL, argv), 0);
+}
+
+/* An approval is good for one exec: the second program was never approved. */
+static void test_approval_is_used_up(void **state)
+{
+	char *const argv[] = {(char[]){"/usr/bin/env"}, (char[]){"/bin/true"}, NULL};
+	int status;
+
+	(void)state;
+	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, true), 0);
+	status = exec_with("/usr/bin/env", argv);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(traced_count(&t, TRACE_EXEC), 1);
+	assert_int_equal(traced_count(&t, TRACE_EXEC_MISMATCH), 1);
+}
+
+static void *exec_thread(void *arg)
+{
+	char *const argv[] = {(char[]){"/bin/true"}, NULL};
+
+	(void)!write(*(const int *)arg, &(pid_t){(pid_t)syscall(SYS_gettid)}, sizeof(pid_t));
+	(void)usleep(20000); /* the approval is given meanwhile */
+	execv(argv[0], argv);
+	return NULL;
+}
+
+static int thread_execs(void *arg)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, exec_thread, arg) != 0)
+		return 1;
+	(void)sleep(10);
+	return 2;
+}
+
+/* A thread that is no leader execs: it is approved by its own id, which it then loses. */
+static void test_thread_execs(void **state)
+{
+	struct traced_child child;
+	int ends[2], file_fd, status;
+	pid_t tid;
+
+	(void)state;
+	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, true), 0);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(traced_start(&t, thread_execs, &ends[1], &child), 0);
+		traced_go(&child);
+		assert_int_equal(read(ends[0], &tid, sizeof(tid)), sizeof(tid));
+		assert_int_not_equal(tid, child.pid);
+		file_fd = open("/bin/true", O_PATH | O_CLOEXEC);
+		/* Second round: the leader's id is approved, not the thread's. */
+		assert_int_equal(trace_approve_exec(t.trace,
+						    (uint32_t)(round == 0 ? tid : child.pid),
+						    file_fd),
+				 0);
+		status = traced_wait(&child);
+		close(file_fd);
+		close(ends[0]);
+		close(ends[1]);
+		if (round == 0)
+			assert_int_equal(status, 0);
+		else
+			assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+}
+
+static void make_file(const char *name)
+{
+	const int fd = open(in_dir(name), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "text\n", 5), 5);
+	close(fd);
+}
+
+static int overlay_mounted(void)
+{
+	char options[900];
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", dir, "tmpfs", 0, NULL) < 0)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		static const char *const names[] = {"lower", "upper", "work", "merged"};
+
+		if (mkdir(in_dir(names[i]), 0755) < 0)
+			return -1;
+	}
+	(void)snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s",
+		       in_dir("lower"), in_dir("upper"), in_dir("work"));
+	return mount("overlay", in_dir("merged"), "overlay", 0, options);
+}
+
+static void *swap_for_ever(void *arg)
+{
+	(void)arg;
+	for (;;)
+		(void)syscall(SYS_renameat2, AT_FDCWD, in_dir("merged/good"), AT_FDCWD,
+			      in_dir("merged/evil"), 2 /* RENAME_EXCHANGE */);
+	return NULL;
+}
+
+/*
+ * On an overlay a second process keeps exchanging an approved program with one that writes to a
+ * file. Whichever won, the other program never wrote.
+ */
+static int swapped_on_overlay(void *arg)
+{
+	int won = 0, lost = 0;
+	pid_t swapper;
+
+	(void)arg;
+	if (overlay_mounted() < 0)
+		return 1;
+	if (copy_file("/bin/true", in_dir("merged/good")) ||
+	    copy_file("/usr/bin/touch", in_dir("merged/evil")))
+		return 2;
+	if (traced_open(&t, TRACE_RING_BYTES) < 0 ||
+	    trace_require_approval(t.trace, TRACED_SLOT, true) < 0)
+		return 3;
+	const int good_fd = open(in_dir("merged/good"), O_PATH | O_CLOEXEC);
+
+	swapper = fork();
+	if (swapper == 0)
+		swap_for_ever(NULL);
+	for (int i = 0; i < ROUNDS; i++) {
+		char *const argv[] = {(char *)(uintptr_t)in_dir("merged/good"),
+				      (char *)(uintptr_t)in_dir("witness"), NULL};
+		struct traced_child child;
+		int status;
+
+		if (traced_start(&t, execs, (void *)(uintptr_t)argv, &child) < 0 ||
+		    trace_approve_exec(t.trace, (uint32_t)child.pid, good_fd) < 0)
+			return 4;
+		traced_go(&child);
+		status = traced_wait(&child);
+		won += status == 0;
+		lost += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	}
+	(void)kill(swapper, SIGKILL);
+	(void)waitpid(swapper, NULL, 0);
+	(void)trace_drain(t.trace);
+	if (access(in_dir("witness"), F_OK) == 0)
+		return 5;
+	if (won + lost != ROUNDS || won == 0 || lost == 0)
+		return 6;
+	return traced_count(&t, TRACE_EXEC_MISMATCH) == (size_t)lost ? 0 : 7;
+}
+
+static void test_swap_on_overlay_is_killed(void **state)
+{
+	(void)state;
+	assert_exited(in_child(swapped_on_overlay, NULL), 0);
+}
+
+struct label_seen {
+	struct trace *trace;
+	const char *path;
+	int flags;
+	int done_fd, go_fd; /* the child reports right after its open, and waits */
+};
+
+static int opens_and_tells(void *arg)
+{
+	const struct label_seen *seen = arg;
+	char byte;
+
+	if (open(seen->path, seen->flags | O_CLOEXEC) < 0)
+		return 1;
+	(void)!write(seen->done_fd, "", 1);
+	return read(seen->go_fd, &byte, 1) == 1 ? 0 : 2;
+}
+
+/* Labels right after the child's open returned, nothing drained. */
+static uint64_t labels_after_open(const char *path, int flags)
+{
+	struct label_seen seen = {.trace = t.trace, .path = path, .flags = flags};
+	struct traced_child child;
+	int done[2], go[2];
+	uint64_t labels;
+	char byte;
+
+	assert_int_equal(pipe(done), 0);
+	assert_int_equal(pipe(go), 0);
+	seen.done_fd = done[1];
+	seen.go_fd = go[0];
+	assert_int_equal(traced_start(&t, opens_and_tells, &seen, &child), 0);
+	traced_go(&child);
+	assert_int_equal(read(done[0], &byte, 1), 1);
+	labels = trace_session_labels(t.trace, TRACED_SLOT);
+	assert_int_equal(write(go[1], "", 1), 1);
+	assert_int_equal(traced_wait(&child), 0);
+	for (int i = 0; i < 2; i++) {
+		close(done[i]);
+		close(go[i]);
+	}
+	return labels;
+}
+
+static void label(const char *name, uint64_t bits)
+{
+	const int fd = open(in_dir(name), O_PATH | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, fd, bits), 0);
+	close(fd);
+}
+
+static void test_label_before_open_returns(void **state)
+{
+	const struct trace_event *event;
+	struct error err = {0};
+
+	(void)state;
+	make_file("secret");
+	make_file("public");
+	(void)mkdir(in_dir("weights"), 0755);
+	(void)mkdir(in_dir("weights/deep"), 0755);
+	make_file("weights/deep/part");
+	(void)link(in_dir("secret"), in_dir("alias"));
+	label("secret", 1);
+	label("weights", 2);
+	assert_int_equal(trace_session_add(t.trace, 1, &err), 0);
+	assert_int_equal(labels_after_open(in_dir("public"), O_RDONLY), 0);
+	assert_int_equal(labels_after_open(in_dir("secret"), O_WRONLY), 0);
+	assert_int_equal(labels_after_open(in_dir("weights"), O_RDONLY | O_DIRECTORY), 0);
+	assert_int_equal(labels_after_open(in_dir("weights/deep/part"), O_RDONLY), 2);
+	assert_int_equal(labels_after_open(in_dir("alias"), O_RDONLY), 3);
+	assert_int_equal(trace_session_labels(t.trace, 1), 0); /* another session's stay clean */
+	(void)trace_drain(t.trace);
+	event = traced_find(&t, TRACE_OPEN, in_dir("weights/deep/part"), 0);
+	assert_non_null(event);
+	assert_int_equal(event->labels, 2);
+	assert_int_equal(traced_find(&t, TRACE_OPEN, in_dir("alias"), 0)->labels, 1);
+}
+
+static void test_running_a_labelled_program_reads_it(void **state)
+{
+	char *const argv[] = {(char *)(uintptr_t)in_dir("program"), NULL};
+
+	(void)state;
+	assert_int_equal(copy_file("/bin/true", in_dir("program")), 0);
+	label("program", 4);
+	assert_int_equal(exec_with(NULL, argv), 0);
+	assert_int_equal(trace_session_labels(t.trace, TRACED_SLOT), 4);
+}
+
+static void test_bad_arguments(void **state)
+{
+	(void)state;
+	assert_int_equal(trace_approve_exec(t.trace, 1, -1), -EBADF);
+	assert_int_equal(trace_approve_exec(t.trace, 1, 900), -EBADF);
+	assert_int_equal(trace_label_file(t.trace, 9, 0, 1), -ENOENT);
+	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, 900, 1), -EBADF);
+	assert_int_equal(trace_tag(t.trace, 0, 4000, 1), -ENOENT);
+	assert_true(trace_tag(t.trace, 0, TRACED_SLOT, 1) < 0); /* no pidfd */
+	assert_int_equal(trace_require_approval(t.trace, 9, true), -ENOENT);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(approved_passes_others_die),
+		TEST(approval_is_used_up),
+		TEST(thread_execs),
+		TEST(label_before_open_returns),
+		TEST(running_a_labelled_program_reads_it),
+		TEST(bad_arguments),
+		cmocka_unit_test(test_swap_on_overlay_is_killed),
+	};
+	char command[64];
+	int r;
+
+	if (!mkdtemp(dir))
+		return 1;
+	r = cmocka_run_group_tests_name("trace_verify", tests, NULL, NULL);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command) == 0 ? r : 1;
+}
