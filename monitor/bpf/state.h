@@ -177,18 +177,29 @@ static __always_inline struct scratch *scratch_take(void)
 	return NULL;
 }
 
-/* Starts a record of the current task; NULL, and counted as lost, when no buffer is free. */
-static __always_inline struct scratch *record_begin(struct trace_slot *slot,
-						    const struct trace_tag *tag, __u32 kind)
+/*
+ * Starts a record of the current task. Return: index of its buffer; -1, and counted as lost, when
+ * none is free. This and record_finish() are functions of their own to the verifier, which so looks
+ * at each once a program, not once a use: verifying is most of what loading costs.
+ */
+__noinline int record_start(struct trace_tag *tag, __u32 kind)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct scratch *scratch = scratch_take();
 	struct trace_record *r;
+	struct trace_slot *slot;
+	__u32 index;
 
+	if (!tag)
+		return -1;
 	if (!scratch) {
-		slot_lose(slot);
-		return NULL;
+		index = tag->slot;
+		slot = bpf_map_lookup_elem(&slots, &index);
+		if (slot)
+			slot_lose(slot);
+		return -1;
 	}
+	scratch->at = 0;
 	r = &scratch->record;
 	__builtin_memset(r, 0, sizeof(*r));
 	r->kind = kind;
@@ -198,21 +209,40 @@ static __always_inline struct scratch *record_begin(struct trace_slot *slot,
 	r->exec_id = tag->exec_id;
 	r->pid = process_id(task);
 	r->tid = task_id(task);
-	r->parent_pid = parent_id(task);
+	if (kind != TRACE_RECORD_OPEN && kind != TRACE_RECORD_CHANGE)
+		r->parent_pid = parent_id(task);
 	r->syscall = -1;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
-	return scratch;
+	return (int)scratch->index;
+}
+
+static __always_inline struct scratch *record_begin(struct trace_tag *tag, __u32 kind)
+{
+	const int started = record_start(tag, kind);
+	__u32 index = (__u32)started;
+
+	return started < 0 ? NULL : bpf_map_lookup_elem(&scratches, &index);
 }
 
 /* Sends the record with its text, wakes nobody, and gives the buffer back. */
-static __always_inline void record_send(struct trace_slot *slot, struct scratch *scratch, __u32 at)
+__noinline int record_finish(__u32 scratch_index)
 {
-	const __u32 size = sizeof(struct trace_record) + (at & (2 * TRACE_TEXT_MAX - 1));
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
+	struct trace_slot *slot;
+	__u32 size, index;
 
+	if (!scratch)
+		return 0;
+	size = sizeof(struct trace_record) + (scratch->at & (2 * TRACE_TEXT_MAX - 1));
 	scratch->record.size = size;
-	__sync_fetch_and_add(&slot->emitted, 1);
-	if (size > sizeof(struct trace_record) + sizeof(scratch->text) ||
-	    bpf_ringbuf_output(&records, &scratch->record, size, BPF_RB_NO_WAKEUP))
-		__sync_fetch_and_add(&slot->lost, 1);
+	index = scratch->record.slot;
+	slot = bpf_map_lookup_elem(&slots, &index);
+	if (slot) {
+		__sync_fetch_and_add(&slot->emitted, 1);
+		if (size > sizeof(struct trace_record) + sizeof(scratch->text) ||
+		    bpf_ringbuf_output(&records, &scratch->record, size, BPF_RB_NO_WAKEUP))
+			__sync_fetch_and_add(&slot->lost, 1);
+	}
 	__sync_fetch_and_and(&scratch->busy, 0);
+	return 0;
 }

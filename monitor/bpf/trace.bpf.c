@@ -45,12 +45,6 @@ static __always_inline __u64 fd_file(__u32 fd)
 	return READ_AT(__u64, READ(__u64, fdt, fdtable_fd), (__u64)fd * sizeof(__u64));
 }
 
-static __always_inline void path_location(__u64 path, struct location *ret)
-{
-	ret->mount = READ(__u64, path, path_mnt);
-	ret->dentry = READ(__u64, path, path_dentry);
-}
-
 static __always_inline __u64 file_inode(__u64 file)
 {
 	return READ(__u64, file, file_inode);
@@ -99,46 +93,47 @@ static __always_inline unsigned long call_argument(struct pt_regs *regs, __u32 n
 	}
 }
 
-/* A string of the caller. Return: end of the text. */
-static __always_inline __u32 place_given(struct scratch *scratch, __u32 which, __u32 at,
-					 unsigned long address)
+/* A string of the caller, at most @max bytes. Return: its first byte. */
+static __always_inline char place_given(struct scratch *scratch, __u32 which, __u64 address,
+					__u32 max)
 {
 	struct trace_place *place = &scratch->record.place[which & 1];
+	const __u32 at = scratch->at & TEXT_MASK;
 	long len;
 
-	at &= TEXT_MASK;
-	len = bpf_probe_read_user_str(&scratch->text[at], TRACE_TEXT_BYTES, (void *)address);
-	if (len <= 0 || len > (long)TRACE_TEXT_BYTES)
-		return at;
-	if (len == TRACE_TEXT_BYTES)
+	len = bpf_probe_read_user_str(&scratch->text[at], max, (void *)address);
+	if (len <= 0 || len > (long)max)
+		return 0;
+	if (len == (long)max)
 		place->flags |= TRACE_PLACE_CUT;
 	place->given_bytes = (__u16)len;
-	return at + (__u32)len;
+	scratch->at = at + (__u32)len;
+	return scratch->text[at];
 }
 
 /* A path argument, and for a relative one the folder that it starts from. */
-static __always_inline __u32 place_argument(struct scratch *scratch, __u32 which, __u32 at,
-					    struct pt_regs *regs, const struct call_roles *roles)
+__noinline int place_argument(__u32 scratch_index, __u32 which, __u64 address, int dir_fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	const __u32 dir = roles->dir[which];
-	const int dir_fd = dir ? (int)call_argument(regs, dir) : AT_FDCWD;
-	const __u32 start = at & TEXT_MASK;
-	struct location base;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
 	__u64 file;
 
-	at = place_given(scratch, which, start, call_argument(regs, roles->path[which]));
-	if (at > start && scratch->text[start] == '/')
-		return at;
+	if (!scratch || place_given(scratch, which, address, TRACE_TEXT_BYTES) == '/')
+		return 0;
 	if (dir_fd == AT_FDCWD) {
-		path_location(READ(__u64, (__u64)task, task_fs) + layout.fs_pwd, &base);
-	} else {
-		file = fd_file((__u32)dir_fd);
-		if (!file)
-			return at;
-		path_location(file + layout.file_path, &base);
+		file = READ(__u64, (__u64)bpf_get_current_task_btf(), task_fs);
+		return place_names(scratch_index, which, file + layout.fs_pwd);
 	}
-	return place_names(scratch, which, at, &base);
+	file = fd_file((__u32)dir_fd);
+	return file ? place_names(scratch_index, which, file + layout.file_path) : 0;
+}
+
+static __always_inline void place_call(struct scratch *scratch, __u32 which, struct pt_regs *regs,
+				       const struct call_roles *roles)
+{
+	const __u32 dir = roles->dir[which];
+
+	place_argument(scratch->index, which, call_argument(regs, roles->path[which]),
+		       dir ? (int)call_argument(regs, dir) : AT_FDCWD);
 }
 
 static __always_inline __u32 open_flags(struct pt_regs *regs, const struct call_roles *roles)
@@ -159,12 +154,10 @@ static __noinline int call_open(struct trace_slot *slot, struct trace_tag *tag,
 	const __u64 file = result >= 0 ? fd_file((__u32)result) : 0;
 	__u64 added = 0;
 	struct scratch *scratch;
-	struct location from;
-	__u32 at = 0;
 
 	if (result >= 0 && (slot->flags & TRACE_SESSION_LABELS))
 		added = slot_add_labels(slot, file_labels(slot, tag, file, false));
-	scratch = record_begin(slot, tag, TRACE_RECORD_OPEN);
+	scratch = record_begin(tag, TRACE_RECORD_OPEN);
 	if (!scratch)
 		return 0;
 	scratch->record.result = result;
@@ -173,20 +166,18 @@ static __noinline int call_open(struct trace_slot *slot, struct trace_tag *tag,
 	scratch->record.labels = added;
 	if (file) {
 		record_inode(&scratch->record, file_inode(file));
-		path_location(file + layout.file_path, &from);
-		at = place_names(scratch, 0, 0, &from);
+		place_names(scratch->index, 0, file + layout.file_path);
 	} else if (roles->path[0]) {
-		at = place_argument(scratch, 0, 0, regs, roles);
+		place_call(scratch, 0, regs, roles);
 	}
-	record_send(slot, scratch, at);
+	record_finish(scratch->index);
 	return 0;
 }
 
-static __noinline int call_change(struct trace_slot *slot, struct trace_tag *tag,
-				  struct pt_regs *regs, const struct call_roles *roles, long result)
+static __noinline int call_change(struct trace_tag *tag, struct pt_regs *regs,
+				  const struct call_roles *roles, long result)
 {
-	struct scratch *scratch = record_begin(slot, tag, TRACE_RECORD_CHANGE);
-	__u32 at = 0;
+	struct scratch *scratch = record_begin(tag, TRACE_RECORD_CHANGE);
 
 	if (!scratch)
 		return 0;
@@ -194,19 +185,17 @@ static __noinline int call_change(struct trace_slot *slot, struct trace_tag *tag
 	scratch->record.syscall = NUMBER(__s32, regs, regs_orig_ax);
 	if (roles->fd) {
 		const __u64 file = fd_file((__u32)call_argument(regs, roles->fd));
-		struct location from;
 
 		if (file) {
 			record_inode(&scratch->record, file_inode(file));
-			path_location(file + layout.file_path, &from);
-			at = place_names(scratch, 0, 0, &from);
+			place_names(scratch->index, 0, file + layout.file_path);
 		}
 	} else {
-		at = place_argument(scratch, 0, 0, regs, roles);
+		place_call(scratch, 0, regs, roles);
 		if (roles->path[1])
-			at = place_argument(scratch, 1, at, regs, roles);
+			place_call(scratch, 1, regs, roles);
 	}
-	record_send(slot, scratch, at);
+	record_finish(scratch->index);
 	return 0;
 }
 
@@ -230,7 +219,7 @@ static __always_inline bool socket_peer(struct trace_record *r, __u32 fd)
 	return false;
 }
 
-static __always_inline __u32 given_peer(struct scratch *scratch, unsigned long address)
+static __always_inline void given_peer(struct scratch *scratch, unsigned long address)
 {
 	struct trace_record *r = &scratch->record;
 	__u16 family = 0;
@@ -238,22 +227,19 @@ static __always_inline __u32 given_peer(struct scratch *scratch, unsigned long a
 	bpf_probe_read_user(&family, sizeof(family), (void *)address);
 	r->family = family;
 	if (family == AF_UNIX)
-		return place_given(scratch, 0, 0, address + 2);
+		place_given(scratch, 0, address + 2, SUN_PATH_MAX + 1);
 	if (family != AF_INET && family != AF_INET6)
-		return 0;
+		return;
 	bpf_probe_read_user(&r->port, sizeof(r->port), (void *)(address + 2));
 	if (family == AF_INET)
 		bpf_probe_read_user(r->address, 4, (void *)(address + 4));
 	else
 		bpf_probe_read_user(r->address, 16, (void *)(address + 8));
-	return 0;
 }
 
-static __noinline int call_connect(struct trace_slot *slot, struct trace_tag *tag,
-				   struct pt_regs *regs, long result)
+static __noinline int call_connect(struct trace_tag *tag, struct pt_regs *regs, long result)
 {
-	struct scratch *scratch = record_begin(slot, tag, TRACE_RECORD_CONNECT);
-	__u32 at = 0;
+	struct scratch *scratch = record_begin(tag, TRACE_RECORD_CONNECT);
 
 	if (!scratch)
 		return 0;
@@ -261,8 +247,8 @@ static __noinline int call_connect(struct trace_slot *slot, struct trace_tag *ta
 	scratch->record.syscall = NUMBER(__s32, regs, regs_orig_ax);
 	if ((result && result != -EINPROGRESS) ||
 	    !socket_peer(&scratch->record, (__u32)call_argument(regs, 1)))
-		at = given_peer(scratch, call_argument(regs, 2));
-	record_send(slot, scratch, at);
+		given_peer(scratch, call_argument(regs, 2));
+	record_finish(scratch->index);
 	return 0;
 }
 
@@ -304,9 +290,9 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	case CALL_OPEN:
 		return call_open(slot, tag, regs, roles, result);
 	case CALL_CHANGE:
-		return call_change(slot, tag, regs, roles, result);
+		return call_change(tag, regs, roles, result);
 	case CALL_CONNECT:
-		return call_connect(slot, tag, regs, result);
+		return call_connect(tag, regs, result);
 	case CALL_EXEC:
 		key = tag->tid ? tag->tid : task_id(bpf_get_current_task_btf());
 		if (result < 0)
@@ -343,13 +329,13 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	}
 	if (NUMBER(__u32, child, task_pid) != NUMBER(__u32, child, task_tgid))
 		return 0; /* a thread */
-	scratch = record_begin(slot, tag, TRACE_RECORD_FORK);
+	scratch = record_begin(tag, TRACE_RECORD_FORK);
 	if (!scratch)
 		return 0;
 	scratch->record.parent_pid = scratch->record.pid;
 	scratch->record.pid = inherited.tid;
 	scratch->record.tid = inherited.tid;
-	record_send(slot, scratch, 0);
+	record_finish(scratch->index);
 	return 0;
 }
 
@@ -361,7 +347,6 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	__u32 kind = TRACE_RECORD_EXEC;
 	struct trace_slot *slot;
 	struct scratch *scratch;
-	struct location from;
 	__u64 file, added = 0;
 	__u32 tid;
 
@@ -385,13 +370,13 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	tag->tid = task_id(task);
 	if (slot->flags & TRACE_SESSION_LABELS)
 		added = slot_add_labels(slot, file_labels(slot, tag, file, true));
-	scratch = record_begin(slot, tag, kind);
+	scratch = record_begin(tag, kind);
 	if (!scratch)
 		return 0;
 	scratch->record.labels = added;
 	record_inode(&scratch->record, file_inode(file));
-	path_location(file + layout.file_path, &from);
-	record_send(slot, scratch, place_names(scratch, 0, 0, &from));
+	place_names(scratch->index, 0, file + layout.file_path);
+	record_finish(scratch->index);
 	return 0;
 }
 
@@ -427,7 +412,7 @@ int on_exit(__u64 *ctx)
 	signal = READ(__u64, (__u64)task, task_signal);
 	if (!is_last_thread(ctx, signal))
 		return 0;
-	scratch = record_begin(slot, tag, TRACE_RECORD_EXIT);
+	scratch = record_begin(tag, TRACE_RECORD_EXIT);
 	if (!scratch)
 		return 0;
 	if (READ(__u32, signal, signal_flags) & GROUP_EXIT)
@@ -435,7 +420,7 @@ int on_exit(__u64 *ctx)
 	else
 		scratch->record.result =
 			READ(__s32, READ(__u64, (__u64)task, task_group_leader), task_exit_code);
-	record_send(slot, scratch, 0);
+	record_finish(scratch->index);
 	return 0;
 }
 

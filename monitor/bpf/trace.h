@@ -14,7 +14,7 @@
 #define TRACE_TEXT_MAX	   (4u * TRACE_TEXT_BYTES)
 #define TRACE_WALK_MAX	   1024u /* folders walked up from a file */
 #define TRACE_APPROVAL_MAX 4096u
-#define TRACE_LABEL_MAX	   65536u
+#define TRACE_LABEL_MAX	   16384u
 
 enum trace_session_flags {
 	TRACE_SESSION_VERIFY = 1u << 0, /* an exec without a matching approval is killed */

@@ -141,25 +141,36 @@ __noinline int walk_up(__u32 scratch, __u64 vfsmount, __u64 dentry, __u32 labels
 	return 0;
 }
 
-/*
- * Appends the names above @from to place @which of the record.
- * Return: end of the text; *ret_labels, if wanted, what the walk found.
- */
-static __always_inline __u32 place_names(struct scratch *scratch, __u32 which, __u32 at,
-					 const struct location *from)
+static __always_inline void path_location(__u64 path, struct location *ret)
 {
-	struct trace_place *place = &scratch->record.place[which & 1];
-	struct walk_result result = {};
+	__u64 words[2] = {};
 
-	at &= TEXT_MASK;
-	scratch->at = at;
+	bpf_probe_read_kernel(words, sizeof(words), (void *)(path + layout.path_mnt));
+	ret->mount = words[0];
+	ret->dentry = *(__u64 *)((char *)words + (layout.path_dentry - layout.path_mnt));
+}
+
+/* Appends the names above the struct path at an address to place @which of the record. */
+__noinline int place_names(__u32 scratch_index, __u32 which, __u64 path)
+{
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
+	struct walk_result result = {};
+	struct location from;
+	struct trace_place *place;
+	__u32 at;
+
+	if (!scratch)
+		return 0;
+	path_location(path, &from);
+	at = scratch->at & TEXT_MASK;
 	scratch->end = at + TRACE_TEXT_BYTES;
 	if (scratch->end > TRACE_TEXT_MAX)
 		scratch->end = TRACE_TEXT_MAX;
-	walk_up(scratch->index, from->mount, from->dentry, 0, &result);
+	walk_up(scratch_index, from.mount, from.dentry, 0, &result);
+	place = &scratch->record.place[which & 1];
 	place->names_bytes = (__u16)(scratch->at - at);
 	place->flags |= result.flags;
-	return scratch->at;
+	return 0;
 }
 
 /* Adds labels to the session. Return: those that are new to it. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation: one pass over the type section notes where each type starts and picks the
- * structures that are wanted by name; then the members of each are searched, going into anonymous
- * structures and unions. Every access is checked against the section's end, although the kernel
- * made the data: the same code is run on files by its tests.
+ * Theory of operation: one pass over the type section notes where each type starts and picks what
+ * is wanted by name; the members of each structure are searched at once, going into anonymous
+ * structures and unions, for which the pass runs ahead where need be. It ends when all is found,
+ * mostly long before the end. Every access is checked against the section's end, although the
+ * kernel made the data.
  */
 #include "monitor/trace/layout.h"
 
@@ -24,6 +25,7 @@
 #define BTF_PATH      "/sys/kernel/btf/vmlinux"
 #define MAX_BTF_BYTES (64u << 20)
 #define MAX_NESTING   6u
+#define EXIT_HANDLER  "btf_trace_sched_process_exit"
 #define ANY_SIZE      UINT32_MAX
 
 struct wanted {
@@ -39,8 +41,10 @@ struct btf_view {
 	const uint8_t *types;
 	const char *strings;
 	uint32_t type_bytes, string_bytes;
-	uint32_t *starts; /* owned: offset of each type, by id */
+	uint32_t *starts; /* owned: offset of each type, by id, as far as the pass came */
 	uint32_t count;
+	uint32_t at; /* where the pass is */
+	bool is_bad; /* it came to something that cannot be read */
 };
 
 /* Bytes that follow the head of a type; ANY_SIZE for a kind that is not known. */
@@ -81,11 +85,33 @@ static uint32_t tail_bytes(const struct btf_type *type)
 	}
 }
 
-static const struct btf_type *type_at(const struct btf_view *btf, uint32_t id)
+/* Takes one more type in; false at the end, or at what cannot be read. */
+static bool pass_on(struct btf_view *btf)
 {
-	if (id == 0 || id >= btf->count)
-		return NULL;
-	return (const struct btf_type *)(const void *)(btf->types + btf->starts[id]);
+	const struct btf_type *type = (const struct btf_type *)(const void *)(btf->types + btf->at);
+	const uint32_t left = btf->type_bytes - btf->at;
+	uint32_t tail;
+
+	if (left == 0 || btf->is_bad)
+		return false;
+	tail = left < sizeof(*type) ? ANY_SIZE : tail_bytes(type);
+	if (tail > left - sizeof(*type)) {
+		btf->is_bad = true;
+		return false;
+	}
+	btf->starts[btf->count++] = btf->at;
+	btf->at += (uint32_t)sizeof(*type) + tail;
+	return true;
+}
+
+static const struct btf_type *type_at(struct btf_view *btf, uint32_t id)
+{
+	while (id >= btf->count) {
+		if (!pass_on(btf))
+			return NULL;
+	}
+	return id == 0 ? NULL
+		       : (const struct btf_type *)(const void *)(btf->types + btf->starts[id]);
 }
 
 static const char *string_at(const struct btf_view *btf, uint32_t offset)
@@ -101,8 +127,9 @@ static bool is_composite(const struct btf_type *type)
 }
 
 /* Offset in bits of a member, also inside anonymous ones; -1 if there is none. */
-static int64_t find_member(const struct btf_view *btf, const struct btf_type *type,
-			   const char *name, unsigned depth)
+/* NOLINTNEXTLINE(misc-no-recursion): MAX_NESTING deep */
+static int64_t find_member(struct btf_view *btf, const struct btf_type *type, const char *name,
+			   unsigned depth)
 {
 	const struct btf_member *members = (const struct btf_member *)(type + 1);
 	const bool with_sizes = BTF_INFO_KFLAG(type->info);
@@ -133,7 +160,6 @@ static int view_open(const uint8_t *data, size_t len, struct btf_view *btf, stru
 {
 	const struct btf_header *header = (const struct btf_header *)(const void *)data;
 	uint64_t types_end, strings_end;
-	uint32_t at = 0;
 
 	if (len < sizeof(*header) || len > MAX_BTF_BYTES || header->magic != BTF_MAGIC ||
 	    header->hdr_len < sizeof(*header) || header->hdr_len > len)
@@ -149,29 +175,11 @@ static int view_open(const uint8_t *data, size_t len, struct btf_view *btf, stru
 	btf->string_bytes = header->str_len;
 	btf->starts = xcalloc(header->type_len / sizeof(struct btf_type) + 2, sizeof(uint32_t));
 	btf->count = 1; /* id 0 is void */
-	while (at < btf->type_bytes) {
-		const struct btf_type *type =
-			(const struct btf_type *)(const void *)(btf->types + at);
-		uint32_t left = btf->type_bytes - at;
-		uint32_t tail;
-
-		if (left < sizeof(*type))
-			return error_set(err, EINVAL, "the kernel's BTF ends within a type");
-		left -= (uint32_t)sizeof(*type);
-		tail = tail_bytes(type);
-		if (tail > left)
-			return error_set(
-				err, EINVAL,
-				"the kernel's BTF has a type of kind %u that cannot be read",
-				BTF_INFO_KIND(type->info));
-		btf->starts[btf->count++] = at;
-		at += (uint32_t)sizeof(*type) + tail;
-	}
 	return 0;
 }
 
 /* Fills in every wanted member of one structure; the group starts at wanted[first]. */
-static bool fill_group(const struct btf_view *btf, const struct btf_type *type, size_t first,
+static bool fill_group(struct btf_view *btf, const struct btf_type *type, size_t first,
 		       struct trace_layout *layout)
 {
 	for (size_t i = first; i < WANTED_COUNT; i++) {
@@ -190,7 +198,7 @@ static bool fill_group(const struct btf_view *btf, const struct btf_type *type, 
 }
 
 /* Arguments of the tracepoint whose handler type this typedef names, without its first (void *). */
-static uint32_t handler_arguments(const struct btf_view *btf, const struct btf_type *type)
+static uint32_t handler_arguments(struct btf_view *btf, const struct btf_type *type)
 {
 	type = type_at(btf, type->type);
 	if (type && BTF_INFO_KIND(type->info) == BTF_KIND_PTR)
@@ -200,41 +208,54 @@ static uint32_t handler_arguments(const struct btf_view *btf, const struct btf_t
 	return BTF_INFO_VLEN(type->info) > 0 ? BTF_INFO_VLEN(type->info) - 1 : 0;
 }
 
-static int find_groups(const struct btf_view *btf, struct trace_layout *layout, struct error *err)
+/* Is wanted[i] the first member of its structure? */
+static bool is_group(size_t i)
+{
+	return i == 0 || strcmp(wanted[i].structure, wanted[i - 1].structure) != 0;
+}
+
+/* Looks a structure over. Return: wanted members that it had, all of its group or none. */
+static size_t take_structure(struct btf_view *btf, const struct btf_type *type, bool *done,
+			     struct trace_layout *layout)
+{
+	const char *name = string_at(btf, type->name_off);
+
+	for (size_t i = 0; i < WANTED_COUNT; i++) {
+		if (done[i] || name[0] != wanted[i].structure[0] || !is_group(i) ||
+		    strcmp(name, wanted[i].structure) != 0)
+			continue;
+		done[i] = fill_group(btf, type, i, layout);
+		if (done[i] && strcmp(name, "upid") == 0)
+			layout->upid_bytes = type->size;
+		return done[i];
+	}
+	return 0;
+}
+
+static int find_groups(struct btf_view *btf, struct trace_layout *layout, struct error *err)
 {
 	bool done[WANTED_COUNT] = {false}; /* by the first of each group */
+	const struct btf_type *type;
+	size_t missing = 0;
 
-	for (uint32_t id = 1; id < btf->count; id++) {
-		const struct btf_type *type = type_at(btf, id);
-		const char *name;
-
-		if (!type->name_off)
-			continue;
-		name = string_at(btf, type->name_off);
-		if (BTF_INFO_KIND(type->info) == BTF_KIND_TYPEDEF &&
-		    strcmp(name, "btf_trace_sched_process_exit") == 0)
+	for (size_t i = 0; i < WANTED_COUNT; i++)
+		missing += is_group(i);
+	for (uint32_t id = 1; missing > 0 || !layout->exit_arguments; id++) {
+		type = type_at(btf, id);
+		if (!type)
+			break;
+		if (BTF_INFO_KIND(type->info) == BTF_KIND_STRUCT && type->name_off)
+			missing -= take_structure(btf, type, done, layout);
+		else if (BTF_INFO_KIND(type->info) == BTF_KIND_TYPEDEF && !layout->exit_arguments &&
+			 strcmp(string_at(btf, type->name_off), EXIT_HANDLER) == 0)
 			layout->exit_arguments = handler_arguments(btf, type);
-		if (BTF_INFO_KIND(type->info) != BTF_KIND_STRUCT)
-			continue;
-		for (size_t i = 0; i < WANTED_COUNT; i++) {
-			if (i > 0 && wanted[i].structure == wanted[i - 1].structure)
-				continue;
-			if (done[i] || name[0] != wanted[i].structure[0] ||
-			    strcmp(name, wanted[i].structure) != 0)
-				continue;
-			done[i] = fill_group(btf, type, i, layout);
-			if (done[i] && strcmp(name, "upid") == 0)
-				layout->upid_bytes = type->size;
-		}
 	}
-	if (layout->exit_arguments == 0)
-		return error_set(
-			err, EOPNOTSUPP,
-			"this kernel has no tracepoint sched_process_exit as the tracing programs know it");
+	if (btf->is_bad)
+		return error_set(err, EINVAL, "the kernel's BTF has a type that cannot be read");
+	if (!layout->exit_arguments)
+		return error_set(err, EOPNOTSUPP, "this kernel's BTF has no " EXIT_HANDLER);
 	for (size_t i = 0; i < WANTED_COUNT; i++) {
-		if (i > 0 && wanted[i].structure == wanted[i - 1].structure)
-			continue;
-		if (!done[i])
+		if (is_group(i) && !done[i])
 			return error_set(
 				err, EOPNOTSUPP,
 				"this kernel's struct %s is not as the tracing programs know it",

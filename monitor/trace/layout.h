@@ -18,4 +18,4 @@
 int layout_load(struct trace_layout *ret, struct error *err);
 
 /* The same on BTF in memory. Errors: -EINVAL for anything malformed, -EOPNOTSUPP as above. */
-int layout_parse(const void *btf, size_t len, struct trace_layout *ret, struct error *err);
+int layout_parse(const void *data, size_t len, struct trace_layout *ret, struct error *err);

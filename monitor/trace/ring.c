@@ -24,6 +24,7 @@ int ring_open(struct ring *ring, int map_fd, size_t bytes)
 		return -saved;
 	}
 	ring->consumer = consumer;
+	ring->mapped = producer;
 	ring->producer = producer;
 	ring->data = (const uint8_t *)producer + page;
 	ring->bytes = bytes;
@@ -36,7 +37,7 @@ void ring_close(struct ring *ring)
 	if (!ring->consumer)
 		return;
 	(void)munmap(ring->consumer, ring->page);
-	(void)munmap((void *)(uintptr_t)ring->producer, ring->page + 2 * ring->bytes);
+	(void)munmap(ring->mapped, ring->page + 2 * ring->bytes);
 	memset(ring, 0, sizeof(*ring));
 }
 

@@ -13,6 +13,7 @@ struct ring {
 	unsigned long *consumer;       /* mapped, ours to write */
 	const unsigned long *producer; /* mapped, followed by the data, mapped twice in a row */
 	const uint8_t *data;
+	void *mapped; /* what producer and data are in */
 	size_t bytes, page;
 };
 

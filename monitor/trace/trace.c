@@ -54,6 +54,7 @@ static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size
 	if (!trace->programs)
 		return error_errno(err, errno ? errno : ENOMEM, "preparing the tracing programs");
 	/* Read-only for the programs; until they are loaded it is ours. */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	layout = (struct trace_layout *)(uintptr_t)&trace->programs->rodata->layout;
 	r = layout_load(layout, err);
 	if (r < 0)
@@ -156,8 +157,8 @@ int trace_control(const struct trace *trace, struct trace_control *control)
  */
 static void hurry_grace_period(void)
 {
-	const long fd = syscall(SYS_open_tree, AT_FDCWD, "/proc/self",
-				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	const long fd =
+		syscall(SYS_open_tree, AT_FDCWD, "/proc/self", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	if (fd >= 0)
 		(void)close((int)fd);

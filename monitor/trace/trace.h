@@ -9,6 +9,20 @@
  * process before it execs and inherited at fork. Programs are attached while at least one session
  * is registered. No libuv here: the owner calls trace_drain() from a timer and before decisions.
  * Nothing wakes the consumer per event.
+ *
+ * OPEN: open, openat, openat2, creat, open_by_handle_at, failed ones too. CHANGE: rename*, link*,
+ * symlink*, unlink*, rmdir, mkdir*, mknod*, truncate, ftruncate, *chmod*, *chown*, utime*,
+ * *setxattr*, *removexattr*. All are seen as they return, also when seccomp refused them.
+ *
+ * What a path is worth: of a file that was opened or executed, and of one changed through a
+ * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
+ * too long). Of a failed open and of every other change it is what the caller's memory said at the
+ * return, after the folder it is relative to: another thread may have written there meanwhile.
+ *
+ * Limits, by design: a file that is moved out of a labelled folder takes no label along (label the
+ * file too, or make the folder read-only). A thread that replaces a descriptor in the moment
+ * between its creation and the return of its open hides that open's label. Calls that do not
+ * return (exit, exit_group) and rt_sigreturn are not counted.
  */
 
 #include <stdbool.h>
@@ -93,7 +107,8 @@ int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
 /*
  * trace_label_file - reading the file (or anything below the folder) behind @file_fd adds @labels
  * to the session, in the kernel, before the open returns. The trace keeps a duplicate of the
- * descriptor, which pins the inode.
+ * descriptor, which pins the inode. Opening a folder itself, or a file only for writing, reads
+ * nothing; executing a file reads it. Errors: -ENOSPC for more than 4096 of a session.
  */
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels);
 /* Labels that reads in the session have set so far; read from the kernel, no drain needed. */

@@ -51,9 +51,10 @@ void traced_close(struct traced *t)
 
 int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child *ret)
 {
-	int go[2];
+	int go[2] = {-1, -1};
 	char byte;
 
+	ret->pid_fd = ret->go_fd = -1;
 	if (pipe(go) < 0)
 		return -errno;
 	ret->pid = fork();
@@ -89,7 +90,7 @@ int traced_wait(struct traced_child *child)
 
 int traced_run(struct traced *t, traced_fn fn, void *arg)
 {
-	struct traced_child child;
+	struct traced_child child = {.pid = -1, .pid_fd = -1, .go_fd = -1};
 	int status;
 
 	if (traced_start(t, fn, arg, &child) < 0)
