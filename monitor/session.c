@@ -143,7 +143,7 @@ static void record_start(struct session *session)
 	if (!traced)
 		json_put_string(w, "trace_reason", reason);
 	json_begin_object(w, "layers");
-	for (size_t i = 0; session->layers[i]; i++) {
+	for (size_t i = 0; session->layers && session->layers[i]; i++) {
 		_cleanup_free_ char *name = xstrdup(session->layers[i]);
 		char *state = strchr(name, '=');
 
@@ -217,6 +217,8 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 	size_t count = 0;
 	size_t at = 0;
 
+	if (session->stage == SESSION_ENDING)
+		return; /* it was told to end before it stood; the two crossed */
 	if (session->stage != SESSION_STARTING || fds->count != 1) {
 		(void)error_set(&err, EPROTO, "the session's init sent a HELLO out of turn");
 		session_fail(session, &err);
@@ -259,6 +261,9 @@ static void record_end_event(struct session *session)
 	uint64_t syscalls[TRACE_SYSCALLS];
 	struct json_writer w = {.out = &extra};
 
+	/* Ended before its init said HELLO: the record tells of that too. */
+	if (!record_count(session->record))
+		record_start(session);
 	if (trace) {
 		(void)trace_session_counts(trace, session->slot, &totals->trace);
 		if (trace_syscall_counts(trace, session->slot, syscalls) == 0) {
