@@ -266,9 +266,10 @@ class Protocol(McpTest):
         c = self.client()
         before = self.rss_kib(c)
         chunk = b"x" * (1 << 20)
-        for _ in range(100):
+        for _ in range(400):
             c.raw(chunk)
-        self.assertLess(self.rss_kib(c) - before, 48 << 10)
+        # Of 400 MiB not a quarter, also with what a sanitizer holds back of freed memory.
+        self.assertLess(self.rss_kib(c) - before, 96 << 10)
         c.raw(b"\n")
         answer = c.answer()
         self.assertEqual((answer["error"]["code"], answer["id"]), (-32700, None))
