@@ -170,7 +170,8 @@ class Denials(McpTest):
         result = c.call("bash", command="echo start; exec 3<>/dev/tcp/169.254.169.254/80 || true; echo on")
         text = result["content"][0]["text"]
         self.assertTrue(result["isError"])
-        self.assertRegex(text, r"^Denied by ra\.[a-z-]+: net\.connect 169\.254\.169\.254 port 80 was refused\. \S")
+        # Without a trace every label counts as set, and a rule on labels may be the one that is told.
+        self.assertRegex(text, r"^Denied by (ra|ex)\.[a-z-]+: net\.connect 169\.254\.169\.254 port 80 was refused\. \S")
         self.assertIn("The command's own output follows.\nstart\n", text)
         denied = result["structuredContent"]["denied"][0]
         self.assertEqual(denied["kind"], "net.connect")

@@ -56,7 +56,8 @@ static int take_id(const char *text, size_t len, const char *key, struct mcp_id 
 	} else {
 		return -EINVAL;
 	}
-	*ret = (struct mcp_id){.raw = xstrndup(raw, raw_len), .key = take_ptr(name.data)};
+	ret->raw = xstrndup(raw, raw_len);
+	ret->key = take_ptr(name.data);
 	return 0;
 }
 

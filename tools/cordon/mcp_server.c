@@ -126,12 +126,16 @@ static void start_call(struct mcp_call *call)
 	struct mcp_server *server = call->server;
 	const struct json *args = json_get(call->message.params, "arguments");
 	const char *name = json_string(json_get(call->message.params, "name"));
+	const struct tool_request request = {.call_id = call->call_id,
+					     .tool = name,
+					     .args = args ? args : server->no_arguments,
+					     .done = on_done,
+					     .ctx = call};
 	struct buf out = BUF_INIT(0);
 	struct error err = {0};
 
 	leave_queue(call);
-	if (tool_call_start(server->agent, call->call_id, name, args ? args : server->no_arguments,
-			    on_done, call, &call->running, &err) == 0) {
+	if (tool_call_start(server->agent, &request, &call->running, &err) == 0) {
 		server->running++;
 		json_free(take_ptr(call->message.doc));
 		call->message.params = NULL;

@@ -84,14 +84,21 @@ typedef void (*tool_done)(void *ctx, const struct tool_result *result);
 
 struct tool_call;
 
+struct tool_request {
+	const char *call_id;
+	const char *tool;
+	const struct json *args;
+	tool_done done;
+	void *ctx; /* for done */
+};
+
 /*
- * tool_call_start - one call through policy, execution and output capture. @done comes exactly
- * once, from the loop, never before the function returns. The arguments are not needed after it
+ * tool_call_start - one call through policy, execution and output capture. done() comes exactly
+ * once, from the loop, never before the function returns. The request is not needed after it
  * returned. Output over MAX_OUTPUT_BYTES is cut in the middle and says so. Errors: -ENOENT unknown
  * tool, -EINVAL bad arguments (text for the model), -EPIPE no session.
  */
-int tool_call_start(struct agent_session *agent, const char *call_id, const char *tool,
-		    const struct json *args, tool_done done, void *ctx, struct tool_call **ret,
-		    struct error *err);
+int tool_call_start(struct agent_session *agent, const struct tool_request *request,
+		    struct tool_call **ret, struct error *err);
 /* Kills its execution; done() still comes. */
 void tool_call_cancel(struct tool_call *call);

@@ -321,27 +321,26 @@ static struct tool_call *call_new(struct agent_session *agent, const char *id,
 	return call;
 }
 
-int tool_call_start(struct agent_session *agent, const char *call_id, const char *name,
-		    const struct json *args, tool_done done, void *ctx, struct tool_call **ret,
-		    struct error *err)
+int tool_call_start(struct agent_session *agent, const struct tool_request *request,
+		    struct tool_call **ret, struct error *err)
 {
-	const struct tool *tool = catalogue_find(name);
+	const struct tool *tool = catalogue_find(request->tool);
 	struct session *session = agent_session_monitor(agent);
 	struct tool_plan plan = {.subject = NULL};
 	struct tool_call *call;
 	int r;
 
 	if (!tool)
-		return error_set(err, ENOENT, "there is no tool \"%s\"", name);
-	r = tool->plan(args, &plan, err);
+		return error_set(err, ENOENT, "there is no tool \"%s\"", request->tool);
+	r = tool->plan(request->args, &plan, err);
 	if (r < 0)
 		return r;
 	if (!session)
 		return error_set(err, EPIPE, "the session has ended");
-	call = call_new(agent, call_id, tool, &plan);
-	call->done = done;
-	call->ctx = ctx;
-	call->args = json_print(args);
+	call = call_new(agent, request->call_id, tool, &plan);
+	call->done = request->done;
+	call->ctx = request->ctx;
+	call->args = json_print(request->args);
 	call->call.args = call->args;
 	call->call.command = plan.command;
 	if (!session_check_call(session, &call->call, &call->denial)) {
