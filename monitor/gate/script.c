@@ -14,9 +14,8 @@ static bool is_blank(char c)
  */
 bool script_interpreter(const char head[SCRIPT_HEAD_BYTES], const char **ret, size_t *ret_len)
 {
-	const char *const limit =
-		head + SCRIPT_HEAD_BYTES - 1; /* the kernel's last byte is an end */
-	const char *at = head + 2;
+	const char *const limit = &head[SCRIPT_HEAD_BYTES - 1]; /* the kernel's last byte ends it */
+	const char *at = &head[2];
 
 	if (head[0] != '#' || head[1] != '!')
 		return false;

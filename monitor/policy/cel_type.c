@@ -10,27 +10,11 @@
 #include <string.h>
 
 #include "common/limits.h"
-#include "monitor/policy/cel.h"
-
-struct typing {
-	struct cel_tree *tree;
-	const struct cel_scope *scope;
-	struct cel_reads *reads;
-	struct cel_error *err;
-
-	struct {
-		struct str name;
-		struct cel_type type;
-	} vars[CEL_MAX_LOOPS];
-
-	unsigned var_count;
-	uint64_t times; /* how often the node at hand can run */
-	uint64_t cost;
-};
+#include "monitor/policy/cel_type.h"
 
 static int type_node(struct typing *t, struct cel_node *node);
 
-static struct cel_type type_of(enum cel_kind kind)
+struct cel_type type_simple(enum cel_kind kind)
 {
 	return (struct cel_type){kind, CEL_ERROR};
 }
@@ -54,7 +38,7 @@ const char *cel_type_name(struct cel_type type)
 				       : "empty list";
 }
 
-static int spend(struct typing *t, uint64_t steps, const struct cel_node *node)
+int type_spend(struct typing *t, uint64_t steps, const struct cel_node *node)
 {
 	if (t->times > CEL_MAX_COST || steps > CEL_MAX_COST ||
 	    (t->cost += t->times * steps) > CEL_MAX_COST)
@@ -130,9 +114,9 @@ static int type_field(struct typing *t, struct cel_node *node)
 		node->kind = NODE_FIELD;
 		node->field = field;
 		t->reads->fields |= UINT64_C(1) << i;
-		node->type = field->type == FIELD_STRING ? type_of(CEL_STRING)
-			     : field->type == FIELD_INT	 ? type_of(CEL_INT)
-			     : field->type == FIELD_BOOL ? type_of(CEL_BOOL)
+		node->type = field->type == FIELD_STRING ? type_simple(CEL_STRING)
+			     : field->type == FIELD_INT	 ? type_simple(CEL_INT)
+			     : field->type == FIELD_BOOL ? type_simple(CEL_BOOL)
 							 : list_of(CEL_STRING);
 		return 0;
 	}
@@ -206,7 +190,7 @@ static int type_list(struct typing *t, struct cel_node *node)
 		if (item->kind != NODE_STRING && item->kind != NODE_INT)
 			return cel_fail(t->err, item->at,
 					"a list holds literal strings or numbers");
-		item->type = type_of(item->kind == NODE_INT ? CEL_INT : CEL_STRING);
+		item->type = type_simple(item->kind == NODE_INT ? CEL_INT : CEL_STRING);
 		if (item != node->child && item->type.kind != node->type.item)
 			return cel_fail(t->err, item->at, "the items of a list are of one type");
 		node->type.item = item->type.kind;
@@ -214,8 +198,8 @@ static int type_list(struct typing *t, struct cel_node *node)
 	return 0;
 }
 
-static int mismatch(struct typing *t, const struct cel_node *node, const char *what,
-		    const char *expected)
+int type_mismatch(struct typing *t, const struct cel_node *node, const char *what,
+		  const char *expected)
 {
 	return cel_fail(t->err, node->at, "type mismatch: %s expects %s, found %s", what, expected,
 			cel_type_name(node->type));
@@ -231,149 +215,26 @@ static int type_binary(struct typing *t, struct cel_node *node)
 	const struct cel_node *a = node->child;
 	const struct cel_node *b = a->next;
 
-	node->type = type_of(CEL_BOOL);
+	node->type = type_simple(CEL_BOOL);
 	if (node->op == OP_AND || node->op == OP_OR) {
 		const char *name = node->op == OP_AND ? "&&" : "||";
 
 		if (a->type.kind != CEL_BOOL)
-			return mismatch(t, a, name, "bool");
-		return b->type.kind == CEL_BOOL ? 0 : mismatch(t, b, name, "bool");
+			return type_mismatch(t, a, name, "bool");
+		return b->type.kind == CEL_BOOL ? 0 : type_mismatch(t, b, name, "bool");
 	}
 	if (node->op == OP_IN) {
 		if (b->type.kind != CEL_LIST)
-			return mismatch(t, b, "in", "a list on its right");
+			return type_mismatch(t, b, "in", "a list on its right");
 		if (a->type.kind == CEL_LIST ||
 		    (b->type.item != CEL_ERROR && b->type.item != a->type.kind))
 			return cel_fail(t->err, node->at, "type mismatch: %s in %s",
 					cel_type_name(a->type), cel_type_name(b->type));
-		return spend(t, list_bound(b), node);
+		return type_spend(t, list_bound(b), node);
 	}
 	if (!same_type(a->type, b->type))
 		return cel_fail(t->err, node->at, "type mismatch: %s compared with %s",
 				cel_type_name(a->type), cel_type_name(b->type));
-	return 0;
-}
-
-static const struct function {
-	const char *name;
-	enum cel_function function;
-	bool method; /* value.name(...); else name(value, ...) */
-	unsigned args;
-	enum cel_kind result;
-} functions[] = {
-	{"startsWith", FN_STARTS_WITH, true, 2, CEL_BOOL},
-	{"endsWith", FN_ENDS_WITH, true, 2, CEL_BOOL},
-	{"contains", FN_CONTAINS, true, 2, CEL_BOOL},
-	{"lowerAscii", FN_LOWER, true, 1, CEL_STRING},
-	{"size", FN_SIZE, true, 1, CEL_INT},
-	{"size", FN_SIZE, false, 1, CEL_INT},
-	{"command", FN_COMMAND, false, 1, CEL_STRING},
-	{"hostMatches", FN_HOST_MATCHES, false, 2, CEL_BOOL},
-	{"glob", FN_GLOB, false, 2, CEL_BOOL},
-	{"inCIDR", FN_IN_CIDR, false, 2, CEL_BOOL},
-};
-
-static const struct function *find_function(const struct cel_node *node)
-{
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		if (str_eq(node->text, str_of(functions[i].name)) &&
-		    functions[i].method == node->method)
-			return &functions[i];
-	}
-	return NULL;
-}
-
-static int no_function(struct typing *t, const struct cel_node *node)
-{
-	struct cel_node other = *node;
-
-	if (str_eq(node->text, STR("matches")))
-		return cel_fail(t->err, node->at,
-				"regular expressions are left out (their time is not bounded): use "
-				"glob(), hostMatches(), startsWith, endsWith or contains");
-	if (str_eq(node->text, STR("has")))
-		return cel_fail(t->err, node->at,
-				"has() is not needed: which fields an action has "
-				"is known from its kind");
-	other.method = !node->method;
-	if (find_function(&other))
-		return cel_fail(t->err, node->at, "%.*s is written %s", (int)node->text.len,
-				node->text.at,
-				node->method ? "as a function: name(value, ...)"
-					     : "after its value: value.name(...)");
-	return cel_fail(t->err, node->at, "unknown function \"%.*s\"", (int)node->text.len,
-			node->text.at);
-}
-
-static bool is_path(const struct cel_node *node)
-{
-	static const char *const paths[] = {"path", "target", "exe", "cwd", "interpreter"};
-
-	if (node->kind != NODE_FIELD)
-		return false;
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		if (strcmp(node->field->name, paths[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The second argument of glob, hostMatches and inCIDR: constant, and every item well-formed. */
-static int check_patterns(struct typing *t, const struct cel_node *node)
-{
-	const struct cel_node *value = node->child;
-	const struct cel_node *patterns = value->next;
-	const size_t count = cel_is_constant(patterns) ? cel_constant_count(patterns) : 0;
-	struct cidr net;
-
-	if (!cel_is_constant(patterns) ||
-	    (patterns->kind != NODE_STRING && patterns->type.item == CEL_INT))
-		return cel_fail(t->err, patterns->at,
-				"the pattern is a literal, a list of literals, or lists.NAME");
-	for (size_t i = 0; i < count; i++) {
-		const struct str text = cel_constant_string(patterns, i);
-		const char *reason = node->function == FN_GLOB ? glob_check(text, is_path(value))
-				     : node->function == FN_HOST_MATCHES ? host_check(text)
-									 : cidr_parse(text, &net);
-
-		if (reason)
-			return cel_fail(t->err, patterns->at, "\"%.*s\": %s",
-					(int)(text.len < 200 ? text.len : 200), text.at, reason);
-	}
-	return spend(t, count, node);
-}
-
-static int type_call(struct typing *t, struct cel_node *node)
-{
-	const struct function *f = find_function(node);
-	const struct cel_node *first = node->child;
-	unsigned args = 0;
-
-	if (!f)
-		return no_function(t, node);
-	for (const struct cel_node *arg = first; arg; arg = arg->next)
-		args++;
-	if (args != f->args)
-		return cel_fail(t->err, node->at, "%s takes %u argument%s, found %u", f->name,
-				f->args - f->method, f->args - f->method == 1 ? "" : "s",
-				args - f->method);
-	node->function = f->function;
-	node->type = type_of(f->result);
-	if (f->function == FN_SIZE || f->function == FN_COMMAND) {
-		if (first->type.kind != CEL_STRING && first->type.kind != CEL_LIST)
-			return mismatch(t, first, f->name, "a string or a list");
-		if (f->function == FN_COMMAND && first->type.kind == CEL_LIST &&
-		    first->kind != NODE_FIELD)
-			return cel_fail(t->err, first->at,
-					"command() takes action.argv or a string");
-		return 0;
-	}
-	if (first->type.kind != CEL_STRING)
-		return mismatch(t, first, f->name, "string");
-	if (f->function >= FN_HOST_MATCHES)
-		return check_patterns(t, node);
-	if (args == 2 && first->next->type.kind != CEL_STRING)
-		return mismatch(t, first->next, f->name, "string");
 	return 0;
 }
 
@@ -404,23 +265,23 @@ static int type_loop(struct typing *t, struct cel_node *node)
 	if (r < 0)
 		return r;
 	if (list->type.kind != CEL_LIST)
-		return mismatch(t, list, "exists or all", "a list");
+		return type_mismatch(t, list, "exists or all", "a list");
 	if (list->type.item == CEL_ERROR)
 		return cel_fail(t->err, list->at, "a loop over an empty list");
 	node->slot = t->var_count;
 	t->vars[t->var_count].name = var->text;
-	t->vars[t->var_count++].type = type_of(list->type.item);
+	t->vars[t->var_count++].type = type_simple(list->type.item);
 	t->times *= list_bound(list) + 1;
-	r = spend(t, 1, node);
+	r = type_spend(t, 1, node);
 	if (r == 0)
 		r = type_node(t, var->next);
 	t->times = times;
 	t->var_count--;
 	if (r == 0 && var->next->type.kind != CEL_BOOL)
-		r = mismatch(t, var->next, "the condition", "bool");
+		r = type_mismatch(t, var->next, "the condition", "bool");
 	node->kind = NODE_LOOP;
 	node->op = str_eq(node->text, STR("exists")) ? OP_OR : OP_AND;
-	node->type = type_of(CEL_BOOL);
+	node->type = type_simple(CEL_BOOL);
 	list->next = var->next;
 	return r;
 }
@@ -431,7 +292,7 @@ static int type_cond(struct typing *t, struct cel_node *node)
 	const struct cel_node *b = a->next;
 
 	if (node->child->type.kind != CEL_BOOL)
-		return mismatch(t, node->child, "the condition before \"?\"", "bool");
+		return type_mismatch(t, node->child, "the condition before \"?\"", "bool");
 	if (a->type.kind != b->type.kind || a->type.item != b->type.item)
 		return cel_fail(t->err, b->at,
 				"type mismatch: the two sides of \":\" are %s and %s",
@@ -444,22 +305,25 @@ static int type_checked(struct typing *t, struct cel_node *node)
 {
 	switch (node->kind) {
 	case NODE_NOT:
-		node->type = type_of(CEL_BOOL);
-		return node->child->type.kind == CEL_BOOL ? 0
-							  : mismatch(t, node->child, "!", "bool");
+		node->type = type_simple(CEL_BOOL);
+		return node->child->type.kind == CEL_BOOL
+			       ? 0
+			       : type_mismatch(t, node->child, "!", "bool");
 	case NODE_NEGATE:
-		node->type = type_of(CEL_INT);
-		return node->child->type.kind == CEL_INT ? 0 : mismatch(t, node->child, "-", "int");
+		node->type = type_simple(CEL_INT);
+		return node->child->type.kind == CEL_INT
+			       ? 0
+			       : type_mismatch(t, node->child, "-", "int");
 	case NODE_BINARY:
 		return type_binary(t, node);
 	case NODE_COND:
 		return type_cond(t, node);
 	case NODE_INDEX:
 		if (node->child->type.kind != CEL_LIST || node->child->type.item == CEL_ERROR)
-			return mismatch(t, node->child, "[ ]", "a list");
-		node->type = type_of(node->child->type.item);
+			return type_mismatch(t, node->child, "[ ]", "a list");
+		node->type = type_simple(node->child->type.item);
 		if (node->child->next->type.kind != CEL_INT)
-			return mismatch(t, node->child->next, "the index", "int");
+			return type_mismatch(t, node->child->next, "the index", "int");
 		return 0;
 	case NODE_CALL:
 		return type_call(t, node);
@@ -481,7 +345,7 @@ static int type_checked(struct typing *t, struct cel_node *node)
 
 static int type_node(struct typing *t, struct cel_node *node)
 {
-	int r = spend(t, 1, node);
+	int r = type_spend(t, 1, node);
 
 	if (r < 0)
 		return r;
@@ -493,9 +357,9 @@ static int type_node(struct typing *t, struct cel_node *node)
 		return type_list(t, node);
 	if (is_macro(node))
 		return type_loop(t, node);
-	node->type = type_of(node->kind == NODE_STRING ? CEL_STRING
-			     : node->kind == NODE_INT  ? CEL_INT
-						       : CEL_BOOL);
+	node->type = type_simple(node->kind == NODE_STRING ? CEL_STRING
+				 : node->kind == NODE_INT  ? CEL_INT
+							   : CEL_BOOL);
 	for (struct cel_node *child = node->child; child; child = child->next) {
 		r = type_node(t, child);
 		if (r < 0)
@@ -517,6 +381,6 @@ int cel_type(struct cel_tree *tree, const struct cel_scope *scope, struct cel_re
 	if (r < 0)
 		return r;
 	if (tree->root->type.kind != CEL_BOOL)
-		return mismatch(&t, tree->root, "a rule's \"when\"", "bool");
+		return type_mismatch(&t, tree->root, "a rule's \"when\"", "bool");
 	return 0;
 }
