@@ -5,22 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static enum log_level current_level = LOG_INFO;
-
-void log_set_level(enum log_level level)
-{
-	current_level = level;
-}
-
 void log_message(enum log_level level, const char *format, ...)
 {
-	static const char *const names[] = {"", "warning: ", "", "debug: "};
+	static const char *const names[] = {"", "warning: ", ""};
 	const int saved = errno;
 	char line[2048];
 	va_list args;
 
-	if (level > current_level)
-		return;
 	va_start(args, format);
 	(void)vsnprintf(line, sizeof(line), format, args);
 	va_end(args);

@@ -9,11 +9,8 @@
 enum log_level {
 	LOG_ERROR,
 	LOG_WARNING,
-	LOG_INFO,
-	LOG_DEBUG
+	LOG_INFO
 };
-
-void log_set_level(enum log_level level);
 
 void log_message(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -21,4 +18,3 @@ void log_message(enum log_level level, const char *format, ...)
 #define log_error(...)	 log_message(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
 #define log_info(...)	 log_message(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)	 log_message(LOG_DEBUG, __VA_ARGS__)

@@ -32,11 +32,6 @@ int text_compare(struct str a, struct str b, bool fold_a, bool fold_b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
-bool text_equal(struct str a, struct str b, bool fold)
-{
-	return a.len == b.len && text_compare(a, b, fold, fold) == 0;
-}
-
 bool text_contains(struct str text, struct str part, bool fold_text, bool fold_part)
 {
 	if (part.len == 0)

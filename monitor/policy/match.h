@@ -47,6 +47,5 @@ bool address_parse(struct str text, uint8_t ret[16]);
 bool cidr_has(const struct cidr *net, const uint8_t address[16]);
 
 /* Text comparison with the option to take A-Z as a-z on either side. */
-bool text_equal(struct str a, struct str b, bool fold);
 int text_compare(struct str a, struct str b, bool fold_a, bool fold_b);
 bool text_contains(struct str text, struct str part, bool fold_text, bool fold_part);
