@@ -164,6 +164,8 @@ static void test_egress_is_refused_by_default(void **state)
 
 	(void)state;
 	assert_int_equal(ask(policy, session, &action).verdict, VERDICT_DENY);
+	assert_int_equal(ask(policy, session, &action).errno_value, EPERM);
+	assert_null(ask(policy, session, &action).rule);
 	action.loopback = true;
 	assert_int_equal(ask(policy, session, &action).verdict, VERDICT_ALLOW);
 	(void)policy_state_free(session);
