@@ -112,6 +112,12 @@ static bool serve_one(struct gate *gate)
 	else
 		close_fd(&gate->decode.file_fd);
 	gate->count++;
+	/*
+	 * The kill goes through the session's init; an errno would be there first, and the program
+	 * would run on in between. Unanswered, the thread waits where only a signal can reach it.
+	 */
+	if (answer.kill_execution)
+		return true;
 	return notify_answer(&gate->notify, request->id, answer.proceed ? 0 : answer.errno_value) >=
 	       0;
 }

@@ -26,7 +26,8 @@ struct gate;
 
 struct gate_answer {
 	bool proceed;
-	bool kill_execution; /* answer with the errno, then the owner kills the leaf */
+	bool kill_execution; /* no answer at all: the owner kills the leaf, and until that arrives
+				the thread stays stopped inside its call */
 	int errno_value;     /* positive; used unless proceed */
 };
 

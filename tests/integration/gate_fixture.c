@@ -59,7 +59,7 @@ void deny_all(struct fixture *f, const struct action *action, struct gate_answer
 {
 	(void)f;
 	(void)action;
-	*ret = (struct gate_answer){.errno_value = EDQUOT, .kill_execution = true};
+	*ret = (struct gate_answer){.errno_value = EDQUOT};
 }
 
 static void seen_text(char *to, size_t size, struct str text)

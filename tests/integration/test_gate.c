@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 #include "tests/integration/gate_fixture.h"
 
@@ -204,6 +205,31 @@ static void test_killed_while_pending(void **state)
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
+/* The owner's kill takes its time; until then the caller must not get on. */
+static void kill_later(struct fixture *f, const struct action *action, struct gate_answer *ret)
+{
+	(void)f;
+	if (fork() == 0) {
+		(void)usleep(200000);
+		(void)kill((pid_t)action->pid, SIGKILL);
+		_exit(0);
+	}
+	*ret = (struct gate_answer){.errno_value = EDQUOT, .kill_execution = true};
+}
+
+static void test_a_kill_verdict_lets_nothing_through(void **state)
+{
+	struct fixture f = {.policy = kill_later};
+
+	(void)state;
+	/* An answer of any kind would end it with the exit status EDQUOT. */
+	const int status = fixture_run(&f, exec_true, NULL);
+
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	(void)wait(NULL);
+}
+
 static int many_calls(void *arg)
 {
 	(void)arg;
@@ -235,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_pipelines),
 		cmocka_unit_test(test_alarm_storm),
 		cmocka_unit_test(test_killed_while_pending),
+		cmocka_unit_test(test_a_kill_verdict_lets_nothing_through),
 		cmocka_unit_test(test_no_fd_growth),
 	};
 
