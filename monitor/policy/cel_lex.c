@@ -184,7 +184,7 @@ static int lex_operator(struct str s, size_t *at, struct cel_token *ret, struct 
 		return cel_fail(err, *at, "maps and messages are not part of this language");
 	if (!c || !strchr("()[].,?:!<>-", c))
 		return cel_fail(err, *at, "unexpected character");
-	ret->op = c;
+	ret->op = (unsigned char)c;
 	(*at)++;
 	return 0;
 }

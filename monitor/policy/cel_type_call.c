@@ -76,8 +76,8 @@ static bool is_path(const struct cel_node *node)
 /* The second argument of glob, hostMatches and inCIDR: constant, and every item well-formed. */
 static int check_patterns(struct typing *t, const struct cel_node *node)
 {
-	const struct cel_node *value = node->child;
-	const struct cel_node *patterns = value->next;
+	const struct cel_node *value = cel_operand(node, 0);
+	const struct cel_node *patterns = cel_operand(node, 1);
 	const size_t count = cel_is_constant(patterns) ? cel_constant_count(patterns) : 0;
 	struct cidr net;
 
@@ -101,17 +101,18 @@ static int check_patterns(struct typing *t, const struct cel_node *node)
 int type_call(struct typing *t, struct cel_node *node)
 {
 	const struct function *f = find_function(node);
-	const struct cel_node *first = node->child;
+	const struct cel_node *first;
 	unsigned args = 0;
 
 	if (!f)
 		return no_function(t, node);
-	for (const struct cel_node *arg = first; arg; arg = arg->next)
+	for (const struct cel_node *arg = node->child; arg; arg = arg->next)
 		args++;
 	if (args != f->args)
 		return cel_fail(t->err, node->at, "%s takes %u argument%s, found %u", f->name,
 				f->args - f->method, f->args - f->method == 1 ? "" : "s",
 				args - f->method);
+	first = cel_operand(node, 0);
 	node->function = f->function;
 	node->type = type_simple(f->result);
 	if (f->function == FN_SIZE || f->function == FN_COMMAND) {
@@ -127,7 +128,7 @@ int type_call(struct typing *t, struct cel_node *node)
 		return type_mismatch(t, first, f->name, "string");
 	if (f->function >= FN_HOST_MATCHES)
 		return check_patterns(t, node);
-	if (args == 2 && first->next->type.kind != CEL_STRING)
-		return type_mismatch(t, first->next, f->name, "string");
+	if (args == 2 && cel_operand(node, 1)->type.kind != CEL_STRING)
+		return type_mismatch(t, cel_operand(node, 1), f->name, "string");
 	return 0;
 }

@@ -162,15 +162,13 @@ static bool peel(struct words *w, const struct wrapper *wrapper, struct str *wor
 	unsigned operands = wrapper->operands;
 
 	while (next_word(w, word)) {
-		if (str_eq(*word, STR("--"))) {
-			continue;
-		} else if (word->len > 1 && word->at[0] == '-') {
-			struct str value;
+		struct str value;
 
+		if (str_eq(*word, STR("--")) || (wrapper->assignments && is_assignment(*word)))
+			continue;
+		if (word->len > 1 && word->at[0] == '-') {
 			if (takes_value(wrapper, *word) && !next_word(w, &value))
 				return false;
-		} else if (wrapper->assignments && is_assignment(*word)) {
-			continue;
 		} else if (operands) {
 			operands--;
 		} else {

@@ -35,6 +35,14 @@ struct example {
 	const struct action_field *vary;
 };
 
+/* What the examples of a list are checked against. */
+struct check {
+	struct policy *policy;
+	const struct rule *rule;
+	const struct source *source;
+	bool expected; /* they match */
+};
+
 static const struct action_field *field_of(const char *name, enum action_kind kind)
 {
 	for (size_t i = 0; i < action_field_count; i++) {
@@ -162,7 +170,7 @@ static const char *decode_example(struct policy *policy, const struct example_ro
 		e->labels |= UINT64_C(1) << r;
 	}
 	e->repeat = 1;
-	if (row->repeat && json_i64(row->repeat, 1, 4 * MAX_COUNT_EVENTS, &e->repeat) < 0)
+	if (row->repeat && json_i64(row->repeat, 1, INT64_C(4) * MAX_COUNT_EVENTS, &e->repeat) < 0)
 		return "\"repeat\" is a number of times";
 	if (row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)
 		return "\"every\" is a time such as \"1s\"";
@@ -217,52 +225,60 @@ static bool run_example(const struct policy *policy, const struct rule *rule, st
 	return matched && (rule->kinds & (1u << first.kind));
 }
 
-static int check_list(struct policy *policy, const struct rule *rule, const struct source *source,
-		      const struct json *list, const char *path, bool expected, struct error *err)
+static int check_example(const struct check *c, const struct json *node, const char *at,
+			 struct error *err)
+{
+	const char *id = c->rule->info.id;
+	struct example e = {0};
+	struct example_row row;
+	const char *reason;
+	bool matched;
+
+	if (json_decode(node, at, example_fields, 5, &row, err) < 0)
+		return source_located(c->source, err);
+	reason = decode_example(c->policy, &row, &e);
+	if (!reason && !(c->rule->kinds & (1u << e.action.kind)))
+		reason = "the kind of its action is none that the rule is \"on\"";
+	matched = !reason && run_example(c->policy, c->rule, &e);
+	free(e.argv);
+	if (reason)
+		return source_error(c->source, err, EINVAL, at, "%s: example: %s", id, reason);
+	if (matched != c->expected)
+		return source_error(c->source, err, EINVAL, at, "%s: this example %s", id,
+				    c->expected ? "should match the rule and does not"
+						: "should not match the rule and does");
+	return 0;
+}
+
+static int check_list(const struct check *c, const struct json *list, const char *path,
+		      struct error *err)
 {
 	size_t n = 0;
 
-	for (const struct json *node = json_first(list); node; node = json_next(node), n++) {
-		_cleanup_free_ char *at = xasprintf("%s[%zu]", path, n);
-		struct example e = {0};
-		struct example_row row;
-		const char *reason;
-		bool matched;
+	for (const struct json *node = json_first(list); node; node = json_next(node)) {
+		_cleanup_free_ char *at = xasprintf("%s[%zu]", path, n++);
+		const int r = check_example(c, node, at, err);
 
-		if (json_decode(node, at, example_fields, 5, &row, err) < 0)
-			return source_located(source, err);
-		reason = decode_example(policy, &row, &e);
-		if (!reason && !(rule->kinds & (1u << e.action.kind)))
-			reason = "the kind of its action is none that the rule is \"on\"";
-		matched = !reason && run_example(policy, rule, &e);
-		free(e.argv);
-		if (reason)
-			return source_error(source, err, EINVAL, at, "%s: example: %s",
-					    rule->info.id, reason);
-		if (matched != expected)
-			return source_error(source, err, EINVAL, at, "%s: this example %s",
-					    rule->info.id,
-					    expected ? "should match the rule and does not"
-						     : "should not match the rule and does");
+		if (r < 0)
+			return r;
 	}
 	if (!n)
-		return source_error(source, err, EINVAL, path,
-				    "%s: at least one example each in "
-				    "match and not_match",
-				    rule->info.id);
+		return source_error(c->source, err, EINVAL, path,
+				    "%s: at least one example each in match and not_match",
+				    c->rule->info.id);
 	return 0;
 }
 
 int rule_check_examples(struct policy *policy, size_t index, const struct source *source,
 			const struct json *node, const char *path, struct error *err)
 {
-	const struct rule *rule = &policy->rules[index];
+	struct check check = {policy, &policy->rules[index], source, true};
 	_cleanup_free_ char *match = xasprintf("%s.match", path);
 	_cleanup_free_ char *not_match = xasprintf("%s.not_match", path);
-	int r = check_list(policy, rule, source, json_get(node, "match"), match, true, err);
+	int r = check_list(&check, json_get(node, "match"), match, err);
 
+	check.expected = false;
 	if (r == 0)
-		r = check_list(policy, rule, source, json_get(node, "not_match"), not_match, false,
-			       err);
+		r = check_list(&check, json_get(node, "not_match"), not_match, err);
 	return r;
 }

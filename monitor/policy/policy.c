@@ -180,11 +180,13 @@ static int by_id(const void *a, const void *b)
 
 static int check_ids(const struct policy *policy, struct error *err)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	_cleanup_free_ const struct rule_info **ids = xcalloc(policy->rule_count, sizeof(*ids));
 
 	for (size_t i = 0; i < policy->rule_count; i++)
 		ids[i] = &policy->rules[i].info;
 	if (policy->rule_count)
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): sorts pointers */
 		qsort(ids, policy->rule_count, sizeof(*ids), by_id);
 	for (size_t i = 1; i < policy->rule_count; i++) {
 		if (strcmp(ids[i - 1]->id, ids[i]->id) == 0)

@@ -64,7 +64,7 @@ int source_error(const struct source *source, struct error *err, int code, const
 
 int source_located(const struct source *source, struct error *err)
 {
-	struct error plain = {.code = -EINVAL};
+	struct error plain;
 	const char *colon;
 	char path[512];
 

@@ -103,7 +103,7 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	uint64_t parts[MAX_DISTINCT_FIELDS * 2] = {0};
 	uint64_t value = 0;
 
-	for (uint32_t i = 0; i < count->field_count; i++) {
+	for (size_t i = 0; i < count->field_count; i++) {
 		const struct action_field *field = &action_fields[count->fields[i]];
 		unsigned char hash[crypto_shorthash_BYTES];
 		struct str text;
