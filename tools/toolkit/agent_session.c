@@ -329,7 +329,7 @@ static int start_session(struct supervisor *supervisor, struct agent_session *ag
 						   .ctx = agent},
 			  &agent->session, err);
 	for (size_t i = 0; i < options->label_count; i++)
-		free((char *)(uintptr_t)labels[i].path);
+		free(without_const(labels[i].path));
 	free(labels);
 	return r;
 }
