@@ -181,6 +181,7 @@ static int add_overlay(const struct launch *l, const struct spec_mount *m,
 {
 	char upper[MAX_PATH_BYTES];
 	char work[MAX_PATH_BYTES];
+	/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): joined on purpose */
 	const char *const options[] = {"lowerdir", BASE "/.lower", "upperdir", upper, "workdir",
 				       work,	   "userxattr",	   NULL,       NULL};
 	_cleanup_close_ int mount_fd = -1;

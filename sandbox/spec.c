@@ -34,8 +34,7 @@ struct spec_mount *spec_add_mount(struct spec *spec, enum spec_mount_kind kind, 
 
 void spec_add_env(struct spec *spec, const char *assignment)
 {
-	const char *eq = strchr(assignment, '=');
-	const size_t name = eq ? (size_t)(eq - assignment) + 1 : strlen(assignment);
+	const size_t name = strcspn(assignment, "=") + 1;
 	size_t count = 0;
 
 	for (; spec->env && spec->env[count]; count++)
