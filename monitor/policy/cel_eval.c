@@ -380,7 +380,7 @@ static struct value load(const struct machine *m, const struct cel_op *op)
 	const struct cel_program *p = m->program;
 	const struct cel_list *list;
 
-	switch ((enum cel_opcode)op->op) {
+	switch (op->op) {
 	case CODE_STRING:
 		return of_string(p->strings[op->arg], false);
 	case CODE_INT:
@@ -407,7 +407,7 @@ static size_t control(struct machine *m, const struct cel_op *op, size_t next)
 {
 	const struct value *top = &m->stack[m->top - 1];
 
-	switch ((enum cel_opcode)op->op) {
+	switch (op->op) {
 	case CODE_DECIDED:
 		return top->kind == CEL_BOOL && top->boolean == (op->slot != 0) ? op->arg : next;
 	case CODE_BRANCH:
