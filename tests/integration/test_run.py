@@ -314,4 +314,4 @@ class Trouble(CordonTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)
