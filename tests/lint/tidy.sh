@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # tidy.sh BUILD [FILE...]: clang-tidy over every source that BUILD's compile commands name, or over
 # those of them that are named, on all CPUs. BUILD must have been configured with clang, so that no
-# option is unknown to clang-tidy, and built, so that generated headers are there.
+# option is unknown to clang-tidy, and built: that makes the headers it generates. A file that was
+# clean is not looked at again before it, a file it includes, its command or the checks change.
 set -eu
 cd "$(dirname "$0")/../.."
 build=${1:-build-clang}
@@ -11,26 +12,54 @@ build=${1:-build-clang}
 	echo "$build/compile_commands.json is not there; configure first: cmake --preset clang" >&2
 	exit 1
 }
-commands=$(mktemp -d /tmp/cordon-tidy.XXXXXX)
-trap 'rm -rf "$commands"' EXIT
+work=$(mktemp -d /tmp/cordon-tidy.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$build/clang-tidy"
+python3 - "$build" "$work" "$@" <<'PY' >"$work/todo"
+import functools, hashlib, json, os, sys
+
+build, work = map(os.path.realpath, sys.argv[1:3])
+only = set(map(os.path.realpath, sys.argv[3:]))
+
+
+@functools.cache
+def digest(file):
+    with open(file, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def stamp(command):
+    """Named by all that the result depends on; the build knows what a file includes."""
+    words = command["command"].split()
+    depends = os.path.join(command["directory"], words[words.index("-o") + 1] + ".d")
+    if not os.path.exists(depends):
+        sys.exit(depends + " is not there; build first: cmake --build --preset clang")
+    with open(depends) as f:
+        files = f.read().replace("\\\n", " ").split(":", 1)[1].split()
+    files = [os.path.join(command["directory"], file) for file in files]
+    parts = [command["command"], *map(digest, [".clang-tidy", *files])]
+    return os.path.join(build, "clang-tidy", hashlib.sha256("\n".join(parts).encode()).hexdigest())
+
+
 # A file in two targets has two commands; one is enough, and with two of them in one process the
 # analyzer of clang-tidy 14 reports every va_list as uninitialized.
-python3 - "$build" "$commands" "$@" <<'PY' >"$commands/files"
-import json, os, sys
-
-build, commands = map(os.path.realpath, sys.argv[1:3])
-only = set(map(os.path.realpath, sys.argv[3:]))
-first = {}
-for command in json.load(open(os.path.join(build, "compile_commands.json"))):
-    file = os.path.realpath(os.path.join(command["directory"], command["file"]))
-    # Generated files are not ours to write better.
-    if file.endswith(".c") and not file.startswith(build + os.sep) and (not only or file in only):
-        first.setdefault(file, command)
-with open(os.path.join(commands, "compile_commands.json"), "w") as out:
-    json.dump(list(first.values()), out)
-# The largest first, so that no CPU is left alone with one at the end.
-files = sorted(first, key=lambda file: (-os.path.getsize(file), file))
-sys.stdout.write("".join(os.path.relpath(file) + "\0" for file in files))
+commands = {}
+with open(os.path.join(build, "compile_commands.json")) as f:
+    for command in json.load(f):
+        file = os.path.realpath(os.path.join(command["directory"], command["file"]))
+        # Generated files are not ours to write better.
+        if file.endswith(".c") and not file.startswith(build + os.sep):
+            commands.setdefault(file, command)
+if unknown := only - set(commands):
+    sys.exit("no compile command for " + ", ".join(sorted(unknown)))
+with open(os.path.join(work, "compile_commands.json"), "w") as f:
+    json.dump(list(commands.values()), f)
+for file in sorted(only or commands, key=os.path.getsize, reverse=True):
+    done = stamp(commands[file])
+    if not os.path.exists(done):
+        sys.stdout.write(os.path.relpath(file) + "\0" + done + "\0")
 PY
-xargs -0 -r -n 1 -P "$(nproc)" clang-tidy-14 -p "$commands" --quiet <"$commands/files"
-echo "clang-tidy: $(tr -cd '\0' <"$commands/files" | wc -c) files are clean"
+# shellcheck disable=SC2016 # the words are those of the inner shell
+xargs -0 -r -n 2 -P "$(nproc)" sh -c 'clang-tidy-14 -p "$0" --quiet "$1" && : >"$2"' "$work" \
+	<"$work/todo"
+echo "clang-tidy: clean"
