@@ -99,6 +99,8 @@ int net_loopback_up(struct launch *l, struct error *err);
 
 /* cgroup.c: P */
 void cgroup_make(struct launch *l);
+/* Refuses a limit that was asked for and that nothing holds. */
+int cgroup_check(const struct launch *l, struct error *err);
 int cgroup_add(const struct launch *l, pid_t pid, struct error *err);
 void cgroup_remove(struct launch *l);
 
