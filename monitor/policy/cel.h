@@ -225,9 +225,3 @@ void cel_program_done(struct cel_program *program);
 void cel_list_done(struct cel_list *list);
 
 enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env);
-
-/* Fields of an action, by their row. */
-struct str action_string(const struct action *action, const struct action_field *field);
-int64_t action_integer(const struct action *action, const struct action_field *field);
-bool action_boolean(const struct action *action, const struct action_field *field);
-const struct str_list *action_list(const struct action *action, const struct action_field *field);

@@ -46,40 +46,6 @@ struct machine {
 	unsigned top; /* number of values */
 };
 
-static const char *field_at(const struct action *action, const struct action_field *field)
-{
-	return (const char *)action + field->offset;
-}
-
-struct str action_string(const struct action *action, const struct action_field *field)
-{
-	struct str s;
-
-	memcpy(&s, field_at(action, field), sizeof(s));
-	return s;
-}
-
-int64_t action_integer(const struct action *action, const struct action_field *field)
-{
-	int64_t i;
-
-	memcpy(&i, field_at(action, field), sizeof(i));
-	return i;
-}
-
-bool action_boolean(const struct action *action, const struct action_field *field)
-{
-	bool b;
-
-	memcpy(&b, field_at(action, field), sizeof(b));
-	return b;
-}
-
-const struct str_list *action_list(const struct action *action, const struct action_field *field)
-{
-	return (const struct str_list *)(const void *)field_at(action, field);
-}
-
 static struct value of_bool(bool b)
 {
 	return (struct value){.kind = CEL_BOOL, .boolean = b};
