@@ -18,6 +18,7 @@
 
 #include "common/error.h"
 #include "monitor/action.h"
+#include "monitor/policy/cidr.h"
 #include "monitor/policy/match.h"
 
 #define CEL_MAX_BYTES 16384u /* one expression */

@@ -231,12 +231,13 @@ static bool has_affix(enum cel_function function, const struct value *v, const s
 	return text_compare(s, part->string, v->fold, part->fold) == 0;
 }
 
-static struct value command_of(const struct value *v)
+static struct value command_of(const struct machine *m, const struct value *v)
 {
 	const struct str_list argv = {v->list.strings, v->list.count};
 
-	return v->kind == CEL_LIST ? of_string(command_of_argv(&argv), false)
-				   : of_string(command_of_text(v->string), v->fold);
+	return of_string(v->kind == CEL_LIST ? command_of_argv(m->env->action->name, &argv)
+					     : command_of_text(v->string),
+			 false);
 }
 
 static void call(struct machine *m, const struct cel_op *op)
@@ -266,7 +267,7 @@ static void call(struct machine *m, const struct cel_op *op)
 		*v = of_int(size_of(v));
 		break;
 	case FN_COMMAND:
-		*v = command_of(v);
+		*v = command_of(m, v);
 		break;
 	case FN_HOST_MATCHES:
 	case FN_GLOB:

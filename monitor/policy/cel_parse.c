@@ -122,6 +122,8 @@ static int parse_items(struct parser *p, int close, const char *name, struct cel
 		r = advance(p);
 		if (r < 0)
 			return r;
+		if (close == ')' && is_op(p, close)) /* only a list may end with a comma */
+			return unexpected(p, "an argument");
 	}
 	return expect(p, close, name);
 }

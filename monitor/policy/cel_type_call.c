@@ -117,10 +117,11 @@ int type_call(struct typing *t, struct cel_node *node)
 	if (f->function == FN_SIZE || f->function == FN_COMMAND) {
 		if (first->type.kind != CEL_STRING && first->type.kind != CEL_LIST)
 			return type_mismatch(t, first, f->name, "a string or a list");
-		if (f->function == FN_COMMAND && first->type.kind == CEL_LIST &&
-		    first->kind != NODE_FIELD)
+		if (f->function == FN_COMMAND && first->kind != NODE_FIELD &&
+		    first->kind != NODE_STRING && first->kind != NODE_VAR)
 			return cel_fail(t->err, first->at,
-					"command() takes action.argv or a string");
+					"command() takes action.argv or a string as it is; "
+					"lowerAscii() goes behind it");
 		return 0;
 	}
 	if (first->type.kind != CEL_STRING)

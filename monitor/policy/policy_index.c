@@ -173,7 +173,9 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 		mark(x, slot_hash(KEY_FIELD, x->fields[i], field_hash(action, field)), bits);
 	}
 	if (x->command)
-		mark(x, slot_hash(KEY_COMMAND, 0, hash_string(command_of_argv(&action->argv))),
+		mark(x,
+		     slot_hash(KEY_COMMAND, 0,
+			       hash_string(command_of_argv(action->name, &action->argv))),
 		     bits);
 	for (uint64_t left = labels & x->labels; left; left &= left - 1)
 		mark(x, slot_hash(KEY_LABEL, 0, (uint64_t)__builtin_ctzll(left)), bits);
