@@ -4,12 +4,14 @@
 /*
  * What the parts of the policy engine share: the loaded policy and what each rule became.
  *
- *	policy.c	files -> struct policy, and the getters
- *	policy_json.c	one document: lists, labels, defaults
- *	rule_json.c	one rule
- *	examples.c	runs match and not_match
- *	policy_index.c	which rules can match an action at all
- *	state.c		labels and counters of a session
+ *	files.c, source.c	texts of files, errors in them
+ *	policy.c		files -> struct policy, and the getters
+ *	policy_json.c		one document: lists, labels, defaults
+ *	rule_json.c		one rule
+ *	examples.c		runs match and not_match
+ *	guard.c, keys.c		what must hold for a rule to match
+ *	policy_index.c		which rules can match an action at all
+ *	state.c			labels and counters of a session
  *	decide.c, explain.c
  */
 
@@ -21,6 +23,7 @@
 #include "common/limits.h"
 #include "monitor/policy/cel.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/source.h"
 
 #define MAX_COUNT_EVENTS    65536u     /* at_least without "distinct" */
 #define MAX_COUNT_DISTINCT  512u       /* at_least with it */
@@ -28,14 +31,6 @@
 #define MAX_DISTINCT_FIELDS 4u
 #define MAX_NAME_BYTES	    64u
 #define MAX_BECAUSE_BYTES   500u
-
-/* A file being loaded. */
-struct source {
-	char *name;
-	char *text;
-	size_t len;
-	struct json *doc;
-};
 
 struct count_spec {
 	uint64_t window_ns;
@@ -108,11 +103,7 @@ struct policy {
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
 
-/* policy_json.c: text that names the place of `path` in the file; returns -code. */
-int source_error(const struct source *source, struct error *err, int code, const char *path,
-		 const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* Turns the "path: reason" of json_decode() into a place. */
-int source_located(const struct source *source, struct error *err);
+/* policy_json.c */
 int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err);
 int policy_decode(struct policy *policy, const struct source *source, struct error *err);
 /* Index of the label, new if need be; -E2BIG when all bits are taken, -EINVAL for a bad name. */
@@ -127,8 +118,9 @@ int verdict_by_name(const char *name, enum verdict *ret);
 int duration_parse(const char *text, uint64_t *ret_ns);
 
 /* examples.c */
-int rule_check_examples(struct policy *policy, size_t index, const struct source *source,
-			const struct json *node, const char *path, struct error *err);
+/* Of the file's rules; *next is the first of them, and the first behind them afterwards. */
+int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,
+			  struct error *err);
 
 /* guard.c: atoms of a typed tree; interns the labels that it names. */
 int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct guard *ret,
