@@ -22,6 +22,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "monitor/policy/cel.h"
+#include "monitor/policy/keys.h"
 #include "monitor/policy/policy.h"
 #include "monitor/policy/source.h"
 
@@ -39,21 +40,9 @@ struct count_spec {
 	uint32_t field_count;		      /* 0: every event counts */
 };
 
-/* A test on one constant; a rule can only match (or fail) if one of its atoms holds. */
-enum key_kind {
-	KEY_FIELD,
-	KEY_COMMAND,
-	KEY_LABEL
-};
-
-struct atom {
-	enum key_kind key;
-	uint32_t field; /* KEY_FIELD: row of action_fields */
-	uint64_t hash;	/* of the constant; KEY_LABEL: the bit's index */
-};
-
+/* A rule can only match (or fail) if one of its keys is there; see keys.h. */
 struct guard {
-	struct atom *atoms; /* owned */
+	struct key *keys; /* owned */
 	size_t count;
 	bool always; /* nothing is known: the rule is a candidate for every action */
 };
@@ -122,11 +111,9 @@ int duration_parse(const char *text, uint64_t *ret_ns);
 int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,
 			  struct error *err);
 
-/* guard.c: atoms of a typed tree; interns the labels that it names. */
+/* guard.c: keys of a typed tree; interns the labels that it names. */
 int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct guard *ret,
 		  uint64_t *ret_labels);
-uint64_t hash_string(struct str text);
-uint64_t hash_integer(int64_t value);
 
 /* policy_index.c */
 #define INDEX_WORDS ((MAX_RULES + 63) / 64)

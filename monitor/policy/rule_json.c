@@ -358,6 +358,6 @@ void rule_done(struct rule *rule)
 	free_text(rule->info.category);
 	free_text(rule->info.severity);
 	free_text(rule->info.because);
-	free(rule->guard.atoms);
+	free(rule->guard.keys);
 	cel_program_done(&rule->when);
 }

@@ -209,7 +209,7 @@ static void test_documents(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check_refused(rows[i][0], strlen(rows[i][0]), rows[i][1]);
-	check_refused("{\"a\":1}\0x", 9, "t.json:1:8: unexpected character after the value");
+	check_refused("{\"a\":1}\0x", 9, "t.json:1:8: something follows the document");
 }
 
 static void test_the_line_is_shown_with_a_mark(void **state)
