@@ -215,7 +215,9 @@ static void vary(struct example *e, const struct action *first, int64_t n, char 
 	memcpy(at, &value, sizeof(value));
 }
 
-static bool run_example(const struct policy *policy, const struct rule *rule, struct example *e)
+/* Return: whether the last repetition matched; *ret_failed if an expression gave an error. */
+static bool run_example(const struct policy *policy, const struct rule *rule, struct example *e,
+			bool *ret_failed)
 {
 	struct policy_state *state = policy_state_new(policy);
 	const struct action first = e->action;
@@ -227,9 +229,8 @@ static bool run_example(const struct policy *policy, const struct rule *rule, st
 	for (int64_t n = 0; n < e->repeat; n++) {
 		vary(e, &first, n, text, sizeof(text));
 		state_set_time(state, e->action.time_ns);
-		/* An error is no example of anything. */
-		matched = rule_matches(policy, state, rule, &e->action, &result) &&
-			  result == CEL_TRUE;
+		matched = rule_matches(policy, state, rule, &e->action, &result);
+		*ret_failed |= result == CEL_FAILED;
 	}
 	(void)policy_state_free(state);
 	return matched;
@@ -240,14 +241,19 @@ static int check_example(struct check *c, const struct json *node, bool expected
 	struct example e = {0};
 	struct example_row row;
 	bool matched = false;
+	bool failed = false;
 	int r;
 
 	if (json_decode(node, c->path, example_fields, 5, &row, c->err) < 0)
 		return source_located(c->source, c->err);
 	r = decode_example(c, &row, &e);
 	if (r == 0)
-		matched = run_example(c->policy, c->rule, &e);
+		matched = run_example(c->policy, c->rule, &e, &failed);
 	free(e.argv);
+	if (failed)
+		return fail(c, "",
+			    "\"when\" ends in an error on this example (an index outside its list, "
+			    "a text that is no address); let it be true or false");
 	if (r < 0 || matched == expected)
 		return r;
 	return fail(c, "",

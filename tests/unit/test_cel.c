@@ -384,6 +384,19 @@ static void repeat(struct buf *text, const char *part, unsigned times)
 		buf_puts(text, part);
 }
 
+static void test_a_nul_byte_is_refused(void **state)
+{
+	struct cel_error err = {0};
+	enum cel_result result;
+
+	(void)state;
+	assert_int_equal(
+		evaluate((struct str){"'a\0b'.size() == 3", 17}, &exec_action, &result, &err),
+		-EINVAL);
+	assert_int_equal(err.at, 2);
+	assert_string_equal(err.why.text, "a NUL byte");
+}
+
 static void test_size_and_cost_are_bounded(void **state)
 {
 	static const struct {
@@ -438,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_errors_are_absorbed),
 		cmocka_unit_test(test_errors_of_syntax),
 		cmocka_unit_test(test_errors_of_type),
+		cmocka_unit_test(test_a_nul_byte_is_refused),
 		cmocka_unit_test(test_size_and_cost_are_bounded),
 		cmocka_unit_test(test_the_deepest_that_is_allowed_runs),
 	};

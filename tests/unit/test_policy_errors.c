@@ -149,6 +149,9 @@ static const struct {
 	 "t.json:11:18: a.b: names a string or int field of the action"},
 	{{"match", "[{\"every\":\"soon\",\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
 	 "t.json:11:19: a.b: a time such as \"500ms\" or \"1s\""},
+	{{"when", "\"action.argv[0] == 'x' || action.name == 'x'\""},
+	 "t.json:12:14: a.b: \"when\" ends in an error on this example (an index outside its "
+	 "list, a text that is no address); let it be true or false"},
 	{{"match", "[{\"on\":1,\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
 	 "t.json:11:16: unknown member \"on\"; known are: action, labels, repeat, vary, every"},
 };
