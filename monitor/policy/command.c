@@ -12,7 +12,7 @@ struct words {
 };
 
 struct wrapper {
-	const char *name;
+	struct str name;
 	const char *with_value;	     /* short options that take the next word */
 	const char *long_with_value; /* long ones, each between blanks */
 	unsigned operands;	     /* words of its own before the program */
@@ -25,39 +25,40 @@ struct wrapper {
 	"--glibc-hwcaps-prepend "
 
 static const struct wrapper wrappers[] = {
-	{"env", "uCS", " --unset --chdir --split-string ", 0, true},
-	{"sudo", "ugpCcDhRrtTU", " --user --group --host --prompt --chdir --chroot ", 0, true},
-	{"doas", "uC", "", 0, false},
-	{"timeout", "ks", " --kill-after --signal ", 1, false},
-	{"nice", "n", " --adjustment ", 0, false},
-	{"ionice", "cnp", " --class --classdata ", 0, false},
-	{"chrt", "", "", 1, false},
-	{"taskset", "", "", 1, false},
-	{"chroot", "", "", 1, false},
-	{"flock", "wE", " --timeout --wait --conflict-exit-code ", 1, false},
-	{"setpriv", "", " --ambient-caps --inh-caps --bounding-set --reuid --regid --groups ", 0,
-	 false},
-	{"nohup", "", "", 0, false},
-	{"setsid", "", "", 0, false},
-	{"stdbuf", "ioe", " --input --output --error ", 0, false},
-	{"time", "fo", " --format --output ", 0, false},
-	{"xargs", "adEILnPs",
+	{STR("env"), "uCS", " --unset --chdir --split-string ", 0, true},
+	{STR("sudo"), "ugpCcDhRrtTU", " --user --group --host --prompt --chdir --chroot ", 0, true},
+	{STR("doas"), "uC", "", 0, false},
+	{STR("timeout"), "ks", " --kill-after --signal ", 1, false},
+	{STR("nice"), "n", " --adjustment ", 0, false},
+	{STR("ionice"), "cnp", " --class --classdata ", 0, false},
+	{STR("chrt"), "", "", 1, false},
+	{STR("taskset"), "", "", 1, false},
+	{STR("chroot"), "", "", 1, false},
+	{STR("flock"), "wE", " --timeout --wait --conflict-exit-code ", 1, false},
+	{STR("setpriv"), "", " --ambient-caps --inh-caps --bounding-set --reuid --regid --groups ",
+	 0, false},
+	{STR("nohup"), "", "", 0, false},
+	{STR("setsid"), "", "", 0, false},
+	{STR("stdbuf"), "ioe", " --input --output --error ", 0, false},
+	{STR("time"), "fo", " --format --output ", 0, false},
+	{STR("xargs"), "adEILnPs",
 	 " --arg-file --delimiter --replace --max-lines --max-args --max-procs ", 0, false},
-	{"busybox", "", "", 0, false},
-	{"toybox", "", "", 0, false},
-	{"ld-linux-x86-64.so.2", "", LOADER_OPTIONS, 0, false},
-	{"ld-linux-aarch64.so.1", "", LOADER_OPTIONS, 0, false},
-	{"ld-linux.so.2", "", LOADER_OPTIONS, 0, false},
-	{"ld-musl-x86_64.so.1", "", LOADER_OPTIONS, 0, false},
-	{"ld-musl-aarch64.so.1", "", LOADER_OPTIONS, 0, false},
-	{"strace", "eopPsuE", "", 0, false},
-	{"unshare", "", "", 0, false},
-	{"exec", "a", "", 0, false},
-	{"command", "", "", 0, false},
-	{"builtin", "", "", 0, false},
+	{STR("busybox"), "", "", 0, false},
+	{STR("toybox"), "", "", 0, false},
+	{STR("ld-linux-x86-64.so.2"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-linux-aarch64.so.1"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-linux.so.2"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-musl-x86_64.so.1"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-musl-aarch64.so.1"), "", LOADER_OPTIONS, 0, false},
+	{STR("strace"), "eopPsuE", "", 0, false},
+	{STR("unshare"), "", "", 0, false},
+	{STR("exec"), "a", "", 0, false},
+	{STR("command"), "", "", 0, false},
+	{STR("builtin"), "", "", 0, false},
 };
 
-static const char *const shells[] = {"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"};
+static const struct str shells[] = {STR("sh"),	STR("bash"), STR("dash"), STR("zsh"),
+				    STR("ksh"), STR("ash"),  STR("fish")};
 
 #define MAX_PEELED 16 /* wrappers inside one another; deeper is not ordinary */
 
@@ -144,7 +145,7 @@ static bool next_word(struct words *w, struct str *ret)
 static const struct wrapper *find_wrapper(struct str name)
 {
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
-		if (str_eq(name, str_of(wrappers[i].name)))
+		if (str_eq(name, wrappers[i].name))
 			return &wrappers[i];
 	}
 	return NULL;
@@ -155,7 +156,7 @@ static bool is_shell(struct str name)
 	if (name.len && name.at[0] == '-') /* a login shell's argv[0] */
 		name = (struct str){name.at + 1, name.len - 1};
 	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
-		if (str_eq(name, str_of(shells[i])))
+		if (str_eq(name, shells[i]))
 			return true;
 	}
 	return false;
@@ -199,7 +200,7 @@ static struct words text_words(struct str text)
 
 static bool is_split(const struct wrapper *wrapper, struct str option)
 {
-	return strcmp(wrapper->name, "env") == 0 &&
+	return str_eq(wrapper->name, STR("env")) &&
 	       (str_eq(option, STR("--split-string")) ||
 		(option.len > 1 && option.at[1] != '-' && option.at[option.len - 1] == 'S'));
 }

@@ -219,7 +219,7 @@ static void vary(struct example *e, const struct action *first, int64_t n, char 
 static bool run_example(const struct policy *policy, const struct rule *rule, struct example *e,
 			bool *ret_failed)
 {
-	struct policy_state *state = policy_state_new(policy);
+	struct policy_state *state = state_new_for_rule(policy, rule);
 	const struct action first = e->action;
 	enum cel_result result = CEL_FALSE;
 	bool matched = false;

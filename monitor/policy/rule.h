@@ -128,6 +128,8 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 size_t count_state_bytes(const struct count_spec *count);
 /* Notes one event. Return: true if the count is reached. */
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action);
+/* A state in which only this rule can count; for its examples. */
+struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);
 /* Never goes back, whatever the caller's clock does. */
 void state_set_time(struct policy_state *state, uint64_t time_ns);
 
