@@ -103,6 +103,18 @@ enum cel_function {
 	FN_IN_CIDR,
 };
 
+/* How a function is written and what it gives; one row each in cel_type_call.c. */
+struct cel_signature {
+	const char *name;
+	enum cel_function function;
+	bool method; /* value.name(...); else name(value, ...) */
+	unsigned args;
+	enum cel_kind result;
+};
+
+extern const struct cel_signature cel_signatures[];
+extern const size_t cel_signature_count;
+
 struct cel_node {
 	enum cel_node_kind kind;
 	struct cel_type type;

@@ -248,7 +248,10 @@ static int decode_count(struct context *c)
 	for (const struct json *m = json_first(c->row.count); m; m = json_next(m)) {
 		if (strcmp(json_key(m), "window") != 0 && strcmp(json_key(m), "at_least") != 0 &&
 		    strcmp(json_key(m), "distinct") != 0)
-			return FAIL(c, EINVAL, ".count", "unknown member \"%.64s\"", json_key(m));
+			return FAIL(
+				c, EINVAL, ".count",
+				"unknown member \"%.64s\"; known are: window, at_least, distinct",
+				json_key(m));
 	}
 	if (!window || duration_parse(window, &count->window_ns) < 0)
 		return FAIL(c, EINVAL, ".count.window",

@@ -110,7 +110,7 @@ static const struct {
 	{{"count", "{\"at_least\":600,\"window\":\"1s\",\"distinct\":\"action.name\"}"},
 	 "t.json:13:21: \"at_least\" is a number from 1 to 65536 (with \"distinct\" to 512)"},
 	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"every\":1}"},
-	 "t.json:13:9: unknown member \"every\""},
+	 "t.json:13:9: unknown member \"every\"; known are: window, at_least, distinct"},
 	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":\"name\"}"},
 	 "t.json:13:48: expected \"action.FIELD\""},
 	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":\"action.fly\"}"},
