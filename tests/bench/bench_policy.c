@@ -174,7 +174,7 @@ static const struct {
 	  .family = STR("inet"),
 	  .protocol = STR("tcp"),
 	  .address = STR("198.18.0.7"),
-	  .host = STR("files.pythonhosted.example"),
+	  .host = STR("files.packages.example"),
 	  .port = 443}},
 	{"open of a source file",
 	 {.kind = ACTION_FILE_OPEN,
