@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/json_write.h"
 #include "sandbox/spec.h"
 
-#define MAX_EXACT ((int64_t)1 << 53) /* integers that a JSON number holds everywhere */
+#define MAX_EXACT (((int64_t)1 << 53) - 1) /* integers that a JSON number holds everywhere */
 
 static void put_text(struct json_writer *w, const char *key, const char *value)
 {
@@ -103,15 +104,14 @@ static bool flag_of(const struct json *node)
 static int number_of(const struct json *node, const char *path, uint64_t max, uint64_t *ret,
 		     struct error *err)
 {
+	const int64_t most = max > (uint64_t)MAX_EXACT ? MAX_EXACT : (int64_t)max;
 	int64_t value = 0;
-	int r;
 
 	if (!node)
 		return 0;
-	r = json_i64(node, 0, max > (uint64_t)MAX_EXACT ? MAX_EXACT : (int64_t)max, &value);
-	if (r < 0)
-		return error_set(err, EINVAL, "%s: expected a whole number from 0 to %" PRIu64,
-				 path, max);
+	if (json_i64(node, 0, most, &value) < 0)
+		return error_set(err, EINVAL, "%s: expected a whole number from 0 to %" PRId64,
+				 path, most);
 	*ret = (uint64_t)value;
 	return 0;
 }
@@ -162,6 +162,8 @@ static int kind_of(const char *name, const char *path, enum spec_mount_kind *ret
 static int read_mount(const struct json *node, const char *path, struct spec *spec,
 		      struct error *err)
 {
+	_cleanup_free_ char *size_path = xasprintf("%s.size_bytes", path);
+	_cleanup_free_ char *mode_path = xasprintf("%s.mode", path);
 	struct mount_nodes n = {0};
 	enum spec_mount_kind kind = MOUNT_BIND;
 	struct spec_mount *m;
@@ -184,8 +186,8 @@ static int read_mount(const struct json *node, const char *path, struct spec *sp
 	m->writable = flag_of(n.writable);
 	m->optional = flag_of(n.optional);
 	m->idmap = flag_of(n.idmap);
-	r = number_of(n.size_bytes, path, UINT64_MAX, &m->size_bytes, err);
-	return r ? r : u32_of(n.mode, path, &m->mode, err);
+	r = number_of(n.size_bytes, size_path, UINT64_MAX, &m->size_bytes, err);
+	return r ? r : u32_of(n.mode, mode_path, &m->mode, err);
 }
 
 struct limit_nodes {
