@@ -111,7 +111,7 @@ static int check_target(const struct spec_mount *m, struct error *err)
 		return error_set(
 			err, EINVAL,
 			"mount target \"%s\" must be an absolute path below / without \"..\"",
-			m->target ? m->target : "");
+			m->target);
 	if (m->kind == MOUNT_PROC || m->kind == MOUNT_DEV) {
 		const char *only = m->kind == MOUNT_PROC ? "/proc" : "/dev";
 
@@ -137,6 +137,9 @@ static int check_mount(const struct spec_mount *m, struct error *err)
 
 	if (!spec_mount_kind_name(m->kind))
 		return error_set(err, EINVAL, "mount of unknown kind %d", (int)m->kind);
+	if (!m->target)
+		return error_set(err, EINVAL, "mount of kind %s without a target",
+				 kind_names[m->kind]);
 	if (has_source != (m->source != NULL) || (has_source && !is_plain_path(m->source)))
 		return error_set(err, EINVAL, "mount %s of kind %s: source must be %s", m->target,
 				 kind_names[m->kind], has_source ? "an absolute path" : "empty");

@@ -13,7 +13,7 @@
 #include "common/json_write.h"
 #include "sandbox/spec.h"
 
-#define MAX_EXACT (UINT64_C(1) << 53) /* integers that a JSON number holds everywhere */
+#define MAX_EXACT ((UINT64_C(1) << 53) - 1) /* integers that a JSON number holds everywhere */
 
 enum member_type {
 	TEXT,
@@ -229,7 +229,7 @@ static int read_mounts(const struct json *list, struct spec *spec, struct error 
 	int r = 0;
 
 	if (json_length(list) > SPEC_MAX_MOUNTS)
-		return error_set(err, E2BIG, "$.mounts: more than %u", SPEC_MAX_MOUNTS);
+		return error_set(err, E2BIG, "$.mounts: more than %u mounts", SPEC_MAX_MOUNTS);
 	for (const struct json *item = json_first(list); item && r == 0; item = json_next(item)) {
 		char path[32];
 

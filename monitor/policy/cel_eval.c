@@ -46,40 +46,6 @@ struct machine {
 	unsigned top; /* number of values */
 };
 
-static const char *field_at(const struct action *action, const struct action_field *field)
-{
-	return (const char *)action + field->offset;
-}
-
-struct str action_string(const struct action *action, const struct action_field *field)
-{
-	struct str s;
-
-	memcpy(&s, field_at(action, field), sizeof(s));
-	return s;
-}
-
-int64_t action_integer(const struct action *action, const struct action_field *field)
-{
-	int64_t i;
-
-	memcpy(&i, field_at(action, field), sizeof(i));
-	return i;
-}
-
-bool action_boolean(const struct action *action, const struct action_field *field)
-{
-	bool b;
-
-	memcpy(&b, field_at(action, field), sizeof(b));
-	return b;
-}
-
-const struct str_list *action_list(const struct action *action, const struct action_field *field)
-{
-	return (const struct str_list *)(const void *)field_at(action, field);
-}
-
 static struct value of_bool(bool b)
 {
 	return (struct value){.kind = CEL_BOOL, .boolean = b};
@@ -270,12 +236,13 @@ static bool has_affix(enum cel_function function, const struct value *v, const s
 	return text_compare(s, part->string, v->fold, part->fold) == 0;
 }
 
-static struct value command_of(const struct value *v)
+static struct value command_of(const struct machine *m, const struct value *v)
 {
 	const struct str_list argv = {v->list.strings, v->list.count};
 
-	return v->kind == CEL_LIST ? of_string(command_of_argv(&argv), false)
-				   : of_string(command_of_text(v->string), v->fold);
+	return of_string(v->kind == CEL_LIST ? command_of_argv(m->env->action->name, &argv)
+					     : command_of_text(v->string),
+			 false);
 }
 
 static void call(struct machine *m, const struct cel_op *op)
@@ -305,7 +272,7 @@ static void call(struct machine *m, const struct cel_op *op)
 		*v = of_int(size_of(v));
 		break;
 	case FN_COMMAND:
-		*v = command_of(v);
+		*v = command_of(m, v);
 		break;
 	case FN_HOST_MATCHES:
 	case FN_GLOB:

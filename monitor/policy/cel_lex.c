@@ -127,7 +127,8 @@ static int lex_string(struct cel_tree *tree, struct str s, size_t *at, bool raw,
 
 static int lex_integer(struct str s, size_t *at, struct cel_token *ret, struct cel_error *err)
 {
-	const bool hex = *at + 2 < s.len && s.at[*at] == '0' && (s.at[*at + 1] | 32) == 'x';
+	const bool hex = *at + 2 < s.len && s.at[*at] == '0' && (s.at[*at + 1] | 32) == 'x' &&
+			 hex_value(s.at[*at + 2]) >= 0;
 	const unsigned base = hex ? 16 : 10;
 	uint64_t value = 0;
 	size_t p = *at + (hex ? 2 : 0);

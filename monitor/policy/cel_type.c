@@ -250,6 +250,13 @@ static int type_binary(struct typing *t, struct cel_node *node)
 	return 0;
 }
 
+/* What stands for something before a dot; an item of that name would hide it from the reader. */
+static bool is_root_name(struct str name)
+{
+	return str_eq(name, STR("action")) || str_eq(name, STR("session")) ||
+	       str_eq(name, STR("call")) || str_eq(name, STR("lists"));
+}
+
 static bool is_macro(const struct cel_node *node)
 {
 	return node->kind == NODE_CALL && node->method &&
@@ -270,6 +277,10 @@ static int type_loop(struct typing *t, struct cel_node *node)
 				(int)node->text.len, node->text.at);
 	if (var->kind != NODE_NAME)
 		return cel_fail(t->err, var->at, "a name for the item goes here");
+	if (is_root_name(var->text))
+		return cel_fail(t->err, var->at,
+				"\"%.*s\" has a meaning of its own: give the item another name",
+				(int)var->text.len, var->text.at);
 	if (t->var_count == CEL_MAX_LOOPS)
 		return cel_fail(t->err, node->at, "more than %u loops inside one another",
 				CEL_MAX_LOOPS);
