@@ -183,6 +183,13 @@ class Runner(ScenarioTest):
                              **{"finally": {"labels": ["canary"]}})
         self.assertEqual(self.run_scenarios(path).returncode, 0)
 
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_the_example_of_the_man_page(self):
+        page = (SCENARIOS.parent / "man" / "cordon-scenario.1.scd").read_text()
+        path = self.dir / "work" / "example.json"
+        path.write_text(page.split("# EXAMPLE")[1].split("```")[1])
+        self.assertEqual(self.run_scenarios(path).returncode, 0)
+
     def test_many_at_once_each_on_its_own(self):
         paths = [self.scenario(f"s{i}", steps=[self.step(f"test ! -e mine && echo {i} > mine && cat mine", output_contains=str(i)),
                                                self.step("./aws x", "denied", rule="ra.provision-compute")],
