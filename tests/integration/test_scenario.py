@@ -266,7 +266,7 @@ class Runner(ScenarioTest):
         path = self.scenario(steps=[self.step("touch started; sleep 600"), self.step("./aws x", "denied", rule="ra.provision-compute")])
         p = subprocess.Popen([CORDON, "scenario", "run", "--trace", TRACE, "--json", path, self.scenario("later")],
                              env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        while not list((self.dir / "tmp").glob("*/work/started")):
+        while not list((self.dir / "tmp").glob("*/*/started")):
             self.assertIsNone(p.poll())
             time.sleep(0.05)
         p.send_signal(signal.SIGINT)
