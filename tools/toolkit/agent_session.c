@@ -460,6 +460,11 @@ int start_supervisor(const struct session_options *options, uv_loop_t *loop, str
 	return r;
 }
 
+pid_t agent_session_pid(const struct agent_session *agent)
+{
+	return agent->launcher.pid;
+}
+
 uv_loop_t *agent_session_loop(const struct agent_session *agent)
 {
 	return agent->grace.loop;
