@@ -181,8 +181,13 @@ static int add_overlay(const struct launch *l, const struct spec_mount *m,
 {
 	char upper[MAX_PATH_BYTES];
 	char work[MAX_PATH_BYTES];
-	const char *const options[] = {"lowerdir", BASE "/.lower", "upperdir", upper, "workdir",
-				       work,	   "userxattr",	   NULL,       NULL};
+	/*
+	 * volatile: without it the end of every session syncs the whole file system of the state
+	 * folder and waits for it. The layer is as durable as any file that nobody synced.
+	 */
+	const char *const options[] = {"lowerdir", BASE "/.lower", "upperdir",	upper,
+				       "workdir",  work,	   "userxattr", NULL,
+				       "volatile", NULL,	   NULL};
 	_cleanup_close_ int mount_fd = -1;
 	int r;
 
