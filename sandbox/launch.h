@@ -39,6 +39,8 @@ enum limit_kind {
 struct cgroup {
 	char *dirs[LIMIT_KINDS]; /* our folder of each controller, NULL if none; v2: all the same */
 	enum limit_by by[LIMIT_KINDS];
+	int join_fds[LIMIT_KINDS]; /* v1: opened by P, for C to join by; -1 if none */
+	int folder_fd;		   /* v2: to be cloned into; -1 if none */
 };
 
 /* Descriptors of a mount's sources, opened before the view is built; -1 where empty. */
@@ -97,9 +99,10 @@ int mounts_attach(int mount_fd, int target_fd, const char *target, struct error 
 /* net.c */
 int net_loopback_up(struct launch *l, struct error *err);
 
-/* cgroup.c: P */
+/* cgroup.c: P but for cgroup_join, by which C moves itself before it does anything else. */
 void cgroup_make(struct launch *l);
 int cgroup_add(const struct launch *l, pid_t pid, struct error *err);
+int cgroup_join(struct launch *l, struct error *err);
 void cgroup_remove(struct launch *l);
 
 /* rlimits.c: X */
