@@ -38,6 +38,7 @@ enum limit_kind {
 
 struct cgroup {
 	char *dirs[LIMIT_KINDS]; /* our folder of each controller, NULL if none; v2: all the same */
+	int lock_fds[LIMIT_KINDS];
 	enum limit_by by[LIMIT_KINDS];
 };
 
