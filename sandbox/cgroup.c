@@ -4,7 +4,9 @@
  * else nothing here and rlimits.c does what it can for each process.
  *
  * The session's folder is made below the cgroup we are in, so limits of the caller stay in force.
- * Its name ends in our process id: what a killed keeper left behind is removed by the next one.
+ * It is locked (flock(2)) as long as keeper or init lives: a folder that can be locked was left by
+ * a keeper that was killed, and the next one removes it. A process id would not do: it is used
+ * anew.
  *
  * How the init gets in decides on most of a session's start-up time: writing a process id to
  * cgroup.procs takes the kernel's lock over all thread groups, and with it an RCU grace period
@@ -16,10 +18,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -97,39 +99,60 @@ static char *own_path(const char *controller)
 	return found;
 }
 
-/* Removes folders of keepers that are gone. */
+/* Return: the folder, locked; -1 if it is held by another, or is not the one of this name. */
+static int lock_folder(const char *path)
+{
+	_cleanup_close_ int lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat locked;
+	struct stat named;
+
+	if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return -1;
+	/* Removed between open and lock? */
+	if (fstat(lock_fd, &locked) < 0 || stat(path, &named) < 0 || locked.st_ino != named.st_ino)
+		return -1;
+	return take_fd(&lock_fd);
+}
+
+/* Removes folders of sessions that are gone. */
 static void sweep(const char *parent)
 {
 	DIR *dir = opendir(parent);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
-		const char *dot = strrchr(entry->d_name, '.');
 		_cleanup_free_ char *path = NULL;
-		long pid;
+		_cleanup_close_ int lock_fd = -1;
 
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 || !dot)
-			continue;
-		pid = strtol(dot + 1, NULL, 10);
-		if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
 			continue;
 		path = xasprintf("%s/%s", parent, entry->d_name);
-		(void)rmdir(path);
+		lock_fd = lock_folder(path);
+		if (lock_fd >= 0)
+			(void)rmdir(path);
 	}
 	if (dir)
 		(void)closedir(dir);
 }
 
-static char *make_below(const struct launch *l, const char *parent)
+/* Our folder below the parent, NULL if none can be made. *ret_lock_fd: held until the end. */
+static char *make_below(const struct launch *l, const char *parent, int *ret_lock_fd)
 {
 	char *path = xasprintf("%s/" PREFIX "%s.%d", parent, l->spec.session, getpid());
+	const struct timespec pause = {.tv_nsec = 1000000};
 
 	sweep(parent);
-	if (mkdir(path, 0755) < 0) {
-		free(path);
-		return NULL;
+	/* Another's sweep may hold the new folder, and take it away, before it is locked. */
+	for (unsigned tries = 0; tries < 1000; tries++) {
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			break;
+		*ret_lock_fd = lock_folder(path);
+		if (*ret_lock_fd >= 0)
+			return path;
+		(void)nanosleep(&pause, NULL);
 	}
-	return path;
+	free(path);
+	return NULL;
 }
 
 static bool wanted(const struct launch *l, enum limit_kind kind)
@@ -181,7 +204,8 @@ static void make_v2(struct launch *l, const char *mount_point)
 
 	while (own) {
 		_cleanup_free_ char *parent = xasprintf("%s%s", mount_point, own);
-		_cleanup_free_ char *folder = make_below(l, parent);
+		_cleanup_close_ int lock_fd = -1;
+		_cleanup_free_ char *folder = make_below(l, parent, &lock_fd);
 		unsigned held = 0;
 
 		for (unsigned kind = 0; folder && kind < LIMIT_KINDS; kind++) {
@@ -190,7 +214,8 @@ static void make_v2(struct launch *l, const char *mount_point)
 				continue;
 			l->cgroup.dirs[kind] = xstrdup(folder);
 			l->cgroup.by[kind] = LIMIT_CGROUP2;
-			held++;
+			if (!held++)
+				l->cgroup.lock_fds[kind] = take_fd(&lock_fd);
 		}
 		if (held) {
 			l->cgroup.folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -211,10 +236,11 @@ static void make_v1(struct launch *l, enum limit_kind kind)
 	_cleanup_free_ char *folder = NULL;
 	_cleanup_free_ char *tasks = NULL;
 	_cleanup_close_ int join_fd = -1;
+	_cleanup_close_ int lock_fd = -1;
 
 	if (!parent || !is_fs(parent, CGROUP_SUPER_MAGIC))
 		return;
-	folder = make_below(l, parent);
+	folder = make_below(l, parent, &lock_fd);
 	if (!folder)
 		return;
 	tasks = xasprintf("%s/tasks", folder);
@@ -225,11 +251,14 @@ static void make_v1(struct launch *l, enum limit_kind kind)
 	}
 	l->cgroup.join_fds[kind] = take_fd(&join_fd);
 	l->cgroup.dirs[kind] = take_ptr(folder);
+	l->cgroup.lock_fds[kind] = take_fd(&lock_fd);
 	l->cgroup.by[kind] = LIMIT_CGROUP1;
 }
 
 void cgroup_make(struct launch *l)
 {
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++)
+		l->cgroup.lock_fds[kind] = -1;
 	if (l->spec.cgroup && is_fs(ROOT, CGROUP2_SUPER_MAGIC))
 		make_v2(l, ROOT);
 	else if (l->spec.cgroup && is_fs(ROOT "/unified", CGROUP2_SUPER_MAGIC))
@@ -291,5 +320,6 @@ void cgroup_remove(struct launch *l)
 			(void)nanosleep(&pause, NULL);
 		}
 		free(folder);
+		close_fd(&l->cgroup.lock_fds[kind]);
 	}
 }

@@ -2,8 +2,9 @@
 /*
  * cordon-launch: builds one session from a spec and keeps it until it ends.
  *
- * Started by the supervisor with the spec as descriptor 3 and the control socket as 4. Whatever
- * cannot be put up is an ERROR message with the reason; there is no weaker session.
+ * Started by the supervisor with the spec as descriptor 3, the control socket as 4 and a lock as
+ * 5 (spec_wire.h). Whatever cannot be put up is an ERROR message with the reason; there is no
+ * weaker session.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -179,7 +180,8 @@ int main(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(022);
 	(void)fcntl(LAUNCH_CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	(void)syscall(SYS_close_range, LAUNCH_CONTROL_FD + 1, ~0u, 0);
+	(void)fcntl(LAUNCH_LOCK_FD, F_SETFD, FD_CLOEXEC);
+	(void)syscall(SYS_close_range, LAUNCH_LOCK_FD + 1, ~0u, 0);
 	detach_stdio();
 	if (prepare(&l, &err) < 0)
 		launch_fail(&l, &err);

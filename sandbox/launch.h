@@ -38,6 +38,7 @@ enum limit_kind {
 
 struct cgroup {
 	char *dirs[LIMIT_KINDS]; /* our folder of each controller, NULL if none; v2: all the same */
+	int lock_fds[LIMIT_KINDS];
 	enum limit_by by[LIMIT_KINDS];
 	int join_fds[LIMIT_KINDS]; /* v1: opened by P, for C to join by; -1 if none */
 	int folder_fd;		   /* v2: to be cloned into; -1 if none */

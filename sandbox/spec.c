@@ -220,15 +220,22 @@ static int check_ids(const struct spec *spec, struct error *err)
 	return 0;
 }
 
+int spec_check_session(const char *session, struct error *err)
+{
+	if (is_name(session, 64))
+		return 0;
+	return error_set(
+		err, EINVAL,
+		"session id \"%s\": 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -",
+		session ? session : "");
+}
+
 int spec_check(const struct spec *spec, struct error *err)
 {
-	int r;
+	int r = spec_check_session(spec->session, err);
 
-	if (!is_name(spec->session, 64))
-		return error_set(err, EINVAL,
-				 "session id \"%s\": 1 to 64 of A-Z a-z 0-9 . _ -, not starting "
-				 "with . or -",
-				 spec->session ? spec->session : "");
+	if (r < 0)
+		return r;
 	if (!is_name(spec->hostname, 63))
 		return error_set(err, EINVAL, "host name \"%s\" is not usable",
 				 spec->hostname ? spec->hostname : "");

@@ -115,6 +115,9 @@ void spec_add_env(struct spec *spec, const char *assignment); /* replaces one of
 /* Static text ("bind", "overlay", ...), NULL for a number that is no kind. */
 const char *spec_mount_kind_name(unsigned kind);
 
+/* May this be a session's name? It becomes one of files. Errors: -EINVAL. */
+int spec_check_session(const char *session, struct error *err);
+
 /* What must hold of any spec, however it was made; the launcher checks it again. */
 int spec_check(const struct spec *spec, struct error *err);
 

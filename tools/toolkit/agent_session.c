@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "sandbox/spec_wire.h"
 #include "tools/toolkit/layer.h"
+#include "tools/toolkit/live.h"
 #include "tools/toolkit/paths.h"
 
 /* How long the launcher may take to clean up behind a session that has ended. */
@@ -28,6 +29,7 @@ struct agent_session {
 	char *id;
 	char *state_dir; /* of this session */
 	char *record_path;
+	int lock_fd;		 /* live.h */
 	struct session *session; /* NULL once it has closed */
 	const struct agent_session_ops *ops;
 	void *ctx;
@@ -157,30 +159,14 @@ static void on_handle_closed(uv_handle_t *handle)
 		agent_free(agent);
 }
 
-/* The layer is kept if the session changed anything in it and nobody asked to drop it. */
-static void settle_layer(struct agent_session *agent)
-{
-	_cleanup_free_ char *layers = NULL;
-	_cleanup_free_ char *work = NULL;
-	char *slash;
-
-	if (agent->spec.upper_dir) {
-		/* The overlay's own folder stands beside the kept layer. */
-		layers = xstrdup(agent->spec.upper_dir);
-		slash = strrchr(layers, '/');
-		*slash = '\0';
-		work = xasprintf("%s/work", layers);
-		agent->has_changes = !agent->discard && layer_has_changes(agent->spec.upper_dir);
-		layer_remove(agent->has_changes ? work : layers);
-	}
-	(void)rmdir(agent->state_dir); /* goes if nothing is kept there */
-}
-
 static void maybe_closed(struct agent_session *agent)
 {
 	if (!agent->session_closed || !agent->launcher_exited)
 		return;
-	settle_layer(agent);
+	if (agent->spec.upper_dir)
+		agent->has_changes = layer_settle(agent->spec.upper_dir, agent->discard);
+	(void)rmdir(agent->state_dir); /* goes if nothing is kept there */
+	live_leave(agent->id, &agent->lock_fd);
 	if (agent->launcher.type == UV_PROCESS)
 		uv_close((uv_handle_t *)&agent->launcher, on_handle_closed);
 	uv_close((uv_handle_t *)&agent->grace, on_handle_closed);
@@ -241,7 +227,8 @@ static const struct session_ops monitor_ops = {
 
 /* ---- the start ---- */
 
-/* The launcher gets the spec as fd 3 and its end of the control socket as fd 4; nothing else. */
+/* The launcher gets the spec, its end of the control socket and the session's lock; nothing else.
+ */
 static int start_launcher(struct supervisor *supervisor, struct agent_session *agent,
 			  int *ret_control_fd, struct error *err)
 {
@@ -266,12 +253,13 @@ static int start_launcher(struct supervisor *supervisor, struct agent_session *a
 	char name[] = "cordon-launch";
 	char *args[] = {name, NULL};
 	char *env[] = {NULL};
-	uv_stdio_container_t stdio[5] = {
+	uv_stdio_container_t stdio[6] = {
 		{.flags = UV_IGNORE},
 		{.flags = UV_IGNORE},
 		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
 		{.flags = UV_INHERIT_FD, .data.fd = spec_fd},
 		{.flags = UV_INHERIT_FD, .data.fd = theirs_fd},
+		{.flags = UV_INHERIT_FD, .data.fd = agent->lock_fd},
 	};
 	const uv_process_options_t options = {
 		.exit_cb = on_launcher_exit,
@@ -279,7 +267,7 @@ static int start_launcher(struct supervisor *supervisor, struct agent_session *a
 		.args = args,
 		.env = env,
 		.stdio = stdio,
-		.stdio_count = 5,
+		.stdio_count = 6,
 	};
 	r = uv_spawn(supervisor_loop(supervisor), &agent->launcher, &options);
 	agent->launcher.data = agent;
@@ -345,6 +333,13 @@ static int prepare(struct agent_session *agent, const struct session_options *op
 		r = make_id(&agent->id);
 	if (r < 0)
 		return error_errno(err, r, "make up a session id");
+	r = spec_check_session(agent->id, err);
+	if (r < 0)
+		return r;
+	live_sweep();
+	agent->lock_fd = live_enter(agent->id, options->discard, err);
+	if (agent->lock_fd < 0)
+		return agent->lock_fd;
 	r = paths_session_dir(agent->id, &agent->state_dir, err);
 	if (r < 0)
 		return r;
@@ -365,10 +360,12 @@ int agent_session_open(struct supervisor *supervisor, const struct session_optio
 
 	agent->ops = ops;
 	agent->ctx = ctx;
+	agent->lock_fd = -1;
 	r = prepare(agent, options, err);
 	if (r < 0) {
 		if (agent->state_dir)
 			(void)rmdir(agent->state_dir);
+		live_leave(agent->id, &agent->lock_fd);
 		agent_free(agent);
 		return r;
 	}

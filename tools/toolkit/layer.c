@@ -8,9 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/buf.h"
+#include "common/cleanup.h"
+
 #define OPEN_FOLDERS 16
 
-bool layer_has_changes(const char *upper_dir)
+static bool has_changes(const char *upper_dir)
 {
 	DIR *dir = opendir(upper_dir);
 	const struct dirent *entry;
@@ -41,10 +44,22 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-void layer_remove(const char *dir)
+static void remove_folder(const char *dir)
 {
 	/* A folder that could not be read is only entered on the walk after its mode was mended. */
 	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
 	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
 	(void)nftw(dir, remove_one, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
+}
+
+bool layer_settle(const char *upper_dir, bool discard)
+{
+	_cleanup_free_ char *layers = xstrdup(upper_dir);
+	_cleanup_free_ char *work = NULL;
+	const bool kept = !discard && has_changes(upper_dir);
+
+	*strrchr(layers, '/') = '\0';
+	work = xasprintf("%s/work", layers);
+	remove_folder(kept ? work : layers);
+	return kept;
 }
