@@ -197,6 +197,23 @@ static int set_limit(const struct launch *l, enum limit_kind kind, const char *f
 	return -EINVAL;
 }
 
+/* Does a v2 cgroup hand down any controller that we want? Making a folder to find out is dear. */
+static bool hands_down(const struct launch *l, const char *parent)
+{
+	_cleanup_free_ char *path = xasprintf("%s/cgroup.subtree_control", parent);
+	_cleanup_close_ int list_fd = open(path, O_RDONLY | O_CLOEXEC);
+	char list[512];
+	const ssize_t n = list_fd < 0 ? -1 : read(list_fd, list, sizeof(list) - 1);
+
+	if (n < 0)
+		return false;
+	list[n] = '\0';
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++)
+		if (wanted(l, kind) && lists(list, controllers[kind], " \n"))
+			return true;
+	return false;
+}
+
 /* v2: the nearest cgroup at or above ours that hands down a controller we want. */
 static void make_v2(struct launch *l, const char *mount_point)
 {
@@ -205,7 +222,8 @@ static void make_v2(struct launch *l, const char *mount_point)
 	while (own) {
 		_cleanup_free_ char *parent = xasprintf("%s%s", mount_point, own);
 		_cleanup_close_ int lock_fd = -1;
-		_cleanup_free_ char *folder = make_below(l, parent, &lock_fd);
+		_cleanup_free_ char *folder =
+			hands_down(l, parent) ? make_below(l, parent, &lock_fd) : NULL;
 		unsigned held = 0;
 
 		for (unsigned kind = 0; folder && kind < LIMIT_KINDS; kind++) {

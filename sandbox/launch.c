@@ -170,6 +170,7 @@ int main(void)
 	struct launch l = {.control_fd = LAUNCH_CONTROL_FD,
 			   .root_fd = -1,
 			   .life_fd = -1,
+			   .id_map = {.ns_fd = -1},
 			   .cgroup = {.join_fds = {-1, -1, -1}, .folder_fd = -1}};
 	struct error err = {0};
 	int life[2];

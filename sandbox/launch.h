@@ -46,8 +46,15 @@ struct cgroup {
 
 /* Descriptors of a mount's sources, opened before the view is built; -1 where empty. */
 struct source {
-	int tree_fd;   /* detached clone of the source, flags and ids set */
+	int tree_fd;   /* detached clone of the source, flags and ids set; copy: the file */
 	int layers_fd; /* overlay: of the folder that holds upper and work */
+};
+
+/* A user namespace for idmapped mounts of files of one owner. */
+struct id_map {
+	int ns_fd; /* -1: none yet */
+	uid_t owner;
+	gid_t group;
 };
 
 struct launch {
@@ -56,6 +63,7 @@ struct launch {
 	int life_fd;		/* C: its hang-up means that P is gone */
 	int keeper_end_fd;	/* P's end of that pipe; C closes its copy */
 	bool range;		/* outer ids are a range: P has the host's rights */
+	struct id_map id_map;	/* P: the last that userns_idmap() made */
 	struct source *sources; /* spec.mount_count of them */
 	struct cgroup cgroup;
 	int root_fd;	   /* C: the new root */
@@ -78,8 +86,8 @@ int keeper_run(struct launch *l, pid_t init_pid, int init_pidfd);
 /* userns.c */
 int userns_write_maps(const struct launch *l, pid_t init_pid, struct error *err);
 int userns_enter(struct launch *l, struct error *err);
-/* A user namespace whose map turns owner (uid, gid on disk) into the session's user. */
-int userns_idmap(const struct launch *l, uid_t owner, gid_t group, struct error *err);
+/* A user namespace whose map turns owner (uid, gid on disk) into the session's user; borrowed. */
+int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err);
 
 /* sources.c */
 int sources_make_layers(const struct launch *l, struct error *err);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,6 +67,11 @@ static int open_parent(const struct launch *l, const char *target, const char **
 	size_t at = 0;
 
 	*ret_leaf = strrchr(target, '/') + 1;
+	memcpy(path, target, (size_t)(*ret_leaf - target));
+	path[*ret_leaf - target] = '\0';
+	folder_fd = open_inside(l, path, O_PATH | O_DIRECTORY, 0);
+	if (folder_fd >= 0)
+		return take_fd(&folder_fd); /* as most are */
 	folder_fd = open_inside(l, "/", O_PATH | O_DIRECTORY, 0);
 	while (target[at] && target + at + 1 < *ret_leaf) {
 		const size_t len = strcspn(target + at + 1, "/");
@@ -138,6 +144,34 @@ static int add_file(const struct launch *l, const struct spec_mount *m, struct e
 	file_fd = openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, m->mode);
 	if (file_fd < 0 || write(file_fd, m->text, len) != (ssize_t)len)
 		return error_errno(err, errno, "write %s in the session's view", m->target);
+	return 0;
+}
+
+/* What the file holds now; it may have grown since the plan. */
+static int add_copy(const struct launch *l, const struct spec_mount *m, const struct source *from,
+		    struct error *err)
+{
+	const char *leaf;
+	_cleanup_close_ int parent_fd = -1;
+	_cleanup_close_ int file_fd = -1;
+	size_t left = SPEC_MAX_COPY;
+	ssize_t n = 1;
+
+	if (from->tree_fd < 0)
+		return 0; /* optional, and not there */
+	parent_fd = open_parent(l, m->target, &leaf, err);
+	if (parent_fd < 0)
+		return parent_fd;
+	file_fd = openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, m->mode);
+	while (file_fd >= 0 && left && n > 0) {
+		n = sendfile(file_fd, from->tree_fd, NULL, left);
+		left -= n > 0 ? (size_t)n : 0;
+	}
+	if (file_fd < 0 || n < 0)
+		return error_errno(err, errno, "copy %s into the session's view", m->source);
+	if (!left)
+		return error_set(err, EFBIG, "%s is over %u bytes, too many for a copy", m->source,
+				 SPEC_MAX_COPY);
 	return 0;
 }
 
@@ -242,6 +276,8 @@ static int add_mount(struct launch *l, const struct spec_mount *m, const struct 
 		return add_symlink(l, m, err);
 	case MOUNT_FILE:
 		return add_file(l, m, err);
+	case MOUNT_COPY:
+		return add_copy(l, m, from, err);
 	}
 	return error_set(err, EINVAL, "mount of unknown kind %d", (int)m->kind);
 }

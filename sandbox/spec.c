@@ -11,7 +11,7 @@
 static const char *const kind_names[] = {
 	[MOUNT_BIND] = "bind", [MOUNT_OVERLAY] = "overlay", [MOUNT_TMPFS] = "tmpfs",
 	[MOUNT_PROC] = "proc", [MOUNT_DEV] = "dev",	    [MOUNT_SYMLINK] = "symlink",
-	[MOUNT_FILE] = "file",
+	[MOUNT_FILE] = "file", [MOUNT_COPY] = "copy",
 };
 
 const char *spec_mount_kind_name(unsigned kind)
@@ -132,7 +132,8 @@ static int check_target(const struct spec_mount *m, struct error *err)
 
 static int check_mount(const struct spec_mount *m, struct error *err)
 {
-	const bool has_source = m->kind == MOUNT_BIND || m->kind == MOUNT_OVERLAY;
+	const bool has_source =
+		m->kind == MOUNT_BIND || m->kind == MOUNT_OVERLAY || m->kind == MOUNT_COPY;
 	const bool has_text = m->kind == MOUNT_SYMLINK || m->kind == MOUNT_FILE;
 	const bool has_layers = m->kind == MOUNT_OVERLAY;
 

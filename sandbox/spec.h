@@ -25,6 +25,7 @@ enum spec_mount_kind {
 	MOUNT_DEV,     /* minimal /dev: null zero full random urandom tty, pts, shm, fd links */
 	MOUNT_SYMLINK, /* target -> text */
 	MOUNT_FILE,    /* a read-only file with the content `text` */
+	MOUNT_COPY,    /* a read-only copy of the file `source`, at most SPEC_MAX_COPY bytes */
 };
 
 struct spec_mount {
@@ -96,6 +97,7 @@ struct spec_limits spec_default_limits(void);
 
 #define SPEC_MAX_MOUNTS	   256u
 #define SPEC_MAX_TEXT	   (64u << 10) /* bytes of one MOUNT_FILE */
+#define SPEC_MAX_COPY	   (256u << 10)
 #define SPEC_MAX_ENV	   256u
 #define SPEC_MAX_ENV_BYTES (64u << 10) /* the whole environment; an EXEC message must hold it */
 #define SPEC_RANGE_IDS	   65536u      /* outer_count when root maps a range */
