@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,6 +364,38 @@ static void say_how_it_went(const struct run *run, int exit_status)
 		summary_text(run->floor, &run->outcome);
 }
 
+/* ---- behind us ---- */
+
+static int settle_behind(void *ctx)
+{
+	struct run *run = ctx;
+	const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* Who waits for the end of our output waits no longer, nor does a signal to our group. */
+	(void)setsid();
+	for (int i = 0; null_fd >= 0 && i < 3; i++)
+		(void)dup2(null_fd, i);
+	floor_settle(run->floor);
+	if (run->spawn_server)
+		resident_spawn();
+	_exit(0);
+}
+
+/*
+ * The command is over and reported; its layers' folders on disk, which may take longer to remove
+ * than all the rest, are no reason to keep the caller waiting. A child in our memory, on a stack of
+ * its own, sees to them. Should it be killed, the next start does (live.h). If there can be none,
+ * it is done here.
+ */
+static _Noreturn void leave(struct run *run, int exit_status)
+{
+	static char stack[256 << 10] __attribute__((aligned(16)));
+
+	if (clone(settle_behind, stack + sizeof(stack), CLONE_VM | SIGCHLD, run) < 0)
+		floor_settle(run->floor);
+	_exit(exit_status); /* the heap is the child's now */
+}
+
 int run_command(struct run_options *options)
 {
 	struct run run = {.options = options, .control_fd = -1, .record_fd = -1};
@@ -376,10 +409,7 @@ int run_command(struct run_options *options)
 		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
 		exit_status = status_of(&run);
 		say_how_it_went(&run, exit_status);
-		if (run.spawn_server)
-			resident_spawn();
-		floor_release(run.floor);
-		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
+		leave(&run, exit_status);
 	}
 	(void)uv_loop_close(&run.loop);
 	(void)policy_free(run.policy);

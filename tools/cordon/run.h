@@ -26,5 +26,5 @@ enum {
 	EXIT_NOT_FOUND = 127
 };
 
-/* Return: the exit status of the process. */
+/* Ends the process with the command's status; returns one only if nothing was started. */
 int run_command(struct run_options *options);

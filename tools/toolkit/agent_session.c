@@ -38,6 +38,7 @@ static void on_floor_gone(void *ctx)
 {
 	struct agent_session *agent = ctx;
 
+	floor_settle(agent->floor);
 	agent->floor_gone = true;
 	maybe_closed(agent);
 }

@@ -38,10 +38,7 @@ struct floor {
 
 static void floor_free(struct floor *floor)
 {
-	if (floor->plan.state_dir)
-		(void)rmdir(floor->plan.state_dir); /* goes if nothing is kept there */
-	if (floor->plan.id)
-		live_leave(floor->plan.id, &floor->lock_fd);
+	close_fd(&floor->lock_fd);
 	close_fd(&floor->launcher_fd);
 	plan_done(&floor->plan);
 	free(floor);
@@ -75,11 +72,18 @@ static void on_launcher(uv_poll_t *poll, int status, int events)
 		;
 	(void)uv_poll_stop(&floor->launcher);
 	(void)uv_timer_stop(&floor->grace);
-	if (upper)
-		floor->has_changes = layer_settle(upper, floor->discard);
-	(void)rmdir(floor->plan.state_dir);
-	live_leave(floor->plan.id, &floor->lock_fd);
+	floor->has_changes = upper && !floor->discard && layer_has_changes(upper);
 	floor->gone(floor->ctx);
+}
+
+void floor_settle(struct floor *floor)
+{
+	if (floor->plan.spec.upper_dir)
+		layer_settle(floor->plan.spec.upper_dir, floor->discard);
+	if (floor->plan.state_dir)
+		(void)rmdir(floor->plan.state_dir); /* goes if nothing is kept there */
+	if (floor->plan.id)
+		live_leave(floor->plan.id, &floor->lock_fd);
 }
 
 static void on_grace_over(uv_timer_t *timer)
@@ -228,6 +232,7 @@ int floor_start(uv_loop_t *loop, const struct session_options *options, floor_go
 			(void)kill(floor->launcher_pid, SIGKILL);
 			(void)waitpid(floor->launcher_pid, NULL, 0);
 		}
+		floor_settle(floor);
 		floor_free(floor);
 		return r;
 	}

@@ -14,7 +14,7 @@
 
 struct floor;
 
-/* The launcher has ended and the layers are settled; nothing of the session is left running. */
+/* The launcher has ended, and nothing of the session is left running. */
 typedef void (*floor_gone)(void *ctx);
 
 /*
@@ -28,6 +28,9 @@ int floor_start(uv_loop_t *loop, const struct session_options *options, floor_go
 
 /* The control socket is closed: from now on the launcher has a few seconds to end. */
 void floor_expect_end(struct floor *floor);
+/* Once gone: removes what the session leaves on disk beside its record and its changes. Touches
+ * nothing but files, so that a child of ours may do it behind us. */
+void floor_settle(struct floor *floor);
 /* NULL is fine. Frees in the loop's next turn. */
 void floor_release(struct floor *floor);
 

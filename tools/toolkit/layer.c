@@ -13,7 +13,7 @@
 
 #define OPEN_FOLDERS 16
 
-static bool has_changes(const char *upper_dir)
+bool layer_has_changes(const char *upper_dir)
 {
 	DIR *dir = opendir(upper_dir);
 	const struct dirent *entry;
@@ -52,14 +52,13 @@ static void remove_folder(const char *dir)
 	(void)nftw(dir, remove_one, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
 }
 
-bool layer_settle(const char *upper_dir, bool discard)
+void layer_settle(const char *upper_dir, bool discard)
 {
 	_cleanup_free_ char *layers = xstrdup(upper_dir);
 	_cleanup_free_ char *work = NULL;
-	const bool kept = !discard && has_changes(upper_dir);
+	const bool kept = !discard && layer_has_changes(upper_dir);
 
 	*strrchr(layers, '/') = '\0';
 	work = xasprintf("%s/work", layers);
 	remove_folder(kept ? work : layers);
-	return kept;
 }

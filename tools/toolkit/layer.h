@@ -8,10 +8,12 @@
 
 #include <stdbool.h>
 
+/* True if the folder holds anything. */
+bool layer_has_changes(const char *upper_dir);
+
 /*
  * layer_settle - after the session's end: what it changed is kept, everything else goes.
  * Removes also what an overlay left without permissions; symbolic links are removed, not followed,
  * and other file systems are not entered. @discard: keeps nothing.
- * Return: true if upper_dir holds changes and is kept.
  */
-bool layer_settle(const char *upper_dir, bool discard);
+void layer_settle(const char *upper_dir, bool discard);
