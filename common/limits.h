@@ -12,7 +12,7 @@
 #define MAX_ARGV_BYTES	  (128u << 10) /* argv of one exec kept for policy and record */
 #define MAX_ARGV_ITEMS	  4096u
 #define MAX_MESSAGE_BYTES (160u << 10) /* one message to or from the session's init */
-#define MAX_MESSAGE_FDS	  4u
+#define MAX_MESSAGE_FDS	  6u
 #define MAX_LABELS	  64u /* one bit each */
 #define MAX_RULES	  10000u
 #define MAX_OUTPUT_BYTES  (1u << 20) /* tool output kept for one call of a catalogue tool */

@@ -3,97 +3,34 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include "common/cleanup.h"
 
 int msg_send(int socket_fd, const struct msg *m, const char *payload, const int *fds,
 	     unsigned fd_count)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * MAX_MESSAGE_FDS)];
-	} control = {0};
 	struct msg head = *m;
-	struct iovec parts[2] = {{&head, sizeof(head)}, {NULL, m->payload_len}};
-	struct msghdr mh = {.msg_iov = parts, .msg_iovlen = 2};
-	ssize_t n;
+	struct packet packet = {
+		.head = &head, .head_len = sizeof(head), .payload_len = m->payload_len};
 
-	if (fd_count > MAX_MESSAGE_FDS || m->payload_len > MAX_MESSAGE_BYTES)
+	if (m->payload_len > MAX_MESSAGE_BYTES)
 		return -E2BIG;
-	/* sendmsg(2) only reads what the iovec points to. */
-	memcpy(&parts[1].iov_base, &payload, sizeof(payload));
-	if (fd_count) {
-		struct cmsghdr *c;
-
-		mh.msg_control = control.bytes;
-		mh.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * fd_count);
-	}
-	do
-		n = sendmsg(socket_fd, &mh, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
-}
-
-void msg_fds_close(struct msg_fds *fds)
-{
-	for (unsigned i = 0; i < MAX_MESSAGE_FDS; i++)
-		close_fd(&fds->fd[i]);
-	fds->count = 0;
-}
-
-/* Takes every descriptor that came; those beyond the array are closed, never leaked. */
-static void take_fds(struct msghdr *mh, struct msg_fds *fds)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-		size_t count;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			int received_fd;
-
-			memcpy(&received_fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (fds->count < MAX_MESSAGE_FDS)
-				fds->fd[fds->count++] = received_fd;
-			else
-				(void)close(received_fd);
-		}
-	}
+	/* sendmsg(2) only reads what it points to. */
+	memcpy(&packet.payload, &payload, sizeof(payload));
+	return packet_send(socket_fd, &packet, fds, fd_count);
 }
 
 int msg_recv(int socket_fd, struct msg *ret_m, char *payload, struct msg_fds *ret_fds)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * MAX_MESSAGE_FDS)];
-	} control = {0};
 	struct msg head = {0};
-	struct iovec parts[2] = {{&head, sizeof(head)}, {payload, MAX_MESSAGE_BYTES}};
-	struct msghdr mh = {.msg_iov = parts,
-			    .msg_iovlen = 2,
-			    .msg_control = control.bytes,
-			    .msg_controllen = sizeof(control.bytes)};
-	struct msg_fds fds = {.fd = {-1, -1, -1, -1}};
-	ssize_t n;
+	struct packet packet = {.head = &head,
+				.head_len = sizeof(head),
+				.payload = payload,
+				.payload_len = MAX_MESSAGE_BYTES};
+	struct msg_fds fds;
+	const int r = packet_recv(socket_fd, &packet, &fds);
 
-	do
-		n = recvmsg(socket_fd, &mh, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == ECONNRESET ? MSG_EOF : -errno;
-	take_fds(&mh, &fds);
-	if (n == 0 && fds.count == 0)
-		return MSG_EOF;
-	if ((size_t)n < sizeof(head) || (size_t)n - sizeof(head) != head.payload_len ||
-	    (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+	if (r)
+		return r;
+	if (packet.payload_len != head.payload_len ||
 	    (head.payload_len && payload[head.payload_len - 1] != '\0')) {
 		msg_fds_close(&fds);
 		return -EPROTO;

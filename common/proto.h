@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "common/limits.h"
+#include "common/packet.h"
 
 enum msg_type {
 	MSG_HELLO = 1,
@@ -62,11 +63,6 @@ struct msg {
 	uint64_t system_time_us;
 };
 
-struct msg_fds {
-	int fd[MAX_MESSAGE_FDS]; /* owned by whoever holds the struct; -1 where empty */
-	unsigned count;
-};
-
 /* Sends one message; blocks only if the socket does. The fds stay with the caller. */
 int msg_send(int socket_fd, const struct msg *m, const char *payload, const int *fds,
 	     unsigned fd_count);
@@ -77,10 +73,7 @@ int msg_send(int socket_fd, const struct msg *m, const char *payload, const int 
  * those in excess are never leaked.
  * Return: 0, MSG_EOF when the peer is gone, -EAGAIN, -EPROTO for anything malformed.
  */
-#define MSG_EOF 1
 int msg_recv(int socket_fd, struct msg *ret_m, char *payload, struct msg_fds *ret_fds);
-
-void msg_fds_close(struct msg_fds *fds);
 
 /* The next string of a payload, NULL at its end. `*at` starts at 0. */
 const char *msg_next_string(const struct msg *m, const char *payload, size_t *at);

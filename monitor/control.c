@@ -80,7 +80,7 @@ static void watch(struct session *session)
 static void read_messages(struct session *session)
 {
 	for (unsigned i = 0; i < MESSAGES_PER_TURN && session->control_fd >= 0; i++) {
-		struct msg_fds fds = {.fd = {-1, -1, -1, -1}};
+		struct msg_fds fds = MSG_FDS_NONE;
 		struct msg m;
 		const int r = msg_recv(session->control_fd, &m, session->inbox, &fds);
 

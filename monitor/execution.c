@@ -125,8 +125,8 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid, int 
 		return;
 	}
 	/* An image that the kernel cannot be told to expect must not run. */
-	if (full.kind == ACTION_EXEC && session->supervisor->trace) {
-		r = trace_approve_exec(session->supervisor->trace, tid, file_fd);
+	if (full.kind == ACTION_EXEC && session->trace) {
+		r = trace_approve_exec(session->trace, tid, file_fd);
 		if (r < 0)
 			*ret = (struct gate_answer){.errno_value = EPERM};
 	}
@@ -164,8 +164,8 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		session_fail(session, &err);
 		return;
 	}
-	if (session->supervisor->trace)
-		r = trace_tag(session->supervisor->trace, fds->fd[1], session->slot, m->exec);
+	if (session->trace)
+		r = trace_tag(session->trace, fds->fd[1], session->slot, m->exec);
 	if (r < 0) {
 		int unwanted_fd = config.listener_fd;
 

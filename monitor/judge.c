@@ -144,20 +144,17 @@ static void record_action(struct session *session, const struct action *action,
 	w = begin_event(session, &head);
 	put_fields(w, action);
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
-	if (session->supervisor->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_ASK)
+	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_ASK)
 		json_put_bool(w, "enforced", false);
 	if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
-		policy_explain(session->supervisor->policy, session->state, action,
-			       &judgement->decision, w);
+		policy_explain(session->policy, session->state, action, &judgement->decision, w);
 	event_end(session);
 }
 
 static void decide(struct session *session, const struct action *action, struct judgement *ret)
 {
-	struct supervisor *supervisor = session->supervisor;
-
-	policy_decide(supervisor->policy, session->state, action, &ret->decision);
-	ret->proceed = ret->decision.verdict < VERDICT_ASK || supervisor->mode == MODE_OBSERVE;
+	policy_decide(session->policy, session->state, action, &ret->decision);
+	ret->proceed = ret->decision.verdict < VERDICT_ASK || session->mode == MODE_OBSERVE;
 	if (ret->decision.errno_value <= 0)
 		ret->decision.errno_value = EPERM;
 	record_action(session, action, ret);
@@ -170,12 +167,10 @@ static void decide(struct session *session, const struct action *action, struct 
 void judge(struct session *session, const struct action *action, struct judgement *ret,
 	   struct denial *ret_denial)
 {
-	struct supervisor *supervisor = session->supervisor;
-
-	supervisor_drain(supervisor);
-	if (supervisor->trace)
+	supervisor_drain(session->supervisor);
+	if (session->trace)
 		policy_state_add_labels(session->state,
-					trace_session_labels(supervisor->trace, session->slot));
+					trace_session_labels(session->trace, session->slot));
 	judge_note_labels(session, action);
 	decide(session, action, ret);
 	if (ret->proceed)
@@ -196,7 +191,7 @@ void judge_note_labels(struct session *session, const struct action *cause)
 {
 	const uint64_t labels = policy_state_labels(session->state);
 	const uint64_t added = labels & ~session->labels_recorded;
-	const struct policy *policy = session->supervisor->policy;
+	const struct policy *policy = session->policy;
 	char call[96] = "";
 	struct json_writer *w;
 

@@ -56,7 +56,7 @@ static struct action action_of(struct session *session, const struct trace_event
 
 static void on_open(struct session *session, const struct trace_event *event)
 {
-	const struct policy *policy = session->supervisor->policy;
+	const struct policy *policy = session->policy;
 	struct action action = action_of(session, event, ACTION_FILE_OPEN);
 	const unsigned access_mode = event->flags & O_ACCMODE;
 	uint64_t labels = event->labels;

@@ -59,16 +59,19 @@ static void on_handle_closed(uv_handle_t *handle)
 static int session_open_parts(struct session *session, const struct session_config *config,
 			      struct error *err)
 {
+	const char *key_path = session->supervisor->key_path;
 	int r;
 
-	r = record_open(config->record_path, config->id, session->supervisor->key_path,
-			&session->record, err);
+	r = config->record_fd
+		    ? record_open_fd(config->record_fd, config->record_path, config->id, key_path,
+				     &session->record, err)
+		    : record_open(config->record_path, config->id, key_path, &session->record, err);
 	if (r < 0)
 		return r;
 	if (config->ops->observer)
 		record_set_observer(session->record, config->ops->observer, config->ctx);
-	session->state = policy_state_new(session->supervisor->policy);
-	r = supervisor_add(session->supervisor, session, &session->slot, err);
+	session->state = policy_state_new(session->policy);
+	r = supervisor_add(session, config->trace, err);
 	if (r < 0)
 		return r;
 	session->has_slot = true;
@@ -82,6 +85,8 @@ int session_start(const struct session_config *config, struct session **ret, str
 	int r;
 
 	session->supervisor = config->supervisor;
+	session->policy = config->policy;
+	session->mode = config->mode;
 	session->ops = config->ops;
 	session->ctx = config->ctx;
 	session->id = xstrdup(config->id);
@@ -100,7 +105,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 	session->handles++;
 	r = control_open(session, control_fd, err);
 	if (r < 0) {
-		supervisor_remove(session->supervisor, session->slot);
+		supervisor_remove(session);
 		session->stage = SESSION_CLOSED;
 		close_fd(&control_fd);
 		uv_close((uv_handle_t *)&session->ending, on_handle_closed);
@@ -128,20 +133,17 @@ static void put_utc(struct json_writer *w)
 
 static void record_start(struct session *session)
 {
-	const struct supervisor *supervisor = session->supervisor;
-	const char *reason;
-	const bool traced = supervisor_has_trace(supervisor, &reason);
 	struct json_writer *w = event_begin(session, "session.start", NULL, 0);
 
 	json_begin_object(w, "fields");
 	put_utc(w);
-	json_put_string(w, "policy", policy_hash(supervisor->policy));
-	json_put_u64(w, "rules", policy_rule_count(supervisor->policy));
-	json_put_string(w, "mode", supervisor->mode == MODE_OBSERVE ? "observe" : "enforce");
+	json_put_string(w, "policy", policy_hash(session->policy));
+	json_put_u64(w, "rules", policy_rule_count(session->policy));
+	json_put_string(w, "mode", session->mode == MODE_OBSERVE ? "observe" : "enforce");
 	json_put_string(w, "workspace", session->workspace);
-	json_put_string(w, "trace", traced ? "on" : "off");
-	if (!traced)
-		json_put_string(w, "trace_reason", reason);
+	json_put_string(w, "trace", session->trace ? "on" : "off");
+	if (!session->trace)
+		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
 	json_begin_object(w, "layers");
 	for (size_t i = 0; session->layers && session->layers[i]; i++) {
 		_cleanup_free_ char *name = xstrdup(session->layers[i]);
@@ -160,7 +162,7 @@ static int label_one(struct session *session, int root_fd, const struct owned_la
 		     struct error *err)
 {
 	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-	const int index = policy_label_index(session->supervisor->policy, label->name);
+	const int index = policy_label_index(session->policy, label->name);
 	_cleanup_close_ int file_fd = -1;
 	int r;
 
@@ -173,8 +175,7 @@ static int label_one(struct session *session, int root_fd, const struct owned_la
 				   "label %s=%s: the file is not in the session's view "
 				   "(--bind or --workspace puts it there)",
 				   label->path, label->name);
-	r = trace_label_file(session->supervisor->trace, session->slot, file_fd,
-			     UINT64_C(1) << index);
+	r = trace_label_file(session->trace, session->slot, file_fd, UINT64_C(1) << index);
 	return r < 0 ? error_errno(err, r, "label %s=%s", label->path, label->name) : 0;
 }
 
@@ -184,9 +185,9 @@ static int label_one(struct session *session, int root_fd, const struct owned_la
  */
 static void assume_labels(struct session *session)
 {
-	const size_t count = policy_label_count(session->supervisor->policy);
+	const size_t count = policy_label_count(session->policy);
 
-	if (!count || !policy_uses_labels(session->supervisor->policy))
+	if (!count || !policy_uses_labels(session->policy))
 		return;
 	policy_state_add_labels(session->state,
 				count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
@@ -195,7 +196,7 @@ static void assume_labels(struct session *session)
 
 static int apply_labels(struct session *session, int root_fd, struct error *err)
 {
-	if (!session->supervisor->trace) {
+	if (!session->trace) {
 		assume_labels(session);
 		return 0;
 	}
@@ -205,7 +206,7 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	return trace_require_approval(session->supervisor->trace, session->slot, true);
+	return trace_require_approval(session->trace, session->slot, true);
 }
 
 /* HELLO brings the layers as strings and, as its one descriptor, the session's root directory. */
@@ -257,7 +258,7 @@ static void record_end_event(struct session *session)
 {
 	struct session_totals *totals = &session->totals;
 	_cleanup_buf_ struct buf extra = BUF_INIT(0);
-	struct trace *trace = session->supervisor->trace;
+	struct trace *trace = session->trace;
 	uint64_t syscalls[TRACE_SYSCALLS];
 	struct json_writer w = {.out = &extra};
 
@@ -303,7 +304,7 @@ static void finish(struct session *session)
 	supervisor_drain(session->supervisor);
 	session->stage = SESSION_CLOSED;
 	record_end_event(session);
-	supervisor_remove(session->supervisor, session->slot);
+	supervisor_remove(session);
 	uv_close((uv_handle_t *)&session->ending, on_handle_closed);
 	session->ops->closed(session->ctx, session->failed ? &session->failure : NULL);
 }
@@ -361,8 +362,7 @@ void session_tick(struct session *session)
 
 	if (session->stage == SESSION_CLOSED)
 		return;
-	if (session->supervisor->trace &&
-	    trace_session_counts(session->supervisor->trace, session->slot, &counts) == 0 &&
+	if (session->trace && trace_session_counts(session->trace, session->slot, &counts) == 0 &&
 	    counts.lost > session->lost_recorded) {
 		w = event_begin(session, "trace.lost", NULL, 0);
 		json_begin_object(w, "fields");

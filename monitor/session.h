@@ -87,10 +87,14 @@ struct session_ops {
 
 struct session_config {
 	struct supervisor *supervisor;
+	const struct policy *policy; /* borrowed for the life of the session */
+	enum monitor_mode mode;
+	enum trace_mode trace; /* off: not traced, though the supervisor has a trace */
 	const char *id;
 	const char *workspace; /* inside */
 	int control_fd;	       /* to the session's init; taken over, also on failure */
 	const char *record_path;
+	int record_fd; /* of the record, new and empty; taken over, also on failure. 0: made here */
 	const struct session_label *labels;
 	size_t label_count;
 	const char *const *env; /* default environment; borrowed for the life of the session */

@@ -56,6 +56,9 @@ struct execution {
 
 struct session {
 	struct supervisor *supervisor; /* borrowed */
+	const struct policy *policy;   /* borrowed */
+	enum monitor_mode mode;
+	struct trace *trace; /* borrowed from the supervisor; NULL: this session is not traced */
 	const struct session_ops *ops;
 	void *ctx;
 	char *id;

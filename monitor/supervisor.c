@@ -52,6 +52,21 @@ static void on_drain_timer(uv_timer_t *timer)
 	}
 }
 
+static void on_linger_over(uv_timer_t *timer)
+{
+	struct supervisor *supervisor = timer->data;
+
+	trace_detach_idle(supervisor->trace);
+}
+
+static int require_trace(const struct supervisor *supervisor, struct error *err)
+{
+	return error_set(err, supervisor->no_trace.code,
+			 "cannot trace: %s\n--trace=auto runs without the trace and says so; "
+			 "`cordon doctor` tells what is missing",
+			 supervisor->no_trace.text);
+}
+
 int supervisor_new(const struct supervisor_config *config, struct supervisor **ret,
 		   struct error *err)
 {
@@ -59,8 +74,7 @@ int supervisor_new(const struct supervisor_config *config, struct supervisor **r
 	int r = 0;
 
 	supervisor->loop = config->loop;
-	supervisor->policy = config->policy;
-	supervisor->mode = config->mode;
+	supervisor->linger_ms = config->linger_ms;
 	supervisor->key_path = xstrdup(config->key_path);
 	if (config->trace == TRACE_MODE_OFF)
 		(void)error_set(&supervisor->no_trace, ENOTSUP, "turned off by --trace=off");
@@ -68,17 +82,18 @@ int supervisor_new(const struct supervisor_config *config, struct supervisor **r
 		r = trace_open(on_trace_event, supervisor, &supervisor->trace,
 			       &supervisor->no_trace);
 	if (r < 0 && config->trace == TRACE_MODE_ON) {
-		(void)error_set(
-			err, r,
-			"cannot trace: %s\n--trace=auto runs without the trace and says so; "
-			"`cordon doctor` tells what is missing",
-			supervisor->no_trace.text);
+		r = require_trace(supervisor, err);
 		free(supervisor->key_path);
 		free(supervisor);
 		return r;
 	}
+	if (supervisor->trace)
+		trace_set_linger(supervisor->trace, config->linger_ms > 0);
 	(void)uv_timer_init(supervisor->loop, &supervisor->drain);
+	(void)uv_timer_init(supervisor->loop, &supervisor->linger);
 	supervisor->drain.data = supervisor;
+	supervisor->linger.data = supervisor;
+	supervisor->handles = 2;
 	*ret = supervisor;
 	return 0;
 }
@@ -87,6 +102,8 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct supervisor *supervisor = handle->data;
 
+	if (--supervisor->handles)
+		return;
 	free(supervisor->key_path);
 	free(supervisor);
 }
@@ -97,6 +114,7 @@ void supervisor_free(struct supervisor *supervisor)
 		return;
 	supervisor->trace = trace_close(supervisor->trace);
 	uv_close((uv_handle_t *)&supervisor->drain, on_closed);
+	uv_close((uv_handle_t *)&supervisor->linger, on_closed);
 }
 
 bool supervisor_has_trace(const struct supervisor *supervisor, const char **ret_reason)
@@ -105,37 +123,56 @@ bool supervisor_has_trace(const struct supervisor *supervisor, const char **ret_
 	return supervisor->trace != NULL;
 }
 
-int supervisor_add(struct supervisor *supervisor, struct session *session, uint32_t *ret_slot,
-		   struct error *err)
+const char *supervisor_no_trace_reason(const struct supervisor *supervisor)
 {
+	return supervisor->trace ? "turned off by --trace=off" : supervisor->no_trace.text;
+}
+
+uint32_t supervisor_session_count(const struct supervisor *supervisor)
+{
+	return supervisor->session_count;
+}
+
+int supervisor_add(struct session *session, enum trace_mode mode, struct error *err)
+{
+	struct supervisor *supervisor = session->supervisor;
 	uint32_t slot = 0;
 	int r;
 
+	if (mode == TRACE_MODE_ON && !supervisor->trace)
+		return require_trace(supervisor, err);
 	while (slot < MAX_SESSIONS && supervisor->sessions[slot])
 		slot++;
 	if (slot == MAX_SESSIONS)
 		return error_set(err, EMFILE, "all %u sessions of this supervisor are in use",
 				 MAX_SESSIONS);
-	if (supervisor->trace) {
+	if (mode != TRACE_MODE_OFF && supervisor->trace) {
+		(void)uv_timer_stop(&supervisor->linger);
 		r = trace_session_add(supervisor->trace, slot, err);
 		if (r < 0)
 			return r;
+		session->trace = supervisor->trace;
 	}
+	session->slot = slot;
 	supervisor->sessions[slot] = session;
 	if (supervisor->session_count++ == 0)
 		(void)uv_timer_start(&supervisor->drain, on_drain_timer, DRAIN_PERIOD_MS,
 				     DRAIN_PERIOD_MS);
-	*ret_slot = slot;
 	return 0;
 }
 
-void supervisor_remove(struct supervisor *supervisor, uint32_t slot)
+void supervisor_remove(struct session *session)
 {
-	if (supervisor->trace)
-		trace_session_remove(supervisor->trace, slot);
-	supervisor->sessions[slot] = NULL;
-	if (--supervisor->session_count == 0)
-		(void)uv_timer_stop(&supervisor->drain);
+	struct supervisor *supervisor = session->supervisor;
+
+	if (session->trace)
+		trace_session_remove(session->trace, session->slot);
+	supervisor->sessions[session->slot] = NULL;
+	if (--supervisor->session_count > 0)
+		return;
+	(void)uv_timer_stop(&supervisor->drain);
+	if (supervisor->trace && supervisor->linger_ms)
+		(void)uv_timer_start(&supervisor->linger, on_linger_over, supervisor->linger_ms, 0);
 }
 
 uv_loop_t *supervisor_loop(const struct supervisor *supervisor)

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The supervisor: one libuv loop, one policy, one set of BPF programs, many sessions.
+ * The supervisor: one libuv loop, one set of BPF programs, many sessions, each with a policy of its
+ * own.
  */
 
 #include <stdbool.h>
@@ -11,7 +12,6 @@
 #include <uv.h>
 
 #include "common/error.h"
-#include "monitor/policy/policy.h"
 #include "monitor/trace/trace.h"
 
 enum monitor_mode {
@@ -27,9 +27,8 @@ enum trace_mode {
 
 struct supervisor_config {
 	uv_loop_t *loop;
-	struct policy *policy; /* borrowed; outlives the supervisor */
-	enum monitor_mode mode;
 	enum trace_mode trace;
+	uint32_t linger_ms;   /* the trace stays attached so long after the last session */
 	const char *key_path; /* record signing key; copied */
 };
 
@@ -46,5 +45,6 @@ void supervisor_free(struct supervisor *supervisor);
 
 uv_loop_t *supervisor_loop(const struct supervisor *supervisor);
 
-/* True if the trace runs; else the reason is at *ret_reason (borrowed, never NULL). */
+/* True if there is a trace; else the reason is at *ret_reason (borrowed, never NULL). */
 bool supervisor_has_trace(const struct supervisor *supervisor, const char **ret_reason);
+uint32_t supervisor_session_count(const struct supervisor *supervisor);

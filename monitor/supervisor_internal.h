@@ -8,21 +8,26 @@
 #include "monitor/supervisor.h"
 
 struct supervisor {
-	uv_loop_t *loop;	     /* borrowed */
-	const struct policy *policy; /* borrowed */
-	enum monitor_mode mode;
+	uv_loop_t *loop; /* borrowed */
 	char *key_path;
 	struct trace *trace;   /* owned; NULL: no trace */
 	struct error no_trace; /* why there is none */
 	uv_timer_t drain;      /* runs while a session lives */
+	uv_timer_t linger;     /* from the last session's end to the trace's detachment */
+	uint32_t linger_ms;
+	unsigned handles;
 	uint32_t session_count;
 	struct session *sessions[MAX_SESSIONS]; /* by slot; borrowed */
 };
 
-/* Gives the session a slot, and the first one the trace. Errors: -EMFILE, those of trace_*. */
-int supervisor_add(struct supervisor *supervisor, struct session *session, uint32_t *ret_slot,
-		   struct error *err);
-void supervisor_remove(struct supervisor *supervisor, uint32_t slot);
+/*
+ * Gives the session a slot and, as far as @mode asks for it, the trace. Errors: -EMFILE, those of
+ * trace_*; with TRACE_MODE_ON those of a supervisor without a trace.
+ */
+int supervisor_add(struct session *session, enum trace_mode mode, struct error *err);
+void supervisor_remove(struct session *session);
+/* Why a session of this supervisor is not traced. */
+const char *supervisor_no_trace_reason(const struct supervisor *supervisor);
 
 /* Everything the kernel has seen so far reaches its session before this returns. */
 void supervisor_drain(struct supervisor *supervisor);

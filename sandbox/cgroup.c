@@ -4,17 +4,24 @@
  * else nothing here and rlimits.c does what it can for each process.
  *
  * The session's folder is made below the cgroup we are in, so limits of the caller stay in force.
- * Its name ends in our process id: what a killed keeper left behind is removed by the next one.
+ * It is locked (flock(2)) as long as keeper or init lives: a folder that can be locked was left by
+ * a keeper that was killed, and the next one removes it. A process id would not do: it is used
+ * anew.
+ *
+ * How the init gets in decides on most of a session's start-up time: writing a process id to
+ * cgroup.procs takes the kernel's lock over all thread groups, and with it an RCU grace period
+ * (5-15 ms measured). A task that writes "0" to a v1 `tasks` file moves itself alone and needs no
+ * such lock; in v2 a task can be born inside (CLONE_INTO_CGROUP).
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -92,39 +99,60 @@ static char *own_path(const char *controller)
 	return found;
 }
 
-/* Removes folders of keepers that are gone. */
+/* Return: the folder, locked; -1 if it is held by another, or is not the one of this name. */
+static int lock_folder(const char *path)
+{
+	_cleanup_close_ int lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat locked;
+	struct stat named;
+
+	if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return -1;
+	/* Removed between open and lock? */
+	if (fstat(lock_fd, &locked) < 0 || stat(path, &named) < 0 || locked.st_ino != named.st_ino)
+		return -1;
+	return take_fd(&lock_fd);
+}
+
+/* Removes folders of sessions that are gone. */
 static void sweep(const char *parent)
 {
 	DIR *dir = opendir(parent);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
-		const char *dot = strrchr(entry->d_name, '.');
 		_cleanup_free_ char *path = NULL;
-		long pid;
+		_cleanup_close_ int lock_fd = -1;
 
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 || !dot)
-			continue;
-		pid = strtol(dot + 1, NULL, 10);
-		if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
 			continue;
 		path = xasprintf("%s/%s", parent, entry->d_name);
-		(void)rmdir(path);
+		lock_fd = lock_folder(path);
+		if (lock_fd >= 0)
+			(void)rmdir(path);
 	}
 	if (dir)
 		(void)closedir(dir);
 }
 
-static char *make_below(const struct launch *l, const char *parent)
+/* Our folder below the parent, NULL if none can be made. *ret_lock_fd: held until the end. */
+static char *make_below(const struct launch *l, const char *parent, int *ret_lock_fd)
 {
 	char *path = xasprintf("%s/" PREFIX "%s.%d", parent, l->spec.session, getpid());
+	const struct timespec pause = {.tv_nsec = 1000000};
 
 	sweep(parent);
-	if (mkdir(path, 0755) < 0) {
-		free(path);
-		return NULL;
+	/* Another's sweep may hold the new folder, and take it away, before it is locked. */
+	for (unsigned tries = 0; tries < 1000; tries++) {
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			break;
+		*ret_lock_fd = lock_folder(path);
+		if (*ret_lock_fd >= 0)
+			return path;
+		(void)nanosleep(&pause, NULL);
 	}
-	return path;
+	free(path);
+	return NULL;
 }
 
 static bool wanted(const struct launch *l, enum limit_kind kind)
@@ -169,6 +197,23 @@ static int set_limit(const struct launch *l, enum limit_kind kind, const char *f
 	return -EINVAL;
 }
 
+/* Does a v2 cgroup hand down any controller that we want? Making a folder to find out is dear. */
+static bool hands_down(const struct launch *l, const char *parent)
+{
+	_cleanup_free_ char *path = xasprintf("%s/cgroup.subtree_control", parent);
+	_cleanup_close_ int list_fd = open(path, O_RDONLY | O_CLOEXEC);
+	char list[512];
+	const ssize_t n = list_fd < 0 ? -1 : read(list_fd, list, sizeof(list) - 1);
+
+	if (n < 0)
+		return false;
+	list[n] = '\0';
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++)
+		if (wanted(l, kind) && lists(list, controllers[kind], " \n"))
+			return true;
+	return false;
+}
+
 /* v2: the nearest cgroup at or above ours that hands down a controller we want. */
 static void make_v2(struct launch *l, const char *mount_point)
 {
@@ -176,7 +221,9 @@ static void make_v2(struct launch *l, const char *mount_point)
 
 	while (own) {
 		_cleanup_free_ char *parent = xasprintf("%s%s", mount_point, own);
-		_cleanup_free_ char *folder = make_below(l, parent);
+		_cleanup_close_ int lock_fd = -1;
+		_cleanup_free_ char *folder =
+			hands_down(l, parent) ? make_below(l, parent, &lock_fd) : NULL;
 		unsigned held = 0;
 
 		for (unsigned kind = 0; folder && kind < LIMIT_KINDS; kind++) {
@@ -185,10 +232,13 @@ static void make_v2(struct launch *l, const char *mount_point)
 				continue;
 			l->cgroup.dirs[kind] = xstrdup(folder);
 			l->cgroup.by[kind] = LIMIT_CGROUP2;
-			held++;
+			if (!held++)
+				l->cgroup.lock_fds[kind] = take_fd(&lock_fd);
 		}
-		if (held)
+		if (held) {
+			l->cgroup.folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 			return;
+		}
 		if (folder)
 			(void)rmdir(folder);
 		if (!own[0])
@@ -202,22 +252,31 @@ static void make_v1(struct launch *l, enum limit_kind kind)
 	_cleanup_free_ char *own = own_path(controllers[kind]);
 	_cleanup_free_ char *parent = own ? xasprintf(ROOT "/%s%s", controllers[kind], own) : NULL;
 	_cleanup_free_ char *folder = NULL;
+	_cleanup_free_ char *tasks = NULL;
+	_cleanup_close_ int join_fd = -1;
+	_cleanup_close_ int lock_fd = -1;
 
 	if (!parent || !is_fs(parent, CGROUP_SUPER_MAGIC))
 		return;
-	folder = make_below(l, parent);
+	folder = make_below(l, parent, &lock_fd);
 	if (!folder)
 		return;
-	if (set_limit(l, kind, folder, false) < 0) {
+	tasks = xasprintf("%s/tasks", folder);
+	join_fd = open(tasks, O_WRONLY | O_CLOEXEC);
+	if (join_fd < 0 || set_limit(l, kind, folder, false) < 0) {
 		(void)rmdir(folder);
 		return;
 	}
+	l->cgroup.join_fds[kind] = take_fd(&join_fd);
 	l->cgroup.dirs[kind] = take_ptr(folder);
+	l->cgroup.lock_fds[kind] = take_fd(&lock_fd);
 	l->cgroup.by[kind] = LIMIT_CGROUP1;
 }
 
 void cgroup_make(struct launch *l)
 {
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++)
+		l->cgroup.lock_fds[kind] = -1;
 	if (l->spec.cgroup && is_fs(ROOT, CGROUP2_SUPER_MAGIC))
 		make_v2(l, ROOT);
 	else if (l->spec.cgroup && is_fs(ROOT "/unified", CGROUP2_SUPER_MAGIC))
@@ -247,15 +306,31 @@ int cgroup_check(const struct launch *l, struct error *err)
 			 "--scope -p Delegate=yes cordon ...), or leave --cpus out");
 }
 
+/* For a kernel or a container that did not let the init be born inside. */
 int cgroup_add(const struct launch *l, pid_t pid, struct error *err)
 {
 	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
-		const char *folder = l->cgroup.dirs[kind];
-		int r = folder ? write_number(folder, "cgroup.procs", (uint64_t)pid) : 0;
+		const char *folder =
+			l->cgroup.by[kind] == LIMIT_CGROUP2 ? l->cgroup.dirs[kind] : NULL;
+		const int r = folder ? write_number(folder, "cgroup.procs", (uint64_t)pid) : 0;
 
 		if (r < 0)
 			return error_errno(err, r, "move the session into its cgroup %s", folder);
 	}
+	return 0;
+}
+
+int cgroup_join(struct launch *l, struct error *err)
+{
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
+		if (l->cgroup.join_fds[kind] < 0)
+			continue;
+		if (write(l->cgroup.join_fds[kind], "0", 1) != 1)
+			return error_errno(err, errno, "move the session into its cgroup %s",
+					   l->cgroup.dirs[kind]);
+		close_fd(&l->cgroup.join_fds[kind]);
+	}
+	close_fd(&l->cgroup.folder_fd);
 	return 0;
 }
 
@@ -273,5 +348,6 @@ void cgroup_remove(struct launch *l)
 			(void)nanosleep(&pause, NULL);
 		}
 		free(folder);
+		close_fd(&l->cgroup.lock_fds[kind]);
 	}
 }

@@ -223,7 +223,7 @@ void init_run(struct launch *l)
 	while (read(l->life_fd, &go, 1) != 1)
 		if (errno != EINTR)
 			_exit(0); /* P did not get that far and has said why */
-	if (steps_apply(l, &err) < 0)
+	if (cgroup_join(l, &err) < 0 || steps_apply(l, &err) < 0)
 		launch_fail(l, &err);
 	say_hello(l);
 	serve();

@@ -2,11 +2,13 @@
 /*
  * cordon-launch: builds one session from a spec and keeps it until it ends.
  *
- * Started by the supervisor with the spec as descriptor 3 and the control socket as 4. Whatever
- * cannot be put up is an ERROR message with the reason; there is no weaker session.
+ * Started by the supervisor with the spec as descriptor 3, the control socket as 4 and a lock as
+ * 5 (spec_wire.h). Whatever cannot be put up is an ERROR message with the reason; there is no
+ * weaker session.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -81,19 +83,40 @@ static int explain_clone(int code, struct error *err)
 		"container, its seccomp profile must allow clone and unshare");
 }
 
+/* Born in the session's v2 cgroup; -1 where there is none, or clone3(2) is not allowed. */
+static pid_t clone_into_cgroup(const struct launch *l, int *ret_pidfd)
+{
+	const struct clone_args args = {
+		.flags = (unsigned long long)SESSION_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP,
+		.pidfd = (unsigned long long)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = (unsigned long long)l->cgroup.folder_fd,
+	};
+
+	if (l->cgroup.folder_fd < 0)
+		return -1;
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
 static int start_init(struct launch *l, int *ret_pidfd, struct error *err)
 {
-	int init_pidfd = -1;
-	pid_t pid;
+	pid_t pid = clone_into_cgroup(l, ret_pidfd);
+	int r;
 
-	pid = (pid_t)syscall(SYS_clone, SESSION_NAMESPACES | CLONE_PIDFD | SIGCHLD, NULL,
-			     &init_pidfd, NULL, 0);
+	if (!pid)
+		init_run(l);
+	if (pid > 0)
+		return pid;
+	pid = (pid_t)syscall(SYS_clone, SESSION_NAMESPACES | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd,
+			     NULL, 0);
 	if (pid < 0)
 		return explain_clone(errno, err);
 	if (!pid)
 		init_run(l);
-	*ret_pidfd = init_pidfd;
-	return pid;
+	r = cgroup_add(l, pid, err);
+	if (r < 0)
+		(void)kill(pid, SIGKILL);
+	return r < 0 ? r : pid;
 }
 
 /* Everything that must be opened with the rights of the host, before C exists. */
@@ -124,10 +147,8 @@ static int prepare(struct launch *l, struct error *err)
 
 static int let_go(struct launch *l, pid_t init_pid, int life_fd, struct error *err)
 {
-	int r = userns_write_maps(l, init_pid, err);
+	const int r = userns_write_maps(l, init_pid, err);
 
-	if (!r)
-		r = cgroup_add(l, init_pid, err);
 	if (r < 0)
 		return r;
 	/* Only now: a task that is not dumpable cannot be given maps by an ordinary user. */
@@ -150,7 +171,11 @@ static void detach_stdio(void)
 
 int main(void)
 {
-	struct launch l = {.control_fd = LAUNCH_CONTROL_FD, .root_fd = -1, .life_fd = -1};
+	struct launch l = {.control_fd = LAUNCH_CONTROL_FD,
+			   .root_fd = -1,
+			   .life_fd = -1,
+			   .id_map = {.ns_fd = -1},
+			   .cgroup = {.join_fds = {-1, -1, -1}, .folder_fd = -1}};
 	struct error err = {0};
 	int life[2];
 	int init_pidfd = -1;
@@ -160,7 +185,8 @@ int main(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(022);
 	(void)fcntl(LAUNCH_CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	(void)syscall(SYS_close_range, LAUNCH_CONTROL_FD + 1, ~0u, 0);
+	(void)fcntl(LAUNCH_LOCK_FD, F_SETFD, FD_CLOEXEC);
+	(void)syscall(SYS_close_range, LAUNCH_LOCK_FD + 1, ~0u, 0);
 	detach_stdio();
 	if (prepare(&l, &err) < 0)
 		launch_fail(&l, &err);

@@ -38,13 +38,23 @@ enum limit_kind {
 
 struct cgroup {
 	char *dirs[LIMIT_KINDS]; /* our folder of each controller, NULL if none; v2: all the same */
+	int lock_fds[LIMIT_KINDS];
 	enum limit_by by[LIMIT_KINDS];
+	int join_fds[LIMIT_KINDS]; /* v1: opened by P, for C to join by; -1 if none */
+	int folder_fd;		   /* v2: to be cloned into; -1 if none */
 };
 
 /* Descriptors of a mount's sources, opened before the view is built; -1 where empty. */
 struct source {
-	int tree_fd;   /* detached clone of the source, flags and ids set */
+	int tree_fd;   /* detached clone of the source, flags and ids set; copy: the file */
 	int layers_fd; /* overlay: of the folder that holds upper and work */
+};
+
+/* A user namespace for idmapped mounts of files of one owner. */
+struct id_map {
+	int ns_fd; /* -1: none yet */
+	uid_t owner;
+	gid_t group;
 };
 
 struct launch {
@@ -53,6 +63,7 @@ struct launch {
 	int life_fd;		/* C: its hang-up means that P is gone */
 	int keeper_end_fd;	/* P's end of that pipe; C closes its copy */
 	bool range;		/* outer ids are a range: P has the host's rights */
+	struct id_map id_map;	/* P: the last that userns_idmap() made */
 	struct source *sources; /* spec.mount_count of them */
 	struct cgroup cgroup;
 	int root_fd;	   /* C: the new root */
@@ -75,8 +86,8 @@ int keeper_run(struct launch *l, pid_t init_pid, int init_pidfd);
 /* userns.c */
 int userns_write_maps(const struct launch *l, pid_t init_pid, struct error *err);
 int userns_enter(struct launch *l, struct error *err);
-/* A user namespace whose map turns owner (uid, gid on disk) into the session's user. */
-int userns_idmap(const struct launch *l, uid_t owner, gid_t group, struct error *err);
+/* A user namespace whose map turns owner (uid, gid on disk) into the session's user; borrowed. */
+int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err);
 
 /* sources.c */
 int sources_make_layers(const struct launch *l, struct error *err);
@@ -97,11 +108,12 @@ int mounts_attach(int mount_fd, int target_fd, const char *target, struct error 
 /* net.c */
 int net_loopback_up(struct launch *l, struct error *err);
 
-/* cgroup.c: P */
+/* cgroup.c: P but for cgroup_join, by which C moves itself before it does anything else. */
 void cgroup_make(struct launch *l);
 /* Refuses a limit that was asked for and that nothing holds. */
 int cgroup_check(const struct launch *l, struct error *err);
 int cgroup_add(const struct launch *l, pid_t pid, struct error *err);
+int cgroup_join(struct launch *l, struct error *err);
 void cgroup_remove(struct launch *l);
 
 /* rlimits.c: X */

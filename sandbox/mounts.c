@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,8 +19,15 @@
 #include "common/limits.h"
 #include "sandbox/launch.h"
 
-/* Where the new root hangs until it is one: any folder of the host that is always there. */
-#define BASE "/tmp"
+/*
+ * A workbench over any folder of the host that is always there: the new root hangs in it until it
+ * is one, and so do an overlay's layers while it is made. All of it goes with the host's root, by
+ * one umount: each takes an RCU grace period.
+ */
+#define BENCH	 "/tmp"
+#define NEW_ROOT BENCH "/root"
+#define LOWER	 BENCH "/lower"
+#define LAYERS	 BENCH "/layers"
 
 int mounts_new(const char *fs, const char *const *options, unsigned long attr, struct error *err)
 {
@@ -66,6 +74,11 @@ static int open_parent(const struct launch *l, const char *target, const char **
 	size_t at = 0;
 
 	*ret_leaf = strrchr(target, '/') + 1;
+	memcpy(path, target, (size_t)(*ret_leaf - target));
+	path[*ret_leaf - target] = '\0';
+	folder_fd = open_inside(l, path, O_PATH | O_DIRECTORY, 0);
+	if (folder_fd >= 0)
+		return take_fd(&folder_fd); /* as most are */
 	folder_fd = open_inside(l, "/", O_PATH | O_DIRECTORY, 0);
 	while (target[at] && target + at + 1 < *ret_leaf) {
 		const size_t len = strcspn(target + at + 1, "/");
@@ -141,6 +154,34 @@ static int add_file(const struct launch *l, const struct spec_mount *m, struct e
 	return 0;
 }
 
+/* What the file holds now; it may have grown since the plan. */
+static int add_copy(const struct launch *l, const struct spec_mount *m, const struct source *from,
+		    struct error *err)
+{
+	const char *leaf;
+	_cleanup_close_ int parent_fd = -1;
+	_cleanup_close_ int file_fd = -1;
+	size_t left = SPEC_MAX_COPY;
+	ssize_t n = 1;
+
+	if (from->tree_fd < 0)
+		return 0; /* optional, and not there */
+	parent_fd = open_parent(l, m->target, &leaf, err);
+	if (parent_fd < 0)
+		return parent_fd;
+	file_fd = openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, m->mode);
+	while (file_fd >= 0 && left && n > 0) {
+		n = sendfile(file_fd, from->tree_fd, NULL, left);
+		left -= n > 0 ? (size_t)n : 0;
+	}
+	if (file_fd < 0 || n < 0)
+		return error_errno(err, errno, "copy %s into the session's view", m->source);
+	if (!left)
+		return error_set(err, EFBIG, "%s is over %u bytes, too many for a copy", m->source,
+				 SPEC_MAX_COPY);
+	return 0;
+}
+
 static int attach_at(const struct launch *l, int mount_fd, const char *target, bool folder,
 		     struct error *err)
 {
@@ -176,23 +217,37 @@ static int add_tmpfs(const struct launch *l, const struct spec_mount *m, struct 
 	return mount_fd < 0 ? mount_fd : attach_at(l, mount_fd, m->target, true, err);
 }
 
+/* On the workbench, outside the view. */
+static int hang(int mount_fd, const char *path, struct error *err)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "make %s to work in", path);
+	if (move_mount(mount_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_errno(err, errno, "hang a mount at %s", path);
+	return 0;
+}
+
 static int add_overlay(const struct launch *l, const struct spec_mount *m,
 		       const struct source *from, struct error *err)
 {
 	char upper[MAX_PATH_BYTES];
 	char work[MAX_PATH_BYTES];
+	/*
+	 * volatile: without it the end of every session syncs the whole file system of the state
+	 * folder and waits for it. The layer is as durable as any file that nobody synced.
+	 */
 	/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): joined on purpose */
-	const char *const options[] = {"lowerdir", BASE "/.lower", "upperdir", upper, "workdir",
-				       work,	   "userxattr",	   NULL,       NULL};
+	const char *const options[] = {"lowerdir",  LOWER, "upperdir", upper, "workdir", work,
+				       "userxattr", NULL,  "volatile", NULL,  NULL};
 	_cleanup_close_ int mount_fd = -1;
 	int r;
 
-	/* The layers hang in the new root only while the overlay is made; it keeps its own hold. */
-	(void)snprintf(upper, sizeof(upper), BASE "/.layers/%s", strrchr(m->upper, '/') + 1);
-	(void)snprintf(work, sizeof(work), BASE "/.layers/%s", strrchr(m->work, '/') + 1);
-	r = attach_at(l, from->tree_fd, "/.lower", true, err);
+	/* The overlay keeps a hold of its own on its layers. */
+	(void)snprintf(upper, sizeof(upper), LAYERS "/%s", strrchr(m->upper, '/') + 1);
+	(void)snprintf(work, sizeof(work), LAYERS "/%s", strrchr(m->work, '/') + 1);
+	r = hang(from->tree_fd, LOWER, err);
 	if (!r)
-		r = attach_at(l, from->layers_fd, "/.layers", true, err);
+		r = hang(from->layers_fd, LAYERS, err);
 	if (r < 0)
 		return r;
 	mount_fd = mounts_new("overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
@@ -201,9 +256,6 @@ static int add_overlay(const struct launch *l, const struct spec_mount *m,
 				    "copy-on-write workspace %s (its file system or the state "
 				    "folder's cannot be layered? use :ro or :live)",
 				    m->source);
-	if (umount2(BASE "/.lower", MNT_DETACH) < 0 || umount2(BASE "/.layers", MNT_DETACH) < 0 ||
-	    rmdir(BASE "/.lower") < 0 || rmdir(BASE "/.layers") < 0)
-		return error_errno(err, errno, "take the layers of %s out of the view", m->source);
 	return attach_at(l, mount_fd, m->target, true, err);
 }
 
@@ -238,6 +290,8 @@ static int add_mount(struct launch *l, const struct spec_mount *m, const struct 
 		return add_symlink(l, m, err);
 	case MOUNT_FILE:
 		return add_file(l, m, err);
+	case MOUNT_COPY:
+		return add_copy(l, m, from, err);
 	}
 	return error_set(err, EINVAL, "mount of unknown kind %d", (int)m->kind);
 }
@@ -245,8 +299,8 @@ static int add_mount(struct launch *l, const struct spec_mount *m, const struct 
 int mounts_make_root(struct launch *l, struct error *err)
 {
 	const char *const options[] = {"mode", "0755", "size", "16m", NULL};
+	_cleanup_close_ int bench_fd = -1;
 	_cleanup_close_ int mount_fd = -1;
-	_cleanup_close_ int base_fd = -1;
 	int r;
 
 	/* Nothing that is mounted here may travel back, and nothing from outside in. */
@@ -257,13 +311,15 @@ int mounts_make_root(struct launch *l, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	bench_fd = mounts_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	if (bench_fd < 0)
+		return bench_fd;
+	if (move_mount(bench_fd, "", AT_FDCWD, BENCH, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_errno(err, errno, "hang the new root in %s", BENCH);
 	mount_fd = mounts_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
-	base_fd = open(BASE, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (mount_fd < 0)
 		return mount_fd;
-	if (base_fd < 0)
-		return error_errno(err, errno, "open %s to hang the new root there", BASE);
-	r = mounts_attach(mount_fd, base_fd, "the new root", err);
+	r = hang(mount_fd, NEW_ROOT, err);
 	if (!r)
 		l->root_fd = take_fd(&mount_fd);
 	return r;

@@ -76,11 +76,11 @@ int sources_make_layers(const struct launch *l, struct error *err)
 	return 0;
 }
 
-static int set_attributes(const struct launch *l, int tree_fd, const char *path,
+static int set_attributes(struct launch *l, int tree_fd, const char *path,
 			  const struct spec_mount *m, bool writable, struct error *err)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
-	_cleanup_close_ int map_fd = -1;
+	int map_fd = -1; /* borrowed */
 	unsigned flags = AT_EMPTY_PATH | AT_RECURSIVE;
 	struct stat st;
 
@@ -108,7 +108,7 @@ static int set_attributes(const struct launch *l, int tree_fd, const char *path,
 	return error_errno(err, errno, "set the mount flags of %s", path);
 }
 
-static int open_tree_of(const struct launch *l, const char *path, const struct spec_mount *m,
+static int open_tree_of(struct launch *l, const char *path, const struct spec_mount *m,
 			bool writable, struct error *err)
 {
 	/* An id map cannot be put on everything that may be mounted below; those stay outside. */
@@ -125,12 +125,31 @@ static int open_tree_of(const struct launch *l, const char *path, const struct s
 	return r < 0 ? r : take_fd(&tree_fd);
 }
 
+/* Of a copy: the file itself. Never blocks, also if something else has taken its place. */
+static int open_file(const struct spec_mount *m, int *ret_fd, struct error *err)
+{
+	_cleanup_close_ int file_fd =
+		open(m->source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (file_fd < 0 && errno == ENOENT && m->optional)
+		return 0;
+	if (file_fd < 0 || fstat(file_fd, &st) < 0)
+		return error_errno(err, errno, "open %s for the session's view", m->source);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "%s is no file that can be copied", m->source);
+	*ret_fd = take_fd(&file_fd);
+	return 0;
+}
+
 static int open_one(struct launch *l, size_t i, struct error *err)
 {
 	const struct spec_mount *m = &l->spec.mounts[i];
 	_cleanup_free_ char *folder = NULL;
 	int r;
 
+	if (m->kind == MOUNT_COPY)
+		return open_file(m, &l->sources[i].tree_fd, err);
 	if (m->kind != MOUNT_BIND && m->kind != MOUNT_OVERLAY)
 		return 0;
 	r = open_tree_of(l, m->source, m, m->kind == MOUNT_BIND && m->writable, err);
@@ -167,4 +186,5 @@ void sources_close(struct launch *l)
 		close_fd(&l->sources[i].tree_fd);
 		close_fd(&l->sources[i].layers_fd);
 	}
+	close_fd(&l->id_map.ns_fd);
 }

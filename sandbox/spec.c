@@ -11,7 +11,7 @@
 static const char *const kind_names[] = {
 	[MOUNT_BIND] = "bind", [MOUNT_OVERLAY] = "overlay", [MOUNT_TMPFS] = "tmpfs",
 	[MOUNT_PROC] = "proc", [MOUNT_DEV] = "dev",	    [MOUNT_SYMLINK] = "symlink",
-	[MOUNT_FILE] = "file",
+	[MOUNT_FILE] = "file", [MOUNT_COPY] = "copy",
 };
 
 const char *spec_mount_kind_name(unsigned kind)
@@ -131,7 +131,8 @@ static int check_target(const struct spec_mount *m, struct error *err)
 
 static int check_mount(const struct spec_mount *m, struct error *err)
 {
-	const bool has_source = m->kind == MOUNT_BIND || m->kind == MOUNT_OVERLAY;
+	const bool has_source =
+		m->kind == MOUNT_BIND || m->kind == MOUNT_OVERLAY || m->kind == MOUNT_COPY;
 	const bool has_text = m->kind == MOUNT_SYMLINK || m->kind == MOUNT_FILE;
 	const bool has_layers = m->kind == MOUNT_OVERLAY;
 
@@ -222,15 +223,22 @@ static int check_ids(const struct spec *spec, struct error *err)
 	return 0;
 }
 
+int spec_check_session(const char *session, struct error *err)
+{
+	if (is_name(session, 64))
+		return 0;
+	return error_set(
+		err, EINVAL,
+		"session id \"%s\": 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -",
+		session ? session : "");
+}
+
 int spec_check(const struct spec *spec, struct error *err)
 {
-	int r;
+	int r = spec_check_session(spec->session, err);
 
-	if (!is_name(spec->session, 64))
-		return error_set(err, EINVAL,
-				 "session id \"%s\": 1 to 64 of A-Z a-z 0-9 . _ -, not starting "
-				 "with . or -",
-				 spec->session ? spec->session : "");
+	if (r < 0)
+		return r;
 	if (!is_name(spec->hostname, 63))
 		return error_set(err, EINVAL, "host name \"%s\" is not usable",
 				 spec->hostname ? spec->hostname : "");

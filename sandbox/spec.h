@@ -25,6 +25,7 @@ enum spec_mount_kind {
 	MOUNT_DEV,     /* minimal /dev: null zero full random urandom tty, pts, shm, fd links */
 	MOUNT_SYMLINK, /* target -> text */
 	MOUNT_FILE,    /* a read-only file with the content `text` */
+	MOUNT_COPY,    /* a read-only copy of the file `source`, at most SPEC_MAX_COPY bytes */
 };
 
 struct spec_mount {
@@ -96,6 +97,7 @@ struct spec_limits spec_default_limits(void);
 
 #define SPEC_MAX_MOUNTS	   256u
 #define SPEC_MAX_TEXT	   (64u << 10) /* bytes of one MOUNT_FILE */
+#define SPEC_MAX_COPY	   (256u << 10)
 #define SPEC_MAX_ENV	   256u
 #define SPEC_MAX_ENV_BYTES (64u << 10) /* the whole environment; an EXEC message must hold it */
 #define SPEC_RANGE_IDS	   65536u      /* outer_count when root maps a range */
@@ -114,6 +116,9 @@ struct spec_mount *spec_add_mount(struct spec *spec, enum spec_mount_kind kind, 
 void spec_add_env(struct spec *spec, const char *assignment); /* replaces one of the same name */
 /* Static text ("bind", "overlay", ...), NULL for a number that is no kind. */
 const char *spec_mount_kind_name(unsigned kind);
+
+/* May this be a session's name? It becomes one of files. Errors: -EINVAL. */
+int spec_check_session(const char *session, struct error *err);
 
 /* What must hold of any spec, however it was made; the launcher checks it again. */
 int spec_check(const struct spec *spec, struct error *err);

@@ -46,7 +46,10 @@ static void add_tmpfs(struct spec *spec, const char *target, uint32_t mode)
 	m->writable = true;
 }
 
-/* A symlink stays one (os-release, localtime, /bin); anything else is bound. */
+/*
+ * A symlink stays one (os-release, localtime, /bin). A small file is copied: each mount costs every
+ * start, and every call's mount namespace once more. Anything else is bound.
+ */
 static void add_host_path(struct spec *spec, const char *path)
 {
 	char text[PATH_MAX];
@@ -61,6 +64,11 @@ static void add_host_path(struct spec *spec, const char *path)
 			return;
 		text[n] = '\0';
 		spec_add_mount(spec, MOUNT_SYMLINK, NULL, path)->text = xstrdup(text);
+	} else if (S_ISREG(st.st_mode) && st.st_size <= SPEC_MAX_COPY) {
+		struct spec_mount *m = spec_add_mount(spec, MOUNT_COPY, path, path);
+
+		m->mode = st.st_mode & 0755;
+		m->optional = true;
 	} else if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
 		spec_add_mount(spec, MOUNT_BIND, path, path)->optional = true;
 	}

@@ -18,6 +18,8 @@
 /* Fixed descriptors of the launcher. */
 #define LAUNCH_SPEC_FD	  3
 #define LAUNCH_CONTROL_FD 4
+/* May be there or not: a lock that keeper and init hold as long as they live. */
+#define LAUNCH_LOCK_FD 5
 
 void spec_encode(const struct spec *spec, struct buf *out);
 

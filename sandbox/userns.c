@@ -88,15 +88,18 @@ int userns_enter(struct launch *l, struct error *err)
 	return 0;
 }
 
-int userns_idmap(const struct launch *l, uid_t owner, gid_t group, struct error *err)
+int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 {
 	const struct spec *s = &l->spec;
 	char path[64];
 	int ns_fd = -1;
+	pid_t holder;
 	int r;
-	const pid_t holder =
-		(pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
 
+	/* The workspace and its layers have one owner. */
+	if (l->id_map.ns_fd >= 0 && l->id_map.owner == owner && l->id_map.group == group)
+		return l->id_map.ns_fd;
+	holder = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
 	if (holder < 0)
 		return error_errno(err, errno, "create a user namespace for an id map");
 	if (!holder)
@@ -115,5 +118,7 @@ int userns_idmap(const struct launch *l, uid_t owner, gid_t group, struct error 
 		;
 	if (r < 0)
 		return error_errno(err, r, "make an id map for files of %u:%u", owner, group);
+	close_fd(&l->id_map.ns_fd);
+	l->id_map = (struct id_map){ns_fd, owner, group};
 	return ns_fd;
 }

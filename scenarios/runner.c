@@ -220,6 +220,8 @@ static int open_session(struct run *run, struct error *err)
 		return r;
 	if (!stage->options.timeout_ms)
 		stage->options.timeout_ms = DEFAULT_TIMEOUT_MS;
+	stage->options.policy = run->group->policy;
+	stage->options.mode = run->group->options.mode;
 	return agent_session_open(run->group->supervisor, &stage->options, &agent_ops, run,
 				  &run->agent, err);
 }
@@ -337,8 +339,7 @@ static int run_group(struct group *group, struct error *err)
 
 	(void)uv_loop_init(&group->loop);
 	if (r == 0)
-		r = start_supervisor(&group->options, &group->loop, group->policy,
-				     &group->supervisor, err);
+		r = start_supervisor(&group->options, &group->loop, &group->supervisor, err);
 	if (r == 0) {
 		watch_signals(group);
 		start_more(group);

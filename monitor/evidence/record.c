@@ -77,12 +77,10 @@ int record_open_fd(int output_fd, const char *path, const char *session, const c
 	return 0;
 }
 
-int record_open(const char *path, const char *session, const char *key_path, struct record **ret,
-		struct error *err)
+int record_create(const char *path, struct error *err)
 {
 	const int output_fd =
 		open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r;
 
 	if (output_fd < 0 && errno == EEXIST)
 		return error_set(err, EEXIST,
@@ -91,6 +89,17 @@ int record_open(const char *path, const char *session, const char *key_path, str
 				 path);
 	if (output_fd < 0)
 		return error_errno(err, errno, "cannot create the record %s", path);
+	return output_fd;
+}
+
+int record_open(const char *path, const char *session, const char *key_path, struct record **ret,
+		struct error *err)
+{
+	const int output_fd = record_create(path, err);
+	int r;
+
+	if (output_fd < 0)
+		return output_fd;
 	r = record_open_fd(output_fd, path, session, key_path, ret, err);
 	if (r < 0)
 		(void)unlink(path); /* ours, and empty */

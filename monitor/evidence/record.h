@@ -53,6 +53,9 @@ typedef void (*record_observer)(void *ctx, const char *line, size_t len);
 int record_open(const char *path, const char *session, const char *key_path, struct record **ret,
 		struct error *err);
 
+/* The file alone: record_open() is record_create() and record_open_fd(). Return: its descriptor. */
+int record_create(const char *path, struct error *err);
+
 /* The same on a descriptor that takes writes; taken over, also on failure. @path: for messages. */
 int record_open_fd(int output_fd, const char *path, const char *session, const char *key_path,
 		   struct record **ret, struct error *err);

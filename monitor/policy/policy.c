@@ -159,6 +159,11 @@ const struct rule_info *policy_rule(const struct policy *policy, size_t index)
 	return index < policy->rule_count ? &policy->rules[index].info : NULL;
 }
 
+const char *policy_file(const struct policy *policy, size_t index)
+{
+	return index < policy->file_count ? policy->files[index] : NULL;
+}
+
 const char *policy_hash(const struct policy *policy)
 {
 	return policy->hash;

@@ -63,6 +63,9 @@ struct policy *policy_free(struct policy *policy);
 size_t policy_rule_count(const struct policy *policy);
 const struct rule_info *policy_rule(const struct policy *policy, size_t index);
 
+/* The files it was loaded from, by index; NULL past the last. Borrowed. */
+const char *policy_file(const struct policy *policy, size_t index);
+
 /* Hash over the canonical content of all files, lower-case hex, for the record. */
 const char *policy_hash(const struct policy *policy);
 

@@ -43,6 +43,7 @@ struct trace {
 	uint32_t next_generation;
 	int links[LINKS]; /* -1 while detached */
 	bool draining;
+	bool linger;
 	char path[3 * TRACE_TEXT_BYTES], target[3 * TRACE_TEXT_BYTES];
 };
 

@@ -54,7 +54,7 @@ int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 	r = map_set(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, &none);
 	if (r < 0)
 		return error_errno(err, r, "making the system call counters of a session");
-	if (trace->session_count == 0) {
+	if (trace->session_count == 0 && trace->links[0] < 0) {
 		r = trace_attach(trace, err);
 		if (r < 0) {
 			(void)bpf_call_map_delete(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot);
@@ -95,6 +95,17 @@ void trace_session_remove(struct trace *trace, uint32_t slot)
 	free(session);
 	trace->sessions[slot] = NULL;
 	trace->session_count--;
+	if (!trace->linger)
+		trace_detach_idle(trace);
+}
+
+void trace_set_linger(struct trace *trace, bool linger)
+{
+	trace->linger = linger;
+}
+
+void trace_detach_idle(struct trace *trace)
+{
 	if (trace->session_count == 0)
 		trace_detach(trace);
 }

@@ -90,6 +90,10 @@ struct trace *trace_close(struct trace *trace);
  */
 int trace_session_add(struct trace *trace, uint32_t slot, struct error *err);
 void trace_session_remove(struct trace *trace, uint32_t slot);
+/* @linger: the last session does not detach; the owner does, later, by trace_detach_idle(). */
+void trace_set_linger(struct trace *trace, bool linger);
+/* Detaches if no session is left. */
+void trace_detach_idle(struct trace *trace);
 
 /* Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot. */
 int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);

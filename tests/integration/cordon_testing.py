@@ -7,12 +7,52 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 CORDON = os.environ.get("CORDON", "build/cordon")
 # An ordinary user has no BPF; there the trace is auto and what needs it is skipped with this reason.
 TRACE = "on" if os.geteuid() == 0 else "auto"
 NO_TRACE = "needs the BPF trace, which needs root (or CAP_BPF and CAP_PERFMON)"
+
+
+def wait_for(claim, seconds=20):
+    """Waits until claim() holds; returns what it said last."""
+    end = time.monotonic() + seconds
+    while not (said := claim()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return said
+
+
+def stat_of(pid):
+    """Parent, start time and state of a process; None if there is none of this number."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text.rsplit(")", 1)[1].split()
+    return int(fields[1]), int(fields[19]), fields[0]
+
+
+def descendants(pid):
+    """Every process below pid, as {pid: start time}: a number that is used anew is another one."""
+    known = {int(p): stat_of(p) for p in os.listdir("/proc") if p.isdigit()}
+    found, fresh = {}, {pid}
+    while fresh:
+        fresh = {p for p, s in known.items() if s and s[0] in fresh and p not in found}
+        found.update({p: known[p][1] for p in fresh})
+    return found
+
+
+def living(processes):
+    """Those of {pid: start time} that are still there; a zombie is nobody's danger."""
+    now = {p: stat_of(p) for p in processes}
+    return [p for p, s in now.items() if s and s[1] == processes[p] and s[2] != "Z"]
+
+
+def cgroups_of(session):
+    """Folders of the session, or of all whose names end so."""
+    return list(pathlib.Path("/sys/fs/cgroup").rglob(f"cordon-*{session}.*"))
 
 
 class CordonTest(unittest.TestCase):
@@ -37,6 +77,43 @@ class CordonTest(unittest.TestCase):
 
     def sh(self, script, **kw):
         return self.run_in("sh", "-c", script, **kw)
+
+    def start(self, *command, options=(), **kw):
+        """The same as a process that goes on; it is killed at the test's end."""
+        kw = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kw}
+        process = subprocess.Popen([CORDON, "run", "--trace", TRACE, "-w", str(self.work), "--record",
+                                    str(self.record), *map(str, options), "--", *command], env=self.env, **kw)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+
+    def marked(self):
+        """Processes that have MARK, the name of this test's folder, in their environment: those inside."""
+        mark = f"MARK={self.dir.name}".encode()
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if mark in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                    found.append(int(pid))
+            except OSError:
+                pass
+        return found
+
+    @property
+    def mark(self):
+        return ["--env", f"MARK={self.dir.name}"]
+
+    def verified(self, record=None):
+        """What `cordon log verify` says, with its status."""
+        done = self.cordon("log", "verify", record or self.record)
+        return done.returncode, (done.stdout + done.stderr).decode()
 
     def events(self, kind=None):
         found = [json.loads(line) for line in self.record.read_text().splitlines()]

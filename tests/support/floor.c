@@ -70,7 +70,7 @@ int floor_start(struct floor_session *f, const struct spec *spec, struct error *
 	int pair[2];
 	int r;
 
-	*f = (struct floor_session){.control_fd = -1, .fds = {.fd = {-1, -1, -1, -1}}};
+	*f = (struct floor_session){.control_fd = -1, .fds = MSG_FDS_NONE};
 	spec_fd = spec_to_memfd(spec, err);
 	if (spec_fd < 0)
 		return spec_fd;

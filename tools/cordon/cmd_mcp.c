@@ -185,11 +185,12 @@ static int start(struct mcp *mcp, struct error *err)
 
 	r = load_policies(&mcp->options, &mcp->policy, err);
 	if (r == 0)
-		r = start_supervisor(&mcp->options, &mcp->loop, mcp->policy, &mcp->supervisor, err);
+		r = start_supervisor(&mcp->options, &mcp->loop, &mcp->supervisor, err);
 	if (r < 0)
 		return r;
 	if (!supervisor_has_trace(mcp->supervisor, &reason))
 		log_warning("no trace: %s", reason);
+	mcp->options.policy = mcp->policy;
 	r = agent_session_open(mcp->supervisor, &mcp->options, &agent_ops, mcp, &mcp->agent, err);
 	if (r < 0) {
 		supervisor_free(mcp->supervisor);

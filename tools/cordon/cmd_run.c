@@ -1,89 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include <uv.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/json_write.h"
 #include "common/log.h"
 #include "tools/cordon/commands.h"
-#include "tools/cordon/summary.h"
-#include "tools/cordon/terminal.h"
+#include "tools/cordon/run.h"
 #include "tools/toolkit/options.h"
 
-/* Exit statuses of cordon's own, as env(1), timeout(1) and the shell use them. */
-enum {
-	EXIT_TIMED_OUT = 124,
-	EXIT_CORDON = 125,
-	EXIT_NOT_EXECUTABLE = 126,
-	EXIT_NOT_FOUND = 127
-};
-
-struct run {
-	struct session_options options;
+struct run_arguments {
+	struct run_options options;
 	bool dry_run;
-	bool json;
-	bool quiet;
-	char **command;
-
-	uv_loop_t loop;
-	struct policy *policy;
-	struct supervisor *supervisor;
-	struct agent_session *agent;
-	struct terminal *terminal;
-	uv_signal_t signals[4];
-	uint32_t exec_id;
-	bool started;
-	bool ended;
-	struct exec_result result;
-	struct session_totals totals;
-	struct call call;
-	struct buf args;
-	int exit_status;
 };
 
 enum {
 	KEY_DRY_RUN = 0x2000,
-	KEY_JSON
+	KEY_JSON,
+	KEY_RESIDENT
 };
 
 static const struct argp_option run_options[] = {
 	{"dry-run", KEY_DRY_RUN, 0, 0, "Print the sandbox that would be built, as JSON, and exit",
 	 5},
 	{"json", KEY_JSON, 0, 0, "Print a summary as JSON on stderr at the end", 5},
+	{"resident", KEY_RESIDENT, "auto|off", 0,
+	 "Whether to use a supervisor that stays for the next runs (default: auto, or what "
+	 "CORDON_RESIDENT says)",
+	 5},
 	{"quiet", 'q', 0, 0, "Say nothing but errors", 5},
 	{0},
 };
 
+static void set_resident(struct argp_state *state, struct run_options *options, const char *from,
+			 const char *value)
+{
+	options->resident = strcmp(value, "auto") == 0;
+	if (!options->resident && strcmp(value, "off") != 0)
+		argp_error(state, "%s%s: must be auto or off", from, value);
+}
+
 static error_t parse_run(int key, char *arg, struct argp_state *state)
 {
-	struct run *run = state->input;
+	struct run_arguments *arguments = state->input;
+	struct run_options *options = &arguments->options;
+	const char *chosen = getenv("CORDON_RESIDENT"); /* NOLINT(concurrency-mt-unsafe) */
 
-	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &run->options;
+		state->child_inputs[0] = &options->session;
+		set_resident(state, options, "CORDON_RESIDENT=", chosen ? chosen : "auto");
 		return 0;
 	case KEY_DRY_RUN:
-		run->dry_run = true;
+		arguments->dry_run = true;
 		return 0;
 	case KEY_JSON:
-		run->json = true;
+		options->json = true;
+		return 0;
+	case KEY_RESIDENT:
+		set_resident(state, options, "--resident ", arg);
 		return 0;
 	case 'q':
-		run->quiet = true;
+		options->quiet = true;
 		return 0;
 	case ARGP_KEY_ARGS:
-		run->command = state->argv + state->next;
+		options->command = state->argv + state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		if (!run->dry_run)
+		if (!arguments->dry_run)
 			argp_error(state, "no command; cordon run [OPTION...] -- CMD [ARG...]");
 		return 0;
 	default:
@@ -91,176 +78,13 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int status_of(const struct exec_result *result)
-{
-	if (result->timed_out)
-		return EXIT_TIMED_OUT;
-	switch (result->outcome) {
-	case EXEC_EXITED:
-		return result->status;
-	case EXEC_SIGNALED:
-		return 128 + result->status;
-	case EXEC_NOT_STARTED:
-		return result->status == ENOENT || result->status == ENOTDIR ? EXIT_NOT_FOUND
-									     : EXIT_NOT_EXECUTABLE;
-	case EXEC_SETUP_ERROR:
-		break;
-	}
-	return EXIT_CORDON;
-}
-
-static void on_tty(void *ctx, int master_fd)
-{
-	struct run *run = ctx;
-
-	run->terminal = terminal_start(&run->loop, master_fd);
-}
-
-static void report_start_failure(const struct run *run, const struct exec_result *result)
-{
-	if (result->outcome == EXEC_SETUP_ERROR || result->error[0])
-		log_error("%s: %s", run->command[0],
-			  result->error[0] ? result->error : "the execution could not be set up");
-	else if (result->outcome == EXEC_NOT_STARTED && !result->denied)
-		log_error("%s: %s", run->command[0],
-			  result->status == ENOENT ? "command not found in the session"
-						   : strerror(result->status));
-}
-
-static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *result)
-{
-	struct run *run = ctx;
-
-	(void)exec_id;
-	terminal_stop(run->terminal);
-	run->terminal = NULL;
-	run->ended = true;
-	run->result = *result;
-	run->exit_status = status_of(result);
-	report_start_failure(run, result);
-	session_end_call(agent_session_monitor(run->agent), &run->call, run->exit_status != 0);
-	session_totals(agent_session_monitor(run->agent), &run->totals);
-	agent_session_end(run->agent);
-}
-
-static const struct exec_ops exec_ops = {.tty = on_tty, .ended = on_ended};
-
-static bool call_is_allowed(struct run *run)
-{
-	struct json_writer w = {.out = &run->args};
-	struct denial denial;
-
-	json_begin_object(&w, NULL);
-	json_begin_array(&w, "argv");
-	for (size_t i = 0; run->command[i]; i++)
-		json_put_string(&w, NULL, run->command[i]);
-	json_end_array(&w);
-	json_end_object(&w);
-	run->call = (struct call){.id = "c1", .tool = "run", .args = run->args.data};
-	if (session_check_call(agent_session_monitor(run->agent), &run->call, &denial))
-		return true;
-	log_error("the call was refused by %s: %s", denial.rule, denial.because);
-	return false;
-}
-
-static void on_ready(void *ctx)
-{
-	struct run *run = ctx;
-	const struct exec_request request = {
-		.call_id = "c1",
-		.tool = "run",
-		.argv = (const char *const *)run->command,
-		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
-		.tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
-		.timeout_ms = run->options.timeout_ms,
-	};
-	struct error err;
-
-	if (!call_is_allowed(run)) {
-		run->exit_status = EXIT_NOT_EXECUTABLE;
-		agent_session_end(run->agent);
-		return;
-	}
-	if (session_exec(agent_session_monitor(run->agent), &request, &exec_ops, run, &run->exec_id,
-			 &err) < 0) {
-		log_error("%s", err.text);
-		agent_session_end(run->agent);
-		return;
-	}
-	run->started = true;
-}
-
-static void on_closed(void *ctx, const struct error *err)
-{
-	struct run *run = ctx;
-
-	if (err) {
-		log_error("%s", err->text);
-		run->exit_status = EXIT_CORDON;
-	}
-	for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]); i++)
-		uv_close((uv_handle_t *)&run->signals[i], NULL);
-	if (run->json)
-		summary_json(run->agent, &run->totals, run->ended ? &run->result : NULL,
-			     run->exit_status);
-	else if (!run->quiet)
-		summary_text(run->agent, run->ended ? &run->result : NULL);
-	supervisor_free(run->supervisor);
-}
-
-static const struct agent_session_ops agent_ops = {.ready = on_ready, .closed = on_closed};
-
-/* The first signal ends the command; the session closes behind it. */
-static void on_signal(uv_signal_t *handle, int signum)
-{
-	struct run *run = handle->data;
-
-	(void)signum;
-	if (run->started && !run->ended)
-		session_kill_exec(agent_session_monitor(run->agent), run->exec_id);
-	else
-		agent_session_end(run->agent);
-}
-
-static void watch_signals(struct run *run)
-{
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		(void)uv_signal_init(&run->loop, &run->signals[i]);
-		run->signals[i].data = run;
-		(void)uv_signal_start(&run->signals[i], on_signal, numbers[i]);
-	}
-}
-
-static int open_session(struct run *run, struct error *err)
-{
-	const char *reason;
-	int r;
-
-	r = load_policies(&run->options, &run->policy, err);
-	if (r == 0)
-		r = start_supervisor(&run->options, &run->loop, run->policy, &run->supervisor, err);
-	if (r < 0)
-		return r;
-	if (!supervisor_has_trace(run->supervisor, &reason) && !run->quiet)
-		log_warning("no trace: %s", reason);
-	r = agent_session_open(run->supervisor, &run->options, &agent_ops, run, &run->agent, err);
-	if (r < 0) {
-		supervisor_free(run->supervisor);
-		return r;
-	}
-	watch_signals(run);
-	return 0;
-}
-
-static int print_spec(const struct run *run)
+static int print_spec(const struct session_options *options)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
 	struct error err;
 	struct spec spec;
 
-	if (agent_session_spec(&run->options, &spec, &err) < 0) {
+	if (plan_dry_spec(options, &spec, &err) < 0) {
 		log_error("%s", err.text);
 		return EXIT_CORDON;
 	}
@@ -294,24 +118,15 @@ int cmd_run(int argc, char **argv)
 		       "failed, 126 and 127 when the command could not be run or found.",
 		.children = children,
 	};
-	struct run run = {.exit_status = EXIT_CORDON, .args = BUF_INIT(MAX_JSON_BYTES)};
-	struct error err;
+	struct run_arguments arguments = {0};
+	int exit_status;
 
 	argp_err_exit_status = EXIT_CORDON;
 	hold_standard_fds();
-	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &run) != 0)
+	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments) != 0)
 		return EXIT_CORDON;
-	if (run.dry_run) {
-		run.exit_status = print_spec(&run);
-	} else {
-		(void)uv_loop_init(&run.loop);
-		if (open_session(&run, &err) < 0)
-			log_error("%s", err.text);
-		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
-		(void)uv_loop_close(&run.loop);
-	}
-	(void)policy_free(run.policy);
-	session_options_done(&run.options);
-	buf_done(&run.args);
-	return run.exit_status;
+	exit_status = arguments.dry_run ? print_spec(&arguments.options.session)
+					: run_command(&arguments.options);
+	session_options_done(&arguments.options.session);
+	return exit_status;
 }

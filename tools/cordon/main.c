@@ -16,6 +16,7 @@ static const struct command {
 	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio"},
 	{"log", cmd_log, "verify and read the record of a session"},
 	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them"},
+	{"serve", cmd_serve, "keep a supervisor ready for repeated runs"},
 	{"doctor", cmd_doctor, "tell which layers hold on this host, and how to get the others"},
 };
 

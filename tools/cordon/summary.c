@@ -18,14 +18,14 @@ static void put_denial(struct json_writer *w, const struct exec_result *result)
 	json_end_object(w);
 }
 
-void summary_json(const struct agent_session *agent, const struct session_totals *totals,
-		  const struct exec_result *result, int exit_status)
+void summary_json(const struct floor *floor, const struct command_outcome *outcome, int exit_status)
 {
+	const struct exec_result *result = outcome->ended ? &outcome->result : NULL;
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
 	struct json_writer w = {.out = &out};
 
 	json_begin_object(&w, NULL);
-	json_put_string(&w, "session", agent_session_spec_of(agent)->session);
+	json_put_string(&w, "session", floor_plan(floor)->id);
 	json_put_i64(&w, "exit_status", exit_status);
 	if (result) {
 		json_put_bool(&w, "timed_out", result->timed_out);
@@ -38,17 +38,18 @@ void summary_json(const struct agent_session *agent, const struct session_totals
 		json_put_u64(&w, "system_us", result->system_time_us);
 		json_put_u64(&w, "max_rss_kib", result->max_rss_kib);
 	}
-	json_put_u64(&w, "gated", totals->gated);
-	json_put_u64(&w, "events", totals->events);
-	json_put_string(&w, "record", agent_session_record(agent));
-	json_put_string(&w, "changes", agent_session_changes(agent));
+	json_put_u64(&w, "gated", outcome->totals.gated);
+	json_put_u64(&w, "events", outcome->totals.events);
+	json_put_string(&w, "record", floor_plan(floor)->record_path);
+	json_put_string(&w, "changes", floor_changes(floor));
 	json_end_object(&w);
 	(void)fprintf(stderr, "%s\n", out.data);
 }
 
-void summary_text(const struct agent_session *agent, const struct exec_result *result)
+void summary_text(const struct floor *floor, const struct command_outcome *outcome)
 {
-	const char *changes = agent_session_changes(agent);
+	const struct exec_result *result = outcome->ended ? &outcome->result : NULL;
+	const char *changes = floor_changes(floor);
 
 	if (result && result->timed_out)
 		log_info("the command was ended: its time was over");
@@ -58,7 +59,7 @@ void summary_text(const struct agent_session *agent, const struct exec_result *r
 		log_info("%u action%s refused; the last: %s %s, by %s: %s", result->denied,
 			 result->denied == 1 ? "" : "s", denial->kind, denial->subject,
 			 denial->rule, denial->because);
-		log_info("`cordon log show %s` tells all", agent_session_record(agent));
+		log_info("`cordon log show %s` tells all", floor_plan(floor)->record_path);
 	}
 	if (changes)
 		log_info("changes are kept in %s", changes);

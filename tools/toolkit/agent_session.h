@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The join of floor and monitor: a spec, its launcher, and the session that watches it, started
- * together and ended together. Every face (run, mcp, scenario) opens its sessions here.
+ * The join of floor and monitor in one process: a floor and the session that watches it, started
+ * together and ended together. Faces whose sessions live across many calls open them here.
  */
 
 #include <stdbool.h>
@@ -16,35 +16,7 @@
 #include "common/error.h"
 #include "monitor/session.h"
 #include "monitor/supervisor.h"
-#include "sandbox/spec.h"
-
-struct label_option {
-	const char *path; /* on the host or inside, as the user wrote it */
-	const char *name;
-};
-
-/* What the command line (or a scenario) says; zero values are the defaults. Borrowed strings. */
-struct session_options {
-	const char *session_id;	   /* NULL: made up */
-	const char *workspace_dir; /* NULL: the current directory if suitable, else an empty one */
-	bool empty_workspace;	   /* an empty tmpfs whatever workspace_dir says */
-	enum workspace_mode workspace_mode;
-	struct spec_bind *binds;
-	size_t bind_count;
-	struct label_option *labels;
-	size_t label_count;
-	const char **policies; /* files or folders; none: the installed three families */
-	size_t policy_count;
-	struct spec_limits limits;
-	const char **env;
-	size_t env_count;
-	const char *record_path; /* NULL: in the state folder */
-	const char *spec_path;	 /* JSON spec in place of the options above */
-	enum monitor_mode mode;
-	enum trace_mode trace;
-	uint32_t timeout_ms; /* for one call; 0: none */
-	bool discard;	     /* drop the kept layer at the end */
-};
+#include "tools/toolkit/plan.h"
 
 struct agent_session;
 
@@ -55,9 +27,7 @@ struct agent_session_ops {
 	record_observer observer; /* optional: record lines, live */
 };
 
-/* Builds the spec that agent_session_open would use, for --dry-run. */
-int agent_session_spec(const struct session_options *options, struct spec *ret, struct error *err);
-
+/* @options: with a loaded policy. */
 int agent_session_open(struct supervisor *supervisor, const struct session_options *options,
 		       const struct agent_session_ops *ops, void *ctx, struct agent_session **ret,
 		       struct error *err);
@@ -74,8 +44,8 @@ const char *agent_session_changes(const struct agent_session *agent);
 /* Loads the policy files of the options (or the default families) with their labels. */
 int load_policies(const struct session_options *options, struct policy **ret, struct error *err);
 
-/* The supervisor for the options: its mode, its trace, the host's record key. */
-int start_supervisor(const struct session_options *options, uv_loop_t *loop, struct policy *policy,
+/* The supervisor for the options: its trace, the host's record key. */
+int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 		     struct supervisor **ret, struct error *err);
 
 /* The launcher on the host: the session's processes stand below it. */

@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/buf.h"
+#include "common/cleanup.h"
+
 #define OPEN_FOLDERS 16
 
 bool layer_has_changes(const char *upper_dir)
@@ -47,4 +50,15 @@ void layer_remove(const char *dir)
 	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
 	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
 	(void)nftw(dir, remove_one, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
+}
+
+void layer_settle(const char *upper_dir, bool discard)
+{
+	_cleanup_free_ char *layers = xstrdup(upper_dir);
+	_cleanup_free_ char *work = NULL;
+	const bool kept = !discard && layer_has_changes(upper_dir);
+
+	*strrchr(layers, '/') = '\0';
+	work = xasprintf("%s/work", layers);
+	layer_remove(kept ? work : layers);
 }

@@ -119,7 +119,7 @@ int paths_state_dir(char **ret, struct error *err)
 	return 0;
 }
 
-int paths_session_dir(const char *session, char **ret, struct error *err)
+static int make_below_state(const char *below, const char *name, char **ret, struct error *err)
 {
 	_cleanup_free_ char *state = NULL;
 	_cleanup_free_ char *path = NULL;
@@ -128,12 +128,22 @@ int paths_session_dir(const char *session, char **ret, struct error *err)
 	r = paths_state_dir(&state, err);
 	if (r < 0)
 		return r;
-	path = xasprintf("%s/sessions/%s", state, session);
+	path = xasprintf("%s/%s%s", state, below, name);
 	r = make_dirs(path, err);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(path);
 	return 0;
+}
+
+int paths_session_dir(const char *session, char **ret, struct error *err)
+{
+	return make_below_state("sessions/", session, ret, err);
+}
+
+int paths_live_dir(char **ret, struct error *err)
+{
+	return make_below_state("live", "", ret, err);
 }
 
 int paths_record_key(char **ret, struct error *err)

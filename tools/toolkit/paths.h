@@ -6,7 +6,7 @@
  *
  * Beside the binary (a build tree) or under the install prefix: cordon-launch, policies/.
  * State: $CORDON_STATE_DIR, else /var/lib/cordon for root, else $XDG_STATE_HOME/cordon, else
- * ~/.local/state/cordon; in it sessions/ID/ (record.jsonl, upper/, work/) and record.key.
+ * ~/.local/state/cordon; in it sessions/ID/ (record.jsonl, layers/), live/ and record.key.
  */
 
 #include "common/error.h"
@@ -16,4 +16,5 @@ int paths_launcher(char **ret, struct error *err);
 int paths_policies(char **ret, struct error *err);
 int paths_state_dir(char **ret, struct error *err); /* created with mode 0700 */
 int paths_session_dir(const char *session, char **ret, struct error *err); /* created, 0700 */
+int paths_live_dir(char **ret, struct error *err);			   /* created, 0700 */
 int paths_record_key(char **ret, struct error *err);

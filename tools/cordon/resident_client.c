@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/cordon/resident_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+
+/* A server that lives answers within a few milliseconds; a stopped one never does. */
+#define ANSWER_MS 10000
+
+struct resident_client {
+	int socket_fd;
+	bool accepted;
+	const struct resident_client_ops *ops;
+	void *ctx;
+	uv_poll_t replies;
+	uv_timer_t answer;
+	unsigned handles;
+};
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct resident_client *client = handle->data;
+
+	if (--client->handles)
+		return;
+	close_fd(&client->socket_fd);
+	free(client);
+}
+
+static void finish(struct resident_client *client)
+{
+	uv_close((uv_handle_t *)&client->replies, on_handle_closed);
+	uv_close((uv_handle_t *)&client->answer, on_handle_closed);
+}
+
+static void fail(struct resident_client *client, const char *what)
+{
+	const struct command_outcome nothing = {0};
+	struct error err;
+
+	(void)error_set(&err, ECONNRESET,
+			"the resident supervisor %s, and the session was ended with it; "
+			"`cordon serve --status` looks for it, --resident=off does without",
+			what);
+	finish(client);
+	client->ops->closed(client->ctx, &nothing, &err);
+}
+
+static void on_no_answer(uv_timer_t *timer)
+{
+	fail(timer->data, "does not answer");
+}
+
+static void on_reply(struct resident_client *client, const struct resident_reply *reply,
+		     const char *text, struct msg_fds *fds)
+{
+	struct error err;
+
+	switch (reply->kind) {
+	case RESIDENT_ACCEPTED:
+		client->accepted = true;
+		(void)uv_timer_stop(&client->answer);
+		client->ops->accepted(client->ctx);
+		break;
+	case RESIDENT_DECLINED:
+		finish(client);
+		client->ops->declined(client->ctx);
+		break;
+	case RESIDENT_TTY:
+		if (fds->count == 1)
+			client->ops->tty(client->ctx, take_fd(&fds->fd[0]));
+		break;
+	case RESIDENT_CLOSED:
+		(void)error_set(&err, reply->error, "%s", text);
+		finish(client);
+		client->ops->closed(client->ctx, &reply->outcome, reply->error ? &err : NULL);
+		break;
+	default:
+		fail(client, "sent something that is no answer");
+		break;
+	}
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct resident_client *client = poll->data;
+	struct msg_fds fds = MSG_FDS_NONE;
+	struct resident_reply reply;
+	char text[MAX_REPLY_TEXT];
+	int r;
+
+	(void)events;
+	r = status < 0 ? MSG_EOF : resident_recv_reply(client->socket_fd, &reply, text, &fds);
+	if (r == -EAGAIN)
+		return;
+	if (!r) {
+		on_reply(client, &reply, text, &fds);
+	} else if (!client->accepted && r == MSG_EOF) {
+		/* It went idle the moment we came. What it did not accept it did not touch. */
+		finish(client);
+		client->ops->declined(client->ctx);
+	} else {
+		fail(client, r == MSG_EOF ? "ended" : "sent something that is no answer");
+	}
+	msg_fds_close(&fds);
+}
+
+int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
+			  const struct resident_run *run, const int fds[RESIDENT_FDS],
+			  const struct resident_client_ops *ops, void *ctx,
+			  struct resident_client **ret)
+{
+	struct resident_client *client;
+	int socket_fd = resident_connect(place);
+	int r;
+
+	if (socket_fd < 0)
+		return socket_fd;
+	client = xcalloc(1, sizeof(*client));
+	client->socket_fd = socket_fd;
+	client->ops = ops;
+	client->ctx = ctx;
+	r = resident_send_run(socket_fd, run, fds);
+	if (!r)
+		r = uv_poll_init(loop, &client->replies, socket_fd);
+	if (r < 0) {
+		close_fd(&client->socket_fd);
+		free(client);
+		return r;
+	}
+	(void)uv_timer_init(loop, &client->answer);
+	client->replies.data = client;
+	client->answer.data = client;
+	client->handles = 2;
+	(void)uv_poll_start(&client->replies, UV_READABLE, on_readable);
+	(void)uv_timer_start(&client->answer, on_no_answer, ANSWER_MS, 0);
+	*ret = client;
+	return 0;
+}
+
+void resident_client_kill(struct resident_client *client)
+{
+	(void)resident_send(client->socket_fd, RESIDENT_KILL);
+}
+
+/*
+ * Our priority would be the server's, for all that come after us. And with Yama's restriction only
+ * an ancestor may read a process's memory, which the gate must: an ordinary user's server, which is
+ * nobody's ancestor, could not watch anything.
+ */
+static bool can_serve_others(void)
+{
+	_cleanup_close_ int scope_fd =
+		open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	char scope = '0';
+
+	if (scope_fd >= 0 && read(scope_fd, &scope, 1) != 1)
+		return false;
+	return getpriority(PRIO_PROCESS, 0) <= 0 && (scope == '0' || geteuid() == 0);
+}
+
+void resident_spawn(void)
+{
+	char name[] = "cordon";
+	char serve[] = "serve";
+	char detach[] = "--detach";
+	char *args[] = {name, serve, detach, NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+
+	if (!can_serve_others())
+		return;
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+	(void)posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
+	(void)posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO);
+	(void)posix_spawn(&pid, "/proc/self/exe", &actions, NULL, args, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+}

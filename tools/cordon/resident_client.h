@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A session watched by the resident supervisor, as the process that asked for it sees it.
+ */
+
+#include <uv.h>
+
+#include "common/error.h"
+#include "tools/cordon/resident_wire.h"
+
+struct resident_client;
+
+struct resident_client_ops {
+	/* The session is the server's: our copy of its control socket must go now. */
+	void (*accepted)(void *ctx);
+	/* The server will not, and touched nothing. The client is freed after it. */
+	void (*declined)(void *ctx);
+	/* tty only: the pty's master, owned by the callee. */
+	void (*tty)(void *ctx, int master_fd);
+	/* Once, last, unless declined. The client is freed after it. */
+	void (*closed)(void *ctx, const struct command_outcome *outcome, const struct error *err);
+};
+
+/*
+ * resident_client_start - hands a session over; the fds stay the caller's.
+ * Errors: those of resident_connect(), -E2BIG for a request that is too long: no server is used.
+ */
+int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
+			  const struct resident_run *run, const int fds[RESIDENT_FDS],
+			  const struct resident_client_ops *ops, void *ctx,
+			  struct resident_client **ret);
+
+/* Ends the command; closed() follows. */
+void resident_client_kill(struct resident_client *client);
+
+/* Starts a server for the next ones, detached from us, unless one is needless or cannot work. */
+void resident_spawn(void);

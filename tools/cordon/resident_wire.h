@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What `cordon run` and the resident supervisor say to each other (common/packet.h): a head, which
+ * both have from the same build (resident_place.h), then strings, each ended by NUL.
+ *
+ *	client -> server	RUN	watch this session; fds: control socket to its init, record,
+ *					stdin, stdout, stderr. Strings: session, workspace, record,
+ *					policies, labels (path, name), arguments, environment
+ *				KILL	end the command
+ *				STATUS	tell of yourself
+ *				STOP	take no new session, and end with the last
+ *	server -> client	ACCEPTED	the session is the server's; the client lets go of
+ *it DECLINED	it is not, and nothing was done; string: why TTY	fd: master of the command's
+ *pty CLOSED	it is over, and the record closed; string: error, if any STATUS	string: why there is
+ *no trace, if so
+ *
+ * One RUN a connection. When the client's end closes, its session ends at once. When the server's
+ * does, nobody holds the session's control socket any more, and its init ends.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/packet.h"
+#include "tools/cordon/resident_place.h"
+#include "tools/toolkit/command.h"
+
+enum resident_kind {
+	RESIDENT_RUN = 1,
+	RESIDENT_KILL,
+	RESIDENT_STATUS,
+	RESIDENT_STOP,
+	RESIDENT_ACCEPTED,
+	RESIDENT_DECLINED,
+	RESIDENT_TTY,
+	RESIDENT_CLOSED
+};
+
+enum resident_fd {
+	RESIDENT_FD_CONTROL,
+	RESIDENT_FD_RECORD,
+	RESIDENT_FD_STDIO,
+	RESIDENT_FDS = RESIDENT_FD_STDIO + 3
+};
+
+struct resident_request {
+	uint32_t kind;
+	uint32_t mode;	/* enum monitor_mode */
+	uint32_t trace; /* enum trace_mode */
+	uint32_t tty;
+	uint32_t timeout_ms;
+	uint32_t policies, labels, args, vars; /* how many strings of each */
+	struct resident_identity identity;
+};
+
+struct resident_status {
+	int32_t pid;
+	uint32_t sessions;
+	uint64_t served;
+	uint64_t uptime_ms;
+	uint32_t idle_ms; /* it ends after so long without a session */
+	uint32_t traced;
+};
+
+struct resident_reply {
+	uint32_t kind;
+	int32_t error; /* CLOSED: negative errno, 0 for a clean end */
+	struct command_outcome outcome;
+	struct resident_status status;
+};
+
+/* A RUN, taken apart. The strings lie in its own copy of the message. */
+struct resident_run {
+	struct resident_request head;
+	const char *session;
+	const char *workspace;
+	const char *record_path;
+	const char *const *policies;
+	struct session_label *labels;
+	const char *const *args; /* NULL-terminated, as is vars */
+	const char *const *vars;
+	char *payload;
+};
+
+/* Errors: -E2BIG when it does not fit a message. */
+int resident_send_run(int socket_fd, const struct resident_run *run, const int fds[RESIDENT_FDS]);
+int resident_send(int socket_fd, enum resident_kind kind);
+int resident_send_reply(int socket_fd, const struct resident_reply *reply, const char *text,
+			int file_fd);
+
+/*
+ * resident_recv_request - one request; for a RUN, its parts.
+ * Owns: *ret is freed by resident_run_done(), also after an error; the fds are the caller's.
+ * Return: 0, MSG_EOF, -EAGAIN, -EPROTO for anything malformed.
+ */
+int resident_recv_request(int socket_fd, struct resident_run *ret, struct msg_fds *ret_fds);
+void resident_run_done(struct resident_run *run);
+
+/* @text: of MAX_REPLY_TEXT bytes; always ended by NUL. */
+#define MAX_REPLY_TEXT 2048u
+int resident_recv_reply(int socket_fd, struct resident_reply *ret, char *text,
+			struct msg_fds *ret_fds);

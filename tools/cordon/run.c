@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ *	floor started ──► RUN to the resident supervisor ──ACCEPTED──► closed ┐
+ *	                    │ none, or DECLINED                               ├─► floor gone ─► end
+ *	                    └─► supervisor and command in this process ► closed ┘
+ *
+ * The sandbox is ours in both cases: its processes are our descendants, in our cgroup, and die with
+ * us. Whoever watches holds the control socket alone, so that the sandbox dies with the watcher
+ *too.
+ */
+
+#include "tools/cordon/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "tools/cordon/resident_client.h"
+#include "tools/cordon/summary.h"
+#include "tools/cordon/terminal.h"
+#include "tools/toolkit/agent_session.h"
+#include "tools/toolkit/floor.h"
+#include "tools/toolkit/paths.h"
+
+struct run {
+	struct run_options *options;
+	uv_loop_t loop;
+	uv_signal_t signals[4];
+	struct terminal *terminal;
+
+	struct floor *floor; /* owned until the end */
+	int control_fd;	     /* of its init; -1 once somebody watches */
+	int record_fd;	     /* likewise */
+	bool floor_is_gone;
+
+	struct resident_client *client; /* one of the two, or none yet */
+	struct command *command;
+	struct policy *policy; /* in our process only, as is the supervisor */
+	struct supervisor *supervisor;
+	bool spawn_server; /* for the runs after this one */
+
+	bool is_closed;
+	struct command_outcome outcome;
+	struct error failure;
+	bool failed;
+};
+
+/* ---- the end ---- */
+
+static int status_of(const struct run *run)
+{
+	const struct exec_result *result = &run->outcome.result;
+
+	if (run->failed)
+		return EXIT_CORDON;
+	if (run->outcome.refused)
+		return EXIT_NOT_EXECUTABLE;
+	if (!run->outcome.ended)
+		return EXIT_CORDON;
+	if (result->timed_out)
+		return EXIT_TIMED_OUT;
+	switch (result->outcome) {
+	case EXEC_EXITED:
+		return result->status;
+	case EXEC_SIGNALED:
+		return 128 + result->status;
+	case EXEC_NOT_STARTED:
+		return result->status == ENOENT || result->status == ENOTDIR ? EXIT_NOT_FOUND
+									     : EXIT_NOT_EXECUTABLE;
+	case EXEC_SETUP_ERROR:
+		break;
+	}
+	return EXIT_CORDON;
+}
+
+static void report_failures(const struct run *run)
+{
+	const struct exec_result *result = &run->outcome.result;
+	const char *name = run->options->command[0];
+
+	if (run->outcome.refused)
+		log_error("the call was refused by %s: %s", run->outcome.refusal.rule,
+			  run->outcome.refusal.because);
+	if (run->outcome.ended && (result->outcome == EXEC_SETUP_ERROR || result->error[0]))
+		log_error("%s: %s", name,
+			  result->error[0] ? result->error : "the execution could not be set up");
+	else if (run->outcome.ended && result->outcome == EXEC_NOT_STARTED && !result->denied)
+		log_error("%s: %s", name,
+			  result->status == ENOENT ? "command not found in the session"
+						   : strerrordesc_np(result->status));
+	if (run->failed)
+		log_error("%s", run->failure.text);
+}
+
+/* The session is closed and nothing of it runs: the loop ends with the last handle. */
+static void maybe_end(struct run *run)
+{
+	if (!run->is_closed || !run->floor_is_gone)
+		return;
+	for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]); i++)
+		uv_close((uv_handle_t *)&run->signals[i], NULL);
+	supervisor_free(run->supervisor);
+	run->supervisor = NULL;
+}
+
+static void on_floor_gone(void *ctx)
+{
+	struct run *run = ctx;
+
+	run->floor_is_gone = true;
+	maybe_end(run);
+}
+
+static void on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err)
+{
+	struct run *run = ctx;
+
+	terminal_stop(run->terminal);
+	run->terminal = NULL;
+	run->client = NULL;
+	run->command = NULL;
+	run->is_closed = true;
+	run->outcome = *outcome;
+	if (err) {
+		run->failed = true;
+		run->failure = *err;
+	}
+	close_fd(&run->control_fd);
+	close_fd(&run->record_fd);
+	floor_expect_end(run->floor);
+	maybe_end(run);
+}
+
+static void fail(struct run *run, const struct error *err)
+{
+	const struct command_outcome nothing = {0};
+
+	on_closed(run, &nothing, err);
+}
+
+static void on_tty(void *ctx, int master_fd)
+{
+	struct run *run = ctx;
+
+	run->terminal = terminal_start(&run->loop, master_fd);
+}
+
+/* ---- in this process ---- */
+
+static const struct command_ops command_ops = {.tty = on_tty, .closed = on_closed};
+
+static bool wants_tty(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static int start_command(struct run *run, struct error *err)
+{
+	const struct session_options *options = &run->options->session;
+	const struct plan *plan = floor_plan(run->floor);
+	struct session_label *labels = plan_labels(plan, options);
+	const struct command_config config = {
+		.session = {.supervisor = run->supervisor,
+			    .policy = run->policy,
+			    .mode = options->mode,
+			    .trace = options->trace,
+			    .id = plan->id,
+			    .workspace = plan->spec.workspace,
+			    .control_fd = take_fd(&run->control_fd),
+			    .record_path = plan->record_path,
+			    .record_fd = take_fd(&run->record_fd),
+			    .labels = labels,
+			    .label_count = options->label_count,
+			    .env = (const char *const *)plan->spec.env},
+		.argv = (const char *const *)run->options->command,
+		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
+		.tty = wants_tty(),
+		.timeout_ms = options->timeout_ms,
+	};
+	const int r = command_start(&config, &command_ops, run, &run->command, err);
+
+	plan_labels_free(labels, options->label_count);
+	return r;
+}
+
+static void watch_here(struct run *run)
+{
+	struct run_options *options = run->options;
+	const char *reason;
+	struct error err;
+	int r;
+
+	r = load_policies(&options->session, &run->policy, &err);
+	if (r == 0)
+		r = start_supervisor(&options->session, &run->loop, &run->supervisor, &err);
+	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet)
+		log_warning("no trace: %s", reason);
+	if (r == 0)
+		r = start_command(run, &err);
+	if (r < 0) {
+		(void)unlink(floor_plan(run->floor)->record_path); /* ours, and empty */
+		fail(run, &err);
+	}
+}
+
+/* ---- by the resident supervisor ---- */
+
+static void on_accepted(void *ctx)
+{
+	struct run *run = ctx;
+
+	close_fd(&run->control_fd);
+	close_fd(&run->record_fd);
+}
+
+static void on_declined(void *ctx)
+{
+	struct run *run = ctx;
+
+	run->client = NULL;
+	watch_here(run);
+}
+
+static const struct resident_client_ops client_ops = {
+	.accepted = on_accepted, .declined = on_declined, .tty = on_tty, .closed = on_closed};
+
+static size_t count_of(char *const *strings)
+{
+	size_t count = 0;
+
+	while (strings[count])
+		count++;
+	return count;
+}
+
+/* Policies by absolute path, since the server's current folder is another. */
+static int find_policies(const struct session_options *options, char **ret)
+{
+	if (!options->policy_count)
+		return paths_policies(&ret[0], NULL);
+	for (size_t i = 0; i < options->policy_count; i++) {
+		ret[i] = realpath(options->policies[i], NULL);
+		if (!ret[i])
+			return -errno;
+	}
+	return 0;
+}
+
+static int send_run(struct run *run, const struct resident_place *place,
+		    const char *const *policies, size_t policy_count)
+{
+	const struct session_options *options = &run->options->session;
+	const struct plan *plan = floor_plan(run->floor);
+	struct session_label *labels = plan_labels(plan, options);
+	const int fds[RESIDENT_FDS] = {run->control_fd, run->record_fd, STDIN_FILENO, STDOUT_FILENO,
+				       STDERR_FILENO};
+	struct resident_run request = {
+		.head = {.kind = RESIDENT_RUN,
+			 .mode = options->mode,
+			 .trace = options->trace,
+			 .tty = wants_tty(),
+			 .timeout_ms = options->timeout_ms,
+			 .policies = (uint32_t)policy_count,
+			 .labels = (uint32_t)options->label_count,
+			 .args = (uint32_t)count_of(run->options->command),
+			 .vars = (uint32_t)count_of(plan->spec.env)},
+		.session = plan->id,
+		.workspace = plan->spec.workspace,
+		.record_path = plan->record_path,
+		.policies = policies,
+		.labels = labels,
+		.args = (const char *const *)run->options->command,
+		.vars = (const char *const *)plan->spec.env,
+	};
+	int r = resident_identity_get(&request.head.identity);
+
+	if (!r)
+		r = resident_client_start(&run->loop, place, &request, fds, &client_ops, run,
+					  &run->client);
+	plan_labels_free(labels, options->label_count);
+	return r;
+}
+
+static int ask_resident(struct run *run)
+{
+	const struct session_options *options = &run->options->session;
+	const size_t count = options->policy_count ? options->policy_count : 1;
+	char **policies = xcalloc(count, sizeof(*policies));
+	struct resident_place place = {.folder_fd = -1};
+	int r = resident_place_open(&place, NULL);
+
+	if (!r)
+		r = find_policies(options, policies);
+	if (!r)
+		r = send_run(run, &place, (const char *const *)policies, count);
+	run->spawn_server = r == -ENOENT || r == -ECONNREFUSED;
+	resident_place_done(&place);
+	for (size_t i = 0; i < count; i++)
+		free(policies[i]);
+	free(policies);
+	return r;
+}
+
+/* ---- the start ---- */
+
+/* The first signal ends the command; the session closes behind it. */
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct run *run = handle->data;
+
+	(void)signum;
+	if (run->client)
+		resident_client_kill(run->client);
+	else if (run->command)
+		command_kill(run->command);
+}
+
+static void watch_signals(struct run *run)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		(void)uv_signal_init(&run->loop, &run->signals[i]);
+		run->signals[i].data = run;
+		(void)uv_signal_start(&run->signals[i], on_signal, numbers[i]);
+	}
+}
+
+static int start(struct run *run, struct error *err)
+{
+	int r = floor_start(&run->loop, &run->options->session, on_floor_gone, run, &run->floor,
+			    &run->control_fd, err);
+
+	if (r < 0)
+		return r;
+	watch_signals(run);
+	run->record_fd = record_create(floor_plan(run->floor)->record_path, err);
+	if (run->record_fd < 0) {
+		fail(run, err);
+		return 0;
+	}
+	if (!run->options->resident || ask_resident(run) < 0)
+		watch_here(run);
+	return 0;
+}
+
+static void say_how_it_went(const struct run *run, int exit_status)
+{
+	report_failures(run);
+	if (run->options->json)
+		summary_json(run->floor, &run->outcome, exit_status);
+	else if (!run->options->quiet)
+		summary_text(run->floor, &run->outcome);
+}
+
+/* ---- behind us ---- */
+
+static int settle_behind(void *ctx)
+{
+	struct run *run = ctx;
+	const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* Who waits for the end of our output waits no longer, nor does a signal to our group. */
+	(void)setsid();
+	for (int i = 0; null_fd >= 0 && i < 3; i++)
+		(void)dup2(null_fd, i);
+	floor_settle(run->floor);
+	if (run->spawn_server)
+		resident_spawn();
+	_exit(0);
+}
+
+/*
+ * The command is over and reported; its layers' folders on disk, which may take longer to remove
+ * than all the rest, are no reason to keep the caller waiting. A child in our memory, on a stack of
+ * its own, sees to them. Should it be killed, the next start does (live.h). If there can be none,
+ * it is done here.
+ */
+static _Noreturn void leave(struct run *run, int exit_status)
+{
+	static char stack[256 << 10] __attribute__((aligned(16)));
+
+	if (clone(settle_behind, stack + sizeof(stack), CLONE_VM | SIGCHLD, run) < 0)
+		floor_settle(run->floor);
+	_exit(exit_status); /* the heap is the child's now */
+}
+
+int run_command(struct run_options *options)
+{
+	struct run run = {.options = options, .control_fd = -1, .record_fd = -1};
+	int exit_status = EXIT_CORDON;
+	struct error err;
+
+	(void)uv_loop_init(&run.loop);
+	if (start(&run, &err) < 0) {
+		log_error("%s", err.text);
+	} else {
+		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
+		exit_status = status_of(&run);
+		say_how_it_went(&run, exit_status);
+		leave(&run, exit_status);
+	}
+	(void)uv_loop_close(&run.loop);
+	(void)policy_free(run.policy);
+	return exit_status;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One `cordon run`: its sandbox, started by us, and its supervisor, which is the resident one if
+ * there is one that fits, else a part of this process.
+ */
+
+#include <stdbool.h>
+
+#include "tools/toolkit/plan.h"
+
+struct run_options {
+	struct session_options session;
+	bool resident; /* use the resident supervisor, and start one for the next runs */
+	bool json;
+	bool quiet;
+	char **command;
+};
+
+/* Exit statuses of cordon's own, as env(1), timeout(1) and the shell use them. */
+enum {
+	EXIT_TIMED_OUT = 124,
+	EXIT_CORDON = 125,
+	EXIT_NOT_EXECUTABLE = 126,
+	EXIT_NOT_FOUND = 127
+};
+
+/* Ends the process with the command's status; returns one only if nothing was started. */
+int run_command(struct run_options *options);

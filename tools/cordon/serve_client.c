@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "tools/cordon/serve.h"
+
+/* A client asks as soon as it has connected. */
+#define REQUEST_MS 5000
+
+struct serve_client {
+	struct server *server; /* borrowed */
+	int socket_fd;
+	uv_poll_t requests;
+	uv_timer_t deadline;
+	unsigned handles;
+	struct resident_run run; /* what it asked for */
+	int stdio_fds[3];
+	const struct policy *policy; /* of the server's cache */
+	struct command *command;     /* NULL before its session, and after */
+	bool is_gone;
+	struct serve_client *next, *prev;
+};
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct serve_client *client = handle->data;
+
+	if (--client->handles)
+		return;
+	close_fd(&client->socket_fd);
+	resident_run_done(&client->run);
+	free(client);
+}
+
+static void let_go(struct serve_client *client)
+{
+	for (size_t i = 0; i < 3; i++)
+		close_fd(&client->stdio_fds[i]);
+	if (client->policy)
+		policy_cache_put(client->server->policies, client->policy);
+	client->policy = NULL;
+}
+
+/* It has left, or shall: its session ends, and this connection with it. */
+static void drop(struct serve_client *client)
+{
+	struct server *server = client->server;
+
+	if (client->command) {
+		/* The last callback comes back here. */
+		if (!client->is_gone)
+			(void)uv_poll_stop(&client->requests);
+		client->is_gone = true;
+		command_end(client->command);
+		return;
+	}
+	let_go(client);
+	uv_close((uv_handle_t *)&client->requests, on_handle_closed);
+	uv_close((uv_handle_t *)&client->deadline, on_handle_closed);
+	DL_DELETE(server->clients, client);
+	server->client_count--;
+	serve_client_gone(server);
+}
+
+static void answer(const struct serve_client *client, enum resident_kind kind, const char *text)
+{
+	const struct resident_reply reply = {.kind = kind};
+
+	(void)resident_send_reply(client->socket_fd, &reply, text, -1);
+}
+
+/* ---- its session ---- */
+
+static void on_tty(void *ctx, int master_fd)
+{
+	const struct serve_client *client = ctx;
+	const struct resident_reply reply = {.kind = RESIDENT_TTY};
+
+	(void)resident_send_reply(client->socket_fd, &reply, "", master_fd);
+	(void)close(master_fd);
+}
+
+static void on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err)
+{
+	struct serve_client *client = ctx;
+	const struct resident_reply reply = {
+		.kind = RESIDENT_CLOSED,
+		.error = err ? err->code : 0,
+		.outcome = *outcome,
+	};
+
+	client->command = NULL;
+	/* Before the client hears of it, so that its end of a pipe is the last one. */
+	let_go(client);
+	(void)resident_send_reply(client->socket_fd, &reply, err ? err->text : "", -1);
+	drop(client);
+}
+
+static const struct command_ops command_ops = {.tty = on_tty, .closed = on_closed};
+
+static int get_policy(struct serve_client *client, struct error *err)
+{
+	const struct resident_run *run = &client->run;
+	_cleanup_free_ struct label_option *labels = xcalloc(run->head.labels, sizeof(*labels));
+	const struct session_options options = {
+		/* Read only, though the options' own list may grow. */
+		.policies = (const char **)(uintptr_t)run->policies,
+		.policy_count = run->head.policies,
+		.labels = labels,
+		.label_count = run->head.labels,
+	};
+
+	for (uint32_t i = 0; i < run->head.labels; i++)
+		labels[i] = (struct label_option){run->labels[i].path, run->labels[i].name};
+	return policy_cache_get(client->server->policies, &options, &client->policy, err);
+}
+
+static int start_command(struct serve_client *client, struct msg_fds *fds, struct error *err)
+{
+	const struct resident_run *run = &client->run;
+	const struct command_config config = {
+		.session = {.supervisor = client->server->supervisor,
+			    .policy = client->policy,
+			    .mode = (enum monitor_mode)run->head.mode,
+			    .trace = (enum trace_mode)run->head.trace,
+			    .id = run->session,
+			    .workspace = run->workspace,
+			    .control_fd = take_fd(&fds->fd[RESIDENT_FD_CONTROL]),
+			    .record_path = run->record_path,
+			    .record_fd = take_fd(&fds->fd[RESIDENT_FD_RECORD]),
+			    .labels = run->labels,
+			    .label_count = run->head.labels,
+			    .env = run->vars},
+		.argv = run->args,
+		.stdio_fds = {client->stdio_fds[0], client->stdio_fds[1], client->stdio_fds[2]},
+		.tty = run->head.tty,
+		.timeout_ms = run->head.timeout_ms,
+	};
+
+	return command_start(&config, &command_ops, client, &client->command, err);
+}
+
+/* Whatever stands in the way, the client can do it all by itself, and says what is wrong. */
+static void on_run(struct serve_client *client, struct msg_fds *fds)
+{
+	struct server *server = client->server;
+	struct error err = {0};
+
+	(void)uv_timer_stop(&client->deadline);
+	for (size_t i = 0; i < 3; i++)
+		client->stdio_fds[i] = take_fd(&fds->fd[RESIDENT_FD_STDIO + i]);
+	if (memcmp(&client->run.head.identity, &server->identity, sizeof(server->identity)) != 0)
+		(void)error_set(&err, EXDEV, "the client is in other namespaces than the server");
+	else if (get_policy(client, &err) == 0 && start_command(client, fds, &err) == 0) {
+		server->served++;
+		answer(client, RESIDENT_ACCEPTED, "");
+		return;
+	}
+	answer(client, RESIDENT_DECLINED, err.text);
+	drop(client);
+}
+
+static void on_status(struct serve_client *client)
+{
+	struct resident_reply reply = {.kind = RESIDENT_STATUS};
+	const char *reason;
+
+	(void)supervisor_has_trace(client->server->supervisor, &reason);
+	serve_fill_status(client->server, &reply.status);
+	(void)resident_send_reply(client->socket_fd, &reply, reason, -1);
+	drop(client);
+}
+
+static void on_request(struct serve_client *client, struct resident_run *run, struct msg_fds *fds)
+{
+	switch (run->head.kind) {
+	case RESIDENT_RUN:
+		if (client->run.payload) {
+			drop(client); /* a second one */
+			break;
+		}
+		client->run = *run;
+		*run = (struct resident_run){0};
+		on_run(client, fds);
+		break;
+	case RESIDENT_KILL:
+		if (client->command)
+			command_kill(client->command);
+		break;
+	case RESIDENT_STATUS:
+		on_status(client);
+		break;
+	case RESIDENT_STOP:
+		serve_stop(client->server);
+		on_status(client);
+		break;
+	default:
+		drop(client);
+		break;
+	}
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct serve_client *client = poll->data;
+	struct resident_run run = {0};
+	struct msg_fds fds = MSG_FDS_NONE;
+	const int r = status < 0 ? MSG_EOF : resident_recv_request(client->socket_fd, &run, &fds);
+
+	(void)events;
+	if (!r)
+		on_request(client, &run, &fds);
+	else if (r != -EAGAIN)
+		drop(client); /* left, or sent something malformed: nobody else is concerned */
+	msg_fds_close(&fds);
+	resident_run_done(&run);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+	drop(timer->data);
+}
+
+void serve_client_add(struct server *server, int socket_fd)
+{
+	struct serve_client *client = xcalloc(1, sizeof(*client));
+
+	client->server = server;
+	client->socket_fd = socket_fd;
+	for (size_t i = 0; i < 3; i++)
+		client->stdio_fds[i] = -1;
+	(void)uv_poll_init(&server->loop, &client->requests, socket_fd);
+	(void)uv_timer_init(&server->loop, &client->deadline);
+	client->requests.data = client;
+	client->deadline.data = client;
+	client->handles = 2;
+	(void)uv_poll_start(&client->requests, UV_READABLE, on_readable);
+	(void)uv_timer_start(&client->deadline, on_deadline, REQUEST_MS, 0);
+	DL_APPEND(server->clients, client);
+	server->client_count++;
+}
+
+void serve_clients_end(struct server *server)
+{
+	struct serve_client *client;
+	struct serve_client *next;
+
+	DL_FOREACH_SAFE (server->clients, client, next)
+		drop(client);
+}

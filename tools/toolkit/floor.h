@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The floor of one session: its id and folder, its spec, the launcher that builds the sandbox from
+ * it, and what is left of the layers afterwards. Nothing here watches; whoever holds the other end
+ * of the control socket does (monitor/session.h), in this process or in the resident supervisor.
+ */
+
+#include <sys/types.h>
+
+#include <uv.h>
+
+#include "common/error.h"
+#include "tools/toolkit/plan.h"
+
+struct floor;
+
+/* The launcher has ended, and nothing of the session is left running. */
+typedef void (*floor_gone)(void *ctx);
+
+/*
+ * floor_start - plans the session and starts its launcher.
+ * @ret_control_fd: our end of the socket to the session's init, owned by the caller; when its last
+ * copy is closed the session ends.
+ * Owns: the caller ends it with floor_release(), after @gone was called.
+ */
+int floor_start(uv_loop_t *loop, const struct session_options *options, floor_gone gone, void *ctx,
+		struct floor **ret, int *ret_control_fd, struct error *err);
+
+/* The control socket is closed: from now on the launcher has a few seconds to end. */
+void floor_expect_end(struct floor *floor);
+/* Once gone: removes what the session leaves on disk beside its record and its changes. Touches
+ * nothing but files, so that a child of ours may do it behind us. */
+void floor_settle(struct floor *floor);
+/* NULL is fine. Frees in the loop's next turn. */
+void floor_release(struct floor *floor);
+
+/* On the host: the session's processes stand below it. */
+pid_t floor_launcher_pid(const struct floor *floor);
+const struct plan *floor_plan(const struct floor *floor);
+/* Host folder with the changes, NULL if the workspace is not cow or nothing was changed; once gone.
+ */
+const char *floor_changes(const struct floor *floor);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A file of live/ is made and locked in two steps. The folder's own lock, shared by those who do
+ * so, keeps a sweeper from taking what lies between for a dead session.
+ */
+
+#include "tools/toolkit/live.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "tools/toolkit/layer.h"
+#include "tools/toolkit/paths.h"
+
+/* Of one sweep; a later one finds the others. Each holds a descriptor. */
+#define MAX_DEAD 64
+
+struct dead {
+	char *session;
+	int lock_fd;
+};
+
+/* Return: a descriptor of live/, which is made if need be. */
+static int open_live(struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int live_fd;
+	int r = paths_live_dir(&path, err);
+
+	if (r < 0)
+		return r;
+	live_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return live_fd < 0 ? error_errno(err, errno, "open %s", path) : live_fd;
+}
+
+int live_enter(const char *session, bool discard, struct error *err)
+{
+	_cleanup_close_ int live_fd = open_live(err);
+	_cleanup_close_ int lock_fd = -1;
+
+	if (live_fd < 0)
+		return live_fd;
+	while (flock(live_fd, LOCK_SH) < 0)
+		if (errno != EINTR)
+			return error_errno(err, errno, "lock the folder of live sessions");
+	lock_fd = openat(live_fd, session, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (lock_fd < 0)
+		return error_errno(err, errno, "announce the session %s in the state folder",
+				   session);
+	if (flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK
+			       ? error_set(err, EBUSY,
+					   "a session named %s is running; give another name with "
+					   "--session, or none",
+					   session)
+			       : error_errno(err, errno, "lock the session %s", session);
+	if (ftruncate(lock_fd, 0) < 0 || (discard && write(lock_fd, "discard\n", 8) != 8)) {
+		const int reason = errno;
+
+		(void)unlinkat(live_fd, session, 0);
+		return error_errno(err, reason, "announce the session %s in the state folder",
+				   session);
+	}
+	return take_fd(&lock_fd);
+}
+
+void live_leave(const char *session, int *lock_fd)
+{
+	_cleanup_close_ int live_fd = *lock_fd < 0 ? -1 : open_live(NULL);
+
+	if (live_fd >= 0)
+		(void)unlinkat(live_fd, session, 0);
+	close_fd(lock_fd);
+}
+
+/* Return: the lock of a file that nobody holds; -1 if the session lives, or has just left. */
+static int lock_dead(int live_fd, const char *name)
+{
+	_cleanup_close_ int lock_fd =
+		openat(live_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (lock_fd < 0 || fstat(lock_fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return -1;
+	if (fstat(lock_fd, &st) < 0 || st.st_nlink == 0)
+		return -1;
+	return take_fd(&lock_fd);
+}
+
+static size_t find_dead(int live_fd, struct dead *ret)
+{
+	DIR *dir = fdopendir(fcntl(live_fd, F_DUPFD_CLOEXEC, 3));
+	const struct dirent *entry;
+	size_t count = 0;
+
+	/* Somebody announces a session now: that start was swept, or the next one is. */
+	if (dir && flock(live_fd, LOCK_EX | LOCK_NB) == 0) {
+		while (count < MAX_DEAD && (entry = readdir(dir))) {
+			const int lock_fd =
+				entry->d_name[0] == '.' ? -1 : lock_dead(live_fd, entry->d_name);
+
+			if (lock_fd >= 0)
+				ret[count++] = (struct dead){xstrdup(entry->d_name), lock_fd};
+		}
+		(void)flock(live_fd, LOCK_UN);
+	}
+	if (dir)
+		(void)closedir(dir);
+	return count;
+}
+
+static void settle(int live_fd, const struct dead *dead)
+{
+	_cleanup_free_ char *session_dir = NULL;
+	_cleanup_free_ char *upper = NULL;
+	char word = 0;
+	bool discard;
+
+	if (paths_session_dir(dead->session, &session_dir, NULL) < 0)
+		return;
+	discard = pread(dead->lock_fd, &word, 1, 0) == 1 && word == 'd';
+	upper = xasprintf("%s/layers/upper", session_dir);
+	layer_settle(upper, discard);
+	(void)rmdir(session_dir); /* goes if nothing is kept there */
+	(void)unlinkat(live_fd, dead->session, 0);
+}
+
+void live_sweep(void)
+{
+	_cleanup_close_ int live_fd = open_live(NULL);
+	struct dead dead[MAX_DEAD];
+	const size_t count = live_fd < 0 ? 0 : find_dead(live_fd, dead);
+
+	for (size_t i = 0; i < count; i++) {
+		settle(live_fd, &dead[i]);
+		free(dead[i].session);
+		close_fd(&dead[i].lock_fd);
+	}
+}

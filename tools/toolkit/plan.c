@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/toolkit/plan.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "tools/toolkit/paths.h"
+
+static int make_id(char **ret)
+{
+	unsigned char noise[4];
+	char stamp[32];
+	struct tm parts;
+	const time_t now = time(NULL);
+
+	if (getrandom(noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
+		return -errno;
+	(void)gmtime_r(&now, &parts);
+	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &parts);
+	*ret = xasprintf("%s-%02x%02x%02x%02x", stamp, noise[0], noise[1], noise[2], noise[3]);
+	return 0;
+}
+
+static bool is_home_or_above(const char *dir)
+{
+	const char *home = getenv("HOME");
+	const size_t len = strlen(dir);
+
+	return strcmp(dir, "/") == 0 ||
+	       (home && strncmp(home, dir, len) == 0 && (home[len] == '/' || home[len] == '\0'));
+}
+
+/*
+ * Without --workspace the current folder is the workspace, as the user of a command expects; but
+ * never a home folder or one above it, which would show all that is in it by accident.
+ */
+static int choose_workspace(const struct session_options *options, char **ret, struct error *err)
+{
+	char resolved[PATH_MAX];
+
+	*ret = NULL;
+	if (options->empty_workspace)
+		return 0;
+	if (!realpath(options->workspace_dir ? options->workspace_dir : ".", resolved))
+		return error_errno(err, errno, "workspace %s",
+				   options->workspace_dir ? options->workspace_dir : ".");
+	if (!options->workspace_dir && is_home_or_above(resolved)) {
+		log_info("%s is no workspace by itself; this session gets an empty one "
+			 "(--workspace DIR names another)",
+			 resolved);
+		return 0;
+	}
+	*ret = xstrdup(resolved);
+	return 0;
+}
+
+static int build_spec(const struct session_options *options, const char *id, const char *state_dir,
+		      struct spec *ret, struct error *err)
+{
+	_cleanup_free_ char *workspace = NULL;
+	struct json *doc = NULL;
+	int r;
+
+	if (options->spec_path) {
+		r = json_parse_file(options->spec_path, &doc, err);
+		if (r < 0)
+			return r;
+		r = spec_from_json(doc, ret, err);
+		json_free(doc);
+		return r < 0 ? error_prefix(err, "%s", options->spec_path) : 0;
+	}
+	r = choose_workspace(options, &workspace, err);
+	if (r < 0)
+		return r;
+	return spec_build(&(struct spec_options){.session = id,
+						 .state_dir = state_dir,
+						 .workspace_dir = workspace,
+						 .workspace_mode = options->workspace_mode,
+						 .binds = options->binds,
+						 .bind_count = options->bind_count,
+						 .limits = options->limits,
+						 .env = options->env},
+			  ret, err);
+}
+
+int plan_dry_spec(const struct session_options *options, struct spec *ret, struct error *err)
+{
+	_cleanup_free_ char *state = NULL;
+	_cleanup_free_ char *dir = NULL;
+	const char *id = options->session_id ? options->session_id : "dry-run";
+	int r;
+
+	r = paths_state_dir(&state, err);
+	if (r < 0)
+		return r;
+	dir = xasprintf("%s/sessions/%s", state, id);
+	return build_spec(options, id, dir, ret, err);
+}
+
+int plan_name(struct plan *plan, const struct session_options *options, struct error *err)
+{
+	int r = 0;
+
+	if (options->session_id)
+		plan->id = xstrdup(options->session_id);
+	else
+		r = make_id(&plan->id);
+	return r < 0 ? error_errno(err, r, "make up a session id")
+		     : spec_check_session(plan->id, err);
+}
+
+int plan_make(struct plan *plan, const struct session_options *options, struct error *err)
+{
+	const int r = paths_session_dir(plan->id, &plan->state_dir, err);
+
+	if (r < 0)
+		return r;
+	plan->record_path = options->record_path ? xstrdup(options->record_path)
+						 : xasprintf("%s/record.jsonl", plan->state_dir);
+	return build_spec(options, plan->id, plan->state_dir, &plan->spec, err);
+}
+
+void plan_done(struct plan *plan)
+{
+	spec_done(&plan->spec);
+	free(plan->id);
+	free(plan->state_dir);
+	free(plan->record_path);
+	*plan = (struct plan){0};
+}
+
+/* A label's path as the session sees it: what exists on the host is named from here, else inside.
+ */
+static char *path_inside(const struct spec *spec, const char *path)
+{
+	char resolved[PATH_MAX];
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	if (strncmp(path, "~/", 2) == 0)
+		return xasprintf("%s/%s", spec->home, path + 2);
+	if (realpath(path, resolved) &&
+	    strncmp(resolved, spec->workspace, strlen(spec->workspace)) == 0)
+		return xstrdup(resolved);
+	return xasprintf("%s/%s", spec->workspace, path);
+}
+
+struct session_label *plan_labels(const struct plan *plan, const struct session_options *options)
+{
+	struct session_label *labels = xcalloc(options->label_count, sizeof(*labels));
+
+	for (size_t i = 0; i < options->label_count; i++) {
+		labels[i].path = path_inside(&plan->spec, options->labels[i].path);
+		labels[i].name = options->labels[i].name;
+	}
+	return labels;
+}
+
+void plan_labels_free(struct session_label *labels, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(without_const(labels[i].path));
+	free(labels);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What a face was asked for, and the plan of a session that follows from it: its id, its folder,
+ * its record and its spec.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "monitor/session.h"
+#include "monitor/supervisor.h"
+#include "sandbox/spec.h"
+
+struct label_option {
+	const char *path; /* on the host or inside, as the user wrote it */
+	const char *name;
+};
+
+/* What the command line (or a scenario) says; zero values are the defaults. Borrowed strings. */
+struct session_options {
+	const char *session_id;	   /* NULL: made up */
+	const char *workspace_dir; /* NULL: the current directory if suitable, else an empty one */
+	bool empty_workspace;	   /* an empty tmpfs whatever workspace_dir says */
+	enum workspace_mode workspace_mode;
+	struct spec_bind *binds;
+	size_t bind_count;
+	struct label_option *labels;
+	size_t label_count;
+	const char **policies; /* files or folders; none: the installed three families */
+	size_t policy_count;
+	const struct policy *policy; /* loaded from these, by load_policies() */
+	struct spec_limits limits;
+	const char **env;
+	size_t env_count;
+	const char *record_path; /* NULL: in the state folder */
+	const char *spec_path;	 /* JSON spec in place of the options above */
+	enum monitor_mode mode;
+	enum trace_mode trace;
+	uint32_t timeout_ms; /* for one call; 0: none */
+	bool discard;	     /* drop the kept layer at the end */
+};
+
+struct plan {
+	char *id;
+	char *state_dir; /* of this session; exists once plan_make() was called */
+	char *record_path;
+	struct spec spec;
+};
+
+/* plan_name - the session's id, checked. plan_make - everything else. Both are needed, in order. */
+int plan_name(struct plan *plan, const struct session_options *options, struct error *err);
+int plan_make(struct plan *plan, const struct session_options *options, struct error *err);
+void plan_done(struct plan *plan);
+
+/* The spec alone, for --dry-run: its state folder is named but not made. */
+int plan_dry_spec(const struct session_options *options, struct spec *ret, struct error *err);
+
+/* The labels of the options, their paths as the session sees them. Freed by plan_labels_free(). */
+struct session_label *plan_labels(const struct plan *plan, const struct session_options *options);
+void plan_labels_free(struct session_label *labels, size_t count);
