@@ -5,8 +5,9 @@
  *	wait for P's go -> steps -> HELLO -> serve until the socket or the life pipe hangs up
  *
  * For EXEC it clones a leaf (new pid and mount namespace) and remembers it; KILL sends it SIGKILL.
- * When a leaf is gone every process in it is gone too, for it was their pid 1; only then EXIT goes
- * out. Leaving this loop in any way ends the process, and with it the whole session.
+ * EXIT goes out when the leaf says that it is empty, or when it is gone, and with it every process
+ * in it, for it was their pid 1. Leaving this loop in any way ends the process, and with it the
+ * whole session.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,10 @@ struct leaf {
 	uint32_t exec;
 	pid_t pid;
 	int pidfd;
-	int report_fd;
+	int report_fd; /* -1 once EXIT went out */
+	bool has_report;
+	bool is_quiet;		   /* nobody is left to report */
+	struct leaf_report report; /* the first */
 };
 
 struct init {
@@ -116,8 +120,41 @@ static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 		send_not_run(m->exec, err.text);
 		return;
 	}
-	*leaf = (struct leaf){m->exec, pid, leaf_pidfd, report[0]};
+	*leaf = (struct leaf){
+		.exec = m->exec, .pid = pid, .pidfd = leaf_pidfd, .report_fd = report[0]};
 	self.leaf_count++;
+}
+
+static void send_exit(struct leaf *leaf, const struct leaf_report *last)
+{
+	struct leaf_report *report = &leaf->report;
+	struct msg m = {.type = MSG_EXIT, .exec = leaf->exec};
+
+	if (!leaf->has_report)
+		*report = (struct leaf_report){.outcome = EXEC_SIGNALED, .status = SIGKILL};
+	report->text[sizeof(report->text) - 1] = '\0';
+	m.outcome = report->outcome;
+	m.status = report->status;
+	m.max_rss_kib = last->max_rss_kib;
+	m.user_time_us = last->user_time_us;
+	m.system_time_us = last->system_time_us;
+	m.payload_len = report->text[0] ? (uint32_t)strlen(report->text) + 1 : 0;
+	close_fd(&leaf->report_fd);
+	send_or_end(&m, report->text);
+}
+
+static void read_reports(struct leaf *leaf)
+{
+	struct leaf_report report;
+
+	while (leaf->report_fd >= 0 &&
+	       read(leaf->report_fd, &report, sizeof(report)) == (ssize_t)sizeof(report)) {
+		if (!leaf->has_report)
+			leaf->report = report;
+		leaf->has_report = true;
+		if (report.is_empty)
+			send_exit(leaf, &report);
+	}
 }
 
 static uint64_t micros(struct timeval t)
@@ -125,29 +162,24 @@ static uint64_t micros(struct timeval t)
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec;
 }
 
-/* The leaf is a zombie: nothing of it runs any more. */
+/* The leaf is a zombie: nothing of it runs any more, whether it could still say so or not. */
 static void end_leaf(size_t i)
 {
-	struct leaf leaf = self.leaves[i];
-	struct leaf_report report = {0};
+	struct leaf *leaf = &self.leaves[i];
 	struct rusage used = {0};
-	struct msg m = {.type = MSG_EXIT, .exec = leaf.exec};
 
-	self.leaves[i] = self.leaves[--self.leaf_count];
-	while (wait4(leaf.pid, NULL, __WALL, &used) < 0 && errno == EINTR)
+	while (wait4(leaf->pid, NULL, __WALL, &used) < 0 && errno == EINTR)
 		;
-	if (read(leaf.report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
-		report = (struct leaf_report){.outcome = EXEC_SIGNALED, .status = SIGKILL};
-	(void)close(leaf.report_fd);
-	(void)close(leaf.pidfd);
-	report.text[sizeof(report.text) - 1] = '\0';
-	m.outcome = report.outcome;
-	m.status = report.status;
-	m.max_rss_kib = (uint64_t)used.ru_maxrss;
-	m.user_time_us = micros(used.ru_utime);
-	m.system_time_us = micros(used.ru_stime);
-	m.payload_len = report.text[0] ? (uint32_t)strlen(report.text) + 1 : 0;
-	send_or_end(&m, report.text);
+	read_reports(leaf);
+	if (leaf->report_fd >= 0) {
+		const struct leaf_report last = {.max_rss_kib = (uint64_t)used.ru_maxrss,
+						 .user_time_us = micros(used.ru_utime),
+						 .system_time_us = micros(used.ru_stime)};
+
+		send_exit(leaf, &last);
+	}
+	(void)close(leaf->pidfd);
+	self.leaves[i] = self.leaves[--self.leaf_count];
 }
 
 static void kill_leaf(uint32_t exec)
@@ -176,17 +208,22 @@ static void serve_message(void)
 
 static void serve(void)
 {
-	static struct pollfd polled[MAX_LEAVES + 2];
+	static struct pollfd polled[2 * MAX_LEAVES + 2];
 
 	for (;;) {
 		const size_t leaf_count = self.leaf_count;
+		struct pollfd *of_leaves = polled + 2;
 
 		polled[0] = (struct pollfd){.fd = self.launch->control_fd, .events = POLLIN};
 		polled[1] = (struct pollfd){.fd = self.launch->life_fd, .events = 0};
-		for (size_t i = 0; i < leaf_count; i++)
-			polled[i + 2] =
-				(struct pollfd){.fd = self.leaves[i].pidfd, .events = POLLIN};
-		if (poll(polled, leaf_count + 2, -1) < 0) {
+		for (size_t i = 0; i < leaf_count; i++) {
+			const struct leaf *leaf = &self.leaves[i];
+
+			of_leaves[2 * i] = (struct pollfd){.fd = leaf->pidfd, .events = POLLIN};
+			of_leaves[2 * i + 1] = (struct pollfd){
+				.fd = leaf->is_quiet ? -1 : leaf->report_fd, .events = POLLIN};
+		}
+		if (poll(polled, 2 * leaf_count + 2, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			_exit(1);
@@ -194,9 +231,14 @@ static void serve(void)
 		if (polled[1].revents)
 			_exit(0); /* P is gone */
 		/* From the back: ending one moves the last into its place. */
-		for (size_t i = leaf_count; i-- > 0;)
-			if (polled[i + 2].revents)
+		for (size_t i = leaf_count; i-- > 0;) {
+			if (of_leaves[2 * i + 1].revents & POLLIN)
+				read_reports(&self.leaves[i]);
+			else if (of_leaves[2 * i + 1].revents)
+				self.leaves[i].is_quiet = true; /* its pidfd follows */
+			if (of_leaves[2 * i].revents)
 				end_leaf(i);
+		}
 		if (polled[0].revents)
 			serve_message();
 	}

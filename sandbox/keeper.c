@@ -4,7 +4,9 @@
  * nothing of the session is left.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +16,9 @@
 
 #include "common/cleanup.h"
 #include "sandbox/launch.h"
+
+/* How long a leaf's view may wait: see wait_for_an_end(). */
+#define VIEW_PAUSE_MS 100
 
 static void say_how_it_ended(const struct launch *l, int status)
 {
@@ -29,21 +34,92 @@ static void say_how_it_ended(const struct launch *l, int status)
 	else
 		(void)error_set(&err, ECHILD, "the session's init ended with status %d",
 				WEXITSTATUS(status));
-	launch_fail(l, &err);
+	launch_tell(l, &err);
 }
 
-/* Blocks until it is time to end; the socket has no data for us, only its hang-up counts. */
+enum {
+	END_CONTROL,
+	END_INIT,
+	END_SIGNAL,
+	ENDS,
+	VIEWS = ENDS
+};
+
+/* Leaves of a session that goes on: what they left is taken apart here, where nobody waits. */
+static void drop_views(const struct launch *l)
+{
+	struct msg_fds fds = MSG_FDS_NONE;
+	char note;
+
+	for (;;) {
+		struct pollfd more = {.fd = l->keeper_end_fd, .events = POLLIN};
+		struct packet packet = {.head = &note, .head_len = sizeof(note)};
+
+		if (poll(&more, 1, 0) <= 0 || !(more.revents & POLLIN) ||
+		    packet_recv(l->keeper_end_fd, &packet, &fds))
+			return;
+		msg_fds_close(&fds);
+	}
+}
+
+/*
+ * Blocks until it is time to end; the control socket has no data for us, only its hang-up counts.
+ * The last leaf's view often comes with the session's end, hence the pause before it is taken.
+ */
 static void wait_for_an_end(const struct launch *l, int init_pidfd, int signal_fd)
 {
-	struct pollfd ends[3] = {{.fd = l->control_fd, .events = 0},
-				 {.fd = init_pidfd, .events = POLLIN},
-				 {.fd = signal_fd, .events = POLLIN}};
+	struct pollfd ends[ENDS + 1] = {
+		[END_CONTROL] = {.fd = l->control_fd, .events = 0},
+		[END_INIT] = {.fd = init_pidfd, .events = POLLIN},
+		[END_SIGNAL] = {.fd = signal_fd, .events = POLLIN},
+		[VIEWS] = {.fd = l->keeper_end_fd, .events = POLLIN},
+	};
 
-	while (poll(ends, 3, -1) < 0 && errno == EINTR)
-		;
+	for (;;) {
+		if (poll(ends, ENDS + 1, -1) < 0)
+			continue; /* EINTR */
+		if (ends[END_CONTROL].revents || ends[END_INIT].revents || ends[END_SIGNAL].revents)
+			return;
+		if (poll(ends, ENDS, VIEW_PAUSE_MS) > 0)
+			return;
+		if (ends[VIEWS].revents & POLLIN)
+			drop_views(l);
+		else
+			ends[VIEWS].fd = -1; /* C hung up: it ends */
+	}
 }
 
-int keeper_run(struct launch *l, pid_t init_pid, int init_pidfd)
+void keeper_take_view(int life_fd)
+{
+	char note = 'v';
+	const struct packet packet = {.head = &note, .head_len = sizeof(note)};
+	_cleanup_close_ int view_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	if (view_fd >= 0 && fcntl(life_fd, F_SETFL, O_NONBLOCK) == 0)
+		(void)packet_send(life_fd, &packet, &view_fd, 1);
+}
+
+static int take_apart(void *ctx)
+{
+	cgroup_remove(ctx);
+	_exit(0); /* the last hold on the session's mount namespaces goes with us */
+}
+
+/*
+ * Nobody has to wait while the kernel takes a session's mounts apart (RCU grace periods) and its
+ * cgroups away: a child that shares our memory and has copies of our descriptors, on a stack of its
+ * own, does it behind us. The locks among these tell a next start that it is not done yet.
+ */
+_Noreturn static void leave(struct launch *l, int status)
+{
+	static char stack[64 << 10] __attribute__((aligned(16)));
+
+	if (clone(take_apart, stack + sizeof(stack), CLONE_VM | SIGCHLD, l) < 0)
+		cgroup_remove(l);
+	_exit(status);
+}
+
+void keeper_run(struct launch *l, pid_t init_pid, int init_pidfd)
 {
 	_cleanup_close_ int signal_fd = -1;
 	sigset_t ends;
@@ -60,7 +136,8 @@ int keeper_run(struct launch *l, pid_t init_pid, int init_pidfd)
 	(void)kill(init_pid, SIGKILL);
 	while (waitpid(init_pid, &status, 0) < 0 && errno == EINTR)
 		;
-	cgroup_remove(l);
 	say_how_it_ended(l, status);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	/* Whoever watches hears of the end now. */
+	close_fd(&l->control_fd);
+	leave(l, WIFEXITED(status) ? WEXITSTATUS(status) : LAUNCH_FAILED);
 }

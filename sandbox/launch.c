@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,13 +40,18 @@ void launch_say(struct launch *l, const char *format, ...)
 	buf_put(&l->layers, line, strlen(line) + 1);
 }
 
-void launch_fail(const struct launch *l, const struct error *err)
+void launch_tell(const struct launch *l, const struct error *err)
 {
 	const struct msg m = {.type = MSG_ERROR,
 			      .status = -err->code,
 			      .payload_len = (uint32_t)strlen(err->text) + 1};
 
 	(void)msg_send(l->control_fd, &m, err->text, NULL, 0);
+}
+
+void launch_fail(const struct launch *l, const struct error *err)
+{
+	launch_tell(l, err);
 	_exit(LAUNCH_FAILED);
 }
 
@@ -158,6 +164,14 @@ static int let_go(struct launch *l, pid_t init_pid, int life_fd, struct error *e
 	return 0;
 }
 
+/* Without it the session's end takes a little longer. */
+static int open_view(pid_t init_pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/mnt", init_pid);
+
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* What goes wrong is said on the control socket; the caller's terminal is not for us to hold. */
 static void detach_stdio(void)
 {
@@ -190,13 +204,14 @@ int main(void)
 	detach_stdio();
 	if (prepare(&l, &err) < 0)
 		launch_fail(&l, &err);
-	if (pipe2(life, O_CLOEXEC) < 0) {
-		(void)error_errno(&err, errno, "make a pipe");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, life) < 0) {
+		(void)error_errno(&err, errno, "make a socket pair");
 		launch_fail(&l, &err);
 	}
 	l.life_fd = life[0];
 	l.keeper_end_fd = life[1];
 	init_pid = start_init(&l, &init_pidfd, &err);
+	l.view_fd = init_pid > 0 ? open_view(init_pid) : -1;
 	if (init_pid < 0 || let_go(&l, init_pid, life[1], &err) < 0) {
 		if (init_pid > 0)
 			(void)kill(init_pid, SIGKILL);
@@ -205,5 +220,5 @@ int main(void)
 	}
 	sources_close(&l);
 	(void)close(life[0]);
-	return keeper_run(&l, init_pid, init_pidfd);
+	keeper_run(&l, init_pid, init_pidfd);
 }

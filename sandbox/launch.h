@@ -61,7 +61,8 @@ struct launch {
 	struct spec spec;
 	int control_fd;
 	int life_fd;		/* C: its hang-up means that P is gone */
-	int keeper_end_fd;	/* P's end of that pipe; C closes its copy */
+	int keeper_end_fd;	/* P's end of that socket pair; C closes its copy */
+	int view_fd;		/* P: C's mount namespace, see keeper.c */
 	bool range;		/* outer ids are a range: P has the host's rights */
 	struct id_map id_map;	/* P: the last that userns_idmap() made */
 	struct source *sources; /* spec.mount_count of them */
@@ -73,15 +74,19 @@ struct launch {
 
 /* A line for HELLO: "layer=state". */
 void launch_say(struct launch *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Sends ERROR and ends the process with LAUNCH_FAILED. */
+/* Sends ERROR. */
+void launch_tell(const struct launch *l, const struct error *err);
+/* The same, and ends the process with LAUNCH_FAILED. */
 _Noreturn void launch_fail(const struct launch *l, const struct error *err);
 
 enum {
 	LAUNCH_FAILED = 125
 };
 
-/* keeper.c: P's life after C was let go. Return: exit status for P. */
-int keeper_run(struct launch *l, pid_t init_pid, int init_pidfd);
+/* keeper.c: P's life after C was let go. */
+_Noreturn void keeper_run(struct launch *l, pid_t init_pid, int init_pidfd);
+/* L: leaves its mount namespace to P, which it reaches by @life_fd. */
+void keeper_take_view(int life_fd);
 
 /* userns.c */
 int userns_write_maps(const struct launch *l, pid_t init_pid, struct error *err);
@@ -143,10 +148,15 @@ struct execution {
 	int report_fd; /* write end of the pipe to C */
 };
 
-/* The first report of a leaf counts. Written atomically (below PIPE_BUF). */
+/*
+ * The first report of a leaf counts; the one that says `is_empty` is its last. Written atomically
+ * (below PIPE_BUF).
+ */
 struct leaf_report {
 	uint32_t outcome; /* enum exec_outcome */
 	int32_t status;
+	bool is_empty; /* nothing of the execution is left but L, which ends; the rest is valid */
+	uint64_t user_time_us, system_time_us, max_rss_kib;
 	char text[512];
 };
 

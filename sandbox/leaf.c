@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * L, pid 1 of one execution's pid namespace: reaps whatever is orphaned, and when the program it
- * was made for ends, it ends too, at which the kernel kills all that is left in the leaf.
+ * was made for ends, it kills all that is left in the leaf and ends too. However it ends itself,
+ * the kernel does the same.
  *
  * L and X share a table of descriptors until X is let go: that is how the listener of X's filter
  * reaches L, who is not under the filter and can still sendmsg(2) it to the supervisor.
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,16 +68,62 @@ static int send_ready(const struct launch *l, const struct execution *e,
 	return msg_send(l->control_fd, &m, NULL, fds, count);
 }
 
-/* Own table from here on, with nothing in it but the two that are still needed, as 0 and 1. */
-static int keep_only(int report_fd, int go_fd, struct error *err)
+enum {
+	REPORT_FD,
+	GO_FD,
+	LIFE_FD
+};
+
+/* Own table from here on, with nothing in it but the three that are still needed. */
+static int keep_only(const struct launch *l, int report_fd, int go_fd, struct error *err)
 {
 	if (unshare(CLONE_FILES) < 0)
 		return error_errno(err, errno, "unshare descriptors");
-	/* Both are above 2: C has something open at each of 0, 1, 2 (see exec.c). */
-	if (dup2(report_fd, 0) < 0 || dup2(go_fd, 1) < 0 ||
-	    syscall(SYS_close_range, 2u, ~0u, 0) < 0)
+	/* All are above 2: C has something open at each of 0, 1, 2 (see exec.c). */
+	if (dup2(report_fd, REPORT_FD) < 0 || dup2(go_fd, GO_FD) < 0 ||
+	    dup2(l->life_fd, LIFE_FD) < 0 || syscall(SYS_close_range, LIFE_FD + 1u, ~0u, 0) < 0)
 		return error_errno(err, errno, "close descriptors");
 	return 0;
+}
+
+/* Nobody is left when there is no child to wait for: whoever loses its parent becomes ours. */
+static void kill_the_rest(void)
+{
+	pid_t gone;
+
+	do {
+		/* One that was being born when its parent was killed needs another round. */
+		(void)kill(-1, SIGKILL);
+		gone = waitpid(-1, NULL, __WALL);
+		while (gone > 0 && waitpid(-1, NULL, __WALL | WNOHANG) > 0)
+			;
+	} while (gone > 0 || errno == EINTR);
+}
+
+static uint64_t micros(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec;
+}
+
+/*
+ * The program is over. That the leaf is empty is said before we end, for taking its mounts apart
+ * takes the kernel longer than all the rest, and nobody has to wait for that.
+ */
+_Noreturn static void end_leaf(int status)
+{
+	struct leaf_report report = {.is_empty = true};
+	struct rusage used = {0};
+
+	kill_the_rest();
+	(void)getrusage(RUSAGE_CHILDREN, &used);
+	report.outcome = WIFEXITED(status) ? EXEC_EXITED : EXEC_SIGNALED;
+	report.status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+	report.user_time_us = micros(used.ru_utime);
+	report.system_time_us = micros(used.ru_stime);
+	report.max_rss_kib = (uint64_t)used.ru_maxrss;
+	keeper_take_view(LIFE_FD);
+	(void)!write(REPORT_FD, &report, sizeof(report));
+	_exit(0);
 }
 
 _Noreturn static void reap_until(pid_t pid)
@@ -88,13 +136,8 @@ _Noreturn static void reap_until(pid_t pid)
 			continue;
 		if (gone < 0)
 			_exit(LAUNCH_FAILED);
-		if (gone != pid)
-			continue;
-		if (WIFEXITED(status))
-			leaf_report(0, EXEC_EXITED, WEXITSTATUS(status), NULL);
-		else
-			leaf_report(0, EXEC_SIGNALED, WTERMSIG(status), NULL);
-		_exit(0);
+		if (gone == pid)
+			end_leaf(status);
 	}
 }
 
@@ -124,12 +167,12 @@ void leaf_run(const struct launch *l, const struct execution *e)
 	if (!sync.failed) {
 		if (send_ready(l, e, &sync, pidfd) < 0)
 			_exit(LAUNCH_FAILED); /* no supervisor: nothing runs */
-		if (keep_only(e->report_fd, go_pipe[1], &err) < 0)
+		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0)
 			fail(e, &err);
-		if (write(1, "g", 1) != 1)
+		if (write(GO_FD, "g", 1) != 1)
 			_exit(LAUNCH_FAILED);
-		(void)close(1);
-	} else if (dup2(e->report_fd, 0) < 0) {
+		(void)close(GO_FD);
+	} else if (dup2(e->report_fd, REPORT_FD) < 0 || dup2(l->life_fd, LIFE_FD) < 0) {
 		_exit(LAUNCH_FAILED);
 	}
 	reap_until(pid);

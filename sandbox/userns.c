@@ -93,6 +93,7 @@ int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 	const struct spec *s = &l->spec;
 	char path[64];
 	int ns_fd = -1;
+	const pid_t keeper = getpid();
 	pid_t holder;
 	int r;
 
@@ -102,9 +103,13 @@ int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 	holder = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
 	if (holder < 0)
 		return error_errno(err, errno, "create a user namespace for an id map");
-	if (!holder)
-		for (;;)
+	if (!holder) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* P may have gone before that; then somebody else is our parent. */
+		while (getppid() == keeper)
 			(void)pause();
+		_exit(0);
+	}
 	r = write_map(holder, "gid_map", group, s->outer_base + s->gid, 1);
 	if (!r)
 		r = write_map(holder, "uid_map", owner, s->outer_base + s->uid, 1);

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The resident supervisor: what `cordon run` and its user rely on when the watcher is another process.
+
+That a run behaves the same with it is tested by running test_run.py with it.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+from cordon_testing import CORDON, TRACE, CordonTest, descendants, living, wait_for
+
+
+class ResidentTest(CordonTest):
+    def status(self):
+        return json.loads(self.cordon("serve", "--status", "--json").stdout)
+
+    def place(self):
+        return self.dir / "state/resident"
+
+    def pid(self):
+        return self.status()["pid"]
+
+    def served(self):
+        return self.status()["served"]
+
+    def run_quietly(self, *command, options=()):
+        return self.cordon("run", "-q", "--trace", TRACE, "-w", self.work, *options, "--", *command)
+
+
+class Life(ResidentTest):
+    def test_a_run_uses_it(self):
+        self.assertEqual(self.run_quietly("sh", "-c", "exit 3").returncode, 3)
+        self.assertEqual(self.served(), 1)
+        self.assertEqual(self.run_quietly("true", options=["--resident", "off"]).returncode, 0)
+        self.assertEqual(self.served(), 1)
+
+    def test_the_first_run_starts_one(self):
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not self.status()["running"]))
+        self.assertEqual(self.run_quietly("true", options=["--resident", "off"]).returncode, 0)
+        self.assertFalse(self.status()["running"])
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertTrue(wait_for(lambda: self.status()["running"]))
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertEqual(self.served(), 1)
+
+    def test_many_first_runs_start_one(self):
+        self.cordon("serve", "--stop")
+        with ThreadPoolExecutor(6) as pool:
+            done = list(pool.map(lambda _: self.run_quietly("true").returncode, range(6)))
+        self.assertEqual(done, [0] * 6)
+        self.assertTrue(wait_for(lambda: self.status()["running"]))
+        self.assertEqual(len(list(self.place().glob("*.sock"))), 1)
+        second = self.cordon("serve")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(b"already", second.stderr)
+
+    def test_idle_end(self):
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not self.status()["running"]))
+        self.assertEqual(self.cordon("serve", "--detach", "--idle", "1").returncode, 0)
+        pid = self.pid()
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertTrue(wait_for(lambda: not os.path.exists(f"/proc/{pid}")))
+        self.assertEqual(list(self.place().iterdir()), [])
+
+    def test_stop_waits_for_the_last_session(self):
+        p = self.start("sh", "-c", "echo up; read x; echo $x; exit 4", stdin=subprocess.PIPE)
+        self.assertEqual(p.stdout.readline(), b"up\n")
+        pid = self.pid()
+        self.assertEqual(self.cordon("serve", "--stop").returncode, 0)
+        self.assertFalse(self.status()["running"])
+        out, _ = p.communicate(b"go\n", timeout=20)
+        self.assertEqual((p.returncode, out), (4, b"go\n"))
+        self.assertTrue(wait_for(lambda: not os.path.exists(f"/proc/{pid}")))
+
+    def test_it_holds_nothing_of_its_starter(self):
+        pid = self.pid()
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        self.assertNotEqual(int(stat[3]), os.getsid(0))
+        if os.geteuid() == 0:
+            self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), "/")
+            self.assertEqual({os.readlink(f"/proc/{pid}/fd/{i}") for i in range(3)}, {"/dev/null"})
+
+    def test_wrong_options(self):
+        for args in (["--idle", "0"], ["--idle", "x"], ["more"], ["--nonsense"]):
+            r = self.cordon("serve", *args)
+            self.assertNotEqual(r.returncode, 0, args)
+            self.assertTrue(r.stderr, args)
+
+
+class Fit(ResidentTest):
+    def test_another_build_has_another_one(self):
+        build = self.dir / "build"
+        build.mkdir()
+        for name in ("cordon", "cordon-launch"):
+            shutil.copy2(pathlib.Path(CORDON).parent / name, build / name)
+        shutil.copytree(pathlib.Path(CORDON).resolve().parent / "../policies", self.dir / "policies")
+
+        def served():
+            r = subprocess.run([build / "cordon", "serve", "--status", "--json"], env=self.env, capture_output=True)
+            return json.loads(r.stdout).get("served")
+
+        run = [build / "cordon", "run", "-q", "--trace", TRACE, "-w", self.work, "--", "true"]
+        self.assertEqual(subprocess.run(run, env=self.env).returncode, 0)
+        self.assertTrue(wait_for(lambda: served() == 0))
+        self.assertEqual(self.served(), 0)
+        # Built anew: the old one is not met again.
+        shutil.copy2(build / "cordon", build / "new")
+        os.rename(build / "new", build / "cordon")
+        self.assertIsNone(served())
+        self.assertEqual(subprocess.run(run, env=self.env).returncode, 0)
+        self.assertTrue(wait_for(lambda: served() == 0))
+        subprocess.run([build / "cordon", "serve", "--stop"], env=self.env, capture_output=True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to make the namespaces")
+    def test_another_namespace_does_without(self):
+        for flag in ("--net", "--mount"):
+            r = subprocess.run(["unshare", flag, CORDON, "run", "-q", "--trace", TRACE, "-w", self.work, "--",
+                                "sh", "-c", "exit 5"], env=self.env, capture_output=True, timeout=60)
+            self.assertEqual(r.returncode, 5, r.stderr)
+        self.assertEqual(self.served(), 0)
+
+    def test_a_folder_open_to_others_is_refused(self):
+        self.cordon("serve", "--stop")
+        self.place().chmod(0o755)
+        r = self.cordon("serve")
+        self.assertEqual(r.returncode, 1)
+        self.assertIn(b"chmod 700", r.stderr)
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertEqual(list(self.place().glob("*.sock")), [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to give a folder away")
+    def test_a_folder_of_somebody_else_is_refused(self):
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not list(self.place().iterdir())))
+        os.chown(self.place(), 65534, 65534)
+        r = self.cordon("serve")
+        self.assertEqual(r.returncode, 1)
+        self.assertIn(b"belongs to user 65534", r.stderr)
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertEqual(list(self.place().glob("*.sock")), [])
+        os.chown(self.place(), 0, 0)
+
+    def test_a_changed_policy_is_seen(self):
+        def with_verdict(verdict):
+            return self.policy({"id": "t.id", "category": "test", "severity": "low", "on": ["exec"],
+                                "when": "action.name == 'id'", "verdict": verdict, "because": "No id.", "refs": [],
+                                "match": [{"action": {"kind": "exec", "name": "id"}}],
+                                "not_match": [{"action": {"kind": "exec", "name": "cat"}}]})
+
+        def run_id(path):
+            return self.run_quietly("sh", "-c", "id >/dev/null 2>&1; echo $?", options=["-p", path]).stdout
+
+        for old in (False, True):  # just written, and settled for long: only the latter is kept
+            path = with_verdict("allow")
+            if old:
+                os.utime(path, (1, 1))
+            self.assertEqual(run_id(path), b"0\n")
+            self.assertEqual(run_id(path), b"0\n")
+            path = with_verdict("deny")
+            self.assertEqual(run_id(path), b"126\n")
+            path.chmod(0o666)
+            r = self.run_quietly("true", options=["-p", path])
+            self.assertEqual(r.returncode, 125)
+            self.assertIn(b"chmod go-w", r.stderr)
+            path.unlink()
+            self.assertEqual(self.run_quietly("true", options=["-p", path]).returncode, 125)
+
+    def test_a_policy_that_was_kept_is_loaded_anew(self):
+        folder = self.dir / "policies"
+        folder.mkdir()
+        path = self.policy({"id": "t.id", "category": "test", "severity": "low", "on": ["exec"],
+                            "when": "action.name == 'id'", "verdict": "deny", "because": "No id.", "refs": [],
+                            "match": [{"action": {"kind": "exec", "name": "id"}}],
+                            "not_match": [{"action": {"kind": "exec", "name": "cat"}}]})
+        (folder / "empty.json").write_text(json.dumps({"policy": "empty", "version": 1, "rules": []}))
+        wait_for(lambda: False, seconds=1.2)  # nothing was touched within the last second
+        self.assertEqual(self.run_quietly("id", options=["-p", folder]).returncode, 0)
+        self.assertEqual(self.run_quietly("id", options=["-p", folder]).returncode, 0)
+        os.rename(path, folder / "more.json")
+        self.assertEqual(self.run_quietly("id", options=["-p", folder]).returncode, 126)
+
+
+class Death(ResidentTest):
+    def up(self, *options):
+        p = self.start("sh", "-c", "setsid sleep 300 & echo up; sleep 300", options=[*self.mark, *options])
+        self.assertEqual(p.stdout.readline(), b"up\n")
+        return p
+
+    def test_the_servers_ends_the_session(self):
+        p = self.up()
+        tree = descendants(p.pid)
+        os.kill(self.pid(), signal.SIGKILL)
+        _, err = p.communicate(timeout=20)
+        self.assertEqual(p.returncode, 125)
+        self.assertIn(b"resident supervisor ended", err)
+        self.assertTrue(wait_for(lambda: not living(tree) and not self.marked()))
+        self.assertEqual(self.verified()[0], 3)
+        # What it left in the folder is no hindrance.
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertTrue(wait_for(lambda: self.status()["running"]))
+
+    def test_the_clients_ends_the_session(self):
+        p = self.up()
+        tree = descendants(p.pid)
+        p.kill()
+        p.wait()
+        self.assertTrue(wait_for(lambda: not living(tree) and not self.marked()))
+        self.assertTrue(wait_for(lambda: self.status()["sessions"] == 0))
+        # Its watcher lived, and closed the record.
+        self.assertEqual(self.verified()[0], 0)
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+
+    def test_sigterm_to_the_server_ends_all(self):
+        p = self.up()
+        os.kill(self.pid(), signal.SIGTERM)
+        p.communicate(timeout=20)
+        self.assertEqual(p.returncode, 137)
+        self.assertTrue(wait_for(lambda: not self.marked()))
+        self.assertEqual(self.verified()[0], 0)
+
+
+class Load(ResidentTest):
+    def test_fifty_at_once(self):
+        def run(i):
+            return self.run_quietly("sh", "-c", f"echo {i}; exit {i}")
+
+        with ThreadPoolExecutor(50) as pool:
+            done = list(pool.map(run, range(50)))
+        self.assertEqual([(r.returncode, r.stdout) for r in done], [(i, b"%d\n" % i) for i in range(50)])
+        self.assertEqual(self.served(), 50)
+        self.assertTrue(wait_for(lambda: self.status()["sessions"] == 0))
+
+    @unittest.skipUnless(os.geteuid() == 0, "the server's descriptors are nobody's to see but root's")
+    def test_no_descriptor_is_left(self):
+        def count():
+            return len(os.listdir(f"/proc/{pid}/fd"))
+
+        pid = self.pid()
+        self.run_quietly("true")
+        self.run_quietly("nonsense")
+        wait_for(lambda: self.status()["sessions"] == 0)
+        before = count()
+        commands = (["true"], ["nonsense"], ["sh", "-c", "id; exec 3<>/dev/tcp/1.2.3.4/5"])
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda i: self.run_quietly(*commands[i % 3]), range(200)))
+        self.assertEqual(self.served(), 202)
+        # The asking connection is one of them at times.
+        self.assertTrue(wait_for(lambda: count() <= before), (before, count()))
+
+
+class Malformed(ResidentTest):
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(client.close)
+        client.settimeout(20)
+        client.connect(str(next(self.place().glob("*.sock"))))
+        return client
+
+    def test_it_ends_that_connection_only(self):
+        p = self.start("sh", "-c", "echo up; read x; exit 6", stdin=subprocess.PIPE)
+        self.assertEqual(p.stdout.readline(), b"up\n")
+        pid = self.pid()
+        for kind in range(10):
+            for length in (4, 76, 84, 100, 4000, 100000):
+                client = self.connect()
+                client.send(kind.to_bytes(4, "little") + b"\xff" * (length - 4))
+                answer = client.recv(100000)
+                self.assertIn(answer[:4], (b"", b"\3\0\0\0"), (kind, length))
+        client = self.connect()
+        null = os.open("/dev/null", os.O_RDONLY)
+        self.addCleanup(os.close, null)
+        for count in (1, 5, 6, 40):
+            client = self.connect()
+            socket.send_fds(client, [b"\1\0\0\0" + b"\0" * 200], [null] * count)
+            self.assertEqual(client.recv(100000), b"", count)
+        self.assertEqual(self.pid(), pid)
+        self.assertEqual(self.status()["sessions"], 1)
+        p.communicate(b"go\n", timeout=20)
+        self.assertEqual(p.returncode, 6)
+
+    def test_one_that_says_nothing_is_let_go(self):
+        client = self.connect()
+        self.assertEqual(client.recv(100), b"")
+
+
+if __name__ == "__main__":
+    unittest.main()
