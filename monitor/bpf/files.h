@@ -14,15 +14,22 @@
 #define AT_FDCWD    (-100)
 #define CREAT_FLAGS 01101 /* O_CREAT | O_WRONLY | O_TRUNC */
 
+#define FILE_COPY_WORDS	 12u
+#define INODE_COPY_WORDS 9u
+#define TABLE_COPY_WORDS 2u
+
 /* Address of the struct file behind a descriptor of the current task, or 0. */
 static __always_inline __u64 fd_file(__u32 fd)
 {
 	const __u64 files = READ(__u64, (__u64)bpf_get_current_task_btf(), task_files);
-	const __u64 fdt = READ(__u64, files, files_fdt);
+	const __u64 table = READ(__u64, files, files_fdt);
+	__u64 words[TABLE_COPY_WORDS];
 
-	if (fd >= READ(__u32, fdt, fdtable_max_fds))
+	bpf_probe_read_kernel(words, sizeof(words), (void *)table);
+	if (fd >= FROM(__u32, words, table, layout.fdtable_max_fds))
 		return 0;
-	return READ_AT(__u64, READ(__u64, fdt, fdtable_fd), (__u64)fd * sizeof(__u64));
+	return READ_AT(__u64, FROM(__u64, words, table, layout.fdtable_fd),
+		       (__u64)fd * sizeof(__u64));
 }
 
 static __always_inline __u64 file_inode(__u64 file)
@@ -30,31 +37,58 @@ static __always_inline __u64 file_inode(__u64 file)
 	return READ(__u64, file, file_inode);
 }
 
-static __always_inline void record_inode(struct trace_record *r, __u64 inode)
+/* What records and labels need of a file, from two reads. */
+struct file_view {
+	__u64 mount, dentry;
+	__u64 inode, sb, number; /* number: i_ino */
+	__u32 mode;		 /* f_mode */
+	__u16 type;		 /* S_IFMT of its inode */
+};
+
+static __always_inline void file_view(__u64 file, struct file_view *ret)
 {
-	r->inode = READ(__u64, inode, inode_ino);
-	r->device = READ(__u32, READ(__u64, inode, inode_sb), sb_dev);
+	__u64 words[FILE_COPY_WORDS];
+	__u64 inode[INODE_COPY_WORDS];
+
+	bpf_probe_read_kernel(words, sizeof(words), (void *)file);
+	ret->mount = FROM(__u64, words, file, layout.file_path + layout.path_mnt);
+	ret->dentry = FROM(__u64, words, file, layout.file_path + layout.path_dentry);
+	ret->inode = FROM(__u64, words, file, layout.file_inode);
+	ret->mode = FROM(__u32, words, file, layout.file_mode);
+	bpf_probe_read_kernel(inode, sizeof(inode), (void *)ret->inode);
+	ret->type = FROM(__u16, inode, ret->inode, layout.inode_mode) & S_IFMT;
+	ret->sb = FROM(__u64, inode, ret->inode, layout.inode_sb);
+	ret->number = FROM(__u64, inode, ret->inode, layout.inode_ino);
 }
 
 /*
- * Labels of a file that was opened for reading or is being executed. A walk that does not end, or a
- * descriptor that is gone before its open returned, counts as having read everything labelled.
+ * A file into a record (scratch NULL: there is none), and its labels to the session where it was
+ * opened for reading or is being executed. A walk that does not end counts as having read
+ * everything labelled. Return: labels that are new to the session.
  */
-static __always_inline __u64 file_labels(struct trace_slot *slot, const struct trace_tag *tag,
-					 __u64 file, bool executed)
+static __always_inline __u64 take_file(struct scratch *scratch, struct trace_slot *slot,
+				       const struct trace_tag *tag, __u64 file, bool executed)
 {
-	struct walk_result result = {};
-	struct location from;
+	struct walk_request request = {};
+	struct file_view view;
+	bool reads;
 
-	if (!file)
-		return slot->every_label;
-	if (!executed && !(READ(__u32, file, file_mode) & FMODE_READ))
+	file_view(file, &view);
+	reads = (slot->flags & TRACE_SESSION_LABELS) && view.type != S_IFDIR &&
+		(executed || (view.mode & FMODE_READ));
+	if (!scratch && !reads)
 		return 0;
-	if ((READ(__u16, file_inode(file), inode_mode) & S_IFMT) == S_IFDIR)
+	request.mount = view.mount;
+	request.dentry = view.dentry;
+	request.labels_of = reads ? tag->slot + 1 : 0;
+	if (scratch) {
+		scratch->record.inode = view.number;
+		scratch->record.device = READ(__u32, view.sb, sb_dev);
+	}
+	walk_up(scratch ? scratch->index : NO_SCRATCH, 0, &request);
+	if (!reads)
 		return 0;
-	path_location(file + layout.file_path, &from);
-	walk_up(NO_SCRATCH, from.mount, from.dentry, tag->slot + 1, &result);
-	return result.complete ? result.labels : slot->every_label;
+	return slot_add_labels(slot, request.complete ? request.labels : slot->every_label);
 }
 
 static __always_inline unsigned long call_argument(struct pt_regs *regs, __u32 number)
@@ -95,16 +129,20 @@ static __always_inline char place_given(struct scratch *scratch, __u32 which, __
 __noinline int place_argument(__u32 scratch_index, __u32 which, __u64 address, int dir_fd)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
-	__u64 file;
+	__u64 path;
 
 	if (!scratch || place_given(scratch, which, address, TRACE_TEXT_BYTES) == '/')
 		return 0;
 	if (dir_fd == AT_FDCWD) {
-		file = READ(__u64, (__u64)bpf_get_current_task_btf(), task_fs);
-		return place_names(scratch_index, which, file + layout.fs_pwd);
+		path = READ(__u64, (__u64)bpf_get_current_task_btf(), task_fs) + layout.fs_pwd;
+	} else {
+		path = fd_file((__u32)dir_fd);
+		if (!path)
+			return 0;
+		path += layout.file_path;
 	}
-	file = fd_file((__u32)dir_fd);
-	return file ? place_names(scratch_index, which, file + layout.file_path) : 0;
+	place_names(scratch_index, which, path);
+	return 0;
 }
 
 static __always_inline void place_call(struct scratch *scratch, __u32 which, struct pt_regs *regs,

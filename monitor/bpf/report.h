@@ -15,26 +15,37 @@ static __noinline int call_open(struct trace_slot *slot, struct trace_tag *tag,
 				struct pt_regs *regs, const struct call_roles *roles, long result)
 {
 	const __u64 file = result >= 0 ? fd_file((__u32)result) : 0;
+	struct scratch *scratch = record_begin(tag, TRACE_RECORD_OPEN);
 	__u64 added = 0;
-	struct scratch *scratch;
 
-	if (result >= 0 && (slot->flags & TRACE_SESSION_LABELS))
-		added = slot_add_labels(slot, file_labels(slot, tag, file, false));
-	scratch = record_begin(tag, TRACE_RECORD_OPEN);
+	if (file)
+		added = take_file(scratch, slot, tag, file, false);
+	else if (result >= 0) /* gone again: it may have been anything */
+		added = slot_add_labels(slot, slot->every_label);
 	if (!scratch)
 		return 0;
 	scratch->record.result = result;
 	scratch->record.syscall = NUMBER(__s32, regs, regs_orig_ax);
 	scratch->record.open_flags = open_flags(regs, roles);
 	scratch->record.labels = added;
-	if (file) {
-		record_inode(&scratch->record, file_inode(file));
-		place_names(scratch->index, 0, file + layout.file_path);
-	} else if (roles->path[0]) {
+	if (!file && roles->path[0])
 		place_call(scratch, 0, regs, roles);
-	}
 	record_finish(scratch->index);
 	return 0;
+}
+
+/* What a change through a descriptor touched. */
+static __always_inline void changed_file(struct scratch *scratch, __u64 file)
+{
+	struct walk_request request = {};
+	struct file_view view;
+
+	file_view(file, &view);
+	scratch->record.inode = view.number;
+	scratch->record.device = READ(__u32, view.sb, sb_dev);
+	request.mount = view.mount;
+	request.dentry = view.dentry;
+	walk_up(scratch->index, 0, &request);
 }
 
 static __noinline int call_change(struct trace_tag *tag, struct pt_regs *regs,
@@ -49,10 +60,8 @@ static __noinline int call_change(struct trace_tag *tag, struct pt_regs *regs,
 	if (roles->fd) {
 		const __u64 file = fd_file((__u32)call_argument(regs, roles->fd));
 
-		if (file) {
-			record_inode(&scratch->record, file_inode(file));
-			place_names(scratch->index, 0, file + layout.file_path);
-		}
+		if (file)
+			changed_file(scratch, file);
 	} else {
 		place_call(scratch, 0, regs, roles);
 		if (roles->path[1])

@@ -115,7 +115,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	__u32 mismatch = TRACE_MISMATCH_NONE;
 	struct trace_slot *slot;
 	struct scratch *scratch;
-	__u64 file, added = 0;
+	__u64 file, added;
 
 	if (!tag)
 		tag = untagged_exec(task, (__u32)old_pid);
@@ -130,15 +130,12 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	if (mismatch)
 		kill_current(slot, tag);
 	tag->tid = task_id(task);
-	if (slot->flags & TRACE_SESSION_LABELS)
-		added = slot_add_labels(slot, file_labels(slot, tag, file, true));
 	scratch = record_begin(tag, mismatch ? TRACE_RECORD_EXEC_MISMATCH : TRACE_RECORD_EXEC);
+	added = take_file(scratch, slot, tag, file, true);
 	if (!scratch)
 		return 0;
 	scratch->record.result = mismatch;
 	scratch->record.labels = added;
-	record_inode(&scratch->record, file_inode(file));
-	place_names(scratch->index, 0, file + layout.file_path);
 	record_finish(scratch->index);
 	return 0;
 }
