@@ -42,14 +42,17 @@ struct file_view {
 	__u64 mount, dentry;
 	__u64 inode, sb, number; /* number: i_ino */
 	__u32 mode;		 /* f_mode */
-	__u16 type;		 /* S_IFMT of its inode */
+	__u32 type;		 /* S_IFMT of its inode */
 };
 
-static __always_inline void file_view(__u64 file, struct file_view *ret)
+/* A function of its own: its copies are off the stack (512 bytes in all) before a walk begins. */
+__noinline int file_view(__u64 file, struct file_view *ret)
 {
 	__u64 words[FILE_COPY_WORDS];
 	__u64 inode[INODE_COPY_WORDS];
 
+	if (!ret)
+		return 0;
 	bpf_probe_read_kernel(words, sizeof(words), (void *)file);
 	ret->mount = FROM(__u64, words, file, layout.file_path + layout.path_mnt);
 	ret->dentry = FROM(__u64, words, file, layout.file_path + layout.path_dentry);
@@ -59,6 +62,7 @@ static __always_inline void file_view(__u64 file, struct file_view *ret)
 	ret->type = FROM(__u16, inode, ret->inode, layout.inode_mode) & S_IFMT;
 	ret->sb = FROM(__u64, inode, ret->inode, layout.inode_sb);
 	ret->number = FROM(__u64, inode, ret->inode, layout.inode_ino);
+	return 0;
 }
 
 /*
@@ -70,7 +74,7 @@ static __always_inline __u64 take_file(struct scratch *scratch, struct trace_slo
 				       const struct trace_tag *tag, __u64 file, bool executed)
 {
 	struct walk_request request = {};
-	struct file_view view;
+	struct file_view view = {};
 	bool reads;
 
 	file_view(file, &view);

@@ -38,7 +38,7 @@ static __noinline int call_open(struct trace_slot *slot, struct trace_tag *tag,
 static __always_inline void changed_file(struct scratch *scratch, __u64 file)
 {
 	struct walk_request request = {};
-	struct file_view view;
+	struct file_view view = {};
 
 	file_view(file, &view);
 	scratch->record.inode = view.number;

@@ -242,6 +242,8 @@ __noinline int record_finish(__u32 scratch_index)
 	if (!scratch)
 		return 0;
 	size = sizeof(struct trace_record) + (scratch->at & (2 * TRACE_TEXT_MAX - 1));
+	/* One register is compared and handed over: 6.1 does not see that two are the same. */
+	asm volatile("" : "+r"(size));
 	scratch->record.size = size;
 	index = scratch->record.slot;
 	slot = bpf_map_lookup_elem(&slots, &index);

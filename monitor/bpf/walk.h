@@ -9,11 +9,14 @@
 
 #include "monitor/bpf/state.h"
 
-#define NAME_MAX_BYTES	  255u
-#define SHORT_NAME_BYTES  40u /* a copy of a dentry reaches so far into a name of its own */
-#define SHORT_NAME_MAX	  31u /* the longest that every kernel keeps there */
-#define DENTRY_COPY_WORDS 9u
-#define MOUNT_COPY_WORDS  6u
+#define NAME_MAX_BYTES	 255u
+#define SHORT_NAME_BYTES 40u /* a copy of a dentry reaches so far into a name of its own */
+#define SHORT_NAME_MAX	 31u /* the longest that every kernel keeps there */
+
+/* Bytes of a dentry or a mount; on the stack, of which there are 512 bytes in all. */
+struct walk_copy {
+	__u64 words[9];
+};
 
 /* Where a walk begins and what for; and what it found. */
 struct walk_request {
@@ -25,7 +28,7 @@ struct walk_request {
 
 struct walk {
 	__u64 dentry, mount;
-	__u64 root, above, mountpoint; /* of the mount */
+	__u64 root, above, mountpoint; /* of the mount; root 0: not looked at yet */
 	__u32 scratch;		       /* where names go; NO_SCRATCH: nowhere */
 	__u32 flags;		       /* enum trace_place_flags */
 	__u32 look_up;		       /* labels wanted */
@@ -41,36 +44,36 @@ struct walk {
 struct dentry_view {
 	__u64 parent, inode, name;
 	__u32 len;
-	__u64 words[DENTRY_COPY_WORDS]; /* from d_parent */
 };
 
 #define BEHIND_PARENT(_offset) ((_offset)-layout.dentry_parent)
 
-static __always_inline void dentry_view(__u64 address, struct dentry_view *ret)
+static __always_inline void dentry_view(__u64 address, struct walk_copy *copy,
+					struct dentry_view *ret)
 {
 	const __u64 from = address + layout.dentry_parent;
 
-	bpf_probe_read_kernel(ret->words, sizeof(ret->words), (void *)from);
-	ret->parent = ret->words[0];
-	ret->inode = FROM(__u64, ret->words, from, BEHIND_PARENT(layout.dentry_inode));
-	ret->name =
-		FROM(__u64, ret->words, from, BEHIND_PARENT(layout.dentry_name + layout.qstr_name));
+	bpf_probe_read_kernel(copy->words, sizeof(copy->words), (void *)from);
+	ret->parent = copy->words[0];
+	ret->inode = FROM(__u64, copy->words, from, BEHIND_PARENT(layout.dentry_inode));
+	ret->name = FROM(__u64, copy->words, from,
+			 BEHIND_PARENT(layout.dentry_name + layout.qstr_name));
 	ret->len =
-		FROM(__u32, ret->words, from, BEHIND_PARENT(layout.dentry_name + layout.qstr_len));
+		FROM(__u32, copy->words, from, BEHIND_PARENT(layout.dentry_name + layout.qstr_len));
 }
 
 /* Is the name in the copy, right behind d_inode? */
 static __always_inline bool is_short_name(const struct dentry_view *view, __u64 address)
 {
 	return BEHIND_PARENT(layout.dentry_inode) + sizeof(__u64) + SHORT_NAME_BYTES <=
-		       sizeof(view->words) &&
+		       sizeof(((struct walk_copy *)0)->words) &&
 	       view->len <= SHORT_NAME_MAX &&
 	       view->name == address + layout.dentry_inode + sizeof(__u64);
 }
 
-static __always_inline void copy_short_name(char *to, const struct dentry_view *view)
+static __always_inline void copy_short_name(char *to, const struct walk_copy *copy)
 {
-	const __u64 *from = (const void *)((const char *)view->words +
+	const __u64 *from = (const void *)((const char *)copy->words +
 					   BEHIND_PARENT(layout.dentry_inode) + sizeof(__u64));
 	__u64 *words = (void *)to; /* the machine does not mind where they lie */
 
@@ -78,7 +81,8 @@ static __always_inline void copy_short_name(char *to, const struct dentry_view *
 		words[i] = from[i];
 }
 
-static __always_inline void walk_name(struct walk *w, const struct dentry_view *view)
+static __always_inline void walk_name(struct walk *w, const struct dentry_view *view,
+				      const struct walk_copy *copy)
 {
 	__u32 index = w->scratch;
 	struct scratch *scratch;
@@ -96,7 +100,7 @@ static __always_inline void walk_name(struct walk *w, const struct dentry_view *
 		return;
 	}
 	if (is_short_name(view, w->dentry))
-		copy_short_name(&scratch->text[at], view);
+		copy_short_name(&scratch->text[at], copy);
 	else if (bpf_probe_read_kernel(&scratch->text[at], len & NAME_MAX_BYTES,
 				       (void *)view->name))
 		len = 0;
@@ -104,23 +108,25 @@ static __always_inline void walk_name(struct walk *w, const struct dentry_view *
 	scratch->at = at + len + 1;
 }
 
-static __always_inline void walk_enter(struct walk *w, __u64 mount)
+static __always_inline void walk_enter(struct walk *w, struct walk_copy *copy)
 {
-	__u64 words[MOUNT_COPY_WORDS];
+	const __u64 mount = w->mount;
 
-	bpf_probe_read_kernel(words, sizeof(words), (void *)mount);
-	w->mount = mount;
-	w->above = FROM(__u64, words, mount, layout.mount_parent);
-	w->mountpoint = FROM(__u64, words, mount, layout.mount_mountpoint);
-	w->root = FROM(__u64, words, mount, layout.mount_mnt + layout.vfsmount_root);
+	bpf_probe_read_kernel(copy->words, sizeof(copy->words), (void *)mount);
+	w->above = FROM(__u64, copy->words, mount, layout.mount_parent);
+	w->mountpoint = FROM(__u64, copy->words, mount, layout.mount_mountpoint);
+	w->root = FROM(__u64, copy->words, mount, layout.mount_mnt + layout.vfsmount_root);
 }
 
 /* One folder up, or over a mount point; 1 when there is nothing above. */
 static long walk_step(__u32 i, struct walk *w)
 {
 	struct dentry_view view;
+	struct walk_copy copy;
 
-	dentry_view(w->dentry, &view);
+	if (!w->root)
+		walk_enter(w, &copy);
+	dentry_view(w->dentry, &copy, &view);
 	if (w->look_up) {
 		__u64 *found;
 
@@ -135,10 +141,11 @@ static long walk_step(__u32 i, struct walk *w)
 			return 1;
 		}
 		w->dentry = w->mountpoint;
-		walk_enter(w, w->above);
+		w->mount = w->above;
+		w->root = 0;
 		return 0;
 	}
-	walk_name(w, &view);
+	walk_name(w, &view, &copy);
 	if (!view.parent || view.parent == w->dentry)
 		return 1; /* a pipe, a socket, or cut off from its file system */
 	w->dentry = view.parent;
@@ -160,7 +167,7 @@ __noinline int walk_up(__u32 scratch_index, __u32 which, struct walk_request *re
 		return 0;
 	w.scratch = scratch_index;
 	w.dentry = request->dentry;
-	walk_enter(&w, request->mount - layout.mount_mnt);
+	w.mount = request->mount - layout.mount_mnt;
 	if (request->labels_of) {
 		__u32 index = request->labels_of - 1;
 		struct trace_slot *slot = bpf_map_lookup_elem(&slots, &index);
