@@ -25,6 +25,7 @@ const struct action_field action_fields[] = {
 	{"provenance", FIELD_STRING, KIND(ACTION_EXEC), FIELD(provenance)},
 	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd)},
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv)},
+	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env)},
 	{"family", FIELD_STRING, NET, FIELD(family)},
 	{"protocol", FIELD_STRING, NET, FIELD(protocol)},
 	{"address", FIELD_STRING, NET, FIELD(address)},

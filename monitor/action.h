@@ -76,6 +76,8 @@ struct action {
 	struct str provenance;	/* "image" (read-only view), "workspace", "session", "memfd" */
 	struct str cwd;
 	struct str_list argv;
+	struct str_list startup_env; /* "NAME=VALUE" of what changes a program's start (LD_*, ...)
+					and nothing else of the environment */
 
 	/* net.* */
 	struct str family;   /* "inet", "inet6", "unix", "netlink", "other" */

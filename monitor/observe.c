@@ -152,9 +152,10 @@ static void on_mismatch(struct session *session, const struct trace_event *event
 	struct json_writer *w = truth_begin(session, event, "exec.mismatch");
 
 	json_put_string(w, "path", event->path);
+	json_put_string(w, "difference", trace_mismatch_text(event->result));
 	json_put_string(w, "because",
-			"The program that the kernel was about to run is not the one that was "
-			"approved; it was killed before its first instruction.");
+			"What the kernel was about to run is not what was approved; it was killed "
+			"before its first instruction.");
 	truth_end(session, w);
 	session->totals.killed++;
 	if (execution) {

@@ -105,6 +105,14 @@ const volatile struct trace_layout layout;
 	})
 #define READ(type, address, name) READ_AT(type, address, layout.name)
 
+/*
+ * A member out of a copy of the memory at an address, which one read made; where it lies behind the
+ * copy it is read by itself. The verifier knows the offsets and keeps one of the two.
+ */
+#define FROM(type, copy, address, offset)                                                       \
+	((offset) + sizeof(type) <= sizeof(copy) ? *(type *)(void *)((char *)(copy) + (offset)) \
+						 : READ_AT(type, address, offset))
+
 struct task_struct;
 struct linux_binprm;
 struct pt_regs;
@@ -234,6 +242,8 @@ __noinline int record_finish(__u32 scratch_index)
 	if (!scratch)
 		return 0;
 	size = sizeof(struct trace_record) + (scratch->at & (2 * TRACE_TEXT_MAX - 1));
+	/* One register is compared and handed over: 6.1 does not see that two are the same. */
+	asm volatile("" : "+r"(size));
 	scratch->record.size = size;
 	index = scratch->record.slot;
 	slot = bpf_map_lookup_elem(&slots, &index);

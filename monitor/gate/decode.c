@@ -22,13 +22,24 @@
 void decode_init(struct decode *decode)
 {
 	decode->bytes = (struct buf)BUF_INIT(0);
+	decode->script = (struct buf)BUF_INIT(0);
+	decode->block = (struct buf)BUF_INIT(0);
 	decode->argv = NULL;
+	decode->startup_env = NULL;
 	decode->file_fd = -1;
 	decode->image.fd = -1;
 	decode->interpreter.fd = -1;
 	decode->target.proc_fd = -1;
 	decode->target.pid_fd = -1;
 	decode->target.root_fd = -1;
+}
+
+static void forget_bytes(struct buf *bytes)
+{
+	if (bytes->cap > KEPT_BYTES)
+		buf_done(bytes);
+	else
+		buf_clear(bytes);
 }
 
 static void forget_call(struct decode *decode)
@@ -38,16 +49,19 @@ static void forget_call(struct decode *decode)
 	close_fd(&decode->interpreter.fd);
 	free(decode->argv);
 	decode->argv = NULL;
-	if (decode->bytes.cap > KEPT_BYTES)
-		buf_done(&decode->bytes);
-	else
-		buf_clear(&decode->bytes);
+	free(decode->startup_env);
+	decode->startup_env = NULL;
+	forget_bytes(&decode->bytes);
+	forget_bytes(&decode->script);
+	forget_bytes(&decode->block);
 }
 
 void decode_done(struct decode *decode)
 {
 	forget_call(decode);
 	buf_done(&decode->bytes);
+	buf_done(&decode->script);
+	buf_done(&decode->block);
 	close_fd(&decode->file_fd);
 }
 

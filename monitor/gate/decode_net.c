@@ -107,7 +107,7 @@ static void decide_address(struct decode *d, const struct net_call *call,
 	action.port = address->port;
 	action.loopback = address->loopback;
 	action.path = path;
-	d->ops->decide(d->ctx, &action, d->target.tid, -1, ret);
+	d->ops->decide(d->ctx, &action, d->target.tid, NULL, ret);
 }
 
 static int decide_bytes(struct decode *d, const struct net_call *call, const struct destination *to,

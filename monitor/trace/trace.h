@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "monitor/exec_image.h"
 
 struct trace;
 
@@ -42,6 +43,9 @@ enum trace_event_kind {
 	TRACE_CHANGE,	     /* write-class path call */
 	TRACE_EXEC_MISMATCH, /* the image is not what was approved; the process was killed */
 };
+
+/* Why, as the result of EXEC_MISMATCH; a text for it. */
+const char *trace_mismatch_text(int64_t result);
 
 /* One event as handed to the owner; strings are borrowed for the callback. */
 struct trace_event {
@@ -99,13 +103,18 @@ void trace_detach_idle(struct trace *trace);
 int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
 
 /*
- * trace_approve_exec - the next exec of thread @tid may only become the image behind @file_fd.
- * The identity is the kernel's inode behind our own descriptor, which the caller keeps open until
- * the exec was seen or the thread went on: (dev, ino) from stat(2) is no identity on overlayfs.
- * A tagged process that execs without a matching approval is killed before its first instruction
- * in user space (when @verify was set for its session by trace_require_approval).
+ * trace_approve_exec - the next exec of thread @tid may only become @image, of which all is held:
+ * program, arguments, environment, name. The program's identity is the kernel's inode behind our
+ * own descriptor, which the caller keeps open until the exec was seen or the thread went on: (dev,
+ * ino) from stat(2) is no identity on overlayfs. A task that execs without a matching approval is
+ * killed before its first instruction in user space, once trace_require_approval() said so for its
+ * session. An approval ends with the return of the call, or with the thread.
+ * Errors: -E2BIG for a block over TRACE_BLOCK_MAX, or when too many are pending.
  */
-int trace_approve_exec(struct trace *trace, uint32_t tid, int file_fd);
+int trace_approve_exec(struct trace *trace, uint32_t slot, uint32_t exec_id, uint32_t tid,
+		       const struct exec_image *image);
+/* Takes an approval back whose thread ended before it was told. */
+void trace_revoke_exec(struct trace *trace, uint32_t tid);
 int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
 
 /*
