@@ -23,7 +23,8 @@ OPERATIONS = [
 def compare(place, operation, batches, batch, what):
     payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
     s = rounds(count(15, 2), {
-        "cordon": lambda: payload_us(place.cordon(*payload), place.env),
+        "cordon": lambda: payload_us(place.cordon(*payload, options=[f"--policy={place.policies}"]),
+                                     place.env),
         "bwrap": lambda: payload_us(place.bwrap(*payload), place.env)})
     row(what, "us", s["cordon"], "bwrap", s["bwrap"])
 
