@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One call in a live session of `cordon mcp`, against fork+exec of the same command."""
 
-import os
 import pathlib
 import shutil
 import sys
@@ -24,6 +23,7 @@ def timed(action):
 
 with Place() as place:
     client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(place.work)], place.env, place.work)
+    env = dict(variable.split("=", 1) for variable in place.spec["env"])  # as inside
     try:
         client.open()
 
@@ -36,9 +36,9 @@ with Place() as place:
         s = rounds(count(300, 5), {
             "ping": lambda: timed(lambda: client.ask("ping")),
             "call": lambda: timed(lambda: call("true")),
-            "bare": lambda: spawn_ms([BASH, "-c", "true"], dict(os.environ)),
+            "bare": lambda: spawn_ms([BASH, "-c", "true"], env),
             "call 2": lambda: timed(lambda: call("/usr/bin/true; true")),
-            "bare 2": lambda: spawn_ms([BASH, "-c", "/usr/bin/true; true"], dict(os.environ))})
+            "bare 2": lambda: spawn_ms([BASH, "-c", "/usr/bin/true; true"], env)})
     finally:
         client.abandon()
     row("MCP ping in a live session", "ms", s["ping"])

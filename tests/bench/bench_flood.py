@@ -10,13 +10,14 @@ import subprocess
 from samples import count, row, skip
 from sandboxes import CORDON, PAYLOAD, TRACE, Place
 
-BATCHES = count(500, 20)  # of 1,000 events each
+BATCHES = count(500, 20)  # of 1,000 events each, of all writers together
 
 
 def flood(place, writers):
     record = place.dir / "record.jsonl"
     record.unlink(missing_ok=True)
-    script = " & ".join([f"{PAYLOAD} flood {BATCHES} 1 >flood-$$-{i}" for i in range(writers)])
+    batches = BATCHES // writers
+    script = " & ".join([f"{PAYLOAD} flood {batches} 1 >flood-$$-{i}" for i in range(writers)])
     clocked = [PAYLOAD, "run", "sh", "-c", f"{script} & wait"]
     argv = place.cordon(*clocked, options=["--record", str(record)])
     took_ns = float(subprocess.run(argv, env=place.env, check=True, capture_output=True).stdout)
@@ -27,8 +28,8 @@ def flood(place, writers):
     subprocess.run([CORDON, "log", "verify", str(record)], env=place.env, check=True,
                    stdout=subprocess.DEVNULL)
     emitted, lost = end["trace_emitted"], end["trace_lost"]
-    if emitted < writers * BATCHES * 1000:
-        raise RuntimeError(f"{emitted} events emitted, {writers * BATCHES * 1000} were made")
+    if emitted < writers * batches * 1000:
+        raise RuntimeError(f"{emitted} events emitted, {writers * batches * 1000} were made")
     return {"rate": emitted / took_ns * 1e6, "lost": lost, "bytes": size / end["events"],
             "unaccounted": emitted - end["trace_consumed"] - lost}
 
@@ -36,7 +37,7 @@ def flood(place, writers):
 with Place() as place:
     os.chdir(place.work)
     for writers in (1, 2) if TRACE == "on" else ():
-        runs = [flood(place, writers) for _ in range(count(7, 1))]
+        runs = [flood(place, writers) for _ in range(count(6, 1))]
         name = f"{writers} flooding process{'es' if writers > 1 else ''}"
         row(f"{name}: events made", "1000/s", [r["rate"] for r in runs])
         row(f"{name}: lost, counted", "events", [r["lost"] for r in runs])

@@ -5,7 +5,7 @@
 import os
 
 from samples import count, rounds, row, skip
-from sandboxes import BWRAP, PAYLOAD, Place, payload_us
+from sandboxes import BWRAP, PAYLOAD, TRACE, Place, payload_us
 
 # operation of the payload, batches, calls in a batch, what the row is called
 OPERATIONS = [
@@ -32,7 +32,9 @@ def compare(place, operation, batches, batch, what):
 with Place() as place:
     os.chdir(place.work)
     for operation in OPERATIONS:
-        if BWRAP:
-            compare(place, *operation)
-        else:
+        if not BWRAP:
             skip(operation[-1], "bwrap is not installed")
+        elif TRACE != "on":
+            skip(operation[-1], "needs the BPF trace, which needs root: without it more is refused")
+        else:
+            compare(place, *operation)
