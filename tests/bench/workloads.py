@@ -93,7 +93,7 @@ def make_project(folder, files):
             f"int f{i}_{k}(int x)\n{{\n\tchar text[64];\n\tint sum = 0;\n\n"
             f"\tfor (int j = 0; j < x % 50; j++)\n"
             f"\t\tsum += snprintf(text, sizeof(text), \"%d %s\", j * {k}, \"{i}\") ^ j;\n"
-            f"\treturn sum + (int)strlen(text) * {i};\n}}\n\n" for k in range(25))
+            f"\treturn sum + (int)strlen(text) * {i};\n}}\n\n" for k in range(12))
         write(folder / f"file{i}.c", f"#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\n{body}")
     calls = " + ".join(f"f{i}_0({i})" for i in range(files))
     protos = "".join(f"int f{i}_0(int x);\n" for i in range(files))
@@ -122,7 +122,7 @@ def prepare(folder, scale, rng):
     write(folder / "lines", "".join(f"line {i} of a small file\n" for i in range(int(scaled(20000)))))
     write(folder / "work.py", PYTHON_WORK)
     make_project(folder / "project", int(scaled(60)))
-    make_tree(folder / "tree", int(scaled(3000)), rng)
+    make_tree(folder / "tree", int(scaled(1500)), rng)
     make_package(folder / "package", int(scaled(200)))
 
     def if_there(script, *commands):
