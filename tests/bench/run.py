@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -88,11 +89,15 @@ def cell(values, unit):
     return f"{number(s['median'], unit)} (min {s['min']:.4g}{noise})"
 
 
+def ratio_text(value):
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
 def ratio_cell(row):
     ratios = judge.Target("ratio", 0).statistic(row)
     bounds = judge.interval(ratios)
-    between = f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""
-    return f"{judge.statistics.median(ratios):.2f} x{between}"
+    between = f" [{', '.join(map(ratio_text, bounds))}]" if bounds else ""
+    return f"{ratio_text(statistics.median(ratios))} x{between}"
 
 
 def check(row):
