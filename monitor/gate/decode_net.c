@@ -27,16 +27,13 @@ struct net_call {
 	const char *protocol;
 };
 
-static const char *protocol_name(int socket_fd)
+static const char *protocol_name(int socket_fd, int domain)
 {
 	int protocol = 0;
-	int domain = 0;
 	socklen_t len = sizeof(int);
 
-	if (getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
-	    (domain != AF_INET && domain != AF_INET6))
+	if (domain != AF_INET && domain != AF_INET6)
 		return "other";
-	len = sizeof(int);
 	if (getsockopt(socket_fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0)
 		return "other";
 	if (protocol == IPPROTO_UDP)
@@ -47,11 +44,12 @@ static const char *protocol_name(int socket_fd)
 /* Fills call->protocol. What is no socket is answered with what the call itself would say. */
 static int look_at_socket(struct decode *d, struct net_call *call)
 {
-	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number);
+	int domain = AF_UNSPEC;
+	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number, &domain);
 
 	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
 		return socket_fd;
-	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd);
+	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd, domain);
 	return 0;
 }
 
@@ -168,16 +166,17 @@ static int decode_listen(struct decode *d, struct net_call *call, struct gate_an
 
 	socklen_t len = sizeof(name);
 	struct address address = {.family = "other"};
+	int domain = AF_UNSPEC;
 
 	if (!d->ops->is_valid(d->ctx))
 		return DECODE_GONE;
-	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number);
+	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number, &domain);
 
 	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
 		return socket_fd;
 	call->protocol = "other";
 	if (socket_fd >= 0) {
-		call->protocol = protocol_name(socket_fd);
+		call->protocol = protocol_name(socket_fd, domain);
 		if (getsockname(socket_fd, &name.generic, &len) < 0 ||
 		    address_decode(name.bytes, len, call->kind, &address) < 0)
 			return -EACCES;

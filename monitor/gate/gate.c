@@ -6,7 +6,7 @@
  * A thread under the filter makes a gated call; the kernel stops it and makes the listener
  * readable. Per notification, within one turn of the loop:
  *
- *	RECV -> open /proc/TID, read the arguments -> ID_VALID -> resolve -> owner decides -> SEND
+ *	RECV -> turn to /proc/TID, read arguments -> ID_VALID -> resolve -> owner decides -> SEND
  *
  * One ID_VALID after the last read covers all reads before it: a call that is pending now has been
  * pending since RECV, so the thread id was not used anew in between. From there on the target is
