@@ -64,9 +64,13 @@ class CordonTest(unittest.TestCase):
         self.env = dict(os.environ, CORDON_STATE_DIR=str(self.dir / "state"))
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         if os.environ.get("CORDON_RESIDENT") == "auto":
-            # From the first run on; it ends with the test that it served.
-            self.cordon("serve", "--detach")
-            self.addCleanup(self.cordon, "serve", "--stop")
+            self.use_resident()
+
+    def use_resident(self):
+        """A resident supervisor from the first run on; it ends with the test that it served."""
+        self.env["CORDON_RESIDENT"] = "auto"
+        self.assertEqual(self.cordon("serve", "--detach").returncode, 0)
+        self.addCleanup(self.cordon, "serve", "--stop")
 
     def cordon(self, *args, stdin=subprocess.DEVNULL, timeout=60, **kw):
         return subprocess.run([CORDON, *map(str, args)], stdin=stdin, capture_output=True,

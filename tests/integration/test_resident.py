@@ -18,6 +18,10 @@ from cordon_testing import CORDON, TRACE, CordonTest, descendants, living, wait_
 
 
 class ResidentTest(CordonTest):
+    def setUp(self):
+        super().setUp()
+        self.use_resident()
+
     def status(self):
         return json.loads(self.cordon("serve", "--status", "--json").stdout)
 

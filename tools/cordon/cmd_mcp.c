@@ -26,6 +26,7 @@
 #include "tools/cordon/mcp_framing.h"
 #include "tools/cordon/mcp_server.h"
 #include "tools/cordon/mcp_stdio.h"
+#include "tools/cordon/standard_fds.h"
 #include "tools/toolkit/options.h"
 
 #define EXIT_CORDON 125
@@ -203,17 +204,6 @@ static int start(struct mcp *mcp, struct error *err)
 	if (r < 0)
 		end_session(mcp);
 	return r;
-}
-
-/* A closed stdin, stdout or stderr would let another file take its number. */
-static void hold_standard_fds(void)
-{
-	int held_fd;
-
-	do
-		held_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (held_fd >= 0 && held_fd <= STDERR_FILENO);
-	close_fd(&held_fd);
 }
 
 static error_t parse_mcp(int key, char *arg, struct argp_state *state)

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "tools/cordon/commands.h"
 #include "tools/cordon/run.h"
+#include "tools/cordon/standard_fds.h"
 #include "tools/toolkit/options.h"
 
 struct run_arguments {
@@ -92,17 +93,6 @@ static int print_spec(const struct session_options *options)
 	spec_done(&spec);
 	(void)puts(out.data);
 	return 0;
-}
-
-/* A closed stdin, stdout or stderr would let another file take its number. */
-static void hold_standard_fds(void)
-{
-	int held_fd;
-
-	do
-		held_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (held_fd >= 0 && held_fd <= STDERR_FILENO);
-	close_fd(&held_fd);
 }
 
 int cmd_run(int argc, char **argv)

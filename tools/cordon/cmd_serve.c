@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "tools/cordon/commands.h"
 #include "tools/cordon/serve.h"
+#include "tools/cordon/standard_fds.h"
 
 #define IDLE_SECONDS 60u
 #define MAX_IDLE     (30u * 24 * 3600)
@@ -247,6 +248,7 @@ int cmd_serve(int argc, char **argv)
 	};
 	struct serve serve = {.idle_seconds = IDLE_SECONDS};
 
+	hold_standard_fds();
 	if (argp_parse(&argp, argc, argv, 0, NULL, &serve) != 0)
 		return 1;
 	switch (serve.action) {
