@@ -23,5 +23,8 @@ struct denied_case {
 size_t denied_count(void);
 void denied_case(size_t i, struct denied_case *ret);
 
+/* Arguments with which a call is refused by no condition; all zero where none would refuse it. */
+void harmless_arguments(const char *name, uint64_t ret[6]);
+
 /* --denied PHASE: makes every case's call in a child of its own, "@@ INDEX errno N" for each. */
 int denied_main(int argc, char **argv);

@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/json_write.h"
+#include "tests/escape/calls.h"
 #include "tests/escape/denied.h"
 #include "tests/escape/judge.h"
 
@@ -104,6 +105,8 @@ static void run_all(const struct options *o, struct results *results)
 			     "CONTROL");
 	if (is_wanted(o, "denied."))
 		judge_denied(&o->places, results);
+	if (is_wanted(o, "number."))
+		judge_numbers(results);
 	if (is_wanted(o, "call."))
 		judge_calls(&o->places, results);
 	for (const struct row *const *table = row_tables; *table; table++)
@@ -204,5 +207,9 @@ int main(int argc, char **argv)
 		return denied_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--victim") == 0)
 		return victim_main();
+	if (argc > 1 && strcmp(argv[1], BYSTANDER) == 0)
+		return bystander_main();
+	if (argc > 2 && strcmp(argv[1], ATTACK) == 0)
+		return attack_main(argv[2]);
 	return runner_main(argc, argv);
 }

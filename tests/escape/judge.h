@@ -37,5 +37,8 @@ void judge_row(const struct places *p, const struct row *row, struct results *re
 /* All rows made from the deny list: one session and two controls for all of them. */
 void judge_denied(const struct places *p, struct results *results);
 
+/* Every number there is, asked about, and none called: known, unknown, and of the x32 table. */
+void judge_numbers(struct results *results);
+
 /* Two calls of one session: what one may do to the other, and to the init above both. */
 void judge_calls(const struct places *p, struct results *results);
