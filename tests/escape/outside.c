@@ -160,17 +160,20 @@ static int open_listeners(struct outside *o)
 {
 	char name[sizeof(o->arena.abstract) + 1] = "";
 	char path[PATH_BYTES];
+	const char *const folders[] = {o->arena.away, o->arena.work, o->arena.bound};
 
 	o->tcp_fd = listen_inet(SOCK_STREAM, &o->arena.port);
 	o->udp_fd = listen_inet(SOCK_DGRAM, &o->arena.port);
 	memcpy(name + 1, o->arena.abstract, strlen(o->arena.abstract));
 	o->abstract_fd = listen_unix(SOCK_STREAM, name, strlen(o->arena.abstract) + 1);
 	o->abstract_datagram_fd = listen_unix(SOCK_DGRAM, name, strlen(o->arena.abstract) + 1);
-	(void)snprintf(path, sizeof(path), "%s/sock", o->arena.away);
-	o->path_fd = listen_unix(SOCK_STREAM, path, strlen(path) + 1);
-	(void)chmod(path, 0777);
-	return o->tcp_fd < 0 || o->udp_fd < 0 || o->abstract_fd < 0 ||
-			       o->abstract_datagram_fd < 0 || o->path_fd < 0
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/sock", folders[i]);
+		o->path_fds[i] = listen_unix(SOCK_STREAM, path, strlen(path) + 1);
+		if (o->path_fds[i] < 0 || chmod(path, 0777) < 0)
+			return -errno;
+	}
+	return o->tcp_fd < 0 || o->udp_fd < 0 || o->abstract_fd < 0 || o->abstract_datagram_fd < 0
 		       ? -EADDRINUSE
 		       : 0;
 }
@@ -250,7 +253,7 @@ int outside_open(struct outside *o, const char *program, bool live)
 			      .udp_fd = -1,
 			      .abstract_fd = -1,
 			      .abstract_datagram_fd = -1,
-			      .path_fd = -1,
+			      .path_fds = {-1, -1, -1},
 			      .victim_fd = -1,
 			      .live = live};
 	make_secret(o);
@@ -354,7 +357,8 @@ unsigned outside_effects(struct outside *o, const char *output)
 		effects |= EFFECT_CHANGE;
 	if (was_reached(o->tcp_fd, false) || was_reached(o->udp_fd, true) ||
 	    was_reached(o->abstract_fd, false) || was_reached(o->abstract_datagram_fd, true) ||
-	    was_reached(o->path_fd, false))
+	    was_reached(o->path_fds[0], false) || was_reached(o->path_fds[1], false) ||
+	    was_reached(o->path_fds[2], false))
 		effects |= EFFECT_REACHED;
 	if (victim_was_hit(o))
 		effects |= EFFECT_VICTIM;
@@ -391,7 +395,8 @@ void outside_close(struct outside *o)
 	close_fd(&o->abstract_fd);
 	close_fd(&o->abstract_datagram_fd);
 	close_fd(&o->victim_fd);
-	close_fd(&o->path_fd);
+	for (size_t i = 0; i < 3; i++)
+		close_fd(&o->path_fds[i]);
 	(void)nftw(o->arena.dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);
 	free(o->before);
 	o->before = NULL;

@@ -15,7 +15,7 @@ struct outside {
 	int udp_fd;
 	int abstract_fd;	  /* stream */
 	int abstract_datagram_fd; /* of the same name */
-	int path_fd;		  /* away/sock */
+	int path_fds[3];	  /* sock in away, work and bound */
 	int victim_fd;		  /* a byte sent is answered, if it lives and runs */
 	char *before;		  /* what the folders held */
 	bool live;		  /* the workspace may change; only modes and devices in it count */

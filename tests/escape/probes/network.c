@@ -138,6 +138,16 @@ static int unix_away(const struct arena *a)
 	return unix_in(a->away);
 }
 
+static int unix_in_workspace(const struct arena *a)
+{
+	return unix_in(a->work);
+}
+
+static int unix_in_bind(const struct arena *a)
+{
+	return unix_in(a->bound);
+}
+
 /* A datagram to ourselves: that must work with all of the above refused. */
 static int own_datagram(const struct arena *a)
 {
@@ -342,6 +352,36 @@ const struct row network_rows[] = {
 	 0,
 	 CONTROL_HOST,
 	 0},
+	{"network.unix-workspace",
+	 "25",
+	 "overlay",
+	 unix_in_workspace,
+	 own_datagram,
+	 EFFECT_REACHED,
+	 {0},
+	 0,
+	 CONTROL_HOST,
+	 0},
+	{"network.unix-bind",
+	 "25",
+	 "the gate",
+	 unix_in_bind,
+	 own_datagram,
+	 EFFECT_REACHED,
+	 {EPERM},
+	 0,
+	 CONTROL_HOST,
+	 0},
+	{"network.unix-workspace-ro",
+	 "25",
+	 "the gate",
+	 unix_in_workspace,
+	 own_datagram,
+	 EFFECT_REACHED,
+	 {EPERM},
+	 0,
+	 CONTROL_HOST,
+	 ROW_RO},
 	{"network.link",
 	 "23,27",
 	 "no capabilities",
