@@ -115,6 +115,13 @@ void spec_add_env(struct spec *spec, const char *assignment); /* replaces one of
 /* Static text ("bind", "overlay", ...), NULL for a number that is no kind. */
 const char *spec_mount_kind_name(unsigned kind);
 
+/*
+ * Bytes that one tmpfs of the session may hold, half of its memory as the kernel's default is half
+ * of the machine's; 0: no limit of ours. Where no cgroup counts them, files in memory belong to
+ * nobody's limit.
+ */
+uint64_t spec_tmpfs_bytes(const struct spec *spec);
+
 /* What must hold of any spec, however it was made; the launcher checks it again. */
 int spec_check(const struct spec *spec, struct error *err);
 

@@ -114,7 +114,8 @@ static int enter_bare(void)
 	    mount("devpts", "/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666") < 0)
 		return -errno;
 	(void)mount("/dev/pts/ptmx", "/dev/ptmx", NULL, MS_BIND, NULL);
-	return 0;
+	/* What is filled there goes away with us. */
+	return mount("none", "/dev/shm", "tmpfs", 0, NULL) < 0 ? -errno : 0;
 }
 
 static void leave_things_open(const struct outside *o, unsigned flags)

@@ -67,6 +67,44 @@ static int some_memory(const struct arena *a)
 	return fill(16u * MIB);
 }
 
+/* Files in memory: they stay when their writer is gone. */
+static int fill_folder(const void *folder)
+{
+	static const char block[MIB] = {1};
+	char path[PATH_BYTES];
+	int r = 0;
+
+	for (unsigned i = 0; i < 400 && !r; i += 4) {
+		const int file_fd = open(fresh_name(path, folder, "fill"),
+					 O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+		r = file_fd < 0 ? errno : 0;
+		for (unsigned k = 0; k < 4 && !r; k++)
+			r = write(file_fd, block, MIB) == (ssize_t)MIB ? 0 : errno ? errno : ENOSPC;
+		(void)close(file_fd);
+	}
+	return r;
+}
+
+static int memory_in_files(const char *folder)
+{
+	const int r = in_other(fill_folder, folder);
+
+	return r == 128 + SIGKILL ? ENOMEM : r;
+}
+
+static int memory_in_tmp(const struct arena *a)
+{
+	(void)a;
+	return memory_in_files("/tmp");
+}
+
+static int memory_in_shm(const struct arena *a)
+{
+	(void)a;
+	return memory_in_files("/dev/shm");
+}
+
 static int grow_to(const char *folder, off_t bytes)
 {
 	char path[PATH_BYTES];
@@ -124,6 +162,26 @@ const struct row limit_rows[] = {
 	 0,
 	 CONTROL_HOST,
 	 ROW_LIMITS},
+	{"limit.memory-in-tmp",
+	 "33",
+	 "cgroup; size of the tmpfs",
+	 memory_in_tmp,
+	 small_file,
+	 0,
+	 {ENOMEM, ENOSPC},
+	 0,
+	 CONTROL_NONE,
+	 ROW_LIMITS | ROW_ONCE},
+	{"limit.memory-in-shm",
+	 "33",
+	 "cgroup; size of the tmpfs",
+	 memory_in_shm,
+	 small_file,
+	 0,
+	 {ENOMEM, ENOSPC},
+	 0,
+	 CONTROL_BARE,
+	 ROW_LIMITS | ROW_ONCE},
 	{"limit.file-size",
 	 "33",
 	 "rlimit",
