@@ -195,6 +195,36 @@ static int by_memory_file_link(const struct arena *a)
 	return copy_to(a, file_fd) ? ATTEMPT_BROKEN : ran(in_other(run_path, path));
 }
 
+/* A copy of our own, deleted while it is open: it has a provenance but no name. */
+static int by_deleted_file(const struct arena *a)
+{
+	char path[PATH_BYTES];
+	int file_fd = open(fresh_name(path, "/tmp", "gone"), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	const int r = copy_to(a, file_fd);
+
+	(void)close(file_fd);
+	file_fd = open(path, O_RDONLY | O_CLOEXEC);
+	(void)unlink(path);
+	return r || file_fd < 0 ? ATTEMPT_BROKEN : ran(in_other(run_fd, &file_fd));
+}
+
+/* Makes /proc/self/exe show another program than the one that asks. */
+static int run_disguised(const void *path)
+{
+	const int other_fd = open("/bin/true", O_RDONLY | O_CLOEXEC);
+
+	(void)prctl(PR_SET_MM, PR_SET_MM_EXE_FILE, other_fd, 0, 0);
+	(void)prctl(PR_SET_NAME, "true", 0, 0, 0);
+	return exec_path(path);
+}
+
+static int by_disguised_process(const struct arena *a)
+{
+	char path[PATH_BYTES];
+
+	return ran(in_other(run_disguised, joined(path, a->bin, "forbidden")));
+}
+
 static int by_spawn(const struct arena *a)
 {
 	char path[PATH_BYTES];
@@ -368,6 +398,26 @@ const struct row exec_rows[] = {
 	 "17",
 	 GATE,
 	 by_memory_file_link,
+	 permitted,
+	 EFFECT_RAN,
+	 {EPERM},
+	 0,
+	 CONTROL_HOST,
+	 ROW_POLICY},
+	{"exec.deleted",
+	 "17",
+	 GATE,
+	 by_deleted_file,
+	 permitted,
+	 EFFECT_RAN,
+	 {EPERM},
+	 0,
+	 CONTROL_HOST,
+	 ROW_POLICY},
+	{"exec.disguised",
+	 "21",
+	 GATE,
+	 by_disguised_process,
 	 permitted,
 	 EFFECT_RAN,
 	 {EPERM},
