@@ -245,6 +245,34 @@ static struct call_outcome attack_same(struct server *s, const struct outside *o
 	return outcome;
 }
 
+/*
+ * A daemon: it lives while its call does (the control), and must be gone when that has ended while
+ * the session goes on. Here .attacked says that it lived, .hit that it is gone.
+ */
+static struct call_outcome leave_behind(struct server *s, const struct outside *o, const char *kind)
+{
+	struct call_outcome outcome = {0};
+	char command[512];
+	pid_t pid;
+
+	(void)kind;
+	/* The call waits for its end, which another call gives, so that the daemon is seen alive.
+	 */
+	(void)snprintf(command, sizeof(command),
+		       "setsid nohup %s/escape " BYSTANDER " >/dev/null 2>&1 </dev/null & "
+		       "until [ -e end ]; do sleep 0.05; done",
+		       o->arena.bin);
+	start_call(s, 2, command);
+	pid = wait_for_bystander(o);
+	outcome.attacked = pid && !was_hit(pid);
+	start_call(s, 3, "touch end");
+	if (wait_for_answer(s, 3) && wait_for_answer(s, 2))
+		outcome.hit = was_hit(pid);
+	start_call(s, 4, "true");
+	outcome.attacked = outcome.attacked && wait_for_answer(s, 4);
+	return outcome;
+}
+
 static struct call_outcome
 in_session(const struct places *p, const char *kind,
 	   struct call_outcome (*fn)(struct server *, const struct outside *, const char *))
@@ -267,6 +295,21 @@ static const char *describe(const struct call_outcome *outcome)
 	return outcome->hit ? "hit" : outcome->seen ? "seen" : "not reached";
 }
 
+static void judge_daemon(const struct places *p, struct results *results)
+{
+	struct result *result =
+		results_add(results, "call.daemon", "11", "pid namespace of the call");
+	const struct call_outcome outcome = in_session(p, "", leave_behind);
+
+	if (outcome.hit)
+		result->verdict = HELD;
+	result->control_ok = outcome.attacked;
+	(void)snprintf(result->note, sizeof(result->note),
+		       "a daemon %s during its call, %s after it, in a session that goes on",
+		       outcome.attacked ? "lived" : "did not live",
+		       outcome.hit ? "was gone" : "lived on");
+}
+
 void judge_calls(const struct places *p, struct results *results)
 {
 	static const struct {
@@ -276,8 +319,8 @@ void judge_calls(const struct places *p, struct results *results)
 		    {"call.see", ATTACK_LOOK}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct result *result =
-			results_add(results, rows[i].id, "11", "pid namespace of the call");
+		struct result *result = results_add(results, rows[i].id, "11",
+						    "pid namespace of the call; Landlock");
 		const struct call_outcome other = in_session(p, rows[i].kind, attack_other);
 		const struct call_outcome same = in_session(p, rows[i].kind, attack_same);
 
@@ -289,4 +332,5 @@ void judge_calls(const struct places *p, struct results *results)
 			       other.attacked ? "" : "not attacked, ", describe(&other),
 			       describe(&same));
 	}
+	judge_daemon(p, results);
 }
