@@ -32,7 +32,8 @@ static void look(void)
 
 		n = line_fd < 0 ? -1 : read(line_fd, line, sizeof(line));
 		for (ssize_t i = 0; i < n; i++)
-			line[i] = line[i] ? line[i] : ' ';
+			if (!line[i])
+				line[i] = ' ';
 		if (n > 0)
 			(void)!write(STDOUT_FILENO, line, (size_t)n);
 		(void)close(line_fd);

@@ -55,7 +55,6 @@ static int start_server(struct server *s, const struct places *p, const struct o
 	s->to_fd = to[1];
 	s->from_fd = from[0];
 	s->said = (struct buf)BUF_INIT(1u << 22);
-	buf_puts(&s->said, "");
 	return s->pid < 0 ? -EAGAIN : 0;
 }
 
@@ -104,6 +103,11 @@ static void start_call(const struct server *s, int id, const char *command)
 	send_line(s, line.data);
 }
 
+static bool has_said(const struct server *s, const char *text)
+{
+	return s->said.data && strstr(s->said.data, text);
+}
+
 /* Until the answer to a call is there. */
 static bool wait_for_answer(struct server *s, int id)
 {
@@ -112,7 +116,7 @@ static bool wait_for_answer(struct server *s, int id)
 	char mark[16];
 
 	(void)snprintf(mark, sizeof(mark), "\"id\":%d", id);
-	while (!strstr(s->said.data, mark)) {
+	while (!has_said(s, mark)) {
 		ssize_t n =
 			poll(&p, 1, LONGEST_MS) == 1 ? read(s->from_fd, bytes, sizeof(bytes)) : -1;
 
@@ -134,7 +138,8 @@ static ssize_t read_of(pid_t pid, const char *name, char *ret, size_t size)
 	n = file_fd < 0 ? -1 : read(file_fd, ret, size - 1);
 	ret[n > 0 ? n : 0] = '\0';
 	for (ssize_t i = 0; i < n; i++)
-		ret[i] = ret[i] ? ret[i] : ' ';
+		if (!ret[i])
+			ret[i] = ' ';
 	return n;
 }
 
@@ -210,9 +215,9 @@ static struct call_outcome attack_other(struct server *s, const struct outside *
 	(void)snprintf(command, sizeof(command), "exec %s/escape " ATTACK " %s", o->arena.bin,
 		       kind);
 	start_call(s, 3, command);
-	outcome.attacked = pid && wait_for_answer(s, 3) && strstr(s->said.data, ATTACKED);
+	outcome.attacked = pid && wait_for_answer(s, 3) && has_said(s, ATTACKED);
 	outcome.hit = pid && was_hit(pid);
-	outcome.seen = strstr(s->said.data, BYSTANDER) != NULL;
+	outcome.seen = has_said(s, BYSTANDER);
 	return outcome;
 }
 
@@ -234,7 +239,7 @@ static struct call_outcome attack_same(struct server *s, const struct outside *o
 	start_call(s, 3, command);
 	if (by_sight) {
 		(void)wait_for_answer(s, 3);
-		outcome.seen = strstr(s->said.data, BYSTANDER) != NULL;
+		outcome.seen = has_said(s, BYSTANDER);
 		return outcome;
 	}
 	pid = wait_for_bystander(o);

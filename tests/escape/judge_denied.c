@@ -9,7 +9,8 @@
 #include "tests/escape/filter_ask.h"
 #include "tests/escape/judge.h"
 
-#define WALL "seccomp"
+#define WALL	    "seccomp"
+#define SIGNAL_BASE 1000 /* above every errno */
 
 /* What each case's call came to, in one place and phase; -1: nothing was said. */
 static int *run_cases(const struct places *p, enum place place, const char *phase)
@@ -26,12 +27,13 @@ static int *run_cases(const struct places *p, enum place place, const char *phas
 		(void)place_run(p, place, &o, 0, argv, &output);
 	outside_close(&o);
 	for (const char *at = output.data; at && (at = strstr(at, "@@ ")); at++) {
-		unsigned long i;
-		char how[16];
-		int value;
+		char *end;
+		const unsigned long i = strtoul(at + 3, &end, 10);
 
-		if (sscanf(at, "@@ %lu %15s %d", &i, how, &value) == 3 && i < count)
-			said[i] = strcmp(how, "errno") == 0 ? value : 1000 + value;
+		if (i < count && strncmp(end, " errno ", 7) == 0)
+			said[i] = (int)strtol(end + 7, NULL, 10);
+		else if (i < count && strncmp(end, " signal ", 8) == 0)
+			said[i] = SIGNAL_BASE + (int)strtol(end + 8, NULL, 10);
 	}
 	return said;
 }
@@ -61,7 +63,7 @@ static const char *name_of(int said)
 {
 	if (said < 0)
 		return "nothing";
-	if (said >= 1000)
+	if (said >= SIGNAL_BASE)
 		return "a signal";
 	return said ? strerrorname_np(said) : "success";
 }

@@ -211,7 +211,6 @@ static bool listing_modes_only;
 static int list_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	char text[256] = "";
-	_cleanup_free_ char *line = NULL;
 	_cleanup_close_ int file_fd = -1;
 
 	(void)at;

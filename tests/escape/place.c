@@ -169,7 +169,9 @@ static void take_output(int pipe_fd, pid_t child, unsigned flags, struct buf *ou
 			return;
 		/* Searched as text later; what /proc tells has NULs in it. */
 		for (ssize_t i = 0; i < n; i++)
-			buf_putc(output, bytes[i] ? bytes[i] : ' ');
+			if (!bytes[i])
+				bytes[i] = ' ';
+		buf_put(output, bytes, (size_t)n);
 		if (!killed && (flags & ROW_ORPHAN) &&
 		    strstr(output->data, "@@ kill the supervisor")) {
 			killed = true;

@@ -8,7 +8,7 @@
 #include "tests/escape/probes/attempt.h"
 
 #define PROCESSES 300
-#define MIB	  (1u << 20)
+#define MIB	  ((size_t)1 << 20)
 
 static int many_processes(const struct arena *a)
 {
@@ -80,7 +80,7 @@ static int fill_folder(const void *folder)
 
 		r = file_fd < 0 ? errno : 0;
 		for (unsigned k = 0; k < 4 && !r; k++)
-			r = write(file_fd, block, MIB) == (ssize_t)MIB ? 0 : errno ? errno : ENOSPC;
+			r = write(file_fd, block, MIB) == (ssize_t)MIB ? 0 : ENOSPC;
 		(void)close(file_fd);
 	}
 	return r;
@@ -128,7 +128,7 @@ static int large_file(const struct arena *a)
 
 static int small_file(const struct arena *a)
 {
-	return grow_to(a->work, MIB);
+	return grow_to(a->work, (off_t)MIB);
 }
 
 static int few_processes(const struct arena *a)
