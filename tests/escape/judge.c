@@ -120,7 +120,7 @@ static int run_row(const struct places *p, const struct row *row, enum place pla
 		argv[4] = victim;
 		(void)row_phases(row, place, argv + 5);
 		if (place_run(p, place, &o, row->flags, argv, output) >= 0)
-			effects = (int)outside_effects(&o, text_of(output));
+			effects = (int)outside_effects(&o, text_of(output), place == PLACE_SESSION);
 	}
 	outside_close(&o);
 	return effects;
@@ -162,8 +162,10 @@ static bool session_holds(const struct row *row, const char *output, int effects
 					   : effect_name((unsigned)effects));
 		return false;
 	}
-	if (row->flags & ROW_ORPHAN)
+	if (row->flags & ROW_ORPHAN) {
+		(void)snprintf(note, size, "nothing was left");
 		return strstr(output, "@@ kill the supervisor") != NULL;
+	}
 	for (size_t i = 0; i < count; i++) {
 		const bool twin = strcmp(phases[i], "twin") == 0;
 		const struct said said = find_said(output, phases[i]);

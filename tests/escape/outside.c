@@ -319,9 +319,9 @@ static unsigned each_survivor(const struct outside *o, void (*fn)(pid_t pid))
 	return count;
 }
 
-static bool something_survives(const struct outside *o)
+static bool something_survives(const struct outside *o, bool patient)
 {
-	for (unsigned waited = 0; waited < SURVIVOR_WAIT_MS; waited += 50) {
+	for (unsigned waited = 0; waited < (patient ? SURVIVOR_WAIT_MS : 1); waited += 50) {
 		if (each_survivor(o, NULL) == 0)
 			return false;
 		(void)usleep(50000);
@@ -343,7 +343,7 @@ static bool record_was_written(const struct outside *o)
 	return n > 0 && memmem(text, (size_t)n, "escaped\n", 8);
 }
 
-unsigned outside_effects(struct outside *o, const char *output)
+unsigned outside_effects(struct outside *o, const char *output, bool patient)
 {
 	_cleanup_free_ char *after = list_folders(o);
 	unsigned effects = 0;
@@ -361,7 +361,7 @@ unsigned outside_effects(struct outside *o, const char *output)
 		effects |= EFFECT_REACHED;
 	if (victim_was_hit(o))
 		effects |= EFFECT_VICTIM;
-	if (something_survives(o))
+	if (something_survives(o, patient))
 		effects |= EFFECT_SURVIVOR;
 	return effects;
 }

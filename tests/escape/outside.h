@@ -23,8 +23,11 @@ struct outside {
 
 /* Return: 0, negative errno. Owns what it makes until outside_close(). */
 int outside_open(struct outside *o, const char *program, bool live);
-/* Looks for all effects of a run whose output is given. */
-unsigned outside_effects(struct outside *o, const char *output);
+/*
+ * Looks for all effects of a run whose output is given.
+ * @patient: what may end any moment is waited for, before it counts as a survivor.
+ */
+unsigned outside_effects(struct outside *o, const char *output, bool patient);
 /* Removes everything, also processes of the probe that survived. */
 void outside_close(struct outside *o);
 

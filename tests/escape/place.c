@@ -155,27 +155,25 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
 	_exit(127);
 }
 
-/* Until everybody has closed the pipe; a survivor on the host must not make us wait for ever. */
+/* Until everybody has closed the pipe, or the supervisor is killed: then survivors may hold it. */
 static void take_output(int pipe_fd, pid_t child, unsigned flags, struct buf *output)
 {
 	char bytes[4096];
 	struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
-	bool killed = false;
 
 	while (poll(&p, 1, LONGEST_RUN_MS) > 0) {
 		const ssize_t n = read(pipe_fd, bytes, sizeof(bytes));
 
-		if (n <= 0)
-			return;
 		/* Searched as text later; what /proc tells has NULs in it. */
 		for (ssize_t i = 0; i < n; i++)
 			if (!bytes[i])
 				bytes[i] = ' ';
+		if (n <= 0)
+			return;
 		buf_put(output, bytes, (size_t)n);
-		if (!killed && (flags & ROW_ORPHAN) &&
-		    strstr(output->data, "@@ kill the supervisor")) {
-			killed = true;
+		if ((flags & ROW_ORPHAN) && strstr(output->data, "@@ kill the supervisor")) {
 			(void)kill(child, SIGKILL);
+			return;
 		}
 	}
 }
