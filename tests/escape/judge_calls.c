@@ -203,9 +203,9 @@ struct call_outcome {
 };
 
 /* The attack on a bystander of another call: after it, that one must be as it was. */
-static struct call_outcome attack_other(struct server *s, const struct outside *o, const char *kind)
+static void attack_other(struct server *s, const struct outside *o, const char *kind,
+			 struct call_outcome *ret)
 {
-	struct call_outcome outcome = {0};
 	char command[512];
 	pid_t pid;
 
@@ -215,19 +215,18 @@ static struct call_outcome attack_other(struct server *s, const struct outside *
 	(void)snprintf(command, sizeof(command), "exec %s/escape " ATTACK " %s", o->arena.bin,
 		       kind);
 	start_call(s, 3, command);
-	outcome.attacked = pid && wait_for_answer(s, 3) && has_said(s, ATTACKED);
-	outcome.hit = pid && was_hit(pid);
-	outcome.seen = has_said(s, BYSTANDER);
-	return outcome;
+	ret->attacked = pid && wait_for_answer(s, 3) && has_said(s, ATTACKED);
+	ret->hit = pid && was_hit(pid);
+	ret->seen = has_said(s, BYSTANDER);
 }
 
 /*
  * The control: the attack on a bystander of its own call. That call would go on for long, so what
  * ends the bystander is the attack; where it is after a sight, the call ends and shows it.
  */
-static struct call_outcome attack_same(struct server *s, const struct outside *o, const char *kind)
+static void attack_same(struct server *s, const struct outside *o, const char *kind,
+			struct call_outcome *ret)
 {
-	struct call_outcome outcome = {.attacked = true};
 	const bool by_sight = strcmp(kind, ATTACK_LOOK) == 0;
 	char command[640];
 	pid_t pid;
@@ -236,27 +235,27 @@ static struct call_outcome attack_same(struct server *s, const struct outside *o
 		       "%s/escape " BYSTANDER " & until [ -e " READY " ]; do sleep 0.05; done; "
 		       "%s/escape " ATTACK " %s%s",
 		       o->arena.bin, o->arena.bin, kind, by_sight ? "" : "; sleep 500");
+	ret->attacked = true;
 	start_call(s, 3, command);
 	if (by_sight) {
 		(void)wait_for_answer(s, 3);
-		outcome.seen = has_said(s, BYSTANDER);
-		return outcome;
+		ret->seen = has_said(s, BYSTANDER);
+		return;
 	}
 	pid = wait_for_bystander(o);
-	for (unsigned waited = 0; pid && !outcome.hit && waited < LONGEST_MS / 2; waited += 20) {
-		outcome.hit = was_hit(pid);
+	for (unsigned waited = 0; pid && !ret->hit && waited < LONGEST_MS / 2; waited += 20) {
+		ret->hit = was_hit(pid);
 		(void)usleep(20000);
 	}
-	return outcome;
 }
 
 /*
  * A daemon: it lives while its call does (the control), and must be gone when that has ended while
  * the session goes on. Here .attacked says that it lived, .hit that it is gone.
  */
-static struct call_outcome leave_behind(struct server *s, const struct outside *o, const char *kind)
+static void leave_behind(struct server *s, const struct outside *o, const char *kind,
+			 struct call_outcome *ret)
 {
-	struct call_outcome outcome = {0};
 	char command[512];
 	pid_t pid;
 
@@ -269,18 +268,17 @@ static struct call_outcome leave_behind(struct server *s, const struct outside *
 		       o->arena.bin);
 	start_call(s, 2, command);
 	pid = wait_for_bystander(o);
-	outcome.attacked = pid && !was_hit(pid);
+	ret->attacked = pid && !was_hit(pid);
 	start_call(s, 3, "touch end");
 	if (wait_for_answer(s, 3) && wait_for_answer(s, 2))
-		outcome.hit = was_hit(pid);
+		ret->hit = was_hit(pid);
 	start_call(s, 4, "true");
-	outcome.attacked = outcome.attacked && wait_for_answer(s, 4);
-	return outcome;
+	ret->attacked = ret->attacked && wait_for_answer(s, 4);
 }
 
-static struct call_outcome
-in_session(const struct places *p, const char *kind,
-	   struct call_outcome (*fn)(struct server *, const struct outside *, const char *))
+static struct call_outcome in_session(const struct places *p, const char *kind,
+				      void (*fn)(struct server *, const struct outside *,
+						 const char *, struct call_outcome *))
 {
 	struct call_outcome outcome = {0};
 	struct outside o;
@@ -288,7 +286,7 @@ in_session(const struct places *p, const char *kind,
 
 	if (outside_open(&o, p->program, false) == 0 && start_server(&s, p, &o) == 0) {
 		open_session(&s);
-		outcome = fn(&s, &o, kind);
+		fn(&s, &o, kind, &outcome);
 	}
 	end_server(&s);
 	outside_close(&o);
