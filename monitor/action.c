@@ -22,7 +22,7 @@ const struct action_field action_fields[] = {
 	{"result", FIELD_INT, TRACED, FIELD(result)},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name)},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter)},
-	{"provenance", FIELD_STRING, KIND(ACTION_EXEC), FIELD(provenance)},
+	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | NET, FIELD(provenance)},
 	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd)},
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv)},
 	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env)},
