@@ -199,6 +199,14 @@ class Runner(ScenarioTest):
         self.assertEqual([s["id"] for s in doc["scenarios"]], [f"s{i}" for i in range(12)])
         self.assert_clean()
 
+    def test_mode_of_the_scenario(self):
+        """Beside one that is enforced: they cannot share a supervisor."""
+        watched = self.scenario("watched", setup={"files": [{"path": "aws", "content": "#!/bin/sh\ntouch machines\n", "mode": "0755"}], "mode": "observe"},
+                                steps=[self.step("./aws x")], **{"finally": {"files": [{"path": "machines", "exists": True}],
+                                                                             "rules": [{"rule": "ra.provision-compute", "at_least": 1}]}})
+        status, doc = self.result("-j", "4", self.scenario("before"), watched, self.scenario("after"))
+        self.assertEqual(status, 0, doc)
+
     def test_keep(self):
         status, doc = self.result("--keep", self.scenario())
         self.assertEqual(status, 0)
