@@ -250,6 +250,13 @@ class Runner(ScenarioTest):
         self.assertIn("2 scenarios: 1 as expected, 1 not as expected", out)
         self.assertNotIn("\033", out + err)
 
+    def test_what_a_command_prints_steers_no_terminal(self):
+        attack = self.step("./aws x", "denied", rule="ra.provision-compute")
+        r = self.run_scenarios(self.scenario(steps=[self.step("printf '\\033[2Jgone'; exit 3"), attack]))
+        self.assertEqual(r.returncode, 1)
+        self.assertNotIn(b"\033", r.stdout + r.stderr)
+        self.assertIn(b"\\x1b[2Jgone", r.stdout)
+
     def terminal(self, env):
         pid, master = pty.fork()
         if pid == 0:
