@@ -3,16 +3,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/session_internal.h"
+
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1u << 2) /* Linux 6.9 */
+#endif
 
 static void on_handle_closed(uv_handle_t *handle)
 {
 	struct execution *execution = handle->data;
 	struct session *session = execution->session;
 
+	close_fd(&execution->program_pidfd);
 	free(execution->call_id);
 	free(execution->tool);
 	free(execution);
@@ -139,6 +146,15 @@ static void on_gone(void *ctx)
 
 static const struct gate_ops gate_ops = {.decide = on_decide, .gone = on_gone};
 
+/* The group is the program's own: exec.c makes it the leader of a session. */
+static void send_signal(const struct execution *execution, int signum)
+{
+	if (syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL,
+		    PIDFD_SIGNAL_PROCESS_GROUP) < 0 &&
+	    errno == EINVAL)
+		(void)syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL, 0);
+}
+
 /* The fds of READY come in this order: listener (EXEC_GATE), pidfd, pty master (EXEC_TTY). */
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
 {
@@ -180,6 +196,9 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		execution_kill(execution);
 		return;
 	}
+	execution->program_pidfd = take_fd(&fds->fd[1]);
+	if (execution->early_signal)
+		send_signal(execution, execution->early_signal);
 	if (execution->tty)
 		execution->ops->tty(execution->ctx, take_fd(&fds->fd[2]));
 }
@@ -223,6 +242,7 @@ static struct execution *execution_new(struct session *session, const struct exe
 	struct execution *execution = xcalloc(1, sizeof(*execution));
 
 	execution->session = session;
+	execution->program_pidfd = -1;
 	execution->id = ++session->last_exec_id;
 	execution->call_id = xstrdup(request->call_id);
 	execution->tool = xstrdup(request->tool);
@@ -292,4 +312,14 @@ void session_kill_exec(struct session *session, uint32_t exec_id)
 
 	if (execution)
 		execution_kill(execution);
+}
+
+void session_signal_exec(struct session *session, uint32_t exec_id, int signum)
+{
+	struct execution *execution = execution_find(session, exec_id);
+
+	if (execution && execution->program_pidfd >= 0)
+		send_signal(execution, signum);
+	else if (execution)
+		execution->early_signal = signum;
 }

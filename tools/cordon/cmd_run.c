@@ -13,6 +13,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "tools/cordon/commands.h"
+#include "tools/cordon/run_signals.h"
 #include "tools/cordon/summary.h"
 #include "tools/cordon/terminal.h"
 #include "tools/toolkit/options.h"
@@ -37,7 +38,7 @@ struct run {
 	struct supervisor *supervisor;
 	struct agent_session *agent;
 	struct terminal *terminal;
-	uv_signal_t signals[4];
+	struct run_signals *signals;
 	uint32_t exec_id;
 	bool started;
 	bool ended;
@@ -198,8 +199,7 @@ static void on_closed(void *ctx, const struct error *err)
 		log_error("%s", err->text);
 		run->exit_status = EXIT_CORDON;
 	}
-	for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]); i++)
-		uv_close((uv_handle_t *)&run->signals[i], NULL);
+	run_signals_stop(run->signals);
 	if (run->json)
 		summary_json(run->agent, &run->totals, run->ended ? &run->result : NULL,
 			     run->exit_status);
@@ -210,10 +210,21 @@ static void on_closed(void *ctx, const struct error *err)
 
 static const struct agent_session_ops agent_ops = {.ready = on_ready, .closed = on_closed};
 
-/* The first signal ends the command; the session closes behind it. */
-static void on_signal(uv_signal_t *handle, int signum)
+static void on_signal_pass(void *ctx, int signum)
 {
-	struct run *run = handle->data;
+	struct run *run = ctx;
+
+	if (run->started && !run->ended) {
+		session_signal_exec(agent_session_monitor(run->agent), run->exec_id, signum);
+	} else if (!run->started) {
+		run->exit_status = 128 + signum;
+		agent_session_end(run->agent);
+	}
+}
+
+static void on_signal_end(void *ctx, int signum)
+{
+	struct run *run = ctx;
 
 	(void)signum;
 	if (run->started && !run->ended)
@@ -222,16 +233,27 @@ static void on_signal(uv_signal_t *handle, int signum)
 		agent_session_end(run->agent);
 }
 
-static void watch_signals(struct run *run)
+/* SIGTSTP would not stop the command: its process group is one without a shell above it. */
+static void on_suspend(void *ctx)
 {
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct run *run = ctx;
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		(void)uv_signal_init(&run->loop, &run->signals[i]);
-		run->signals[i].data = run;
-		(void)uv_signal_start(&run->signals[i], on_signal, numbers[i]);
-	}
+	if (run->started && !run->ended)
+		session_signal_exec(agent_session_monitor(run->agent), run->exec_id, SIGSTOP);
+	terminal_suspend(run->terminal);
 }
+
+static void on_resume(void *ctx)
+{
+	struct run *run = ctx;
+
+	terminal_resume(run->terminal);
+	if (run->started && !run->ended)
+		session_signal_exec(agent_session_monitor(run->agent), run->exec_id, SIGCONT);
+}
+
+static const struct run_signals_ops signals_ops = {
+	.pass = on_signal_pass, .end = on_signal_end, .suspend = on_suspend, .resume = on_resume};
 
 static int open_session(struct run *run, struct error *err)
 {
@@ -250,7 +272,7 @@ static int open_session(struct run *run, struct error *err)
 		supervisor_free(run->supervisor);
 		return r;
 	}
-	watch_signals(run);
+	run->signals = run_signals_start(&run->loop, &signals_ops, run);
 	return 0;
 }
 

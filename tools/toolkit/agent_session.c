@@ -262,6 +262,8 @@ static int start_launcher(struct supervisor *supervisor, struct agent_session *a
 		{.flags = UV_INHERIT_FD, .data.fd = agent->lock_fd},
 	};
 	const uv_process_options_t options = {
+		/* What the user types at his terminal is for the command, not for its keeper. */
+		.flags = UV_PROCESS_DETACHED,
 		.exit_cb = on_launcher_exit,
 		.file = program,
 		.args = args,
