@@ -88,20 +88,29 @@ int userns_enter(struct launch *l, struct error *err)
 	return 0;
 }
 
+/* A namespace needs a process until a descriptor holds it; this one must not outlive the keeper. */
+_Noreturn static void hold_namespace(pid_t keeper)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (getppid() == keeper)
+		(void)pause();
+	_exit(0);
+}
+
 int userns_idmap(const struct launch *l, uid_t owner, gid_t group, struct error *err)
 {
 	const struct spec *s = &l->spec;
 	char path[64];
 	int ns_fd = -1;
 	int r;
+	const pid_t keeper = getpid();
 	const pid_t holder =
 		(pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
 
 	if (holder < 0)
 		return error_errno(err, errno, "create a user namespace for an id map");
 	if (!holder)
-		for (;;)
-			(void)pause();
+		hold_namespace(keeper);
 	r = write_map(holder, "gid_map", group, s->outer_base + s->gid, 1);
 	if (!r)
 		r = write_map(holder, "uid_map", owner, s->outer_base + s->uid, 1);

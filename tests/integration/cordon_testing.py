@@ -106,6 +106,19 @@ class CordonTest(unittest.TestCase):
                 pass
         return found
 
+    def holders(self):
+        """Processes that have a file of this test's state open."""
+        state = str(self.dir / "state")
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                fds = [f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")]
+                if any(os.readlink(fd).startswith(state) for fd in fds):
+                    found.append(int(pid))
+            except OSError:
+                pass
+        return found
+
     @property
     def mark(self):
         return ["--env", f"MARK={self.dir.name}"]

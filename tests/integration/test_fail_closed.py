@@ -98,6 +98,35 @@ class Killed(CordonTest):
                     self.assertTrue(wait_for(lambda: not cgroups_of(name)), cgroups_of(name))
         self.check_swept(f"-{os.getpid()}")
 
+    def test_during_the_start(self):
+        """Supervisor, or keeper and supervisor, at instants all over the start: nothing of it stays."""
+        rng = random.Random(int(os.environ.get("SEED", "1")))
+        for i in range(int(os.environ.get("RUNS", "40"))):
+            self.record = self.dir / f"start{i}.jsonl"
+            p = self.start("sleep", "100", options=self.mark, stdout=subprocess.DEVNULL)
+            keeper = self.first_child(p) if i % 2 else None
+            if i % 4 == 1:
+                self.first_child(p, keeper)  # the keeper's own short-lived helper, or the init
+            else:
+                time.sleep(rng.random() * 0.01)
+            for pid in filter(None, (keeper, p.pid)):
+                os.kill(pid, signal.SIGKILL)
+            p.wait()
+            # By what they hold open: also a child that nobody could list in time.
+            self.assertTrue(wait_for(lambda: not self.holders() and not self.marked()), f"{i}: {self.holders()}")
+
+    def first_child(self, process, pid=None):
+        """Waits for it without a pause: what is looked for lives for a moment only."""
+        pid = pid or process.pid
+        while process.poll() is None:
+            try:
+                with open(f"/proc/{pid}/task/{pid}/children") as f:
+                    if children := f.read().split():
+                        return int(children[0])
+            except OSError:
+                pass
+        self.fail(f"cordon ended: {process.stderr.read()}")
+
     def test_the_next_start_cleans_up(self):
         name = f"all-{os.getpid()}"
         supervisor, keeper, init, _ = self.under_load(name)
