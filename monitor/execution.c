@@ -288,6 +288,11 @@ int session_exec(struct session *session, const struct exec_request *request,
 	put_string(&payload, request->cwd ? request->cwd : session->workspace);
 	m.argc = put_strings(&payload, request->argv);
 	m.envc = put_strings(&payload, request->env ? request->env : session->env);
+	if (m.argc > MAX_ARGV_ITEMS || m.envc > MAX_ARGV_ITEMS)
+		return error_set(err, E2BIG,
+				 "%s: %u arguments and %u environment strings; at most %u of each "
+				 "(xargs(1) shares them out)",
+				 request->argv[0], m.argc, m.envc, MAX_ARGV_ITEMS);
 	if (payload.overflow)
 		return error_set(err, E2BIG,
 				 "arguments and environment are over %u bytes; pass long text "
