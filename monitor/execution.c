@@ -182,6 +182,9 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 	}
 	if (session->supervisor->trace)
 		r = trace_tag(session->supervisor->trace, fds->fd[1], session->slot, m->exec);
+	/* It found no program to execute, or a signal ended it: its EXIT is on the way. */
+	if (r == -ESRCH)
+		r = 0;
 	if (r < 0) {
 		int unwanted_fd = config.listener_fd;
 

@@ -103,11 +103,13 @@ int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id)
 {
 	const struct trace_session *session = trace_session(trace, slot);
 	struct trace_tag tag = {.slot = slot, .exec_id = exec_id};
+	int r;
 
 	if (!session)
 		return -ENOENT;
 	tag.generation = session->generation;
-	return map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
+	r = map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
+	return r == -ENOENT ? -ESRCH : r; /* task storage says so of a process that was reaped */
 }
 
 int trace_approve_exec(struct trace *trace, uint32_t tid, int file_fd)

@@ -91,7 +91,10 @@ struct trace *trace_close(struct trace *trace);
 int trace_session_add(struct trace *trace, uint32_t slot, struct error *err);
 void trace_session_remove(struct trace *trace, uint32_t slot);
 
-/* Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot. */
+/*
+ * Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot.
+ * Errors: -ENOENT no such session, -ESRCH the process is gone.
+ */
 int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
 
 /*

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people and programs get wrong: the error names the object, the reason and the way out."""
 
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -97,6 +98,16 @@ class Commands(BadInputTest):
         # A file without any header is the shell's, as execvp(3) has it; this one has no command.
         self.assertEqual(self.run_in("./empty").returncode, 0)
         self.assertIn(self.run_in("./broken").returncode, (2, 126, 127))
+
+    def test_gone_before_it_is_looked_at(self):
+        """The program that is not found may end before the supervisor turns to it: many at once."""
+        def run(_):
+            r = self.cordon("run", "--trace", TRACE, "-w", self.work, "--", "no-such-command")
+            return r.returncode, r.stderr
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.assertEqual(set(pool.map(run, range(160))),
+                             {(127, b"cordon: no-such-command: command not found in the session\n")})
 
     def test_arguments_pass_as_they_are(self):
         words = ["", " ", "a\nb", "\\", "'\"", "--", "-q", "*", "$HOME", b"\xff\xfe".decode("utf-8", "surrogateescape"), "ü"]

@@ -352,6 +352,20 @@ static void test_running_a_labelled_program_reads_it(void **state)
 	assert_int_equal(trace_session_labels(t.trace, TRACED_SLOT), 4);
 }
 
+/* Of a process that was reaped; closed with the test. */
+static int gone_pidfd(void)
+{
+	const pid_t pid = fork();
+	int pid_fd;
+
+	if (pid == 0)
+		_exit(0);
+	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(pid_fd >= 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return pid_fd;
+}
+
 static void test_bad_arguments(void **state)
 {
 	(void)state;
@@ -361,6 +375,7 @@ static void test_bad_arguments(void **state)
 	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, 900, 1), -EBADF);
 	assert_int_equal(trace_tag(t.trace, 0, 4000, 1), -ENOENT);
 	assert_true(trace_tag(t.trace, 0, TRACED_SLOT, 1) < 0); /* no pidfd */
+	assert_int_equal(trace_tag(t.trace, gone_pidfd(), TRACED_SLOT, 1), -ESRCH);
 	assert_int_equal(trace_require_approval(t.trace, 9, true), -ENOENT);
 }
 
