@@ -29,30 +29,26 @@ static int bind_node(const struct launch *l, const char *name, struct error *err
 	return target_fd < 0 ? target_fd : mounts_attach(tree_fd, target_fd, path, err);
 }
 
-struct dev_mount {
-	const char *fs;
-	const char *target;
-	const char *options[6];
-	unsigned long attr;
-};
-
-static const struct dev_mount dev_mounts[] = {
-	{"devpts",
-	 "/dev/pts",
-	 {"ptmxmode", "0666", "mode", "0620", NULL},
-	 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
-	{"tmpfs", "/dev/shm", {"mode", "1777", NULL}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
-};
-
-static int attach_new(const struct launch *l, const struct dev_mount *d, struct error *err)
+static int add_pts(const struct launch *l, struct error *err)
 {
-	_cleanup_close_ int mount_fd = mounts_new(d->fs, d->options, d->attr, err);
+	const char *const options[] = {"ptmxmode", "0666", "mode", "0620", NULL};
+	_cleanup_close_ int mount_fd =
+		mounts_new("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	_cleanup_close_ int target_fd = -1;
 
 	if (mount_fd < 0)
 		return mount_fd;
-	target_fd = mounts_open_target(l, d->target, true, err);
-	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, d->target, err);
+	target_fd = mounts_open_target(l, "/dev/pts", true, err);
+	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, "/dev/pts", err);
+}
+
+static int add_shm(const struct launch *l, uint64_t size_bytes, struct error *err)
+{
+	char target[] = "/dev/shm";
+	const struct spec_mount shm = {
+		.target = target, .mode = 01777, .size_bytes = size_bytes, .writable = true};
+
+	return mounts_add_tmpfs(l, &shm, err);
 }
 
 static int add_links(int dev_fd, struct error *err)
@@ -78,7 +74,7 @@ int mounts_add_dev(struct launch *l, const struct spec_mount *m, struct error *e
 
 	for (size_t i = 0; !r && i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		r = bind_node(l, nodes[i], err);
-	for (size_t i = 0; !r && i < sizeof(dev_mounts) / sizeof(dev_mounts[0]); i++)
-		r = attach_new(l, &dev_mounts[i], err);
-	return r;
+	if (!r)
+		r = add_pts(l, err);
+	return r ? r : add_shm(l, m->size_bytes, err);
 }

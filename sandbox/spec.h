@@ -34,7 +34,7 @@ struct spec_mount {
 	char *upper;
 	char *work;
 	char *text;
-	uint64_t size_bytes; /* tmpfs */
+	uint64_t size_bytes; /* tmpfs; dev: of /dev/shm; 0: half of the machine's memory */
 	uint32_t mode;	     /* tmpfs, file: permission bits */
 	bool writable;
 	bool optional; /* a missing source is no error */
