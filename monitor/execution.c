@@ -101,6 +101,11 @@ void execution_end_all(struct session *session)
 
 		execution->result.outcome = EXEC_SIGNALED;
 		execution->result.status = SIGKILL;
+		if (session->failed) {
+			execution->result.outcome = EXEC_SETUP_ERROR;
+			(void)snprintf(execution->result.error, sizeof(execution->result.error),
+				       "the session has ended: %.900s", session->failure.text);
+		}
 		execution_end(execution);
 	}
 }
@@ -222,6 +227,9 @@ void execution_on_exit(struct session *session, const struct msg *m, const char 
 	result->max_rss_kib = m->max_rss_kib;
 	if (result->outcome == EXEC_SETUP_ERROR && m->payload_len && !result->error[0])
 		(void)snprintf(result->error, sizeof(result->error), "%s", payload);
+	/* It was killed because it could not be guarded. */
+	if (result->error[0])
+		result->outcome = EXEC_SETUP_ERROR;
 	execution_end(execution);
 }
 
@@ -287,7 +295,9 @@ int session_exec(struct session *session, const struct exec_request *request,
 	int r;
 
 	if (session->stage != SESSION_READY || session->failed)
-		return error_set(err, EPIPE, "the session has ended");
+		return error_set(err, EPIPE, "the session has ended%s%s",
+				 session->failed ? ": " : "",
+				 session->failed ? session->failure.text : "");
 	put_string(&payload, request->cwd ? request->cwd : session->workspace);
 	m.argc = put_strings(&payload, request->argv);
 	m.envc = put_strings(&payload, request->env ? request->env : session->env);

@@ -196,7 +196,9 @@ static void on_closed(void *ctx, const struct error *err)
 	struct run *run = ctx;
 
 	if (err) {
-		log_error("%s", err->text);
+		/* Told already as the reason why the command ended? */
+		if (!run->ended || !run->result.error[0])
+			log_error("%s", err->text);
 		run->exit_status = EXIT_CORDON;
 	}
 	run_signals_stop(run->signals);

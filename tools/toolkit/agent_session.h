@@ -77,6 +77,9 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 int start_supervisor(const struct session_options *options, uv_loop_t *loop, struct policy *policy,
 		     struct supervisor **ret, struct error *err);
 
+/* For messages: why the session cannot take a call any more. */
+const char *agent_session_why_ended(const struct agent_session *agent);
+
 uv_loop_t *agent_session_loop(const struct agent_session *agent);
 /* The time limit of one call that the options named; 0: none. */
 uint32_t agent_session_timeout_ms(const struct agent_session *agent);
