@@ -5,6 +5,7 @@
 
 #include "common/json_write.h"
 #include "common/log.h"
+#include "tools/cordon/log_show.h"
 
 static void put_denial(struct json_writer *w, const struct exec_result *result)
 {
@@ -55,9 +56,11 @@ void summary_text(const struct agent_session *agent, const struct exec_result *r
 	if (result && result->denied) {
 		const struct denial *denial = &result->last_denial;
 
-		log_info("%u action%s refused; the last: %s %s, by %s: %s", result->denied,
-			 result->denied == 1 ? "" : "s", denial->kind, denial->subject,
-			 denial->rule, denial->because);
+		(void)fprintf(stderr, "cordon: %u action%s refused; the last: %s ", result->denied,
+			      result->denied == 1 ? "" : "s", denial->kind);
+		/* The one part that comes from inside. */
+		log_print_safe(stderr, denial->subject, sizeof(denial->subject));
+		(void)fprintf(stderr, ", by %s: %s\n", denial->rule, denial->because);
 		log_info("`cordon log show %s` tells all", agent_session_record(agent));
 	}
 	if (changes)
