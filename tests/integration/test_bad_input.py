@@ -102,7 +102,7 @@ class Commands(BadInputTest):
     def test_gone_before_it_is_looked_at(self):
         """The program that is not found may end before the supervisor turns to it: many at once."""
         def run(_):
-            r = self.cordon("run", "--trace", TRACE, "-w", self.work, "--", "no-such-command")
+            r = self.cordon("run", "-q", "--trace", TRACE, "-w", self.work, "--", "no-such-command")
             return r.returncode, r.stderr
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -279,7 +279,11 @@ class Files(BadInputTest):
             return spec
 
         mounts = good["mounts"]
-        for name, spec in (("root", spec_with(uid=0)), ("host root", spec_with(outer_base=0)), ("field", spec_with(nonsense=1)),
+        if not os.geteuid():
+            path.write_text(json.dumps(spec_with(outer_base=0)))
+            self.refused(*self.run_args("--spec", path), says=["spec.json", "host ids 0"])
+            path.unlink()
+        for name, spec in (("root", spec_with(uid=0)), ("field", spec_with(nonsense=1)),
                            ("relative", spec_with(workspace="x")), ("up", spec_with(home="/a/../b")),
                            ("type", spec_with(hostname=7)), ("negative", spec_with(uid=-1)), ("big", spec_with(uid=1 << 40)),
                            ("no mounts", spec_with(mounts=[])), ("kind", spec_with(mounts=[{**mounts[0], "kind": "none"}])),

@@ -323,6 +323,8 @@ int cmd_run(int argc, char **argv)
 
 	argp_err_exit_status = EXIT_CORDON;
 	hold_standard_fds();
+	/* Somebody who does not read our messages any more is no reason to leave the record cut. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &run) != 0)
 		return EXIT_CORDON;
 	if (run.dry_run) {

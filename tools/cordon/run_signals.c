@@ -75,8 +75,6 @@ struct run_signals *run_signals_start(uv_loop_t *loop, const struct run_signals_
 		if (!is_ignored(watched[i].number))
 			(void)uv_signal_start(&signals->handles[i], on_signal, watched[i].number);
 	}
-	/* Somebody who does not read our messages any more is no reason to leave the record cut. */
-	(void)signal(SIGPIPE, SIG_IGN);
 	return signals;
 }
 
