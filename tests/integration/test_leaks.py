@@ -2,30 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two hundred sessions in a row, two hundred calls in one: what is counted stays where it was."""
 
-import ctypes
 import os
 import pathlib
-import struct
 import unittest
 
-from cordon_testing import CORDON, TRACE, CordonTest, descendants, wait_for
+from cordon_testing import CORDON, TRACE, CordonTest, bpf_objects, bpf_unheld, descendants, wait_for
 from mcp_client import Client
 
-BPF_NEXT_ID = {"programs": 11, "maps": 12, "links": 31}
-SYS_BPF = 321
 ROUNDS = int(os.environ.get("ROUNDS", "200"))
-
-
-def bpf_ids(kind):
-    """Ids of all BPF objects of a kind on the machine."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    found, last = set(), 0
-    while True:
-        attr = ctypes.create_string_buffer(struct.pack("III", last, 0, 0), 128)
-        if libc.syscall(SYS_BPF, BPF_NEXT_ID[kind], attr, 128) < 0:
-            return found
-        last = struct.unpack_from("II", attr)[1]
-        found.add(last)
 
 
 class Leaks(CordonTest):
@@ -54,34 +38,21 @@ class Leaks(CordonTest):
 
         self.assertEqual(one("first").returncode, 0)
         before = self.machine()
-        objects = {kind: bpf_ids(kind) for kind in BPF_NEXT_ID}
+        objects = bpf_objects()
         for i in range(ROUNDS):
             self.assertEqual(one(i).returncode, 0)
         self.assertEqual(self.machine(), before)
         self.assertEqual([p for p in pathlib.Path("/sys/fs/cgroup").rglob(f"cordon-leak-{os.getpid()}-*")], [])
         self.assert_no_new(objects)
 
-    def unheld(self, before):
-        """BPF objects that are new and that no process holds: pinned, attached for good, or lost."""
-        held = {kind: set() for kind in BPF_NEXT_ID}
-        for path in pathlib.Path("/proc").glob("[0-9]*/fdinfo/*"):
-            try:
-                words = path.read_text().split()
-            except OSError:
-                continue
-            for kind in BPF_NEXT_ID:
-                if (key := kind[:-1].replace("program", "prog") + "_id:") in words:
-                    held[kind].add(int(words[words.index(key) + 1]))
-        return {kind: new for kind in BPF_NEXT_ID if (new := bpf_ids(kind) - before[kind] - held[kind])}
-
     def assert_no_new(self, before):
         if TRACE != "on":
             return
         # The kernel frees them in its own time.
-        self.assertTrue(wait_for(lambda: not self.unheld(before)), self.unheld(before))
+        self.assertTrue(wait_for(lambda: not bpf_unheld(before)), bpf_unheld(before))
         p = self.start("sh", "-c", "echo up; sleep 100")
         self.assertEqual(p.stdout.readline(), b"up\n")
-        self.assertTrue(bpf_ids("programs") - before["programs"], "a session that lives has programs")
+        self.assertTrue(bpf_objects()["programs"] - before["programs"], "a session that lives has programs")
 
     def test_failed_starts(self):
         """Sessions that are refused late, and commands that are not there."""
@@ -93,7 +64,7 @@ class Leaks(CordonTest):
             self.assertEqual(self.cordon("run", "--trace", TRACE, "-w", self.work, "--discard", "--", "none").returncode, 127)
 
         one()
-        objects = {kind: bpf_ids(kind) for kind in BPF_NEXT_ID}
+        objects = bpf_objects()
         before = self.machine()
         records = len([p for p in before["state"] if p.endswith(".jsonl")])
         for _ in range(ROUNDS // 10):
