@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest
+from cordon_testing import TRACE, CordonTest
 
 
 def in_private_mounts():
@@ -114,7 +114,6 @@ class FullDisk(CordonTest):
         self.assertEqual(self.verified()[0], 3)
 
 
-@unittest.skipIf(TRACE != "on", NO_TRACE)
 class Inside(CordonTest):
     def test_temporary_folders_are_bounded(self):
         """Filling each of them ends with ENOSPC and not with the session's death by its memory limit."""
