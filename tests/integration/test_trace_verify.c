@@ -47,7 +47,8 @@ static int exec_with(const char *approved, char *const argv[])
 	assert_int_equal(traced_start(&traced, execs, &program, &child), 0);
 	if (approved) {
 		file_fd = open(approved, O_PATH | O_CLOEXEC);
-		assert_int_equal(traced_approve(&traced, child.pid, file_fd, argv, no_env, argv[0]), 0);
+		assert_int_equal(traced_approve(&traced, child.pid, file_fd, argv, no_env, argv[0]),
+				 0);
 	}
 	traced_go(&child);
 	status = traced_wait(&child);
@@ -131,8 +132,8 @@ static void test_thread_execs(void **state)
 		assert_int_not_equal(tid, child.pid);
 		/* Second round: the leader's id is approved, not the thread's. */
 		file_fd = open("/bin/true", O_PATH | O_CLOEXEC);
-		assert_int_equal(traced_approve(&traced, round == 0 ? tid : child.pid, file_fd, argv,
-						no_env, argv[0]),
+		assert_int_equal(traced_approve(&traced, round == 0 ? tid : child.pid, file_fd,
+						argv, no_env, argv[0]),
 				 0);
 		status = traced_wait(&child);
 		close(file_fd);
@@ -318,6 +319,20 @@ static void test_running_a_labelled_program_reads_it(void **state)
 	assert_int_equal(trace_session_labels(traced.trace, TRACED_SLOT), 4);
 }
 
+/* Of a process that was reaped; closed with the test. */
+static int gone_pidfd(void)
+{
+	const pid_t pid = fork();
+	int pid_fd;
+
+	if (pid == 0)
+		_exit(0);
+	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(pid_fd >= 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return pid_fd;
+}
+
 static void test_bad_arguments(void **state)
 {
 	const struct exec_image huge = {.block = "", .argv_bytes = 512u << 10, .name_bytes = 1};
@@ -331,6 +346,7 @@ static void test_bad_arguments(void **state)
 	assert_int_equal(trace_label_file(traced.trace, TRACED_SLOT, 900, 1), -EBADF);
 	assert_int_equal(trace_tag(traced.trace, 0, 4000, 1), -ENOENT);
 	assert_true(trace_tag(traced.trace, 0, TRACED_SLOT, 1) < 0); /* no pidfd */
+	assert_int_equal(trace_tag(traced.trace, gone_pidfd(), TRACED_SLOT, 1), -ESRCH);
 	assert_int_equal(trace_require_approval(traced.trace, 9, true), -ENOENT);
 }
 

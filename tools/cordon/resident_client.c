@@ -146,6 +146,11 @@ int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
 	return 0;
 }
 
+void resident_client_signal(struct resident_client *client, int signum)
+{
+	(void)resident_send_signal(client->socket_fd, signum);
+}
+
 void resident_client_kill(struct resident_client *client)
 {
 	(void)resident_send(client->socket_fd, RESIDENT_KILL);

@@ -32,6 +32,8 @@ int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
 			  const struct resident_client_ops *ops, void *ctx,
 			  struct resident_client **ret);
 
+/* For the command to do with as it likes; see command_signal(). */
+void resident_client_signal(struct resident_client *client, int signum);
 /* Ends the command; closed() follows. */
 void resident_client_kill(struct resident_client *client);
 

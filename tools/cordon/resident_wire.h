@@ -8,6 +8,7 @@
  *	client -> server	RUN	watch this session; fds: control socket to its init, record,
  *					stdin, stdout, stderr. Strings: session, workspace, record,
  *					policies, labels (path, name), arguments, environment
+ *				SIGNAL	for the command
  *				KILL	end the command
  *				STATUS	tell of yourself
  *				STOP	take no new session, and end with the last
@@ -29,6 +30,7 @@
 
 enum resident_kind {
 	RESIDENT_RUN = 1,
+	RESIDENT_SIGNAL,
 	RESIDENT_KILL,
 	RESIDENT_STATUS,
 	RESIDENT_STOP,
@@ -51,6 +53,7 @@ struct resident_request {
 	uint32_t trace; /* enum trace_mode */
 	uint32_t tty;
 	uint32_t timeout_ms;
+	uint32_t signal;		       /* SIGNAL: its number */
 	uint32_t policies, labels, args, vars; /* how many strings of each */
 	struct resident_identity identity;
 };
@@ -87,6 +90,7 @@ struct resident_run {
 /* Errors: -E2BIG when it does not fit a message. */
 int resident_send_run(int socket_fd, const struct resident_run *run, const int fds[RESIDENT_FDS]);
 int resident_send(int socket_fd, enum resident_kind kind);
+int resident_send_signal(int socket_fd, int signum);
 int resident_send_reply(int socket_fd, const struct resident_reply *reply, const char *text,
 			int file_fd);
 

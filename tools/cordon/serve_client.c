@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +188,12 @@ static void on_request(struct serve_client *client, struct resident_run *run, st
 		client->run = *run;
 		*run = (struct resident_run){0};
 		on_run(client, fds);
+		break;
+	case RESIDENT_SIGNAL:
+		if (run->head.signal < 1 || run->head.signal >= NSIG)
+			drop(client);
+		else if (client->command)
+			command_signal(client->command, (int)run->head.signal);
 		break;
 	case RESIDENT_KILL:
 		if (client->command)

@@ -213,3 +213,8 @@ uint32_t agent_session_timeout_ms(const struct agent_session *agent)
 {
 	return agent->timeout_ms;
 }
+
+const char *agent_session_why_ended(const struct agent_session *agent)
+{
+	return agent->failed ? agent->failure.text : "it was closed";
+}

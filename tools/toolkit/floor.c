@@ -116,30 +116,29 @@ static int lift_fd(int *fd)
 
 /*
  * posix_spawn(3), for it does not copy our memory's map and lets the launcher run at once. The
- * launcher gets the spec, its end of the control socket and the session's lock; nothing else.
+ * launcher gets the spec, its end of the control socket and the session's lock; nothing else. Its
+ * session is its own: what the user types at his terminal is for the command, not for its keeper.
  */
 static int spawn(const char *program, const int fds[3], pid_t *ret_pid)
 {
 	static const int targets[3] = {LAUNCH_SPEC_FD, LAUNCH_CONTROL_FD, LAUNCH_LOCK_FD};
-	static const int heard[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char name[] = "cordon-launch";
 	char *args[] = {name, NULL};
 	char *env[] = {NULL};
 	sigset_t none;
-	sigset_t defaults;
+	sigset_t all;
 	int r;
 
 	(void)sigemptyset(&none);
-	(void)sigemptyset(&defaults);
-	for (size_t i = 0; i < sizeof(heard) / sizeof(heard[0]); i++)
-		(void)sigaddset(&defaults, heard[i]);
+	(void)sigfillset(&all);
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawnattr_init(&attributes);
-	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+							    POSIX_SPAWN_SETSID);
 	(void)posix_spawnattr_setsigmask(&attributes, &none);
-	(void)posix_spawnattr_setsigdefault(&attributes, &defaults);
+	(void)posix_spawnattr_setsigdefault(&attributes, &all);
 	for (size_t i = 0; i < 3; i++)
 		(void)posix_spawn_file_actions_adddup2(&actions, fds[i], targets[i]);
 	r = posix_spawn(ret_pid, program, &actions, &attributes, args, env);
