@@ -30,13 +30,18 @@ static int make_id(char **ret)
 	return 0;
 }
 
+static bool is_at_or_below(const char *path, const char *folder)
+{
+	const size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
 static bool is_home_or_above(const char *dir)
 {
 	const char *home = getenv("HOME");
-	const size_t len = strlen(dir);
 
-	return strcmp(dir, "/") == 0 ||
-	       (home && strncmp(home, dir, len) == 0 && (home[len] == '/' || home[len] == '\0'));
+	return strcmp(dir, "/") == 0 || (home && is_at_or_below(home, dir));
 }
 
 /*
@@ -148,8 +153,7 @@ static char *path_inside(const struct spec *spec, const char *path)
 		return xstrdup(path);
 	if (strncmp(path, "~/", 2) == 0)
 		return xasprintf("%s/%s", spec->home, path + 2);
-	if (realpath(path, resolved) &&
-	    strncmp(resolved, spec->workspace, strlen(spec->workspace)) == 0)
+	if (realpath(path, resolved) && is_at_or_below(resolved, spec->workspace))
 		return xstrdup(resolved);
 	return xasprintf("%s/%s", spec->workspace, path);
 }
