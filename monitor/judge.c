@@ -127,9 +127,7 @@ static void fill_denial(const struct session *session, const struct action *acti
 	}
 	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
 	(void)snprintf(ret->because, sizeof(ret->because), "%s",
-		       rule ? rule->because
-			    : "The policy does not allow this kind of action here unless a rule "
-			      "names it.");
+		       policy_because(session->policy, action, &judgement->decision));
 }
 
 static void record_action(struct session *session, const struct action *action,

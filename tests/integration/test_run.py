@@ -217,6 +217,13 @@ class Gate(CordonTest):
         self.assertEqual(end["trace_emitted"], end["trace_consumed"] + end["trace_lost"])
         self.assertGreater(end["syscalls"]["openat"], 0)
 
+    def test_a_default_gives_one_reason(self):
+        """The face, and with it the agent, is told what the record says."""
+        r = self.run_in("true", options=["--json", "-p", self.policy(defaults={"exec": "deny"})])
+        told = json.loads(r.stderr.splitlines()[-1])["last_denial"]
+        event = [e for e in self.events("exec") if e["verdict"] == "deny"][-1]
+        self.assertEqual((told["rule"], told["because"]), ("default", event["because"]))
+
     def test_label_then_connect(self):
         policy = self.policy({"id": "t.secret", "category": "test", "severity": "low",
                               "on": ["net.connect"], "when": "'secret' in session.labels",
