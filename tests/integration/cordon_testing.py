@@ -152,8 +152,11 @@ class CordonTest(unittest.TestCase):
         return found
 
     def holders(self):
-        """Processes that have a file of this test's state open, and locks that somebody holds there."""
-        state = str(self.dir / "state")
+        """Processes that have a file of a session's of this test open, and locks that somebody holds there.
+
+        A resident supervisor is none of them: what it has open itself belongs to no session.
+        """
+        state = (f"{self.dir}/state/live", f"{self.dir}/state/sessions")
         found = []
         # An ordinary user may not look into keeper and init, but they hold the lock of their session.
         for path in (self.dir / "state/live").glob("*"):

@@ -6,7 +6,7 @@ import os
 import pathlib
 import unittest
 
-from cordon_testing import CORDON, TRACE, CordonTest, bpf_objects, bpf_unheld, descendants, wait_for
+from cordon_testing import CORDON, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, wait_for
 from mcp_client import Client
 
 ROUNDS = int(os.environ.get("ROUNDS", "200"))
@@ -37,12 +37,14 @@ class Leaks(CordonTest):
                                self.dir / f"r{i}.jsonl", *self.mark, "--discard", "--", "sh", "-c", "echo x > f; sleep 100 & exit 0")
 
         self.assertEqual(one("first").returncode, 0)
+        wait_for(lambda: not self.holders())
         before = self.machine()
         objects = bpf_objects()
         for i in range(ROUNDS):
             self.assertEqual(one(i).returncode, 0)
-        self.assertEqual(self.machine(), before)
-        self.assertEqual([p for p in pathlib.Path("/sys/fs/cgroup").rglob(f"cordon-leak-{os.getpid()}-*")], [])
+        # Layers and cgroups go behind the run.
+        self.assertTrue(wait_for(lambda: self.machine() == before), (self.machine(), before))
+        self.assertTrue(wait_for(lambda: not cgroups_of(f"leak-{os.getpid()}-*")))
         self.assert_no_new(objects)
 
     def assert_no_new(self, before):
@@ -64,11 +66,13 @@ class Leaks(CordonTest):
             self.assertEqual(self.cordon("run", "--trace", TRACE, "-w", self.work, "--discard", "--", "none").returncode, 127)
 
         one()
+        wait_for(lambda: not self.holders())
         objects = bpf_objects()
         before = self.machine()
         records = len([p for p in before["state"] if p.endswith(".jsonl")])
         for _ in range(ROUNDS // 10):
             one()
+        wait_for(lambda: not self.holders())
         after = self.machine()
         # A record stays of each session that stood; its folder holds nothing else.
         kept = [p for p in after["state"] if p.endswith(".jsonl")]

@@ -84,7 +84,8 @@ class Passing(CordonTest):
 
     def test_stop_and_continue(self):
         p = self.waiting("i=0; echo up; while [ ! -e end ]; do echo $((i++)); for ((j = 0; j < 9999; j++)); do :; done; done",
-                         options=["--workspace", f"{self.work}:live"])
+                         options=["--workspace", f"{self.work}:live"], preexec_fn=os.setpgrp)
+        # A group of its own, with us above it: the kernel stops none whose parents are all elsewhere.
         p.send_signal(signal.SIGTSTP)
         self.assertTrue(wait_for(lambda: stat_of(p.pid)[2] == "T"), "cordon was not stopped")
         # What the command wrote before; then nothing more comes.
