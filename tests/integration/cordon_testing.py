@@ -99,7 +99,7 @@ class CordonTest(unittest.TestCase):
         self.work.mkdir()
         self.record = self.dir / "record.jsonl"
         self.env = dict(os.environ, CORDON_STATE_DIR=str(self.dir / "state"))
-        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.addCleanup(self.remove_folder)
         if os.environ.get("CORDON_RESIDENT") == "auto":
             self.use_resident()
 
@@ -108,6 +108,20 @@ class CordonTest(unittest.TestCase):
         self.env["CORDON_RESIDENT"] = "auto"
         self.assertEqual(self.cordon("serve", "--detach").returncode, 0)
         self.addCleanup(self.cordon, "serve", "--stop")
+
+    def remove_folder(self):
+        """Once nobody writes there any more."""
+        wait_for(lambda: not self.holders())
+        self.assertTrue(wait_for(self.is_removed), f"{self.dir} does not go")
+
+    def is_removed(self):
+        # An overlay leaves folders that even their owner may not enter.
+        for folder, names, _ in os.walk(self.dir):
+            for path in (os.path.join(folder, name) for name in names):
+                if os.path.isdir(path) and not os.path.islink(path):
+                    os.chmod(path, 0o700)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return not self.dir.exists()
 
     def cordon(self, *args, stdin=subprocess.DEVNULL, timeout=60, **kw):
         return subprocess.run([CORDON, *map(str, args)], stdin=stdin, capture_output=True,
