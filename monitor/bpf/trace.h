@@ -17,7 +17,7 @@
 #define TRACE_LABEL_MAX	   16384u
 #define TRACE_BLOCK_MAX	   (512u << 10) /* strings of one exec */
 #define TRACE_CHUNK_WORDS  4u		/* they are hashed in chunks, the last filled with zeros */
-#define TRACE_CHUNK_BYTES  (TRACE_CHUNK_WORDS * 8u)
+#define TRACE_CHUNK_BYTES  (TRACE_CHUNK_WORDS * sizeof(__u64))
 
 enum trace_session_flags {
 	TRACE_SESSION_VERIFY = 1u << 0, /* an exec without a matching approval is killed */

@@ -10,7 +10,7 @@
 /* libsodium's short hash is SipHash-2-4, too. It takes the padding and the length as bytes. */
 static void test_is_siphash(void **state)
 {
-	unsigned char bytes[300], filled[512], key[crypto_shorthash_KEYBYTES];
+	unsigned char bytes[300], filled[512], key[crypto_shorthash_KEYBYTES] = {0};
 	uint64_t words[2];
 
 	(void)state;
