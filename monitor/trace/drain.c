@@ -98,6 +98,7 @@ static void record_to_event(struct trace *trace, const struct trace_record *r, c
 		.labels = r->labels,
 		.path = trace->path,
 		.target = trace->target,
+		.claimed = r->place[0].given_bytes > 0 || r->place[1].given_bytes > 0,
 		.comm = r->comm,
 		.family = r->family,
 		.port = ntohs(r->port),
