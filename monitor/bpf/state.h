@@ -39,6 +39,7 @@ struct scratch {
 	/* Of the walk that adds names; kept here because the verifier follows what is on the stack.
 	 */
 	__u32 at, end;
+	__u32 from;
 	__u32 index; /* its own */
 	struct block_hash block;
 	struct trace_record record;
