@@ -19,6 +19,7 @@ const struct action_field action_fields[] = {
 	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE), FIELD(op)},
 	{"write", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(write)},
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
+	{"claimed", FIELD_BOOL, FILES, FIELD(claimed)},
 	{"result", FIELD_INT, TRACED, FIELD(result)},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name)},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter)},

@@ -70,6 +70,7 @@ struct action {
 				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr" */
 	bool write;	       /* file.open: for writing */
 	bool create;	       /* file.open: O_CREAT */
+	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
 
 	/* exec */

@@ -50,6 +50,7 @@ static struct action action_of(struct session *session, const struct trace_event
 		.call_tool = str_of(execution ? execution->tool : NULL),
 		.path = str_of(event->path),
 		.target = str_of(event->target),
+		.claimed = event->claimed,
 		.result = event->result,
 	};
 }

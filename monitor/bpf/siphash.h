@@ -50,7 +50,8 @@ SIPHASH_INLINE void siphash_word(struct siphash *s, __u64 word)
 	s->v0 ^= word;
 }
 
-/* @rest: the last bytes, fewer than eight, zeros above them; @bytes: length of the whole. */
+/* @rest: the last bytes, fewer than eight, zeros above them; @bytes: length of the whole, of which
+ * the lowest eight bits count. */
 SIPHASH_INLINE __u64 siphash_end(struct siphash *s, __u64 rest, __u64 bytes)
 {
 	siphash_word(s, rest | bytes << 56);

@@ -17,6 +17,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "monitor/bpf/kern.h"
+#include "monitor/bpf/siphash.h"
 #include "monitor/bpf/trace.h"
 
 #define SCRATCHES  3
@@ -25,12 +26,22 @@
 #define RING_BYTES (4u << 20) /* unless the reader asks for another size */
 #define SIGKILL	   9
 
+/* A hash on its way through a block of user memory. */
+struct block_hash {
+	struct siphash hash;
+	__u64 at; /* the next byte */
+	__u64 left;
+	__u64 words[TRACE_CHUNK_WORDS];
+};
+
 struct scratch {
 	__u32 busy;
 	/* Of the walk that adds names; kept here because the verifier follows what is on the stack.
 	 */
 	__u32 at, end;
+	__u32 from;
 	__u32 index; /* its own */
+	struct block_hash block;
 	struct trace_record record;
 	char text[TRACE_TEXT_MAX + TRACE_TEXT_BYTES]; /* room for one whole text at any offset */
 };

@@ -16,6 +16,8 @@
 #define TRACE_APPROVAL_MAX 4096u
 #define TRACE_LABEL_MAX	   16384u
 #define TRACE_BLOCK_MAX	   (512u << 10) /* strings of one exec */
+#define TRACE_CHUNK_WORDS  4u		/* they are hashed in chunks, the last filled with zeros */
+#define TRACE_CHUNK_BYTES  (TRACE_CHUNK_WORDS * sizeof(__u64))
 
 enum trace_session_flags {
 	TRACE_SESSION_VERIFY = 1u << 0, /* an exec without a matching approval is killed */
@@ -63,7 +65,7 @@ _Static_assert(sizeof(struct trace_label_key) == 16, "no padding");
 /* What the next exec of a thread may become; see monitor/exec_image.h. */
 struct trace_approval {
 	__u64 inode; /* address of the kernel's struct inode */
-	__u64 hash;  /* of the whole block */
+	__u64 hash;  /* of the whole block, filled up with zeros to whole chunks */
 	__u32 argv_bytes, env_bytes, name_bytes;
 	__u32 slot;
 	__u32 generation;

@@ -9,9 +9,6 @@
 #include "monitor/bpf/siphash.h"
 #include "monitor/bpf/state.h"
 
-#define CHUNK_WORDS 16u
-#define CHUNK_BYTES (CHUNK_WORDS * sizeof(__u64))
-
 /* Set by the reader before loading. */
 const volatile __u64 approval_key[2];
 
@@ -37,39 +34,58 @@ static __always_inline void kill_current(struct trace_slot *slot, struct trace_t
 	}
 }
 
-struct block_hash {
-	struct siphash hash;
-	__u64 at; /* the next byte, in user memory */
-	__u32 left;
-	__u32 unreadable;
-	__u64 rest; /* bytes behind the last whole word */
-	__u64 words[CHUNK_WORDS];
-};
-
-static long hash_chunk(__u32 i, struct block_hash *h)
+/*
+ * One chunk of the block into the hash, zeros behind its end. Chunk and hash are in a scratch
+ * buffer, of whose content the verifier knows nothing: on the stack it followed every bit of them,
+ * which made loading take ten times as long.
+ */
+static long hash_chunk(__u32 i, const __u32 *scratch_index)
 {
-	__u32 bytes = h->left;
-	struct siphash hash = h->hash;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, scratch_index);
+	struct block_hash *h;
+	struct siphash hash;
+	__u64 bytes;
 
-	if (bytes >= CHUNK_BYTES)
-		bytes = CHUNK_BYTES;
-	else
-		__builtin_memset(h->words, 0, sizeof(h->words));
-	if (bpf_probe_read_user(h->words, bytes, (void *)h->at)) {
-		h->unreadable = 1;
+	if (!scratch)
 		return 1;
-	}
-	for (__u32 w = 0; w < CHUNK_WORDS; w++) {
-		if (bytes < (w + 1) * sizeof(__u64)) {
-			h->rest = h->words[w];
-			break;
-		}
+	h = &scratch->block;
+	bytes = h->left;
+	asm volatile("" : "+r"(bytes)); /* the register that is compared is the one handed over */
+	if (bytes > sizeof(h->words))
+		bytes = sizeof(h->words);
+	__builtin_memset(h->words, 0, sizeof(h->words));
+	if (bpf_probe_read_user(h->words, bytes, (void *)h->at))
+		return 1;
+	hash = h->hash;
+	for (__u32 w = 0; w < TRACE_CHUNK_WORDS; w++)
 		siphash_word(&hash, h->words[w]);
-	}
 	h->hash = hash;
 	h->at += bytes;
 	h->left -= bytes;
 	return h->left == 0;
+}
+
+/* Hashes user memory as approval_hash() of the reader does. Return: 0 if it cannot be read. */
+__noinline int hash_block(__u64 at, __u32 bytes, __u64 *ret)
+{
+	struct scratch *scratch = scratch_take();
+	struct siphash hash;
+	int done;
+	__u32 index;
+
+	if (!scratch || !ret)
+		return 0;
+	index = scratch->index;
+	siphash_begin(&hash, approval_key[0], approval_key[1]);
+	scratch->block.hash = hash;
+	scratch->block.at = at;
+	scratch->block.left = bytes;
+	bpf_loop(TRACE_BLOCK_MAX / TRACE_CHUNK_BYTES, hash_chunk, &index, 0);
+	done = scratch->block.left == 0;
+	hash = scratch->block.hash;
+	__sync_fetch_and_and(&scratch->busy, 0);
+	*ret = siphash_end(&hash, 0, bytes);
+	return done;
 }
 
 /* The strings of the current image against those approved; enum trace_mismatch. */
@@ -81,7 +97,7 @@ static __noinline __u32 strings_mismatch(const struct trace_approval *approved)
 	const __u64 end = READ(__u64, mm, mm_env_end);
 	const __u64 bytes =
 		(__u64)approved->argv_bytes + approved->env_bytes + approved->name_bytes;
-	struct block_hash h = {};
+	__u64 hash = 0;
 
 	if (!start || READ(__u64, mm, mm_arg_end) != env || bytes > TRACE_BLOCK_MAX)
 		return TRACE_MISMATCH_UNREADABLE;
@@ -89,14 +105,9 @@ static __noinline __u32 strings_mismatch(const struct trace_approval *approved)
 		return TRACE_MISMATCH_ARGUMENTS;
 	if (end - env != approved->env_bytes)
 		return TRACE_MISMATCH_ENVIRONMENT;
-	siphash_begin(&h.hash, approval_key[0], approval_key[1]);
-	h.at = start;
-	h.left = (__u32)bytes;
-	bpf_loop(TRACE_BLOCK_MAX / CHUNK_BYTES + 1, hash_chunk, &h, 0);
-	if (h.unreadable || h.left)
+	if (!hash_block(start, (__u32)bytes, &hash))
 		return TRACE_MISMATCH_UNREADABLE;
-	return siphash_end(&h.hash, h.rest, bytes) == approved->hash ? TRACE_MISMATCH_NONE
-								     : TRACE_MISMATCH_STRINGS;
+	return hash == approved->hash ? TRACE_MISMATCH_NONE : TRACE_MISMATCH_STRINGS;
 }
 
 /* Holds the current exec to its approval, and uses that up; enum trace_mismatch. */

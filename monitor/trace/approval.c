@@ -18,19 +18,20 @@ int approval_key_make(struct trace *trace)
 
 uint64_t approval_hash(const uint64_t key[2], const void *bytes, size_t len)
 {
-	const char *at = bytes;
+	__u64 words[TRACE_CHUNK_WORDS];
 	struct siphash hash;
-	__u64 word;
 
 	siphash_begin(&hash, key[0], key[1]);
-	for (size_t left = len; left >= sizeof(word); left -= sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		siphash_word(&hash, word);
-		at += sizeof(word);
+	for (size_t at = 0; at < len; at += sizeof(words)) {
+		const size_t left = len - at;
+
+		memset(words, 0, sizeof(words));
+		memcpy(words, (const char *)bytes + at,
+		       left < sizeof(words) ? left : sizeof(words));
+		for (size_t i = 0; i < TRACE_CHUNK_WORDS; i++)
+			siphash_word(&hash, words[i]);
 	}
-	word = 0;
-	memcpy(&word, at, len % sizeof(word));
-	return siphash_end(&hash, word, len);
+	return siphash_end(&hash, 0, len);
 }
 
 void approval_drop_all(const struct trace *trace)

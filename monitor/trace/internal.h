@@ -64,7 +64,7 @@ void trace_detach(struct trace *trace);
 
 /* approval.c */
 int approval_key_make(struct trace *trace);
-/* SipHash-2-4. */
+/* SipHash-2-4 of the bytes, filled up with zeros to whole chunks, their true number at its end. */
 uint64_t approval_hash(const uint64_t key[2], const void *bytes, size_t len);
 /* What threads left behind that ended while nothing was attached. */
 void approval_drop_all(const struct trace *trace);

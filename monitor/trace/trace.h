@@ -16,13 +16,24 @@
  *
  * What a path is worth: of a file that was opened or executed, and of one changed through a
  * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
- * too long). Of a failed open and of every other change it is what the caller's memory said at the
- * return, after the folder it is relative to: another thread may have written there meanwhile.
+ * too long). Of a failed open, of every other change and of a UNIX socket it is what the caller's
+ * memory said at the return, after the folder it is relative to: another thread may have written
+ * there meanwhile. Such events have `claimed` set. What is claimed is for the record; nothing that
+ * must hold may rest on it.
  *
- * Limits, by design: a file that is moved out of a labelled folder takes no label along (label the
- * file too, or make the folder read-only). A thread that replaces a descriptor in the moment
- * between its creation and the return of its open hides that open's label. Calls that do not
- * return (exit, exit_group) and rt_sigreturn are not counted.
+ * What labels see: each open for reading, however the path led there (hard and symbolic links,
+ * /proc/self/fd, a descriptor from O_PATH opened again), and each exec. What they do not see,
+ * each shown by tests/integration/test_trace_labels.c:
+ *	- a descriptor that was open before its process was tagged, or came from a process that is
+ *	  not traced: reading or mapping it is no open. The floor closes what it does not mean to
+ *	  hand over. Within a session passing one on changes nothing: its open has set the label.
+ *	- a file that is moved out of a labelled folder: it takes no label along. Label the file
+ *too, or make the folder read-only. And a thread that replaces a descriptor in the moment between
+ *its creation and the return of its open hides that open's label; closing it there counts as having
+ *read everything labelled.
+ *
+ * A child for whose tag there was no memory is counted as lost, and its session gets every label.
+ * Calls that do not return (exit, exit_group) and rt_sigreturn are not counted.
  */
 
 #include <stdbool.h>
@@ -63,6 +74,7 @@ struct trace_event {
 	uint64_t labels;     /* labels that this open added to its session */
 	const char *path;    /* kernel's view where it can be had, else what the caller passed */
 	const char *target;  /* CHANGE with two paths */
+	bool claimed;	     /* path or target is the caller's word alone */
 	const char *comm;
 	uint16_t family; /* CONNECT */
 	uint16_t port;	 /* host order */

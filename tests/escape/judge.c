@@ -148,6 +148,15 @@ static bool control_succeeds(const struct places *p, const struct row *row, char
 	       said.errno_value != ATTEMPT_BROKEN;
 }
 
+/* The probe said nothing: then cordon did. */
+static void say_why_not(const char *output, char *note, size_t size)
+{
+	const char *why = strstr(output, "cordon: ");
+
+	(void)snprintf(note, size, "no answer; %.*s", why ? (int)strcspn(why, "\n") : 0,
+		       why ? why : "");
+}
+
 /* Every phase that should have been there, and the effects that should not. */
 static bool session_holds(const struct row *row, const char *output, int effects, char *note,
 			  size_t size)
@@ -170,9 +179,12 @@ static bool session_holds(const struct row *row, const char *output, int effects
 		const bool twin = strcmp(phases[i], "twin") == 0;
 		const struct said said = find_said(output, phases[i]);
 
+		if (!said.there) {
+			say_why_not(output, note, size);
+			return false;
+		}
 		describe(said, text, sizeof(text));
-		if (!said.there ||
-		    (twin ? said.errno_value || said.signal : !is_refusal(row, said))) {
+		if (twin ? said.errno_value || said.signal : !is_refusal(row, said)) {
 			(void)snprintf(note, size, "%s: %s", phases[i], text);
 			return false;
 		}
@@ -196,7 +208,7 @@ void judge_row(const struct places *p, const struct row *row, struct results *re
 	struct result *result = results_add(results, row->id, row->classes, row->wall);
 	_cleanup_buf_ struct buf output = BUF_INIT(1u << 24);
 	char control[80] = "twin works";
-	char note[72] = "";
+	char note[160] = "";
 	int effects;
 
 	if (is_skipped(p, row, result))
@@ -207,5 +219,5 @@ void judge_row(const struct places *p, const struct row *row, struct results *re
 	else if (getenv("ESCAPE_SHOW")) /* NOLINT(concurrency-mt-unsafe) */
 		(void)fprintf(stderr, "--- %s\n%s\n---\n", row->id, text_of(&output));
 	result->control_ok = control_succeeds(p, row, control, sizeof(control));
-	(void)snprintf(result->note, sizeof(result->note), "%s; %s", note, control);
+	(void)snprintf(result->note, sizeof(result->note), "%.150s; %s", note, control);
 }

@@ -20,7 +20,7 @@ struct result {
 	const char *wall;
 	enum verdict verdict;
 	bool control_ok;
-	char note[160]; /* who answered; why it failed or was skipped */
+	char note[256]; /* who answered; why it failed or was skipped */
 };
 
 struct results {

@@ -106,15 +106,15 @@ static void prepare_programs(void)
 	memset(long_text, 'a', sizeof(long_text) - 1);
 }
 
-static pid_t exec_honest(const struct honest *h, char *const env[])
+/* @file_fd: of the program, for one that is run by it. */
+static pid_t exec_honest(const struct honest *h, int file_fd, char *const env[])
 {
 	const pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 
 	if (pid != 0)
 		return pid;
 	if (h->by_fd)
-		(void)syscall(SYS_execveat, open(h->path, O_RDONLY), "", h->argv, env,
-			      AT_EMPTY_PATH);
+		(void)syscall(SYS_execveat, file_fd, "", h->argv, env, AT_EMPTY_PATH); /* NOLINT */
 	else
 		(void)execve(h->path, h->argv, env);
 	_exit(98);
@@ -133,12 +133,15 @@ static int execs_honestly(void *arg)
 		const struct honest *h = &honest[i % (sizeof(honest) / sizeof(honest[0]))];
 		char *const *env = environments[i / (sizeof(honest) / sizeof(honest[0])) % 3];
 		int status;
-		const pid_t pid = exec_honest(h, env);
+		const int file_fd = h->by_fd ? open(h->path, O_RDONLY) : -1;
+		const pid_t pid = exec_honest(h, file_fd, env);
 
 		if (waitpid(pid, &status, 0) != pid || status != 0) {
 			(void)fprintf(stderr, "%s ended with 0x%x\n", h->path, (unsigned)status);
 			return 1;
 		}
+		if (file_fd >= 0)
+			(void)close(file_fd);
 	}
 	return 0;
 }
@@ -211,7 +214,7 @@ static int execs_raced(bool by_thread)
 {
 	static struct rewritten r;
 	pthread_t thread;
-	char *stack = malloc(STACK_BYTES);
+	static char stack[STACK_BYTES];
 	pid_t sibling = -1;
 
 	r = (struct rewritten){

@@ -56,6 +56,10 @@ class Stdio(CordonTest):
         r = self.sh("head -c 100000000 /dev/zero | tr '\\0' x")
         self.assertEqual(len(r.stdout), 100000000)
 
+    def test_many_arguments_of_one_program(self):
+        r = self.sh("seq 1 20000 | xargs sh -c 'echo $#'")
+        self.assertEqual(r.stdout, b"19999\n", r.stderr)
+
     def test_only_three_descriptors(self):
         r = self.sh("ls /proc/self/fd")
         self.assertEqual(set(r.stdout.split()) - {b"3"}, {b"0", b"1", b"2"})  # 3: ls reads the folder

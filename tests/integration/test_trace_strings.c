@@ -218,14 +218,15 @@ static void test_none_is_left_over(void **state)
 {
 	struct error err = {0};
 	struct traced_child child;
+	uint32_t tid;
 
 	(void)state;
 	assert_int_equal(traced_start(&t, leaves, NULL, &child), 0);
 	assert_int_equal(traced_approve(&t, child.pid, STDIN_FILENO, true_argv, no_strings, ""), 0);
 	traced_go(&child);
 	assert_int_equal(traced_wait(&child), 0);
-	assert_int_equal(bpf_call_map_delete(trace_map_fd(t.trace, TRACE_MAP_APPROVALS),
-					     &(uint32_t){(uint32_t)child.pid}),
+	tid = (uint32_t)child.pid;
+	assert_int_equal(bpf_call_map_delete(trace_map_fd(t.trace, TRACE_MAP_APPROVALS), &tid),
 			 -ENOENT);
 	assert_int_equal(approvals(), 0);
 	assert_int_equal(approve_nobody(4999), 0);

@@ -93,6 +93,41 @@ static int flood(const struct arena *a)
 	return worst;
 }
 
+/* Changes files as fast as can be: each is an event that the supervisor has to read. */
+_Noreturn static void keep_changing(void)
+{
+	char one[PATH_BYTES];
+	char other[PATH_BYTES];
+
+	fresh_name(one, "/tmp", "one");
+	fresh_name(other, "/tmp", "other");
+	(void)create(one);
+	for (;;) {
+		(void)rename(one, other);
+		(void)rename(other, one);
+	}
+}
+
+static int event_storm(const struct arena *a)
+{
+	pid_t children[4];
+	int worst = EPERM;
+
+	for (size_t i = 0; i < 4; i++) {
+		children[i] = fork();
+		if (!children[i])
+			keep_changing();
+	}
+	for (int i = 0; i < 5; i++)
+		if (forbidden_now(a) != EPERM)
+			worst = 0;
+	for (size_t i = 0; i < 4; i++) {
+		(void)kill(children[i], SIGKILL);
+		(void)waitpid(children[i], NULL, 0);
+	}
+	return worst;
+}
+
 static void nothing(int sig)
 {
 	(void)sig;
@@ -225,6 +260,16 @@ const struct row gate_rows[] = {
 	 "33",
 	 GATE,
 	 flood,
+	 permitted_now,
+	 EFFECT_RAN,
+	 {EPERM},
+	 0,
+	 CONTROL_HOST,
+	 ROW_POLICY},
+	{"gate.event-storm",
+	 "32,33",
+	 GATE,
+	 event_storm,
 	 permitted_now,
 	 EFFECT_RAN,
 	 {EPERM},
