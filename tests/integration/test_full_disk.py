@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from cordon_testing import TRACE, CordonTest
+from cordon_testing import TRACE, CordonTest, wait_for
 
 
 def in_private_mounts():
@@ -63,7 +63,7 @@ class FullDisk(CordonTest):
                 self.assertEqual(status, 3, text)
                 self.assertIn("cut", text)
                 self.assertGreater(self.record.stat().st_size, 0)
-                self.assertFalse(self.holders() or self.marked())
+                self.assertTrue(wait_for(lambda: not self.holders() and not self.marked()))
 
     def test_only_the_end_does_not_fit(self):
         """Whatever the free space is: status 0 means that the record is closed."""
