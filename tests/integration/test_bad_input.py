@@ -8,7 +8,7 @@ import os
 import subprocess
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest
+from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest, wait_for
 
 
 class BadInputTest(CordonTest):
@@ -22,6 +22,7 @@ class BadInputTest(CordonTest):
         for part in says:
             self.assertIn(str(part), text)
         self.assertNotIn("assert", text)
+        self.assertTrue(wait_for(lambda: not self.holders()))
         self.assertEqual(self.files() - before, set())
         return text
 
@@ -119,9 +120,9 @@ class Commands(BadInputTest):
         r = self.run_in("true", "x" * 130000, "y" * 130000)
         self.assertEqual(r.returncode, 125)
         self.assertIn(b"pass long text through a file or stdin", r.stderr)
-        r = self.run_in("true", *["x"] * 5000)
+        r = self.run_in("true", *["x"] * 33000)
         self.assertEqual(r.returncode, 125)
-        self.assertIn(b"true: 5001 arguments", r.stderr)
+        self.assertIn(b"true: 33001 arguments", r.stderr)
 
 
 class Places(BadInputTest):
