@@ -163,6 +163,8 @@ class Killed(CordonTest):
             supervisor.kill()
             supervisor.wait()
             self.assertTrue(wait_for(lambda: not living(tree)))
+        # The keeper's child, which takes mounts and cgroups apart behind it, is in no tree of before.
+        self.assertTrue(wait_for(lambda: not self.holders()))
         self.assertEqual({p.name for p in self.sessions.iterdir()}, {"dropped", "empty"})
         self.run_next()
         # The last run's own go behind it.
