@@ -55,6 +55,17 @@ static inline int take_fd(int *fd)
 	return taken;
 }
 
+/* For interfaces that do not write and yet take no const: free(), structs of the kernel. */
+static inline void *without_const(const void *p)
+{
+	const union {
+		const void *read_only;
+		void *plain;
+	} both = {p};
+
+	return both.plain;
+}
+
 /* Closes an fd held in a struct and marks it empty; -1 is fine. */
 static inline void close_fd(int *fd)
 {

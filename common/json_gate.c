@@ -22,6 +22,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "common/json.h"
 #include "common/json_scan.h"
 #include "common/limits.h"
@@ -87,18 +88,6 @@ static void skip_space(struct gate *g)
 			return;
 		g->at++;
 	}
-}
-
-/* 0-9, a-f, A-F to its value; -1 for anything else. */
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* Four hex digits at `at`; -1 if they are not there. */

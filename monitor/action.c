@@ -82,3 +82,37 @@ enum enforced action_enforced(enum action_kind kind)
 {
 	return kind < ACTION_KINDS ? kinds[kind].enforced : ENFORCED_AFTER;
 }
+
+static const char *field_at(const struct action *action, const struct action_field *field)
+{
+	return (const char *)action + field->offset;
+}
+
+struct str action_string(const struct action *action, const struct action_field *field)
+{
+	struct str s;
+
+	memcpy(&s, field_at(action, field), sizeof(s));
+	return s;
+}
+
+int64_t action_integer(const struct action *action, const struct action_field *field)
+{
+	int64_t i;
+
+	memcpy(&i, field_at(action, field), sizeof(i));
+	return i;
+}
+
+bool action_boolean(const struct action *action, const struct action_field *field)
+{
+	bool b;
+
+	memcpy(&b, field_at(action, field), sizeof(b));
+	return b;
+}
+
+const struct str_list *action_list(const struct action *action, const struct action_field *field)
+{
+	return (const struct str_list *)(const void *)field_at(action, field);
+}

@@ -112,3 +112,9 @@ const char *action_kind_name(enum action_kind kind);
 /* Return: the kind, or ACTION_KINDS if no kind has the name. */
 enum action_kind action_kind_by_name(const char *name);
 enum enforced action_enforced(enum action_kind kind);
+
+/* The value of a field; the row must be of that type, the strings are borrowed. */
+struct str action_string(const struct action *action, const struct action_field *field);
+int64_t action_integer(const struct action *action, const struct action_field *field);
+bool action_boolean(const struct action *action, const struct action_field *field);
+const struct str_list *action_list(const struct action *action, const struct action_field *field);

@@ -10,11 +10,6 @@
  * the action was asked for has set its labels and moved its counters before policy looks at them.
  */
 
-static const void *field_at(const struct action *action, const struct action_field *field)
-{
-	return (const char *)action + field->offset;
-}
-
 static void put_list(struct json_writer *w, const char *name, const struct str_list *list)
 {
 	json_begin_array(w, name);
@@ -29,23 +24,24 @@ static void put_fields(struct json_writer *w, const struct action *action)
 	json_begin_object(w, "fields");
 	for (size_t i = 0; i < action_field_count; i++) {
 		const struct action_field *field = &action_fields[i];
-		const struct str *text = field_at(action, field);
+		struct str text;
 
 		if (!(field->kinds & (1u << action->kind)) || strcmp(field->name, "call_id") == 0)
 			continue;
 		switch (field->type) {
 		case FIELD_STRING:
-			if (text->len)
-				json_put_bytes(w, field->name, text->at, text->len);
+			text = action_string(action, field);
+			if (text.len)
+				json_put_bytes(w, field->name, text.at, text.len);
 			break;
 		case FIELD_INT:
-			json_put_i64(w, field->name, *(const int64_t *)field_at(action, field));
+			json_put_i64(w, field->name, action_integer(action, field));
 			break;
 		case FIELD_BOOL:
-			json_put_bool(w, field->name, *(const bool *)field_at(action, field));
+			json_put_bool(w, field->name, action_boolean(action, field));
 			break;
 		case FIELD_LIST:
-			put_list(w, field->name, field_at(action, field));
+			put_list(w, field->name, action_list(action, field));
 			break;
 		}
 	}

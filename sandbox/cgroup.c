@@ -296,6 +296,16 @@ void cgroup_make(struct launch *l)
 	}
 }
 
+int cgroup_check(const struct launch *l, struct error *err)
+{
+	if (!wanted(l, LIMIT_CPU) || l->cgroup.by[LIMIT_CPU] != LIMIT_NONE)
+		return 0;
+	return error_set(err, EOPNOTSUPP,
+			 "a limit of CPUs needs a cgroup with that controller, and none can be "
+			 "made here: run as root, or in a delegated cgroup (systemd-run --user "
+			 "--scope -p Delegate=yes cordon ...), or leave --cpus out");
+}
+
 /* For a kernel or a container that did not let the init be born inside. */
 int cgroup_add(const struct launch *l, pid_t pid, struct error *err)
 {

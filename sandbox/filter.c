@@ -6,16 +6,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
 
 static int load(const struct sock_filter *code, unsigned short len, unsigned long flags)
 {
 	/* The kernel only reads the program; its struct has no const. */
-	struct sock_fprog program = {.len = len};
-	long r;
+	const struct sock_fprog program = {.len = len, .filter = without_const(code)};
+	const long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 
-	__builtin_memcpy(&program.filter, &code, sizeof(program.filter));
-	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 	return r < 0 ? -errno : (int)r;
 }
 

@@ -142,8 +142,12 @@ static int prepare(struct launch *l, struct error *err)
 	r = sources_make_layers(l, err);
 	if (!r && l->range)
 		r = sources_open(l, err);
-	if (!r)
-		cgroup_make(l);
+	if (r < 0)
+		return r;
+	cgroup_make(l);
+	r = cgroup_check(l, err);
+	if (r < 0)
+		cgroup_remove(l);
 	return r;
 }
 

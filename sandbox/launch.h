@@ -115,6 +115,8 @@ int net_loopback_up(struct launch *l, struct error *err);
 
 /* cgroup.c: P but for cgroup_join, by which C moves itself before it does anything else. */
 void cgroup_make(struct launch *l);
+/* Refuses a limit that was asked for and that nothing holds. */
+int cgroup_check(const struct launch *l, struct error *err);
 int cgroup_add(const struct launch *l, pid_t pid, struct error *err);
 int cgroup_join(struct launch *l, struct error *err);
 void cgroup_remove(struct launch *l);

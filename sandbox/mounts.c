@@ -236,6 +236,7 @@ static int add_overlay(const struct launch *l, const struct spec_mount *m,
 	 * volatile: without it the end of every session syncs the whole file system of the state
 	 * folder and waits for it. The layer is as durable as any file that nobody synced.
 	 */
+	/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): joined on purpose */
 	const char *const options[] = {"lowerdir",  LOWER, "upperdir", upper, "workdir", work,
 				       "userxattr", NULL,  "volatile", NULL,  NULL};
 	_cleanup_close_ int mount_fd = -1;

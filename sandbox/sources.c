@@ -50,7 +50,7 @@ static int make_layers_of(const struct launch *l, const struct spec_mount *m, st
 	struct stat lower;
 	int r = layers_folder(m, &folder, err);
 
-	if (r < 0)
+	if (!folder)
 		return r;
 	if (stat(m->source, &lower) < 0)
 		return error_errno(err, errno, "workspace %s", m->source);

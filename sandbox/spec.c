@@ -34,8 +34,7 @@ struct spec_mount *spec_add_mount(struct spec *spec, enum spec_mount_kind kind, 
 
 void spec_add_env(struct spec *spec, const char *assignment)
 {
-	const char *eq = strchr(assignment, '=');
-	const size_t name = eq ? (size_t)(eq - assignment) + 1 : strlen(assignment);
+	const size_t name = strcspn(assignment, "=") + 1;
 	size_t count = 0;
 
 	for (; spec->env && spec->env[count]; count++)
@@ -112,7 +111,7 @@ static int check_target(const struct spec_mount *m, struct error *err)
 		return error_set(
 			err, EINVAL,
 			"mount target \"%s\" must be an absolute path below / without \"..\"",
-			m->target ? m->target : "");
+			m->target);
 	if (m->kind == MOUNT_PROC || m->kind == MOUNT_DEV) {
 		const char *only = m->kind == MOUNT_PROC ? "/proc" : "/dev";
 
@@ -139,6 +138,9 @@ static int check_mount(const struct spec_mount *m, struct error *err)
 
 	if (!spec_mount_kind_name(m->kind))
 		return error_set(err, EINVAL, "mount of unknown kind %d", (int)m->kind);
+	if (!m->target)
+		return error_set(err, EINVAL, "mount of kind %s without a target",
+				 kind_names[m->kind]);
 	if (has_source != (m->source != NULL) || (has_source && !is_plain_path(m->source)))
 		return error_set(err, EINVAL, "mount %s of kind %s: source must be %s", m->target,
 				 kind_names[m->kind], has_source ? "an absolute path" : "empty");

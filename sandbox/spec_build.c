@@ -52,6 +52,7 @@ static void add_env(struct spec *spec, const char *const *more)
 {
 	static const char *const base[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): joined on purpose */
 		"HOME=" AGENT_HOME,
 		"USER=agent",
 		"LOGNAME=agent",

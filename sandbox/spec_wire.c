@@ -124,13 +124,14 @@ static uint32_t wire_count(struct wire *w, size_t have, uint32_t max)
 
 static void wire_env(struct wire *w, char ***env)
 {
+	const bool encode = w->out;
 	size_t have = 0;
 	uint32_t count;
 
-	while (w->out && *env && (*env)[have])
+	while (encode && *env && (*env)[have])
 		have++;
 	count = wire_count(w, have, SPEC_MAX_ENV);
-	if (!w->out)
+	if (!encode)
 		*env = xcalloc(count + 1, sizeof(**env));
 	for (uint32_t i = 0; i < count && !w->bad; i++) {
 		wire_string(w, &(*env)[i]);

@@ -7,6 +7,7 @@ when every test of a label was skipped or an expected label has no test: a run t
 is no success. The last line is machine-readable for run-tests: "sum PASSED FAILED SKIPPED".
 """
 import collections
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -16,10 +17,18 @@ def reason_of(case):
     lines = [line.strip() for line in out.splitlines() if line.strip()]
     said = [line for line in lines if "skip" in line.lower()]
     if said or lines:
-        return (said or lines)[-1]
+        return (said or lines)[-1].removeprefix("skipped: ")
     skipped = case.find("skipped")
     message = skipped.get("message") if skipped is not None else None
     return message or "the test gives no reason (a fault of the test)"
+
+
+def parts_skipped(case):
+    """The tests inside this one that were skipped, as unittest says it: "name ... skipped 'why'"."""
+    for line in (case.findtext("system-out") or "").splitlines():
+        found = re.match(r"(\S+) .*\.\.\. skipped (['\"])(.*)\2$", line)
+        if found:
+            yield found.group(1), found.group(3)
 
 
 def main():
@@ -38,6 +47,8 @@ def main():
             failed.append(case.get("name"))
         else:
             labels[label]["passed"] += 1
+            for part, reason in parts_skipped(case):
+                print(f"  skipped in {name}: {case.get('name')}, {part} only: {reason}")
     total = collections.Counter()
     bad = bool(failed)
     for label, count in sorted(labels.items()):

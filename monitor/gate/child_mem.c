@@ -101,7 +101,7 @@ static int read_argument(struct child_mem *mem, uint64_t at, struct buf *to, siz
 int child_mem_argv(struct child_mem *mem, uint64_t at, struct buf *to, size_t *ret_count)
 {
 	const size_t start = to->len;
-	uint64_t pointers[VECTOR_STEP];
+	uint64_t pointers[VECTOR_STEP] = {0};
 	size_t count = 0;
 	size_t have = 0;
 	size_t next = 0;

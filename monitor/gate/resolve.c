@@ -165,8 +165,8 @@ int resolve_image(struct target *target, int dirfd, const char *path, unsigned f
 		  const char *workspace, struct image *image)
 {
 	_cleanup_close_ int file_fd = -1;
-	bool reachable;
-	bool nameless;
+	bool reachable = false;
+	bool nameless = false;
 	int r = resolve_path(target, dirfd, path, flags, &file_fd);
 
 	if (r == 0)

@@ -18,6 +18,7 @@
 
 #include "common/error.h"
 #include "monitor/action.h"
+#include "monitor/policy/cidr.h"
 #include "monitor/policy/match.h"
 
 #define CEL_MAX_BYTES 16384u /* one expression */
@@ -101,6 +102,18 @@ enum cel_function {
 	FN_GLOB,
 	FN_IN_CIDR,
 };
+
+/* How a function is written and what it gives; one row each in cel_type_call.c. */
+struct cel_signature {
+	const char *name;
+	enum cel_function function;
+	bool method; /* value.name(...); else name(value, ...) */
+	unsigned args;
+	enum cel_kind result;
+};
+
+extern const struct cel_signature cel_signatures[];
+extern const size_t cel_signature_count;
 
 struct cel_node {
 	enum cel_node_kind kind;
@@ -225,9 +238,3 @@ void cel_program_done(struct cel_program *program);
 void cel_list_done(struct cel_list *list);
 
 enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env);
-
-/* Fields of an action, by their row. */
-struct str action_string(const struct action *action, const struct action_field *field);
-int64_t action_integer(const struct action *action, const struct action_field *field);
-bool action_boolean(const struct action *action, const struct action_field *field);
-const struct str_list *action_list(const struct action *action, const struct action_field *field);

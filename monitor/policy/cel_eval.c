@@ -46,40 +46,6 @@ struct machine {
 	unsigned top; /* number of values */
 };
 
-static const char *field_at(const struct action *action, const struct action_field *field)
-{
-	return (const char *)action + field->offset;
-}
-
-struct str action_string(const struct action *action, const struct action_field *field)
-{
-	struct str s;
-
-	memcpy(&s, field_at(action, field), sizeof(s));
-	return s;
-}
-
-int64_t action_integer(const struct action *action, const struct action_field *field)
-{
-	int64_t i;
-
-	memcpy(&i, field_at(action, field), sizeof(i));
-	return i;
-}
-
-bool action_boolean(const struct action *action, const struct action_field *field)
-{
-	bool b;
-
-	memcpy(&b, field_at(action, field), sizeof(b));
-	return b;
-}
-
-const struct str_list *action_list(const struct action *action, const struct action_field *field)
-{
-	return (const struct str_list *)(const void *)field_at(action, field);
-}
-
 static struct value of_bool(bool b)
 {
 	return (struct value){.kind = CEL_BOOL, .boolean = b};
@@ -196,6 +162,11 @@ static struct value item_at(const struct value *list, const struct value *index)
 	return list_item(&list->list, (size_t)index->integer);
 }
 
+/*
+ * NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult): what lies on the stack was put
+ * there by instructions before; the compiler of expressions sees to that, the analyzer cannot.
+ */
+
 /* Operators of two values; an error on either side is the result. */
 static void binary(struct machine *m, const struct cel_op *op)
 {
@@ -265,12 +236,13 @@ static bool has_affix(enum cel_function function, const struct value *v, const s
 	return text_compare(s, part->string, v->fold, part->fold) == 0;
 }
 
-static struct value command_of(const struct value *v)
+static struct value command_of(const struct machine *m, const struct value *v)
 {
 	const struct str_list argv = {v->list.strings, v->list.count};
 
-	return v->kind == CEL_LIST ? of_string(command_of_argv(&argv), false)
-				   : of_string(command_of_text(v->string), v->fold);
+	return of_string(v->kind == CEL_LIST ? command_of_argv(m->env->action->name, &argv)
+					     : command_of_text(v->string),
+			 false);
 }
 
 static void call(struct machine *m, const struct cel_op *op)
@@ -300,7 +272,7 @@ static void call(struct machine *m, const struct cel_op *op)
 		*v = of_int(size_of(v));
 		break;
 	case FN_COMMAND:
-		*v = command_of(v);
+		*v = command_of(m, v);
 		break;
 	case FN_HOST_MATCHES:
 	case FN_GLOB:
@@ -375,7 +347,7 @@ static struct value load(const struct machine *m, const struct cel_op *op)
 	const struct cel_program *p = m->program;
 	const struct cel_list *list;
 
-	switch ((enum cel_opcode)op->op) {
+	switch (op->op) {
 	case CODE_STRING:
 		return of_string(p->strings[op->arg], false);
 	case CODE_INT:
@@ -402,7 +374,7 @@ static size_t control(struct machine *m, const struct cel_op *op, size_t next)
 {
 	const struct value *top = &m->stack[m->top - 1];
 
-	switch ((enum cel_opcode)op->op) {
+	switch (op->op) {
 	case CODE_DECIDED:
 		return top->kind == CEL_BOOL && top->boolean == (op->slot != 0) ? op->arg : next;
 	case CODE_BRANCH:
@@ -451,3 +423,5 @@ enum cel_result cel_eval(const struct cel_program *program, const struct cel_env
 		return CEL_FAILED;
 	return m.stack[0].boolean ? CEL_TRUE : CEL_FALSE;
 }
+
+/* NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult) */

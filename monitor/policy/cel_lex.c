@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "common/utf8.h"
 #include "monitor/policy/cel.h"
 
@@ -21,17 +22,6 @@ static bool is_digit(char c)
 static bool is_name(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c);
-}
-
-static int hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static size_t skip_space(struct str s, size_t at)
@@ -57,7 +47,7 @@ static int put_number(struct str s, size_t *at, unsigned digits, unsigned base, 
 	char bytes[4];
 
 	for (unsigned i = 0; i < digits; i++) {
-		const int d = *at < s.len ? hex_digit(s.at[*at]) : -1;
+		const int d = *at < s.len ? hex_value(s.at[*at]) : -1;
 
 		if (d < 0 || (unsigned)d >= base)
 			return -EINVAL;
@@ -137,14 +127,15 @@ static int lex_string(struct cel_tree *tree, struct str s, size_t *at, bool raw,
 
 static int lex_integer(struct str s, size_t *at, struct cel_token *ret, struct cel_error *err)
 {
-	const bool hex = *at + 2 < s.len && s.at[*at] == '0' && (s.at[*at + 1] | 32) == 'x';
+	const bool hex = *at + 2 < s.len && s.at[*at] == '0' && (s.at[*at + 1] | 32) == 'x' &&
+			 hex_value(s.at[*at + 2]) >= 0;
 	const unsigned base = hex ? 16 : 10;
 	uint64_t value = 0;
 	size_t p = *at + (hex ? 2 : 0);
 
-	for (; p < s.len && hex_digit(s.at[p]) >= 0 && (hex || is_digit(s.at[p])); p++) {
+	for (; p < s.len && hex_value(s.at[p]) >= 0 && (hex || is_digit(s.at[p])); p++) {
 		if (__builtin_mul_overflow(value, base, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)hex_digit(s.at[p]), &value) ||
+		    __builtin_add_overflow(value, (uint64_t)hex_value(s.at[p]), &value) ||
 		    value > INT64_MAX)
 			return cel_fail(err, *at, "the number does not fit in 64 bits");
 	}
@@ -184,7 +175,7 @@ static int lex_operator(struct str s, size_t *at, struct cel_token *ret, struct 
 		return cel_fail(err, *at, "maps and messages are not part of this language");
 	if (!c || !strchr("()[].,?:!<>-", c))
 		return cel_fail(err, *at, "unexpected character");
-	ret->op = c;
+	ret->op = (unsigned char)c;
 	(*at)++;
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/buf.h"
 #include "monitor/policy/cel.h"
@@ -122,6 +123,8 @@ static int parse_items(struct parser *p, int close, const char *name, struct cel
 		r = advance(p);
 		if (r < 0)
 			return r;
+		if (close == ')' && is_op(p, close)) /* only a list may end with a comma */
+			return unexpected(p, "an argument");
 	}
 	return expect(p, close, name);
 }
@@ -327,11 +330,15 @@ static int parse_expr(struct parser *p, struct cel_node **ret)
 int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
 {
 	struct parser p = {.tree = ret, .source = source, .err = err};
+	const char *nul;
 	int r;
 
 	*ret = (struct cel_tree){0};
 	if (source.len > CEL_MAX_BYTES)
 		return cel_fail(err, 0, "the expression is longer than %u bytes", CEL_MAX_BYTES);
+	nul = source.len ? memchr(source.at, '\0', source.len) : NULL;
+	if (nul)
+		return cel_fail(err, (size_t)(nul - source.at), "a NUL byte");
 	r = advance(&p);
 	if (r == 0)
 		r = parse_expr(&p, &ret->root);

@@ -5,6 +5,7 @@
  * it can run, with the longest list that a loop or `in` can meet.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,16 @@
 #include "monitor/policy/cel_type.h"
 
 static int type_node(struct typing *t, struct cel_node *node);
+
+const struct cel_node *cel_operand(const struct cel_node *node, unsigned index)
+{
+	const struct cel_node *operand = node->child;
+
+	while (operand && index-- > 0)
+		operand = operand->next;
+	assert(operand);
+	return operand;
+}
 
 struct cel_type type_simple(enum cel_kind kind)
 {
@@ -50,6 +61,7 @@ int type_spend(struct typing *t, uint64_t steps, const struct cel_node *node)
 }
 
 /* The most items a list can have. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tree, which the parser bounds */
 static uint64_t list_bound(const struct cel_node *list)
 {
 	if (list->kind == NODE_FIELD)
@@ -57,8 +69,8 @@ static uint64_t list_bound(const struct cel_node *list)
 	if (list->kind == NODE_LABELS)
 		return MAX_LABELS;
 	if (list->kind == NODE_COND) {
-		const uint64_t a = list_bound(list->child->next); /* NOLINT(misc-no-recursion) */
-		const uint64_t b = list_bound(list->child->next->next);
+		const uint64_t a = list_bound(cel_operand(list, 1));
+		const uint64_t b = list_bound(cel_operand(list, 2));
 
 		return a > b ? a : b;
 	}
@@ -212,8 +224,8 @@ static bool same_type(struct cel_type a, struct cel_type b)
 
 static int type_binary(struct typing *t, struct cel_node *node)
 {
-	const struct cel_node *a = node->child;
-	const struct cel_node *b = a->next;
+	const struct cel_node *a = cel_operand(node, 0);
+	const struct cel_node *b = cel_operand(node, 1);
 
 	node->type = type_simple(CEL_BOOL);
 	if (node->op == OP_AND || node->op == OP_OR) {
@@ -238,6 +250,13 @@ static int type_binary(struct typing *t, struct cel_node *node)
 	return 0;
 }
 
+/* What stands for something before a dot; an item of that name would hide it from the reader. */
+static bool is_root_name(struct str name)
+{
+	return str_eq(name, STR("action")) || str_eq(name, STR("session")) ||
+	       str_eq(name, STR("call")) || str_eq(name, STR("lists"));
+}
+
 static bool is_macro(const struct cel_node *node)
 {
 	return node->kind == NODE_CALL && node->method &&
@@ -258,6 +277,10 @@ static int type_loop(struct typing *t, struct cel_node *node)
 				(int)node->text.len, node->text.at);
 	if (var->kind != NODE_NAME)
 		return cel_fail(t->err, var->at, "a name for the item goes here");
+	if (is_root_name(var->text))
+		return cel_fail(t->err, var->at,
+				"\"%.*s\" has a meaning of its own: give the item another name",
+				(int)var->text.len, var->text.at);
 	if (t->var_count == CEL_MAX_LOOPS)
 		return cel_fail(t->err, node->at, "more than %u loops inside one another",
 				CEL_MAX_LOOPS);
@@ -288,11 +311,12 @@ static int type_loop(struct typing *t, struct cel_node *node)
 
 static int type_cond(struct typing *t, struct cel_node *node)
 {
-	const struct cel_node *a = node->child->next;
-	const struct cel_node *b = a->next;
+	const struct cel_node *condition = cel_operand(node, 0);
+	const struct cel_node *a = cel_operand(node, 1);
+	const struct cel_node *b = cel_operand(node, 2);
 
-	if (node->child->type.kind != CEL_BOOL)
-		return type_mismatch(t, node->child, "the condition before \"?\"", "bool");
+	if (condition->type.kind != CEL_BOOL)
+		return type_mismatch(t, condition, "the condition before \"?\"", "bool");
 	if (a->type.kind != b->type.kind || a->type.item != b->type.item)
 		return cel_fail(t->err, b->at,
 				"type mismatch: the two sides of \":\" are %s and %s",
@@ -301,30 +325,40 @@ static int type_cond(struct typing *t, struct cel_node *node)
 	return 0;
 }
 
+static int type_unary(struct typing *t, struct cel_node *node, const char *name, enum cel_kind kind)
+{
+	const struct cel_node *operand = cel_operand(node, 0);
+
+	node->type = type_simple(kind);
+	return operand->type.kind == kind
+		       ? 0
+		       : type_mismatch(t, operand, name, cel_type_name(node->type));
+}
+
+static int type_index(struct typing *t, struct cel_node *node)
+{
+	const struct cel_node *list = cel_operand(node, 0);
+	const struct cel_node *index = cel_operand(node, 1);
+
+	if (list->type.kind != CEL_LIST || list->type.item == CEL_ERROR)
+		return type_mismatch(t, list, "[ ]", "a list");
+	node->type = type_simple(list->type.item);
+	return index->type.kind == CEL_INT ? 0 : type_mismatch(t, index, "the index", "int");
+}
+
 static int type_checked(struct typing *t, struct cel_node *node)
 {
 	switch (node->kind) {
 	case NODE_NOT:
-		node->type = type_simple(CEL_BOOL);
-		return node->child->type.kind == CEL_BOOL
-			       ? 0
-			       : type_mismatch(t, node->child, "!", "bool");
+		return type_unary(t, node, "!", CEL_BOOL);
 	case NODE_NEGATE:
-		node->type = type_simple(CEL_INT);
-		return node->child->type.kind == CEL_INT
-			       ? 0
-			       : type_mismatch(t, node->child, "-", "int");
+		return type_unary(t, node, "-", CEL_INT);
 	case NODE_BINARY:
 		return type_binary(t, node);
 	case NODE_COND:
 		return type_cond(t, node);
 	case NODE_INDEX:
-		if (node->child->type.kind != CEL_LIST || node->child->type.item == CEL_ERROR)
-			return type_mismatch(t, node->child, "[ ]", "a list");
-		node->type = type_simple(node->child->type.item);
-		if (node->child->next->type.kind != CEL_INT)
-			return type_mismatch(t, node->child->next, "the index", "int");
-		return 0;
+		return type_index(t, node);
 	case NODE_CALL:
 		return type_call(t, node);
 	case NODE_STRING:

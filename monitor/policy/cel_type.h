@@ -24,6 +24,8 @@ struct typing {
 	uint64_t cost;
 };
 
+/* A child that nodes of this kind always have; the parser or a check before saw to that. */
+const struct cel_node *cel_operand(const struct cel_node *node, unsigned index);
 struct cel_type type_simple(enum cel_kind kind);
 /* Adds to the cost of the expression. Errors: over CEL_MAX_COST. */
 int type_spend(struct typing *t, uint64_t steps, const struct cel_node *node);

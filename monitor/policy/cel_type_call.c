@@ -9,13 +9,7 @@
 
 #include "monitor/policy/cel_type.h"
 
-static const struct function {
-	const char *name;
-	enum cel_function function;
-	bool method; /* value.name(...); else name(value, ...) */
-	unsigned args;
-	enum cel_kind result;
-} functions[] = {
+const struct cel_signature cel_signatures[] = {
 	{"startsWith", FN_STARTS_WITH, true, 2, CEL_BOOL},
 	{"endsWith", FN_ENDS_WITH, true, 2, CEL_BOOL},
 	{"contains", FN_CONTAINS, true, 2, CEL_BOOL},
@@ -28,12 +22,14 @@ static const struct function {
 	{"inCIDR", FN_IN_CIDR, false, 2, CEL_BOOL},
 };
 
-static const struct function *find_function(const struct cel_node *node)
+const size_t cel_signature_count = sizeof(cel_signatures) / sizeof(cel_signatures[0]);
+
+static const struct cel_signature *find_function(const struct cel_node *node)
 {
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		if (str_eq(node->text, str_of(functions[i].name)) &&
-		    functions[i].method == node->method)
-			return &functions[i];
+	for (size_t i = 0; i < cel_signature_count; i++) {
+		if (str_eq(node->text, str_of(cel_signatures[i].name)) &&
+		    cel_signatures[i].method == node->method)
+			return &cel_signatures[i];
 	}
 	return NULL;
 }
@@ -100,7 +96,7 @@ static int check_patterns(struct typing *t, const struct cel_node *node)
 
 int type_call(struct typing *t, struct cel_node *node)
 {
-	const struct function *f = find_function(node);
+	const struct cel_signature *f = find_function(node);
 	const struct cel_node *first = node->child;
 	unsigned args = 0;
 
@@ -117,10 +113,11 @@ int type_call(struct typing *t, struct cel_node *node)
 	if (f->function == FN_SIZE || f->function == FN_COMMAND) {
 		if (first->type.kind != CEL_STRING && first->type.kind != CEL_LIST)
 			return type_mismatch(t, first, f->name, "a string or a list");
-		if (f->function == FN_COMMAND && first->type.kind == CEL_LIST &&
-		    first->kind != NODE_FIELD)
+		if (f->function == FN_COMMAND && first->kind != NODE_FIELD &&
+		    first->kind != NODE_STRING && first->kind != NODE_VAR)
 			return cel_fail(t->err, first->at,
-					"command() takes action.argv or a string");
+					"command() takes action.argv or a string as it is; "
+					"lowerAscii() goes behind it");
 		return 0;
 	}
 	if (first->type.kind != CEL_STRING)

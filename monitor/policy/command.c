@@ -5,45 +5,60 @@
 
 /* Words of an argv, or of shell text up to its first operator. */
 struct words {
-	const struct str_list *argv;
+	struct str_list argv;
 	size_t next;
 	struct str text;
 	bool is_text;
 };
 
 struct wrapper {
-	const char *name;
+	struct str name;
 	const char *with_value;	     /* short options that take the next word */
 	const char *long_with_value; /* long ones, each between blanks */
 	unsigned operands;	     /* words of its own before the program */
 	bool assignments;	     /* NAME=value words before the program */
 };
 
+/* ld.so(8): the program it loads is no exec of its own. */
+#define LOADER_OPTIONS                                                                   \
+	" --library-path --inhibit-rpath --audit --preload --argv0 --glibc-hwcaps-mask " \
+	"--glibc-hwcaps-prepend "
+
 static const struct wrapper wrappers[] = {
-	{"env", "uCS", " --unset --chdir ", 0, true},
-	{"sudo", "ugpCcDhRrtTU", " --user --group --host --prompt --chdir --chroot ", 0, true},
-	{"doas", "uC", "", 0, false},
-	{"timeout", "ks", " --kill-after --signal ", 1, false},
-	{"nice", "n", " --adjustment ", 0, false},
-	{"ionice", "cnp", " --class --classdata ", 0, false},
-	{"chrt", "", "", 1, false},
-	{"taskset", "", "", 1, false},
-	{"nohup", "", "", 0, false},
-	{"setsid", "", "", 0, false},
-	{"stdbuf", "ioe", " --input --output --error ", 0, false},
-	{"time", "fo", " --format --output ", 0, false},
-	{"xargs", "adEILnPs",
+	{STR("env"), "uCS", " --unset --chdir --split-string ", 0, true},
+	{STR("sudo"), "ugpCcDhRrtTU", " --user --group --host --prompt --chdir --chroot ", 0, true},
+	{STR("doas"), "uC", "", 0, false},
+	{STR("timeout"), "ks", " --kill-after --signal ", 1, false},
+	{STR("nice"), "n", " --adjustment ", 0, false},
+	{STR("ionice"), "cnp", " --class --classdata ", 0, false},
+	{STR("chrt"), "", "", 1, false},
+	{STR("taskset"), "", "", 1, false},
+	{STR("chroot"), "", "", 1, false},
+	{STR("flock"), "wE", " --timeout --wait --conflict-exit-code ", 1, false},
+	{STR("setpriv"), "", " --ambient-caps --inh-caps --bounding-set --reuid --regid --groups ",
+	 0, false},
+	{STR("nohup"), "", "", 0, false},
+	{STR("setsid"), "", "", 0, false},
+	{STR("stdbuf"), "ioe", " --input --output --error ", 0, false},
+	{STR("time"), "fo", " --format --output ", 0, false},
+	{STR("xargs"), "adEILnPs",
 	 " --arg-file --delimiter --replace --max-lines --max-args --max-procs ", 0, false},
-	{"busybox", "", "", 0, false},
-	{"toybox", "", "", 0, false},
-	{"strace", "eopPsuE", "", 0, false},
-	{"unshare", "", "", 0, false},
-	{"exec", "a", "", 0, false},
-	{"command", "", "", 0, false},
-	{"builtin", "", "", 0, false},
+	{STR("busybox"), "", "", 0, false},
+	{STR("toybox"), "", "", 0, false},
+	{STR("ld-linux-x86-64.so.2"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-linux-aarch64.so.1"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-linux.so.2"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-musl-x86_64.so.1"), "", LOADER_OPTIONS, 0, false},
+	{STR("ld-musl-aarch64.so.1"), "", LOADER_OPTIONS, 0, false},
+	{STR("strace"), "eopPsuE", "", 0, false},
+	{STR("unshare"), "", "", 0, false},
+	{STR("exec"), "a", "", 0, false},
+	{STR("command"), "", "", 0, false},
+	{STR("builtin"), "", "", 0, false},
 };
 
-static const char *const shells[] = {"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"};
+static const struct str shells[] = {STR("sh"),	STR("bash"), STR("dash"), STR("zsh"),
+				    STR("ksh"), STR("ash"),  STR("fish")};
 
 #define MAX_PEELED 16 /* wrappers inside one another; deeper is not ordinary */
 
@@ -58,7 +73,29 @@ static struct str base_name(struct str path)
 
 static bool is_end(char c)
 {
-	return strchr("\n;|&()<>#", c) != NULL;
+	return strchr("\n;|&()<>", c) != NULL;
+}
+
+static struct str behind_first(struct str s)
+{
+	return (struct str){s.at + 1, s.len - 1};
+}
+
+/* To the first word of a command: behind blank lines, comments, and what opens a group. */
+static struct str command_start(struct str s)
+{
+	for (;;) {
+		while (s.len && strchr(" \t\n;(", *s.at) && *s.at)
+			s = behind_first(s);
+		if (s.len > 1 && (*s.at == '{' || *s.at == '!') && strchr(" \t\n", s.at[1])) {
+			s = behind_first(s);
+		} else if (s.len && *s.at == '#') {
+			while (s.len && *s.at != '\n')
+				s = behind_first(s);
+		} else {
+			return s;
+		}
+	}
 }
 
 /* A word of shell text; one that is quoted as a whole comes without its quotes. */
@@ -69,7 +106,7 @@ static bool text_word(struct words *w, struct str *ret)
 	size_t n = 0;
 
 	while (s.len && (*s.at == ' ' || *s.at == '\t' || *s.at == '\n'))
-		s = (struct str){s.at + 1, s.len - 1};
+		s = behind_first(s);
 	while (n < s.len) {
 		const char c = s.at[n];
 
@@ -99,16 +136,23 @@ static bool next_word(struct words *w, struct str *ret)
 {
 	if (w->is_text)
 		return text_word(w, ret);
-	if (w->next >= w->argv->count)
+	if (w->next >= w->argv.count)
 		return false;
-	*ret = w->argv->items[w->next++];
+	*ret = w->argv.items[w->next++];
 	return true;
+}
+
+/* Nearly every name differs in its length or first byte: no call for those. */
+static inline bool is_same(struct str name, const struct str *known)
+{
+	return name.len == known->len && name.at[0] == known->at[0] &&
+	       memcmp(name.at, known->at, name.len) == 0;
 }
 
 static const struct wrapper *find_wrapper(struct str name)
 {
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
-		if (str_eq(name, str_of(wrappers[i].name)))
+		if (is_same(name, &wrappers[i].name))
 			return &wrappers[i];
 	}
 	return NULL;
@@ -119,7 +163,7 @@ static bool is_shell(struct str name)
 	if (name.len && name.at[0] == '-') /* a login shell's argv[0] */
 		name = (struct str){name.at + 1, name.len - 1};
 	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
-		if (str_eq(name, str_of(shells[i])))
+		if (is_same(name, &shells[i]))
 			return true;
 	}
 	return false;
@@ -156,6 +200,18 @@ static bool takes_value(const struct wrapper *wrapper, struct str option)
 	return false;
 }
 
+static struct words text_words(struct str text)
+{
+	return (struct words){.text = command_start(text), .is_text = true};
+}
+
+static bool is_split(const struct wrapper *wrapper, struct str option)
+{
+	return str_eq(wrapper->name, STR("env")) &&
+	       (str_eq(option, STR("--split-string")) ||
+		(option.len > 1 && option.at[1] != '-' && option.at[option.len - 1] == 'S'));
+}
+
 /* Moves to the word that names what the wrapper starts. */
 static bool peel(struct words *w, const struct wrapper *wrapper, struct str *word)
 {
@@ -165,10 +221,12 @@ static bool peel(struct words *w, const struct wrapper *wrapper, struct str *wor
 		if (str_eq(*word, STR("--"))) {
 			continue;
 		} else if (word->len > 1 && word->at[0] == '-') {
-			struct str value;
+			struct str value = {"", 0};
 
 			if (takes_value(wrapper, *word) && !next_word(w, &value))
 				return false;
+			if (is_split(wrapper, *word)) /* env -S "PROGRAM ARGUMENT" */
+				*w = text_words(value);
 		} else if (wrapper->assignments && is_assignment(*word)) {
 			continue;
 		} else if (operands) {
@@ -190,25 +248,23 @@ static bool peel_shell(struct words *w, struct str *word)
 		if (word->len < 2 || (word->at[0] != '-' && word->at[0] != '+')) {
 			if (!has_text)
 				return false;
-			*w = (struct words){.text = *word, .is_text = true};
+			*w = text_words(*word);
 			return true;
 		}
-		if (word->at[1] != '-' && memchr(word->at, 'c', word->len))
-			has_text = true;
-		else if (str_eq(*word, STR("-o")) || str_eq(*word, STR("-O")))
-			(void)next_word(&look, word);
+		if (word->at[1] == '-')
+			continue;
+		has_text |= memchr(word->at, 'c', word->len) != NULL;
+		if (word->at[word->len - 1] == 'o' || word->at[word->len - 1] == 'O')
+			(void)next_word(&look, word); /* -euo pipefail */
 	}
 	return false;
 }
 
-static struct str command_of(struct words *w)
+/* @word: the first one, already taken. */
+static struct str command_of(struct words *w, struct str word)
 {
-	struct str word;
-	struct str name;
+	struct str name = base_name(word);
 
-	if (!next_word(w, &word))
-		return (struct str){"", 0};
-	name = base_name(word);
 	for (unsigned i = 0; i < MAX_PEELED; i++) {
 		const struct wrapper *wrapper;
 
@@ -231,16 +287,27 @@ static struct str command_of(struct words *w)
 	return base_name(word);
 }
 
-struct str command_of_argv(const struct str_list *argv)
+static bool is_multi_call(struct str name)
 {
-	struct words w = {.argv = argv};
+	return str_eq(name, STR("busybox")) || str_eq(name, STR("toybox"));
+}
 
-	return command_of(&w);
+struct str command_of_argv(struct str name, const struct str_list *argv)
+{
+	struct words w = {.argv = *argv};
+	struct str word;
+
+	if (!next_word(&w, &word))
+		return name;
+	if (!is_multi_call(name) && (find_wrapper(name) || is_shell(name)))
+		word = name;
+	return command_of(&w, word);
 }
 
 struct str command_of_text(struct str text)
 {
-	struct words w = {.text = text, .is_text = true};
+	struct words w = text_words(text);
+	struct str word;
 
-	return command_of(&w);
+	return next_word(&w, &word) ? command_of(&w, word) : (struct str){"", 0};
 }

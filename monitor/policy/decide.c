@@ -12,6 +12,7 @@
  */
 
 #include <errno.h>
+#include <string.h>
 
 #include "monitor/policy/rule.h"
 
@@ -50,13 +51,17 @@ bool rule_matches(const struct policy *policy, struct policy_state *state, const
 	return !rule->count.at_least || state_count(state, rule, action);
 }
 
-/* Is `rule` to be named rather than the one so far? By verdict, then severity, then place. */
+/* Is `rule` to be named rather than the one so far? By verdict, severity, id: never by place. */
 static bool outranks(const struct policy *policy, const struct rule *rule,
 		     const struct decision *so_far)
 {
+	const struct rule *other = &policy->rules[so_far->rule_index];
+
 	if (!so_far->rule || rule->verdict != so_far->verdict)
 		return !so_far->rule || rule->verdict > so_far->verdict;
-	return rule->severity_rank > policy->rules[so_far->rule_index].severity_rank;
+	if (rule->severity_rank != other->severity_rank)
+		return rule->severity_rank > other->severity_rank;
+	return strcmp(rule->info.id, other->info.id) < 0;
 }
 
 static void apply_default(const struct policy *policy, const struct action *action,

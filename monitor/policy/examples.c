@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The examples in a rule, run when it is loaded: each `match` must match the rule, each `not_match`
- * must not. An example stands alone: a fresh state, the labels it names, its action `repeat` times.
+ * The examples in the rules, run when all rules are there: each `match` must match its rule, each
+ * `not_match` must not. An example stands alone: a fresh state, the labels it names, its action
+ * `repeat` times.
  */
 
 #include <errno.h>
@@ -34,6 +35,22 @@ struct example {
 	uint64_t every_ns;
 	const struct action_field *vary;
 };
+
+/* What the check of one rule has at hand; `path` is that of the example. */
+struct check {
+	const struct policy *policy;
+	const struct source *source;
+	const struct rule *rule;
+	const char *path;
+	struct error *err;
+};
+
+static int fail(const struct check *c, const char *member, const char *reason)
+{
+	_cleanup_free_ char *at = xasprintf("%s%s", c->path, member);
+
+	return source_error(c->source, c->err, EINVAL, at, "%s: %s", c->rule->info.id, reason);
+}
 
 static const struct action_field *field_of(const char *name, enum action_kind kind)
 {
@@ -123,55 +140,56 @@ static void derive(struct example *e, const struct json *action)
 	}
 }
 
-static const char *decode_action(struct example *e, const struct json *action)
+static int decode_action(const struct check *c, struct example *e, const struct json *action)
 {
 	const char *kind = json_string(json_get(action, "kind"));
 
 	e->action.kind = kind ? action_kind_by_name(kind) : ACTION_KINDS;
 	if (e->action.kind == ACTION_KINDS)
-		return "the action needs a \"kind\" that exists";
+		return fail(c, ".action", "the action needs a \"kind\" that exists");
+	if (!(c->rule->kinds & (1u << e->action.kind)))
+		return fail(c, ".action.kind", "the rule is not \"on\" this kind of action");
 	for (const struct json *m = json_first(action); m; m = json_next(m)) {
-		const struct action_field *field;
+		_cleanup_free_ char *member = xasprintf(".action.%s", json_key(m));
+		const struct action_field *field = field_of(json_key(m), e->action.kind);
 		const char *reason;
 
 		if (strcmp(json_key(m), "kind") == 0)
 			continue;
-		field = field_of(json_key(m), e->action.kind);
-		reason = field ? set_field(e, field, m)
-			       : "the action has a field that its kind does not have";
+		if (!field)
+			return fail(c, member, "actions of this kind have no such field");
+		reason = set_field(e, field, m);
 		if (reason)
-			return reason;
+			return fail(c, member, reason);
 	}
 	derive(e, action);
-	return NULL;
+	return 0;
 }
 
-static const char *decode_example(struct policy *policy, const struct example_row *row,
-				  struct example *e)
+static int decode_example(const struct check *c, const struct example_row *row, struct example *e)
 {
-	const char *reason = decode_action(e, row->action);
+	int r = decode_action(c, e, row->action);
 
-	if (reason)
-		return reason;
-	for (const struct json *l = json_first(row->labels); l; l = json_next(l)) {
+	for (const struct json *l = json_first(row->labels); l && r == 0; l = json_next(l)) {
 		const char *name = json_string(l);
-		const int r = name ? policy_label_index(policy, name) : -1;
+		const int index = name ? policy_label_index(c->policy, name) : -1;
 
-		if (r < 0)
-			return "a label that no rule sets or reads so far";
-		e->labels |= UINT64_C(1) << r;
+		if (index < 0)
+			r = fail(c, ".labels", "a label that no rule sets or reads");
+		else
+			e->labels |= UINT64_C(1) << index;
 	}
 	e->repeat = 1;
-	if (row->repeat && json_i64(row->repeat, 1, 4 * MAX_COUNT_EVENTS, &e->repeat) < 0)
-		return "\"repeat\" is a number of times";
-	if (row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)
-		return "\"every\" is a time such as \"1s\"";
-	if (row->vary) {
+	if (r == 0 && row->repeat && json_i64(row->repeat, 1, 4 * MAX_COUNT_EVENTS, &e->repeat) < 0)
+		r = fail(c, ".repeat", "a number of times, 1 to 262144");
+	if (r == 0 && row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)
+		r = fail(c, ".every", "a time such as \"500ms\" or \"1s\"");
+	if (r == 0 && row->vary) {
 		e->vary = field_of(json_string(row->vary), e->action.kind);
 		if (!e->vary || e->vary->type == FIELD_LIST || e->vary->type == FIELD_BOOL)
-			return "\"vary\" names a string or int field of the action";
+			r = fail(c, ".vary", "names a string or int field of the action");
 	}
-	return NULL;
+	return r;
 }
 
 /* The n-th repetition: the varied number is higher by n, the varied text has n at its end. */
@@ -197,9 +215,11 @@ static void vary(struct example *e, const struct action *first, int64_t n, char 
 	memcpy(at, &value, sizeof(value));
 }
 
-static bool run_example(const struct policy *policy, const struct rule *rule, struct example *e)
+/* Return: whether the last repetition matched; *ret_failed if an expression gave an error. */
+static bool run_example(const struct policy *policy, const struct rule *rule, struct example *e,
+			bool *ret_failed)
 {
-	struct policy_state *state = policy_state_new(policy);
+	struct policy_state *state = state_new_for_rule(policy, rule);
 	const struct action first = e->action;
 	enum cel_result result = CEL_FALSE;
 	bool matched = false;
@@ -209,60 +229,70 @@ static bool run_example(const struct policy *policy, const struct rule *rule, st
 	for (int64_t n = 0; n < e->repeat; n++) {
 		vary(e, &first, n, text, sizeof(text));
 		state_set_time(state, e->action.time_ns);
-		/* An error is no example of anything. */
-		matched = rule_matches(policy, state, rule, &e->action, &result) &&
-			  result == CEL_TRUE;
+		matched = rule_matches(policy, state, rule, &e->action, &result);
+		*ret_failed |= result == CEL_FAILED;
 	}
 	(void)policy_state_free(state);
-	return matched && (rule->kinds & (1u << first.kind));
+	return matched;
 }
 
-static int check_list(struct policy *policy, const struct rule *rule, const struct source *source,
-		      const struct json *list, const char *path, bool expected, struct error *err)
+static int check_example(struct check *c, const struct json *node, bool expected)
+{
+	struct example e = {0};
+	struct example_row row;
+	bool matched = false;
+	bool failed = false;
+	int r;
+
+	if (json_decode(node, c->path, example_fields, 5, &row, c->err) < 0)
+		return source_located(c->source, c->err);
+	r = decode_example(c, &row, &e);
+	if (r == 0)
+		matched = run_example(c->policy, c->rule, &e, &failed);
+	free(e.argv);
+	if (failed)
+		return fail(c, "",
+			    "\"when\" ends in an error on this example (an index outside its list, "
+			    "a text that is no address); let it be true or false");
+	if (r < 0 || matched == expected)
+		return r;
+	return fail(c, "",
+		    expected ? "this example should match the rule and does not"
+			     : "this example should not match the rule and does");
+}
+
+static int check_list(struct check *c, const char *path, const struct json *list, bool expected)
 {
 	size_t n = 0;
 
 	for (const struct json *node = json_first(list); node; node = json_next(node), n++) {
 		_cleanup_free_ char *at = xasprintf("%s[%zu]", path, n);
-		struct example e = {0};
-		struct example_row row;
-		const char *reason;
-		bool matched;
+		int r;
 
-		if (json_decode(node, at, example_fields, 5, &row, err) < 0)
-			return source_located(source, err);
-		reason = decode_example(policy, &row, &e);
-		if (!reason && !(rule->kinds & (1u << e.action.kind)))
-			reason = "the kind of its action is none that the rule is \"on\"";
-		matched = !reason && run_example(policy, rule, &e);
-		free(e.argv);
-		if (reason)
-			return source_error(source, err, EINVAL, at, "%s: example: %s",
-					    rule->info.id, reason);
-		if (matched != expected)
-			return source_error(source, err, EINVAL, at, "%s: this example %s",
-					    rule->info.id,
-					    expected ? "should match the rule and does not"
-						     : "should not match the rule and does");
+		c->path = at;
+		r = check_example(c, node, expected);
+		if (r < 0)
+			return r;
 	}
-	if (!n)
-		return source_error(source, err, EINVAL, path,
-				    "%s: at least one example each in "
-				    "match and not_match",
-				    rule->info.id);
-	return 0;
+	c->path = path;
+	return n ? 0 : fail(c, "", "at least one example each in match and not_match");
 }
 
-int rule_check_examples(struct policy *policy, size_t index, const struct source *source,
-			const struct json *node, const char *path, struct error *err)
+int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,
+			  struct error *err)
 {
-	const struct rule *rule = &policy->rules[index];
-	_cleanup_free_ char *match = xasprintf("%s.match", path);
-	_cleanup_free_ char *not_match = xasprintf("%s.not_match", path);
-	int r = check_list(policy, rule, source, json_get(node, "match"), match, true, err);
+	struct check c = {.policy = policy, .source = source, .err = err};
+	const struct json *node = json_first(json_get(source->doc, "rules"));
+	int r = 0;
 
-	if (r == 0)
-		r = check_list(policy, rule, source, json_get(node, "not_match"), not_match, false,
-			       err);
+	for (size_t n = 0; node && r == 0; node = json_next(node), n++) {
+		_cleanup_free_ char *match = xasprintf("$.rules[%zu].match", n);
+		_cleanup_free_ char *not_match = xasprintf("$.rules[%zu].not_match", n);
+
+		c.rule = &policy->rules[(*next)++];
+		r = check_list(&c, match, json_get(node, "match"), true);
+		if (r == 0)
+			r = check_list(&c, not_match, json_get(node, "not_match"), false);
+	}
 	return r;
 }

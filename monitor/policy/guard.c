@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What must hold for an expression to be anything but false: a set of tests on constants, one of
- * which must succeed. The index keeps rules by these, so that an action only meets rules that can
+ * What must hold for an expression to be anything but false: a set of keys (keys.h), one of
+ * which must be there. The index keeps rules by these, so that an action only meets rules that can
  * match it.
  *
- * Soundness: if no atom of a guard holds, the expression is exactly false, never an error. That is
- * so for an equality on a field; for A || B with the atoms of both; for A && B with the atoms of
- * either, since false && error is false.
+ * Soundness: if no key of a guard is there, the expression is exactly false, never an error. That
+ * is so for an equality on a field or a pattern that it must match; for A || B with the keys of
+ * both; for A && B with the keys of either, since false && error is false; for exists() over a list
+ * that cannot fail with the keys of its condition.
  */
 
 #include <stdlib.h>
@@ -18,54 +19,45 @@
 
 struct gathering {
 	struct policy *policy;
+	/* for each loop around the node at hand: 1 + the field whose items it goes over, or 0 */
+	uint32_t items_of[CEL_MAX_LOOPS];
 	uint64_t labels; /* named by the expression */
 	bool labels_unclear;
 	int failed; /* a label could not be interned */
 };
-
-uint64_t hash_string(struct str text)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < text.len; i++)
-		h = (h ^ (unsigned char)text.at[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-uint64_t hash_integer(int64_t value)
-{
-	uint64_t h = (uint64_t)value + UINT64_C(0x9e3779b97f4a7c15);
-
-	h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	return h ^ (h >> 27);
-}
 
 static struct guard unknown(void)
 {
 	return (struct guard){.always = true};
 }
 
-static void add(struct guard *guard, struct atom atom)
+static void add(struct guard *guard, struct key key)
 {
-	guard->atoms = xrealloc_array(guard->atoms, guard->count + 1, sizeof(*guard->atoms));
-	guard->atoms[guard->count++] = atom;
+	guard->keys = xrealloc_array(guard->keys, guard->count + 1, sizeof(*guard->keys));
+	guard->keys[guard->count++] = key;
 }
 
-/* The key that a node reads, if it is one; the label key is for session.labels. */
-static bool key_of(const struct cel_node *node, struct atom *ret)
+/* The field whose value (or one of whose items) the node is. */
+static bool field_of(const struct gathering *g, const struct cel_node *node, uint32_t *ret)
 {
-	*ret = (struct atom){0};
-	if (node->kind == NODE_FIELD && node->field->type != FIELD_LIST) {
-		ret->key = KEY_FIELD;
-		ret->field = (uint32_t)(node->field - action_fields);
+	if (node->kind == NODE_FIELD && node->field->type != FIELD_LIST)
+		*ret = (uint32_t)(node->field - action_fields);
+	else if (node->kind == NODE_VAR && g->items_of[node->slot])
+		*ret = g->items_of[node->slot] - 1;
+	else
+		return false;
+	return true;
+}
+
+/* The key that equality of the node with a constant demands, but for its hash. */
+static bool key_of(const struct gathering *g, const struct cel_node *node, struct key *ret)
+{
+	*ret = (struct key){.kind = KEY_VALUE};
+	if (field_of(g, node, &ret->field))
 		return true;
-	}
-	if (node->kind == NODE_CALL && node->function == FN_COMMAND &&
-	    node->child->kind == NODE_FIELD && node->child->field->type == FIELD_LIST) {
-		ret->key = KEY_COMMAND;
-		return true;
-	}
-	return false;
+	ret->kind = KEY_COMMAND;
+	return node->kind == NODE_CALL && node->function == FN_COMMAND &&
+	       node->child->kind == NODE_FIELD && node->child->field->type == FIELD_LIST;
 }
 
 static void add_label(struct gathering *g, struct guard *guard, struct str name)
@@ -77,7 +69,7 @@ static void add_label(struct gathering *g, struct guard *guard, struct str name)
 		return;
 	}
 	g->labels |= UINT64_C(1) << index;
-	add(guard, (struct atom){.key = KEY_LABEL, .hash = (uint64_t)index});
+	add(guard, (struct key){.kind = KEY_LABEL, .hash = (uint64_t)index});
 }
 
 static bool hash_of_literal(const struct cel_node *node, uint64_t *ret)
@@ -93,57 +85,114 @@ static bool hash_of_literal(const struct cel_node *node, uint64_t *ret)
 	return true;
 }
 
-static struct guard guard_of_equal(const struct cel_node *a, const struct cel_node *b)
+static struct guard guard_of_equal(const struct gathering *g, const struct cel_node *a,
+				   const struct cel_node *b)
 {
 	struct guard guard = {0};
-	struct atom atom;
+	struct key key;
 	uint64_t hash = 0;
 
-	if (!key_of(a, &atom) || !hash_of_literal(b, &hash)) {
-		if (!key_of(b, &atom) || !hash_of_literal(a, &hash))
+	if (!key_of(g, a, &key) || !hash_of_literal(b, &hash)) {
+		if (!key_of(g, b, &key) || !hash_of_literal(a, &hash))
 			return unknown();
 	}
-	atom.hash = hash;
-	add(&guard, atom);
+	key.hash = hash;
+	add(&guard, key);
 	return guard;
 }
 
-/* x in [constants] */
+/* x in [constants], 'x' in session.labels, 'x' in action.argv */
 static struct guard guard_of_in(struct gathering *g, const struct cel_node *a,
 				const struct cel_node *b)
 {
 	struct guard guard = {0};
-	struct atom atom;
+	struct key key;
 
 	if (b->kind == NODE_LABELS && a->kind == NODE_STRING) {
 		add_label(g, &guard, a->text);
 		return guard;
 	}
-	if (!cel_is_constant(b) || !key_of(a, &atom))
+	if (b->kind == NODE_FIELD && a->kind == NODE_STRING) {
+		add(&guard, (struct key){.kind = KEY_VALUE,
+					 .field = (uint32_t)(b->field - action_fields),
+					 .hash = hash_string(a->text)});
+		return guard;
+	}
+	if (!cel_is_constant(b) || !key_of(g, a, &key))
 		return unknown();
 	if (b->kind == NODE_LIST && b->type.item == CEL_INT) {
 		for (const struct cel_node *item = b->child; item; item = item->next) {
-			atom.hash = hash_integer(item->integer);
-			add(&guard, atom);
+			key.hash = hash_integer(item->integer);
+			add(&guard, key);
 		}
 		return guard;
 	}
 	for (size_t i = 0; i < cel_constant_count(b); i++) {
-		atom.hash = hash_string(cel_constant_string(b, i));
-		add(&guard, atom);
+		key.hash = hash_string(cel_constant_string(b, i));
+		add(&guard, key);
+	}
+	return guard;
+}
+
+static bool key_of_pattern(const struct cel_node *call, struct str pattern, struct key *ret)
+{
+	struct cidr net;
+
+	switch (call->function) {
+	case FN_STARTS_WITH:
+		return key_of_start(pattern, ret);
+	case FN_GLOB:
+		return key_of_glob(pattern, ret);
+	case FN_HOST_MATCHES:
+		return key_of_host(pattern, ret);
+	case FN_IN_CIDR:
+		if (cidr_parse(pattern, &net))
+			return false;
+		key_of_net(&net, ret);
+		return true;
+	case FN_ENDS_WITH:
+	case FN_CONTAINS:
+	case FN_LOWER:
+	case FN_SIZE:
+	case FN_COMMAND:
+		break;
+	}
+	return false;
+}
+
+/* glob(), hostMatches(), inCIDR() and startsWith of a field with constants. */
+static struct guard guard_of_call(const struct gathering *g, const struct cel_node *node)
+{
+	const struct cel_node *patterns = node->child ? node->child->next : NULL;
+	struct guard guard = {0};
+	struct key key;
+	uint32_t field;
+
+	if (!patterns || !cel_is_constant(patterns) || !field_of(g, node->child, &field))
+		return unknown();
+	for (size_t i = 0; i < cel_constant_count(patterns); i++) {
+		if (!key_of_pattern(node, cel_constant_string(patterns, i), &key)) {
+			free(guard.keys);
+			return unknown();
+		}
+		key.field = field;
+		add(&guard, key);
+	}
+	if (node->function == FN_IN_CIDR) {
+		key_of_no_address(&key);
+		key.field = field;
+		add(&guard, key);
 	}
 	return guard;
 }
 
 /* session.labels.exists(l, l == 'x') and ...exists(l, l in ['x', 'y']) */
-static struct guard guard_of_loop(struct gathering *g, const struct cel_node *node)
+static struct guard guard_of_labels(struct gathering *g, const struct cel_node *node)
 {
 	const struct cel_node *body = node->child->next;
 	const struct cel_node *a = body->child;
 	struct guard guard = {0};
 
-	if (node->child->kind != NODE_LABELS)
-		return unknown();
 	if (node->op == OP_OR && body->kind == NODE_BINARY && a->kind == NODE_VAR &&
 	    a->slot == node->slot && (body->op == OP_EQ || body->op == OP_IN) &&
 	    cel_is_constant(a->next)) {
@@ -162,10 +211,10 @@ static unsigned width(const struct guard *guard)
 	if (guard->always)
 		return 3;
 	for (size_t i = 0; i < guard->count; i++) {
-		const struct atom *atom = &guard->atoms[i];
-		unsigned w = atom->key == KEY_LABEL ? 1 : 0;
+		const struct key *key = &guard->keys[i];
+		unsigned w = key->kind == KEY_LABEL ? 1 : 0;
 
-		if (atom->key == KEY_FIELD && action_fields[atom->field].type == FIELD_BOOL)
+		if (key->kind == KEY_VALUE && action_fields[key->field].type == FIELD_BOOL)
 			w = 2;
 		widest = w > widest ? w : widest;
 	}
@@ -175,13 +224,13 @@ static unsigned width(const struct guard *guard)
 static struct guard either(struct guard a, struct guard b)
 {
 	if (a.always || b.always) {
-		free(a.atoms);
-		free(b.atoms);
+		free(a.keys);
+		free(b.keys);
 		return unknown();
 	}
 	for (size_t i = 0; i < b.count; i++)
-		add(&a, b.atoms[i]);
-	free(b.atoms);
+		add(&a, b.keys[i]);
+	free(b.keys);
 	return a;
 }
 
@@ -191,31 +240,45 @@ static struct guard narrower(struct guard a, struct guard b)
 	const unsigned wb = width(&b);
 
 	if (wa < wb || (wa == wb && a.count <= b.count)) {
-		free(b.atoms);
+		free(b.keys);
 		return a;
 	}
-	free(a.atoms);
+	free(a.keys);
 	return b;
 }
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
 
+static struct guard guard_of(struct gathering *g, const struct cel_node *node);
+
+/* exists() is false if its condition is false for every item; all() may be true of no item. */
+static struct guard guard_of_loop(struct gathering *g, const struct cel_node *node)
+{
+	const struct cel_node *list = node->child;
+
+	if (list->kind == NODE_LABELS)
+		return guard_of_labels(g, node);
+	if (node->op != OP_OR || (list->kind != NODE_FIELD && !cel_is_constant(list)))
+		return unknown();
+	g->items_of[node->slot] =
+		list->kind == NODE_FIELD ? (uint32_t)(list->field - action_fields) + 1 : 0;
+	return guard_of(g, list->next);
+}
+
 static struct guard guard_of(struct gathering *g, const struct cel_node *node)
 {
+	const bool negated = node->kind == NODE_NOT;
+	const struct cel_node *inner = negated ? node->child : node;
 	struct guard guard = {0};
-	struct atom atom;
+	struct key key;
 
 	if (node->kind == NODE_LOOP)
 		return guard_of_loop(g, node);
-	if (node->kind == NODE_NOT && node->child->kind == NODE_FIELD &&
-	    key_of(node->child, &atom)) {
-		atom.hash = hash_integer(false);
-		add(&guard, atom);
-		return guard;
-	}
-	if (node->kind == NODE_FIELD && key_of(node, &atom)) {
-		atom.hash = hash_integer(true);
-		add(&guard, atom);
+	if (node->kind == NODE_CALL)
+		return guard_of_call(g, node);
+	if (inner->kind == NODE_FIELD && key_of(g, inner, &key)) {
+		key.hash = hash_integer(!negated);
+		add(&guard, key);
 		return guard;
 	}
 	if (node->kind != NODE_BINARY)
@@ -227,7 +290,7 @@ static struct guard guard_of(struct gathering *g, const struct cel_node *node)
 		return node->op == OP_AND ? narrower(a, b) : either(a, b);
 	}
 	if (node->op == OP_EQ)
-		return guard_of_equal(node->child, node->child->next);
+		return guard_of_equal(g, node->child, node->child->next);
 	if (node->op == OP_IN)
 		return guard_of_in(g, node->child, node->child->next);
 	return unknown();
@@ -241,13 +304,13 @@ static void gather_labels(struct gathering *g, const struct cel_node *node)
 	if (node->kind == NODE_LABELS)
 		g->labels_unclear = true;
 	if (node->kind == NODE_LOOP && node->child->kind == NODE_LABELS)
-		guard = guard_of_loop(g, node);
+		guard = guard_of_labels(g, node);
 	else if (node->kind == NODE_BINARY && node->op == OP_IN &&
 		 node->child->next->kind == NODE_LABELS && node->child->kind == NODE_STRING)
 		guard = guard_of_in(g, node->child, node->child->next);
 	else
 		guard.always = true;
-	free(guard.atoms);
+	free(guard.keys);
 	if (!guard.always)
 		return;
 	for (const struct cel_node *child = node->child; child; child = child->next)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/policy/match.h"
 
-#include <arpa/inet.h>
 #include <string.h>
+
+#include "monitor/policy/cidr.h"
 
 static unsigned char lower(unsigned char c)
 {
@@ -154,7 +155,8 @@ bool glob_match(struct str pattern, struct str path, bool fold)
 	if (pattern.len && pattern.at[0] == '~') {
 		const struct str home = STR(SESSION_HOME);
 
-		if (path.len < home.len || memcmp(path.at, home.at, home.len) != 0)
+		if (path.len < home.len ||
+		    text_compare((struct str){path.at, home.len}, home, fold, fold) != 0)
 			return false;
 		path = (struct str){path.at + home.len, path.len - home.len};
 		pattern = (struct str){pattern.at + 1, pattern.len - 1};
@@ -174,9 +176,31 @@ bool glob_match(struct str pattern, struct str path, bool fold)
 	return components_match(pattern, path, '/', fold);
 }
 
+static const char *component_check(struct str c)
+{
+	bool star = false; /* the character before is an unescaped '*' */
+
+	for (size_t i = 0; i < c.len; i++) {
+		if (c.at[i] == '\\') {
+			if (++i == c.len)
+				return "a backslash at the end of a component";
+			star = false;
+			continue;
+		}
+		if (strchr("[]{}", c.at[i]))
+			return "[ ] { } are no wildcards here: write \\ before the character, or "
+			       "several patterns";
+		if (c.at[i] == '*' && star && c.len != 2)
+			return "** must be a component of its own";
+		star = c.at[i] == '*';
+	}
+	return NULL;
+}
+
 const char *glob_check(struct str pattern, bool absolute)
 {
 	struct str rest = pattern;
+	const char *reason;
 
 	if (!pattern.len)
 		return "an empty pattern matches nothing";
@@ -197,17 +221,9 @@ const char *glob_check(struct str pattern, bool absolute)
 			return "an empty component (// or a slash at the end) matches nothing";
 		if (str_eq(c, STR(".")) || str_eq(c, STR("..")))
 			return "paths are resolved: . and .. match nothing";
-		for (size_t i = 0; i < c.len; i++) {
-			if (c.at[i] == '\\') {
-				if (++i == c.len)
-					return "a backslash at the end of a component";
-			} else if (strchr("[]{}", c.at[i])) {
-				return "[ ] { } are no wildcards here: write \\ before the "
-				       "character, or several patterns";
-			} else if (i && c.at[i] == '*' && c.at[i - 1] == '*' && c.len != 2) {
-				return "** must be a component of its own";
-			}
-		}
+		reason = component_check(c);
+		if (reason)
+			return reason;
 	}
 	return NULL;
 }
@@ -230,7 +246,7 @@ bool host_match(struct str pattern, struct str host)
 {
 	host = without_dot(host);
 	pattern = without_dot(pattern);
-	if (!host.len)
+	if (!host.len || host.at[host.len - 1] == '.') /* an empty label: no name */
 		return false;
 	if (is_numeric(host)) {
 		uint8_t a[16];
@@ -279,67 +295,4 @@ const char *host_check(struct str pattern)
 		first = false;
 	}
 	return NULL;
-}
-
-bool address_parse(struct str text, uint8_t ret[16])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	const char *zone = text.len ? memchr(text.at, '%', text.len) : NULL;
-	const size_t len = zone ? (size_t)(zone - text.at) : text.len;
-	char copy[INET6_ADDRSTRLEN + 1];
-
-	if (!len || len >= sizeof(copy))
-		return false;
-	memcpy(copy, text.at, len);
-	copy[len] = '\0';
-	if (memchr(copy, ':', len))
-		return inet_pton(AF_INET6, copy, ret) == 1;
-	memcpy(ret, mapped, sizeof(mapped));
-	return inet_pton(AF_INET, copy, ret + 12) == 1;
-}
-
-const char *cidr_parse(struct str text, struct cidr *ret)
-{
-	const char *slash = text.len ? memchr(text.at, '/', text.len) : NULL;
-	const struct str address = {text.at, slash ? (size_t)(slash - text.at) : text.len};
-	const bool v6 = address.len && memchr(address.at, ':', address.len) != NULL;
-	const unsigned most = v6 ? 128 : 32;
-	unsigned bits = 0;
-
-	if (!address_parse(address, ret->address) || memchr(address.at, '%', address.len))
-		return "not a numeric address";
-	if (slash) {
-		const size_t digits = text.len - address.len - 1;
-
-		if (!digits || digits > 3)
-			return "the prefix length is a number after the slash";
-		for (size_t i = 0; i < digits; i++) {
-			const char c = slash[1 + i];
-
-			if (c < '0' || c > '9')
-				return "the prefix length is a number after the slash";
-			bits = bits * 10 + (unsigned)(c - '0');
-		}
-	} else {
-		bits = most;
-	}
-	if (bits > most)
-		return "the prefix is longer than the address";
-	ret->bits = (uint8_t)(v6 ? bits : bits + 96);
-	for (unsigned i = ret->bits; i < 128; i++) {
-		if (ret->address[i / 8] & (0x80u >> (i % 8)))
-			return "the address has bits set behind the prefix";
-	}
-	return NULL;
-}
-
-bool cidr_has(const struct cidr *net, const uint8_t address[16])
-{
-	const unsigned whole = net->bits / 8;
-	const unsigned left = net->bits % 8;
-	const unsigned mask = left ? (0xffu << (8 - left)) & 0xffu : 0;
-
-	if (memcmp(net->address, address, whole) != 0)
-		return false;
-	return !left || (net->address[whole] & mask) == (address[whole] & mask);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Matching of paths, host names and addresses: on canonical things, at component boundaries, never
+ * Matching of paths and host names: on canonical things, at component boundaries, never
  * by substring. Patterns are checked when they are loaded; matching takes no memory and its time is
  * bounded by pattern length times text length.
  *
@@ -16,7 +16,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "common/limits.h"
 #include "monitor/action.h"
@@ -33,18 +32,6 @@ const char *host_check(struct str pattern);
 /* @fold: compare ASCII letters without case. */
 bool glob_match(struct str pattern, struct str path, bool fold);
 bool host_match(struct str pattern, struct str host);
-
-/* A network; v4 is kept in the last four bytes of its v6-mapped form, so one comparison does. */
-struct cidr {
-	uint8_t address[16];
-	uint8_t bits; /* 0..128, of the mapped form */
-};
-
-/* Return: NULL or the reason. */
-const char *cidr_parse(struct str text, struct cidr *ret);
-/* False if the text is no numeric address. A zone ("%eth0") is left out. */
-bool address_parse(struct str text, uint8_t ret[16]);
-bool cidr_has(const struct cidr *net, const uint8_t address[16]);
 
 /* Text comparison with the option to take A-Z as a-z on either side. */
 int text_compare(struct str a, struct str b, bool fold_a, bool fold_b);

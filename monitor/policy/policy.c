@@ -5,13 +5,9 @@
  * -> index. Files are taken in the order of their names, so the order of arguments does not matter.
  */
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
@@ -19,155 +15,9 @@
 #include "common/cleanup.h"
 #include "monitor/policy/rule.h"
 
-#define MAX_FILES 1024u
-
-struct sources {
-	struct source *items;
-	size_t count;
-};
-
-static void sources_done(struct sources *s)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		free(s->items[i].name);
-		free(s->items[i].text);
-		json_free(s->items[i].doc);
-	}
-	free(s->items);
-}
-
 static void free_policyp(struct policy **policy)
 {
 	*policy = policy_free(*policy);
-}
-
-static const char *base_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct source *x = a;
-	const struct source *y = b;
-	const int r = strcmp(base_of(x->name), base_of(y->name));
-
-	return r ? r : strcmp(x->name, y->name);
-}
-
-/* Only who may change the policy anyhow may be able to write it. */
-static int check_owner(const char *path, const struct stat *st, struct error *err)
-{
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return error_set(err, EPERM,
-				 "policy %s: others than its owner may write it; chmod go-w %s",
-				 path, path);
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return error_set(err, EPERM,
-				 "policy %s: belongs to user %u, not to root or to you; chown it "
-				 "or use a copy of your own",
-				 path, (unsigned)st->st_uid);
-	return 0;
-}
-
-static int add_text(struct sources *s, const char *name, const char *text, size_t len,
-		    struct error *err)
-{
-	struct source *source;
-
-	if (s->count == MAX_FILES)
-		return error_set(err, E2BIG, "more than %u policy files", MAX_FILES);
-	s->items = xrealloc_array(s->items, s->count + 1, sizeof(*s->items));
-	source = &s->items[s->count++];
-	*source = (struct source){.name = xstrdup(name), .text = xstrndup(text, len), .len = len};
-	return json_parse(name, text, len, &source->doc, err);
-}
-
-static int read_fd(int fd, const char *path, struct buf *out, struct error *err)
-{
-	for (;;) {
-		char *at = buf_reserve(out, 65536);
-		ssize_t n;
-
-		if (!at)
-			return error_set(err, E2BIG, "policy %s: more than %u bytes", path,
-					 MAX_JSON_BYTES);
-		n = read(fd, at, 65536);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "cannot read policy %s", path);
-		if (n == 0)
-			return 0;
-		out->len += (size_t)n;
-	}
-}
-
-static int add_file(struct sources *s, const char *path, struct error *err)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + 65536);
-	struct stat st;
-	int r;
-
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open policy %s", path);
-	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "cannot stat policy %s", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, EINVAL, "policy %s: not a file", path);
-	r = check_owner(path, &st, err);
-	if (r == 0)
-		r = read_fd(fd, path, &text, err);
-	if (r < 0)
-		return r;
-	return add_text(s, path, text.data ? text.data : "", text.len, err);
-}
-
-static int add_folder(struct sources *s, const char *path, const struct stat *st, struct error *err)
-{
-	const size_t before = s->count;
-	DIR *dir;
-	int r = check_owner(path, st, err);
-
-	if (r < 0)
-		return r;
-	dir = opendir(path);
-	if (!dir)
-		return error_errno(err, errno, "cannot open policy folder %s", path);
-	for (struct dirent *e = readdir(dir); e && r == 0; e = readdir(dir)) {
-		const size_t len = strlen(e->d_name);
-		_cleanup_free_ char *file = NULL;
-
-		if (e->d_name[0] == '.' || len < 6 || strcmp(e->d_name + len - 5, ".json") != 0)
-			continue;
-		file = xasprintf("%s/%s", path, e->d_name);
-		r = add_file(s, file, err);
-	}
-	(void)closedir(dir);
-	if (r == 0 && s->count == before)
-		return error_set(err, ENOENT, "policy folder %s: no *.json in it", path);
-	return r;
-}
-
-static void hash_sources(struct policy *policy, const struct sources *s)
-{
-	unsigned char hash[crypto_generichash_BYTES];
-	crypto_generichash_state h;
-
-	(void)crypto_generichash_init(&h, NULL, 0, sizeof(hash));
-	for (size_t i = 0; i < s->count; i++) {
-		const char *name = base_of(s->items[i].name);
-		const uint64_t len = s->items[i].len;
-
-		(void)crypto_generichash_update(&h, (const unsigned char *)name, strlen(name) + 1);
-		(void)crypto_generichash_update(&h, (const unsigned char *)&len, sizeof(len));
-		(void)crypto_generichash_update(&h, (const unsigned char *)s->items[i].text, len);
-	}
-	(void)crypto_generichash_final(&h, hash, sizeof(hash));
-	(void)sodium_bin2hex(policy->hash, sizeof(policy->hash), hash, sizeof(hash));
 }
 
 static int by_id(const void *a, const void *b)
@@ -178,19 +28,39 @@ static int by_id(const void *a, const void *b)
 	return strcmp((*x)->id, (*y)->id);
 }
 
-static int check_ids(const struct policy *policy, struct error *err)
+/* At the second of the two, in the order of files and rules. */
+static int same_id(const struct policy *policy, const struct sources *s, const struct rule_info *a,
+		   const struct rule_info *b, struct error *err)
 {
+	const struct rule_info *first = a < b ? a : b;
+	const struct rule_info *second = a < b ? b : a;
+	size_t in_file = 0;
+	size_t file = 0;
+	_cleanup_free_ char *path = NULL;
+
+	for (size_t i = 0; &policy->rules[i].info != second; i++)
+		in_file += policy->rules[i].info.file == second->file;
+	while (policy->files[file] != second->file)
+		file++;
+	path = xasprintf("$.rules[%zu].id", in_file);
+	return source_error(&s->items[file], err, EEXIST, path,
+			    "a rule with the id \"%s\" is in %s already: rename one", second->id,
+			    first->file);
+}
+
+static int check_ids(const struct policy *policy, const struct sources *s, struct error *err)
+{
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	_cleanup_free_ const struct rule_info **ids = xcalloc(policy->rule_count, sizeof(*ids));
 
 	for (size_t i = 0; i < policy->rule_count; i++)
 		ids[i] = &policy->rules[i].info;
 	if (policy->rule_count)
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): sorts pointers */
 		qsort(ids, policy->rule_count, sizeof(*ids), by_id);
 	for (size_t i = 1; i < policy->rule_count; i++) {
 		if (strcmp(ids[i - 1]->id, ids[i]->id) == 0)
-			return error_set(err, EEXIST,
-					 "two rules have the id \"%s\" (in %s and %s): rename one",
-					 ids[i]->id, ids[i - 1]->file, ids[i]->file);
+			return same_id(policy, s, ids[i - 1], ids[i], err);
 	}
 	return 0;
 }
@@ -198,23 +68,25 @@ static int check_ids(const struct policy *policy, struct error *err)
 static int build(struct sources *s, struct policy **ret, struct error *err)
 {
 	_cleanup_(free_policyp) struct policy *policy = xcalloc(1, sizeof(*policy));
+	size_t next = 0;
 	int r = 0;
 
 	if (sodium_init() < 0)
 		return error_set(err, EIO, "libsodium cannot be initialised");
 	randombytes_buf(policy->hash_key, sizeof(policy->hash_key));
-	if (s->count)
-		qsort(s->items, s->count, sizeof(*s->items), by_name);
-	hash_sources(policy, s);
+	sources_sort(s);
+	sources_hash(s, policy->hash);
 	policy->files = xcalloc(s->count, sizeof(*policy->files));
 	for (size_t i = 0; i < s->count && r == 0; i++)
 		r = policy_decode_lists(policy, &s->items[i], err);
 	for (size_t i = 0; i < s->count && r == 0; i++) {
+		policy->files[policy->file_count++] = xstrdup(s->items[i].name);
 		r = policy_decode(policy, &s->items[i], err);
-		policy->files[policy->file_count++] = take_ptr(s->items[i].name);
 	}
 	if (r == 0)
-		r = check_ids(policy, err);
+		r = check_ids(policy, s, err);
+	for (size_t i = 0; i < s->count && r == 0; i++)
+		r = policy_check_examples(policy, &s->items[i], &next, err);
 	if (r < 0)
 		return r;
 	policy_index_build(policy);
@@ -227,13 +99,8 @@ int policy_load(const char *const *paths, size_t count, struct policy **ret, str
 	_cleanup_(sources_done) struct sources s = {0};
 
 	for (size_t i = 0; i < count; i++) {
-		struct stat st;
-		int r;
+		const int r = sources_add_path(&s, paths[i], err);
 
-		if (stat(paths[i], &st) < 0)
-			return error_errno(err, errno, "cannot open policy %s", paths[i]);
-		r = S_ISDIR(st.st_mode) ? add_folder(&s, paths[i], &st, err)
-					: add_file(&s, paths[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -244,7 +111,7 @@ int policy_load_text(const char *name, const char *text, size_t len, struct poli
 		     struct error *err)
 {
 	_cleanup_(sources_done) struct sources s = {0};
-	const int r = add_text(&s, name, text, len, err);
+	const int r = sources_add_text(&s, name, text, len, err);
 
 	return r < 0 ? r : build(&s, ret, err);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Per action kind: which rules can match, found by hashing the few things that rules compare with
- * constants. The time of a decision then depends on the rules that can match, not on all of them.
- * A collision of hashes only brings a candidate too many; its expression still decides.
+ * Per action kind: which rules can match, found by the keys (keys.h) that an action has. The time
+ * of a decision then depends on the rules that can match, not on all of them. A collision of hashes
+ * only brings a candidate too many; its expression still decides.
  */
 
 #include <stdlib.h>
@@ -26,23 +26,30 @@ struct link {
 	uint32_t next;
 };
 
+/* One thing to look up in an action: the keys of this kind that a field has. */
+struct probe {
+	enum key_kind kind;
+	uint32_t field;
+	uint64_t lengths[KEY_LENGTH_WORDS]; /* KEY_NET: bits that rules ask for */
+};
+
 struct kind_index {
 	uint32_t *rules; /* position -> rule */
 	size_t count;
 	uint64_t *always; /* bits by position */
 	struct slot *slots;
-	size_t mask; /* slots are a power of two; 0: no slots */
+	size_t mask; /* slots are a power of two */
 	struct link *links;
 	size_t link_count;
-	uint32_t fields[32]; /* rows of action_fields that rules test */
-	size_t field_count;
-	bool command;
+	struct probe *probes;
+	size_t probe_count;
 	uint64_t labels; /* bits that rules test */
 };
 
-static uint64_t slot_hash(enum key_kind key, uint32_t field, uint64_t hash)
+static uint64_t slot_hash(const struct key *key)
 {
-	const uint64_t h = (hash ^ ((uint64_t)key << 56) ^ ((uint64_t)field << 48)) *
+	const uint64_t h = (key->hash ^ ((uint64_t)key->kind << 56) ^ ((uint64_t)key->field << 48) ^
+			    ((uint64_t)key->bits << 40)) *
 			   UINT64_C(0x9e3779b97f4a7c15);
 
 	return h ^ (h >> 32);
@@ -57,19 +64,25 @@ static struct slot *find_slot(const struct kind_index *x, uint64_t hash)
 	return &x->slots[at];
 }
 
-static void note_key(struct kind_index *x, const struct atom *atom)
+static void note_probe(struct kind_index *x, const struct key *key)
 {
-	if (atom->key == KEY_COMMAND)
-		x->command = true;
-	if (atom->key == KEY_LABEL)
-		x->labels |= UINT64_C(1) << atom->hash;
-	if (atom->key != KEY_FIELD)
+	struct probe *probe = NULL;
+
+	if (key->kind == KEY_LABEL) {
+		x->labels |= UINT64_C(1) << key->hash;
 		return;
-	for (size_t i = 0; i < x->field_count; i++) {
-		if (x->fields[i] == atom->field)
-			return;
 	}
-	x->fields[x->field_count++] = atom->field;
+	for (size_t i = 0; i < x->probe_count; i++) {
+		if (x->probes[i].kind == key->kind && x->probes[i].field == key->field)
+			probe = &x->probes[i];
+	}
+	if (!probe) {
+		x->probes = xrealloc_array(x->probes, x->probe_count + 1, sizeof(*x->probes));
+		probe = &x->probes[x->probe_count++];
+		*probe = (struct probe){.kind = key->kind, .field = key->field};
+	}
+	if (key->kind == KEY_NET && key->bits / 64 < KEY_LENGTH_WORDS)
+		probe->lengths[key->bits / 64] |= UINT64_C(1) << (key->bits % 64);
 }
 
 static void add_rule(struct kind_index *x, const struct rule *rule, uint32_t position)
@@ -77,11 +90,11 @@ static void add_rule(struct kind_index *x, const struct rule *rule, uint32_t pos
 	if (rule->guard.always)
 		x->always[position / 64] |= UINT64_C(1) << (position % 64);
 	for (size_t i = 0; i < rule->guard.count; i++) {
-		const struct atom *atom = &rule->guard.atoms[i];
-		const uint64_t hash = slot_hash(atom->key, atom->field, atom->hash);
+		const struct key *key = &rule->guard.keys[i];
+		const uint64_t hash = slot_hash(key);
 		struct slot *slot = find_slot(x, hash);
 
-		note_key(x, atom);
+		note_probe(x, key);
 		x->links[x->link_count] = (struct link){position, slot->first};
 		slot->hash = hash;
 		slot->first = (uint32_t)x->link_count++;
@@ -90,22 +103,22 @@ static void add_rule(struct kind_index *x, const struct rule *rule, uint32_t pos
 
 static void build_kind(const struct policy *policy, unsigned kind, struct kind_index *x)
 {
-	size_t atoms = 0;
+	size_t keys = 0;
 	size_t slots = 8;
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		if (!(policy->rules[i].kinds & (1u << kind)))
 			continue;
 		x->count++;
-		atoms += policy->rules[i].guard.count;
+		keys += policy->rules[i].guard.count;
 	}
-	while (slots < atoms * 2)
+	while (slots < keys * 2)
 		slots *= 2;
 	x->mask = slots - 1;
 	x->slots = xcalloc(slots, sizeof(*x->slots));
 	for (size_t i = 0; i < slots; i++)
 		x->slots[i].first = NO_ENTRY;
-	x->links = xcalloc(atoms, sizeof(*x->links));
+	x->links = xcalloc(keys, sizeof(*x->links));
 	x->rules = xcalloc(x->count, sizeof(*x->rules));
 	x->always = xcalloc((x->count + 63) / 64, sizeof(*x->always));
 	x->count = 0;
@@ -119,9 +132,6 @@ static void build_kind(const struct policy *policy, unsigned kind, struct kind_i
 
 void policy_index_build(struct policy *policy)
 {
-	_Static_assert(sizeof(((struct kind_index *)0)->fields) / sizeof(uint32_t) >= 32,
-		       "a row for every field of action_fields");
-
 	policy->index = xcalloc(ACTION_KINDS, sizeof(*policy->index));
 	for (unsigned kind = 0; kind < ACTION_KINDS; kind++)
 		build_kind(policy, kind, &policy->index[kind]);
@@ -136,46 +146,76 @@ void policy_index_free(struct policy *policy)
 		free(x->always);
 		free(x->slots);
 		free(x->links);
+		free(x->probes);
 	}
 	free(policy->index);
 	policy->index = NULL;
 }
 
-static void mark(const struct kind_index *x, uint64_t hash, uint64_t *bits)
+/* What keys_of_text() hands each key to. */
+struct marking {
+	const struct kind_index *x;
+	const struct probe *probe;
+	uint64_t *bits;
+};
+
+static void mark(void *arg, uint64_t hash, uint8_t length)
 {
-	for (uint32_t i = find_slot(x, hash)->first; i != NO_ENTRY; i = x->links[i].next)
-		bits[x->links[i].position / 64] |= UINT64_C(1) << (x->links[i].position % 64);
+	const struct marking *m = arg;
+	const struct key key = {m->probe->kind, m->probe->field, length, hash};
+	const struct kind_index *x = m->x;
+
+	for (uint32_t i = find_slot(x, slot_hash(&key))->first; i != NO_ENTRY; i = x->links[i].next)
+		m->bits[x->links[i].position / 64] |= UINT64_C(1) << (x->links[i].position % 64);
 }
 
-static uint64_t field_hash(const struct action *action, const struct action_field *field)
+static void mark_probe(struct marking *m, const struct action *action)
 {
-	if (field->type == FIELD_STRING)
-		return hash_string(action_string(action, field));
-	if (field->type == FIELD_INT)
-		return hash_integer(action_integer(action, field));
-	return hash_integer(action_boolean(action, field));
+	const struct probe *probe = m->probe;
+	const struct action_field *field = &action_fields[probe->field];
+	const struct str_list *list;
+
+	if (probe->kind == KEY_COMMAND) {
+		mark(m, hash_string(command_of_argv(action->name, &action->argv)), 0);
+		return;
+	}
+	switch (field->type) {
+	case FIELD_STRING:
+		keys_of_text(probe->kind, action_string(action, field), probe->lengths, mark, m);
+		return;
+	case FIELD_INT:
+		mark(m, hash_integer(action_integer(action, field)), 0);
+		return;
+	case FIELD_BOOL:
+		mark(m, hash_integer(action_boolean(action, field)), 0);
+		return;
+	case FIELD_LIST:
+		break;
+	}
+	list = action_list(action, field);
+	for (size_t i = 0; i < list->count; i++)
+		keys_of_text(probe->kind, list->items[i], probe->lengths, mark, m);
 }
 
 const uint32_t *policy_index_candidates(const struct policy *policy, const struct action *action,
 					uint64_t labels, uint64_t bits[INDEX_WORDS],
 					size_t *ret_words)
 {
+	static const struct probe label = {.kind = KEY_LABEL};
 	const struct kind_index *x = &policy->index[action->kind];
 	const size_t words = (x->count + 63) / 64;
+	struct marking m = {.x = x, .bits = bits};
 
 	*ret_words = words;
 	if (!words)
 		return x->rules;
 	memcpy(bits, x->always, words * sizeof(*bits));
-	for (size_t i = 0; i < x->field_count; i++) {
-		const struct action_field *field = &action_fields[x->fields[i]];
-
-		mark(x, slot_hash(KEY_FIELD, x->fields[i], field_hash(action, field)), bits);
+	for (size_t i = 0; i < x->probe_count; i++) {
+		m.probe = &x->probes[i];
+		mark_probe(&m, action);
 	}
-	if (x->command)
-		mark(x, slot_hash(KEY_COMMAND, 0, hash_string(command_of_argv(&action->argv))),
-		     bits);
+	m.probe = &label;
 	for (uint64_t left = labels & x->labels; left; left &= left - 1)
-		mark(x, slot_hash(KEY_LABEL, 0, (uint64_t)__builtin_ctzll(left)), bits);
+		mark(&m, (uint64_t)__builtin_ctzll(left), 0);
 	return x->rules;
 }

@@ -3,14 +3,11 @@
 /* One policy document: its lists, labels, defaults. Rules are decoded in rule_json.c. */
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/json_scan.h"
 #include "monitor/policy/rule.h"
 
 struct document {
@@ -33,50 +30,6 @@ static int decode_document(const struct source *source, struct document *ret, st
 			sizeof(document_fields) / sizeof(document_fields[0]), ret, err) < 0)
 		return source_located(source, err);
 	return 0;
-}
-
-int source_error(const struct source *source, struct error *err, int code, const char *path,
-		 const char *format, ...)
-{
-	char where[512];
-	char text[640];
-	unsigned line = 1;
-	unsigned column = 1;
-	size_t offset = 0;
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	(void)snprintf(where, sizeof(where), "%s", path);
-	/* A member that cannot be found (it is missing) is reported where its parent stands. */
-	while (json_locate(source->text, source->len, where, &offset) < 0) {
-		char *cut = strrchr(where, '.');
-
-		offset = 0;
-		if (!cut)
-			break;
-		*cut = '\0';
-	}
-	json_position(source->text, source->len, offset, &line, &column);
-	return error_set(err, code, "%s:%u:%u: %s", source->name, line, column, text);
-}
-
-int source_located(const struct source *source, struct error *err)
-{
-	struct error plain = {.code = -EINVAL};
-	const char *colon;
-	char path[512];
-
-	if (!err)
-		return -EINVAL;
-	plain = *err;
-	colon = strstr(plain.text, ": ");
-	if (!colon || (size_t)(colon - plain.text) >= sizeof(path))
-		return plain.code;
-	memcpy(path, plain.text, (size_t)(colon - plain.text));
-	path[colon - plain.text] = '\0';
-	return source_error(source, err, plain.code, path, "%s", colon + 2);
 }
 
 static bool is_plain_name(struct str name)
@@ -108,6 +61,16 @@ int policy_label_intern(struct policy *policy, struct str name)
 	return (int)policy->label_count++;
 }
 
+/* The path of a member whose name may hold anything, as json_locate() takes it. */
+static char *path_of(const char *object, const char *name)
+{
+	_cleanup_buf_ struct buf quoted = BUF_INIT(0);
+	struct json_writer w = {.out = &quoted};
+
+	json_put_string(&w, NULL, name);
+	return xasprintf("%s[%s]", object, quoted.data);
+}
+
 static struct cel_list *list_of_name(struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->list_count; i++) {
@@ -133,15 +96,16 @@ int policy_decode_lists(struct policy *policy, const struct source *source, stru
 		return source_error(source, err, EINVAL, "$.version",
 				    "this cordon reads version 1 of the format");
 	for (const struct json *l = json_first(d.lists); l; l = json_next(l)) {
+		_cleanup_free_ char *at = path_of("$.lists", json_key(l));
 		struct cel_list *list;
 
 		if (!is_plain_name(str_of(json_key(l))) || strpbrk(json_key(l), ".-"))
-			return source_error(source, err, EINVAL, "$.lists",
+			return source_error(source, err, EINVAL, at,
 					    "a list's name has letters a-z, digits and _, not "
 					    "\"%.64s\"",
 					    json_key(l));
 		if (json_type(l) != JSON_ARRAY)
-			return source_error(source, err, EINVAL, "$.lists",
+			return source_error(source, err, EINVAL, at,
 					    "list %s: expected array, found %s", json_key(l),
 					    json_type_name(json_type(l)));
 		list = list_of_name(policy, json_key(l));
@@ -149,7 +113,7 @@ int policy_decode_lists(struct policy *policy, const struct source *source, stru
 					       sizeof(*list->strings));
 		for (const struct json *i = json_first(l); i; i = json_next(i)) {
 			if (!json_string(i))
-				return source_error(source, err, EINVAL, "$.lists",
+				return source_error(source, err, EINVAL, at,
 						    "list %s: its items are strings", json_key(l));
 			list->strings[list->count++] = str_of(xstrdup(json_string(i)));
 		}
@@ -228,18 +192,19 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 			   const struct json *defaults, struct error *err)
 {
 	for (const struct json *d = json_first(defaults); d; d = json_next(d)) {
+		_cleanup_free_ char *at = path_of("$.defaults", json_key(d));
 		const enum action_kind kind = action_kind_by_name(json_key(d));
 		enum verdict verdict;
 
 		if (kind == ACTION_KINDS)
-			return source_error(source, err, EINVAL, "$.defaults",
+			return source_error(source, err, EINVAL, at,
 					    "unknown action kind \"%.64s\"", json_key(d));
 		if (!json_string(d) || verdict_by_name(json_string(d), &verdict) < 0)
-			return source_error(source, err, EINVAL, "$.defaults",
+			return source_error(source, err, EINVAL, at,
 					    "the default of %s is allow, log, ask, deny or kill",
 					    json_key(d));
 		if (action_enforced(kind) == ENFORCED_AFTER && verdict > VERDICT_LOG)
-			return source_error(source, err, EOPNOTSUPP, "$.defaults",
+			return source_error(source, err, EOPNOTSUPP, at,
 					    "%s is seen after it happened and cannot be refused: "
 					    "its default is allow or log",
 					    json_key(d));

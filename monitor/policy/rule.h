@@ -4,12 +4,14 @@
 /*
  * What the parts of the policy engine share: the loaded policy and what each rule became.
  *
- *	policy.c	files -> struct policy, and the getters
- *	policy_json.c	one document: lists, labels, defaults
- *	rule_json.c	one rule
- *	examples.c	runs match and not_match
- *	policy_index.c	which rules can match an action at all
- *	state.c		labels and counters of a session
+ *	files.c, source.c	texts of files, errors in them
+ *	policy.c		files -> struct policy, and the getters
+ *	policy_json.c		one document: lists, labels, defaults
+ *	rule_json.c		one rule
+ *	examples.c		runs match and not_match
+ *	guard.c, keys.c		what must hold for a rule to match
+ *	policy_index.c		which rules can match an action at all
+ *	state.c			labels and counters of a session
  *	decide.c, explain.c
  */
 
@@ -20,7 +22,9 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "monitor/policy/cel.h"
+#include "monitor/policy/keys.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/source.h"
 
 #define MAX_COUNT_EVENTS    65536u     /* at_least without "distinct" */
 #define MAX_COUNT_DISTINCT  512u       /* at_least with it */
@@ -29,14 +33,6 @@
 #define MAX_NAME_BYTES	    64u
 #define MAX_BECAUSE_BYTES   500u
 
-/* A file being loaded. */
-struct source {
-	char *name;
-	char *text;
-	size_t len;
-	struct json *doc;
-};
-
 struct count_spec {
 	uint64_t window_ns;
 	uint32_t at_least;		      /* 0: the rule does not count */
@@ -44,21 +40,9 @@ struct count_spec {
 	uint32_t field_count;		      /* 0: every event counts */
 };
 
-/* A test on one constant; a rule can only match (or fail) if one of its atoms holds. */
-enum key_kind {
-	KEY_FIELD,
-	KEY_COMMAND,
-	KEY_LABEL
-};
-
-struct atom {
-	enum key_kind key;
-	uint32_t field; /* KEY_FIELD: row of action_fields */
-	uint64_t hash;	/* of the constant; KEY_LABEL: the bit's index */
-};
-
+/* A rule can only match (or fail) if one of its keys is there; see keys.h. */
 struct guard {
-	struct atom *atoms; /* owned */
+	struct key *keys; /* owned */
 	size_t count;
 	bool always; /* nothing is known: the rule is a candidate for every action */
 };
@@ -108,11 +92,7 @@ struct policy {
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
 
-/* policy_json.c: text that names the place of `path` in the file; returns -code. */
-int source_error(const struct source *source, struct error *err, int code, const char *path,
-		 const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* Turns the "path: reason" of json_decode() into a place. */
-int source_located(const struct source *source, struct error *err);
+/* policy_json.c */
 int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err);
 int policy_decode(struct policy *policy, const struct source *source, struct error *err);
 /* Index of the label, new if need be; -E2BIG when all bits are taken, -EINVAL for a bad name. */
@@ -127,14 +107,13 @@ int verdict_by_name(const char *name, enum verdict *ret);
 int duration_parse(const char *text, uint64_t *ret_ns);
 
 /* examples.c */
-int rule_check_examples(struct policy *policy, size_t index, const struct source *source,
-			const struct json *node, const char *path, struct error *err);
+/* Of the file's rules; *next is the first of them, and the first behind them afterwards. */
+int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,
+			  struct error *err);
 
-/* guard.c: atoms of a typed tree; interns the labels that it names. */
+/* guard.c: keys of a typed tree; interns the labels that it names. */
 int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct guard *ret,
 		  uint64_t *ret_labels);
-uint64_t hash_string(struct str text);
-uint64_t hash_integer(int64_t value);
 
 /* policy_index.c */
 #define INDEX_WORDS ((MAX_RULES + 63) / 64)
@@ -149,6 +128,8 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 size_t count_state_bytes(const struct count_spec *count);
 /* Notes one event. Return: true if the count is reached. */
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action);
+/* A state in which only this rule can count; for its examples. */
+struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);
 /* Never goes back, whatever the caller's clock does. */
 void state_set_time(struct policy_state *state, uint64_t time_ns);
 

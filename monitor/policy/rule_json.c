@@ -32,6 +32,8 @@ static const struct json_field rule_fields[] = {
 	{"not_match", JSON_ARRAY, true, offsetof(struct rule_row, not_match)},
 };
 
+#define MAX_DURATION_NS UINT64_C(31536000000000000) /* a year */
+
 /* What decoding a rule needs at hand. */
 struct context {
 	struct policy *policy;
@@ -109,7 +111,7 @@ int duration_parse(const char *text, uint64_t *ret_ns)
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (strcmp(end, units[i].unit) == 0) {
 			*ret_ns = n * units[i].ns;
-			return n ? 0 : -EINVAL;
+			return n && n <= MAX_DURATION_NS / units[i].ns ? 0 : -EINVAL;
 		}
 	}
 	return -EINVAL;
@@ -167,7 +169,7 @@ static int decode_info(struct context *c)
 	static const char *const severities[] = {"low", "medium", "high", "critical"};
 	struct rule_info *info = &c->rule->info;
 
-	info->file = c->source->name;
+	info->file = c->policy->files[c->policy->file_count - 1];
 	info->id = xstrdup(json_string(c->row.id));
 	info->category = xstrdup(json_string(c->row.category));
 	info->severity = xstrdup(json_string(c->row.severity));
@@ -246,7 +248,10 @@ static int decode_count(struct context *c)
 	for (const struct json *m = json_first(c->row.count); m; m = json_next(m)) {
 		if (strcmp(json_key(m), "window") != 0 && strcmp(json_key(m), "at_least") != 0 &&
 		    strcmp(json_key(m), "distinct") != 0)
-			return FAIL(c, EINVAL, ".count", "unknown member \"%.64s\"", json_key(m));
+			return FAIL(
+				c, EINVAL, ".count",
+				"unknown member \"%.64s\"; known are: window, at_least, distinct",
+				json_key(m));
 	}
 	if (!window || duration_parse(window, &count->window_ns) < 0)
 		return FAIL(c, EINVAL, ".count.window",
@@ -284,8 +289,6 @@ static int compile_when(struct context *c)
 	_cleanup_(cel_tree_done) struct cel_tree tree = {0};
 	struct cel_error why = {0};
 	struct cel_reads reads = {0};
-	unsigned line = 1;
-	unsigned column = 1;
 	size_t at = 0;
 	int r;
 
@@ -304,8 +307,7 @@ static int compile_when(struct context *c)
 		return 0;
 	if (json_locate(c->source->text, c->source->len, path, &at) == 0)
 		at = json_string_offset(c->source->text, c->source->len, at, why.at);
-	json_position(c->source->text, c->source->len, at, &line, &column);
-	return error_set(c->err, r, "%s:%u:%u: %s", c->source->name, line, column, why.why.text);
+	return source_error_at(c->source, c->err, r, at, why.why.text);
 }
 
 static struct rule *new_rule(struct policy *policy)
@@ -342,8 +344,6 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 		r = decode_count(&c);
 	if (r == 0)
 		r = compile_when(&c);
-	if (r == 0)
-		r = rule_check_examples(policy, policy->rule_count - 1, source, node, path, err);
 	return r;
 }
 
@@ -361,6 +361,6 @@ void rule_done(struct rule *rule)
 	free_text(rule->info.category);
 	free_text(rule->info.severity);
 	free_text(rule->info.because);
-	free(rule->guard.atoms);
+	free(rule->guard.keys);
 	cel_program_done(&rule->when);
 }

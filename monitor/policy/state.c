@@ -43,25 +43,44 @@ size_t count_state_bytes(const struct count_spec *count)
 	return count->at_least * (count->field_count ? sizeof(struct seen) : sizeof(uint64_t));
 }
 
-struct policy_state *policy_state_new(const struct policy *policy)
+static void counter_init(struct policy_state *state, const struct rule *rule)
+{
+	struct counter *counter;
+
+	if (!rule->count.at_least)
+		return;
+	counter = &state->counters[rule->counter];
+	if (rule->count.field_count)
+		counter->seen = xcalloc(rule->count.at_least, sizeof(struct seen));
+	else
+		counter->times = xcalloc(rule->count.at_least, sizeof(uint64_t));
+}
+
+static struct policy_state *state_new(const struct policy *policy, size_t counters)
 {
 	struct policy_state *state = xcalloc(1, sizeof(*state));
 
 	state->policy = policy;
-	state->counters = xcalloc(policy->counters, sizeof(*state->counters));
-	state->counter_count = policy->counters;
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct rule *rule = &policy->rules[i];
+	state->counters = xcalloc(counters, sizeof(*state->counters));
+	state->counter_count = counters;
+	return state;
+}
 
-		if (!rule->count.at_least)
-			continue;
-		if (rule->count.field_count)
-			state->counters[rule->counter].seen =
-				xcalloc(rule->count.at_least, sizeof(struct seen));
-		else
-			state->counters[rule->counter].times =
-				xcalloc(rule->count.at_least, sizeof(uint64_t));
-	}
+struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule)
+{
+	struct policy_state *state =
+		state_new(policy, rule->count.at_least ? rule->counter + 1 : 0);
+
+	counter_init(state, rule);
+	return state;
+}
+
+struct policy_state *policy_state_new(const struct policy *policy)
+{
+	struct policy_state *state = state_new(policy, policy->counters);
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		counter_init(state, &policy->rules[i]);
 	return state;
 }
 
@@ -103,7 +122,7 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	uint64_t parts[MAX_DISTINCT_FIELDS * 2] = {0};
 	uint64_t value = 0;
 
-	for (uint32_t i = 0; i < count->field_count; i++) {
+	for (size_t i = 0; i < count->field_count; i++) {
 		const struct action_field *field = &action_fields[count->fields[i]];
 		unsigned char hash[crypto_shorthash_BYTES];
 		struct str text;

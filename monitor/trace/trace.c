@@ -54,8 +54,7 @@ static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size
 	if (!trace->programs)
 		return error_errno(err, errno ? errno : ENOMEM, "preparing the tracing programs");
 	/* Read-only for the programs; until they are loaded it is ours. */
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-	layout = (struct trace_layout *)(uintptr_t)&trace->programs->rodata->layout;
+	layout = without_const(&trace->programs->rodata->layout);
 	r = layout_load(layout, err);
 	if (r < 0)
 		return r;

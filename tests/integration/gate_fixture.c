@@ -43,8 +43,9 @@ int fixture_tear_down(void **state)
 
 	(void)state;
 	(void)snprintf(command, sizeof(command), "rm -rf %s", fixture_folder);
-	return chdir("/") == 0 ? system(command)
-			       : -1; /* NOLINT(cert-env33-c): our own fixture_folder */
+	if (chdir("/") < 0)
+		return -1;
+	return system(command); /* NOLINT(cert-env33-c): our own folder */
 }
 
 int exec_path(const char *path)

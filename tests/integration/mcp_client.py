@@ -54,6 +54,7 @@ class Client:
 
     def call(self, tool, timeout=30, **arguments):
         answer = self.ask("tools/call", {"name": tool, "arguments": arguments}, timeout)
+        assert "result" in answer, answer
         return answer["result"]
 
     def text(self, tool, **arguments):

@@ -384,12 +384,13 @@ class End(McpTest):
 
     def test_killed_takes_all_along(self):
         c = self.client()
+        sleep = f"sleep 4242.{os.getpid()}"  # no other run on this machine has the same
         c.call("bash", command="true")
         c.send({"id": 9, "method": "tools/call",
-                "params": {"name": "bash", "arguments": {"command": "exec sleep 4242.5"}}})
+                "params": {"name": "bash", "arguments": {"command": f"exec {sleep}"}}})
 
         def sleepers():
-            return subprocess.run(["pgrep", "-f", "^sleep 4242.5"], capture_output=True).stdout.split()
+            return subprocess.run(["pgrep", "-f", f"^{sleep}$"], capture_output=True).stdout.split()
 
         for _ in range(100):
             if sleepers():
@@ -413,4 +414,4 @@ class End(McpTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)

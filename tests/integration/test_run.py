@@ -236,6 +236,37 @@ class Gate(CordonTest):
         self.assertTrue(self.events("label.set"))
 
 
+class Limits(CordonTest):
+    """They hold by cgroups, or for an ordinary user by rlimits."""
+
+    def layers(self):
+        return self.events("session.start")[0]["fields"]["layers"]
+
+    def test_memory(self):
+        script = "x = bytearray(300 << 20); print('had it all')"
+        r = self.run_in("python3", "-c", script, options=["--memory", "1G"])
+        self.assertEqual(r.stdout, b"had it all\n", r.stderr)
+        r = self.run_in("python3", "-c", script, options=["--memory", "100M"])
+        self.assertNotEqual(r.returncode, 0)
+        self.assertEqual(r.stdout, b"")
+        self.assertNotEqual(self.layers()["limit.memory"], "none")
+
+    def test_pids(self):
+        script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; wait; echo all started"
+        self.assertEqual(self.sh(script, options=["--pids", "40"]).stdout, b"all started\n")
+        self.assertNotIn(b"all started", self.sh(script, options=["--pids", "10"]).stdout)
+        self.assertNotEqual(self.layers()["limit.pids"], "none")
+
+    def test_cpus_hold_or_are_refused(self):
+        r = self.sh("true", options=["--cpus", "0.5"])
+        if r.returncode == 0:
+            self.assertIn(self.layers()["limit.cpu"], ("cgroup1", "cgroup2"))
+        else:
+            self.assertEqual(r.returncode, 125)
+            self.assertIn(b"leave --cpus out", r.stderr)
+        self.assertEqual(self.sh("true").returncode, 0)
+
+
 class Trouble(CordonTest):
     def processes(self):
         mine = str(self.dir).encode()
@@ -316,4 +347,4 @@ class Trouble(CordonTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)

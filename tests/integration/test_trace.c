@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The trace on the running kernel, with real processes. Needs root. */
-#include "tests/support/test.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -15,42 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tests/support/traced.h"
-
-static char dir[] = "/tmp/cordon-trace-XXXXXX";
-static struct traced t;
-
-static int setup(void **state)
-{
-	(void)state;
-	return traced_open(&t, TRACE_RING_BYTES);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	traced_close(&t);
-	return 0;
-}
-
-static const char *in_dir(const char *name)
-{
-	static char paths[4][256];
-	static unsigned next;
-	char *path = paths[next++ % 4];
-
-	(void)snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-	return path;
-}
-
-static void make_file(const char *name)
-{
-	const int fd = open(in_dir(name), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "text\n", 5), 5);
-	close(fd);
-}
+#include "tests/integration/trace_fixture.h"
 
 static void *open_null(void *arg)
 {
@@ -86,13 +50,13 @@ static void test_tree_inherits(void **state)
 	int status;
 
 	(void)state;
-	status = traced_run(&t, family, NULL);
+	status = traced_run(&traced, family, NULL);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
-	assert_int_equal(traced_count(&t, TRACE_FORK), 1); /* a thread is no process */
-	assert_int_equal(traced_count(&t, TRACE_EXIT), 2);
-	fork_event = traced_find(&t, TRACE_FORK, NULL, 0);
-	first = traced_find(&t, TRACE_OPEN, "/dev/null", 0);
-	second = traced_find(&t, TRACE_OPEN, "/dev/null", 1);
+	assert_int_equal(traced_count(&traced, TRACE_FORK), 1); /* a thread is no process */
+	assert_int_equal(traced_count(&traced, TRACE_EXIT), 2);
+	fork_event = traced_find(&traced, TRACE_FORK, NULL, 0);
+	first = traced_find(&traced, TRACE_OPEN, "/dev/null", 0);
+	second = traced_find(&traced, TRACE_OPEN, "/dev/null", 1);
 	assert_non_null(first);
 	assert_non_null(second);
 	assert_int_equal(first->pid, fork_event->parent_pid);
@@ -100,10 +64,10 @@ static void test_tree_inherits(void **state)
 	assert_int_equal(second->pid, fork_event->pid);
 	assert_int_equal(second->exec_id, TRACED_EXEC_ID);
 	assert_int_equal(second->slot, TRACED_SLOT);
-	exit_event = traced_find(&t, TRACE_EXIT, NULL, 0);
+	exit_event = traced_find(&traced, TRACE_EXIT, NULL, 0);
 	assert_int_equal(exit_event->pid, fork_event->pid);
 	assert_int_equal(exit_event->result, 5 << 8);
-	assert_int_equal(traced_find(&t, TRACE_EXIT, NULL, 1)->result, 3 << 8);
+	assert_int_equal(traced_find(&traced, TRACE_EXIT, NULL, 1)->result, 3 << 8);
 }
 
 static int vforks(void *arg)
@@ -125,11 +89,11 @@ static void test_vfork_and_exec(void **state)
 
 	(void)state;
 	assert_int_equal(stat("/bin/true", &st), 0);
-	assert_int_equal(traced_run(&t, vforks, NULL), 0);
-	assert_int_equal(traced_count(&t, TRACE_FORK), 1);
-	assert_int_equal(traced_count(&t, TRACE_EXEC), 1);
-	exec = traced_find(&t, TRACE_EXEC, NULL, 0);
-	assert_int_equal(exec->pid, traced_find(&t, TRACE_FORK, NULL, 0)->pid);
+	assert_int_equal(traced_run(&traced, vforks, NULL), 0);
+	assert_int_equal(traced_count(&traced, TRACE_FORK), 1);
+	assert_int_equal(traced_count(&traced, TRACE_EXEC), 1);
+	exec = traced_find(&traced, TRACE_EXEC, NULL, 0);
+	assert_int_equal(exec->pid, traced_find(&traced, TRACE_FORK, NULL, 0)->pid);
 	assert_int_equal(exec->inode, st.st_ino);
 	assert_int_equal(exec->dev, st.st_dev);
 	assert_string_equal(exec->path, "/usr/bin/true");
@@ -141,7 +105,7 @@ static int opens(void *arg)
 	int fd;
 
 	(void)arg;
-	if (chdir(dir) < 0 || open("missing", O_RDONLY) >= 0 || errno != ENOENT)
+	if (chdir(fixture_folder) < 0 || open("missing", O_RDONLY) >= 0 || errno != ENOENT)
 		return 1;
 	fd = open("plain", O_RDWR | O_APPEND | O_CLOEXEC);
 	if (fd < 0 || openat(AT_FDCWD, "../nowhere", O_RDONLY) >= 0)
@@ -157,29 +121,29 @@ static void test_open_events(void **state)
 
 	(void)state;
 	make_file("plain");
-	assert_int_equal(stat(in_dir("plain"), &st), 0);
-	assert_int_equal(traced_run(&t, opens, NULL), 0);
-	event = traced_find(&t, TRACE_OPEN, in_dir("missing"), 0);
+	assert_int_equal(stat(in_folder("plain"), &st), 0);
+	assert_int_equal(traced_run(&traced, opens, NULL), 0);
+	event = traced_find(&traced, TRACE_OPEN, in_folder("missing"), 0);
 	assert_non_null(event);
 	assert_int_equal(event->result, -ENOENT);
 	assert_int_equal(event->syscall, SYS_openat);
-	event = traced_find(&t, TRACE_OPEN, in_dir("plain"), 0);
+	event = traced_find(&traced, TRACE_OPEN, in_folder("plain"), 0);
 	assert_non_null(event);
 	assert_true(event->result >= 0);
 	assert_int_equal(event->flags, O_RDWR | O_APPEND | O_CLOEXEC);
 	assert_int_equal(event->inode, st.st_ino);
 	assert_int_equal(event->dev, st.st_dev);
-	(void)snprintf(path, sizeof(path), "%s/../nowhere", dir);
-	assert_non_null(traced_find(&t, TRACE_OPEN, path, 0));
-	assert_non_null(traced_find(&t, TRACE_OPEN, in_dir("made"), 0));
+	(void)snprintf(path, sizeof(path), "%s/../nowhere", fixture_folder);
+	assert_non_null(traced_find(&traced, TRACE_OPEN, path, 0));
+	assert_non_null(traced_find(&traced, TRACE_OPEN, in_folder("made"), 0));
 }
 
 static int changes(void *arg)
 {
 	(void)arg;
-	if (chdir(dir) < 0 || mkdir("folder", 0700) < 0 || rename("folder", "moved") < 0)
+	if (chdir(fixture_folder) < 0 || mkdir("folder", 0700) < 0 || rename("folder", "moved") < 0)
 		return 1;
-	if (symlink("text of it", "link") < 0 || chmod(in_dir("plain"), 0640) < 0)
+	if (symlink("text of it", "link") < 0 || chmod(in_folder("plain"), 0640) < 0)
 		return 2;
 	return unlink("link") < 0 || rmdir("moved") < 0 || unlink("absent") == 0;
 }
@@ -190,17 +154,17 @@ static void test_change_events(void **state)
 
 	(void)state;
 	make_file("plain");
-	assert_int_equal(traced_run(&t, changes, NULL), 0);
-	assert_int_equal(traced_count(&t, TRACE_CHANGE), 7);
-	event = traced_find(&t, TRACE_CHANGE, in_dir("folder"), 1);
+	assert_int_equal(traced_run(&traced, changes, NULL), 0);
+	assert_int_equal(traced_count(&traced, TRACE_CHANGE), 7);
+	event = traced_find(&traced, TRACE_CHANGE, in_folder("folder"), 1);
 	assert_non_null(event);
 	assert_int_equal(event->syscall, SYS_rename);
-	assert_string_equal(event->target, in_dir("moved"));
+	assert_string_equal(event->target, in_folder("moved"));
 	assert_int_equal(event->result, 0);
-	event = traced_find(&t, TRACE_CHANGE, in_dir("plain"), 0);
+	event = traced_find(&traced, TRACE_CHANGE, in_folder("plain"), 0);
 	assert_non_null(event);
 	assert_int_equal(event->syscall, SYS_chmod);
-	event = traced_find(&t, TRACE_CHANGE, in_dir("absent"), 0);
+	event = traced_find(&traced, TRACE_CHANGE, in_folder("absent"), 0);
 	assert_non_null(event);
 	assert_int_equal(event->result, -ENOENT);
 }
@@ -234,14 +198,14 @@ static void test_connect_events(void **state)
 	assert_int_equal(bind(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	assert_int_equal(traced_run(&t, connects, &in.sin_port), 0);
+	assert_int_equal(traced_run(&traced, connects, &in.sin_port), 0);
 	close(fd);
-	event = traced_find(&t, TRACE_CONNECT, NULL, 0);
+	event = traced_find(&traced, TRACE_CONNECT, NULL, 0);
 	assert_non_null(event);
 	assert_int_equal(event->family, AF_INET);
 	assert_int_equal(event->port, ntohs(in.sin_port));
 	assert_memory_equal(event->address, loopback, 4);
-	event = traced_find(&t, TRACE_CONNECT, NULL, 1);
+	event = traced_find(&traced, TRACE_CONNECT, NULL, 1);
 	assert_non_null(event);
 	assert_int_equal(event->family, AF_INET6);
 	assert_int_equal(event->port, 53);
@@ -258,7 +222,7 @@ static int long_paths(void *arg)
 	if (open(path, O_RDONLY) >= 0 || errno != ENAMETOOLONG)
 		return 1;
 	path[4000] = '\0';
-	if (open(path, O_RDONLY) >= 0 || chdir(dir) < 0)
+	if (open(path, O_RDONLY) >= 0 || chdir(fixture_folder) < 0)
 		return 2;
 	for (int i = 0; i < 600; i++) {
 		if (mkdir("deeper-and-deeper", 0700) < 0 || chdir("deeper-and-deeper") < 0)
@@ -282,12 +246,12 @@ static void test_long_paths(void **state)
 	memset(path, 'a', LONG_PATH);
 	path[0] = '/';
 	path[LONG_PATH] = '\0';
-	assert_int_equal(traced_run(&t, long_paths, path), 0);
+	assert_int_equal(traced_run(&traced, long_paths, path), 0);
 	free(path);
-	assert_int_equal(traced_count(&t, TRACE_OPEN), 3);
-	assert_int_equal(traced_count(&t, TRACE_CHANGE), 1201);
-	assert_non_null(strstr(traced_find(&t, TRACE_OPEN, NULL, 2)->path, "..."));
-	assert_int_equal(trace_session_counts(t.trace, TRACED_SLOT, &counts), 0);
+	assert_int_equal(traced_count(&traced, TRACE_OPEN), 3);
+	assert_int_equal(traced_count(&traced, TRACE_CHANGE), 1201);
+	assert_non_null(strstr(traced_find(&traced, TRACE_OPEN, NULL, 2)->path, "..."));
+	assert_int_equal(trace_session_counts(traced.trace, TRACED_SLOT, &counts), 0);
 	assert_int_equal(counts.emitted, counts.consumed + counts.lost);
 	assert_int_equal(counts.lost, 0);
 }
@@ -305,11 +269,11 @@ static void test_syscall_counts(void **state)
 	static uint64_t counts[TRACE_SYSCALLS];
 
 	(void)state;
-	assert_int_equal(traced_run(&t, calls_getppid, NULL), 0);
-	assert_int_equal(trace_syscall_counts(t.trace, TRACED_SLOT, counts), 0);
+	assert_int_equal(traced_run(&traced, calls_getppid, NULL), 0);
+	assert_int_equal(trace_syscall_counts(traced.trace, TRACED_SLOT, counts), 0);
 	assert_int_equal(counts[SYS_getppid], 1000);
 	assert_int_equal(counts[SYS_read], 1);
-	assert_int_equal(trace_syscall_counts(t.trace, TRACED_SLOT + 1, counts), -ENOENT);
+	assert_int_equal(trace_syscall_counts(traced.trace, TRACED_SLOT + 1, counts), -ENOENT);
 }
 
 static int opens_much(void *arg)
@@ -325,14 +289,14 @@ static void test_overrun_is_counted(void **state)
 	struct trace_counts counts;
 
 	(void)state;
-	traced_close(&t);
-	assert_int_equal(traced_open(&t, 4096), 0);
-	assert_int_equal(traced_run(&t, opens_much, NULL), 0);
-	assert_int_equal(trace_session_counts(t.trace, TRACED_SLOT, &counts), 0);
+	traced_close(&traced);
+	assert_int_equal(traced_open(&traced, 4096), 0);
+	assert_int_equal(traced_run(&traced, opens_much, NULL), 0);
+	assert_int_equal(trace_session_counts(traced.trace, TRACED_SLOT, &counts), 0);
 	assert_int_equal(counts.emitted, 5001); /* and the exit */
 	assert_true(counts.lost > 4000);
 	assert_int_equal(counts.emitted, counts.consumed + counts.lost);
-	assert_int_equal(counts.consumed, t.count);
+	assert_int_equal(counts.consumed, traced.count);
 }
 
 static int forks_much(void *arg)
@@ -354,12 +318,12 @@ static void test_fork_storm(void **state)
 	struct trace_counts counts;
 
 	(void)state;
-	assert_int_equal(traced_run(&t, forks_much, NULL), 0);
+	assert_int_equal(traced_run(&traced, forks_much, NULL), 0);
 	(void)usleep(50000); /* grandchildren that nobody waits for */
-	(void)trace_drain(t.trace);
-	assert_int_equal(traced_count(&t, TRACE_FORK), 400);
-	assert_int_equal(traced_count(&t, TRACE_EXIT), 401);
-	assert_int_equal(trace_session_counts(t.trace, TRACED_SLOT, &counts), 0);
+	(void)trace_drain(traced.trace);
+	assert_int_equal(traced_count(&traced, TRACE_FORK), 400);
+	assert_int_equal(traced_count(&traced, TRACE_EXIT), 401);
+	assert_int_equal(trace_session_counts(traced.trace, TRACED_SLOT, &counts), 0);
 	assert_int_equal(counts.emitted, counts.consumed);
 }
 
@@ -369,14 +333,15 @@ static void test_slot_is_reused(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(traced_start(&t, opens_much, NULL, &child), 0);
-	assert_int_equal(trace_session_add(t.trace, TRACED_SLOT, &err), -EBUSY);
-	trace_session_remove(t.trace, TRACED_SLOT);
-	assert_int_equal(trace_session_add(t.trace, TRACED_SLOT, &err), 0);
+	assert_int_equal(traced_start(&traced, opens_much, NULL, &child), 0);
+	assert_int_equal(trace_session_add(traced.trace, TRACED_SLOT, &err), -EBUSY);
+	trace_session_remove(traced.trace, TRACED_SLOT);
+	assert_int_equal(trace_session_add(traced.trace, TRACED_SLOT, &err), 0);
 	traced_go(&child);
 	assert_int_equal(traced_wait(&child), 0);
-	assert_int_equal(trace_drain(t.trace), 0); /* its tag is of the session that was there */
-	assert_int_equal(trace_session_add(t.trace, 4096, &err), -ERANGE);
+	assert_int_equal(trace_drain(traced.trace),
+			 0); /* its tag is of the session that was there */
+	assert_int_equal(trace_session_add(traced.trace, 4096, &err), -ERANGE);
 }
 
 static int as_nobody(void *arg)
@@ -385,7 +350,7 @@ static int as_nobody(void *arg)
 	struct trace *trace = NULL;
 
 	(void)arg;
-	if (setgid(65534) < 0 || setuid(65534) < 0)
+	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
 		return 9;
 	if (trace_open(NULL, NULL, &trace, &err) != -EPERM)
 		return 1;
@@ -447,42 +412,36 @@ static void test_attached_only_while_a_session_lives(void **state)
 
 	(void)state;
 	assert_int_equal(link_count, 4);
-	assert_int_equal(trace_session_add(t.trace, 1, &err), 0);
+	assert_int_equal(trace_session_add(traced.trace, 1, &err), 0);
 	assert_int_equal(ids_held("link_id:", again, 16), 4); /* one set for all sessions */
-	trace_session_remove(t.trace, TRACED_SLOT);
+	trace_session_remove(traced.trace, TRACED_SLOT);
 	assert_int_equal(ids_held("link_id:", again, 16), 4);
-	trace_session_remove(t.trace, 1);
+	trace_session_remove(traced.trace, 1);
 	assert_int_equal(ids_held("link_id:", again, 16), 0);
 	assert_false(any_alive("link", links, link_count));
 	program_count = ids_held("prog_id:", programs, 16);
 	assert_true(program_count >= 5);
-	traced_close(&t);
+	traced_close(&traced);
 	assert_false(any_alive("prog", programs, program_count));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(tree_inherits),
-		TEST(vfork_and_exec),
-		TEST(open_events),
-		TEST(change_events),
-		TEST(connect_events),
-		TEST(long_paths),
-		TEST(syscall_counts),
-		TEST(overrun_is_counted),
-		TEST(fork_storm),
-		TEST(slot_is_reused),
-		TEST(attached_only_while_a_session_lives),
-		cmocka_unit_test(test_without_privilege),
+		TRACE_TEST(tree_inherits),
+		TRACE_TEST(vfork_and_exec),
+		TRACE_TEST(open_events),
+		TRACE_TEST(change_events),
+		TRACE_TEST(connect_events),
+		TRACE_TEST(long_paths),
+		TRACE_TEST(syscall_counts),
+		TRACE_TEST(overrun_is_counted),
+		TRACE_TEST(fork_storm),
+		TRACE_TEST(slot_is_reused),
+		TRACE_TEST(attached_only_while_a_session_lives),
 	};
-	char command[64];
-	int r;
+	const struct CMUnitTest of_any_user[] = {cmocka_unit_test(test_without_privilege)};
+	const int r = cmocka_run_group_tests_name("trace_refused", of_any_user, NULL, NULL);
 
-	if (!mkdtemp(dir))
-		return 1;
-	r = cmocka_run_group_tests_name("trace", tests, NULL, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) == 0 ? r : 1; /* NOLINT(cert-env33-c): our folder */
+	return r ? r : fixture_run("trace", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the trace enforces: approvals at exec, labels before an open returns. Needs root. */
-#include "tests/support/test.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,35 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tests/support/traced.h"
+#include "tests/integration/trace_fixture.h"
 
 #define ROUNDS 300
-
-static char dir[] = "/tmp/cordon-verify-XXXXXX";
-static struct traced t;
-
-static int setup(void **state)
-{
-	(void)state;
-	return traced_open(&t, TRACE_RING_BYTES);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	traced_close(&t);
-	return 0;
-}
-
-static char *in_dir(const char *name)
-{
-	static char paths[6][256];
-	static unsigned next;
-	char *path = paths[next++ % 6];
-
-	(void)snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
-	return path;
-}
 
 static int copy_file(const char *from, const char *to)
 {
@@ -69,17 +42,17 @@ static int exec_with(const char *approved, char *const argv[])
 	struct traced_child child;
 	int status, file_fd = -1;
 
-	assert_int_equal(traced_start(&t, execs, &program, &child), 0);
+	assert_int_equal(traced_start(&traced, execs, &program, &child), 0);
 	if (approved) {
 		file_fd = open(approved, O_PATH | O_CLOEXEC);
 		assert_true(file_fd >= 0);
-		assert_int_equal(trace_approve_exec(t.trace, (uint32_t)child.pid, file_fd), 0);
+		assert_int_equal(trace_approve_exec(traced.trace, (uint32_t)child.pid, file_fd), 0);
 	}
 	traced_go(&child);
 	status = traced_wait(&child);
 	if (file_fd >= 0)
 		close(file_fd);
-	(void)trace_drain(t.trace);
+	(void)trace_drain(traced.trace);
 	return status;
 }
 
@@ -91,17 +64,17 @@ static void test_approved_passes_others_die(void **state)
 
 	(void)state;
 	assert_int_equal(exec_with(NULL, argv), 0); /* not required yet */
-	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, true), 0);
+	assert_int_equal(trace_require_approval(traced.trace, TRACED_SLOT, true), 0);
 	for (int i = 0; i < ROUNDS; i++) {
 		assert_int_equal(exec_with("/bin/true", argv), 0);
 		status = exec_with(i % 2 ? "/bin/false" : NULL, argv);
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	}
-	assert_int_equal(traced_count(&t, TRACE_EXEC_MISMATCH), ROUNDS);
-	assert_int_equal(traced_count(&t, TRACE_EXEC), ROUNDS + 1);
+	assert_int_equal(traced_count(&traced, TRACE_EXEC_MISMATCH), ROUNDS);
+	assert_int_equal(traced_count(&traced, TRACE_EXEC), ROUNDS + 1);
 	status = exec_with("/bin/true", absent);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 77);
-	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, false), 0);
+	assert_int_equal(trace_require_approval(traced.trace, TRACED_SLOT, false), 0);
 	assert_int_equal(exec_with(NULL, argv), 0);
 }
 
@@ -112,11 +85,11 @@ static void test_approval_is_used_up(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, true), 0);
+	assert_int_equal(trace_require_approval(traced.trace, TRACED_SLOT, true), 0);
 	status = exec_with("/usr/bin/env", argv);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	assert_int_equal(traced_count(&t, TRACE_EXEC), 1);
-	assert_int_equal(traced_count(&t, TRACE_EXEC_MISMATCH), 1);
+	assert_int_equal(traced_count(&traced, TRACE_EXEC), 1);
+	assert_int_equal(traced_count(&traced, TRACE_EXEC_MISMATCH), 1);
 }
 
 static void *exec_thread(void *arg)
@@ -147,16 +120,16 @@ static void test_thread_execs(void **state)
 	pid_t tid;
 
 	(void)state;
-	assert_int_equal(trace_require_approval(t.trace, TRACED_SLOT, true), 0);
+	assert_int_equal(trace_require_approval(traced.trace, TRACED_SLOT, true), 0);
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(pipe(ends), 0);
-		assert_int_equal(traced_start(&t, thread_execs, &ends[1], &child), 0);
+		assert_int_equal(traced_start(&traced, thread_execs, &ends[1], &child), 0);
 		traced_go(&child);
 		assert_int_equal(read(ends[0], &tid, sizeof(tid)), sizeof(tid));
 		assert_int_not_equal(tid, child.pid);
 		file_fd = open("/bin/true", O_PATH | O_CLOEXEC);
 		/* Second round: the leader's id is approved, not the thread's. */
-		assert_int_equal(trace_approve_exec(t.trace,
+		assert_int_equal(trace_approve_exec(traced.trace,
 						    (uint32_t)(round == 0 ? tid : child.pid),
 						    file_fd),
 				 0);
@@ -171,39 +144,30 @@ static void test_thread_execs(void **state)
 	}
 }
 
-static void make_file(const char *name)
-{
-	const int fd = open(in_dir(name), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "text\n", 5), 5);
-	close(fd);
-}
-
 static int overlay_mounted(void)
 {
 	char options[900];
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", dir, "tmpfs", 0, NULL) < 0)
+	    mount("tmpfs", fixture_folder, "tmpfs", 0, NULL) < 0)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		static const char *const names[] = {"lower", "upper", "work", "merged"};
 
-		if (mkdir(in_dir(names[i]), 0755) < 0)
+		if (mkdir(in_folder(names[i]), 0755) < 0)
 			return -1;
 	}
 	(void)snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s",
-		       in_dir("lower"), in_dir("upper"), in_dir("work"));
-	return mount("overlay", in_dir("merged"), "overlay", 0, options);
+		       in_folder("lower"), in_folder("upper"), in_folder("work"));
+	return mount("overlay", in_folder("merged"), "overlay", 0, options);
 }
 
 static void *swap_for_ever(void *arg)
 {
 	(void)arg;
 	for (;;)
-		(void)syscall(SYS_renameat2, AT_FDCWD, in_dir("merged/good"), AT_FDCWD,
-			      in_dir("merged/evil"), 2 /* RENAME_EXCHANGE */);
+		(void)syscall(SYS_renameat2, AT_FDCWD, in_folder("merged/good"), AT_FDCWD,
+			      in_folder("merged/evil"), 2 /* RENAME_EXCHANGE */);
 	return NULL;
 }
 
@@ -219,25 +183,25 @@ static int swapped_on_overlay(void *arg)
 	(void)arg;
 	if (overlay_mounted() < 0)
 		return 1;
-	if (copy_file("/bin/true", in_dir("merged/good")) ||
-	    copy_file("/usr/bin/touch", in_dir("merged/evil")))
+	if (copy_file("/bin/true", in_folder("merged/good")) ||
+	    copy_file("/usr/bin/touch", in_folder("merged/evil")))
 		return 2;
-	if (traced_open(&t, TRACE_RING_BYTES) < 0 ||
-	    trace_require_approval(t.trace, TRACED_SLOT, true) < 0)
+	if (traced_open(&traced, TRACE_RING_BYTES) < 0 ||
+	    trace_require_approval(traced.trace, TRACED_SLOT, true) < 0)
 		return 3;
-	const int good_fd = open(in_dir("merged/good"), O_PATH | O_CLOEXEC);
+	const int good_fd = open(in_folder("merged/good"), O_PATH | O_CLOEXEC);
 
 	swapper = fork();
 	if (swapper == 0)
 		swap_for_ever(NULL);
 	for (int i = 0; i < ROUNDS; i++) {
-		char *const argv[] = {in_dir("merged/good"), in_dir("witness"), NULL};
+		char *const argv[] = {in_folder("merged/good"), in_folder("witness"), NULL};
 		struct program program = {argv};
 		struct traced_child child;
 		int status;
 
-		if (traced_start(&t, execs, &program, &child) < 0 ||
-		    trace_approve_exec(t.trace, (uint32_t)child.pid, good_fd) < 0)
+		if (traced_start(&traced, execs, &program, &child) < 0 ||
+		    trace_approve_exec(traced.trace, (uint32_t)child.pid, good_fd) < 0)
 			return 4;
 		traced_go(&child);
 		status = traced_wait(&child);
@@ -246,12 +210,12 @@ static int swapped_on_overlay(void *arg)
 	}
 	(void)kill(swapper, SIGKILL);
 	(void)waitpid(swapper, NULL, 0);
-	(void)trace_drain(t.trace);
-	if (access(in_dir("witness"), F_OK) == 0)
+	(void)trace_drain(traced.trace);
+	if (access(in_folder("witness"), F_OK) == 0)
 		return 5;
 	if (won + lost != ROUNDS || won == 0 || lost == 0)
 		return 6;
-	return traced_count(&t, TRACE_EXEC_MISMATCH) == (size_t)lost ? 0 : 7;
+	return traced_count(&traced, TRACE_EXEC_MISMATCH) == (size_t)lost ? 0 : 7;
 }
 
 static void test_swap_on_overlay_is_killed(void **state)
@@ -281,7 +245,7 @@ static int opens_and_tells(void *arg)
 /* Labels right after the child's open returned, nothing drained. */
 static uint64_t labels_after_open(const char *path, int flags)
 {
-	struct label_seen seen = {.trace = t.trace, .path = path, .flags = flags};
+	struct label_seen seen = {.trace = traced.trace, .path = path, .flags = flags};
 	struct traced_child child;
 	int done[2], go[2];
 	uint64_t labels;
@@ -291,10 +255,10 @@ static uint64_t labels_after_open(const char *path, int flags)
 	assert_int_equal(pipe(go), 0);
 	seen.done_fd = done[1];
 	seen.go_fd = go[0];
-	assert_int_equal(traced_start(&t, opens_and_tells, &seen, &child), 0);
+	assert_int_equal(traced_start(&traced, opens_and_tells, &seen, &child), 0);
 	traced_go(&child);
 	assert_int_equal(read(done[0], &byte, 1), 1);
-	labels = trace_session_labels(t.trace, TRACED_SLOT);
+	labels = trace_session_labels(traced.trace, TRACED_SLOT);
 	assert_int_equal(write(go[1], "", 1), 1);
 	assert_int_equal(traced_wait(&child), 0);
 	for (int i = 0; i < 2; i++) {
@@ -306,10 +270,10 @@ static uint64_t labels_after_open(const char *path, int flags)
 
 static void label(const char *name, uint64_t bits)
 {
-	const int fd = open(in_dir(name), O_PATH | O_CLOEXEC);
+	const int fd = open(in_folder(name), O_PATH | O_CLOEXEC);
 
 	assert_true(fd >= 0);
-	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, fd, bits), 0);
+	assert_int_equal(trace_label_file(traced.trace, TRACED_SLOT, fd, bits), 0);
 	close(fd);
 }
 
@@ -321,67 +285,61 @@ static void test_label_before_open_returns(void **state)
 	(void)state;
 	make_file("secret");
 	make_file("public");
-	(void)mkdir(in_dir("weights"), 0755);
-	(void)mkdir(in_dir("weights/deep"), 0755);
+	(void)mkdir(in_folder("weights"), 0755);
+	(void)mkdir(in_folder("weights/deep"), 0755);
 	make_file("weights/deep/part");
-	assert_int_equal(link(in_dir("secret"), in_dir("alias")), 0);
+	assert_int_equal(link(in_folder("secret"), in_folder("alias")), 0);
 	label("secret", 1);
 	label("weights", 2);
-	assert_int_equal(trace_session_add(t.trace, 1, &err), 0);
-	assert_int_equal(labels_after_open(in_dir("public"), O_RDONLY), 0);
-	assert_int_equal(labels_after_open(in_dir("secret"), O_WRONLY), 0);
-	assert_int_equal(labels_after_open(in_dir("weights"), O_RDONLY | O_DIRECTORY), 0);
-	assert_int_equal(labels_after_open(in_dir("weights/deep/part"), O_RDONLY), 2);
-	assert_int_equal(labels_after_open(in_dir("alias"), O_RDONLY), 3);
-	assert_int_equal(trace_session_labels(t.trace, 1), 0); /* another session's stay clean */
-	(void)trace_drain(t.trace);
-	event = traced_find(&t, TRACE_OPEN, in_dir("weights/deep/part"), 0);
+	assert_int_equal(trace_session_add(traced.trace, 1, &err), 0);
+	assert_int_equal(labels_after_open(in_folder("public"), O_RDONLY), 0);
+	assert_int_equal(labels_after_open(in_folder("secret"), O_WRONLY), 0);
+	assert_int_equal(labels_after_open(in_folder("weights"), O_RDONLY | O_DIRECTORY), 0);
+	assert_int_equal(labels_after_open(in_folder("weights/deep/part"), O_RDONLY), 2);
+	assert_int_equal(labels_after_open(in_folder("alias"), O_RDONLY), 3);
+	assert_int_equal(trace_session_labels(traced.trace, 1),
+			 0); /* another session's stay clean */
+	(void)trace_drain(traced.trace);
+	event = traced_find(&traced, TRACE_OPEN, in_folder("weights/deep/part"), 0);
 	assert_non_null(event);
 	assert_int_equal(event->labels, 2);
-	assert_int_equal(traced_find(&t, TRACE_OPEN, in_dir("alias"), 0)->labels, 1);
+	assert_int_equal(traced_find(&traced, TRACE_OPEN, in_folder("alias"), 0)->labels, 1);
 }
 
 static void test_running_a_labelled_program_reads_it(void **state)
 {
-	char *const argv[] = {in_dir("program"), NULL};
+	char *const argv[] = {in_folder("program"), NULL};
 
 	(void)state;
-	assert_int_equal(copy_file("/bin/true", in_dir("program")), 0);
+	assert_int_equal(copy_file("/bin/true", in_folder("program")), 0);
 	label("program", 4);
 	assert_int_equal(exec_with(NULL, argv), 0);
-	assert_int_equal(trace_session_labels(t.trace, TRACED_SLOT), 4);
+	assert_int_equal(trace_session_labels(traced.trace, TRACED_SLOT), 4);
 }
 
 static void test_bad_arguments(void **state)
 {
 	(void)state;
-	assert_int_equal(trace_approve_exec(t.trace, 1, -1), -EBADF);
-	assert_int_equal(trace_approve_exec(t.trace, 1, 900), -EBADF);
-	assert_int_equal(trace_label_file(t.trace, 9, 0, 1), -ENOENT);
-	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, 900, 1), -EBADF);
-	assert_int_equal(trace_tag(t.trace, 0, 4000, 1), -ENOENT);
-	assert_true(trace_tag(t.trace, 0, TRACED_SLOT, 1) < 0); /* no pidfd */
-	assert_int_equal(trace_require_approval(t.trace, 9, true), -ENOENT);
+	assert_int_equal(trace_approve_exec(traced.trace, 1, -1), -EBADF);
+	assert_int_equal(trace_approve_exec(traced.trace, 1, 900), -EBADF);
+	assert_int_equal(trace_label_file(traced.trace, 9, 0, 1), -ENOENT);
+	assert_int_equal(trace_label_file(traced.trace, TRACED_SLOT, 900, 1), -EBADF);
+	assert_int_equal(trace_tag(traced.trace, 0, 4000, 1), -ENOENT);
+	assert_true(trace_tag(traced.trace, 0, TRACED_SLOT, 1) < 0); /* no pidfd */
+	assert_int_equal(trace_require_approval(traced.trace, 9, true), -ENOENT);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(approved_passes_others_die),
-		TEST(approval_is_used_up),
-		TEST(thread_execs),
-		TEST(label_before_open_returns),
-		TEST(running_a_labelled_program_reads_it),
-		TEST(bad_arguments),
+		TRACE_TEST(approved_passes_others_die),
+		TRACE_TEST(approval_is_used_up),
+		TRACE_TEST(thread_execs),
+		TRACE_TEST(label_before_open_returns),
+		TRACE_TEST(running_a_labelled_program_reads_it),
+		TRACE_TEST(bad_arguments),
 		cmocka_unit_test(test_swap_on_overlay_is_killed),
 	};
-	char command[64];
-	int r;
 
-	if (!mkdtemp(dir))
-		return 1;
-	r = cmocka_run_group_tests_name("trace_verify", tests, NULL, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) == 0 ? r : 1; /* NOLINT(cert-env33-c): our folder */
+	return fixture_run("trace_verify", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -94,7 +94,8 @@ static void test_unix(void **state)
 	assert_int_equal(a.path_len, 0);
 	/* The name may fill its field without a NUL. */
 	memset(full, 'n', sizeof(full));
-	memcpy(full, "\1\0", 2);
+	full[0] = AF_UNIX;
+	full[1] = '\0';
 	assert_int_equal(decode(full, sizeof(full), ACTION_CONNECT, &a), 0);
 	assert_int_equal(a.path_len, 108);
 	assert_int_equal(strlen(a.path), 108);

@@ -48,7 +48,8 @@ static void test_cut_lines(void **state)
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
-	memcpy(text, "#!", 2);
+	text[0] = '#';
+	text[1] = '!';
 	expect(text, sizeof(text), NULL);
 	text[SCRIPT_HEAD_BYTES - 1] = ' ';
 	memset(name, 'a', SCRIPT_HEAD_BYTES - 3);

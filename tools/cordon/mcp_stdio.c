@@ -61,26 +61,22 @@ static void close_handle(uv_handle_t *handle)
 
 static int open_stream(struct mcp_stdio *stdio, int std_fd, union stream *ret, bool *ret_is_stream)
 {
-	int r = 0;
+	const uv_handle_type type = uv_guess_handle(std_fd);
+	int r;
 
-	*ret_is_stream = true;
-	switch (uv_guess_handle(std_fd)) {
-	case UV_NAMED_PIPE:
+	*ret_is_stream = type == UV_NAMED_PIPE || type == UV_TTY || type == UV_TCP;
+	if (!*ret_is_stream)
+		return 0;
+	if (type == UV_TTY) {
+		r = uv_tty_init(stdio->loop, &ret->tty, std_fd, 0);
+	} else if (type == UV_NAMED_PIPE) {
 		r = uv_pipe_init(stdio->loop, &ret->pipe, 0);
 		if (r == 0)
 			r = uv_pipe_open(&ret->pipe, std_fd);
-		break;
-	case UV_TTY:
-		r = uv_tty_init(stdio->loop, &ret->tty, std_fd, 0);
-		break;
-	case UV_TCP:
+	} else {
 		r = uv_tcp_init(stdio->loop, &ret->tcp);
 		if (r == 0)
 			r = uv_tcp_open(&ret->tcp, std_fd);
-		break;
-	default:
-		*ret_is_stream = false;
-		return 0;
 	}
 	if (ret->handle.type) {
 		ret->handle.data = stdio;

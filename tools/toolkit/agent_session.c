@@ -199,6 +199,11 @@ int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 	return r;
 }
 
+pid_t agent_session_pid(const struct agent_session *agent)
+{
+	return floor_launcher_pid(agent->floor);
+}
+
 uv_loop_t *agent_session_loop(const struct agent_session *agent)
 {
 	return agent->loop;

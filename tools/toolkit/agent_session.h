@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <uv.h>
 
@@ -46,6 +47,9 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 /* The supervisor for the options: its trace, the host's record key. */
 int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 		     struct supervisor **ret, struct error *err);
+
+/* The launcher on the host: the session's processes stand below it. */
+pid_t agent_session_pid(const struct agent_session *agent);
 
 uv_loop_t *agent_session_loop(const struct agent_session *agent);
 /* The time limit of one call that the options named; 0: none. */

@@ -151,6 +151,19 @@ static int take_count(const struct json *node, const char *name, int64_t absent,
 	return 0;
 }
 
+/* Decodes the arguments and puts into the plan what tools have in common: path and timeout. */
+static int take_arguments(const struct json *node, const struct json_field *fields, size_t count,
+			  struct arguments *ret, struct tool_plan *plan, struct error *err)
+{
+	int r;
+
+	*ret = (struct arguments){0};
+	r = json_decode(node, "arguments", fields, count, ret, err);
+	if (r == 0 && ret->path)
+		r = take_path(ret->path, plan, err);
+	return r < 0 ? r : take_timeout(ret->timeout, &plan->timeout_ms, err);
+}
+
 static int plan_script(struct tool_plan *ret, const char *name, const char *script)
 {
 	ret->argv[0] = "sh";
@@ -169,12 +182,9 @@ static int plan_bash(const struct json *args, struct tool_plan *ret, struct erro
 		FIELD("command", JSON_STRING, true, text),
 		FIELD("timeout_seconds", JSON_NUMBER, false, timeout),
 	};
-	struct arguments a = {0};
-	int r;
+	struct arguments a;
+	const int r = take_arguments(args, fields, 2, &a, ret, err);
 
-	r = json_decode(args, "arguments", fields, 2, &a, err);
-	if (r == 0)
-		r = take_timeout(a.timeout, &ret->timeout_ms, err);
 	if (r < 0)
 		return r;
 	ret->command = json_string(a.text);
@@ -196,12 +206,9 @@ static int plan_python(const struct json *args, struct tool_plan *ret, struct er
 		FIELD("code", JSON_STRING, true, text),
 		FIELD("timeout_seconds", JSON_NUMBER, false, timeout),
 	};
-	struct arguments a = {0};
-	int r;
+	struct arguments a;
+	const int r = take_arguments(args, fields, 2, &a, ret, err);
 
-	r = json_decode(args, "arguments", fields, 2, &a, err);
-	if (r == 0)
-		r = take_timeout(a.timeout, &ret->timeout_ms, err);
 	if (r < 0)
 		return r;
 	ret->command = json_string(a.text);
@@ -219,12 +226,9 @@ static int plan_read_file(const struct json *args, struct tool_plan *ret, struct
 		FIELD("offset", JSON_NUMBER, false, offset),
 		FIELD("limit", JSON_NUMBER, false, limit),
 	};
-	struct arguments a = {0};
-	int r;
+	struct arguments a;
+	int r = take_arguments(args, fields, 3, &a, ret, err);
 
-	r = json_decode(args, "arguments", fields, 3, &a, err);
-	if (r == 0)
-		r = take_path(a.path, ret, err);
 	if (r == 0)
 		r = take_count(a.offset, "offset", 1, ret->numbers[0], err);
 	if (r == 0)
@@ -242,12 +246,9 @@ static int plan_write_file(const struct json *args, struct tool_plan *ret, struc
 		FIELD("path", JSON_STRING, true, path),
 		FIELD("content", JSON_STRING, true, text),
 	};
-	struct arguments a = {0};
-	int r;
+	struct arguments a;
+	const int r = take_arguments(args, fields, 2, &a, ret, err);
 
-	r = json_decode(args, "arguments", fields, 2, &a, err);
-	if (r == 0)
-		r = take_path(a.path, ret, err);
 	if (r < 0)
 		return r;
 	ret->input = str_of(json_string(a.text));
@@ -257,12 +258,9 @@ static int plan_write_file(const struct json *args, struct tool_plan *ret, struc
 static int plan_list_directory(const struct json *args, struct tool_plan *ret, struct error *err)
 {
 	static const struct json_field fields[] = {FIELD("path", JSON_STRING, true, path)};
-	struct arguments a = {0};
-	int r;
+	struct arguments a;
+	const int r = take_arguments(args, fields, 1, &a, ret, err);
 
-	r = json_decode(args, "arguments", fields, 1, &a, err);
-	if (r == 0)
-		r = take_path(a.path, ret, err);
 	return r < 0 ? r : plan_script(ret, "list_directory", list_script);
 }
 

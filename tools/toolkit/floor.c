@@ -241,6 +241,11 @@ int floor_start(uv_loop_t *loop, const struct session_options *options, floor_go
 	return 0;
 }
 
+pid_t floor_launcher_pid(const struct floor *floor)
+{
+	return floor->launcher_pid;
+}
+
 const struct plan *floor_plan(const struct floor *floor)
 {
 	return &floor->plan;

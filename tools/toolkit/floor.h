@@ -7,6 +7,8 @@
  * of the control socket does (monitor/session.h), in this process or in the resident supervisor.
  */
 
+#include <sys/types.h>
+
 #include <uv.h>
 
 #include "common/error.h"
@@ -34,6 +36,8 @@ void floor_settle(struct floor *floor);
 /* NULL is fine. Frees in the loop's next turn. */
 void floor_release(struct floor *floor);
 
+/* On the host: the session's processes stand below it. */
+pid_t floor_launcher_pid(const struct floor *floor);
 const struct plan *floor_plan(const struct floor *floor);
 /* Host folder with the changes, NULL if the workspace is not cow or nothing was changed; once gone.
  */

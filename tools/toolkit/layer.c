@@ -44,7 +44,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-static void remove_folder(const char *dir)
+void layer_remove(const char *dir)
 {
 	/* A folder that could not be read is only entered on the walk after its mode was mended. */
 	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
@@ -60,5 +60,5 @@ void layer_settle(const char *upper_dir, bool discard)
 
 	*strrchr(layers, '/') = '\0';
 	work = xasprintf("%s/work", layers);
-	remove_folder(kept ? work : layers);
+	layer_remove(kept ? work : layers);
 }

@@ -12,8 +12,13 @@
 bool layer_has_changes(const char *upper_dir);
 
 /*
+ * layer_remove - takes a folder away with all that is in it, also what an overlay left without
+ * permissions. Symbolic links are removed, not followed; other file systems are not entered.
+ */
+void layer_remove(const char *dir);
+
+/*
  * layer_settle - after the session's end: what it changed is kept, everything else goes.
- * Removes also what an overlay left without permissions; symbolic links are removed, not followed,
- * and other file systems are not entered. @discard: keeps nothing.
+ * @discard: keeps nothing.
  */
 void layer_settle(const char *upper_dir, bool discard);

@@ -168,6 +168,6 @@ struct session_label *plan_labels(const struct plan *plan, const struct session_
 void plan_labels_free(struct session_label *labels, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		free((char *)(uintptr_t)labels[i].path);
+		free(without_const(labels[i].path));
 	free(labels);
 }

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Reading policy files: who may have written them, how much of them, in which order. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "monitor/policy/source.h"
+
+#define MAX_FILES 1024u
+
+void sources_done(struct sources *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		free(s->items[i].name);
+		free(s->items[i].text);
+		json_free(s->items[i].doc);
+	}
+	free(s->items);
+}
+
+const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct source *x = a;
+	const struct source *y = b;
+	const int r = strcmp(base_of(x->name), base_of(y->name));
+
+	return r ? r : strcmp(x->name, y->name);
+}
+
+/* Only who may change the policy anyhow may be able to write it. */
+static int check_owner(const char *path, const struct stat *st, struct error *err)
+{
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(err, EPERM,
+				 "policy %s: others than its owner may write it; chmod go-w %s",
+				 path, path);
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return error_set(err, EPERM,
+				 "policy %s: belongs to user %u, not to root or to you; chown it "
+				 "or use a copy of your own",
+				 path, (unsigned)st->st_uid);
+	return 0;
+}
+
+int sources_add_text(struct sources *s, const char *name, const char *text, size_t len,
+		     struct error *err)
+{
+	struct source *source;
+
+	if (s->count == MAX_FILES)
+		return error_set(err, E2BIG, "more than %u policy files", MAX_FILES);
+	s->items = xrealloc_array(s->items, s->count + 1, sizeof(*s->items));
+	source = &s->items[s->count++];
+	*source = (struct source){.name = xstrdup(name), .text = xcalloc(len + 1, 1), .len = len};
+	if (len)
+		memcpy(source->text, text, len); /* whatever is in it: errors show it */
+	return source_parse(source, err);
+}
+
+static int read_fd(int fd, const char *path, struct buf *out, struct error *err)
+{
+	for (;;) {
+		char *at = buf_reserve(out, 65536);
+		ssize_t n;
+
+		if (!at)
+			return error_set(err, E2BIG, "policy %s: more than %u bytes", path,
+					 MAX_JSON_BYTES);
+		n = read(fd, at, 65536);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "cannot read policy %s", path);
+		if (n == 0)
+			return 0;
+		out->len += (size_t)n;
+	}
+}
+
+static int add_file(struct sources *s, const char *path, struct error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + 65536);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open policy %s", path);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "cannot stat policy %s", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "policy %s: not a file", path);
+	r = check_owner(path, &st, err);
+	if (r == 0)
+		r = read_fd(fd, path, &text, err);
+	if (r < 0)
+		return r;
+	return sources_add_text(s, path, text.data ? text.data : "", text.len, err);
+}
+
+static bool is_policy_name(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".json") == 0;
+}
+
+/* Every file or none: a folder that cannot be read to its end is an error, not a shorter policy. */
+static int add_entries(struct sources *s, DIR *dir, const char *path, struct error *err)
+{
+	for (;;) {
+		_cleanup_free_ char *file = NULL;
+		const struct dirent *e;
+		int r;
+
+		errno = 0;
+		e = readdir(dir);
+		if (!e && errno)
+			return error_errno(err, errno, "cannot read policy folder %s", path);
+		if (!e)
+			return 0;
+		if (!is_policy_name(e->d_name))
+			continue;
+		file = xasprintf("%s/%s", path, e->d_name);
+		r = add_file(s, file, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int add_folder(struct sources *s, const char *path, struct error *err)
+{
+	const size_t before = s->count;
+	DIR *dir = opendir(path);
+	struct stat st;
+	int r;
+
+	if (!dir)
+		return error_errno(err, errno, "cannot open policy folder %s", path);
+	if (fstat(dirfd(dir), &st) < 0)
+		r = error_errno(err, errno, "cannot stat policy folder %s", path);
+	else
+		r = check_owner(path, &st, err);
+	if (r == 0)
+		r = add_entries(s, dir, path, err);
+	(void)closedir(dir);
+	if (r == 0 && s->count == before)
+		return error_set(err, ENOENT, "policy folder %s: no *.json in it", path);
+	return r;
+}
+
+int sources_add_path(struct sources *s, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return error_errno(err, errno, "cannot open policy %s", path);
+	return S_ISDIR(st.st_mode) ? add_folder(s, path, err) : add_file(s, path, err);
+}
+
+void sources_sort(struct sources *s)
+{
+	if (s->count)
+		qsort(s->items, s->count, sizeof(*s->items), by_name);
+}
+
+void sources_hash(const struct sources *s, char ret[65])
+{
+	unsigned char hash[crypto_generichash_BYTES];
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(&h, NULL, 0, sizeof(hash));
+	for (size_t i = 0; i < s->count; i++) {
+		const char *name = base_of(s->items[i].name);
+		const uint64_t len = s->items[i].len;
+
+		(void)crypto_generichash_update(&h, (const unsigned char *)name, strlen(name) + 1);
+		(void)crypto_generichash_update(&h, (const unsigned char *)&len, sizeof(len));
+		(void)crypto_generichash_update(&h, (const unsigned char *)s->items[i].text, len);
+	}
+	(void)crypto_generichash_final(&h, hash, sizeof(hash));
+	(void)sodium_bin2hex(ret, 65, hash, sizeof(hash));
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/observation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "monitor/evidence/reader.h"
+#include "tools/toolkit/paths.h"
+
+#define MAX_CHILDREN_TEXT 4096u
+
+void observation_init(struct observation *seen, size_t steps)
+{
+	*seen = (struct observation){.calls = xcalloc(steps, sizeof(*seen->calls)),
+				     .call_count = steps,
+				     .record.state = RECORD_CUT};
+}
+
+void observation_done(struct observation *seen)
+{
+	for (size_t i = 0; i < seen->call_count; i++) {
+		free(seen->calls[i].text);
+		free(seen->calls[i].left);
+	}
+	for (size_t i = 0; i < seen->ruling_count; i++) {
+		free(seen->rulings[i].call);
+		free(seen->rulings[i].kind);
+		free(seen->rulings[i].rule);
+	}
+	for (size_t i = 0; i < seen->label_count; i++)
+		free(seen->labels[i]);
+	free(seen->calls);
+	free(seen->rulings);
+	free(seen->labels);
+	*seen = (struct observation){0};
+}
+
+/* ---- calls ---- */
+
+void observe_result(struct call_seen *call, const struct tool_result *result, uint64_t wall_ns)
+{
+	call->ran = true;
+	call->wall_ns = wall_ns;
+	call->text = xstrndup(result->text, result->text_len);
+	if (!result->exec)
+		return;
+	call->timed_out = result->exec->timed_out;
+	call->has_exit = result->exec->outcome == EXEC_EXITED;
+	call->exit = result->exec->status;
+}
+
+/* ---- processes ---- */
+
+/* The numbers in /proc/PID/task/PID/children, or a reason in their place. */
+static int read_children(pid_t pid, char text[MAX_CHILDREN_TEXT])
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/task/%d/children", pid, pid);
+	FILE *file = fopen(path, "re");
+	size_t n;
+
+	if (!file)
+		return -errno;
+	n = fread(text, 1, MAX_CHILDREN_TEXT - 1, file);
+	text[n] = '\0';
+	(void)fclose(file);
+	return 0;
+}
+
+static void name_process(pid_t pid, struct buf *names)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/comm", pid);
+	FILE *file = fopen(path, "re");
+	char name[32] = "";
+
+	if (file && fgets(name, sizeof(name), file))
+		name[strcspn(name, "\n")] = '\0';
+	if (file)
+		(void)fclose(file);
+	buf_printf(names, "%s%s (%d)", names->len ? ", " : "", name, pid);
+}
+
+/*
+ * Between calls a session is the launcher, and below it the session's pid 1. What stands below that
+ * one was started by a call that is over.
+ */
+void observe_processes(struct call_seen *call, pid_t launcher)
+{
+	_cleanup_buf_ struct buf names = BUF_INIT(400);
+	char inits[MAX_CHILDREN_TEXT] = "";
+	char others[MAX_CHILDREN_TEXT] = "";
+	const int r = read_children(launcher, inits);
+
+	if (r < 0)
+		buf_printf(&names, "unknown: /proc/%d/task/%d/children: %s", launcher, launcher,
+			   strerror(-r));
+	for (char *at = inits; r == 0 && *at;) {
+		char *end;
+		const long init = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		at = end;
+		if (read_children((pid_t)init, others) < 0)
+			continue;
+		for (char *p = others; *p;) {
+			const long pid = strtol(p, &end, 10);
+
+			if (end == p)
+				break;
+			p = end;
+			name_process((pid_t)pid, &names);
+		}
+	}
+	if (names.len)
+		call->left = xstrdup(names.data);
+}
+
+/* ---- the record ---- */
+
+static const char *text_of(const struct json *object, const char *key)
+{
+	const char *text = json_string(json_get(object, key));
+
+	return text ? text : "";
+}
+
+static void add_labels(struct observation *seen, const struct json *labels)
+{
+	for (const struct json *l = json_first(labels); l; l = json_next(l)) {
+		if (!json_string(l))
+			continue;
+		seen->labels =
+			xrealloc_array(seen->labels, seen->label_count + 1, sizeof(*seen->labels));
+		seen->labels[seen->label_count++] = xstrdup(json_string(l));
+	}
+}
+
+static void add_ruling(struct observation *seen, const struct json *event, enum verdict verdict,
+		       const char *rule)
+{
+	const struct json *enforced = json_get(event, "enforced");
+	const bool is_mismatch = strcmp(text_of(event, "kind"), "exec.mismatch") == 0;
+
+	seen->rulings =
+		xrealloc_array(seen->rulings, seen->ruling_count + 1, sizeof(*seen->rulings));
+	seen->rulings[seen->ruling_count++] = (struct ruling){
+		.seq = (uint64_t)json_number(json_get(event, "seq")),
+		.call = xstrdup(text_of(event, "call")),
+		.kind = xstrdup(is_mismatch ? "exec" : text_of(event, "kind")),
+		.rule = xstrdup(rule),
+		.verdict = verdict,
+		.enforced = !enforced || json_bool(enforced),
+	};
+}
+
+static enum verdict verdict_of(const char *name)
+{
+	for (int v = VERDICT_LOG; v <= VERDICT_KILL; v++) {
+		if (strcmp(name, verdict_name((enum verdict)v)) == 0)
+			return (enum verdict)v;
+	}
+	return VERDICT_ALLOW;
+}
+
+bool observe_line(struct observation *seen, const char *line, size_t len)
+{
+	struct json *event = NULL;
+	enum verdict verdict;
+	const char *rule;
+
+	if (json_parse("record", line, len, &event, NULL) < 0)
+		return false;
+	verdict = verdict_of(text_of(event, "verdict"));
+	rule = text_of(event, "rule");
+	if (strcmp(text_of(event, "kind"), "label.set") == 0)
+		add_labels(seen, json_get(json_get(event, "fields"), "labels"));
+	else if (strcmp(text_of(event, "kind"), "exec.mismatch") == 0)
+		add_ruling(seen, event, VERDICT_KILL, "exec.mismatch");
+	else if (rule[0] || verdict != VERDICT_ALLOW)
+		add_ruling(seen, event, verdict, rule);
+	json_free(event);
+	return true;
+}
+
+int observe_record(struct observation *seen, const char *path, struct error *err)
+{
+	_cleanup_free_ char *key = NULL;
+	struct record_reader reader;
+	const char *line;
+	size_t len;
+	int r = paths_record_key(&key, err);
+
+	if (r == 0)
+		r = record_verify(path, key, &seen->record, err);
+	if (r == 0)
+		r = reader_open(path, &reader, err);
+	if (r < 0)
+		return r;
+	while ((r = reader_next(&reader, &line, &len)) == READER_LINE)
+		(void)observe_line(seen, line, len);
+	reader_done(&reader);
+	return r < 0 ? error_errno(err, r, "read %s", path) : 0;
+}

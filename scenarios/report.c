@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const outcome_names[] = {
+	[TRIAL_NOT_RUN] = "not run",   [TRIAL_AS_EXPECTED] = "as expected",
+	[TRIAL_MISMATCH] = "mismatch", [TRIAL_SKIPPED] = "skipped",
+	[TRIAL_FAILED] = "failed",
+};
+
+const char *outcome_name(enum trial_outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+struct totals totals_of(const struct trial *trials, size_t count)
+{
+	struct totals t = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		t.as_expected += trials[i].outcome == TRIAL_AS_EXPECTED;
+		t.mismatches += trials[i].outcome == TRIAL_MISMATCH;
+		t.skipped += trials[i].outcome == TRIAL_SKIPPED;
+		t.failed += trials[i].outcome == TRIAL_FAILED;
+		t.not_run += trials[i].outcome == TRIAL_NOT_RUN;
+	}
+	return t;
+}
+
+/* ---- progress ---- */
+
+static void on_step(void *ctx, const struct trial *trial, size_t step)
+{
+	const struct progress *p = ctx;
+	const struct scenario *s = trial->scenario;
+
+	if (!p->to || !p->in_place || step >= s->step_count)
+		return;
+	(void)fprintf(p->to, "\r\033[K[%zu/%zu] %s: %.60s", p->done + 1, p->total, s->id,
+		      s->steps[step].title);
+	(void)fflush(p->to);
+}
+
+static void on_done(void *ctx, const struct trial *trial)
+{
+	struct progress *p = ctx;
+
+	p->done++;
+	if (!p->to)
+		return;
+	if (p->in_place && trial->outcome == TRIAL_AS_EXPECTED && p->done < p->total)
+		return;
+	(void)fputs(p->in_place ? "\r\033[K" : "", p->to);
+	if (!p->in_place || trial->outcome != TRIAL_AS_EXPECTED)
+		(void)fprintf(p->to, "[%zu/%zu] %s: %s\n", p->done, p->total, trial->scenario->id,
+			      outcome_names[trial->outcome]);
+	(void)fflush(p->to);
+}
+
+const struct runner_ops progress_ops = {.step = on_step, .done = on_done};
+
+/* ---- the table ---- */
+
+enum column {
+	COLUMN_SCENARIO,
+	COLUMN_CATEGORY,
+	COLUMN_STEP,
+	COLUMN_EXPECTED,
+	COLUMN_GOT,
+	COLUMN_RULE,
+	COLUMN_TIME,
+	COLUMNS
+};
+
+struct row {
+	char *cell[COLUMNS]; /* owned */
+	bool good;
+};
+
+struct table {
+	struct row *rows; /* owned */
+	size_t count;
+};
+
+static char *seconds(uint64_t ns)
+{
+	return xasprintf("%.2f s", (double)ns / 1e9);
+}
+
+/* Takes over the texts. */
+static struct row *add_row(struct table *table, const struct trial *trial, char *step, bool good)
+{
+	const struct scenario *s = trial->scenario;
+	struct row *row;
+
+	table->rows = xrealloc_array(table->rows, table->count + 1, sizeof(*table->rows));
+	row = &table->rows[table->count++];
+	*row = (struct row){.good = good};
+	row->cell[COLUMN_SCENARIO] = xstrdup(s->id);
+	row->cell[COLUMN_CATEGORY] = xstrdup(category_name(s->category));
+	row->cell[COLUMN_STEP] = step;
+	return row;
+}
+
+static void add_step(struct table *table, const struct trial *trial, size_t i)
+{
+	const struct step_finding *f = &trial->findings.steps[i];
+	const struct step *step = &trial->scenario->steps[i];
+	struct row *row = add_row(table, trial, xasprintf("%zu", i + 1), f->ok);
+
+	row->cell[COLUMN_EXPECTED] = xstrdup(step_verdict_name(step->expect.verdict));
+	row->cell[COLUMN_GOT] = xstrdup(step_verdict_name(f->got));
+	row->cell[COLUMN_RULE] = xstrdup(f->by ? f->by->rule : "-");
+	row->cell[COLUMN_TIME] = seconds(trial->seen.calls[i].wall_ns);
+}
+
+static void add_judged(struct table *table, const struct trial *trial)
+{
+	const struct findings *f = &trial->findings;
+	const size_t before = table->count;
+	struct row *row;
+
+	for (size_t i = 0; i < f->step_count; i++) {
+		if (trial->scenario->steps[i].expect.verdict != STEP_ALLOWED || !f->steps[i].ok)
+			add_step(table, trial, i);
+	}
+	if (table->count == before) {
+		row = add_row(table, trial, xasprintf("1-%zu", f->step_count), true);
+		row->cell[COLUMN_EXPECTED] = xstrdup("allowed");
+		row->cell[COLUMN_GOT] = xstrdup("allowed");
+		row->cell[COLUMN_RULE] = xstrdup("-");
+		row->cell[COLUMN_TIME] = seconds(trial->wall_ns);
+	}
+	for (size_t i = 0; i < f->check_count; i++) {
+		const struct check_finding *c = &f->checks[i];
+
+		if (c->ok)
+			continue;
+		row = add_row(table, trial, xstrdup("end"), false);
+		row->cell[COLUMN_EXPECTED] = xasprintf("%s: %s", c->what, c->expected);
+		row->cell[COLUMN_GOT] = xstrdup(c->got);
+	}
+}
+
+static void add_trial(struct table *table, const struct trial *trial)
+{
+	if (trial->outcome == TRIAL_AS_EXPECTED || trial->outcome == TRIAL_MISMATCH)
+		add_judged(table, trial);
+	else
+		add_row(table, trial, xstrdup("-"), trial->outcome == TRIAL_SKIPPED)
+			->cell[COLUMN_GOT] = xstrdup(outcome_names[trial->outcome]);
+}
+
+static const char *cell_of(const struct row *row, unsigned column)
+{
+	return row->cell[column] ? row->cell[column] : "-";
+}
+
+static void print_table(const struct table *table, bool colour, struct buf *out)
+{
+	static const char *const heads[COLUMNS] = {"scenario", "category", "step", "expected",
+						   "got",      "rule",	   "time"};
+	int width[COLUMNS];
+
+	for (unsigned c = 0; c < COLUMNS; c++) {
+		width[c] = (int)strlen(heads[c]);
+		for (size_t i = 0; i < table->count; i++) {
+			const int len = (int)strlen(cell_of(&table->rows[i], c));
+
+			width[c] = len > width[c] ? len : width[c];
+		}
+	}
+	for (unsigned c = 0; c < COLUMNS; c++)
+		buf_printf(out, c + 1 < COLUMNS ? "%-*s  " : "%*s\n", width[c], heads[c]);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct row *row = &table->rows[i];
+
+		for (unsigned c = 0; c < COLUMNS; c++) {
+			if (colour && c == COLUMN_GOT)
+				buf_puts(out, row->good ? "\033[32m" : "\033[31m");
+			buf_printf(out, c + 1 < COLUMNS ? "%-*s" : "%*s", width[c],
+				   cell_of(row, c));
+			if (colour && c == COLUMN_GOT)
+				buf_puts(out, "\033[0m");
+			buf_puts(out, c + 1 < COLUMNS ? "  " : "\n");
+		}
+	}
+}
+
+/* ---- below the table ---- */
+
+static void tell_trial(const struct trial *trial, struct buf *out)
+{
+	const struct scenario *s = trial->scenario;
+	const struct findings *f = &trial->findings;
+
+	buf_printf(out, "\n%s (%s): %s%s%s\n", s->id, s->file, outcome_names[trial->outcome],
+		   trial->reason.text[0] ? ": " : "", trial->reason.text);
+	for (size_t i = 0; i < f->step_count; i++) {
+		if (!f->steps[i].ok)
+			buf_printf(out, "  step %zu, %s: %s\n", i + 1, s->steps[i].title,
+				   f->steps[i].why);
+	}
+	for (size_t i = 0; i < f->check_count; i++) {
+		const struct check_finding *c = &f->checks[i];
+
+		if (!c->ok)
+			buf_printf(out, "  %s: expected: %s; got: %s\n", c->what, c->expected,
+				   c->got);
+	}
+	if (trial->record)
+		buf_printf(out, "  record: %s\n", trial->record);
+}
+
+static void tell_totals(const struct trial *trials, size_t count, struct buf *out)
+{
+	const struct totals t = totals_of(trials, count);
+
+	buf_printf(out, "\n%zu scenario%s: %zu as expected", count, count == 1 ? "" : "s",
+		   t.as_expected);
+	if (t.mismatches)
+		buf_printf(out, ", %zu not as expected", t.mismatches);
+	if (t.skipped)
+		buf_printf(out, ", %zu skipped", t.skipped);
+	if (t.failed)
+		buf_printf(out, ", %zu failed", t.failed);
+	if (t.not_run)
+		buf_printf(out, ", %zu not run", t.not_run);
+	buf_putc(out, '\n');
+}
+
+void report_table(const struct trial *trials, size_t count, bool colour, struct buf *out)
+{
+	struct table table = {0};
+
+	for (size_t i = 0; i < count; i++)
+		add_trial(&table, &trials[i]);
+	print_table(&table, colour, out);
+	for (size_t i = 0; i < count; i++) {
+		if (trials[i].outcome != TRIAL_AS_EXPECTED && trials[i].outcome != TRIAL_NOT_RUN)
+			tell_trial(&trials[i], out);
+		else if (trials[i].record)
+			buf_printf(out, "%s: record: %s\n", trials[i].scenario->id,
+				   trials[i].record);
+	}
+	tell_totals(trials, count, out);
+	for (size_t i = 0; i < table.count; i++) {
+		for (unsigned c = 0; c < COLUMNS; c++)
+			free(table.rows[i].cell[c]);
+	}
+	free(table.rows);
+}

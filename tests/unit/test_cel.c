@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "monitor/policy/cel.h"
+
+/*
+ * The language itself: text to tokens, tree, types, code and value. Each row is an expression over
+ * the action below and what it must give: true, false, an error at run time, or a refusal at load
+ * with the place (byte offset) and the words of its reason.
+ */
+
+static const struct str argv_items[] = {STR("tar"), STR("-cf"), STR("/dev/null"), STR("Größe")};
+
+static const struct action exec_action = {
+	.kind = ACTION_EXEC,
+	.path = STR("/usr/bin/tar"),
+	.name = STR("tar"),
+	.cwd = STR("/home/agent/w"),
+	.provenance = STR("image"),
+	.call_id = STR("c1"),
+	.call_tool = STR("bash"),
+	.argv = {argv_items, 4},
+};
+
+static const struct action connect_action = {
+	.kind = ACTION_CONNECT,
+	.family = STR("inet"),
+	.protocol = STR("tcp"),
+	.address = STR("10.1.2.3"),
+	.host = STR("API.Example.org"),
+	.port = 443,
+	.call_tool = STR("bash"),
+};
+
+static const struct action odd_action = {
+	.kind = ACTION_CONNECT,
+	.address = STR("no address"),
+	.port = INT64_MIN,
+};
+
+static struct str host_items[] = {STR("*.example.org"), STR("10.0.0.1")};
+static const struct cel_list lists[] = {
+	{.name = "hosts", .item = CEL_STRING, .strings = host_items, .count = 2},
+	{.name = "none", .item = CEL_STRING},
+};
+static const struct str label_names[] = {STR("secret"), STR("canary"), STR("weights")};
+
+/* Return: 0 with the result, or -EINVAL with the place and the reason. */
+static int evaluate(struct str text, const struct action *action, enum cel_result *ret,
+		    struct cel_error *err)
+{
+	const struct cel_scope scope = {1u << action->kind, lists, 2};
+	const struct cel_env env = {action, 5 /* secret, weights */, label_names};
+	struct cel_program program = {0};
+	struct cel_reads reads = {0};
+	struct cel_tree tree = {0};
+	int r = cel_parse(text, &tree, err);
+
+	if (r == 0)
+		r = cel_type(&tree, &scope, &reads, err);
+	if (r == 0)
+		r = cel_compile(&tree, &program, err);
+	cel_tree_done(&tree);
+	if (r < 0)
+		return r;
+	*ret = cel_eval(&program, &env);
+	cel_program_done(&program);
+	return 0;
+}
+
+struct value_row {
+	const char *text;
+	enum cel_result expected;
+};
+
+static void check_values(const struct value_row *rows, size_t count, const struct action *action)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct cel_error err = {0};
+		enum cel_result result = CEL_FAILED;
+
+		if (evaluate(str_of(rows[i].text), action, &result, &err) < 0)
+			fail_msg("%s: refused at %zu: %s", rows[i].text, err.at, err.why.text);
+		if (result != rows[i].expected)
+			fail_msg("%s: %d, not %d", rows[i].text, (int)result,
+				 (int)rows[i].expected);
+	}
+}
+
+#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
+
+static void test_operators(void **state)
+{
+	static const struct value_row rows[] = {
+		/* && binds closer than ||, relations closer than both, ! closest, ?: loosest */
+		{"true || false && false", CEL_TRUE},
+		{"(true || false) && false", CEL_FALSE},
+		{"false && true || true", CEL_TRUE},
+		{"!false && false", CEL_FALSE},
+		{"!(false && false)", CEL_TRUE},
+		{"!!true", CEL_TRUE},
+		{"1 < 2 == true", CEL_TRUE},
+		{"1 == 1 && 2 != 3", CEL_TRUE},
+		{"true || false ? false : true", CEL_FALSE},
+		{"true ? false : true ? true : true", CEL_FALSE},
+		{"false ? false : false ? false : true", CEL_TRUE},
+		{"(true ? 1 : 2) == 1", CEL_TRUE},
+		{"(false ? 'a' : 'b') == 'b'", CEL_TRUE},
+		{"- 3 < -2 && --3 == 3", CEL_TRUE},
+		{"-action.port == -443", CEL_TRUE},
+		{"0x1F == 31 && 0xff >= 255", CEL_TRUE},
+		{"9223372036854775807 > -9223372036854775807", CEL_TRUE},
+		{"action.port <= 443 && action.port >= 443", CEL_TRUE},
+		{"action.port < 443 || action.port > 443", CEL_FALSE},
+		{"action.loopback == false", CEL_TRUE},
+		{"true > false && false <= false", CEL_TRUE},
+		{"'a' < 'b' && 'a' < 'aa' && 'B' < 'a' && '' < 'a'", CEL_TRUE},
+		{"'ä' > 'z'", CEL_TRUE}, /* by bytes, which is by code point */
+		{"443 in [80, 443] && !(1 in [2]) && !(1 in [])", CEL_TRUE},
+		{"-1 in [1, -1]", CEL_TRUE},
+		{"'a' in ['b', 'a',]", CEL_TRUE},
+		{"action.host in lists.hosts", CEL_FALSE},
+		{"'10.0.0.1' in lists.hosts && !('' in lists.none)", CEL_TRUE},
+		{"call.tool == 'bash' && call.id == ''", CEL_TRUE},
+		{"true // a comment\n && // another\n true", CEL_TRUE},
+	};
+
+	(void)state;
+	check_values(rows, COUNT(rows), &connect_action);
+}
+
+static void test_strings(void **state)
+{
+	static const struct value_row rows[] = {
+		{"'\\x41\\u00e9\\U0001F600\\101' == \"Aé😀A\"", CEL_TRUE},
+		{"'\\n\\t\\\\\\'\\\"\\`\\?' == \"\\x0a\\x09\\x5c'\\x22\\x60?\"", CEL_TRUE},
+		{"'\\a\\b\\f\\r\\v'.size() == 5", CEL_TRUE},
+		{"r'\\n' == '\\\\n' && R\"a'b\" == 'a\\'b'", CEL_TRUE},
+		{"'''it's\n\"two\" lines''' == 'it\\'s\\n\"two\" lines'", CEL_TRUE},
+		{"\"\"\"a\"b\"\"\" == 'a\"b' && '' == \"\"", CEL_TRUE},
+		{"size('Größe😀') == 6 && 'Größe'.size() == 5", CEL_TRUE},
+		{"'Größe'.startsWith('Grö') && 'Größe'.endsWith('ße')", CEL_TRUE},
+		{"'abc'.contains('') && 'abc'.contains('bc') && !'abc'.contains('cb')", CEL_TRUE},
+		{"'abc'.startsWith('abcd') || 'abc'.endsWith('xabc')", CEL_FALSE},
+		{"'AbÄ'.lowerAscii() == 'abÄ'", CEL_TRUE},
+		{"'ABC'.lowerAscii() == 'ABC'", CEL_FALSE},
+		{"'abc' == 'ABC'.lowerAscii() && 'ABC'.lowerAscii() < 'b'", CEL_TRUE},
+		{"'XabcX'.lowerAscii().contains('xa') && 'ABC'.lowerAscii().endsWith('bc')",
+		 CEL_TRUE},
+		{"'abc'.startsWith('AB'.lowerAscii())", CEL_TRUE},
+		{"'SECRET'.lowerAscii() in ['x', 'secret']", CEL_TRUE},
+		{"glob('/ETC/x'.lowerAscii(), '/etc/*')", CEL_TRUE},
+		{"glob('/HOME/Agent/x'.lowerAscii(), '~/*')", CEL_TRUE},
+		{"hostMatches(action.host, 'api.EXAMPLE.org')", CEL_TRUE},
+		{"hostMatches(action.host, lists.hosts) && !hostMatches('a', lists.none)",
+		 CEL_TRUE},
+		{"inCIDR(action.address, ['192.0.2.0/24', '10.0.0.0/8'])", CEL_TRUE},
+		{"inCIDR('', '::/0')", CEL_FALSE},
+		{"inCIDR('x', '::/0') || true", CEL_TRUE},
+		{"inCIDR('x', '::/0')", CEL_FAILED},
+		{"command('cd /x && ssh y') == 'cd' && command('') == ''", CEL_TRUE},
+	};
+
+	(void)state;
+	check_values(rows, COUNT(rows), &connect_action);
+}
+
+static void test_lists_and_loops(void **state)
+{
+	static const struct value_row rows[] = {
+		{"action.argv.size() == 4 && size(session.labels) == 2", CEL_TRUE},
+		{"action.argv[0] == 'tar' && action.argv[3] == 'Größe'", CEL_TRUE},
+		{"action.argv[4] == ''", CEL_FAILED},
+		{"action.argv[-1] == ''", CEL_FAILED},
+		{"['a', 'b'][1] == 'b' && [7][0] == 7", CEL_TRUE},
+		{"'-cf' in action.argv && !('x' in action.argv)", CEL_TRUE},
+		{"action.argv.exists(a, a.startsWith('-c'))", CEL_TRUE},
+		{"action.argv.all(a, a.size() > 2)", CEL_TRUE},
+		{"action.argv.all(a, a != 'tar')", CEL_FALSE},
+		{"[1, 2].exists(n, n > 1) && [1, 2].all(n, n > 0)", CEL_TRUE},
+		{"lists.none.exists(x, true) || !lists.none.all(x, false)", CEL_FALSE},
+		{"session.labels.exists(l, l == 'weights')", CEL_TRUE},
+		{"'canary' in session.labels || session.labels[1] == 'secret'", CEL_FALSE},
+		{"session.labels[0] == 'secret' && session.labels[1] == 'weights'", CEL_TRUE},
+		{"['x', 'y'].exists(l, action.argv.exists(a, a == l))", CEL_FALSE},
+		{"[1, 2].exists(a, [2, 3].exists(b, a == b))", CEL_TRUE},
+		{"[1, 2].all(a, [1, 2].exists(a, a == 2))", CEL_TRUE}, /* the inner a */
+		{"(true ? action.argv : session.labels).exists(x, x == 'tar')", CEL_TRUE},
+		{"command(action.argv) == 'tar' && command(action.name) == 'tar'", CEL_TRUE},
+		{"call.id == 'c1' && action.call_tool == 'bash'", CEL_TRUE},
+	};
+
+	(void)state;
+	check_values(rows, COUNT(rows), &exec_action);
+}
+
+/* CEL: what decides alone takes an error on the other side away, on either side. */
+static void test_errors_are_absorbed(void **state)
+{
+	static const struct value_row rows[] = {
+		{"[1][5] == 1 || true", CEL_TRUE},
+		{"true || [1][5] == 1", CEL_TRUE},
+		{"[1][5] == 1 && false", CEL_FALSE},
+		{"false && [1][5] == 1", CEL_FALSE},
+		{"[1][5] == 1 || false", CEL_FAILED},
+		{"[1][5] == 1 && true", CEL_FAILED},
+		{"!([1][5] == 1)", CEL_FAILED},
+		{"[1][5] == 1 ? true : true", CEL_FAILED},
+		{"true ? true : [1][5] == 1", CEL_TRUE},
+		{"false ? [1][5] == 1 : true", CEL_TRUE},
+		{"(true ? [1][5] : 1) == 1 || true", CEL_TRUE},
+		{"[1, 9].exists(n, [1, 2][n] == 2)", CEL_TRUE},
+		{"[9, 1].exists(n, [1, 2][n] == 2)", CEL_TRUE},
+		{"[9, 0].exists(n, [1, 2][n] == 2)", CEL_FAILED},
+		{"[9, 0].all(n, [1, 2][n] == 2)", CEL_FALSE},
+		{"[9, 1].all(n, [1, 2][n] == 2)", CEL_FAILED},
+		{"-action.port == 1", CEL_FAILED}, /* the one integer without a negative */
+		{"action.port < -9223372036854775807", CEL_TRUE},
+		{"inCIDR(action.address, '::/0')", CEL_FAILED},
+		{"'x'.startsWith(['y'][3])", CEL_FAILED},
+		{"['y'][3] in ['y'] || 'a' == ['y'][3]", CEL_FAILED},
+	};
+
+	(void)state;
+	check_values(rows, COUNT(rows), &odd_action);
+}
+
+struct error_row {
+	const char *text;
+	size_t at;
+	const char *why;
+};
+
+static const struct error_row syntax_errors[] = {
+	{"", 0, "the expression ends where a value should be"},
+	{"true &&", 7, "the expression ends where a value should be"},
+	{"true true", 5, "\"true\" stands where an operator or the end should be"},
+	{"(true", 5, "the expression ends where \")\" should be"},
+	{"[1, 2", 5, "the expression ends where \"]\" should be"},
+	{"size('a',) == 1", 9, "\")\" stands where an argument should be"},
+	{"action.", 7, "the expression ends where a name should be"},
+	{"action.1", 7, "\"1\" stands where a name should be"},
+	{"true ? 1", 8, "the expression ends where \":\" should be"},
+	{"'abc", 0, "the string has no end"},
+	{"'a\nb' == ''", 0, "the string has no end"},
+	{"'''a''", 0, "the string has no end"},
+	{"true && 'a\\q' == ''", 10, "no valid escape; for a backslash write \\\\"},
+	{"'\\x4' == ''", 1, "no valid escape; for a backslash write \\\\"},
+	{"'\\000' == ''", 1, "no valid escape; for a backslash write \\\\"},
+	{"'\\ud83d' == ''", 1, "no valid escape; for a backslash write \\\\"},
+	{"'\\U00110000' == ''", 1, "no valid escape; for a backslash write \\\\"},
+	{"b'a' == b'a'", 0, "bytes literals are not part of this language"},
+	{"9223372036854775808 == 1", 0, "the number does not fit in 64 bits"},
+	{"0x10000000000000000 == 1", 0, "the number does not fit in 64 bits"},
+	{"0x == 0", 0, "only whole numbers (int) are known here"},
+	{"1.5 == 1", 0, "only whole numbers (int) are known here"},
+	{"1u == 1", 0, "only whole numbers (int) are known here"},
+	{"1 + 1 == 2", 2, "arithmetic (+) is not part of this language"},
+	{"1 / 0 == 2", 2, "arithmetic (/) is not part of this language"},
+	{"1 % 0 == 2", 2, "arithmetic (%) is not part of this language"},
+	{"action.port = 1", 12, "for equality write =="},
+	{"true & false", 5, "write &&"},
+	{"true | false", 5, "write ||"},
+	{"{'a': 1}['a'] == 1", 0, "maps and messages are not part of this language"},
+	{"true @ 1", 5, "unexpected character"},
+	{"null == null", 0, "\"null\" cannot be used here"},
+	{"for == 1", 0, "\"for\" cannot be used here"},
+};
+
+static const struct error_row type_errors[] = {
+	{"action.port", 7, "type mismatch: a rule's \"when\" expects bool, found int"},
+	{"action.port == '443'", 12, "type mismatch: int compared with string"},
+	{"action.loopback == 0", 16, "type mismatch: bool compared with int"},
+	{"['a'] == ['a']", 6, "type mismatch: list of string compared with list of string"},
+	{"true && 1", 8, "type mismatch: && expects bool, found int"},
+	{"'a' || true", 0, "type mismatch: || expects bool, found string"},
+	{"!action.host", 8, "type mismatch: ! expects bool, found string"},
+	{"-'a' == 'a'", 1, "type mismatch: - expects int, found string"},
+	{"1 ? true : false", 0,
+	 "type mismatch: the condition before \"?\" expects bool, found int"},
+	{"(true ? 1 : 'a') == 1", 12, "type mismatch: the two sides of \":\" are int and string"},
+	{"1 in 2", 5, "type mismatch: in expects a list on its right, found int"},
+	{"1 in ['a']", 2, "type mismatch: int in list of string"},
+	{"['a'] in ['a']", 6, "type mismatch: list of string in list of string"},
+	{"[1, 'a'][0] == 1", 4, "the items of a list are of one type"},
+	{"[true].all(x, x)", 1, "a list holds literal strings or numbers"},
+	{"[action.port][0] == 1", 8, "a list holds literal strings or numbers"},
+	{"[].exists(x, true)", 0, "a loop over an empty list"},
+	{"action.host[0] == 'a'", 7, "type mismatch: [ ] expects a list, found string"},
+	{"['a']['b'] == 'a'", 6, "type mismatch: the index expects int, found string"},
+	{"action.nosuch == 1", 7, "unknown field action.nosuch"},
+	{"action.argv.size() == 1", 7,
+	 "action.argv is not there for net.connect, which the rule is \"on\""},
+	{"nosuch == 1", 0, "unknown name \"nosuch\""},
+	{"nosuch.a == 1", 0, "unknown name \"nosuch\""},
+	{"session.nosuch == 1", 8, "session has the member labels"},
+	{"call.nosuch == 'a'", 5, "call has the members id and tool"},
+	{"'a' in lists.nosuch", 13, "no file defines the list \"nosuch\""},
+	{"action.host.a == 1", 12, "only action, session, call and lists have members"},
+	{"nosuch(1)", 0, "unknown function \"nosuch\""},
+	{"'a'.matches('.*')", 4,
+	 "regular expressions are left out (their time is not bounded): use glob(), "
+	 "hostMatches(), startsWith, endsWith or contains"},
+	{"has(action.host)", 0,
+	 "has() is not needed: which fields an action has is known from its kind"},
+	{"startsWith('a', 'b')", 0, "startsWith is written after its value: value.name(...)"},
+	{"'a'.glob('b')", 4, "glob is written as a function: name(value, ...)"},
+	{"'a'.startsWith()", 4, "startsWith takes 1 argument, found 0"},
+	{"glob('/a')", 0, "glob takes 2 arguments, found 1"},
+	{"'a'.startsWith(1)", 15, "type mismatch: startsWith expects string, found int"},
+	{"size(1) == 1", 5, "type mismatch: size expects a string or a list, found int"},
+	{"command(session.labels) == 'a'", 16,
+	 "command() takes action.argv or a string as it is; lowerAscii() goes behind it"},
+	{"command('A'.lowerAscii()) == 'a'", 12,
+	 "command() takes action.argv or a string as it is; lowerAscii() goes behind it"},
+	{"glob(action.host, action.host)", 25,
+	 "the pattern is a literal, a list of literals, or lists.NAME"},
+	{"glob(action.host, [1])", 18,
+	 "the pattern is a literal, a list of literals, or lists.NAME"},
+	{"glob(action.path, 'etc/*')", 18,
+	 "\"etc/*\": paths are absolute: start the pattern with /, ~/ or **/"},
+	{"glob(action.path, '/a/../b')", 18,
+	 "\"/a/../b\": paths are resolved: . and .. match nothing"},
+	{"inCIDR(action.address, '10.0.0.0/33')", 23,
+	 "\"10.0.0.0/33\": the prefix is longer than the address"},
+	{"hostMatches(action.host, 'http://a')", 25,
+	 "\"http://a\": not a host name (no scheme, port or path here)"},
+	{"['a'].exists(1, true)", 13, "a name for the item goes here"},
+	{"['a'].exists(action, true)", 13,
+	 "\"action\" has a meaning of its own: give the item another name"},
+	{"['a'].exists(x)", 6, "exists takes a name and a condition"},
+	{"['a'].all(x, x)", 13, "type mismatch: the condition expects bool, found string"},
+	{"action.host.all(x, true)", 7,
+	 "type mismatch: exists or all expects a list, found string"},
+	{"['a'].exists(x, true) && x == 'a'", 25, "unknown name \"x\""},
+	{"['a'].exists(a, ['a'].exists(b, ['a'].exists(c, ['a'].exists(d, ['a'].exists(e, "
+	 "true)))))",
+	 70, "more than 4 loops inside one another"},
+};
+
+static void check_errors(const struct error_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct cel_error err = {0};
+		enum cel_result result;
+
+		if (evaluate(str_of(rows[i].text), &connect_action, &result, &err) == 0)
+			fail_msg("%s: not refused", rows[i].text);
+		if (err.at != rows[i].at || strcmp(err.why.text, rows[i].why) != 0)
+			fail_msg("%s: at %zu: %s", rows[i].text, err.at, err.why.text);
+	}
+}
+
+static void test_errors_of_syntax(void **state)
+{
+	(void)state;
+	check_errors(syntax_errors, COUNT(syntax_errors));
+}
+
+static void test_errors_of_type(void **state)
+{
+	(void)state;
+	check_errors(type_errors, COUNT(type_errors));
+}
+
+static void check_refused(const struct buf *text, const char *part)
+{
+	struct cel_error err = {0};
+	enum cel_result result;
+
+	if (evaluate((struct str){text->data, text->len}, &exec_action, &result, &err) == 0)
+		fail_msg("%.60s...: not refused", text->data);
+	if (!strstr(err.why.text, part))
+		fail_msg("%.60s...: %s", text->data, err.why.text);
+}
+
+static void repeat(struct buf *text, const char *part, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		buf_puts(text, part);
+}
+
+static void test_a_nul_byte_is_refused(void **state)
+{
+	struct cel_error err = {0};
+	enum cel_result result;
+
+	(void)state;
+	assert_int_equal(
+		evaluate((struct str){"'a\0b'.size() == 3", 17}, &exec_action, &result, &err),
+		-EINVAL);
+	assert_int_equal(err.at, 2);
+	assert_string_equal(err.why.text, "a NUL byte");
+}
+
+static void test_size_and_cost_are_bounded(void **state)
+{
+	static const struct {
+		const char *start, *part, *end, *why;
+		unsigned times;
+	} rows[] = {
+		{"", "(", "", "nested more than 48 deep", 100000 / 8},
+		{"", "!", "true", "nested more than 48 deep", 60},
+		{"", "[", "", "nested more than 48 deep", 60},
+		{"true", " && true", "", "nested more than 48 deep", 60},
+		{"", "true ? true : ", "true", "nested more than 48 deep", 60},
+		{"", "(true || ", "", "nested more than 48 deep", 60},
+		{"'", "aaaaaaaa", "' == ''", "longer than 16384 bytes", 2100},
+		{"1 in [0", ",0", "]", "more than 2048 parts", 3000},
+		{"action.argv.exists(a, action.argv.exists(b, ", "", "a == b))", "too costly", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT(0);
+
+		buf_puts(&text, rows[i].start);
+		repeat(&text, rows[i].part, rows[i].times);
+		buf_puts(&text, rows[i].end);
+		check_refused(&text, rows[i].why);
+	}
+}
+
+/* What is just inside the limits must run, too. */
+static void test_the_deepest_that_is_allowed_runs(void **state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	struct cel_error err = {0};
+	enum cel_result result = CEL_FAILED;
+
+	(void)state;
+	repeat(&text, "(false || ", 22);
+	buf_puts(&text, "true");
+	repeat(&text, ")", 22);
+	repeat(&text, " && true", 46);
+	if (evaluate((struct str){text.data, text.len}, &exec_action, &result, &err) < 0)
+		fail_msg("at %zu: %s", err.at, err.why.text);
+	assert_int_equal(result, CEL_TRUE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_operators),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_lists_and_loops),
+		cmocka_unit_test(test_errors_are_absorbed),
+		cmocka_unit_test(test_errors_of_syntax),
+		cmocka_unit_test(test_errors_of_type),
+		cmocka_unit_test(test_a_nul_byte_is_refused),
+		cmocka_unit_test(test_size_and_cost_are_bounded),
+		cmocka_unit_test(test_the_deepest_that_is_allowed_runs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "monitor/policy/policy.h"
+
+/* Which verdict wins, what the order of rules does not change, what a decision tells. */
+
+#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
+
+struct row {
+	const char *id, *on, *when, *verdict;
+	const char *severity; /* NULL: low */
+	const char *more;     /* members, each with a comma behind */
+	const char *hit, *miss;
+};
+
+#define X "{\"action\":{\"kind\":\"exec\",\"name\":\"x\",\"argv\":[\"x\"]}}"
+#define Q "{\"action\":{\"kind\":\"exec\",\"name\":\"q\",\"argv\":[\"q\"]}}"
+
+static void put_row(struct buf *text, const struct row *row)
+{
+	buf_printf(text,
+		   "{\"id\":\"%s\",\"category\":\"c\",\"severity\":\"%s\",\"on\":[\"%s\"],"
+		   "\"when\":\"%s\",\"verdict\":\"%s\",\"because\":\"why %s\",%s"
+		   "\"match\":[%s],\"not_match\":[%s]}",
+		   row->id, row->severity ? row->severity : "low", row->on, row->when, row->verdict,
+		   row->id, row->more ? row->more : "", row->hit ? row->hit : X,
+		   row->miss ? row->miss : Q);
+}
+
+/* The rules in the order of `order`, or as they stand. */
+static struct policy *load(const char *head, const struct row *rows, size_t count,
+			   const size_t *order)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	buf_printf(&text, "{\"policy\":\"t\",\"version\":1,%s\"rules\":[", head);
+	for (size_t i = 0; i < count; i++) {
+		buf_puts(&text, i ? ",\n" : "");
+		put_row(&text, &rows[order ? order[i] : i]);
+	}
+	buf_puts(&text, "]}");
+	if (policy_load_text("t.json", text.data, text.len, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	return policy;
+}
+
+static struct decision decide_fresh(const struct policy *policy, const struct action *action)
+{
+	struct policy_state *state = policy_state_new(policy);
+	struct decision decision;
+
+	policy_decide(policy, state, action, &decision);
+	(void)policy_state_free(state);
+	return decision;
+}
+
+static struct action exec_of(const char *name)
+{
+	return (struct action){.kind = ACTION_EXEC, .name = str_of(name)};
+}
+
+static void expect(const struct policy *policy, const char *name, enum verdict verdict,
+		   const char *rule)
+{
+	const struct action action = exec_of(name);
+	const struct decision d = decide_fresh(policy, &action);
+
+	if (d.verdict != verdict)
+		fail_msg("%s: %s, not %s", name, verdict_name(d.verdict), verdict_name(verdict));
+	assert_string_equal(d.rule ? d.rule->id : "default", rule);
+}
+
+static const struct row strictness[] = {
+	{"allow", "exec", "action.name in ['x', 'allow', 'log', 'ask', 'deny', 'kill']", "allow",
+	 NULL, NULL, NULL, NULL},
+	{"log", "exec", "action.name in ['x', 'log', 'ask', 'deny', 'kill']", "log", NULL, NULL,
+	 NULL, NULL},
+	{"ask", "exec", "action.name in ['x', 'ask', 'deny', 'kill']", "ask", NULL,
+	 "\"errno\":\"EAGAIN\",", NULL, NULL},
+	{"deny", "exec", "action.name in ['x', 'deny', 'kill']", "deny", NULL,
+	 "\"errno\":\"ENOENT\",", NULL, NULL},
+	{"kill", "exec", "action.name in ['x', 'kill']", "kill", NULL, NULL, NULL, NULL},
+	{"deny-high", "exec", "action.name in ['x', 'deny']", "deny", "high", NULL, NULL, NULL},
+	{"a-deny-high", "exec", "action.name in ['x', 'deny2']", "deny", "high", NULL, NULL, NULL},
+	{"b-deny-high", "exec", "action.name in ['x', 'deny2']", "deny", "high",
+	 "\"errno\":\"EROFS\",", NULL, NULL},
+};
+
+static void check_strictness(const struct policy *policy)
+{
+	const struct action tied = exec_of("deny2");
+
+	expect(policy, "allow", VERDICT_ALLOW, "allow");
+	expect(policy, "log", VERDICT_LOG, "log");
+	expect(policy, "ask", VERDICT_ASK, "ask");
+	expect(policy, "deny", VERDICT_DENY, "deny-high"); /* of two denials the more severe */
+	expect(policy, "kill", VERDICT_KILL, "kill");
+	expect(policy, "deny2", VERDICT_DENY, "a-deny-high"); /* of equals the first by id */
+	expect(policy, "other", VERDICT_ALLOW, "default");
+	assert_int_equal(decide_fresh(policy, &tied).errno_value, EPERM);
+}
+
+static void test_the_strictest_wins_in_any_order(void **state)
+{
+	size_t order[COUNT(strictness)];
+	unsigned random = 1;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(order); i++)
+		order[i] = i;
+	for (unsigned round = 0; round < 50; round++) {
+		struct policy *policy = load("", strictness, COUNT(strictness), order);
+
+		check_strictness(policy);
+		(void)policy_free(policy);
+		for (size_t i = COUNT(order); i-- > 1;) {
+			const size_t other =
+				(random = random * 1103515245 + 12345) / 65536 % (i + 1);
+			const size_t kept = order[i];
+
+			order[i] = order[other];
+			order[other] = kept;
+		}
+	}
+}
+
+static void test_errno_of_a_verdict(void **state)
+{
+	struct policy *policy = load("", strictness, 5, NULL);
+
+	const struct {
+		const char *name;
+		int value;
+	} rows[] = {{"allow", 0},     {"log", 0},      {"ask", EAGAIN},
+		    {"deny", ENOENT}, {"kill", EPERM}, {"other", 0}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct action action = exec_of(rows[i].name);
+
+		assert_int_equal(decide_fresh(policy, &action).errno_value, rows[i].value);
+	}
+	(void)policy_free(policy);
+}
+
+/* log neither allows nor stands in the way of a default. */
+static void test_defaults(void **state)
+{
+	static const struct row log_only[] = {
+		{"watch", "exec", "action.name == 'x'", "log", NULL, NULL, NULL, NULL},
+		{"pass", "exec", "action.name == 'y'", "allow", NULL, NULL,
+		 "{\"action\":{\"kind\":\"exec\",\"name\":\"y\"}}", NULL},
+	};
+	struct policy *policy = load("\"defaults\":{\"exec\":\"deny\",\"net.bind\":\"ask\","
+				     "\"tool.call\":\"kill\",\"net.listen\":\"log\"},",
+				     log_only, 2, NULL);
+	struct action action = {.kind = ACTION_BIND};
+	struct decision d;
+
+	(void)state;
+	expect(policy, "x", VERDICT_DENY, "default");
+	expect(policy, "y", VERDICT_ALLOW, "pass");
+	expect(policy, "z", VERDICT_DENY, "default");
+	d = decide_fresh(policy, &action);
+	assert_int_equal(d.verdict, VERDICT_ASK);
+	assert_int_equal(d.errno_value, EPERM);
+	action.kind = ACTION_TOOL_CALL;
+	assert_int_equal(decide_fresh(policy, &action).verdict, VERDICT_KILL);
+	action.kind = ACTION_LISTEN;
+	assert_int_equal(decide_fresh(policy, &action).verdict, VERDICT_LOG);
+	(void)policy_free(policy);
+
+	policy = load("", log_only, 2, NULL);
+	expect(policy, "x", VERDICT_LOG, "watch");
+	for (unsigned kind = 0; kind < ACTION_KINDS; kind++) {
+		const bool out = kind == ACTION_CONNECT || kind == ACTION_SEND;
+
+		action = (struct action){.kind = (enum action_kind)kind, .family = STR("inet")};
+		d = decide_fresh(policy, &action);
+		assert_int_equal(d.verdict, out ? VERDICT_DENY : VERDICT_ALLOW);
+		action.loopback = true;
+		assert_int_equal(decide_fresh(policy, &action).verdict, VERDICT_ALLOW);
+		action = (struct action){.kind = (enum action_kind)kind, .family = STR("unix")};
+		assert_int_equal(decide_fresh(policy, &action).verdict, VERDICT_ALLOW);
+	}
+	(void)policy_free(policy);
+}
+
+/* Where files speak of the same kind, the stricter default holds: files have no order either. */
+static void test_the_stricter_default_of_two_files_holds(void **state)
+{
+	static const char *const texts[] = {"\"defaults\":{\"exec\":\"deny\"},",
+					    "\"defaults\":{\"exec\":\"log\"},"};
+
+	(void)state;
+	for (unsigned first = 0; first < 2; first++) {
+		char folder[] = "/tmp/cordon-decide-XXXXXX";
+		const char *path = folder;
+		char names[2][64];
+		struct policy *policy = NULL;
+		struct error err = {0};
+
+		assert_non_null(mkdtemp(folder));
+		for (unsigned i = 0; i < 2; i++) {
+			FILE *file;
+
+			(void)snprintf(names[i], sizeof(names[i]), "%s/%u.json", folder, i);
+			file = fopen(names[i], "we");
+			assert_non_null(file);
+			(void)fprintf(file, "{\"policy\":\"t\",\"version\":1,%s\"rules\":[]}",
+				      texts[(first + i) % 2]);
+			assert_int_equal(fclose(file), 0);
+		}
+		if (policy_load(&path, 1, &policy, &err) < 0)
+			fail_msg("%s", err.text);
+		expect(policy, "x", VERDICT_DENY, "default");
+		(void)policy_free(policy);
+		(void)unlink(names[0]);
+		(void)unlink(names[1]);
+		(void)rmdir(folder);
+	}
+}
+
+/* An expression that cannot be evaluated: the rule counts as matching, unless it would allow. */
+static void test_errors_fail_closed(void **state)
+{
+	static const char *const verdicts[] = {"allow", "log", "ask", "deny", "kill"};
+
+	(void)state;
+	for (enum verdict v = VERDICT_ALLOW; v <= VERDICT_KILL; v++) {
+		const struct row rows[] = {
+			{"r", "exec", "action.argv[0] == 'x'", verdicts[v], NULL,
+			 "\"label\":[\"seen\"],", NULL, NULL},
+			{"d", "exec", "action.name == 'no'", "deny", NULL, NULL,
+			 "{\"action\":{\"kind\":\"exec\",\"name\":\"no\"}}", NULL},
+		};
+		struct policy *policy = load("\"defaults\":{\"exec\":\"log\"},", rows, 2, NULL);
+		const struct action action = exec_of("x"); /* without any argv */
+		const struct decision d = decide_fresh(policy, &action);
+
+		assert_int_equal(d.verdict, v == VERDICT_ALLOW ? VERDICT_LOG : v);
+		assert_int_equal(d.matched, v == VERDICT_ALLOW ? 0 : 1);
+		assert_int_equal(d.labels_added, 1); /* a label is never lost to an error */
+		(void)policy_free(policy);
+	}
+}
+
+static void test_labels_count_from_the_next_action_on(void **state)
+{
+	static const struct row rows[] = {
+		{"a.reader", "exec", "'seen' in session.labels", "deny", NULL, NULL,
+		 "{\"action\":{\"kind\":\"exec\"},\"labels\":[\"seen\"]}", NULL},
+		{"b.setter", "exec", "action.name == 'x'", "log", NULL, "\"label\":[\"seen\"],",
+		 NULL, NULL},
+	};
+	static const size_t orders[2][2] = {{0, 1}, {1, 0}};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct policy *policy = load("", rows, 2, orders[i]);
+		struct policy_state *session = policy_state_new(policy);
+		struct action action = exec_of("x");
+		struct decision d;
+
+		policy_decide(policy, session, &action, &d);
+		assert_int_equal(d.verdict, VERDICT_LOG);
+		assert_int_equal(d.labels_added, 1u << policy_label_index(policy, "seen"));
+		action = exec_of("q");
+		policy_decide(policy, session, &action, &d);
+		assert_int_equal(d.verdict, VERDICT_DENY);
+		assert_int_equal(d.labels_added, 0);
+		(void)policy_state_free(session);
+		(void)policy_free(policy);
+	}
+}
+
+static void test_the_verdict_explains_itself(void **state)
+{
+	static const struct row rows[] = {
+		{"a.b", "exec",
+		 "action.name == 'x' && action.argv.exists(a, a == 'x') && 'l' in "
+		 "session.labels",
+		 "deny", "high", "\"count\":{\"window\":\"2s\",\"at_least\":1},",
+		 "{\"action\":{\"kind\":\"exec\",\"name\":\"x\",\"argv\":[\"x\"]},"
+		 "\"labels\":[\"l\"]}",
+		 NULL},
+	};
+	const struct str argv[] = {STR("x"), STR("\xff")};
+	struct policy *policy = load("", rows, 1, NULL);
+	struct policy_state *session = policy_state_new(policy);
+	struct action action = exec_of("x");
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	struct json_writer w = {.out = &out};
+	struct decision d;
+
+	(void)state;
+	action.argv = (struct str_list){argv, 2};
+	policy_state_add_labels(session, 1);
+	policy_decide(policy, session, &action, &d);
+	json_begin_object(&w, NULL);
+	policy_explain(policy, session, &action, &d, &w);
+	json_end_object(&w);
+	assert_non_null(strstr(out.data,
+			       "\"rule\":\"a.b\",\"category\":\"c\",\"severity\":\"high\","
+			       "\"because\":\"why a.b\",\"matched\":{\"name\":\"x\","
+			       "\"argv\":[\"x\","));
+	assert_non_null(strstr(out.data, "\"session.labels\":[\"l\"]},\"count\":{\"at_least\":1,"
+					 "\"window_ms\":2000}}"));
+	(void)policy_state_free(session);
+	(void)policy_free(policy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_strictest_wins_in_any_order),
+		cmocka_unit_test(test_errno_of_a_verdict),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_the_stricter_default_of_two_files_holds),
+		cmocka_unit_test(test_errors_fail_closed),
+		cmocka_unit_test(test_labels_count_from_the_next_action_on),
+		cmocka_unit_test(test_the_verdict_explains_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "monitor/policy/cel.h"
+#include "monitor/policy/policy.h"
+
+/*
+ * cordon-policy(5) says what the code knows, no more and no less: its kinds, fields, functions and
+ * members are read from the page and from the code's own tables and must be the same lists. MAN is
+ * the page's source.
+ */
+
+static char *page;
+
+static int read_page(void **state)
+{
+	size_t len = 0;
+
+	(void)state;
+	return json_read_file(MAN, &page, &len, NULL);
+}
+
+static int free_page(void **state)
+{
+	(void)state;
+	free(page);
+	return 0;
+}
+
+/* The text between this heading and the next one. */
+static char *section(const char *heading)
+{
+	_cleanup_free_ char *line = xasprintf("\n%s\n", heading);
+	const char *at = strstr(page, line);
+	const char *end;
+
+	if (!at)
+		fail_msg("the page has no \"%s\"", heading);
+	at += strlen(line);
+	end = strstr(at, "\n#");
+	return end ? xstrndup(at, (size_t)(end - at) + 1) : xstrdup(at);
+}
+
+/* The lines that begin with a mark of their own, not indented: one item each. */
+static void put_items(const char *text, const char *start, struct buf *out)
+{
+	while (*text) {
+		const size_t n = strcspn(text, "\n");
+
+		if (strchr(start, *text) && n)
+			buf_printf(out, "%.*s\n", (int)n, text);
+		text += n + (text[n] != '\0');
+	}
+}
+
+static void expect_same(const char *heading, const char *start, const char *expected)
+{
+	_cleanup_free_ char *text = section(heading);
+	_cleanup_buf_ struct buf items = BUF_INIT(0);
+
+	buf_puts(&items, "");
+	put_items(text, start, &items);
+	assert_string_equal(items.data, expected);
+}
+
+static void test_kinds(void **state)
+{
+	_cleanup_buf_ struct buf expected = BUF_INIT(0);
+
+	(void)state;
+	for (unsigned kind = 0; kind < ACTION_KINDS; kind++)
+		buf_printf(&expected, "*%s*, %s\n", action_kind_name((enum action_kind)kind),
+			   action_enforced((enum action_kind)kind) == ENFORCED_BEFORE
+				   ? "checked before"
+				   : "seen after");
+	expect_same("## Kinds", "*", expected.data);
+}
+
+static void test_fields(void **state)
+{
+	static const char *const types[] = {
+		[FIELD_STRING] = "string",
+		[FIELD_INT] = "int",
+		[FIELD_BOOL] = "bool",
+		[FIELD_LIST] = "list of string",
+	};
+	_cleanup_buf_ struct buf expected = BUF_INIT(0);
+
+	(void)state;
+	for (size_t i = 0; i < action_field_count; i++) {
+		const struct action_field *field = &action_fields[i];
+		const char *comma = "";
+
+		buf_printf(&expected, "*action.%s* %s, of ", field->name, types[field->type]);
+		for (unsigned kind = 0; kind < ACTION_KINDS; kind++) {
+			if (!(field->kinds & (1u << kind)))
+				continue;
+			buf_printf(&expected, "%s%s", comma,
+				   action_kind_name((enum action_kind)kind));
+			comma = ", ";
+		}
+		buf_puts(&expected, "\n");
+	}
+	expect_same("## Fields", "*", expected.data);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "_text_.*name*(...) -> type" is a method, "*name*(a, b) -> type" a function. */
+static void test_functions(void **state)
+{
+	_cleanup_free_ char *text = section("## Functions");
+	_cleanup_buf_ struct buf items = BUF_INIT(0);
+	char *found[32];
+	char *known[32];
+	size_t count = 0;
+
+	(void)state;
+	put_items(text, "*_", &items);
+	for (char *line = strtok(items.data, "\n"); line; line = strtok(NULL, "\n")) { // NOLINT
+		const char *arrow = strstr(line, " -> ");
+		char name[32];
+		const bool method = line[0] == '_';
+
+		if (!arrow)
+			continue; /* a paragraph */
+		assert_int_equal(sscanf(strchr(line, '*'), "*%31[a-zA-Z]*", name), 1); // NOLINT
+		assert_true(count < 32);
+		found[count++] = xasprintf("%s%s%s", method ? "." : "", name, arrow);
+	}
+	assert_int_equal(count, cel_signature_count);
+	for (size_t i = 0; i < count; i++) {
+		const struct cel_signature *f = &cel_signatures[i];
+
+		known[i] = xasprintf("%s%s -> %s", f->method ? "." : "", f->name,
+				     cel_type_name((struct cel_type){f->result, CEL_ERROR}));
+	}
+	qsort(found, count, sizeof(found[0]), by_text);
+	qsort(known, count, sizeof(known[0]), by_text);
+	for (size_t i = 0; i < count; i++) {
+		assert_string_equal(found[i], known[i]);
+		free(found[i]);
+		free(known[i]);
+	}
+}
+
+/* A document with a member that nobody knows is refused with the list of those that are known. */
+static void expect_members(const char *heading, const char *document)
+{
+	_cleanup_free_ char *text = section(heading);
+	_cleanup_buf_ struct buf items = BUF_INIT(0);
+	_cleanup_buf_ struct buf names = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+	char *known;
+
+	assert_int_equal(policy_load_text("t", document, strlen(document), &policy, &err), -EINVAL);
+	known = strstr(err.text, "known are: ");
+	assert_non_null(known);
+	known += strlen("known are: ");
+	known[strcspn(known, "\n")] = '\0';
+	put_items(text, "*", &items);
+	for (const char *line = items.data; line && *line;) {
+		buf_printf(&names, "%s%.*s", names.len ? ", " : "", (int)strcspn(line + 1, "*"),
+			   line + 1);
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+	assert_string_equal(names.data, known);
+}
+
+#define RULE                                                                               \
+	"{\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"exec\"],"         \
+	"\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\",\"match\":[{\"action\":{" \
+	"\"kind\":\"exec\"},\"no\":1}],\"not_match\":[]}"
+
+static void test_members(void **state)
+{
+	(void)state;
+	expect_members("# FILE", "{\"no\":1}");
+	expect_members("# RULES", "{\"policy\":\"t\",\"version\":1,\"rules\":[{\"no\":1}]}");
+	expect_members("## Examples", "{\"policy\":\"t\",\"version\":1,\"rules\":[" RULE "]}");
+	expect_members("# LABELS", "{\"policy\":\"t\",\"version\":1,\"labels\":[{\"no\":1}]}");
+	expect_members(
+		"# COUNTERS",
+		"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\","
+		"\"severity\":\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":"
+		"\"log\",\"because\":\"b\",\"count\":{\"no\":1},\"match\":[],"
+		"\"not_match\":[]}]}");
+}
+
+static void test_verdicts(void **state)
+{
+	_cleanup_buf_ struct buf expected = BUF_INIT(0);
+
+	(void)state;
+	for (unsigned v = VERDICT_ALLOW; v <= VERDICT_KILL; v++)
+		buf_printf(&expected, "*%s*\n", verdict_name((enum verdict)v));
+	expect_same("# VERDICTS", "*", expected.data);
+}
+
+/* The n-th code block of the section. */
+static char *block(const char *heading)
+{
+	_cleanup_free_ char *text = section(heading);
+	char *start = strstr(text, "```\n");
+	char *end = start ? strstr(start + 4, "\n```") : NULL;
+
+	assert_non_null(end);
+	return xstrndup(start + 4, (size_t)(end + 1 - (start + 4)));
+}
+
+static void test_the_example_loads_and_does_what_is_said(void **state)
+{
+	_cleanup_free_ char *example = block("# EXAMPLE");
+	struct policy_state *session;
+	struct policy *policy = NULL;
+	struct error err = {0};
+	struct decision d;
+	struct action action = {.kind = ACTION_CONNECT,
+				.family = STR("inet"),
+				.address = STR("192.0.2.1"),
+				.host = STR("files.example.org"),
+				.port = 443};
+
+	(void)state;
+	if (policy_load_text("example.json", example, strlen(example), &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	session = policy_state_new(policy);
+	policy_decide(policy, session, &action, &d);
+	assert_int_equal(d.verdict, VERDICT_ALLOW);
+	policy_state_add_labels(session, policy_labels_of_path(policy, STR("/w/deploy.key")));
+	policy_decide(policy, session, &action, &d);
+	assert_int_equal(d.verdict, VERDICT_DENY);
+	assert_int_equal(d.errno_value, ENETUNREACH);
+	action.host = action.address;
+	policy_state_free(session);
+	session = policy_state_new(policy);
+	policy_decide(policy, session, &action, &d);
+	assert_int_equal(d.verdict, VERDICT_DENY);
+	assert_null(d.rule);
+	(void)policy_state_free(session);
+	(void)policy_free(policy);
+}
+
+static void test_the_error_is_told_like_that(void **state)
+{
+	static const char text[] = "{\n  \"policy\": \"x\",\n  \"version\": 1,\n  \"rules\": [{\n"
+				   "    \"id\": \"a\",\n    \"category\": \"c\",\n"
+				   "    \"severity\": \"low\",\n    \"on\": [\"net.connect\"],\n"
+				   "    \"when\": \"!action.loopback && action.prot == 25\",\n"
+				   "    \"verdict\": \"deny\", \"because\": \"b\", \"match\": [],\n"
+				   "    \"not_match\": []\n  }]\n}\n";
+	_cleanup_free_ char *shown = block("# ERRORS");
+	_cleanup_free_ char *told = NULL;
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(policy_load_text("rules.json", text, sizeof(text) - 1, &policy, &err),
+			 -EINVAL);
+	told = xasprintf("%s\n", err.text);
+	assert_string_equal(told, shown);
+}
+
+/* Every errno that the page names is one that a rule can ask for. */
+static void test_errno_names(void **state)
+{
+	_cleanup_free_ char *text = section("# RULES");
+	const char *at = strstr(text, "*errno* string\n");
+	unsigned count = 0;
+	const char *end;
+
+	(void)state;
+	assert_non_null(at);
+	end = strstr(at, "\n\n");
+	assert_non_null(end);
+	while ((at = strchr(at, 'E')) && at < end) {
+		char name[32];
+		_cleanup_free_ char *document = NULL;
+		struct policy *policy = NULL;
+		struct error err = {0};
+
+		assert_int_equal(sscanf(at, "%31[A-Z]", name), 1); // NOLINT
+		document = xasprintf(
+			"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":"
+			"\"c\",\"severity\":\"low\",\"on\":[\"exec\"],\"when\":\"action.name == "
+			"'x'\",\"verdict\":\"deny\",\"errno\":\"%s\",\"because\":\"b\",\"match\":"
+			"[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}],\"not_match\":[{"
+			"\"action\":{\"kind\":\"exec\"}}]}]}",
+			name);
+		if (policy_load_text("t", document, strlen(document), &policy, &err) < 0)
+			fail_msg("%s: %s", name, err.text);
+		(void)policy_free(policy);
+		at += strlen(name);
+		count++;
+	}
+	assert_int_equal(count, 11);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_the_example_loads_and_does_what_is_said),
+		cmocka_unit_test(test_the_error_is_told_like_that),
+		cmocka_unit_test(test_errno_names),
+	};
+
+	return cmocka_run_group_tests(tests, read_page, free_page);
+}

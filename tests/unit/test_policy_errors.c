@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/policy/policy.h"
+
+/*
+ * What is wrong with a policy, word for word and with its place. A row of a rule replaces one
+ * member of a good one, so that nothing else can be the reason.
+ */
+
+#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
+
+struct member {
+	const char *name, *value; /* value NULL: left out */
+};
+
+static const struct member good_rule[] = {
+	{"id", "\"a.b\""},
+	{"category", "\"test\""},
+	{"severity", "\"low\""},
+	{"on", "[\"exec\"]"},
+	{"when", "\"action.name == 'x'\""},
+	{"verdict", "\"deny\""},
+	{"because", "\"no\""},
+	{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
+	{"not_match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"y\"}}]"},
+};
+
+/* Each member of the rule on a line of its own, so that the line tells which one is meant. */
+static void put_rule(struct buf *text, const struct member *instead)
+{
+	bool replaced = false;
+
+	buf_puts(text, "{\n\"policy\":\"t\",\"version\":1,\n\"rules\":[\n{");
+	for (size_t i = 0; i < COUNT(good_rule); i++) {
+		const bool this = strcmp(good_rule[i].name, instead->name) == 0;
+		const char *value = this ? instead->value : good_rule[i].value;
+
+		replaced |= this;
+		if (value)
+			buf_printf(text, "%s\"%s\":%s",
+				   text->data[text->len - 1] == '{' ? "" : ",\n", good_rule[i].name,
+				   value);
+	}
+	if (!replaced)
+		buf_printf(text, ",\n\"%s\":%s", instead->name, instead->value);
+	buf_puts(text, "}]}");
+}
+
+static void check_refused(const char *text, size_t len, const char *expected)
+{
+	struct policy *policy = NULL;
+	struct error err = {0};
+	char *end;
+
+	if (policy_load_text("t.json", text, len, &policy, &err) == 0)
+		fail_msg("not refused: %s", text);
+	assert_null(policy);
+	end = strchr(err.text, '\n');
+	if (end)
+		*end = '\0';
+	if (strcmp(err.text, expected) != 0)
+		fail_msg("%s\n  but: %s\n  in:  %s", err.text, expected, text);
+}
+
+static const struct {
+	struct member instead;
+	const char *expected;
+} bad_members[] = {
+	{{"id", "\"A\""},
+	 "t.json:4:7: an id has up to 95 of a-z, 0-9, '.', '_' and '-', and is not "
+	 "\"default\""},
+	{{"id", "\"default\""},
+	 "t.json:4:7: an id has up to 95 of a-z, 0-9, '.', '_' and '-', and "
+	 "is not \"default\""},
+	{{"id", NULL}, "t.json:4:1: member \"id\" (string) is missing"},
+	{{"id", "7"}, "t.json:4:7: expected string, found number"},
+	{{"severity", "\"bad\""}, "t.json:6:12: a severity is low, medium, high or critical"},
+	{{"category", "\"\""}, "t.json:5:12: a category is a word"},
+	{{"because", "\"\""},
+	 "t.json:10:11: a text of 1 to 500 bytes that tells the agent why and what to do"},
+	{{"on", "[]"}, "t.json:7:6: names no action kind"},
+	{{"on", "[\"exec\",\"fly\"]"}, "t.json:7:6: unknown action kind \"fly\""},
+	{{"on", "[1]"}, "t.json:7:6: unknown action kind \"number\""},
+	{{"on", "[\"file.open\"]"},
+	 "t.json:9:11: file.open cannot be refused: it is seen after it happened. Use log with "
+	 "\"label\" and a rule on a kind that is checked before (exec, net.*, tool.call), or kill"},
+	{{"verdict", "\"block\""}, "t.json:9:11: a verdict is allow, log, ask, deny or kill"},
+	{{"errno", "\"ESTRANGE\""}, "t.json:13:9: unknown errno name \"ESTRANGE\""},
+	{{"refs", "[1]"}, "t.json:13:8: its items are strings"},
+	{{"label", "[\"No Name\"]"},
+	 "t.json:13:9: a label's name has letters a-z, digits, _ - and ."},
+	{{"then", "1"},
+	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, on, when, "
+	 "verdict, errno, because, refs, label, count, match, not_match"},
+	{{"count", "{\"at_least\":1}"},
+	 "t.json:13:9: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
+	{{"count", "{\"at_least\":1,\"window\":\"9999999h\"}"},
+	 "t.json:13:32: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
+	{{"count", "{\"at_least\":1,\"window\":\"0s\"}"},
+	 "t.json:13:32: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
+	{{"count", "{\"at_least\":0,\"window\":\"1s\"}"},
+	 "t.json:13:21: \"at_least\" is a number from 1 to 65536 (with \"distinct\" to 512)"},
+	{{"count", "{\"at_least\":600,\"window\":\"1s\",\"distinct\":\"action.name\"}"},
+	 "t.json:13:21: \"at_least\" is a number from 1 to 65536 (with \"distinct\" to 512)"},
+	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"every\":1}"},
+	 "t.json:13:9: unknown member \"every\"; known are: window, at_least, distinct"},
+	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":\"name\"}"},
+	 "t.json:13:48: expected \"action.FIELD\""},
+	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":\"action.fly\"}"},
+	 "t.json:13:48: unknown field action.fly"},
+	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":\"action.port\"}"},
+	 "t.json:13:48: action.port is a list or is not there for every kind in \"on\""},
+	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":[]}"},
+	 "t.json:13:48: names no field"},
+	/* the place is inside the expression, escapes of both languages counted */
+	{{"when", "\"action.port == 1\""},
+	 "t.json:8:16: action.port is not there for exec, which the rule is \"on\""},
+	{{"when", "\"\\u0061ction.name == 'ö' && fly\""}, "t.json:8:36: unknown name \"fly\""},
+	{{"when", "\"'No Label' in session.labels\""},
+	 "t.json:8:8: it names a label that is no label's name"},
+	{{"match", "[]"}, "t.json:11:9: a.b: at least one example each in match and not_match"},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"y\"}}]"},
+	 "t.json:11:10: a.b: this example should match the rule and does not"},
+	{{"not_match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"y\"}},{\"action\":{\"kind\":"
+		       "\"exec\",\"name\":\"x\"}}]"},
+	 "t.json:12:52: a.b: this example should not match the rule and does"},
+	{{"match", "[{\"action\":{\"name\":\"x\"}}]"},
+	 "t.json:11:20: a.b: the action needs a \"kind\" that exists"},
+	{{"match", "[{\"action\":{\"kind\":\"net.bind\",\"port\":1}}]"},
+	 "t.json:11:28: a.b: the rule is not \"on\" this kind of action"},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\",\"port\":1}}]"},
+	 "t.json:11:53: a.b: actions of this kind have no such field"},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":1}}]"},
+	 "t.json:11:42: a.b: expected string"},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"argv\":[1]}}]"},
+	 "t.json:11:42: a.b: expected an array of strings"},
+	{{"match", "[{\"labels\":[\"x\"],\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
+	 "t.json:11:20: a.b: a label that no rule sets or reads"},
+	{{"match", "[{\"repeat\":0,\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
+	 "t.json:11:20: a.b: a number of times, 1 to 262144"},
+	{{"match", "[{\"vary\":\"argv\",\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
+	 "t.json:11:18: a.b: names a string or int field of the action"},
+	{{"match", "[{\"every\":\"soon\",\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
+	 "t.json:11:19: a.b: a time such as \"500ms\" or \"1s\""},
+	{{"when", "\"action.argv[0] == 'x' || action.name == 'x'\""},
+	 "t.json:12:14: a.b: \"when\" ends in an error on this example (an index outside its "
+	 "list, a text that is no address); let it be true or false"},
+	{{"match", "[{\"on\":1,\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
+	 "t.json:11:16: unknown member \"on\"; known are: action, labels, repeat, vary, every"},
+};
+
+static void test_members_of_a_rule(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad_members); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT(0);
+
+		put_rule(&text, &bad_members[i].instead);
+		check_refused(text.data, text.len, bad_members[i].expected);
+	}
+}
+
+#define HEAD "{\"policy\":\"t\",\"version\":1,\n"
+
+static void test_documents(void **state)
+{
+	static const char *const rows[][2] = {
+		{"", "t.json:1:1: the document ends too early"},
+		{"[]", "t.json:1:1: expected object, found array"},
+		{"{}", "t.json:1:1: member \"policy\" (string) is missing"},
+		{"{\"policy\":\"t\",\"version\":2}",
+		 "t.json:1:25: this cordon reads version 1 of the format"},
+		{HEAD "\"rules\":{}}", "t.json:2:9: expected array, found object"},
+		{HEAD "\"rules\":[7]}", "t.json:2:10: expected object, found number"},
+		{HEAD "\"extra\":1}",
+		 "t.json:2:9: unknown member \"extra\"; known are: policy, version, description, "
+		 "lists, labels, defaults, rules"},
+		{HEAD "\"odd \\\"key\\\"\":1}",
+		 "t.json:2:15: unknown member \"odd \\\"key\\\"\"; known are: policy, version, "
+		 "description, lists, labels, defaults, rules"},
+		{HEAD "\"lists\":{\"Hosts\":[]}}",
+		 "t.json:2:18: a list's name has letters a-z, digits and _, not \"Hosts\""},
+		{HEAD "\"lists\":{\"hosts\":7}}",
+		 "t.json:2:18: list hosts: expected array, found number"},
+		{HEAD "\"lists\":{\"hosts\":[7]}}",
+		 "t.json:2:18: list hosts: its items are strings"},
+		{HEAD "\"labels\":[{\"label\":\"a\"}]}",
+		 "t.json:2:11: member \"paths\" (array) is missing"},
+		{HEAD "\"labels\":[{\"label\":\"A\",\"paths\":[]}]}",
+		 "t.json:2:11: a label's name has letters a-z, digits, _ - and ."},
+		{HEAD "\"labels\":[{\"label\":\"a\",\"paths\":[\"**/x\",\"x\"]}]}",
+		 "t.json:2:40: paths are absolute: start the pattern with /, ~/ or **/"},
+		{HEAD "\"labels\":[{\"label\":\"a\",\"paths\":[],\"except\":[7]}]}",
+		 "t.json:2:45: a pattern is a string"},
+		{HEAD "\"defaults\":{\"fly\":\"deny\"}}",
+		 "t.json:2:19: unknown action kind \"fly\""},
+		{HEAD "\"defaults\":{\"net.bind\":\"no\"}}",
+		 "t.json:2:24: the default of net.bind is allow, log, ask, deny or kill"},
+		{HEAD "\"defaults\":{\"file.open\":\"deny\"}}",
+		 "t.json:2:25: file.open is seen after it happened and cannot be refused: its "
+		 "default is allow or log"},
+		{HEAD "\"version\":1}", "t.json:2:1: the key is there twice"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_refused(rows[i][0], strlen(rows[i][0]), rows[i][1]);
+	check_refused("{\"a\":1}\0x", 9, "t.json:1:8: something follows the document");
+}
+
+static void test_the_line_is_shown_with_a_mark(void **state)
+{
+	struct policy *policy = NULL;
+	struct error err = {0};
+	const char text[] = HEAD "\t\"lists\": {\"grö\": [], \"ok\":[7]}}";
+
+	(void)state;
+	assert_true(policy_load_text("t.json", text, sizeof(text) - 1, &policy, &err) < 0);
+	assert_string_equal(
+		err.text, "t.json:2:19: a list's name has letters a-z, digits and _, not \"grö\"\n"
+			  "     \"lists\": {\"grö\": [], \"ok\":[7]}}\n"
+			  "                      ^");
+	assert_true(policy_load_text("t.json", "{\n \"a\": tru }", 13, &policy, &err) < 0);
+	assert_non_null(strstr(err.text, "t.json:2:7: "));
+	assert_non_null(strstr(err.text, "\n     \"a\": tru }\n          ^"));
+}
+
+/* ---- files ---- */
+
+static char folder[] = "/tmp/cordon-policy-XXXXXX";
+
+static void put_file(const char *name, const char *id)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	_cleanup_free_ char *value = xasprintf("\"%s\"", id);
+	FILE *file = fopen(path, "we");
+
+	put_rule(&text, &(struct member){"id", value});
+	assert_non_null(file);
+	assert_int_equal(fwrite(text.data, 1, text.len, file), text.len);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, 0644), 0);
+}
+
+static int load_folder(struct policy **ret, struct error *err)
+{
+	const char *path = folder;
+
+	*err = (struct error){0};
+	return policy_load(&path, 1, ret, err);
+}
+
+static void expect_file_error(int code, const char *format)
+{
+	_cleanup_free_ char *expected = NULL;
+	struct policy *policy = NULL;
+	struct error err;
+	char *end;
+
+	assert_int_equal(load_folder(&policy, &err), code);
+	assert_null(policy);
+	end = strchr(err.text, '\n');
+	if (end)
+		*end = '\0';
+	expected = xasprintf("%s", format);
+	for (char *at; (at = strstr(expected, "@"));) { /* @ is the folder */
+		char *next = xasprintf("%.*s%s%s", (int)(at - expected), expected, folder, at + 1);
+
+		free(expected);
+		expected = next;
+	}
+	assert_string_equal(err.text, expected);
+}
+
+static void set_mode(const char *name, mode_t mode)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
+
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void test_files(void **state)
+{
+	_cleanup_free_ char *a = NULL;
+	_cleanup_free_ char *b = NULL;
+	struct policy *policy = NULL;
+	struct error err;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	a = xasprintf("%s/a.json", folder);
+	b = xasprintf("%s/b.json", folder);
+	expect_file_error(-ENOENT, "policy folder @: no *.json in it");
+	put_file("b.json", "one");
+	put_file("a.json", "two");
+	assert_int_equal(load_folder(&policy, &err), 0);
+	assert_int_equal(policy_rule_count(policy), 2);
+	assert_string_equal(policy_rule(policy, 0)->id, "two"); /* by file name */
+	assert_string_equal(policy_rule(policy, 1)->file, b);
+	policy = policy_free(policy);
+
+	put_file("a.json", "one");
+	expect_file_error(
+		-EEXIST,
+		"@/b.json:4:7: a rule with the id \"one\" is in @/a.json already: rename one");
+	put_file("a.json", "two");
+	set_mode("a.json", 0664);
+	expect_file_error(-EPERM, "policy @/a.json: others than its owner may write it; chmod go-w "
+				  "@/a.json");
+	set_mode("a.json", 0646);
+	expect_file_error(-EPERM, "policy @/a.json: others than its owner may write it; chmod go-w "
+				  "@/a.json");
+	set_mode("a.json", 0600);
+	assert_int_equal(chmod(folder, 0770), 0);
+	expect_file_error(-EPERM, "policy @: others than its owner may write it; chmod go-w @");
+	assert_int_equal(chmod(folder, 0700), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(a, 12345, 0), 0);
+		expect_file_error(-EPERM,
+				  "policy @/a.json: belongs to user 12345, not to root or to "
+				  "you; chown it or use a copy of your own");
+	}
+	assert_int_equal(unlink(a), 0);
+	assert_int_equal(mkdir(a, 0755), 0);
+	expect_file_error(-EINVAL, "policy @/a.json: not a file");
+	assert_int_equal(rmdir(a), 0);
+	assert_int_equal(symlink("/nonexistent", a), 0);
+	expect_file_error(-ENOENT, "cannot open policy @/a.json: No such file or directory");
+	assert_int_equal(unlink(a), 0);
+	assert_int_equal(unlink(b), 0);
+	assert_int_equal(rmdir(folder), 0);
+	expect_file_error(-ENOENT, "cannot open policy @: No such file or directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_members_of_a_rule),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_the_line_is_shown_with_a_mark),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "monitor/policy/policy.h"
+#include "tests/support/every_rule.h"
+
+/* Many rules: the index brings every rule that asking each of them would, and takes no memory. */
+
+#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
+
+/* Counted from test to test: the linker sends every allocation of the program through these. */
+static unsigned long allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	allocations++;
+	return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	allocations++;
+	return __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	allocations++;
+	return __real_realloc(old, size);
+}
+
+static const char *const conditions[] = {
+	"action.name == 'n#'",
+	"action.name in ['n#', 'm#']",
+	"command(action.argv) in ['n#', 'ssh']",
+	"action.path.startsWith('/usr/#')",
+	"glob(action.path, ['**/.d#/*', '/opt/x#/**'])",
+	"glob(action.path, '**/*.e#')",
+	"action.argv.exists(a, a == 'n#' || a.startsWith('--n#'))",
+	"'l#' in session.labels",
+	"'n#' in action.argv && action.provenance == 'image'",
+	"!(action.provenance == 'image') && action.cwd != '/#'",
+	"action.argv.all(a, a != 'n#')",
+	"action.argv[1] == 'n#'",
+};
+
+/* The condition with the number in place of each '#'. */
+static void put_condition(struct buf *out, const char *condition, unsigned n)
+{
+	for (; *condition; condition++) {
+		if (*condition == '#')
+			buf_printf(out, "%u", n);
+		else
+			buf_putc(out, *condition);
+	}
+}
+
+static struct policy *many_rules(unsigned count)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	buf_puts(&text, "{\"policy\":\"t\",\"version\":1,\"rules\":[");
+	for (unsigned i = 0; i < count; i++) {
+		_cleanup_buf_ struct buf when = BUF_INIT(0);
+		const unsigned n = i % 40;
+
+		put_condition(&when, conditions[i % COUNT(conditions)], n);
+		buf_printf(&text,
+			   "%s{\"id\":\"r%u\",\"category\":\"c\",\"severity\":\"low\",\"on\":["
+			   "\"exec\"],\"when\":\"%s || action.cwd == '/cwd'\",\"verdict\":\"%s\","
+			   "\"because\":\"b\",\"match\":[{\"action\":{\"kind\":\"exec\",\"cwd\":"
+			   "\"/cwd\",\"argv\":[\"\",\"\"]}}],\"not_match\":[{\"action\":{\"kind\":"
+			   "\"exec\",\"cwd\":\"/%u\",\"argv\":[\"\",\"n%u\"],\"provenance\":"
+			   "\"image\"}}]}",
+			   i ? "," : "", i, when.data, i % 3 ? "deny" : "kill", n,
+			   i % COUNT(conditions) == 10 ? n : 99);
+	}
+	buf_puts(&text, "]}");
+	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	return policy;
+}
+
+static void check_against_every_rule(const struct policy *policy, const struct action *action,
+				     uint64_t labels)
+{
+	struct policy_state *a = policy_state_new(policy);
+	struct policy_state *b = policy_state_new(policy);
+	struct decision got;
+	struct decision expected;
+
+	policy_state_add_labels(a, labels);
+	policy_state_add_labels(b, labels);
+	policy_decide(policy, a, action, &got);
+	every_rule_decide(policy, b, action, &expected);
+	assert_int_equal(got.matched, expected.matched);
+	assert_int_equal(got.verdict, expected.verdict);
+	assert_ptr_equal(got.rule, expected.rule);
+	(void)policy_state_free(a);
+	(void)policy_state_free(b);
+}
+
+static void test_the_index_loses_no_rule(void **state)
+{
+	struct policy *policy = many_rules(480);
+
+	(void)state;
+	for (unsigned n = 0; n < 40; n++) {
+		char texts[6][32];
+		struct str argv[3];
+		struct action action = {.kind = ACTION_EXEC, .provenance = STR("image")};
+
+		(void)snprintf(texts[0], sizeof(texts[0]), "n%u", n);
+		(void)snprintf(texts[1], sizeof(texts[1]), "/usr/%u/x", n);
+		(void)snprintf(texts[2], sizeof(texts[2]), "/a/.d%u/b.e%u", n, n);
+		(void)snprintf(texts[3], sizeof(texts[3]), "/opt/x%u", n);
+		(void)snprintf(texts[4], sizeof(texts[4]), "--n%u=1", n);
+		argv[0] = str_of(texts[4]);
+		argv[1] = argv[2] = str_of(texts[0]);
+		for (unsigned i = 0; i < 16; i++) {
+			action.name = i & 1 ? str_of(texts[0]) : STR("ls");
+			action.path = str_of(texts[1 + i % 3]);
+			action.argv = (struct str_list){argv + (i & 1), i / 4 % 3};
+			check_against_every_rule(policy, &action, i & 8 ? UINT64_C(1) << n : 0);
+		}
+	}
+	(void)policy_free(policy);
+}
+
+static void test_a_decision_takes_no_memory(void **state)
+{
+	struct policy *policy = many_rules(480);
+	struct policy_state *session = policy_state_new(policy);
+	const unsigned long before = allocations;
+
+	(void)state;
+	assert_true(before > 0); /* the counting works */
+	for (unsigned i = 0; i < EVERY_ACTION_COUNT; i++) {
+		struct str items[4];
+		struct action action;
+		struct decision d;
+
+		every_action(i, STR("n7"), items, &action);
+		policy_decide(policy, session, &action, &d);
+	}
+	assert_int_equal(allocations, before);
+	(void)policy_state_free(session);
+	(void)policy_free(policy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_index_loses_no_rule),
+		cmocka_unit_test(test_a_decision_takes_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

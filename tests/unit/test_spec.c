@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "sandbox/spec.h"
+#include "sandbox/spec_wire.h"
+
+/* The spec: built from options, printed, read back, sent, and refused where it is wrong. */
+
+#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
+
+static char base[] = "/tmp/cordon-spec-XXXXXX";
+static char *work;  /* a workspace */
+static char *state; /* a state folder beside it */
+
+static int make_folders(void **unused)
+{
+	(void)unused;
+	if (!mkdtemp(base))
+		return -1;
+	work = xasprintf("%s/work", base);
+	state = xasprintf("%s/state", base);
+	return mkdir(work, 0755) || mkdir(state, 0700) ? -1 : 0;
+}
+
+static int remove_folders(void **unused)
+{
+	(void)unused;
+	(void)rmdir(work);
+	(void)rmdir(state);
+	free(work);
+	free(state);
+	return rmdir(base);
+}
+
+static struct spec build(const struct spec_options *options)
+{
+	struct spec spec = {0};
+	struct error err = {0};
+
+	if (spec_build(options, &spec, &err) < 0)
+		fail_msg("%s", err.text);
+	return spec;
+}
+
+/* A copy-on-write workspace, unless /tmp is itself an overlay (as in a container). */
+static enum workspace_mode best_mode(void)
+{
+	const struct spec_options options = {
+		.session = "s1", .state_dir = state, .workspace_dir = work};
+	_cleanup_(spec_done) struct spec spec = {0};
+
+	return spec_build(&options, &spec, NULL) == -EOPNOTSUPP ? WORKSPACE_RO : WORKSPACE_COW;
+}
+
+static const struct spec_mount *mount_at(const struct spec *spec, const char *target)
+{
+	static const struct spec_mount none;
+
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		if (!strcmp(spec->mounts[i].target, target))
+			return &spec->mounts[i];
+	}
+	fail_msg("no mount at %s", target);
+	return &none;
+}
+
+static bool has_env(const struct spec *spec, const char *entry)
+{
+	for (char **e = spec->env; e && *e; e++) {
+		if (!strcmp(*e, entry))
+			return true;
+	}
+	return false;
+}
+
+static void test_the_view_holds_what_is_said(void **unused)
+{
+	const char *const env[] = {"A=1", "HOME=/other", "A=2", NULL};
+	struct spec_options options = {.session = "s1", .state_dir = state, .env = env};
+	_cleanup_(spec_done) struct spec spec = build(&options);
+
+	(void)unused;
+	assert_string_equal(spec.session, "s1");
+	assert_int_equal(spec.uid, 1000);
+	assert_true(spec.landlock && spec.cgroup);
+	assert_int_equal(mount_at(&spec, "/proc")->kind, MOUNT_PROC);
+	assert_int_equal(mount_at(&spec, "/dev")->kind, MOUNT_DEV);
+	assert_int_equal(mount_at(&spec, "/tmp")->mode, 01777);
+	assert_false(mount_at(&spec, "/usr")->writable);
+	assert_int_equal(mount_at(&spec, "/etc/passwd")->kind, MOUNT_FILE);
+	assert_null(strstr(mount_at(&spec, "/etc/passwd")->text, "bash"));
+	assert_string_equal(spec.workspace, "/workspace");
+	assert_int_equal(mount_at(&spec, "/workspace")->kind, MOUNT_TMPFS);
+	assert_null(spec.upper_dir);
+	/* nothing of the host's homes, keys and services */
+	for (size_t i = 0; i < spec.mount_count; i++) {
+		const char *source = spec.mounts[i].source;
+
+		assert_false(source &&
+			     (!strncmp(source, "/home", 5) || !strncmp(source, "/root", 5) ||
+			      !strncmp(source, "/run", 4) || !strcmp(source, "/etc") ||
+			      !strncmp(source, "/etc/ssh", 8)));
+	}
+	assert_true(has_env(&spec, "A=2") && !has_env(&spec, "A=1"));
+	assert_true(has_env(&spec, "HOME=/other") && !has_env(&spec, "HOME=/home/agent"));
+	assert_true(spec.limits.memory_bytes > 0 && spec.limits.pids == 2048);
+}
+
+static void test_workspaces_and_binds(void **unused)
+{
+	const struct spec_bind binds[] = {{work, "/data", false}, {work, NULL, true}};
+	struct spec_options options = {.session = "s1",
+				       .state_dir = state,
+				       .workspace_dir = work,
+				       .limits = {.pids = 7, .cpu_millis = 500}};
+	const struct spec_mount *m;
+
+	(void)unused;
+	for (unsigned mode = best_mode(); mode <= WORKSPACE_LIVE; mode++) {
+		_cleanup_(spec_done) struct spec spec = {0};
+
+		options.workspace_mode = (enum workspace_mode)mode;
+		spec = build(&options);
+		m = mount_at(&spec, work);
+		assert_string_equal(spec.workspace, work);
+		assert_string_equal(m->source, work);
+		assert_int_equal(m->kind, mode == WORKSPACE_COW ? MOUNT_OVERLAY : MOUNT_BIND);
+		assert_int_equal(m->writable, mode != WORKSPACE_RO);
+		assert_true((m->upper != NULL) == (mode == WORKSPACE_COW));
+		if (m->upper)
+			assert_string_equal(m->upper, spec.upper_dir);
+		assert_int_equal(spec.limits.pids, 7);
+		assert_int_equal(spec.limits.cpu_millis, 500);
+		assert_int_equal(spec.limits.open_files, 16384);
+	}
+	options.workspace_dir = NULL;
+	options.binds = binds;
+	options.bind_count = 2;
+	{
+		_cleanup_(spec_done) struct spec spec = build(&options);
+
+		m = mount_at(&spec, "/data");
+		assert_string_equal(m->source, work);
+		assert_false(m->writable);
+		assert_true(mount_at(&spec, work)->writable);
+	}
+}
+
+static void expect_build_error(const struct spec_options *options, int code, const char *format,
+			       const char *path)
+{
+	_cleanup_buf_ struct buf expected = BUF_INIT(0);
+	struct spec spec = {0};
+	struct error err = {0};
+
+	for (const char *c = format; *c; c++) { /* @ is the path */
+		if (*c == '@')
+			buf_puts(&expected, path);
+		else
+			buf_putc(&expected, *c);
+	}
+	assert_int_equal(spec_build(options, &spec, &err), code);
+	assert_string_equal(err.text, expected.data);
+	assert_null(spec.mounts); /* untouched */
+}
+
+static void test_options_that_are_refused(void **unused)
+{
+	_cleanup_free_ char *file = xasprintf("%s/file", base);
+	_cleanup_free_ char *gone = xasprintf("%s/gone", base);
+	_cleanup_free_ char *inside = xasprintf("%s/inside", state);
+	struct spec_bind bind = {work, "/proc/x", false};
+	struct spec_options options = {.session = "s1", .state_dir = state};
+	FILE *made = fopen(file, "we");
+
+	(void)unused;
+	assert_non_null(made);
+	(void)fclose(made);
+	options.session = "";
+	expect_build_error(&options, -EINVAL, "a sandbox needs a session id", "");
+	options.session = "a/b";
+	expect_build_error(&options, -EINVAL,
+			   "session id \"a/b\": 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . "
+			   "or -",
+			   "");
+	options.session = "s1";
+	options.workspace_dir = gone;
+	expect_build_error(&options, -ENOENT,
+			   "workspace @ cannot be used (is the path right, may you enter it?): No "
+			   "such file or directory",
+			   gone);
+	options.workspace_dir = file;
+	expect_build_error(&options, -ENOTDIR,
+			   "workspace @ is not a folder; name the folder that holds it", file);
+	options.workspace_dir = "/";
+	expect_build_error(&options, -EINVAL,
+			   "workspace /: it is the root of the host; choose a folder that holds "
+			   "just the work, for example one below it",
+			   "");
+	options.workspace_dir = base;
+	expect_build_error(
+		&options, -EINVAL,
+		"workspace @: it holds cordon's own state (records, keys), which an agent "
+		"must not reach; choose a folder that holds just the work, for example "
+		"one below it",
+		base);
+	assert_int_equal(mkdir(inside, 0700), 0);
+	options.workspace_dir = inside;
+	expect_build_error(
+		&options, -EINVAL,
+		"workspace @: it is inside cordon's own state; choose a folder that holds "
+		"just the work, for example one below it",
+		inside);
+	assert_int_equal(rmdir(inside), 0);
+	options.workspace_dir = NULL;
+	options.binds = &bind;
+	options.bind_count = 1;
+	expect_build_error(&options, -EINVAL,
+			   "mount target /proc/x: /proc, /dev and /sys cannot be mounted into; "
+			   "choose another target (SOURCE:TARGET)",
+			   "");
+	bind = (struct spec_bind){"/dev/null", "/x", false};
+	expect_build_error(&options, -EINVAL, "bind /dev/null: devices cannot be bound", "");
+	bind = (struct spec_bind){"/proc/self", "/x", false};
+	assert_true(spec_build(&options, &(struct spec){0}, NULL) < 0);
+	bind = (struct spec_bind){"/usr", "/x", true};
+	expect_build_error(&options, -EINVAL,
+			   "writable bind /usr: it holds the host's system files; choose a folder "
+			   "that holds just the work, for example one below it",
+			   "");
+	assert_int_equal(unlink(file), 0);
+}
+
+/* ---- round trips ---- */
+
+static void to_json(const struct spec *spec, struct buf *out)
+{
+	spec_to_json(spec, out);
+	assert_false(out->overflow);
+}
+
+static struct spec from_json(const struct buf *text)
+{
+	_cleanup_(json_freep) struct json *doc = NULL;
+	struct spec spec = {0};
+	struct error err = {0};
+
+	if (json_parse("spec", text->data, text->len, &doc, &err) < 0 ||
+	    spec_from_json(doc, &spec, &err) < 0)
+		fail_msg("%s", err.text);
+	return spec;
+}
+
+/* What --dry-run prints is what --spec takes; and it is the whole spec: the encodings agree. */
+static void test_json_and_back(void **unused)
+{
+	const char *const env[] = {"TEXT=a \"quoted\"\n\tline \xc3\xa4", "EMPTY=", NULL};
+	const struct spec_bind binds[] = {{work, "/data", true}};
+	const struct spec_options options = {.session = "s1",
+					     .state_dir = state,
+					     .workspace_dir = work,
+					     .workspace_mode = best_mode(),
+					     .binds = binds,
+					     .bind_count = 1,
+					     .env = env,
+					     .limits = {.memory_bytes = (1ull << 53) - 1,
+							.pids = UINT32_MAX,
+							.cpu_millis = 1,
+							.open_files = 2,
+							.file_size_bytes = 3}};
+	_cleanup_(spec_done) struct spec spec = build(&options);
+	_cleanup_(spec_done) struct spec again = {0};
+	_cleanup_buf_ struct buf first = BUF_INIT(0);
+	_cleanup_buf_ struct buf second = BUF_INIT(0);
+	_cleanup_buf_ struct buf wire_first = BUF_INIT(0);
+	_cleanup_buf_ struct buf wire_second = BUF_INIT(0);
+
+	(void)unused;
+	spec.mounts[0].size_bytes = 4096;
+	to_json(&spec, &first);
+	again = from_json(&first);
+	to_json(&again, &second);
+	assert_string_equal(first.data, second.data);
+	spec_encode(&spec, &wire_first);
+	spec_encode(&again, &wire_second);
+	assert_int_equal(wire_first.len, wire_second.len);
+	assert_memory_equal(wire_first.data, wire_second.data, wire_first.len);
+}
+
+static void test_the_wire_and_back(void **unused)
+{
+	const struct spec_options options = {.session = "s1",
+					     .state_dir = state,
+					     .workspace_dir = work,
+					     .workspace_mode = best_mode()};
+	_cleanup_(spec_done) struct spec spec = build(&options);
+	_cleanup_(spec_done) struct spec again = {0};
+	_cleanup_close_ int spec_fd = -1;
+	_cleanup_buf_ struct buf first = BUF_INIT(0);
+	_cleanup_buf_ struct buf second = BUF_INIT(0);
+	struct error err = {0};
+
+	(void)unused;
+	spec_fd = spec_to_memfd(&spec, &err);
+	assert_true(spec_fd >= 0);
+	assert_int_equal(write(spec_fd, "x", 1), -1); /* sealed */
+	if (spec_from_fd(spec_fd, &again, &err) < 0)
+		fail_msg("%s", err.text);
+	to_json(&spec, &first);
+	to_json(&again, &second);
+	assert_string_equal(first.data, second.data);
+}
+
+/* No cut, no addition and no other first word is taken for a spec. */
+static void test_bytes_that_are_no_spec(void **unused)
+{
+	const struct spec_options options = {.session = "s1", .state_dir = state};
+	_cleanup_(spec_done) struct spec spec = build(&options);
+	_cleanup_buf_ struct buf bytes = BUF_INIT(0);
+	struct spec ret = {0};
+	struct error err = {0};
+	int plain[2];
+
+	(void)unused;
+	spec_encode(&spec, &bytes);
+	for (size_t len = 0; len < bytes.len; len++)
+		assert_int_equal(spec_decode(bytes.data, len, &ret, &err), -EBADMSG);
+	assert_string_equal(err.text + strlen(err.text) - 10, " bytes in)");
+	buf_putc(&bytes, '\0');
+	assert_int_equal(spec_decode(bytes.data, bytes.len, &ret, &err), -EBADMSG);
+	bytes.data[0] ^= 1;
+	assert_int_equal(spec_decode(bytes.data, bytes.len - 1, &ret, &err), -EBADMSG);
+	assert_null(ret.session);
+	assert_int_equal(pipe(plain), 0);
+	assert_int_equal(spec_from_fd(plain[0], &ret, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "is not a sealed spec"));
+	(void)close(plain[0]);
+	(void)close(plain[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_view_holds_what_is_said),
+		cmocka_unit_test(test_workspaces_and_binds),
+		cmocka_unit_test(test_options_that_are_refused),
+		cmocka_unit_test(test_json_and_back),
+		cmocka_unit_test(test_the_wire_and_back),
+		cmocka_unit_test(test_bytes_that_are_no_spec),
+	};
+
+	return cmocka_run_group_tests(tests, make_folders, remove_folders);
+}
