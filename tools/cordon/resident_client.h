@@ -23,13 +23,18 @@ struct resident_client_ops {
 	void (*closed)(void *ctx, const struct command_outcome *outcome, const struct error *err);
 };
 
+struct resident_owner {
+	uv_loop_t *loop;
+	const struct resident_client_ops *ops;
+	void *ctx;
+};
+
 /*
  * resident_client_start - hands a session over; the fds stay the caller's.
  * Errors: those of resident_connect(), -E2BIG for a request that is too long: no server is used.
  */
-int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
+int resident_client_start(const struct resident_owner *owner, const struct resident_place *place,
 			  const struct resident_run *run, const int fds[RESIDENT_FDS],
-			  const struct resident_client_ops *ops, void *ctx,
 			  struct resident_client **ret);
 
 /* Ends the command; closed() follows. */

@@ -286,8 +286,8 @@ static int send_run(struct run *run, const struct resident_place *place,
 	int r = resident_identity_get(&request.head.identity);
 
 	if (!r)
-		r = resident_client_start(&run->loop, place, &request, fds, &client_ops, run,
-					  &run->client);
+		r = resident_client_start(&(struct resident_owner){&run->loop, &client_ops, run},
+					  place, &request, fds, &run->client);
 	plan_labels_free(labels, options->label_count);
 	return r;
 }
@@ -339,8 +339,8 @@ static void watch_signals(struct run *run)
 
 static int start(struct run *run, struct error *err)
 {
-	int r = floor_start(&run->loop, &run->options->session, on_floor_gone, run, &run->floor,
-			    &run->control_fd, err);
+	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
+	int r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 
 	if (r < 0)
 		return r;

@@ -109,7 +109,7 @@ static int get_policy(struct serve_client *client, struct error *err)
 	_cleanup_free_ struct label_option *labels = xcalloc(run->head.labels, sizeof(*labels));
 	const struct session_options options = {
 		/* Read only, though the options' own list may grow. */
-		.policies = (const char **)(uintptr_t)run->policies,
+		.policies = without_const(run->policies),
 		.policy_count = run->head.policies,
 		.labels = labels,
 		.label_count = run->head.labels,
