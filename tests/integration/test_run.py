@@ -277,9 +277,16 @@ class Trouble(CordonTest):
                     line = f.read()
             except OSError:
                 continue
-            if b"cordon-launch" in line or mine in line:
+            if mine in line or line == b"cordon-launch\0" and self.holds_our_state(pid):
                 found.append((pid, line))
         return found
+
+    def holds_our_state(self, pid):
+        """A launcher of this test, and of no other session on the machine, has its lock in our state folder."""
+        try:
+            return any(str(self.dir) in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+        except OSError:
+            return False
 
     def test_fork_bomb_ends_with_its_time(self):
         r = self.sh("b() { b | b & }; b; sleep 30", options=["--timeout", "3", "--pids", "100"], timeout=50)
