@@ -202,7 +202,10 @@ static int prepare(struct floor *floor, const struct session_options *options, s
 
 	if (r < 0)
 		return r;
-	live_sweep();
+	/* A name that was given may be that of a session that was killed: it must be swept before.
+	 */
+	if (options->session_id)
+		live_sweep();
 	floor->lock_fd = live_enter(floor->plan.id, options->discard, err);
 	if (floor->lock_fd < 0)
 		return floor->lock_fd;
@@ -223,6 +226,9 @@ int floor_start(const struct floor_owner *owner, const struct session_options *o
 	r = prepare(floor, options, err);
 	if (!r)
 		r = start_launcher(floor, &control_fd, err);
+	/* Else there is time for it while the launcher works. */
+	if (!r && !options->session_id)
+		live_sweep();
 	if (!r && (r = watch(floor, owner->loop)) < 0)
 		(void)error_errno(err, r, "watch the launcher");
 	if (r < 0) {
