@@ -62,20 +62,24 @@ struct action {
 	struct str call_tool; /* its tool name */
 
 	/* exec, file.*, and a UNIX socket's path in net.* */
-	struct str path;   /* resolved, canonical, inside */
-	struct str target; /* file.change: second path (rename, link) */
-	struct str op;	   /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
-			      "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr" */
-	bool write;	   /* file.open: for writing */
-	bool create;	   /* file.open: O_CREAT */
-	int64_t result;	   /* traced kinds: return value, -errno on failure */
+	struct str path; /* resolved, canonical, inside */
+	/* exec, and a UNIX socket's file in net.connect and net.send: whose it is */
+	struct str provenance; /* "image" (read-only view), "workspace", "session", "memfd" */
+	struct str target;     /* file.change: second path (rename, link) */
+	struct str op;	       /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
+				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr" */
+	bool write;	       /* file.open: for writing */
+	bool create;	       /* file.open: O_CREAT */
+	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
+	int64_t result;	       /* traced kinds: return value, -errno on failure */
 
 	/* exec */
 	struct str name;	/* last component of path */
 	struct str interpreter; /* path of the program a script names, empty for a binary */
-	struct str provenance;	/* "image" (read-only view), "workspace", "session", "memfd" */
 	struct str cwd;
 	struct str_list argv;
+	struct str_list startup_env; /* "NAME=VALUE" of what changes a program's start (LD_*, ...)
+					and nothing else of the environment */
 
 	/* net.* */
 	struct str family;   /* "inet", "inet6", "unix", "netlink", "other" */

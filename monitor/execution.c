@@ -98,8 +98,8 @@ void execution_end_all(struct session *session)
 	}
 }
 
-static void on_decide(void *ctx, const struct action *action, uint32_t tid, int file_fd,
-		      struct gate_answer *ret)
+static void on_decide(void *ctx, const struct action *action, uint32_t tid,
+		      const struct exec_image *image, struct gate_answer *ret)
 {
 	struct execution *execution = ctx;
 	struct session *session = execution->session;
@@ -125,11 +125,19 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid, int 
 		return;
 	}
 	/* An image that the kernel cannot be told to expect must not run. */
-	if (full.kind == ACTION_EXEC && session->trace) {
-		r = trace_approve_exec(session->trace, tid, file_fd);
+	if (image && session->trace) {
+		r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
 		if (r < 0)
 			*ret = (struct gate_answer){.errno_value = EPERM};
 	}
+}
+
+static void on_unanswered(void *ctx, uint32_t tid)
+{
+	const struct execution *execution = ctx;
+
+	if (execution->session->trace)
+		trace_revoke_exec(execution->session->trace, tid);
 }
 
 static void on_gone(void *ctx)
@@ -137,7 +145,8 @@ static void on_gone(void *ctx)
 	(void)ctx; /* EXIT follows from the init, which saw the leaf end. */
 }
 
-static const struct gate_ops gate_ops = {.decide = on_decide, .gone = on_gone};
+static const struct gate_ops gate_ops = {
+	.decide = on_decide, .unanswered = on_unanswered, .gone = on_gone};
 
 /* The fds of READY come in this order: listener (EXEC_GATE), pidfd, pty master (EXEC_TTY). */
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)

@@ -50,6 +50,7 @@ static struct action action_of(struct session *session, const struct trace_event
 		.call_tool = str_of(execution ? execution->tool : NULL),
 		.path = str_of(event->path),
 		.target = str_of(event->target),
+		.claimed = event->claimed,
 		.result = event->result,
 	};
 }
@@ -152,9 +153,10 @@ static void on_mismatch(struct session *session, const struct trace_event *event
 	struct json_writer *w = truth_begin(session, event, "exec.mismatch");
 
 	json_put_string(w, "path", event->path);
+	json_put_string(w, "difference", trace_mismatch_text(event->result));
 	json_put_string(w, "because",
-			"The program that the kernel was about to run is not the one that was "
-			"approved; it was killed before its first instruction.");
+			"What the kernel was about to run is not what was approved; it was killed "
+			"before its first instruction.");
 	truth_end(session, w);
 	session->totals.killed++;
 	if (execution) {

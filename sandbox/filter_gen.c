@@ -99,6 +99,43 @@ static void add_gated(scmp_filter_ctx ctx)
 	}
 }
 
+static unsigned times_allowed(const char *name)
+{
+	unsigned times = 0;
+
+	for (size_t i = 0; i < filter_allowed_count; i++)
+		times += strcmp(filter_allowed[i], name) == 0;
+	return times;
+}
+
+static unsigned times_denied(const char *name)
+{
+	unsigned times = 0;
+
+	for (size_t i = 0; i < filter_denied_count; i++)
+		times += strcmp(filter_denied[i].name, name) == 0;
+	return times;
+}
+
+/* Nothing is let through, or refused, because somebody forgot about it. */
+static void check_decided(void)
+{
+	for (unsigned nr = 0; nr < SYSCALL_TABLE_END; nr++) {
+		const char *name = syscall_name(nr);
+
+		if (name && times_allowed(name) + times_denied(name) != 1)
+			die("not exactly once in filter_allowed or filter_denied:", name, -EINVAL);
+	}
+	for (size_t i = 0; i < filter_allowed_count; i++)
+		(void)number_of(filter_allowed[i]);
+	for (size_t i = 0; i < filter_bits_count; i++)
+		if (!times_allowed(filter_bits[i].name))
+			die("refused whole, hence no conditions:", filter_bits[i].name, -EINVAL);
+	for (size_t i = 0; i < filter_gated_count; i++)
+		if (!times_allowed(filter_gated[i].name))
+			die("refused, hence not gated:", filter_gated[i].name, -EINVAL);
+}
+
 static size_t build_body(int gated, struct sock_filter *ret, size_t max)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
@@ -190,6 +227,7 @@ static void print_program(const char *name, int gated)
 
 int main(void)
 {
+	check_decided();
 	(void)printf("/* Made by filter-gen from sandbox/filter_rules.c; do not edit. */\n"
 		     "#include \"sandbox/filter.h\"\n\n");
 	print_program("filter_plain_code", 0);

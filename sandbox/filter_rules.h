@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the seccomp filter refuses, as data: one table for the generator that builds the filter and
- * for the tests that try each row. Anything not in here is allowed if its number is in
- * common/syscall_table.c, else it gets ENOSYS. Reasons per class: SECURITY.md.
+ * What the seccomp filter says, as data: one table for the generator that builds the filter and for
+ * the tests that try each row. Each call of common/syscall_table.c is either refused or allowed
+ * here; what that table does not know gets ENOSYS. Reasons per class: SECURITY.md.
  */
 
 #include <stdbool.h>
@@ -19,6 +19,10 @@ struct filter_denied {
 
 extern const struct filter_denied filter_denied[];
 extern const size_t filter_denied_count;
+
+/* Calls that are allowed, but for the arguments in filter_bits (filter_allowed.c). */
+extern const char *const filter_allowed[];
+extern const size_t filter_allowed_count;
 
 /* (arg & mask) == value; mask 0 means no condition. */
 struct filter_match {

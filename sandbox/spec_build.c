@@ -97,6 +97,7 @@ static int add_workspace(struct spec *spec, const struct spec_options *options, 
 		spec->workspace = xstrdup("/workspace");
 		m = spec_add_mount(spec, MOUNT_TMPFS, NULL, spec->workspace);
 		m->writable = true;
+		m->size_bytes = spec_tmpfs_bytes(spec);
 		m->mode = 0755;
 		return 0;
 	}

@@ -43,6 +43,7 @@ static void add_tmpfs(struct spec *spec, const char *target, uint32_t mode)
 	struct spec_mount *m = spec_add_mount(spec, MOUNT_TMPFS, NULL, target);
 
 	m->mode = mode;
+	m->size_bytes = spec_tmpfs_bytes(spec);
 	m->writable = true;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/json.h"
@@ -82,40 +83,71 @@ static void name_process(pid_t pid, struct buf *names)
 	buf_printf(names, "%s%s (%d)", names->len ? ", " : "", name, pid);
 }
 
-/*
- * Between calls a session is the launcher, and below it the session's pid 1. What stands below that
- * one was started by a call that is over.
- */
-void observe_processes(struct call_seen *call, pid_t launcher)
+/* Calls @visit with each process directly below one. Return: negative errno. */
+static int each_child(pid_t pid, void (*visit)(pid_t child, void *ctx), void *ctx)
 {
-	_cleanup_buf_ struct buf names = BUF_INIT(400);
-	char inits[MAX_CHILDREN_TEXT] = "";
-	char others[MAX_CHILDREN_TEXT] = "";
-	const int r = read_children(launcher, inits);
+	char children[MAX_CHILDREN_TEXT] = "";
+	const int r = read_children(pid, children);
+	char *end;
 
-	if (r < 0)
-		buf_printf(&names, "unknown: /proc/%d/task/%d/children: %s", launcher, launcher,
-			   strerror(-r));
-	for (char *at = inits; r == 0 && *at;) {
-		char *end;
-		const long init = strtol(at, &end, 10);
+	for (char *at = children; r == 0; at = end) {
+		const long child = strtol(at, &end, 10);
 
 		if (end == at)
 			break;
-		at = end;
-		if (read_children((pid_t)init, others) < 0)
-			continue;
-		for (char *p = others; *p;) {
-			const long pid = strtol(p, &end, 10);
-
-			if (end == p)
-				break;
-			p = end;
-			name_process((pid_t)pid, &names);
-		}
+		visit((pid_t)child, ctx);
 	}
-	if (names.len)
-		call->left = xstrdup(names.data);
+	return r;
+}
+
+struct search {
+	struct stat launcher; /* its program */
+	struct buf names;
+};
+
+static void visit_left(pid_t pid, void *ctx)
+{
+	struct search *search = ctx;
+
+	name_process(pid, &search->names);
+}
+
+/*
+ * Below pid 1 stands the leaf of each call, a process of ours that may still be ending itself after
+ * it has told that nothing is left of the call. Anything else was left, and so was its child.
+ */
+static void visit_leaf(pid_t pid, void *ctx)
+{
+	struct search *search = ctx;
+	_cleanup_free_ char *path = xasprintf("/proc/%d/exe", pid);
+	struct stat program;
+
+	if (stat(path, &program) < 0)
+		return; /* a zombie */
+	if (program.st_dev != search->launcher.st_dev || program.st_ino != search->launcher.st_ino)
+		name_process(pid, &search->names);
+	else
+		(void)each_child(pid, visit_left, search);
+}
+
+static void visit_init(pid_t pid, void *ctx)
+{
+	(void)each_child(pid, visit_leaf, ctx);
+}
+
+void observe_processes(struct call_seen *call, pid_t launcher)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/exe", launcher);
+	struct search search = {.names = BUF_INIT(400)};
+	int r = stat(path, &search.launcher) < 0 ? -errno : 0;
+
+	if (r == 0)
+		r = each_child(launcher, visit_init, &search);
+	if (r < 0)
+		buf_printf(&search.names, "unknown: /proc/%d: %s", launcher, strerror(-r));
+	if (search.names.len)
+		call->left = xstrdup(search.names.data);
+	buf_done(&search.names);
 }
 
 /* ---- the record ---- */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/plain.h"
+
 static const char *const outcome_names[] = {
 	[TRIAL_NOT_RUN] = "not run",   [TRIAL_AS_EXPECTED] = "as expected",
 	[TRIAL_MISMATCH] = "mismatch", [TRIAL_SKIPPED] = "skipped",
@@ -33,13 +35,17 @@ struct totals totals_of(const struct trial *trials, size_t count)
 
 static void on_step(void *ctx, const struct trial *trial, size_t step)
 {
+	_cleanup_buf_ struct buf line = BUF_INIT(0);
+	_cleanup_buf_ struct buf shown = BUF_INIT(0);
 	const struct progress *p = ctx;
 	const struct scenario *s = trial->scenario;
 
 	if (!p->to || !p->in_place || step >= s->step_count)
 		return;
-	(void)fprintf(p->to, "\r\033[K[%zu/%zu] %s: %.60s", p->done + 1, p->total, s->id,
-		      s->steps[step].title);
+	buf_printf(&line, "[%zu/%zu] %s: %s", p->done + 1, p->total, s->id, s->steps[step].title);
+	/* Cut to one line of the narrowest usual terminal: only such a line can be taken back. */
+	buf_put_plain(&shown, line.data, 76);
+	(void)fprintf(p->to, "\r\033[K%s", shown.data);
 	(void)fflush(p->to);
 }
 
@@ -62,6 +68,8 @@ static void on_done(void *ctx, const struct trial *trial)
 const struct runner_ops progress_ops = {.step = on_step, .done = on_done};
 
 /* ---- the table ---- */
+
+#define MAX_CELL_BYTES 60u
 
 enum column {
 	COLUMN_SCENARIO,
@@ -158,6 +166,23 @@ static const char *cell_of(const struct row *row, unsigned column)
 	return row->cell[column] ? row->cell[column] : "-";
 }
 
+/* Names of processes and what commands printed come from inside the sandbox. */
+static void make_plain(struct table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		for (unsigned c = 0; c < COLUMNS; c++) {
+			char **cell = &table->rows[i].cell[c];
+			struct buf plain = BUF_INIT(0);
+
+			if (!*cell)
+				continue;
+			buf_put_plain(&plain, *cell, MAX_CELL_BYTES);
+			free(*cell);
+			*cell = plain.data ? plain.data : xstrdup("");
+		}
+	}
+}
+
 static void print_table(const struct table *table, bool colour, struct buf *out)
 {
 	static const char *const heads[COLUMNS] = {"scenario", "category", "step", "expected",
@@ -191,24 +216,38 @@ static void print_table(const struct table *table, bool colour, struct buf *out)
 
 /* ---- below the table ---- */
 
+#define MAX_TOLD_BYTES 1000u
+
+static void tell(const char *text, const char *end, struct buf *out)
+{
+	buf_put_plain(out, text, MAX_TOLD_BYTES);
+	buf_puts(out, end);
+}
+
 static void tell_trial(const struct trial *trial, struct buf *out)
 {
 	const struct scenario *s = trial->scenario;
 	const struct findings *f = &trial->findings;
 
-	buf_printf(out, "\n%s (%s): %s%s%s\n", s->id, s->file, outcome_names[trial->outcome],
-		   trial->reason.text[0] ? ": " : "", trial->reason.text);
+	buf_printf(out, "\n%s (%s): %s%s", s->id, s->file, outcome_names[trial->outcome],
+		   trial->reason.text[0] ? ": " : "");
+	tell(trial->reason.text, "\n", out);
 	for (size_t i = 0; i < f->step_count; i++) {
-		if (!f->steps[i].ok)
-			buf_printf(out, "  step %zu, %s: %s\n", i + 1, s->steps[i].title,
-				   f->steps[i].why);
+		if (f->steps[i].ok)
+			continue;
+		buf_printf(out, "  step %zu, ", i + 1);
+		tell(s->steps[i].title, ": ", out);
+		tell(f->steps[i].why, "\n", out);
 	}
 	for (size_t i = 0; i < f->check_count; i++) {
 		const struct check_finding *c = &f->checks[i];
 
-		if (!c->ok)
-			buf_printf(out, "  %s: expected: %s; got: %s\n", c->what, c->expected,
-				   c->got);
+		if (c->ok)
+			continue;
+		buf_puts(out, "  ");
+		tell(c->what, ": expected: ", out);
+		tell(c->expected, "; got: ", out);
+		tell(c->got, "\n", out);
 	}
 	if (trial->record)
 		buf_printf(out, "  record: %s\n", trial->record);
@@ -237,6 +276,7 @@ void report_table(const struct trial *trials, size_t count, bool colour, struct 
 
 	for (size_t i = 0; i < count; i++)
 		add_trial(&table, &trials[i]);
+	make_plain(&table);
 	print_table(&table, colour, out);
 	for (size_t i = 0; i < count; i++) {
 		if (trials[i].outcome != TRIAL_AS_EXPECTED && trials[i].outcome != TRIAL_NOT_RUN)

@@ -141,8 +141,6 @@ static void put_options(struct stage *stage, const struct scenario *scenario,
 	o->workspace_mode = WORKSPACE_LIVE; /* nobody else's folder: what is left is looked at */
 	o->limits = setup->limits;
 	o->timeout_ms = setup->timeout_ms ? setup->timeout_ms : base->timeout_ms;
-	o->mode = setup->has_mode ? setup->mode : base->mode;
-	o->trace = base->trace;
 	o->labels = xcalloc(setup->label_count, sizeof(*o->labels));
 	for (size_t i = 0; i < setup->label_count; i++)
 		o->labels[o->label_count++] = setup->labels[i];

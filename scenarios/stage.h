@@ -17,7 +17,7 @@ struct stage {
 };
 
 /*
- * stage_build - @base: what the command line says of the session (policies, mode, trace).
+ * stage_build - @base: what the command line says of every session; its time limit is used here.
  * Errors: -errno with the file that could not be made.
  */
 int stage_build(const struct scenario *scenario, const struct session_options *base,

@@ -27,6 +27,11 @@
 	X(task_fs, task_struct, fs)                               \
 	X(task_files, task_struct, files)                         \
 	X(task_signal, task_struct, signal)                       \
+	X(task_mm, task_struct, mm)                               \
+	X(mm_arg_start, mm_struct, arg_start)                     \
+	X(mm_arg_end, mm_struct, arg_end)                         \
+	X(mm_env_start, mm_struct, env_start)                     \
+	X(mm_env_end, mm_struct, env_end)                         \
 	X(signal_live, signal_struct, live)                       \
 	X(signal_group_exit_code, signal_struct, group_exit_code) \
 	X(signal_flags, signal_struct, flags)                     \

@@ -17,6 +17,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "monitor/bpf/kern.h"
+#include "monitor/bpf/siphash.h"
 #include "monitor/bpf/trace.h"
 
 #define SCRATCHES  3
@@ -25,12 +26,21 @@
 #define RING_BYTES (4u << 20) /* unless the reader asks for another size */
 #define SIGKILL	   9
 
+/* A hash on its way through a block of user memory. */
+struct block_hash {
+	struct siphash hash;
+	__u64 at; /* the next byte */
+	__u64 left;
+	__u64 words[TRACE_CHUNK_WORDS];
+};
+
 struct scratch {
 	__u32 busy;
 	/* Of the walk that adds names; kept here because the verifier follows what is on the stack.
 	 */
 	__u32 at, end;
 	__u32 index; /* its own */
+	struct block_hash block;
 	struct trace_record record;
 	char text[TRACE_TEXT_MAX + TRACE_TEXT_BYTES]; /* room for one whole text at any offset */
 };
@@ -104,6 +114,14 @@ const volatile struct trace_layout layout;
 		_value;                                                                         \
 	})
 #define READ(type, address, name) READ_AT(type, address, layout.name)
+
+/*
+ * A member out of a copy of the memory at an address, which one read made; where it lies behind the
+ * copy it is read by itself. The verifier knows the offsets and keeps one of the two.
+ */
+#define FROM(type, copy, address, offset)                                                       \
+	((offset) + sizeof(type) <= sizeof(copy) ? *(type *)(void *)((char *)(copy) + (offset)) \
+						 : READ_AT(type, address, offset))
 
 struct task_struct;
 struct linux_binprm;
@@ -234,6 +252,8 @@ __noinline int record_finish(__u32 scratch_index)
 	if (!scratch)
 		return 0;
 	size = sizeof(struct trace_record) + (scratch->at & (2 * TRACE_TEXT_MAX - 1));
+	/* One register is compared and handed over: 6.1 does not see that two are the same. */
+	asm volatile("" : "+r"(size));
 	scratch->record.size = size;
 	index = scratch->record.slot;
 	slot = bpf_map_lookup_elem(&slots, &index);

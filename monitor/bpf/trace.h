@@ -15,6 +15,9 @@
 #define TRACE_WALK_MAX	   1024u /* folders walked up from a file */
 #define TRACE_APPROVAL_MAX 4096u
 #define TRACE_LABEL_MAX	   16384u
+#define TRACE_BLOCK_MAX	   (512u << 10) /* strings of one exec */
+#define TRACE_CHUNK_WORDS  4u		/* they are hashed in chunks, the last filled with zeros */
+#define TRACE_CHUNK_BYTES  (TRACE_CHUNK_WORDS * sizeof(__u64))
 
 enum trace_session_flags {
 	TRACE_SESSION_VERIFY = 1u << 0, /* an exec without a matching approval is killed */
@@ -59,8 +62,27 @@ struct trace_label_key {
 
 _Static_assert(sizeof(struct trace_label_key) == 16, "no padding");
 
+/* What the next exec of a thread may become; see monitor/exec_image.h. */
 struct trace_approval {
-	__u64 inode;
+	__u64 inode; /* address of the kernel's struct inode */
+	__u64 hash;  /* of the whole block, filled up with zeros to whole chunks */
+	__u32 argv_bytes, env_bytes, name_bytes;
+	__u32 slot;
+	__u32 generation;
+	__u32 exec_id;
+};
+
+_Static_assert(sizeof(struct trace_approval) == 40, "no padding");
+
+/* Why an image is not what was approved: result of TRACE_RECORD_EXEC_MISMATCH. */
+enum trace_mismatch {
+	TRACE_MISMATCH_NONE,
+	TRACE_MISMATCH_NOT_APPROVED, /* nothing was approved for this thread */
+	TRACE_MISMATCH_PROGRAM,
+	TRACE_MISMATCH_ARGUMENTS,   /* their length already */
+	TRACE_MISMATCH_ENVIRONMENT, /* its length already */
+	TRACE_MISMATCH_STRINGS,	    /* arguments, environment or name, at equal lengths */
+	TRACE_MISMATCH_UNREADABLE,  /* they cannot be read: counts as different */
 };
 
 struct trace_counters {
@@ -83,10 +105,10 @@ struct trace_control {
 	__u32 generation;
 	__s32 ret; /* 0 or negative errno */
 	__u64 labels;
-	__u64 ret_inode;
+	struct trace_approval approval; /* its inode is filled in, for every op with an fd */
 };
 
-_Static_assert(sizeof(struct trace_control) == 40, "no padding");
+_Static_assert(sizeof(struct trace_control) == 72, "no padding");
 
 enum trace_record_kind {
 	TRACE_RECORD_EXEC,

@@ -9,54 +9,80 @@
 
 #include "monitor/bpf/state.h"
 
-#define NAME_MAX_BYTES 255u
+#define NAME_MAX_BYTES	 255u
+#define SHORT_NAME_BYTES 40u /* a copy of a dentry reaches so far into a name of its own */
+#define SHORT_NAME_MAX	 31u /* the longest that every kernel keeps there */
+
+/* Bytes of a dentry or a mount; on the stack, of which there are 512 bytes in all. */
+struct walk_copy {
+	__u64 words[9];
+};
+
+/* Where a walk begins and what for; and what it found. */
+struct walk_request {
+	__u64 mount, dentry; /* addresses of a struct vfsmount and a dentry */
+	__u32 labels_of;     /* slot + 1 whose labels are wanted; 0: none */
+	__u32 complete;	     /* it came to an end by itself */
+	__u64 labels;
+};
 
 struct walk {
-	__u64 dentry, mount, root; /* addresses; root: of the mount */
-	__u32 scratch;		   /* where names go; NO_SCRATCH: nowhere */
-	__u32 flags;		   /* enum trace_place_flags */
-	__u32 look_up;		   /* labels wanted */
+	__u64 dentry, mount;
+	__u64 root, above, mountpoint; /* of the mount; root 0: not looked at yet */
+	__u32 scratch;		       /* where names go; NO_SCRATCH: nowhere */
+	__u32 flags;		       /* enum trace_place_flags */
+	__u32 look_up;		       /* labels wanted */
 	__u32 reserved;
 	__u64 labels;
 	struct trace_label_key key;
 };
 
-/* What a walk found. */
-struct walk_result {
-	__u64 labels;
-	__u32 flags;
-	__u32 complete; /* it came to an end by itself */
-};
-
+/*
+ * The parts of a dentry that a step needs, from one read: they lie together, and a short name lies
+ * right behind them.
+ */
 struct dentry_view {
 	__u64 parent, inode, name;
 	__u32 len;
 };
 
-/*
- * d_parent, d_name and d_inode lie together on every kernel so far: one read instead of four. The
- * verifier refuses the program where they would not fit.
- */
-static __always_inline void dentry_view(__u64 address, struct dentry_view *ret)
-{
-	__u64 words[6] = {};
-	char *bytes = (char *)words;
+#define BEHIND_PARENT(_offset) ((_offset)-layout.dentry_parent)
 
-	bpf_probe_read_kernel(words, sizeof(words), (void *)(address + layout.dentry_parent));
-	ret->parent = words[0];
-	ret->inode = *(__u64 *)(bytes + (layout.dentry_inode - layout.dentry_parent));
-	ret->name =
-		*(__u64 *)(bytes + (layout.dentry_name + layout.qstr_name - layout.dentry_parent));
+static __always_inline void dentry_view(__u64 address, struct walk_copy *copy,
+					struct dentry_view *ret)
+{
+	const __u64 from = address + layout.dentry_parent;
+
+	bpf_probe_read_kernel(copy->words, sizeof(copy->words), (void *)from);
+	ret->parent = copy->words[0];
+	ret->inode = FROM(__u64, copy->words, from, BEHIND_PARENT(layout.dentry_inode));
+	ret->name = FROM(__u64, copy->words, from,
+			 BEHIND_PARENT(layout.dentry_name + layout.qstr_name));
 	ret->len =
-		*(__u32 *)(bytes + (layout.dentry_name + layout.qstr_len - layout.dentry_parent));
+		FROM(__u32, copy->words, from, BEHIND_PARENT(layout.dentry_name + layout.qstr_len));
 }
 
-/* A struct path by its addresses. */
-struct location {
-	__u64 mount, dentry;
-};
+/* Is the name in the copy, right behind d_inode? */
+static __always_inline bool is_short_name(const struct dentry_view *view, __u64 address)
+{
+	return BEHIND_PARENT(layout.dentry_inode) + sizeof(__u64) + SHORT_NAME_BYTES <=
+		       sizeof(((struct walk_copy *)0)->words) &&
+	       view->len <= SHORT_NAME_MAX &&
+	       view->name == address + layout.dentry_inode + sizeof(__u64);
+}
 
-static __always_inline void walk_name(struct walk *w, const struct dentry_view *view)
+static __always_inline void copy_short_name(char *to, const struct walk_copy *copy)
+{
+	const __u64 *from = (const void *)((const char *)copy->words +
+					   BEHIND_PARENT(layout.dentry_inode) + sizeof(__u64));
+	__u64 *words = (void *)to; /* the machine does not mind where they lie */
+
+	for (__u32 i = 0; i < SHORT_NAME_BYTES / sizeof(__u64); i++)
+		words[i] = from[i];
+}
+
+static __always_inline void walk_name(struct walk *w, const struct dentry_view *view,
+				      const struct walk_copy *copy)
 {
 	__u32 index = w->scratch;
 	struct scratch *scratch;
@@ -73,18 +99,34 @@ static __always_inline void walk_name(struct walk *w, const struct dentry_view *
 		w->flags |= TRACE_PLACE_CUT;
 		return;
 	}
-	if (bpf_probe_read_kernel(&scratch->text[at], len & NAME_MAX_BYTES, (void *)view->name))
+	if (is_short_name(view, w->dentry))
+		copy_short_name(&scratch->text[at], copy);
+	else if (bpf_probe_read_kernel(&scratch->text[at], len & NAME_MAX_BYTES,
+				       (void *)view->name))
 		len = 0;
 	scratch->text[at + (len & NAME_MAX_BYTES)] = '\0';
 	scratch->at = at + len + 1;
+}
+
+static __always_inline void walk_enter(struct walk *w, struct walk_copy *copy)
+{
+	const __u64 mount = w->mount;
+
+	bpf_probe_read_kernel(copy->words, sizeof(copy->words), (void *)mount);
+	w->above = FROM(__u64, copy->words, mount, layout.mount_parent);
+	w->mountpoint = FROM(__u64, copy->words, mount, layout.mount_mountpoint);
+	w->root = FROM(__u64, copy->words, mount, layout.mount_mnt + layout.vfsmount_root);
 }
 
 /* One folder up, or over a mount point; 1 when there is nothing above. */
 static long walk_step(__u32 i, struct walk *w)
 {
 	struct dentry_view view;
+	struct walk_copy copy;
 
-	dentry_view(w->dentry, &view);
+	if (!w->root)
+		walk_enter(w, &copy);
+	dentry_view(w->dentry, &copy, &view);
 	if (w->look_up) {
 		__u64 *found;
 
@@ -94,18 +136,16 @@ static long walk_step(__u32 i, struct walk *w)
 			w->labels |= *found;
 	}
 	if (w->dentry == w->root) {
-		const __u64 parent = READ(__u64, w->mount, mount_parent);
-
-		if (!parent || parent == w->mount) {
+		if (!w->above || w->above == w->mount) {
 			w->flags |= TRACE_PLACE_ROOTED;
 			return 1;
 		}
-		w->dentry = READ(__u64, w->mount, mount_mountpoint);
-		w->mount = parent;
-		w->root = READ_AT(__u64, parent, layout.mount_mnt + layout.vfsmount_root);
+		w->dentry = w->mountpoint;
+		w->mount = w->above;
+		w->root = 0;
 		return 0;
 	}
-	walk_name(w, &view);
+	walk_name(w, &view, &copy);
 	if (!view.parent || view.parent == w->dentry)
 		return 1; /* a pipe, a socket, or cut off from its file system */
 	w->dentry = view.parent;
@@ -113,64 +153,55 @@ static long walk_step(__u32 i, struct walk *w)
 }
 
 /*
- * Walks up from (vfsmount, dentry), adding names to a scratch buffer and collecting the labels of
- * slot @labels_of - 1 (0: none). A function of its own to the verifier, which so sees it once.
+ * Walks up, appending names to place @which of the record in a scratch buffer (NO_SCRATCH: none)
+ * and collecting labels. A function of its own to the verifier, which so sees it once.
  */
-__noinline int walk_up(__u32 scratch, __u64 vfsmount, __u64 dentry, __u32 labels_of,
-		       struct walk_result *ret)
+__noinline int walk_up(__u32 scratch_index, __u32 which, struct walk_request *request)
 {
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
+	struct trace_place *place;
 	struct walk w = {};
+	__u32 at = 0;
 
-	if (!ret)
+	if (!request)
 		return 0;
-	w.scratch = scratch;
-	w.dentry = dentry;
-	w.mount = vfsmount - layout.mount_mnt;
-	w.root = READ(__u64, vfsmount, vfsmount_root);
-	if (labels_of) {
-		__u32 index = labels_of - 1;
+	w.scratch = scratch_index;
+	w.dentry = request->dentry;
+	w.mount = request->mount - layout.mount_mnt;
+	if (request->labels_of) {
+		__u32 index = request->labels_of - 1;
 		struct trace_slot *slot = bpf_map_lookup_elem(&slots, &index);
 
 		w.look_up = 1;
 		w.key.slot = index;
 		w.key.generation = slot ? slot->generation : 0;
 	}
-	ret->complete = bpf_loop(TRACE_WALK_MAX, walk_step, &w, 0) < (long)TRACE_WALK_MAX;
-	ret->flags = w.flags | (ret->complete ? 0 : TRACE_PLACE_CUT);
-	ret->labels = w.labels;
+	if (scratch) {
+		at = scratch->at & TEXT_MASK;
+		scratch->end = at + TRACE_TEXT_BYTES;
+		if (scratch->end > TRACE_TEXT_MAX)
+			scratch->end = TRACE_TEXT_MAX;
+	}
+	request->complete = bpf_loop(TRACE_WALK_MAX, walk_step, &w, 0) < (long)TRACE_WALK_MAX;
+	request->labels = w.labels;
+	if (!scratch)
+		return 0;
+	place = &scratch->record.place[which & 1];
+	place->names_bytes = (__u16)(scratch->at - at);
+	place->flags |= w.flags | (request->complete ? 0 : TRACE_PLACE_CUT);
 	return 0;
-}
-
-static __always_inline void path_location(__u64 path, struct location *ret)
-{
-	__u64 words[2] = {};
-
-	bpf_probe_read_kernel(words, sizeof(words), (void *)(path + layout.path_mnt));
-	ret->mount = words[0];
-	ret->dentry = *(__u64 *)((char *)words + (layout.path_dentry - layout.path_mnt));
 }
 
 /* Appends the names above the struct path at an address to place @which of the record. */
-__noinline int place_names(__u32 scratch_index, __u32 which, __u64 path)
+static __always_inline void place_names(__u32 scratch_index, __u32 which, __u64 path)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
-	struct walk_result result = {};
-	struct location from;
-	struct trace_place *place;
-	__u32 at;
+	struct walk_request request = {};
+	__u64 words[2];
 
-	if (!scratch)
-		return 0;
-	path_location(path, &from);
-	at = scratch->at & TEXT_MASK;
-	scratch->end = at + TRACE_TEXT_BYTES;
-	if (scratch->end > TRACE_TEXT_MAX)
-		scratch->end = TRACE_TEXT_MAX;
-	walk_up(scratch_index, from.mount, from.dentry, 0, &result);
-	place = &scratch->record.place[which & 1];
-	place->names_bytes = (__u16)(scratch->at - at);
-	place->flags |= result.flags;
-	return 0;
+	bpf_probe_read_kernel(words, sizeof(words), (void *)path);
+	request.mount = FROM(__u64, words, path, layout.path_mnt);
+	request.dentry = FROM(__u64, words, path, layout.path_dentry);
+	walk_up(scratch_index, which, &request);
 }
 
 /* Adds labels to the session. Return: those that are new to it. */

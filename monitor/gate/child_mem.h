@@ -38,7 +38,8 @@ int child_mem_read(struct child_mem *mem, uint64_t at, void *to, size_t len);
 int child_mem_string(struct child_mem *mem, uint64_t at, struct buf *to, size_t max);
 
 /*
- * child_mem_argv - the strings of an argument vector, each with its NUL, appended to @to.
+ * child_mem_argv - the strings of an argument or environment vector, each with its NUL, appended
+ * to @to.
  * A null vector is an empty one, as for execve(2).
  * Return: 0 or -E2BIG over MAX_ARGV_ITEMS or MAX_ARGV_BYTES.
  */

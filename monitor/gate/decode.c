@@ -22,32 +22,45 @@
 void decode_init(struct decode *decode)
 {
 	decode->bytes = (struct buf)BUF_INIT(0);
+	decode->script = (struct buf)BUF_INIT(0);
+	decode->block = (struct buf)BUF_INIT(0);
 	decode->argv = NULL;
+	decode->startup_env = NULL;
 	decode->file_fd = -1;
 	decode->image.fd = -1;
 	decode->interpreter.fd = -1;
-	decode->target.proc_fd = -1;
-	decode->target.pid_fd = -1;
-	decode->target.root_fd = -1;
+	target_init(&decode->target);
 }
 
+static void forget_bytes(struct buf *bytes)
+{
+	if (bytes->cap > KEPT_BYTES)
+		buf_done(bytes);
+	else
+		buf_clear(bytes);
+}
+
+/* The target stays open: most calls come from the thread that made the one before. */
 static void forget_call(struct decode *decode)
 {
-	target_done(&decode->target);
 	close_fd(&decode->image.fd);
 	close_fd(&decode->interpreter.fd);
 	free(decode->argv);
 	decode->argv = NULL;
-	if (decode->bytes.cap > KEPT_BYTES)
-		buf_done(&decode->bytes);
-	else
-		buf_clear(&decode->bytes);
+	free(decode->startup_env);
+	decode->startup_env = NULL;
+	forget_bytes(&decode->bytes);
+	forget_bytes(&decode->script);
+	forget_bytes(&decode->block);
 }
 
 void decode_done(struct decode *decode)
 {
 	forget_call(decode);
+	target_done(&decode->target);
 	buf_done(&decode->bytes);
+	buf_done(&decode->script);
+	buf_done(&decode->block);
 	close_fd(&decode->file_fd);
 }
 
@@ -97,6 +110,8 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 	if (r == 0)
 		r = decode_by_number(decode, data, ret);
 	forget_call(decode);
+	if (r == DECODE_GONE)
+		target_done(&decode->target);
 	if (r < 0) {
 		/* An answer for a target that is gone is dropped when it is sent. */
 		*ret = (struct gate_answer){.errno_value = -r};

@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "monitor/action.h"
+#include "monitor/exec_image.h"
 #include "monitor/gate/child_mem.h"
 #include "monitor/gate/gate.h"
 #include "monitor/gate/resolve.h"
@@ -24,8 +25,8 @@ struct decode_ops {
 	/* Was what has been read so far really the target's? */
 	bool (*is_valid)(void *ctx);
 	/* As gate_ops.decide. */
-	void (*decide)(void *ctx, const struct action *action, uint32_t tid, int file_fd,
-		       struct gate_answer *ret);
+	void (*decide)(void *ctx, const struct action *action, uint32_t tid,
+		       const struct exec_image *image, struct gate_answer *ret);
 };
 
 /* Working memory of one listener; one call at a time. decode_init() and decode_done(). */
@@ -37,8 +38,11 @@ struct decode {
 
 	struct target target;
 	struct child_mem mem;
-	struct buf bytes; /* path and argv, or the addresses of a sendmmsg */
-	struct str *argv; /* owned */
+	struct buf bytes;	 /* path, argv and environment, or the addresses of a sendmmsg */
+	struct buf script;	 /* what the kernel puts in place of a script's argv[0] */
+	struct buf block;	 /* of struct exec_image */
+	struct str *argv;	 /* owned */
+	struct str *startup_env; /* owned */
 	struct image image;
 	struct image interpreter;
 	char exe[MAX_PATH_BYTES];

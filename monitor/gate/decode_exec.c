@@ -8,7 +8,9 @@
 
 #include "common/cleanup.h"
 #include "monitor/gate/decode.h"
+#include "monitor/gate/exec_block.h"
 #include "monitor/gate/script.h"
+#include "monitor/gate/startup_env.h"
 
 #define EXECVE_CHECK 0x10000 /* AT_EXECVE_CHECK, Linux 6.14: asks, runs nothing */
 
@@ -17,16 +19,23 @@ struct exec_call {
 	unsigned flags;
 	uint64_t path;
 	uint64_t argv;
+	uint64_t env;
+};
+
+/* Where its strings lie in d->bytes: the path at the start, then these. */
+struct exec_strings {
+	size_t argv_at, argc;
+	size_t env_at, envc;
 };
 
 static int exec_arguments(const struct seccomp_data *data, struct exec_call *ret)
 {
 	if (data->nr == SYS_execve) {
-		*ret = (struct exec_call){AT_FDCWD, 0, data->args[0], data->args[1]};
+		*ret = (struct exec_call){AT_FDCWD, 0, data->args[0], data->args[1], data->args[2]};
 		return 0;
 	}
 	*ret = (struct exec_call){(int)data->args[0], (unsigned)data->args[4], data->args[1],
-				  data->args[2]};
+				  data->args[2], data->args[3]};
 	return ret->flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | EXECVE_CHECK)
 		       ? -EINVAL
 		       : 0;
@@ -62,12 +71,11 @@ static int read_head(int file_fd, char head[SCRIPT_HEAD_BYTES])
  * Follows a script to the program that the kernel will load for it: d->interpreter, whose fd stays
  * -1 for a binary. Provenance is that of the least trustworthy link of the chain.
  */
-static int follow_interpreters(struct decode *d)
+static int follow_interpreters(struct decode *d, const char *called)
 {
 	char head[SCRIPT_HEAD_BYTES];
 	char name[SCRIPT_HEAD_BYTES];
-	const char *at;
-	size_t len;
+	struct script_line line;
 
 	for (unsigned depth = 0;; depth++) {
 		const struct image *last = depth ? &d->interpreter : &d->image;
@@ -75,12 +83,13 @@ static int follow_interpreters(struct decode *d)
 
 		if (r < 0)
 			return r;
-		if (!script_interpreter(head, &at, &len))
+		if (!script_interpreter(head, &line))
 			return 0;
 		if (depth == SCRIPT_MAX_DEPTH)
 			return -ELOOP;
-		memcpy(name, at, len);
-		name[len] = '\0';
+		memcpy(name, line.name, line.name_len);
+		name[line.name_len] = '\0';
+		exec_block_script(&d->script, &line, called);
 		close_fd(&d->interpreter.fd);
 		r = resolve_image(&d->target, AT_FDCWD, name, 0, d->workspace, &d->interpreter);
 		if (r < 0)
@@ -90,43 +99,78 @@ static int follow_interpreters(struct decode *d)
 	}
 }
 
-static void list_argv(struct decode *d, size_t start, size_t count, struct action *action)
+static struct str *list_strings(const char *at, size_t count)
 {
-	const char *at = d->bytes.data + start;
+	struct str *list = xcalloc(count ? count : 1, sizeof(list[0]));
 
-	d->argv = xcalloc(count ? count : 1, sizeof(d->argv[0]));
 	for (size_t i = 0; i < count; i++) {
-		d->argv[i] = str_of(at);
-		at += d->argv[i].len + 1;
+		list[i] = str_of(at);
+		at += list[i].len + 1;
 	}
-	action->argv = (struct str_list){d->argv, count};
+	return list;
 }
 
-static int read_arguments(struct decode *d, const struct exec_call *call, size_t *ret_argv_at,
-			  size_t *ret_count)
+static void list_arguments(struct decode *d, const struct exec_strings *strings,
+			   struct action *action)
+{
+	size_t kept = 0;
+
+	d->argv = list_strings(d->bytes.data + strings->argv_at, strings->argc);
+	action->argv = (struct str_list){d->argv, strings->argc};
+	d->startup_env = list_strings(d->bytes.data + strings->env_at, strings->envc);
+	for (size_t i = 0; i < strings->envc; i++)
+		if (is_startup_variable(d->startup_env[i].at))
+			d->startup_env[kept++] = d->startup_env[i];
+	action->startup_env = (struct str_list){d->startup_env, kept};
+}
+
+static int read_arguments(struct decode *d, const struct exec_call *call, struct exec_strings *ret)
 {
 	int r = child_mem_string(&d->mem, call->path, &d->bytes, MAX_PATH_BYTES - 1);
 
 	if (r < 0)
 		return r;
 	buf_putc(&d->bytes, '\0');
-	*ret_argv_at = d->bytes.len;
-	r = child_mem_argv(&d->mem, call->argv, &d->bytes, ret_count);
+	ret->argv_at = d->bytes.len;
+	r = child_mem_argv(&d->mem, call->argv, &d->bytes, &ret->argc);
+	ret->env_at = d->bytes.len;
+	if (r == 0)
+		r = child_mem_argv(&d->mem, call->env, &d->bytes, &ret->envc);
 	if (r < 0)
 		return r;
 	return d->ops->is_valid(d->ctx) ? 0 : DECODE_GONE;
 }
 
+/* d->block and what stands in it. */
+static struct exec_image make_image(struct decode *d, const struct exec_strings *strings,
+				    const char *called)
+{
+	struct exec_image image = {
+		.file_fd = d->file_fd,
+		.env_bytes = (uint32_t)(d->bytes.len - strings->env_at),
+		.name_bytes = (uint32_t)strlen(called) + 1,
+	};
+
+	exec_block_argv(&d->block, d->bytes.data + strings->argv_at,
+			strings->env_at - strings->argv_at, &d->script);
+	image.argv_bytes = (uint32_t)d->block.len;
+	buf_put(&d->block, d->bytes.data + strings->env_at, image.env_bytes);
+	buf_put(&d->block, called, image.name_bytes);
+	image.block = d->block.data;
+	return image;
+}
+
 int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_answer *ret)
 {
+	char called[EXEC_CALLED_BYTES];
+	struct exec_strings strings;
+	struct exec_image image;
 	struct exec_call call;
 	struct action action;
-	size_t argv_at;
-	size_t count;
 	int r = exec_arguments(data, &call);
 
 	if (r == 0)
-		r = read_arguments(d, &call, &argv_at, &count);
+		r = read_arguments(d, &call, &strings);
 	if (r != 0)
 		return r;
 	/*
@@ -135,8 +179,9 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 	 */
 	r = resolve_image(&d->target, call.dirfd, d->bytes.data, call.flags, d->workspace,
 			  &d->image);
+	exec_block_called(call.dirfd, d->bytes.data, called);
 	if (r == 0)
-		r = follow_interpreters(d);
+		r = follow_interpreters(d, called);
 	if (r < 0)
 		return r;
 
@@ -150,8 +195,9 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 	if (d->interpreter.fd >= 0)
 		action.interpreter = str_of(d->interpreter.path);
 	action.provenance = str_of(provenance_name(d->image.provenance));
-	list_argv(d, argv_at, count, &action);
+	list_arguments(d, &strings, &action);
 	d->file_fd = take_fd(d->interpreter.fd >= 0 ? &d->interpreter.fd : &d->image.fd);
-	d->ops->decide(d->ctx, &action, d->target.tid, d->file_fd, ret);
+	image = make_image(d, &strings, called);
+	d->ops->decide(d->ctx, &action, d->target.tid, &image, ret);
 	return 0;
 }

@@ -25,18 +25,16 @@ struct net_call {
 	enum action_kind kind;
 	int socket_number;
 	const char *protocol;
+	const char *provenance; /* of a UNIX socket's file, else NULL */
 };
 
-static const char *protocol_name(int socket_fd)
+static const char *protocol_name(int socket_fd, int domain)
 {
 	int protocol = 0;
-	int domain = 0;
 	socklen_t len = sizeof(int);
 
-	if (getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
-	    (domain != AF_INET && domain != AF_INET6))
+	if (domain != AF_INET && domain != AF_INET6)
 		return "other";
-	len = sizeof(int);
 	if (getsockopt(socket_fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0)
 		return "other";
 	if (protocol == IPPROTO_UDP)
@@ -47,19 +45,33 @@ static const char *protocol_name(int socket_fd)
 /* Fills call->protocol. What is no socket is answered with what the call itself would say. */
 static int look_at_socket(struct decode *d, struct net_call *call)
 {
-	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number);
+	int domain = AF_UNSPEC;
+	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number, &domain);
 
 	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
 		return socket_fd;
-	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd);
+	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd, domain);
 	return 0;
+}
+
+/*
+ * Whose socket it is. On a read-only mount the session cannot have made one: it belongs to a
+ * process outside, whom the network namespace does not keep away, for a socket's file is looked up
+ * by path.
+ */
+static const char *socket_provenance(const struct decode *d, int file_fd)
+{
+	if (is_read_only(file_fd))
+		return provenance_name(PROVENANCE_IMAGE);
+	return provenance_name(path_is_below(d->socket_path, d->workspace) ? PROVENANCE_WORKSPACE
+									   : PROVENANCE_SESSION);
 }
 
 /*
  * Canonical path of a socket's name. What is to be bound is not there yet: then it is the folder
  * that is resolved.
  */
-static int resolve_socket(struct decode *d, enum action_kind kind, const char *path)
+static int resolve_socket(struct decode *d, struct net_call *call, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
@@ -68,12 +80,15 @@ static int resolve_socket(struct decode *d, enum action_kind kind, const char *p
 	bool reachable;
 	bool nameless;
 
-	if (kind != ACTION_BIND) {
-		const int r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
+	if (call->kind != ACTION_BIND) {
+		int r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
 
-		return r < 0 ? r
-			     : resolve_name(&d->target, file_fd, d->socket_path,
-					    sizeof(d->socket_path), &reachable, &nameless);
+		if (r == 0)
+			r = resolve_name(&d->target, file_fd, d->socket_path,
+					 sizeof(d->socket_path), &reachable, &nameless);
+		if (r == 0)
+			call->provenance = socket_provenance(d, file_fd);
+		return r;
 	}
 	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1,
 		       slash ? path : ".");
@@ -107,10 +122,11 @@ static void decide_address(struct decode *d, const struct net_call *call,
 	action.port = address->port;
 	action.loopback = address->loopback;
 	action.path = path;
-	d->ops->decide(d->ctx, &action, d->target.tid, -1, ret);
+	action.provenance = str_of(call->provenance);
+	d->ops->decide(d->ctx, &action, d->target.tid, NULL, ret);
 }
 
-static int decide_bytes(struct decode *d, const struct net_call *call, const struct destination *to,
+static int decide_bytes(struct decode *d, struct net_call *call, const struct destination *to,
 			struct gate_answer *ret)
 {
 	struct address address;
@@ -123,8 +139,9 @@ static int decide_bytes(struct decode *d, const struct net_call *call, const str
 		ret->proceed = true;
 		return 0;
 	}
+	call->provenance = NULL;
 	if (address.is_path) {
-		r = resolve_socket(d, call->kind, address.path);
+		r = resolve_socket(d, call, address.path);
 		if (r < 0)
 			return r;
 		path = str_of(d->socket_path);
@@ -168,16 +185,17 @@ static int decode_listen(struct decode *d, struct net_call *call, struct gate_an
 
 	socklen_t len = sizeof(name);
 	struct address address = {.family = "other"};
+	int domain = AF_UNSPEC;
 
 	if (!d->ops->is_valid(d->ctx))
 		return DECODE_GONE;
-	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number);
+	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number, &domain);
 
 	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
 		return socket_fd;
 	call->protocol = "other";
 	if (socket_fd >= 0) {
-		call->protocol = protocol_name(socket_fd);
+		call->protocol = protocol_name(socket_fd, domain);
 		if (getsockname(socket_fd, &name.generic, &len) < 0 ||
 		    address_decode(name.bytes, len, call->kind, &address) < 0)
 			return -EACCES;

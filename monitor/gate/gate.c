@@ -6,7 +6,7 @@
  * A thread under the filter makes a gated call; the kernel stops it and makes the listener
  * readable. Per notification, within one turn of the loop:
  *
- *	RECV -> open /proc/TID, read the arguments -> ID_VALID -> resolve -> owner decides -> SEND
+ *	RECV -> turn to /proc/TID, read arguments -> ID_VALID -> resolve -> owner decides -> SEND
  *
  * One ID_VALID after the last read covers all reads before it: a call that is pending now has been
  * pending since RECV, so the thread id was not used anew in between. From there on the target is
@@ -15,8 +15,9 @@
  * An allowed call is answered with CONTINUE: the kernel then reads the arguments again, and another
  * thread may have changed them meanwhile (seccomp_unotify(2), NOTES). The gate's "yes" is therefore
  * no boundary by itself, and nothing relies on it being one:
- *	- exec: the trace compares the image that the kernel really loaded with the inode behind the
- *	  descriptor handed to the owner, and kills before its first instruction if they differ;
+ *	- exec: the trace compares what the kernel really loaded, program, arguments and
+ *	  environment, with the struct exec_image handed to the owner, and kills before the new
+ *	  image's first instruction if they differ;
  *	- connect, send, bind, listen: the session's network namespace has no way out, so a changed
  *	  address reaches nothing that the floor does not already allow.
  * A "no" is final: the kernel never looks at the arguments of a refused call.
@@ -64,12 +65,12 @@ static bool gate_is_valid(void *ctx)
 	return notify_is_valid(&gate->notify, gate->notify.request->id);
 }
 
-static void gate_decide(void *ctx, const struct action *action, uint32_t tid, int file_fd,
-			struct gate_answer *ret)
+static void gate_decide(void *ctx, const struct action *action, uint32_t tid,
+			const struct exec_image *image, struct gate_answer *ret)
 {
 	struct gate *gate = ctx;
 
-	gate->ops->decide(gate->ctx, action, tid, file_fd, ret);
+	gate->ops->decide(gate->ctx, action, tid, image, ret);
 }
 
 static const struct decode_ops decode_ops = {.is_valid = gate_is_valid, .decide = gate_decide};
@@ -96,7 +97,7 @@ static bool serve_one(struct gate *gate)
 {
 	const struct seccomp_notif *request = gate->notify.request;
 	struct gate_answer answer;
-	const int r = notify_recv(&gate->notify);
+	int r = notify_recv(&gate->notify);
 
 	if (r != 0)
 		return r == NOTIFY_GONE;
@@ -118,8 +119,10 @@ static bool serve_one(struct gate *gate)
 	 */
 	if (answer.kill_execution)
 		return true;
-	return notify_answer(&gate->notify, request->id, answer.proceed ? 0 : answer.errno_value) >=
-	       0;
+	r = notify_answer(&gate->notify, request->id, answer.proceed ? 0 : answer.errno_value);
+	if (r != 0 && answer.proceed && gate->ops->unanswered)
+		gate->ops->unanswered(gate->ctx, request->pid);
+	return r >= 0;
 }
 
 static void gate_gone(struct gate *gate)

@@ -21,6 +21,7 @@
 
 #include "common/error.h"
 #include "monitor/action.h"
+#include "monitor/exec_image.h"
 
 struct gate;
 
@@ -33,13 +34,14 @@ struct gate_answer {
 
 struct gate_ops {
 	/*
-	 * Decides one action; called from the loop. @file_fd: for exec the resolved image (O_PATH;
-	 * for a script its final interpreter), else -1. The gate keeps it open until the next
-	 * notification of the same thread, or the end.
-	 * @tid: thread that made the call, on the host.
+	 * Decides one action; called from the loop. @image: for exec what it must become, else
+	 * NULL; its descriptor is kept open until the next notification of the same thread, or the
+	 * end. @tid: thread that made the call, on the host.
 	 */
-	void (*decide)(void *ctx, const struct action *action, uint32_t tid, int file_fd,
-		       struct gate_answer *ret);
+	void (*decide)(void *ctx, const struct action *action, uint32_t tid,
+		       const struct exec_image *image, struct gate_answer *ret);
+	/* The thread was gone before the answer came: an exec that was approved does not happen. */
+	void (*unanswered)(void *ctx, uint32_t tid);
 	/* The last task under this filter is gone; the gate may be freed from here. */
 	void (*gone)(void *ctx);
 };

@@ -150,13 +150,18 @@ static int check_image(int file_fd)
 	return S_ISREG(st.st_mode) && !is_procfs(file_fd) ? 0 : -EACCES;
 }
 
-static enum provenance find_provenance(const struct image *image, const char *workspace)
+bool is_read_only(int file_fd)
 {
 	struct statfs fs;
 
+	return fstatfs(file_fd, &fs) == 0 && (fs.f_flags & STATFS_READ_ONLY);
+}
+
+static enum provenance find_provenance(const struct image *image, const char *workspace)
+{
 	if (path_is_below(image->path, workspace))
 		return PROVENANCE_WORKSPACE;
-	if (fstatfs(image->fd, &fs) == 0 && (fs.f_flags & STATFS_READ_ONLY))
+	if (is_read_only(image->fd))
 		return PROVENANCE_IMAGE;
 	return PROVENANCE_SESSION;
 }

@@ -49,6 +49,9 @@ int resolve_name(struct target *target, int file_fd, char *path, size_t size, bo
 int resolve_image(struct target *target, int dirfd, const char *path, unsigned flags,
 		  const char *workspace, struct image *image);
 
+/* Is it on a mount that nobody inside can write to? */
+bool is_read_only(int file_fd);
+
 const char *provenance_name(enum provenance provenance);
 
 /* True if @path is @folder or lies below it, component by component. */

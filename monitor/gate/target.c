@@ -86,14 +86,32 @@ static int find_process(struct target *target)
 	return target->pid_fd < 0 ? target->pid_fd : 0;
 }
 
+void target_init(struct target *target)
+{
+	*target = (struct target){.proc_fd = -1, .pid_fd = -1, .root_fd = -1};
+}
+
+static void forget_task(struct target *target)
+{
+	close_fd(&target->proc_fd);
+	close_fd(&target->pid_fd);
+}
+
+/* Is what is kept open the task that has number @tid now? A pidfd of its process does not tell. */
+static bool is_kept(const struct target *target, uint32_t tid)
+{
+	return target->proc_fd >= 0 && target->tid == tid && target->pid_thread &&
+	       syscall(SYS_pidfd_send_signal, target->pid_fd, 0, NULL, 0) == 0;
+}
+
 int target_open(struct target *target, uint32_t tid)
 {
 	char path[32];
 
+	if (is_kept(target, tid))
+		return 0;
+	forget_task(target);
 	target->tid = tid;
-	target->pid_fd = -1;
-	target->root_fd = -1;
-	target->root_len = 0;
 	(void)snprintf(path, sizeof(path), "/proc/%u", tid);
 	target->proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (target->proc_fd < 0)
@@ -101,14 +119,13 @@ int target_open(struct target *target, uint32_t tid)
 	const int r = find_process(target);
 
 	if (r < 0)
-		target_done(target);
+		forget_task(target);
 	return r;
 }
 
 void target_done(struct target *target)
 {
-	close_fd(&target->proc_fd);
-	close_fd(&target->pid_fd);
+	forget_task(target);
 	close_fd(&target->root_fd);
 }
 
@@ -161,20 +178,21 @@ static bool is_same_socket(const struct target *target, int number, int socket_f
 	return strcmp(text, expected) == 0;
 }
 
-int target_socket(const struct target *target, int number)
+int target_socket(const struct target *target, int number, int *ret_domain)
 {
-	int type;
-	socklen_t len = sizeof(type);
+	int domain;
+	socklen_t len = sizeof(domain);
 	const long r = syscall(SYS_pidfd_getfd, target->pid_fd, number, 0);
 
 	if (r < 0)
 		return -errno;
 	_cleanup_close_ int socket_fd = (int)r;
 
-	if (getsockopt(socket_fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
 		return errno == ENOTSOCK ? -ENOTSOCK : -EBADF;
 	if (!is_same_socket(target, number, socket_fd))
 		return -EBADF;
+	*ret_domain = domain;
 	return take_fd(&socket_fd);
 }
 

@@ -6,6 +6,10 @@
  * descriptor is bound to the task, not to its number: once notify_is_valid() was asked after
  * target_open(), everything reached through it is the right task's, or fails.
  *
+ * Between calls the descriptors are kept. While the pidfd's task lives its number is nobody else's,
+ * so a call from the same number is that task's again. The root folder serves all tasks of a
+ * listener: whoever is under the filter can neither change it nor enter another namespace.
+ *
  * An ordinary user may do all this to a dumpable process in a user namespace that is his own
  * (ptrace(2), "Ptrace access mode checking").
  */
@@ -22,13 +26,15 @@ struct target {
 	int proc_fd;	 /* /proc/TID */
 	int pid_fd;	 /* of the thread where the kernel has that (6.9), else of its process */
 	bool pid_thread; /* pid_fd is the thread's own */
-	int root_fd;	 /* its root folder, opened when first needed */
+	int root_fd;	 /* the root folder of the execution, opened when first needed */
 	size_t root_len; /* of root_path without a closing slash; 0 if it is "/" */
 	char root_path[MAX_PATH_BYTES]; /* where our view of mounts puts that root */
 };
 
-/* Return: 0 or a negative errno (-ENOENT, -ESRCH: gone). */
+void target_init(struct target *target);
+/* Turns to thread @tid, which makes the next call. Return: 0, -ENOENT or -ESRCH: gone. */
 int target_open(struct target *target, uint32_t tid);
+/* Closes all; it may be opened again. */
 void target_done(struct target *target);
 
 /* Borrowed descriptor (O_PATH) of the root folder, or a negative errno. */
@@ -39,9 +45,10 @@ int target_fd(const struct target *target, int number);
 
 /*
  * target_socket - a duplicate of the child's descriptor, for getsockname(2) and getsockopt(2).
+ * *ret_domain: AF_INET, ...
  * Errors: -EBADF, -ENOTSOCK as the call itself would give; others: not allowed here.
  */
-int target_socket(const struct target *target, int number);
+int target_socket(const struct target *target, int number, int *ret_domain);
 
 /* Text of the link NAME ("exe", "cwd") in the child's terms, always terminated. */
 int target_link(struct target *target, const char *name, char *to, size_t size);

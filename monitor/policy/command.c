@@ -218,22 +218,19 @@ static bool peel(struct words *w, const struct wrapper *wrapper, struct str *wor
 	unsigned operands = wrapper->operands;
 
 	while (next_word(w, word)) {
-		if (str_eq(*word, STR("--"))) {
-			continue;
-		} else if (word->len > 1 && word->at[0] == '-') {
-			struct str value = {"", 0};
+		struct str value = {"", 0};
 
-			if (takes_value(wrapper, *word) && !next_word(w, &value))
-				return false;
-			if (is_split(wrapper, *word)) /* env -S "PROGRAM ARGUMENT" */
-				*w = text_words(value);
-		} else if (wrapper->assignments && is_assignment(*word)) {
+		if (str_eq(*word, STR("--")) || (wrapper->assignments && is_assignment(*word)))
 			continue;
-		} else if (operands) {
-			operands--;
-		} else {
-			return true;
+		if (word->len <= 1 || word->at[0] != '-') {
+			if (!operands--)
+				return true;
+			continue;
 		}
+		if (takes_value(wrapper, *word) && !next_word(w, &value))
+			return false;
+		if (is_split(wrapper, *word)) /* env -S "PROGRAM ARGUMENT" */
+			*w = text_words(value);
 	}
 	return false;
 }

@@ -15,6 +15,8 @@
 #include "common/cleanup.h"
 #include "monitor/policy/rule.h"
 
+#define MAX_REPEAT (INT64_C(4) * MAX_COUNT_EVENTS)
+
 struct example_row {
 	const struct json *action, *labels, *repeat, *vary, *every;
 };
@@ -180,7 +182,7 @@ static int decode_example(const struct check *c, const struct example_row *row, 
 			e->labels |= UINT64_C(1) << index;
 	}
 	e->repeat = 1;
-	if (r == 0 && row->repeat && json_i64(row->repeat, 1, 4 * MAX_COUNT_EVENTS, &e->repeat) < 0)
+	if (r == 0 && row->repeat && json_i64(row->repeat, 1, MAX_REPEAT, &e->repeat) < 0)
 		r = fail(c, ".repeat", "a number of times, 1 to 262144");
 	if (r == 0 && row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)
 		r = fail(c, ".every", "a time such as \"500ms\" or \"1s\"");

@@ -43,7 +43,10 @@ static void put_excerpt(const struct source *source, size_t offset, struct buf *
 	for (size_t i = start; i < end; i++) {
 		const char c = source->text[i];
 
-		buf_putc(out, (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c);
+		if ((unsigned char)c < 0x20 || c == 0x7f)
+			buf_putc(out, ' ');
+		else
+			buf_putc(out, c);
 		column += i < offset && !is_inside_character(c);
 	}
 	buf_printf(out, "\n    %*s^", (int)column, "");
@@ -103,7 +106,7 @@ static void add_member(char *path, size_t room, const char *reason)
 
 int source_located(const struct source *source, struct error *err)
 {
-	struct error plain = {.code = -EINVAL};
+	struct error plain;
 	const char *colon;
 	char path[512];
 

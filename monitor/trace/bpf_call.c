@@ -2,6 +2,7 @@
 #include "monitor/trace/bpf_call.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +14,21 @@ static int call(enum bpf_cmd command, union bpf_attr *attr)
 	const long r = syscall(SYS_bpf, command, attr, sizeof(*attr));
 
 	return r < 0 ? -errno : (int)r;
+}
+
+/*
+ * Elements are taken from a small reserve of this CPU that the kernel refills a moment later; out
+ * of memory right after a series of updates mostly means "not yet".
+ */
+static int call_with_memory(enum bpf_cmd command, union bpf_attr *attr)
+{
+	int r = call(command, attr);
+
+	for (int i = 0; r == -ENOMEM && i < BPF_CALL_RETRIES; i++) {
+		(void)sched_yield();
+		r = call(command, attr);
+	}
+	return r;
 }
 
 static uint64_t address(const void *p)
@@ -28,7 +44,7 @@ int bpf_call_map_set(int map_fd, const void *key, const void *value)
 	attr.key = address(key);
 	attr.value = address(value);
 	attr.flags = BPF_ANY;
-	return call(BPF_MAP_UPDATE_ELEM, &attr);
+	return call_with_memory(BPF_MAP_UPDATE_ELEM, &attr);
 }
 
 int bpf_call_map_get(int map_fd, const void *key, void *ret_value)
@@ -39,6 +55,15 @@ int bpf_call_map_get(int map_fd, const void *key, void *ret_value)
 	attr.key = address(key);
 	attr.value = address(ret_value);
 	return call(BPF_MAP_LOOKUP_ELEM, &attr);
+}
+
+int bpf_call_map_first(int map_fd, void *ret_key)
+{
+	union bpf_attr attr = {0};
+
+	attr.map_fd = (uint32_t)map_fd;
+	attr.next_key = address(ret_key);
+	return call(BPF_MAP_GET_NEXT_KEY, &attr);
 }
 
 int bpf_call_map_delete(int map_fd, const void *key)

@@ -42,6 +42,7 @@ struct trace {
 	unsigned session_count;
 	uint32_t next_generation;
 	int links[LINKS]; /* -1 while detached */
+	uint64_t approval_key[2];
 	bool draining;
 	bool linger;
 	char path[3 * TRACE_TEXT_BYTES], target[3 * TRACE_TEXT_BYTES];
@@ -51,7 +52,8 @@ struct trace {
 enum trace_map {
 	TRACE_MAP_TAGS,
 	TRACE_MAP_COUNTERS,
-	TRACE_MAP_LABELS
+	TRACE_MAP_LABELS,
+	TRACE_MAP_APPROVALS
 };
 
 int trace_map_fd(const struct trace *trace, enum trace_map map);
@@ -59,6 +61,13 @@ int trace_map_fd(const struct trace *trace, enum trace_map map);
 int trace_control(const struct trace *trace, struct trace_control *control);
 int trace_attach(struct trace *trace, struct error *err);
 void trace_detach(struct trace *trace);
+
+/* approval.c */
+int approval_key_make(struct trace *trace);
+/* SipHash-2-4 of the bytes, filled up with zeros to whole chunks, their true number at its end. */
+uint64_t approval_hash(const uint64_t key[2], const void *bytes, size_t len);
+/* What threads left behind that ended while nothing was attached. */
+void approval_drop_all(const struct trace *trace);
 
 /* The live session of a slot, or NULL. */
 static inline struct trace_session *trace_session(const struct trace *trace, uint32_t slot)

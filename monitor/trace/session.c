@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of the trace: their slots, tags, approvals, labels and counts. */
+/* Sessions of the trace: their slots, tags, labels and counts. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 
 #include "monitor/trace/bpf_call.h"
@@ -13,33 +12,6 @@
 #include "common/cleanup.h"
 
 #define MAX_LABEL_PINS 4096u /* labelled files and folders of one session */
-#define MEMORY_RETRIES 100
-
-/*
- * Elements are taken from a small reserve of this CPU that the kernel refills a moment later; out
- * of memory right after a series of updates mostly means "not yet".
- */
-static int map_set(int map_fd, const void *key, const void *value)
-{
-	int r = bpf_call_map_set(map_fd, key, value);
-
-	for (int i = 0; r == -ENOMEM && i < MEMORY_RETRIES; i++) {
-		(void)sched_yield();
-		r = bpf_call_map_set(map_fd, key, value);
-	}
-	return r;
-}
-
-static int control_retry(const struct trace *trace, struct trace_control *control)
-{
-	int r = trace_control(trace, control);
-
-	for (int i = 0; r == -ENOMEM && i < MEMORY_RETRIES; i++) {
-		(void)sched_yield();
-		r = trace_control(trace, control);
-	}
-	return r;
-}
 
 int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 {
@@ -51,7 +23,7 @@ int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 		return error_set(err, ERANGE, "trace slot %u: there are %u", slot, TRACE_SLOTS);
 	if (trace->sessions[slot])
 		return error_set(err, EBUSY, "trace slot %u is in use", slot);
-	r = map_set(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, &none);
+	r = bpf_call_map_set(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, &none);
 	if (r < 0)
 		return error_errno(err, r, "making the system call counters of a session");
 	if (trace->session_count == 0 && trace->links[0] < 0) {
@@ -118,30 +90,7 @@ int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id)
 	if (!session)
 		return -ENOENT;
 	tag.generation = session->generation;
-	return map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
-}
-
-int trace_approve_exec(struct trace *trace, uint32_t tid, int file_fd)
-{
-	struct trace_control control = {.op = TRACE_CONTROL_APPROVE, .tid = tid};
-
-	if (file_fd < 0)
-		return -EBADF;
-	control.fd = (uint32_t)file_fd;
-	return control_retry(trace, &control);
-}
-
-int trace_require_approval(struct trace *trace, uint32_t slot, bool required)
-{
-	if (!trace_session(trace, slot))
-		return -ENOENT;
-	if (required)
-		__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_VERIFY,
-				  __ATOMIC_SEQ_CST);
-	else
-		__atomic_fetch_and(&trace->slots[slot].flags, ~(uint32_t)TRACE_SESSION_VERIFY,
-				   __ATOMIC_SEQ_CST);
-	return 0;
+	return bpf_call_map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
 }
 
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels)
@@ -160,13 +109,13 @@ int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t l
 		return -errno;
 	control.fd = (uint32_t)pin_fd;
 	control.generation = session->generation;
-	r = control_retry(trace, &control);
+	r = trace_control(trace, &control);
 	if (r < 0)
 		return r;
 	session->pins =
 		xrealloc_array(session->pins, session->pin_count + 1, sizeof(session->pins[0]));
 	session->pins[session->pin_count++] =
-		(struct label_pin){.fd = take_fd(&pin_fd), .inode = control.ret_inode};
+		(struct label_pin){.fd = take_fd(&pin_fd), .inode = control.approval.inode};
 	__atomic_fetch_or(&trace->slots[slot].every_label, labels, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_LABELS, __ATOMIC_SEQ_CST);
 	return 0;

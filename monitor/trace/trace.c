@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -23,12 +24,14 @@ DEFINE_CLEANUP(struct trace *, trace_close)
 
 static int load_error(int code, const char *log, struct error *err)
 {
-	if (code == -EPERM || code == -EACCES)
+	if (code == -EPERM)
 		return error_set(
 			err, code,
 			"tracing needs root, or CAP_BPF and CAP_PERFMON in the first user namespace; "
 			"--trace=auto runs without it, --trace=off does not try");
-	if (code == -EINVAL || code == -EOPNOTSUPP || code == -ENOENT || code == -ESRCH)
+	/* The verifier's own refusals are EACCES and EINVAL, too large a program E2BIG. */
+	if (code == -EACCES || code == -EINVAL || code == -E2BIG || code == -EOPNOTSUPP ||
+	    code == -ENOENT || code == -ESRCH)
 		return error_set(
 			err, EOPNOTSUPP,
 			"this kernel does not take the tracing programs (it needs 6.1 or newer with BTF)%s%.600s",
@@ -48,6 +51,7 @@ static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size
 			 struct error *err)
 {
 	struct trace_layout *layout;
+	uint64_t *key;
 	int r;
 
 	trace->programs = trace_bpf__open();
@@ -58,6 +62,12 @@ static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size
 	r = layout_load(layout, err);
 	if (r < 0)
 		return r;
+	r = approval_key_make(trace);
+	if (r < 0)
+		return error_errno(err, r, "making a random key");
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	key = (uint64_t *)(uintptr_t)trace->programs->rodata->approval_key;
+	memcpy(key, trace->approval_key, sizeof(trace->approval_key));
 	trace->programs->maps.records.max_entries = (uint32_t)ring_bytes;
 	if (log) {
 		trace->programs->ctx.log_level = 1;
@@ -136,15 +146,25 @@ int trace_map_fd(const struct trace *trace, enum trace_map map)
 		return trace->programs->maps.counters.map_fd;
 	case TRACE_MAP_LABELS:
 		return trace->programs->maps.labels.map_fd;
+	case TRACE_MAP_APPROVALS:
+		return trace->programs->maps.approvals.map_fd;
 	}
 	return -1;
 }
 
 int trace_control(const struct trace *trace, struct trace_control *control)
 {
-	int r = bpf_call_run(trace->programs->progs.control.prog_fd, control, sizeof(*control));
+	int r = -ENOMEM;
 
-	return r < 0 ? r : control->ret;
+	/* As bpf_call_map_set(): mostly it means "not yet". */
+	for (int i = 0; r == -ENOMEM && i < BPF_CALL_RETRIES; i++) {
+		r = bpf_call_run(trace->programs->progs.control.prog_fd, control, sizeof(*control));
+		if (r >= 0)
+			r = control->ret;
+		if (r == -ENOMEM)
+			(void)sched_yield();
+	}
+	return r;
 }
 
 /*
@@ -172,6 +192,7 @@ int trace_attach(struct trace *trace, struct error *err)
 		[LINK_SYS_EXIT] = trace->programs->progs.on_sys_exit.prog_fd,
 	};
 
+	approval_drop_all(trace);
 	hurry_grace_period();
 	for (int i = 0; i < LINKS; i++) {
 		trace->links[i] = bpf_call_attach(programs[i]);

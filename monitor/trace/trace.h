@@ -16,13 +16,24 @@
  *
  * What a path is worth: of a file that was opened or executed, and of one changed through a
  * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
- * too long). Of a failed open and of every other change it is what the caller's memory said at the
- * return, after the folder it is relative to: another thread may have written there meanwhile.
+ * too long). Of a failed open, of every other change and of a UNIX socket it is what the caller's
+ * memory said at the return, after the folder it is relative to: another thread may have written
+ * there meanwhile. Such events have `claimed` set. What is claimed is for the record; nothing that
+ * must hold may rest on it.
  *
- * Limits, by design: a file that is moved out of a labelled folder takes no label along (label the
- * file too, or make the folder read-only). A thread that replaces a descriptor in the moment
- * between its creation and the return of its open hides that open's label. Calls that do not
- * return (exit, exit_group) and rt_sigreturn are not counted.
+ * What labels see: each open for reading, however the path led there (hard and symbolic links,
+ * /proc/self/fd, a descriptor from O_PATH opened again), and each exec. What they do not see,
+ * each shown by tests/integration/test_trace_labels.c:
+ *	- a descriptor that was open before its process was tagged, or came from a process that is
+ *	  not traced: reading or mapping it is no open. The floor closes what it does not mean to
+ *	  hand over. Within a session passing one on changes nothing: its open has set the label.
+ *	- a file that is moved out of a labelled folder: it takes no label along. Label the file
+ *too, or make the folder read-only. And a thread that replaces a descriptor in the moment between
+ *its creation and the return of its open hides that open's label; closing it there counts as having
+ *read everything labelled.
+ *
+ * A child for whose tag there was no memory is counted as lost, and its session gets every label.
+ * Calls that do not return (exit, exit_group) and rt_sigreturn are not counted.
  */
 
 #include <stdbool.h>
@@ -30,6 +41,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "monitor/exec_image.h"
 
 struct trace;
 
@@ -42,6 +54,9 @@ enum trace_event_kind {
 	TRACE_CHANGE,	     /* write-class path call */
 	TRACE_EXEC_MISMATCH, /* the image is not what was approved; the process was killed */
 };
+
+/* Why, as the result of EXEC_MISMATCH; a text for it. */
+const char *trace_mismatch_text(int64_t result);
 
 /* One event as handed to the owner; strings are borrowed for the callback. */
 struct trace_event {
@@ -59,6 +74,7 @@ struct trace_event {
 	uint64_t labels;     /* labels that this open added to its session */
 	const char *path;    /* kernel's view where it can be had, else what the caller passed */
 	const char *target;  /* CHANGE with two paths */
+	bool claimed;	     /* path or target is the caller's word alone */
 	const char *comm;
 	uint16_t family; /* CONNECT */
 	uint16_t port;	 /* host order */
@@ -99,13 +115,18 @@ void trace_detach_idle(struct trace *trace);
 int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
 
 /*
- * trace_approve_exec - the next exec of thread @tid may only become the image behind @file_fd.
- * The identity is the kernel's inode behind our own descriptor, which the caller keeps open until
- * the exec was seen or the thread went on: (dev, ino) from stat(2) is no identity on overlayfs.
- * A tagged process that execs without a matching approval is killed before its first instruction
- * in user space (when @verify was set for its session by trace_require_approval).
+ * trace_approve_exec - the next exec of thread @tid may only become @image, of which all is held:
+ * program, arguments, environment, name. The program's identity is the kernel's inode behind our
+ * own descriptor, which the caller keeps open until the exec was seen or the thread went on: (dev,
+ * ino) from stat(2) is no identity on overlayfs. A task that execs without a matching approval is
+ * killed before its first instruction in user space, once trace_require_approval() said so for its
+ * session. An approval ends with the return of the call, or with the thread.
+ * Errors: -E2BIG for a block over TRACE_BLOCK_MAX, or when too many are pending.
  */
-int trace_approve_exec(struct trace *trace, uint32_t tid, int file_fd);
+int trace_approve_exec(struct trace *trace, uint32_t slot, uint32_t exec_id, uint32_t tid,
+		       const struct exec_image *image);
+/* Takes an approval back whose thread ended before it was told. */
+void trace_revoke_exec(struct trace *trace, uint32_t tid);
 int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
 
 /*

@@ -87,20 +87,26 @@ class Client:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
 
     def send(self, message):
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.end()
 
     def request(self, method, params):
         self.id += 1
         self.send({"id": self.id, "method": method, "params": params})
         line = self.process.stdout.readline()
         if not line:
-            self.process.wait()
-            sys.exit("agent: cordon mcp ended: " + self.said())
+            self.end()
         answer = json.loads(line)
         if "error" in answer:
             sys.exit(f"agent: {method}: {answer['error']['message']}")
         return answer["result"]
+
+    def end(self):
+        self.process.wait()
+        sys.exit("agent: cordon mcp ended: " + self.said())
 
     def said(self):
         self.log.seek(0)
@@ -140,6 +146,20 @@ def play(client):
     return calls, denied, wrong
 
 
+def perform(cordon, work):
+    """The session: its workspace, the client that speaks to it, and all acts."""
+    (work / "deploy.key").write_text("-----BEGIN A MADE-UP KEY-----\n")
+    (work / "agent").mkdir()
+    (work / "agent" / "start.sh").write_text(START)
+    (work / "agent" / "start.sh").chmod(0o755)
+    shutil.copy(__file__, work / "agent" / "agent.py")
+    client = Client(cordon, str(work), "on" if os.geteuid() == 0 else "auto")
+    client.request("initialize", {"protocolVersion": "2025-11-25", "capabilities": {},
+                                  "clientInfo": {"name": "scripted-agent", "version": "1"}})
+    client.send({"method": "notifications/initialized"})
+    return client, play(client)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cordon", default="build/cordon")
@@ -147,19 +167,9 @@ def main():
     args = parser.parse_args()
     if args.serve:
         return serve(args.serve)
-    work = pathlib.Path(tempfile.mkdtemp(prefix="cordon-demo-"))
-    (work / "deploy.key").write_text("-----BEGIN A MADE-UP KEY-----\n")
-    (work / "agent").mkdir()
-    (work / "agent" / "start.sh").write_text(START)
-    (work / "agent" / "start.sh").chmod(0o755)
-    shutil.copy(__file__, work / "agent" / "agent.py")
-    client = Client(args.cordon, str(work), "on" if os.geteuid() == 0 else "auto")
-    client.request("initialize", {"protocolVersion": "2025-11-25", "capabilities": {},
-                                  "clientInfo": {"name": "scripted-agent", "version": "1"}})
-    client.send({"method": "notifications/initialized"})
-    calls, denied, wrong = play(client)
-    status = client.close()
-    shutil.rmtree(work, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="cordon-demo-") as folder:
+        client, (calls, denied, wrong) = perform(args.cordon, pathlib.Path(folder))
+        status = client.close()
     print(f"\n{calls} calls, {denied} denied, {wrong} not as they must be")
     record = re.search(r"record (\S+?);", client.said())
     if record:

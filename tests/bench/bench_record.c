@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -18,40 +18,15 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "monitor/evidence/record.h"
+#include "tests/bench/samples.h"
 
 enum {
 	EVENTS = 200000,
+	QUICK_EVENTS = 2000,
 	ROUNDS = 9
 };
 
 static char dir[] = "/tmp/cordon-bench-XXXXXX";
-
-static double now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static void row(const char *what, double value, const char *unit)
-{
-	(void)printf("%-52s %10.2f %s\n", what, value, unit);
-}
-
-static int ascending(const void *a, const void *b)
-{
-	const double x = *(const double *)a;
-	const double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), ascending);
-	return values[count / 2];
-}
 
 static void stop(const char *what, const struct error *err)
 {
@@ -96,37 +71,51 @@ static void put_start(struct record *record)
 		stop("record_end", NULL);
 }
 
-/* Once in this process: what a cordon pays at its start. */
+static void own(const char *what, const char *unit, const double *values, size_t count)
+{
+	samples_row(what, unit, values, NULL, NULL, count);
+}
+
+/* What a cordon pays at its start; sodium_init() does its work once in a process. */
 static void bench_start(const char *key)
 {
+	double made[ROUNDS], closed[ROUNDS], opened[ROUNDS];
 	char path[128];
 	struct record *record = NULL;
 	struct error err = {0};
-	double start = now_us();
+	double start = clock_us();
+	double init;
 
 	(void)snprintf(path, sizeof(path), "%s/start", dir);
 	if (sodium_init() < 0)
 		stop("sodium_init", NULL);
-	row("sodium_init, first", now_us() - start, "us");
-	start = now_us();
-	if (record_open(path, "bench", key, &record, &err) < 0)
-		stop("record_open", &err);
-	row("record_open, making the key", now_us() - start, "us");
-	put_start(record);
-	start = now_us();
-	if (record_close(record, 0, NULL) < 0)
-		stop("record_close", NULL);
-	row("record_close: sign, write, close", now_us() - start, "us");
-	(void)unlink(path);
-	start = now_us();
-	if (record_open(path, "bench", key, &record, &err) < 0)
-		stop("record_open", &err);
-	row("record_open, key there", now_us() - start, "us");
-	(void)record_abandon(record);
-	(void)unlink(path);
+	init = clock_us() - start;
+	for (int i = 0; i < ROUNDS; i++) {
+		(void)unlink(key);
+		start = clock_us();
+		if (record_open(path, "bench", key, &record, &err) < 0)
+			stop("record_open", &err);
+		made[i] = clock_us() - start;
+		put_start(record);
+		start = clock_us();
+		if (record_close(record, 0, NULL) < 0)
+			stop("record_close", NULL);
+		closed[i] = clock_us() - start;
+		(void)unlink(path);
+		start = clock_us();
+		if (record_open(path, "bench", key, &record, &err) < 0)
+			stop("record_open", &err);
+		opened[i] = clock_us() - start;
+		(void)record_abandon(record);
+		(void)unlink(path);
+	}
+	own("sodium_init", "us", &init, 1);
+	own("record_open, making the key", "us", made, ROUNDS);
+	own("record_open, key there", "us", opened, ROUNDS);
+	own("record_close: sign, write, close", "us", closed, ROUNDS);
 }
 
-static double write_events(const char *path, const char *key, bool keep)
+static double write_events(const char *path, const char *key, bool keep, uint64_t events)
 {
 	struct record *record = NULL;
 	struct error err = {0};
@@ -137,20 +126,31 @@ static double write_events(const char *path, const char *key, bool keep)
 				  "bench-session-1", key, &record, &err) < 0)
 		stop("record_open", &err);
 	put_start(record);
-	start = now_us();
-	for (uint64_t i = 0; i < EVENTS; i++)
+	start = clock_us();
+	for (uint64_t i = 0; i < events; i++)
 		put_exec(record, i);
-	start = now_us() - start;
+	start = clock_us() - start;
 	if (record_close(record, 0, NULL) < 0)
 		stop("record_close", NULL);
-	return start / EVENTS;
+	return start / (double)events;
+}
+
+static double file_bytes(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		stop(path, NULL);
+	return (double)st.st_size;
 }
 
 static void bench_events(const char *key)
 {
+	const uint64_t events = is_quick() ? QUICK_EVENTS : EVENTS;
 	double memory[ROUNDS];
 	double file[ROUNDS];
 	double verified[ROUNDS];
+	double bytes[ROUNDS];
 	char path[128];
 
 	(void)snprintf(path, sizeof(path), "%s/events", dir);
@@ -158,43 +158,52 @@ static void bench_events(const char *key)
 		struct record_report report;
 		double start;
 
-		memory[i] = write_events(path, key, false);
-		file[i] = write_events(path, key, true);
-		start = now_us();
+		memory[i] = write_events(path, key, false, events);
+		file[i] = write_events(path, key, true, events);
+		start = clock_us();
 		if (record_verify(path, key, &report, NULL) < 0 || report.state != RECORD_CLOSED)
 			stop("record_verify", NULL);
-		verified[i] = (now_us() - start) / EVENTS;
+		bytes[i] = file_bytes(path) / (double)events;
+		verified[i] = (clock_us() - start) / (double)events;
 		(void)unlink(path);
 	}
-	row("one exec event: encode, hash", median(memory, ROUNDS), "us");
-	row("one exec event: encode, hash, write to a file", median(file, ROUNDS), "us");
-	row("one exec event: verify", median(verified, ROUNDS), "us");
+	own("one exec event: encode, hash", "us", memory, ROUNDS);
+	own("one exec event: encode, hash, write to a file", "us", file, ROUNDS);
+	own("one exec event: verify", "us", verified, ROUNDS);
+	own("one exec event: size", "bytes", bytes, ROUNDS);
+}
+
+static double gate_ms(const struct buf *text)
+{
+	const double start = clock_us();
+
+	if (json_check(text->data, text->len, NULL) < 0)
+		stop("json_check", NULL);
+	return (clock_us() - start) / 1e3;
 }
 
 static void bench_gate(void)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES);
-	double start;
-	unsigned keys = 0;
+	const size_t size = is_quick() ? MAX_JSON_BYTES / 64 : MAX_JSON_BYTES;
+	_cleanup_buf_ struct buf keys = BUF_INIT(MAX_JSON_BYTES);
+	_cleanup_buf_ struct buf string = BUF_INIT(MAX_JSON_BYTES);
+	double of_keys[ROUNDS], of_string[ROUNDS];
+	unsigned count = 0;
 
-	buf_putc(&text, '{');
-	while (text.len < MAX_JSON_BYTES - 32 && keys < MAX_JSON_NODES - 1)
-		buf_printf(&text, "\"k%08x\":0,", keys++ * 2654435761u);
-	text.data[text.len - 1] = '}';
-	start = now_us();
-	if (json_check(text.data, text.len, NULL) < 0)
-		stop("json_check", NULL);
-	(void)printf("%u keys in one object of %zu bytes:\n", keys, text.len);
-	row("JSON gate over it", (now_us() - start) / 1000, "ms");
-	buf_clear(&text);
-	buf_putc(&text, '"');
-	while (text.len < MAX_JSON_BYTES - 1)
-		buf_puts(&text, "0123456789abcde");
-	text.data[text.len - 1] = '"';
-	start = now_us();
-	if (json_check(text.data, text.len, NULL) < 0)
-		stop("json_check", NULL);
-	row("JSON gate over one string of that size", (now_us() - start) / 1000, "ms");
+	buf_putc(&keys, '{');
+	while (keys.len < size - 32 && count < MAX_JSON_NODES - 1)
+		buf_printf(&keys, "\"k%08x\":0,", count++ * 2654435761u);
+	keys.data[keys.len - 1] = '}';
+	buf_putc(&string, '"');
+	while (string.len < size - 16)
+		buf_puts(&string, "0123456789abcde");
+	buf_putc(&string, '"');
+	for (int i = 0; i < ROUNDS; i++) {
+		of_keys[i] = gate_ms(&keys);
+		of_string[i] = gate_ms(&string);
+	}
+	own("JSON gate over as many keys as it lets through", "ms", of_keys, ROUNDS);
+	own("JSON gate over the longest string", "ms", of_string, ROUNDS);
 }
 
 int main(void)

@@ -11,6 +11,8 @@
 #include "tests/support/gated.h"
 #include "tests/support/test.h"
 
+#define FIXTURE_LIMIT_MS 50000u
+
 char fixture_folder[64];
 char *const fixture_no_env[] = {NULL};
 
@@ -68,8 +70,10 @@ static void seen_text(char *to, size_t size, struct str text)
 	(void)snprintf(to, size, "%.*s", (int)text.len, text.at ? text.at : "");
 }
 
-static void fixture_note(struct seen *s, const struct action *a, uint32_t tid, int file_fd)
+static void fixture_note(struct seen *s, const struct action *a, uint32_t tid,
+			 const struct exec_image *image)
 {
+	const int file_fd = image ? image->file_fd : -1;
 	struct stat st;
 
 	s->kind = a->kind;
@@ -93,16 +97,26 @@ static void fixture_note(struct seen *s, const struct action *a, uint32_t tid, i
 	s->file_inode = s->has_file ? st.st_ino : 0;
 }
 
-static void fixture_decide(void *ctx, const struct action *action, uint32_t tid, int file_fd,
-			   struct gate_answer *ret)
+static void fixture_decide(void *ctx, const struct action *action, uint32_t tid,
+			   const struct exec_image *image, struct gate_answer *ret)
 {
 	struct fixture *f = ctx;
 
-	fixture_note(&f->seen[f->count < MAX_SEEN ? f->count : MAX_SEEN - 1], action, tid, file_fd);
+	fixture_note(&f->seen[f->count < MAX_SEEN ? f->count : MAX_SEEN - 1], action, tid, image);
 	f->count++;
 	ret->proceed = true;
 	if (f->policy)
 		f->policy(f, action, ret);
+	if (ret->proceed && image && f->approve && f->approve(f, tid, image) < 0)
+		*ret = (struct gate_answer){.errno_value = EPERM};
+}
+
+static void fixture_unanswered(void *ctx, uint32_t tid)
+{
+	struct fixture *f = ctx;
+
+	if (f->unanswered)
+		f->unanswered(f, tid);
 }
 
 static void fixture_gone(void *ctx)
@@ -182,6 +196,8 @@ static int fixture_fork(struct fixture *f, int (*fn)(void *arg), void *arg)
 	const int listener_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, number, 0);
 
 	assert_true(listener_fd >= 0);
+	if (f->started)
+		assert_int_equal(f->started(f, pid_fd), 0);
 	assert_int_equal(write(down[1], "", 1), 1);
 	(void)close(pid_fd);
 	(void)close(up[0]);
@@ -194,7 +210,8 @@ static int fixture_fork(struct fixture *f, int (*fn)(void *arg), void *arg)
 /* Runs fn(arg) gated to its end. Return: its wait status; what it did is in f->seen. */
 int fixture_run(struct fixture *f, int (*fn)(void *arg), void *arg)
 {
-	static const struct gate_ops ops = {.decide = fixture_decide, .gone = fixture_gone};
+	static const struct gate_ops ops = {
+		.decide = fixture_decide, .unanswered = fixture_unanswered, .gone = fixture_gone};
 	struct error err = {0};
 	struct gate_config config = {
 		.loop = &f->loop, .exec_id = 7, .workspace = f->workspace, .ops = &ops, .ctx = f};
@@ -205,7 +222,7 @@ int fixture_run(struct fixture *f, int (*fn)(void *arg), void *arg)
 		fail_msg("gate_start: %s", err.text);
 	(void)uv_timer_init(&f->loop, &f->limit);
 	f->limit.data = f;
-	(void)uv_timer_start(&f->limit, fixture_late, 50000, 0);
+	(void)uv_timer_start(&f->limit, fixture_late, FIXTURE_LIMIT_MS, 0);
 	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	assert_int_equal(waitpid(f->child, &f->status, 0), f->child);

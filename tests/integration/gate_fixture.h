@@ -43,6 +43,10 @@ struct fixture {
 	/* The test's policy; NULL lets everything proceed. */
 	void (*policy)(struct fixture *f, const struct action *action, struct gate_answer *ret);
 	const char *workspace;
+	/* For a test that has a trace beside the gate; NULL: none. Each returns 0 or negative. */
+	int (*started)(struct fixture *f, int pid_fd);
+	int (*approve)(struct fixture *f, uint32_t tid, const struct exec_image *image);
+	void (*unanswered)(struct fixture *f, uint32_t tid);
 };
 
 /* A folder of the test's own, which is also its working directory. */

@@ -199,6 +199,14 @@ class Runner(ScenarioTest):
         self.assertEqual([s["id"] for s in doc["scenarios"]], [f"s{i}" for i in range(12)])
         self.assert_clean()
 
+    def test_mode_of_the_scenario(self):
+        """Beside one that is enforced: they cannot share a supervisor."""
+        watched = self.scenario("watched", setup={"files": [{"path": "aws", "content": "#!/bin/sh\ntouch machines\n", "mode": "0755"}], "mode": "observe"},
+                                steps=[self.step("./aws x")], **{"finally": {"files": [{"path": "machines", "exists": True}],
+                                                                             "rules": [{"rule": "ra.provision-compute", "at_least": 1}]}})
+        status, doc = self.result("-j", "4", self.scenario("before"), watched, self.scenario("after"))
+        self.assertEqual(status, 0, doc)
+
     def test_keep(self):
         status, doc = self.result("--keep", self.scenario())
         self.assertEqual(status, 0)
@@ -241,6 +249,13 @@ class Runner(ScenarioTest):
         self.assertIn("step 1, a step: allowed, expected denied by ra.provision-compute", out)
         self.assertIn("2 scenarios: 1 as expected, 1 not as expected", out)
         self.assertNotIn("\033", out + err)
+
+    def test_what_a_command_prints_steers_no_terminal(self):
+        attack = self.step("./aws x", "denied", rule="ra.provision-compute")
+        r = self.run_scenarios(self.scenario(steps=[self.step("printf '\\033[2Jgone'; exit 3"), attack]))
+        self.assertEqual(r.returncode, 1)
+        self.assertNotIn(b"\033", r.stdout + r.stderr)
+        self.assertIn(b"\\x1b[2Jgone", r.stdout)
 
     def terminal(self, env):
         pid, master = pty.fork()

@@ -319,8 +319,11 @@ static void test_fork_storm(void **state)
 
 	(void)state;
 	assert_int_equal(traced_run(&traced, forks_much, NULL), 0);
-	(void)usleep(50000); /* grandchildren that nobody waits for */
-	(void)trace_drain(traced.trace);
+	/* Nobody waits for the grandchildren: up to 10 s are given to them. */
+	for (int i = 0; i < 1000 && traced_count(&traced, TRACE_EXIT) < 401; i++) {
+		(void)usleep(10000);
+		(void)trace_drain(traced.trace);
+	}
 	assert_int_equal(traced_count(&traced, TRACE_FORK), 400);
 	assert_int_equal(traced_count(&traced, TRACE_EXIT), 401);
 	assert_int_equal(trace_session_counts(traced.trace, TRACED_SLOT, &counts), 0);

@@ -24,15 +24,17 @@ static int copy_file(const char *from, const char *to)
 	return system(command); /* NOLINT(cert-env33-c): our own names */
 }
 
+static char *const no_env[] = {NULL};
+
 struct program {
 	char *const *argv;
 };
 
 static int execs(void *arg)
 {
-	char *const *argv = ((const struct program *)arg)->argv;
+	const struct program *program = arg;
 
-	execv(argv[0], argv);
+	execve(program->argv[0], program->argv, no_env);
 	return errno == ENOENT ? 77 : 78;
 }
 
@@ -45,8 +47,7 @@ static int exec_with(const char *approved, char *const argv[])
 	assert_int_equal(traced_start(&traced, execs, &program, &child), 0);
 	if (approved) {
 		file_fd = open(approved, O_PATH | O_CLOEXEC);
-		assert_true(file_fd >= 0);
-		assert_int_equal(trace_approve_exec(traced.trace, (uint32_t)child.pid, file_fd), 0);
+		assert_int_equal(traced_approve(&traced, child.pid, file_fd, argv, no_env, argv[0]), 0);
 	}
 	traced_go(&child);
 	status = traced_wait(&child);
@@ -98,7 +99,7 @@ static void *exec_thread(void *arg)
 
 	(void)!write(*(const int *)arg, &(pid_t){(pid_t)syscall(SYS_gettid)}, sizeof(pid_t));
 	(void)usleep(20000); /* the approval is given meanwhile */
-	execv(argv[0], argv);
+	execve(argv[0], argv, no_env);
 	return NULL;
 }
 
@@ -115,6 +116,7 @@ static int thread_execs(void *arg)
 /* A thread that is no leader execs: it is approved by its own id, which it then loses. */
 static void test_thread_execs(void **state)
 {
+	char *const argv[] = {(char[]){"/bin/true"}, NULL};
 	struct traced_child child;
 	int ends[2], file_fd, status;
 	pid_t tid;
@@ -127,11 +129,10 @@ static void test_thread_execs(void **state)
 		traced_go(&child);
 		assert_int_equal(read(ends[0], &tid, sizeof(tid)), sizeof(tid));
 		assert_int_not_equal(tid, child.pid);
-		file_fd = open("/bin/true", O_PATH | O_CLOEXEC);
 		/* Second round: the leader's id is approved, not the thread's. */
-		assert_int_equal(trace_approve_exec(traced.trace,
-						    (uint32_t)(round == 0 ? tid : child.pid),
-						    file_fd),
+		file_fd = open("/bin/true", O_PATH | O_CLOEXEC);
+		assert_int_equal(traced_approve(&traced, round == 0 ? tid : child.pid, file_fd, argv,
+						no_env, argv[0]),
 				 0);
 		status = traced_wait(&child);
 		close(file_fd);
@@ -201,7 +202,7 @@ static int swapped_on_overlay(void *arg)
 		int status;
 
 		if (traced_start(&traced, execs, &program, &child) < 0 ||
-		    trace_approve_exec(traced.trace, (uint32_t)child.pid, good_fd) < 0)
+		    traced_approve(&traced, child.pid, good_fd, argv, no_env, argv[0]) < 0)
 			return 4;
 		traced_go(&child);
 		status = traced_wait(&child);
@@ -319,9 +320,13 @@ static void test_running_a_labelled_program_reads_it(void **state)
 
 static void test_bad_arguments(void **state)
 {
+	const struct exec_image huge = {.block = "", .argv_bytes = 512u << 10, .name_bytes = 1};
+
 	(void)state;
-	assert_int_equal(trace_approve_exec(traced.trace, 1, -1), -EBADF);
-	assert_int_equal(trace_approve_exec(traced.trace, 1, 900), -EBADF);
+	assert_int_equal(traced_approve(&traced, 1, -1, no_env, no_env, ""), -EBADF);
+	assert_int_equal(traced_approve(&traced, 1, 900, no_env, no_env, ""), -EBADF);
+	assert_int_equal(trace_approve_exec(traced.trace, 9, 1, 1, &huge), -ENOENT);
+	assert_int_equal(trace_approve_exec(traced.trace, TRACED_SLOT, 1, 1, &huge), -E2BIG);
 	assert_int_equal(trace_label_file(traced.trace, 9, 0, 1), -ENOENT);
 	assert_int_equal(trace_label_file(traced.trace, TRACED_SLOT, 900, 1), -EBADF);
 	assert_int_equal(trace_tag(traced.trace, 0, 4000, 1), -ENOENT);

@@ -71,7 +71,7 @@ void every_action(unsigned index, struct str text, struct str items[4], struct a
 		const size_t pick = (index * 7 + i * 5) % (sizeof(words) / sizeof(words[0]) + 2);
 		const bool own = pick >= sizeof(words) / sizeof(words[0]);
 		const struct str value = own ? text : words[pick];
-		const int64_t integer = (int64_t)(index * 111) - 443 + (own ? 443 : 0);
+		const int64_t integer = (int64_t)index * 111 - 443 + (own ? 443 : 0);
 		const bool boolean = pick % 2;
 		char *at = (char *)a + field->offset;
 

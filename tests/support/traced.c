@@ -101,6 +101,29 @@ int traced_run(struct traced *t, traced_fn fn, void *arg)
 	return status;
 }
 
+static uint32_t put_strings(struct buf *block, char *const strings[])
+{
+	const size_t before = block->len;
+
+	for (size_t i = 0; strings[i]; i++)
+		buf_put(block, strings[i], strlen(strings[i]) + 1);
+	return (uint32_t)(block->len - before);
+}
+
+int traced_approve(struct traced *t, pid_t tid, int file_fd, char *const argv[], char *const env[],
+		   const char *name)
+{
+	_cleanup_buf_ struct buf block = BUF_INIT(0);
+	struct exec_image image = {.file_fd = file_fd};
+
+	image.argv_bytes = put_strings(&block, argv);
+	image.env_bytes = put_strings(&block, env);
+	image.name_bytes = (uint32_t)strlen(name) + 1;
+	buf_put(&block, name, image.name_bytes);
+	image.block = block.data;
+	return trace_approve_exec(t->trace, TRACED_SLOT, TRACED_EXEC_ID, (uint32_t)tid, &image);
+}
+
 const struct trace_event *traced_find(const struct traced *t, enum trace_event_kind kind,
 				      const char *path, size_t nth)
 {

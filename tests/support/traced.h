@@ -45,6 +45,13 @@ int traced_wait(struct traced_child *child);
 /* All of that, and drains. */
 int traced_run(struct traced *t, traced_fn fn, void *arg);
 
+/*
+ * Approves that thread @tid becomes the program behind @file_fd with these strings. @name: as the
+ * exec will call it. Return: 0 or negative errno.
+ */
+int traced_approve(struct traced *t, pid_t tid, int file_fd, char *const argv[], char *const env[],
+		   const char *name);
+
 /* The nth event of a kind; NULL if there are not so many. path NULL: any. */
 const struct trace_event *traced_find(const struct traced *t, enum trace_event_kind kind,
 				      const char *path, size_t nth);

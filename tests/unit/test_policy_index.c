@@ -40,19 +40,31 @@ void *__wrap_realloc(void *old, size_t size)
 	return __real_realloc(old, size);
 }
 
-static const char *const conditions[] = {
-	"action.name == 'n#'",
-	"action.name in ['n#', 'm#']",
-	"command(action.argv) in ['n#', 'ssh']",
-	"action.path.startsWith('/usr/#')",
-	"glob(action.path, ['**/.d#/*', '/opt/x#/**'])",
-	"glob(action.path, '**/*.e#')",
-	"action.argv.exists(a, a == 'n#' || a.startsWith('--n#'))",
-	"'l#' in session.labels",
-	"'n#' in action.argv && action.provenance == 'image'",
-	"!(action.provenance == 'image') && action.cwd != '/#'",
-	"action.argv.all(a, a != 'n#')",
-	"action.argv[1] == 'n#'",
+/* '#' is the rule's number; `other` is what an action must not have to match none of them. */
+struct set {
+	const char *kind, *other;
+	const char *conditions[14];
+};
+
+static const struct set of_programs = {
+	"exec",
+	"\"argv\":[\"\",\"n#\",\"?\"],\"provenance\":\"image\"",
+	{"action.name == 'n#'", "action.name in ['n#', 'm#']",
+	 "command(action.argv) in ['n#', 'ssh']", "action.path.startsWith('/usr/#')",
+	 "glob(action.path, ['**/.d#/*', '/opt/x#/**'])", "glob(action.path, '**/*.e#')",
+	 "action.argv.exists(a, a == 'm#' || a.startsWith('--n#'))", "'l#' in session.labels",
+	 "'m#' in action.argv && action.provenance == 'image'",
+	 "!(action.provenance == 'image') && action.cwd != '/#'", "action.argv.all(a, a != 'n#')",
+	 "action.argv.all(a, a == 'n#')", "action.argv[2] == 'n#'", NULL},
+};
+
+static const struct set of_connections = {
+	"net.connect",
+	"\"address\":\"192.0.2.1\",\"host\":\"none.example\"",
+	{"hostMatches(action.host, 'a#.example.org')", "hostMatches(action.host, '*.b#.example')",
+	 "hostMatches(action.host, ['**.c#.example', '10.0.#.1'])",
+	 "inCIDR(action.address, '10.#.0.0/16')", "inCIDR(action.address, ['fd00:#::/32', '::1'])",
+	 "action.port == 7# && !action.loopback", "action.family in ['f#', 'g#']", NULL},
 };
 
 /* The condition with the number in place of each '#'. */
@@ -66,27 +78,30 @@ static void put_condition(struct buf *out, const char *condition, unsigned n)
 	}
 }
 
-static struct policy *many_rules(unsigned count)
+static struct policy *many_rules(const struct set *set, unsigned count)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(0);
 	struct policy *policy = NULL;
 	struct error err = {0};
+	unsigned which = 0;
 
 	buf_puts(&text, "{\"policy\":\"t\",\"version\":1,\"rules\":[");
 	for (unsigned i = 0; i < count; i++) {
-		_cleanup_buf_ struct buf when = BUF_INIT(0);
 		const unsigned n = i % 40;
 
-		put_condition(&when, conditions[i % COUNT(conditions)], n);
 		buf_printf(&text,
 			   "%s{\"id\":\"r%u\",\"category\":\"c\",\"severity\":\"low\",\"on\":["
-			   "\"exec\"],\"when\":\"%s || action.cwd == '/cwd'\",\"verdict\":\"%s\","
-			   "\"because\":\"b\",\"match\":[{\"action\":{\"kind\":\"exec\",\"cwd\":"
-			   "\"/cwd\",\"argv\":[\"\",\"\"]}}],\"not_match\":[{\"action\":{\"kind\":"
-			   "\"exec\",\"cwd\":\"/%u\",\"argv\":[\"\",\"n%u\"],\"provenance\":"
-			   "\"image\"}}]}",
-			   i ? "," : "", i, when.data, i % 3 ? "deny" : "kill", n,
-			   i % COUNT(conditions) == 10 ? n : 99);
+			   "\"%s\"],\"verdict\":\"%s\",\"because\":\"b\",\"when\":\"",
+			   i ? "," : "", i, set->kind, i % 3 ? "deny" : "kill");
+		put_condition(&text, set->conditions[which], n);
+		buf_printf(&text,
+			   " || action.path == '/!'\",\"match\":[{\"action\":{\"kind\":\"%s\","
+			   "\"path\":\"/!\"%s}}],\"not_match\":[{\"action\":{\"kind\":\"%s\",",
+			   set->kind, set == &of_programs ? ",\"argv\":[\"\",\"\",\"\"]" : "",
+			   set->kind);
+		put_condition(&text, set->other, n);
+		buf_puts(&text, "}}]}");
+		which = set->conditions[which + 1] ? which + 1 : 0;
 	}
 	buf_puts(&text, "]}");
 	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
@@ -113,9 +128,9 @@ static void check_against_every_rule(const struct policy *policy, const struct a
 	(void)policy_state_free(b);
 }
 
-static void test_the_index_loses_no_rule(void **state)
+static void test_the_index_loses_no_program(void **state)
 {
-	struct policy *policy = many_rules(480);
+	struct policy *policy = many_rules(&of_programs, 520);
 
 	(void)state;
 	for (unsigned n = 0; n < 40; n++) {
@@ -133,16 +148,51 @@ static void test_the_index_loses_no_rule(void **state)
 		for (unsigned i = 0; i < 16; i++) {
 			action.name = i & 1 ? str_of(texts[0]) : STR("ls");
 			action.path = str_of(texts[1 + i % 3]);
-			action.argv = (struct str_list){argv + (i & 1), i / 4 % 3};
+			action.argv = (struct str_list){argv + (i & 1), i / 2 % 3};
 			check_against_every_rule(policy, &action, i & 8 ? UINT64_C(1) << n : 0);
 		}
 	}
 	(void)policy_free(policy);
 }
 
+static void test_the_index_loses_no_connection(void **state)
+{
+	static const char *const hosts[] = {
+		"A#.Example.org.",
+		"x.b#.example",
+		"x.y.c#.example",
+		"::ffff:10.0.#.1",
+		"10.0.#.1",
+		"c#.example",
+		"",
+	};
+	static const char *const addresses[] = {"10.#.3.4", "::ffff:10.#.0.0", "fd00:#::9",
+						"::1",	    "no address",      ""};
+	struct policy *policy = many_rules(&of_connections, 280);
+
+	(void)state;
+	for (unsigned i = 0; i < 40 * COUNT(hosts) * COUNT(addresses); i++) {
+		const unsigned n = i % 40;
+		_cleanup_buf_ struct buf host = BUF_INIT(0);
+		_cleanup_buf_ struct buf address = BUF_INIT(0);
+		_cleanup_buf_ struct buf family = BUF_INIT(0);
+		struct action action = {.kind = ACTION_CONNECT, .port = (n < 10 ? 70 : 700) + n};
+
+		put_condition(&host, hosts[i / 40 % COUNT(hosts)], n);
+		put_condition(&address, addresses[i / 40 / COUNT(hosts)], n);
+		buf_printf(&family, "%c%u", i & 1 ? 'g' : 'x', n);
+		action.host = (struct str){host.data, host.len};
+		action.address = (struct str){address.data, address.len};
+		action.family = str_of(family.data);
+		action.loopback = i % 3;
+		check_against_every_rule(policy, &action, 0);
+	}
+	(void)policy_free(policy);
+}
+
 static void test_a_decision_takes_no_memory(void **state)
 {
-	struct policy *policy = many_rules(480);
+	struct policy *policy = many_rules(&of_programs, 520);
 	struct policy_state *session = policy_state_new(policy);
 	const unsigned long before = allocations;
 
@@ -164,7 +214,8 @@ static void test_a_decision_takes_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_index_loses_no_rule),
+		cmocka_unit_test(test_the_index_loses_no_program),
+		cmocka_unit_test(test_the_index_loses_no_connection),
 		cmocka_unit_test(test_a_decision_takes_no_memory),
 	};
 

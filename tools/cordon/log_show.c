@@ -10,50 +10,19 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/utf8.h"
+#include "common/plain.h"
 
 #define MAX_SUBJECT 240u
 #define MAX_BECAUSE 2000u
 #define NS_PER_S    1000000000
 
-/* C1 controls and the characters that turn the direction of text. */
-static bool is_tricky(const unsigned char *at, unsigned n)
-{
-	if (n == 2)
-		return at[0] == 0xc2 && at[1] < 0xa0;
-	if (n != 3 || at[0] != 0xe2)
-		return false;
-	return (at[1] == 0x80 &&
-		(at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae))) ||
-	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
-}
-
 void log_print_safe(FILE *out, const char *text, size_t max_bytes)
 {
-	const size_t len = strlen(text);
-	size_t at = 0;
+	_cleanup_buf_ struct buf plain = BUF_INIT(0);
 
-	while (at < len) {
-		const unsigned char *c = (const unsigned char *)text + at;
-		unsigned n = utf8_length(text + at, len - at);
-
-		if (at + (n ? n : 1) > max_bytes) {
-			(void)fputs("\xe2\x80\xa6", out);
-			return;
-		}
-		if (*c == '\n')
-			(void)fputs("\\n", out);
-		else if (*c == '\t')
-			(void)fputs("\\t", out);
-		else if (!n || *c < 0x20 || *c == 0x7f)
-			(void)fprintf(out, "\\x%02x", *c);
-		else if (is_tricky(c, n))
-			for (unsigned i = 0; i < n; i++)
-				(void)fprintf(out, "\\x%02x", c[i]);
-		else
-			(void)fwrite(c, 1, n, out);
-		at += n ? n : 1;
-	}
+	buf_put_plain(&plain, text, max_bytes);
+	if (plain.len)
+		(void)fwrite(plain.data, 1, plain.len, out);
 }
 
 static const char *text_of(const struct json *object, const char *key)

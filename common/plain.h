@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Text from inside a sandbox for a person's terminal: all that could steer it (controls, bytes that
+ * are no UTF-8, characters that turn the direction of text) is written as escapes.
+ */
+
+#include <stddef.h>
+
+#include "common/buf.h"
+
+/* Appends at most max_bytes of the text, with an ellipsis where it was cut. */
+void buf_put_plain(struct buf *b, const char *text, size_t max_bytes);

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""System calls of a command in a real session, gated and ungated, against the same in bubblewrap."""
+
+import os
+
+from samples import count, rounds, row, skip
+from sandboxes import BWRAP, PAYLOAD, TRACE, Place, payload_us
+
+# operation of the payload, batches, calls in a batch, what the row is called
+OPERATIONS = [
+    ("getppid", 21, 200, "getppid: traced, not gated"),
+    ("open+close", 21, 500, "open+close: traced, with an event"),
+    ("connect-nothing", 21, 100, "gated connect that names nothing"),
+    ("connect-udp", 21, 50, "gated connect, let through (UDP)"),
+    ("connect-tcp", 21, 50, "gated connect, let through (TCP)"),
+    ("connect-refused", 21, 50, "gated connect, refused"),
+    ("exec-missing", 21, 50, "gated exec of what is not there"),
+    ("spawn", 21, 20, "gated exec of a static program, with fork and wait"),
+]
+
+
+def compare(place, operation, batches, batch, what):
+    payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
+    s = rounds(count(15, 2), {
+        "cordon": lambda: payload_us(place.cordon(*payload, options=[f"--policy={place.policies}"]),
+                                     place.env),
+        "bwrap": lambda: payload_us(place.bwrap(*payload), place.env)})
+    row(what, "us", s["cordon"], "bwrap", s["bwrap"])
+
+
+with Place() as place:
+    os.chdir(place.work)
+    for operation in OPERATIONS:
+        if not BWRAP:
+            skip(operation[-1], "bwrap is not installed")
+        elif TRACE != "on":
+            skip(operation[-1], "needs the BPF trace, which needs root: without it more is refused")
+        else:
+            compare(place, *operation)
