@@ -49,6 +49,12 @@ class Life(ResidentTest):
         self.assertEqual(self.run_quietly("true", options=["--resident", "off"]).returncode, 0)
         self.assertEqual(self.served(), 1)
 
+    def test_a_missing_trace_is_told(self):
+        for resident in ("auto", "off"):
+            r = self.cordon("run", "--trace", "off", "--resident", resident, "-w", self.work, "--", "true")
+            self.assertIn(b"no trace: turned off by --trace=off", r.stderr, resident)
+        self.assertEqual(self.served(), 1)
+
     @starts_one
     def test_the_first_run_starts_one(self):
         self.cordon("serve", "--stop")

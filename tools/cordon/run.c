@@ -216,10 +216,12 @@ static void watch_here(struct run *run)
 
 /* ---- by the resident supervisor ---- */
 
-static void on_accepted(void *ctx)
+static void on_accepted(void *ctx, const char *no_trace)
 {
 	struct run *run = ctx;
 
+	if (no_trace[0] && !run->options->quiet)
+		log_warning("no trace: %s", no_trace);
 	close_fd(&run->control_fd);
 	close_fd(&run->record_fd);
 }

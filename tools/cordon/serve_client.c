@@ -145,6 +145,16 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 	return command_start(&config, &command_ops, client, &client->command, err);
 }
 
+/* As the client would say it; empty if its session is traced. */
+static const char *no_trace_reason(const struct serve_client *client)
+{
+	const char *reason;
+
+	if (client->run.head.trace == TRACE_MODE_OFF)
+		return "turned off by --trace=off";
+	return supervisor_has_trace(client->server->supervisor, &reason) ? "" : reason;
+}
+
 /* Whatever stands in the way, the client can do it all by itself, and says what is wrong. */
 static void on_run(struct serve_client *client, struct msg_fds *fds)
 {
@@ -158,7 +168,7 @@ static void on_run(struct serve_client *client, struct msg_fds *fds)
 		(void)error_set(&err, EXDEV, "the client is in other namespaces than the server");
 	else if (get_policy(client, &err) == 0 && start_command(client, fds, &err) == 0) {
 		server->served++;
-		answer(client, RESIDENT_ACCEPTED, "");
+		answer(client, RESIDENT_ACCEPTED, no_trace_reason(client));
 		return;
 	}
 	answer(client, RESIDENT_DECLINED, err.text);
