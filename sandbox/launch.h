@@ -163,7 +163,9 @@ struct leaf_report {
 
 void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text);
 /* leaf.c: L */
+int leaf_prepare(struct error *err); /* what needs no knowledge of the execution */
 _Noreturn void leaf_run(const struct launch *l, const struct execution *e);
+_Noreturn void leaf_fail(const struct execution *e, const struct error *err);
 
 /* exec.c: X. sync_fd: X tells L what to announce; go_fd: L lets X go on. */
 struct exec_sync {

@@ -150,10 +150,10 @@ int resident_recv_request(int socket_fd, struct resident_run *ret, struct msg_fd
 
 void resident_run_done(struct resident_run *run)
 {
-	free((void *)(uintptr_t)run->policies);
+	free(without_const(run->policies));
 	free(run->labels);
-	free((void *)(uintptr_t)run->args);
-	free((void *)(uintptr_t)run->vars);
+	free(without_const(run->args));
+	free(without_const(run->vars));
 	free(run->payload);
 	*run = (struct resident_run){0};
 }

@@ -5,17 +5,20 @@
  * What `cordon run` and the resident supervisor say to each other (common/packet.h): a head, which
  * both have from the same build (resident_place.h), then strings, each ended by NUL.
  *
- *	client -> server	RUN	watch this session; fds: control socket to its init, record,
- *					stdin, stdout, stderr. Strings: session, workspace, record,
- *					policies, labels (path, name), arguments, environment
- *				SIGNAL	for the command
- *				KILL	end the command
- *				STATUS	tell of yourself
- *				STOP	take no new session, and end with the last
- *	server -> client	ACCEPTED	the session is the server's; the client lets go of
- *it DECLINED	it is not, and nothing was done; string: why TTY	fd: master of the command's
- *pty CLOSED	it is over, and the record closed; string: error, if any STATUS	string: why there is
- *no trace, if so
+ * Client to server:
+ * - RUN: watch this session. fds: control socket to its init, record, stdin, stdout, stderr.
+ *   Strings: session, workspace, record, policies, labels (path, name), arguments, environment.
+ * - SIGNAL: for the command.
+ * - KILL: end the command.
+ * - STATUS: tell of yourself.
+ * - STOP: take no new session, and end with the last.
+ *
+ * Server to client:
+ * - ACCEPTED: the session is the server's; the client lets go of it. String: why it is not traced.
+ * - DECLINED: it is not, and nothing was done. String: why.
+ * - TTY: fd: master of the command's pty.
+ * - CLOSED: it is over, and the record closed. String: the error, if any.
+ * - STATUS. String: why there is no trace, if so.
  *
  * One RUN a connection. When the client's end closes, its session ends at once. When the server's
  * does, nobody holds the session's control socket any more, and its init ends.

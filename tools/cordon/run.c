@@ -218,10 +218,12 @@ static void watch_here(struct run *run)
 
 /* ---- by the resident supervisor ---- */
 
-static void on_accepted(void *ctx)
+static void on_accepted(void *ctx, const char *no_trace)
 {
 	struct run *run = ctx;
 
+	if (no_trace[0] && !run->options->quiet)
+		log_warning("no trace: %s", no_trace);
 	close_fd(&run->control_fd);
 	close_fd(&run->record_fd);
 }
@@ -290,8 +292,8 @@ static int send_run(struct run *run, const struct resident_place *place,
 	int r = resident_identity_get(&request.head.identity);
 
 	if (!r)
-		r = resident_client_start(&run->loop, place, &request, fds, &client_ops, run,
-					  &run->client);
+		r = resident_client_start(&(struct resident_owner){&run->loop, &client_ops, run},
+					  place, &request, fds, &run->client);
 	plan_labels_free(labels, options->label_count);
 	return r;
 }
@@ -365,8 +367,8 @@ static const struct run_signals_ops signals_ops = {
 
 static int start(struct run *run, struct error *err)
 {
-	int r = floor_start(&run->loop, &run->options->session, on_floor_gone, run, &run->floor,
-			    &run->control_fd, err);
+	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
+	int r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 
 	if (r < 0)
 		return r;

@@ -18,14 +18,16 @@
 static int make_id(char **ret)
 {
 	unsigned char noise[4];
-	char stamp[32];
+	char stamp[80]; /* whatever the numbers, as the compiler sees it */
 	struct tm parts;
 	const time_t now = time(NULL);
 
 	if (getrandom(noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
 		return -errno;
 	(void)gmtime_r(&now, &parts);
-	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &parts);
+	/* Not strftime(3): it would read the time zone's file. */
+	(void)snprintf(stamp, sizeof(stamp), "%04d%02d%02dT%02d%02d%02d", parts.tm_year + 1900,
+		       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 	*ret = xasprintf("%s-%02x%02x%02x%02x", stamp, noise[0], noise[1], noise[2], noise[3]);
 	return 0;
 }
