@@ -320,16 +320,21 @@ static int ask_resident(struct run *run)
 
 /* ---- signals ---- */
 
+static void send_signal(struct run *run, int signum)
+{
+	if (run->client)
+		resident_client_signal(run->client, signum);
+	else if (run->command)
+		command_signal(run->command, signum);
+}
+
 static void on_signal_pass(void *ctx, int signum)
 {
 	struct run *run = ctx;
 
 	if (run->client && run->control_fd >= 0)
 		run->unheard_signal = signum;
-	if (run->client)
-		resident_client_signal(run->client, signum);
-	else if (run->command)
-		command_signal(run->command, signum);
+	send_signal(run, signum);
 }
 
 static void on_signal_end(void *ctx, int signum)
@@ -348,7 +353,7 @@ static void on_suspend(void *ctx)
 {
 	struct run *run = ctx;
 
-	on_signal_pass(run, SIGSTOP);
+	send_signal(run, SIGSTOP);
 	terminal_suspend(run->terminal);
 }
 
@@ -357,7 +362,7 @@ static void on_resume(void *ctx)
 	struct run *run = ctx;
 
 	terminal_resume(run->terminal);
-	on_signal_pass(run, SIGCONT);
+	send_signal(run, SIGCONT);
 }
 
 static const struct run_signals_ops signals_ops = {
