@@ -144,8 +144,7 @@ class Killed(CordonTest):
         supervisor.wait()
         self.check_gone(tree, name)
         self.assertTrue((self.sessions / name / "layers/work").exists())
-        if TRACE == "on":
-            self.assertTrue(cgroups_of(name))
+        # Its cgroups may be gone: any start on the machine takes those that nobody holds.
         self.check_swept(name)
         self.assertFalse((self.sessions / name / "layers/work").exists())
         # What the session changed is its user's, not ours to drop.
