@@ -120,8 +120,8 @@ static void test_functions(void **state)
 {
 	_cleanup_free_ char *text = section("## Functions");
 	_cleanup_buf_ struct buf items = BUF_INIT(0);
-	char *found[32];
-	char *known[32];
+	char *found[32] = {NULL};
+	char *known[32] = {NULL};
 	size_t count = 0;
 
 	(void)state;
