@@ -40,8 +40,10 @@ static char *section(const char *heading)
 	const char *at = strstr(page, line);
 	const char *end;
 
-	if (!at)
+	if (!at) {
 		fail_msg("the page has no \"%s\"", heading);
+		return NULL;
+	}
 	at += strlen(line);
 	end = strstr(at, "\n#");
 	return end ? xstrndup(at, (size_t)(end - at) + 1) : xstrdup(at);
