@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "tests/integration/trace_fixture.h"
+#include "tests/support/slower.h"
 
-#define ROUNDS 300
+#define ROUNDS rounds(300)
 
 static int copy_file(const char *from, const char *to)
 {
@@ -67,7 +68,7 @@ static void test_approved_passes_others_die(void **state)
 	(void)state;
 	assert_int_equal(exec_with(NULL, argv), 0); /* not required yet */
 	assert_int_equal(trace_require_approval(traced.trace, TRACED_SLOT, true), 0);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS; i++) {
 		assert_int_equal(exec_with("/bin/true", argv), 0);
 		status = exec_with(i % 2 ? "/bin/false" : NULL, argv);
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -179,7 +180,7 @@ static void *swap_for_ever(void *arg)
  */
 static int swapped_on_overlay(void *arg)
 {
-	int won = 0, lost = 0;
+	unsigned won = 0, lost = 0;
 	pid_t swapper;
 
 	(void)arg;
@@ -196,7 +197,7 @@ static int swapped_on_overlay(void *arg)
 	swapper = fork();
 	if (swapper == 0)
 		swap_for_ever(NULL);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS; i++) {
 		char *const argv[] = {in_folder("merged/good"), in_folder("witness"), NULL};
 		struct program program = {argv};
 		struct traced_child child;
@@ -217,7 +218,7 @@ static int swapped_on_overlay(void *arg)
 		return 5;
 	if (won + lost != ROUNDS || won == 0 || lost == 0)
 		return 6;
-	return traced_count(&traced, TRACE_EXEC_MISMATCH) == (size_t)lost ? 0 : 7;
+	return traced_count(&traced, TRACE_EXEC_MISMATCH) == lost ? 0 : 7;
 }
 
 static void test_swap_on_overlay_is_killed(void **state)
