@@ -47,6 +47,12 @@ void probe_remedy(struct probe_result *ret, const char *format, ...)
 #define PROBE_TIMEOUT_MS 10000
 void probe_in_child(void (*fn)(struct probe_result *ret), struct probe_result *ret);
 
+/*
+ * Becomes cordon-prove, which attacks a session and shows which walls hold. @prefixes: of the rows
+ * to run, none for all. Return: only if that cannot be, the exit status, with the reason said.
+ */
+int doctor_prove(bool json, bool verbose, char **prefixes, size_t count);
+
 /* doctor_floor.c */
 void probe_namespaces(struct probe_result *ret);
 void probe_overlay(struct probe_result *ret);

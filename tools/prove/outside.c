@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/escape/outside.h"
+#include "tools/prove/outside.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -245,7 +245,7 @@ static char *list_folders(const struct outside *o)
 
 int outside_open(struct outside *o, const char *program, bool live)
 {
-	char dir[] = "/tmp/cordon-escape-XXXXXX";
+	char dir[] = "/tmp/cordon-prove-XXXXXX";
 	int r;
 
 	*o = (struct outside){.tcp_fd = -1,

@@ -6,7 +6,7 @@
  */
 
 #include "common/buf.h"
-#include "tests/escape/outside.h"
+#include "tools/prove/outside.h"
 
 enum place {
 	PLACE_SESSION, /* `cordon run` with its defaults */
@@ -26,3 +26,8 @@ struct places {
  */
 int place_run(const struct places *p, enum place place, const struct outside *o, unsigned flags,
 	      const char *const *argv, struct buf *output);
+
+/* From here on SIGINT, SIGTERM and SIGHUP end what runs, and then the suite, with all cleaned up.
+ */
+void place_take_signals(void);
+bool place_interrupted(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/escape/judge.h"
+#include "tools/prove/judge.h"
 
 #include <signal.h>
 #include <stdio.h>

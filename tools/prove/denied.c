@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/escape/denied.h"
+#include "tools/prove/denied.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/escape/escape.h"
+#include "tools/prove/prove.h"
 
 #define PATH_BYTES 512
 

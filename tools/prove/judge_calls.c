@@ -17,8 +17,8 @@
 
 #include "common/cleanup.h"
 #include "common/json_write.h"
-#include "tests/escape/calls.h"
-#include "tests/escape/judge.h"
+#include "tools/prove/calls.h"
+#include "tools/prove/judge.h"
 
 #define LONGEST_MS 60000
 

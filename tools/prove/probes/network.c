@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 /* Connects and sends a byte: the runner takes that for reached. */
 static int reach(int family, int type, const void *address, socklen_t len)

@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 
 #include "sandbox/compat/syscalls.h"
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 static int away_secret(const struct arena *a)
 {

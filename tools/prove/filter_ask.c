@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/escape/filter_ask.h"
+#include "tools/prove/filter_ask.h"
 
 #include <errno.h>
 #include <linux/audit.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/escape/calls.h"
+#include "tools/prove/calls.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 #define PROCESSES 300
 #define MIB	  ((size_t)1 << 20)

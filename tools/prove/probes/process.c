@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 static int kill_victim(const struct arena *a)
 {

@@ -6,7 +6,7 @@
  * what both prove.
  */
 
-#include "tests/escape/place.h"
+#include "tools/prove/place.h"
 
 enum verdict {
 	HELD,
@@ -38,7 +38,7 @@ void judge_row(const struct places *p, const struct row *row, struct results *re
 void judge_denied(const struct places *p, struct results *results);
 
 /* Every number there is, asked about, and none called: known, unknown, and of the x32 table. */
-void judge_numbers(struct results *results);
+void judge_numbers(const struct places *p, struct results *results);
 
 /* Two calls of one session: what one may do to the other, and to the init above both. */
 void judge_calls(const struct places *p, struct results *results);

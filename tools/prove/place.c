@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/escape/place.h"
+#include "tools/prove/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +31,28 @@ static void add(struct words *w, const char *word)
 {
 	if (w->count < MAX_ARGS - 1)
 		w->word[w->count++] = word;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+void place_take_signals(void)
+{
+	const struct sigaction action = {.sa_handler = interrupt}; /* no SA_RESTART: poll ends */
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGHUP, &action, NULL);
+}
+
+bool place_interrupted(void)
+{
+	return interrupted;
 }
 
 /* The options of a row, beyond the defaults. */
@@ -155,7 +177,10 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
 	_exit(127);
 }
 
-/* Until everybody has closed the pipe, or the supervisor is killed: then survivors may hold it. */
+/*
+ * Until everybody has closed the pipe, or the supervisor is killed: then survivors may hold it. It
+ * is ended as well when it takes too long or we are to end.
+ */
 static void take_output(int pipe_fd, pid_t child, unsigned flags, struct buf *output)
 {
 	char bytes[4096];
@@ -176,6 +201,7 @@ static void take_output(int pipe_fd, pid_t child, unsigned flags, struct buf *ou
 			return;
 		}
 	}
+	(void)kill(child, SIGKILL);
 }
 
 int place_run(const struct places *p, enum place place, const struct outside *o, unsigned flags,

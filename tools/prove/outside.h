@@ -6,7 +6,7 @@
  * process that is to stay alive. Afterwards the effects are looked for.
  */
 
-#include "tests/escape/escape.h"
+#include "tools/prove/prove.h"
 
 struct outside {
 	struct arena arena;

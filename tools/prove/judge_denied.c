@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "tests/escape/denied.h"
-#include "tests/escape/filter_ask.h"
-#include "tests/escape/judge.h"
+#include "tools/prove/denied.h"
+#include "tools/prove/filter_ask.h"
+#include "tools/prove/judge.h"
 
 #define WALL	    "seccomp"
 #define SIGNAL_BASE 1000 /* above every errno */
@@ -51,7 +51,7 @@ static void ask(bool gated, bool twins, struct filter_question *ret)
 		memcpy(ret[i].args, twins ? c.twin : c.args, sizeof(ret[i].args));
 	}
 	if (filter_ask(gated, ret, count) < 0)
-		(void)fprintf(stderr, "escape: the filter could not be asked\n");
+		(void)fprintf(stderr, "cordon-prove: the filter could not be asked\n");
 }
 
 struct asked {

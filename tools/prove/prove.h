@@ -5,8 +5,9 @@
  * The escape suite: attempts to get out of a session, each with a control that shows that the
  * attempt is a real one.
  *
- *	escape                    the runner: makes an arena, runs every row, judges from outside
- *	escape --probe ID ...     the other end: carries an attempt out, in the session or beside it
+ *	cordon-prove                 the runner: makes an arena, runs every row, judges from outside
+ *	cordon-prove --probe ID ...  the other end: carries an attempt out, in the session or beside
+ *it
  *
  * One program, static, because it must run in any view. An attempt says by an errno how it went;
  * where it could have an effect outside, that word does not count: the runner looks for the effect.

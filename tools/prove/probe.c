@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/escape/denied.h"
-#include "tests/escape/escape.h"
+#include "tools/prove/denied.h"
+#include "tools/prove/prove.h"
 
 #define ATTEMPT_SECONDS 60
 

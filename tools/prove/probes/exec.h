@@ -5,7 +5,7 @@
  * Running the two payloads.
  */
 
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 /* How the payloads leave; both above any errno that a refused exec leaves with. */
 #define FORBIDDEN_STATUS 160

@@ -3,7 +3,7 @@
  * Running the program that policy forbids, by every way to name it. The policy knows it by name, so
  * the gate must find out which file really is meant.
  */
-#include "tests/escape/probes/exec.h"
+#include "tools/prove/probes/exec.h"
 
 #include <sched.h>
 #include <signal.h>

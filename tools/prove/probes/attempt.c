@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 #include <sys/wait.h>
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "tests/escape/probes/exec.h"
+#include "tools/prove/probes/exec.h"
 
 static int run_forbidden(const void *arg)
 {

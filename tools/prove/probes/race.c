@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "tests/escape/probes/exec.h"
+#include "tools/prove/probes/exec.h"
 
 #define LEAST_ROUNDS 200
 #define MOST_ROUNDS  4000

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #include "sandbox/compat/syscalls.h"
-#include "tests/escape/probes/attempt.h"
+#include "tools/prove/probes/attempt.h"
 
 static int fork_and_wait(const struct arena *a)
 {
