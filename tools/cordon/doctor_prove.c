@@ -12,6 +12,14 @@
 
 #define NOT_RUN 125
 
+/* execv(3) wants what it will not change without const. */
+static char with_cordon[] = "--cordon";
+static char trace_on[] = "--trace=on";
+static char trace_auto[] = "--trace=auto";
+static char as_json[] = "--json";
+static char each_row[] = "--verbose";
+static char end_of_options[] = "--";
+
 int doctor_prove(bool json, bool verbose, char **prefixes, size_t count)
 {
 	_cleanup_free_ char *program = NULL;
@@ -31,14 +39,14 @@ int doctor_prove(bool json, bool verbose, char **prefixes, size_t count)
 	}
 	probe_trace(&trace);
 	argv[n++] = program;
-	argv[n++] = (char[]){"--cordon"};
+	argv[n++] = with_cordon;
 	argv[n++] = cordon;
-	argv[n++] = trace.state == PROBE_HOLDS ? (char[]){"--trace=on"} : (char[]){"--trace=auto"};
+	argv[n++] = trace.state == PROBE_HOLDS ? trace_on : trace_auto;
 	if (json)
-		argv[n++] = (char[]){"--json"};
+		argv[n++] = as_json;
 	if (verbose)
-		argv[n++] = (char[]){"--verbose"};
-	argv[n++] = (char[]){"--"};
+		argv[n++] = each_row;
+	argv[n++] = end_of_options;
 	memcpy(argv + n, prefixes, count * sizeof(*prefixes));
 	(void)execv(program, argv);
 	(void)fprintf(stderr, "cordon: start %s: %s\n", program, strerror(errno));

@@ -92,7 +92,10 @@ static const char policy[] =
 	"{\"policy\":\"escape\",\"version\":1,\"rules\":[{\"id\":\"escape.forbidden\","
 	"\"category\":\"test\",\"severity\":\"low\",\"on\":[\"exec\"],"
 	"\"when\":\"action.name == 'forbidden' || action.interpreter.endsWith('/forbidden') || "
-	"action.provenance == 'memfd'\","
+	"action.provenance == 'memfd' || "
+	"action.provenance == 'session' && action.interpreter == '' || "
+	"command(action.argv) == 'forbidden' || action.argv.exists(a, a == 'forbidden') || "
+	"action.startup_env.exists(e, e.endsWith('=forbidden'))\","
 	"\"verdict\":\"deny\",\"because\":\"The arena forbids it.\",\"refs\":[],"
 	"\"match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"forbidden\"}}],"
 	"\"not_match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"forbiddem\"}}]}]}";

@@ -159,7 +159,10 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
 	char state[128];
 	char secret[128];
 	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-	char *const env[] = {state, secret, path, NULL};
+	/* A resident supervisor would be started for the one run that there is of a state folder.
+	 */
+	char resident[] = "CORDON_RESIDENT=off";
+	char *const env[] = {state, secret, path, resident, NULL};
 	char *argv[MAX_ARGS];
 
 	(void)snprintf(state, sizeof(state), "CORDON_STATE_DIR=%s/state", o->arena.dir);

@@ -86,6 +86,8 @@ extern const struct row kernel_rows[];
 extern const struct row exec_rows[];
 extern const struct row gate_rows[];
 extern const struct row race_rows[];
+extern const struct row race_string_rows[];
+extern const struct row race_connect_rows[];
 extern const struct row limit_rows[];
 
 /* Finds a row of any table; NULL if there is none. */

@@ -1,45 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Races: what the gate looks at is exchanged, for ever and as fast as can be, between the permitted
- * program or address and the forbidden one. A race counts only if both answers were seen.
+ * How a race is run, and the races over which program is meant.
  */
-#include <limits.h>
-#include <pthread.h>
+#include "tools/prove/probes/race.h"
+
 #include <sched.h>
-#include <signal.h>
 #include <spawn.h>
-#include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
-
-#include "tools/prove/probes/exec.h"
 
 #define LEAST_ROUNDS 200
 #define MOST_ROUNDS  4000
 #define LONGEST_S    20
-
-/* One race; the exchanger turns between two states of it until stop is set. */
-struct race {
-	const struct arena *arena;
-	void (*exchange)(struct race *race, unsigned turn);
-	int (*try)(
-		struct race *race); /* in a loop: 0 the forbidden, 1 the permitted, else refused */
-	atomic_bool stop;
-	char *path; /* shared memory, ends in forbidden or forbiddem */
-	char link[PATH_BYTES];
-	char spare[PATH_BYTES];
-	char targets[2][PATH_BYTES];
-	int fds[2];
-	int swapped_fd;
-	struct sockaddr_un *address;
-	socklen_t address_len;
-};
 
 static void *keep_exchanging(void *arg)
 {
@@ -71,8 +46,7 @@ static int rounds(struct race *race)
 	return permitted && other ? 0 : ATTEMPT_BROKEN;
 }
 
-/* The exchanger is a thread, or with @apart a process that shares only the memory of the race. */
-static int run_race(struct race *race, bool apart)
+int race_run(struct race *race, bool apart)
 {
 	pthread_t thread;
 	pid_t other = -1;
@@ -96,7 +70,7 @@ static int run_race(struct race *race, bool apart)
 	return r;
 }
 
-static void *shared(size_t size)
+void *race_shared(size_t size)
 {
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -112,7 +86,7 @@ static int answer(int status)
 	return WEXITSTATUS(status) == PERMITTED_STATUS ? 1 : 2;
 }
 
-static int wait_for(pid_t child)
+int race_wait_for(pid_t child)
 {
 	int status = 0;
 
@@ -127,7 +101,7 @@ static int try_path(struct race *race)
 
 	if (!child)
 		_exit(exec_path(race->path));
-	return wait_for(child);
+	return race_wait_for(child);
 }
 
 /* vfork and one memory: the path lies where the exchanger's own does. */
@@ -138,7 +112,7 @@ static int try_spawn(struct race *race)
 	char *const env[] = {NULL};
 	pid_t child = -1;
 
-	return posix_spawn(&child, race->path, NULL, NULL, argv, env) ? 2 : wait_for(child);
+	return posix_spawn(&child, race->path, NULL, NULL, argv, env) ? 2 : race_wait_for(child);
 }
 
 /* A table of descriptors shared with the exchanger. */
@@ -148,11 +122,10 @@ static int try_descriptor(struct race *race)
 
 	if (!child)
 		_exit(exec_fd(race->swapped_fd));
-	return wait_for(child);
+	return race_wait_for(child);
 }
 
-/* One byte makes the difference, so what is read is always one of the two. */
-static void exchange_letter(struct race *race, unsigned turn)
+void race_exchange_letter(struct race *race, unsigned turn)
 {
 	char *letter = race->path + strlen(race->path) - 1;
 
@@ -170,20 +143,13 @@ static void exchange_descriptor(struct race *race, unsigned turn)
 	(void)dup2(race->fds[turn], race->swapped_fd);
 }
 
-static void exchange_address(struct race *race, unsigned turn)
+struct race *race_new(const struct arena *a)
 {
-	/* The first letter after the NUL of an abstract name. */
-	((volatile char *)race->address->sun_path)[1] = turn ? 'c' : 'd';
-}
-
-static struct race *new_race(const struct arena *a)
-{
-	struct race *race = shared(sizeof(*race));
-	char *path = shared(PATH_BYTES);
+	struct race *race = race_shared(sizeof(*race));
+	char *path = race_shared(PATH_BYTES);
 
 	if (!race || !path)
 		return NULL;
-	race->arena = a;
 	race->path = joined(path, a->bin, "forbiddem");
 	joined(race->targets[0], a->bin, "forbiddem");
 	joined(race->targets[1], a->bin, "forbidden");
@@ -192,13 +158,13 @@ static struct race *new_race(const struct arena *a)
 
 static int race_over_letter(const struct arena *a, int (*try)(struct race *), bool apart)
 {
-	struct race *race = new_race(a);
+	struct race *race = race_new(a);
 
 	if (!race)
 		return ATTEMPT_BROKEN;
-	race->exchange = exchange_letter;
+	race->exchange = race_exchange_letter;
 	race->try = try;
-	return run_race(race, apart);
+	return race_run(race, apart);
 }
 
 static int path_by_thread(const struct arena *a)
@@ -218,7 +184,7 @@ static int path_by_spawn(const struct arena *a)
 
 static int link_by_rename(const struct arena *a)
 {
-	struct race *race = new_race(a);
+	struct race *race = race_new(a);
 
 	if (!race)
 		return ATTEMPT_BROKEN;
@@ -228,12 +194,12 @@ static int link_by_rename(const struct arena *a)
 	race->path = race->link;
 	race->exchange = exchange_link;
 	race->try = try_path;
-	return run_race(race, false);
+	return race_run(race, false);
 }
 
 static int descriptor_by_dup(const struct arena *a)
 {
-	struct race *race = new_race(a);
+	struct race *race = race_new(a);
 
 	if (!race)
 		return ATTEMPT_BROKEN;
@@ -242,109 +208,71 @@ static int descriptor_by_dup(const struct arena *a)
 	race->swapped_fd = dup(race->fds[0]);
 	race->exchange = exchange_descriptor;
 	race->try = try_descriptor;
-	return race->swapped_fd < 0 ? ATTEMPT_BROKEN : run_race(race, false);
+	return race->swapped_fd < 0 ? ATTEMPT_BROKEN : race_run(race, false);
 }
 
-/* 1: our own socket (its name starts with d), 0: the one outside. */
-static int try_connect(struct race *race)
+/*
+ * The text of one script, whose first line names now one interpreter and now the other. A script
+ * that is open for writing cannot be run, so it is opened anew for each byte.
+ */
+static void exchange_text(struct race *race, unsigned turn)
 {
-	const int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un peer = {0};
-	socklen_t len = sizeof(peer);
-	int r = connect(socket_fd, (const struct sockaddr *)race->address, race->address_len);
+	const int file_fd = open(race->link, O_WRONLY | O_CLOEXEC);
 
-	if (r == 0)
-		(void)getpeername(socket_fd, (struct sockaddr *)&peer, &len);
-	if (r == 0 && peer.sun_path[1] != 'd')
-		(void)send(socket_fd, "x", 1, MSG_NOSIGNAL);
-	r = r < 0 ? 2 : peer.sun_path[1] == 'd';
-	(void)close(socket_fd);
-	return r;
+	(void)!pwrite(file_fd, turn ? "n" : "m", 1, (off_t)strlen(race->targets[0]) + 1);
+	(void)close(file_fd);
 }
 
-static int address_by_thread(const struct arena *a)
+static int text_of_script(const struct arena *a)
 {
-	struct race *race = new_race(a);
-	struct sockaddr_un *address = shared(sizeof(*address));
-	const int server_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct race *race = race_new(a);
+	FILE *file;
 
-	if (!race || !address)
+	if (!race || !(file = fopen(fresh_name(race->link, "/tmp", "script"), "we")))
 		return ATTEMPT_BROKEN;
-	address->sun_family = AF_UNIX;
-	memcpy(address->sun_path + 1, a->abstract, strlen(a->abstract));
-	race->address_len =
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(a->abstract));
-	address->sun_path[1] = 'd';
-	if (bind(server_fd, (const struct sockaddr *)address, race->address_len) < 0)
+	(void)fprintf(file, "#!%s\n", race->targets[0]);
+	if (fclose(file) != 0 || chmod(race->link, 0755) < 0)
 		return ATTEMPT_BROKEN;
-	race->address = address;
-	race->exchange = exchange_address;
-	race->try = try_connect;
-	return run_race(race, false);
+	race->path = race->link;
+	race->exchange = exchange_text;
+	race->try = try_path;
+	return race_run(race, false);
 }
 
-#define VERIFIED "BPF verifies at exec"
+/* The path lies in a file that is cut off and grows again: its page comes and goes. */
+static void exchange_page(struct race *race, unsigned turn)
+{
+	static unsigned round;
+
+	if (turn)
+		(void)!ftruncate(race->swapped_fd, 0);
+	else
+		(void)!pwrite(race->swapped_fd, race->targets[round++ & 1],
+			      strlen(race->targets[0]) + 1, 0);
+}
+
+static int path_in_a_page_that_goes(const struct arena *a)
+{
+	struct race *race = race_new(a);
+	char name[PATH_BYTES];
+
+	if (!race)
+		return ATTEMPT_BROKEN;
+	race->swapped_fd =
+		open(fresh_name(name, "/tmp", "page"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	race->path = mmap(NULL, PATH_BYTES, PROT_READ, MAP_SHARED, race->swapped_fd, 0);
+	race->exchange = exchange_page;
+	race->try = try_path;
+	return race->path == MAP_FAILED ? ATTEMPT_BROKEN : race_run(race, false);
+}
 
 const struct row race_rows[] = {
-	{"race.path-thread",
-	 "1",
-	 VERIFIED,
-	 path_by_thread,
-	 NULL,
-	 EFFECT_RAN,
-	 {0},
-	 0,
-	 CONTROL_HOST,
-	 ROW_POLICY | ROW_TRACE | ROW_ONCE},
-	{"race.path-process",
-	 "2",
-	 VERIFIED,
-	 path_by_process,
-	 NULL,
-	 EFFECT_RAN,
-	 {0},
-	 0,
-	 CONTROL_HOST,
-	 ROW_POLICY | ROW_TRACE | ROW_ONCE},
-	{"race.path-vfork",
-	 "2",
-	 VERIFIED,
-	 path_by_spawn,
-	 NULL,
-	 EFFECT_RAN,
-	 {0},
-	 0,
-	 CONTROL_HOST,
-	 ROW_POLICY | ROW_TRACE | ROW_ONCE},
-	{"race.symlink-rename",
-	 "20",
-	 VERIFIED,
-	 link_by_rename,
-	 NULL,
-	 EFFECT_RAN,
-	 {0},
-	 0,
-	 CONTROL_HOST,
-	 ROW_POLICY | ROW_TRACE | ROW_ONCE},
-	{"race.descriptor-dup2",
-	 "3",
-	 VERIFIED,
-	 descriptor_by_dup,
-	 NULL,
-	 EFFECT_RAN,
-	 {0},
-	 0,
-	 CONTROL_HOST,
-	 ROW_POLICY | ROW_TRACE | ROW_ONCE},
-	{"race.connect-address",
-	 "1",
-	 "network namespace with only lo",
-	 address_by_thread,
-	 NULL,
-	 EFFECT_REACHED,
-	 {0},
-	 0,
-	 CONTROL_HOST,
-	 ROW_ONCE},
+	VERIFIED_ROW("race.path-thread", "1", path_by_thread),
+	VERIFIED_ROW("race.path-process", "2", path_by_process),
+	VERIFIED_ROW("race.path-vfork", "2", path_by_spawn),
+	VERIFIED_ROW("race.path-page", "4", path_in_a_page_that_goes),
+	VERIFIED_ROW("race.symlink-rename", "20", link_by_rename),
+	VERIFIED_ROW("race.script-text", "1,18", text_of_script),
+	VERIFIED_ROW("race.descriptor-dup2", "3", descriptor_by_dup),
 	{0},
 };
