@@ -17,8 +17,9 @@
 #define ATTEMPT_SECONDS 60
 
 const struct row *const row_tables[] = {
-	view_rows, write_rows, process_rows,	 network_rows,	    kernel_rows, exec_rows,
-	gate_rows, race_rows,  race_string_rows, race_connect_rows, limit_rows,	 NULL};
+	view_rows,	   write_rows,	       process_rows, network_rows, kernel_rows,
+	exec_rows,	   exec_indirect_rows, gate_rows,    race_rows,	   race_string_rows,
+	race_connect_rows, limit_rows,	       NULL};
 
 const struct row *row_find(const char *id)
 {

@@ -84,6 +84,7 @@ extern const struct row process_rows[];
 extern const struct row network_rows[];
 extern const struct row kernel_rows[];
 extern const struct row exec_rows[];
+extern const struct row exec_indirect_rows[];
 extern const struct row gate_rows[];
 extern const struct row race_rows[];
 extern const struct row race_string_rows[];

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -145,6 +146,14 @@ static int unix_in_workspace(const struct arena *a)
 
 static int unix_in_bind(const struct arena *a)
 {
+	return unix_in(a->bound);
+}
+
+/* An ordinary user's supervisor cannot read the address in a process that is not dumpable. */
+static int unix_in_bind_unseen(const struct arena *a)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return ATTEMPT_BROKEN;
 	return unix_in(a->bound);
 }
 
@@ -369,6 +378,16 @@ const struct row network_rows[] = {
 	 own_datagram,
 	 EFFECT_REACHED,
 	 {EPERM},
+	 0,
+	 CONTROL_HOST,
+	 0},
+	{"network.unix-bind-unseen",
+	 "11,25",
+	 "the gate",
+	 unix_in_bind_unseen,
+	 own_datagram,
+	 EFFECT_REACHED,
+	 {EPERM, EACCES},
 	 0,
 	 CONTROL_HOST,
 	 0},

@@ -101,6 +101,27 @@ static int leaf_environment(const struct arena *a)
 	return open_of_leaf("environ", O_RDONLY);
 }
 
+/* Whatever gets hold of the leaf would have these; it shows them to everybody. */
+static int leaf_capabilities(const struct arena *a)
+{
+	char text[4096] = "";
+	const int status_fd = open("/proc/1/status", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = status_fd < 0 ? -1 : read(status_fd, text, sizeof(text) - 1);
+	static const char *const sets[] = {"CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapAmb:\t"};
+
+	(void)a;
+	(void)close(status_fd);
+	for (size_t i = 0; n > 0 && i < sizeof(sets) / sizeof(sets[0]); i++) {
+		const char *at = strstr(text, sets[i]);
+
+		if (!at)
+			return ATTEMPT_BROKEN;
+		if (strtoull(at + strlen(sets[i]), NULL, 16))
+			return 0;
+	}
+	return n > 0 ? EPERM : ATTEMPT_BROKEN;
+}
+
 static int own_memory(const struct arena *a)
 {
 	(void)a;
@@ -334,6 +355,16 @@ const struct row process_rows[] = {
 	 {EACCES, EPERM},
 	 0,
 	 CONTROL_NONE,
+	 0},
+	{"process.leaf-capabilities",
+	 "23",
+	 "no capabilities",
+	 leaf_capabilities,
+	 NULL,
+	 0,
+	 {EPERM},
+	 0,
+	 CONTROL_BARE,
 	 0},
 	{"process.ptrace", "21", "seccomp", trace_sibling, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
 	{"process.vm-read", "21", "seccomp", read_sibling, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
