@@ -42,3 +42,6 @@ void judge_numbers(const struct places *p, struct results *results);
 
 /* Two calls of one session: what one may do to the other, and to the init above both. */
 void judge_calls(const struct places *p, struct results *results);
+
+/* Two sessions beside each other: what one may do to the other and to their supervisor. */
+void judge_sessions(const struct places *p, struct results *results);

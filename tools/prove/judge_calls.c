@@ -4,7 +4,6 @@
  * goes for it. From outside it is looked at whether the bystander was hit. The control is the same
  * attack on a bystander of the attacker's own call.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,10 +16,12 @@
 
 #include "common/cleanup.h"
 #include "common/json_write.h"
+#include "tools/prove/bystander.h"
 #include "tools/prove/calls.h"
 #include "tools/prove/judge.h"
 
 #define LONGEST_MS 60000
+#define FORGED	   "{\"jsonrpc\":\"2.0\",\"id\":999,\"result\":{}}"
 
 struct server {
 	pid_t pid;
@@ -127,75 +128,6 @@ static bool wait_for_answer(struct server *s, int id)
 	return true;
 }
 
-static ssize_t read_of(pid_t pid, const char *name, char *ret, size_t size)
-{
-	char path[64];
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	_cleanup_close_ int file_fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	n = file_fd < 0 ? -1 : read(file_fd, ret, size - 1);
-	ret[n > 0 ? n : 0] = '\0';
-	for (ssize_t i = 0; i < n; i++)
-		if (!ret[i])
-			ret[i] = ' ';
-	return n;
-}
-
-/* Host pid of this arena's bystander, 0 if it is not there. */
-static pid_t find_bystander(const struct outside *o)
-{
-	DIR *dir = opendir("/proc");
-	const struct dirent *entry;
-	char line[512];
-	char want[160];
-	pid_t found = 0;
-
-	(void)snprintf(want, sizeof(want), "%s/escape " BYSTANDER, o->arena.bin);
-	while (dir && !found && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
-		const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid > 0 && read_of(pid, "cmdline", line, sizeof(line)) > 0 &&
-		    strncmp(line, want, strlen(want)) == 0)
-			found = pid;
-	}
-	if (dir)
-		(void)closedir(dir);
-	return found;
-}
-
-static pid_t wait_for_bystander(const struct outside *o)
-{
-	for (unsigned waited = 0; waited < LONGEST_MS; waited += 20) {
-		const pid_t pid = find_bystander(o);
-
-		if (pid)
-			return pid;
-		(void)usleep(20000);
-	}
-	return 0;
-}
-
-/* Gone, stopped, or with a signal on its way that makes it so. */
-static bool was_hit(pid_t pid)
-{
-	char status[4096];
-	const char *at;
-	const unsigned long long deadly = 1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1);
-
-	if (read_of(pid, "status", status, sizeof(status)) <= 0)
-		return true;
-	at = strstr(status, "State:\t");
-	if (!at || strchr("TZX", at[7]))
-		return true;
-	at = strstr(status, "SigPnd:\t");
-	if (at && (strtoull(at + 8, NULL, 16) & deadly))
-		return true;
-	at = strstr(status, "ShdPnd:\t");
-	return at && (strtoull(at + 8, NULL, 16) & deadly);
-}
-
 struct call_outcome {
 	bool attacked; /* the attempt was made */
 	bool hit;
@@ -211,12 +143,14 @@ static void attack_other(struct server *s, const struct outside *o, const char *
 
 	(void)snprintf(command, sizeof(command), "exec %s/escape " BYSTANDER, o->arena.bin);
 	start_call(s, 2, command);
-	pid = wait_for_bystander(o);
-	(void)snprintf(command, sizeof(command), "exec %s/escape " ATTACK " %s", o->arena.bin,
-		       kind);
+	pid = bystander_wait(o);
+	(void)snprintf(command, sizeof(command),
+		       "until [ -e " READY " ]; do sleep 0.05; done; exec %s/escape " ATTACK " %s",
+		       o->arena.bin, kind);
 	start_call(s, 3, command);
-	ret->attacked = pid && wait_for_answer(s, 3) && has_said(s, ATTACKED);
-	ret->hit = pid && was_hit(pid);
+	ret->attacked = pid && wait_for_answer(s, 3) && has_said(s, ATTACKED) &&
+			(strcmp(kind, ATTACK_PIDFD) != 0 || has_said(s, TAKEN));
+	ret->hit = pid && bystander_was_hit(pid);
 	ret->seen = has_said(s, BYSTANDER);
 }
 
@@ -242,9 +176,9 @@ static void attack_same(struct server *s, const struct outside *o, const char *k
 		ret->seen = has_said(s, BYSTANDER);
 		return;
 	}
-	pid = wait_for_bystander(o);
+	pid = bystander_wait(o);
 	for (unsigned waited = 0; pid && !ret->hit && waited < LONGEST_MS / 2; waited += 20) {
-		ret->hit = was_hit(pid);
+		ret->hit = bystander_was_hit(pid);
 		(void)usleep(20000);
 	}
 }
@@ -267,11 +201,11 @@ static void leave_behind(struct server *s, const struct outside *o, const char *
 		       "until [ -e end ]; do sleep 0.05; done",
 		       o->arena.bin);
 	start_call(s, 2, command);
-	pid = wait_for_bystander(o);
-	ret->attacked = pid && !was_hit(pid);
+	pid = bystander_wait(o);
+	ret->attacked = pid && !bystander_was_hit(pid);
 	start_call(s, 3, "touch end");
 	if (wait_for_answer(s, 3) && wait_for_answer(s, 2))
-		ret->hit = was_hit(pid);
+		ret->hit = bystander_was_hit(pid);
 	start_call(s, 4, "true");
 	ret->attacked = ret->attacked && wait_for_answer(s, 4);
 }
@@ -313,13 +247,45 @@ static void judge_daemon(const struct places *p, struct results *results)
 		       outcome.hit ? "was gone" : "lived on");
 }
 
+/* What a call prints is text of its answer: no line of the server's, nothing for a terminal. */
+static void judge_output(const struct places *p, struct results *results)
+{
+	struct result *result =
+		results_add(results, "call.forge-answer", "30,33", "answers are written as JSON");
+	static const char command[] = "printf '\\n" FORGED "\\n\\033]0;steered\\007\\n'";
+	struct outside o;
+	struct server s = {.to_fd = -1, .from_fd = -1};
+	char bytes[256] = "";
+	FILE *plain = popen(command, "re"); /* NOLINT(cert-env33-c): a shell is the point */
+
+	if (plain) {
+		const size_t n = fread(bytes, 1, sizeof(bytes) - 1, plain);
+
+		result->control_ok = n && strstr(bytes, "\n" FORGED) && strchr(bytes, '\033');
+		(void)pclose(plain);
+	}
+	if (outside_open(&o, p->program, false) == 0 && start_server(&s, p, &o) == 0) {
+		open_session(&s);
+		start_call(&s, 2, command);
+		if (wait_for_answer(&s, 2) && has_said(&s, "steered") &&
+		    !has_said(&s, "\n" FORGED) && !has_said(&s, "\033"))
+			result->verdict = HELD;
+	}
+	(void)snprintf(result->note, sizeof(result->note),
+		       "%s; of a shell alone: a line and an escape sequence",
+		       result->verdict == HELD ? "escaped" : "not escaped, or no answer");
+	end_server(&s);
+	outside_close(&o);
+}
+
 void judge_calls(const struct places *p, struct results *results)
 {
 	static const struct {
 		const char *id, *kind;
 	} rows[] = {{"call.kill-all", ATTACK_ALL},
 		    {"call.kill-each-number", ATTACK_EACH},
-		    {"call.see", ATTACK_LOOK}};
+		    {"call.see", ATTACK_LOOK},
+		    {"call.passed-pidfd", ATTACK_PIDFD}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct result *result = results_add(results, rows[i].id, "11",
@@ -336,4 +302,5 @@ void judge_calls(const struct places *p, struct results *results)
 			       describe(&same));
 	}
 	judge_daemon(p, results);
+	judge_output(p, results);
 }

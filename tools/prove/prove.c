@@ -86,6 +86,7 @@ static void run_all(const struct options *o, struct results *results)
 	judge_group(o, "denied.", judge_denied, results);
 	judge_group(o, "number.", judge_numbers, results);
 	judge_group(o, "call.", judge_calls, results);
+	judge_group(o, "session.", judge_sessions, results);
 	for (const struct row *const *table = row_tables; *table; table++)
 		for (const struct row *row = *table; row->id; row++) {
 			if (!is_wanted(o, row->id) || place_interrupted())
@@ -214,6 +215,6 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], BYSTANDER) == 0)
 		return bystander_main();
 	if (argc > 2 && strcmp(argv[1], ATTACK) == 0)
-		return attack_main(argv[2]);
+		return attack_main(argv[2], argv[3]);
 	return runner_main(argc, argv);
 }

@@ -25,6 +25,7 @@ static const struct {
 	{"write.", "change files outside", "read-only binds, overlay, Landlock"},
 	{"process.", "reach other processes, outlive the call", "pid namespaces, Landlock"},
 	{"call.", "attack another call of the session", "pid namespace of each call"},
+	{"session.", "attack another session, the supervisor", "namespaces of each session"},
 	{"network.", "reach the network, sockets of the host", "network namespace, Landlock"},
 	{"kernel.", "gain privilege, reach kernel surfaces", "seccomp, no capabilities"},
 	{"denied.", "each refused system call", "seccomp"},
