@@ -20,17 +20,15 @@ static const struct {
 };
 
 struct doctor_options {
-	bool json;
 	bool prove;
-	bool verbose;
-	char **prefixes; /* borrowed */
-	size_t prefix_count;
+	struct prove_options proof; /* its json is for both */
 };
 
 static const struct argp_option doctor_options[] = {
 	{"json", 'j', 0, 0, "Print the report as JSON", 0},
 	{"prove", 'P', 0, 0, "Attack a session on this host and tell which walls hold", 0},
 	{"verbose", 'v', 0, 0, "With --prove: show every attempt as it is made", 0},
+	{"list", 'l', 0, 0, "With --prove: name the attempts and make none", 0},
 	{0},
 };
 
@@ -41,22 +39,27 @@ static error_t parse_doctor(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	switch (key) {
 	case 'j':
-		o->json = true;
+		o->proof.json = true;
 		return 0;
 	case 'P':
 		o->prove = true;
 		return 0;
 	case 'v':
-		o->verbose = true;
+		o->proof.verbose = true;
+		return 0;
+	case 'l':
+		o->proof.list = true;
 		return 0;
 	case ARGP_KEY_ARGS:
-		o->prefixes = state->argv + state->next;
-		o->prefix_count = (size_t)(state->argc - state->next);
+		o->proof.prefixes = state->argv + state->next;
+		o->proof.prefix_count = (size_t)(state->argc - state->next);
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->prove && (o->verbose || o->prefix_count))
+		if (!o->prove && (o->proof.verbose || o->proof.list || o->proof.prefix_count))
 			argp_error(state, "%s goes with --prove only",
-				   o->verbose ? "--verbose" : o->prefixes[0]);
+				   o->proof.verbose ? "--verbose"
+				   : o->proof.list  ? "--list"
+						    : o->proof.prefixes[0]);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -157,6 +160,5 @@ int cmd_doctor(int argc, char **argv)
 
 	if (argp_parse(&doctor_argp, argc, argv, 0, NULL, &o) != 0)
 		return 2;
-	return o.prove ? doctor_prove(o.json, o.verbose, o.prefixes, o.prefix_count)
-		       : report_layers(o.json);
+	return o.prove ? doctor_prove(&o.proof) : report_layers(o.proof.json);
 }

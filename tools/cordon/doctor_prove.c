@@ -18,12 +18,13 @@ static char trace_on[] = "--trace=on";
 static char trace_auto[] = "--trace=auto";
 static char as_json[] = "--json";
 static char each_row[] = "--verbose";
+static char as_list[] = "--list";
 static char end_of_options[] = "--";
 
-int doctor_prove(bool json, bool verbose, char **prefixes, size_t count)
+int doctor_prove(const struct prove_options *o)
 {
 	_cleanup_free_ char *program = NULL;
-	_cleanup_free_ char **argv = xcalloc(count + 8, sizeof(*argv));
+	_cleanup_free_ char **argv = xcalloc(o->prefix_count + 9, sizeof(*argv));
 	char cordon[PATH_MAX] = "";
 	struct probe_result trace = {.state = PROBE_MISSING};
 	struct error err = {0};
@@ -37,17 +38,21 @@ int doctor_prove(bool json, bool verbose, char **prefixes, size_t count)
 		(void)fprintf(stderr, "cordon: /proc/self/exe: %s\n", strerror(errno));
 		return NOT_RUN;
 	}
-	probe_trace(&trace);
+	if (!o->list)
+		probe_trace(&trace);
 	argv[n++] = program;
 	argv[n++] = with_cordon;
 	argv[n++] = cordon;
 	argv[n++] = trace.state == PROBE_HOLDS ? trace_on : trace_auto;
-	if (json)
+	if (o->json)
 		argv[n++] = as_json;
-	if (verbose)
+	if (o->verbose)
 		argv[n++] = each_row;
+	if (o->list)
+		argv[n++] = as_list;
 	argv[n++] = end_of_options;
-	memcpy(argv + n, prefixes, count * sizeof(*prefixes));
+	if (o->prefix_count)
+		memcpy(argv + n, o->prefixes, o->prefix_count * sizeof(*o->prefixes));
 	(void)execv(program, argv);
 	(void)fprintf(stderr, "cordon: start %s: %s\n", program, strerror(errno));
 	return NOT_RUN;

@@ -211,7 +211,7 @@ void judge_row(const struct places *p, const struct row *row, struct results *re
 	char note[160] = "";
 	int effects;
 
-	if (is_skipped(p, row, result))
+	if (!p || is_skipped(p, row, result))
 		return;
 	effects = run_row(p, row, PLACE_SESSION, &output);
 	if (session_holds(row, text_of(&output), effects, note, sizeof(note)))

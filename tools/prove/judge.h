@@ -32,6 +32,7 @@ struct result *results_add(struct results *r, const char *id, const char *classe
 			   const char *wall);
 void results_done(struct results *r);
 
+/* Adds the results of a row or of a group of them; with @p NULL only their names and classes. */
 void judge_row(const struct places *p, const struct row *row, struct results *results);
 
 /* All rows made from the deny list: one session and two controls for all of them. */

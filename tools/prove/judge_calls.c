@@ -236,8 +236,11 @@ static void judge_daemon(const struct places *p, struct results *results)
 {
 	struct result *result =
 		results_add(results, "call.daemon", "11", "pid namespace of the call");
-	const struct call_outcome outcome = in_session(p, "", leave_behind);
+	struct call_outcome outcome;
 
+	if (!p)
+		return;
+	outcome = in_session(p, "", leave_behind);
 	if (outcome.hit)
 		result->verdict = HELD;
 	result->control_ok = outcome.attacked;
@@ -256,8 +259,11 @@ static void judge_output(const struct places *p, struct results *results)
 	struct outside o;
 	struct server s = {.to_fd = -1, .from_fd = -1};
 	char bytes[256] = "";
-	FILE *plain = popen(command, "re"); /* NOLINT(cert-env33-c): a shell is the point */
+	FILE *plain;
 
+	if (!p)
+		return;
+	plain = popen(command, "re"); /* NOLINT(cert-env33-c): a shell is the point */
 	if (plain) {
 		const size_t n = fread(bytes, 1, sizeof(bytes) - 1, plain);
 
@@ -290,9 +296,13 @@ void judge_calls(const struct places *p, struct results *results)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct result *result = results_add(results, rows[i].id, "11",
 						    "pid namespace of the call; Landlock");
-		const struct call_outcome other = in_session(p, rows[i].kind, attack_other);
-		const struct call_outcome same = in_session(p, rows[i].kind, attack_same);
+		struct call_outcome other;
+		struct call_outcome same;
 
+		if (!p)
+			continue;
+		other = in_session(p, rows[i].kind, attack_other);
+		same = in_session(p, rows[i].kind, attack_same);
 		if (other.attacked && !other.hit && !other.seen)
 			result->verdict = HELD;
 		result->control_ok = same.hit || same.seen;

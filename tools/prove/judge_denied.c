@@ -74,7 +74,6 @@ static void judge_case(size_t i, const struct asked *a, struct result *result)
 	const char *by = "the filter";
 
 	denied_case(i, &c);
-	(void)snprintf(result->id, sizeof(result->id), "%s", c.id);
 	if (a->alone[i] == c.errno_value && a->threads[i] == c.errno_value)
 		result->verdict = HELD;
 	/* Whose answer it was: the filter's by its own word, and the kernel's where it differs. */
@@ -93,7 +92,7 @@ static void judge_case(size_t i, const struct asked *a, struct result *result)
 		       c.has_twin ? "; twin: " : "", c.has_twin ? name_of(a->twin[i]) : "");
 }
 
-void judge_denied(const struct places *p, struct results *results)
+static void judge_cases(const struct places *p, struct result *rows)
 {
 	const size_t count = denied_count();
 	struct asked a = {.plain = xcalloc(count, sizeof(*a.plain)),
@@ -108,7 +107,7 @@ void judge_denied(const struct places *p, struct results *results)
 	a.twin = run_cases(p, PLACE_SESSION, "twin");
 	a.bare = run_cases(p, PLACE_BARE, "alone");
 	for (size_t i = 0; i < count; i++)
-		judge_case(i, &a, results_add(results, "", "13-16,21-24,26,30,31", WALL));
+		judge_case(i, &a, &rows[i]);
 	free(a.plain);
 	free(a.gated);
 	free(a.twins);
@@ -116,4 +115,18 @@ void judge_denied(const struct places *p, struct results *results)
 	free(a.threads);
 	free(a.twin);
 	free(a.bare);
+}
+
+void judge_denied(const struct places *p, struct results *results)
+{
+	const size_t first = results->count;
+
+	for (size_t i = 0; i < denied_count(); i++) {
+		struct denied_case c;
+
+		denied_case(i, &c);
+		(void)results_add(results, c.id, "13-16,21-24,26,30,31", WALL);
+	}
+	if (p)
+		judge_cases(p, results->rows + first);
 }

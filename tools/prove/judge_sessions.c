@@ -211,6 +211,11 @@ static struct outcome beside(const struct places *p, const char *kind,
 	return outcome;
 }
 
+static const char *describe(const struct outcome *outcome)
+{
+	return outcome->hit ? "hit" : outcome->seen ? "reached" : "not reached";
+}
+
 static const struct {
 	const char *id, *kind, *classes, *wall;
 } rows[] = {
@@ -223,35 +228,34 @@ static const struct {
 	{"session.supervisor", ATTACK_SERVER, "11,35", "mount namespace"},
 };
 
+static void judge_one(const struct places *p, size_t i, struct result *result)
+{
+	const bool server = strcmp(rows[i].kind, ATTACK_SERVER) == 0;
+	const struct outcome other = beside(p, rows[i].kind, attack_other);
+	const struct outcome same = beside(p, rows[i].kind, server ? attack_on_host : attack_same);
+
+	if (server && !other.shared) {
+		result->verdict = SKIPPED;
+		(void)snprintf(result->note, sizeof(result->note),
+			       "this user's runs have no resident supervisor here");
+		return;
+	}
+	if (other.attacked && !other.hit && !other.seen)
+		result->verdict = HELD;
+	result->control_ok = same.hit || same.seen;
+	(void)snprintf(result->note, sizeof(result->note), "%s another session: %s%s; %s: %s",
+		       other.shared ? "one supervisor," : "a supervisor each,",
+		       other.attacked ? "" : "not attacked, ", describe(&other),
+		       server ? "from the host" : "its own", describe(&same));
+}
+
 void judge_sessions(const struct places *p, struct results *results)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct result *result =
 			results_add(results, rows[i].id, rows[i].classes, rows[i].wall);
-		const bool server = strcmp(rows[i].kind, ATTACK_SERVER) == 0;
-		const struct outcome other = beside(p, rows[i].kind, attack_other);
-		const struct outcome same =
-			beside(p, rows[i].kind, server ? attack_on_host : attack_same);
 
-		if (server && !other.shared) {
-			result->verdict = SKIPPED;
-			(void)snprintf(result->note, sizeof(result->note),
-				       "this user's runs have no resident supervisor here");
-			continue;
-		}
-		if (other.attacked && !other.hit && !other.seen)
-			result->verdict = HELD;
-		result->control_ok = same.hit || same.seen;
-		(void)snprintf(result->note, sizeof(result->note),
-			       "%s another session: %s%s; %s: %s",
-			       other.shared ? "one supervisor," : "a supervisor each,",
-			       other.attacked ? "" : "not attacked, ",
-			       other.hit    ? "hit"
-			       : other.seen ? "reached"
-					    : "not reached",
-			       server ? "from the host" : "its own",
-			       same.hit	   ? "hit"
-			       : same.seen ? "reached"
-					   : "not reached");
+		if (p)
+			judge_one(p, i, result);
 	}
 }

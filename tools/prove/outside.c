@@ -248,7 +248,8 @@ static char *list_folders(const struct outside *o)
 
 int outside_open(struct outside *o, const char *program, bool live)
 {
-	char dir[] = "/tmp/cordon-prove-XXXXXX";
+	const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+	char dir[sizeof(o->arena.dir)];
 	int r;
 
 	*o = (struct outside){.tcp_fd = -1,
@@ -259,6 +260,9 @@ int outside_open(struct outside *o, const char *program, bool live)
 			      .victim_fd = -1,
 			      .live = live};
 	make_secret(o);
+	if (snprintf(dir, sizeof(dir), "%s/cordon-prove-XXXXXX",
+		     tmp && tmp[0] == '/' ? tmp : "/tmp") >= (int)sizeof(dir))
+		return -ENAMETOOLONG;
 	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
 		return -errno;
 	arena_name(&o->arena, dir);

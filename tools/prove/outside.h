@@ -21,7 +21,7 @@ struct outside {
 	bool live;		  /* the workspace may change; only modes and devices in it count */
 };
 
-/* Return: 0, negative errno. Owns what it makes until outside_close(). */
+/* Below $TMPDIR, else /tmp. Return: 0, negative errno. Owns what it makes until outside_close(). */
 int outside_open(struct outside *o, const char *program, bool live);
 /*
  * Looks for all effects of a run whose output is given.

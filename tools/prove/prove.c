@@ -22,6 +22,7 @@
 
 static const char usage[] =
 	"usage: cordon-prove --cordon PATH [--json] [--verbose] [--trace on|auto] [PREFIX...]\n"
+	"       cordon-prove --list [PREFIX...]\n"
 	"Started by `cordon doctor --prove`: tries to get out of a session in every way it knows,\n"
 	"or in those whose name starts with a PREFIX, and shows what held. Exit status: 0 if all\n"
 	"did, 1 if one did not or its control failed, 125 if it could not be tried.\n";
@@ -30,6 +31,7 @@ struct options {
 	struct places places;
 	bool json;
 	bool verbose;
+	bool list; /* name the rows, run none */
 	char **prefixes;
 };
 
@@ -62,8 +64,12 @@ static void show_new(const struct options *o, struct results *results, size_t fi
 			results->rows[kept++] = results->rows[i];
 	results->count = kept;
 	report_progress(kept, NULL);
-	for (size_t i = first; o->verbose && !o->json && i < kept; i++)
-		report_row(&results->rows[i]);
+	for (size_t i = first; i < kept; i++)
+		if (o->list)
+			(void)printf("%-28s %-20s %s\n", results->rows[i].id,
+				     results->rows[i].classes, results->rows[i].wall);
+		else if (o->verbose && !o->json)
+			report_row(&results->rows[i]);
 }
 
 static void judge_group(const struct options *o, const char *group,
@@ -75,13 +81,13 @@ static void judge_group(const struct options *o, const char *group,
 	if (!is_group_wanted(o, group) || place_interrupted())
 		return;
 	report_progress(first, group);
-	judge(&o->places, results);
+	judge(o->list ? NULL : &o->places, results);
 	show_new(o, results, first);
 }
 
 static void run_all(const struct options *o, struct results *results)
 {
-	if (o->verbose && !o->json)
+	if (o->verbose && !o->json && !o->list)
 		report_row(NULL);
 	judge_group(o, "denied.", judge_denied, results);
 	judge_group(o, "number.", judge_numbers, results);
@@ -92,7 +98,7 @@ static void run_all(const struct options *o, struct results *results)
 			if (!is_wanted(o, row->id) || place_interrupted())
 				continue;
 			report_progress(results->count, row->id);
-			judge_row(&o->places, row, results);
+			judge_row(o->list ? NULL : &o->places, row, results);
 			show_new(o, results, results->count - 1);
 		}
 }
@@ -107,7 +113,10 @@ static bool is_ready(const struct places *p)
 	const int r = outside_open(&o, p->program, false);
 
 	if (r < 0)
-		buf_printf(&output, "cordon-prove: %s: %s\n", o.arena.dir, strerror(-r));
+		buf_printf(
+			&output,
+			"cordon-prove: making a folder to attack from ($TMPDIR, else /tmp): %s\n",
+			strerror(-r));
 	else if (place_run(p, PLACE_SESSION, &o, 0, argv, &output) >= 0)
 		ready = strstr(output.data, READY_NOW) != NULL;
 	outside_close(&o);
@@ -129,7 +138,10 @@ static int sum_up(const struct options *o, const struct results *results)
 		return NOT_RUN;
 	}
 	if (!results->count) {
-		(void)fputs("cordon-prove: no probe has a name that starts so\n", stderr);
+		(void)fprintf(stderr,
+			      "cordon-prove: no attempt has a name that starts with \"%s\"; --list "
+			      "names them\n",
+			      *o->prefixes ? *o->prefixes : "");
 		return NOT_RUN;
 	}
 	if (o->json)
@@ -145,10 +157,13 @@ static int sum_up(const struct options *o, const struct results *results)
 
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option long_options[] = {
-		{"json", no_argument, NULL, 'j'},	  {"verbose", no_argument, NULL, 'v'},
-		{"cordon", required_argument, NULL, 'c'}, {"trace", required_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},	  {0}};
+	static const struct option long_options[] = {{"json", no_argument, NULL, 'j'},
+						     {"verbose", no_argument, NULL, 'v'},
+						     {"list", no_argument, NULL, 'l'},
+						     {"cordon", required_argument, NULL, 'c'},
+						     {"trace", required_argument, NULL, 't'},
+						     {"help", no_argument, NULL, 'h'},
+						     {0}};
 	int key;
 
 	while ((key = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -156,6 +171,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->json = true;
 		else if (key == 'v')
 			o->verbose = true;
+		else if (key == 'l')
+			o->list = true;
 		else if (key == 'c')
 			o->places.cordon = optarg;
 		else if (key == 't')
@@ -164,7 +181,7 @@ static int parse(int argc, char **argv, struct options *o)
 			return key;
 	}
 	o->prefixes = argv + optind;
-	return o->places.cordon ? 0 : '?';
+	return o->places.cordon || o->list ? 0 : '?';
 }
 
 static int runner_main(int argc, char **argv)
@@ -177,6 +194,11 @@ static int runner_main(int argc, char **argv)
 
 	if (r)
 		return fputs(usage, r == 'h' ? stdout : stderr) < 0 || r != 'h' ? 2 : 0;
+	if (o.list) {
+		run_all(&o, &results);
+		results_done(&results);
+		return 0;
+	}
 	if (readlink("/proc/self/exe", program, sizeof(program) - 1) <= 0 ||
 	    !realpath(o.places.cordon, cordon)) {
 		(void)fprintf(stderr, "cordon-prove: %s: %s\n", o.places.cordon, strerror(errno));
