@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import shutil
 import subprocess
 import time
 import unittest
@@ -172,6 +173,19 @@ class Gate(CordonTest):
         self.assertEqual(connects[0]["fields"]["address"], "93.184.216.34")
         self.assertEqual(connects[0]["fields"]["port"], 80)
         self.assertEqual(connects[0]["call"], "c1")
+
+    def test_a_refused_name_does_not_steer_the_terminal(self):
+        name = "\x1b]0;steered\x07\ncordon: forged"
+        shutil.copy2("/bin/true", self.work / name)
+        path = self.policy({"id": "t.no", "category": "test", "severity": "low", "on": ["exec"],
+                            "when": "action.provenance == 'workspace'", "verdict": "deny", "because": "No.", "refs": [],
+                            "match": [{"action": {"kind": "exec", "path": "/w/p", "provenance": "workspace"}}],
+                            "not_match": [{"action": {"kind": "exec", "path": "/w/p", "provenance": "image"}}]})
+        r = self.run_in(f"./{name}", options=["-p", path])
+        self.assertEqual(r.returncode, 126)
+        self.assertIn(rb"\x1b]0;steered\x07\ncordon: forged", r.stderr)
+        self.assertNotIn(b"\x1b", r.stderr)
+        self.assertNotIn(b"\ncordon: forged", r.stderr)
 
     def test_observe_refuses_nothing_and_says_what_it_would_have(self):
         policy = self.policy({"id": "t.no-ls", "category": "test", "severity": "low", "on": ["exec"],

@@ -95,18 +95,6 @@ int floor_start(struct floor_session *f, const struct spec *spec, struct error *
 	return r;
 }
 
-const char *floor_layer(const struct floor_session *f, const char *name)
-{
-	const size_t len = strlen(name);
-	const char *line;
-	size_t at = 0;
-
-	while ((line = msg_next_string(&f->last, f->payload, &at)))
-		if (!strncmp(line, name, len) && line[len] == '=')
-			return line + len + 1;
-	return NULL;
-}
-
 int floor_exec_start(struct floor_session *f, const struct floor_exec *e)
 {
 	_cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -135,57 +123,6 @@ int floor_exec_wait(struct floor_session *f, unsigned type)
 		if (f->last.type == MSG_EXIT || f->last.type == MSG_ERROR)
 			return -ESRCH;
 	}
-}
-
-/* What a pipe holds until its last writer is gone. */
-static void drain(int pipe_fd, char *ret, size_t size)
-{
-	size_t len = 0;
-
-	for (;;) {
-		struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
-		ssize_t n;
-
-		if (poll(&p, 1, FLOOR_WAIT_MS) <= 0)
-			break;
-		n = read(pipe_fd, ret + len, size - 1 - len);
-		if (n <= 0 || len + (size_t)n == size - 1)
-			break;
-		len += (size_t)n;
-	}
-	ret[len] = '\0';
-}
-
-int floor_run(struct floor_session *f, const char *const *argv, struct floor_result *ret)
-{
-	_cleanup_close_ int read_fd = -1;
-	int output[2];
-	int r;
-
-	memset(ret, 0, sizeof(*ret));
-	if (pipe2(output, O_CLOEXEC) < 0)
-		return -errno;
-	read_fd = output[0];
-	r = floor_exec_start(f, &(struct floor_exec){.argv = argv, .stdout_fd = output[1]});
-	(void)close(output[1]);
-	if (r < 0)
-		return r;
-	drain(read_fd, ret->output, sizeof(ret->output));
-	r = floor_exec_wait(f, MSG_EXIT);
-	if (r < 0)
-		return r;
-	ret->outcome = f->last.outcome;
-	ret->status = f->last.status;
-	if (f->last.payload_len)
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", f->payload);
-	return 0;
-}
-
-int floor_sh(struct floor_session *f, const char *script, struct floor_result *ret)
-{
-	const char *const argv[] = {"/bin/sh", "-c", script, NULL};
-
-	return floor_run(f, argv, ret);
 }
 
 int floor_end(struct floor_session *f)
