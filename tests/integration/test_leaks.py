@@ -106,7 +106,7 @@ class Leaks(CordonTest):
             return {"fds": self.descriptors(pid), "keeper": len(descendants(pid)), "inside": len(self.marked())}
 
         all_calls()
-        wait_for(lambda: settled()["keeper"] == 2)
+        wait_for(lambda: settled()["keeper"] == 3)  # with the init, and the leaf that stands ready
         before = settled()
         mounts, fds = self.inside_of(pid)
         rss = self.rss_kib(pid)
@@ -122,9 +122,10 @@ class Leaks(CordonTest):
         """Mounts and descriptors of keeper and init, which only root may look at."""
         if os.geteuid():
             return None, None
-        processes = sorted(descendants(pid))
-        return ([pathlib.Path(f"/proc/{p}/mountinfo").read_text().count("\n") for p in processes],
-                [len(os.listdir(f"/proc/{p}/fd")) for p in processes])
+        # Not by process id, which may start from the beginning in between.
+        processes = descendants(pid)
+        return (sorted(pathlib.Path(f"/proc/{p}/mountinfo").read_text().count("\n") for p in processes),
+                sorted(len(os.listdir(f"/proc/{p}/fd")) for p in processes))
 
     def rss_kib(self, pid):
         return int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0])
