@@ -76,6 +76,7 @@ static void execution_end(struct execution *execution)
 
 	/* What the trace still holds of this execution belongs before its end in the record. */
 	supervisor_drain(session->supervisor);
+	loss_check(session);
 	if (execution->gate) {
 		session->totals.gated += gate_count(execution->gate);
 		gate_stop(take_ptr(execution->gate));
@@ -96,6 +97,40 @@ void execution_end_all(struct session *session)
 		execution->result.status = SIGKILL;
 		execution_end(execution);
 	}
+}
+
+/* An image that the kernel cannot be told to expect must not run, whatever policy said of it. */
+static void refuse_unapproved(struct execution *execution, const struct action *action, int reason,
+			      struct gate_answer *ret)
+{
+	static const char because[] =
+		"The kernel could not be told what this program must be, so it was not started.";
+	struct session *session = execution->session;
+	struct denial denial = {.verdict = VERDICT_DENY,
+				.kind = "exec",
+				.rule = "exec.unapproved",
+				.seq = record_count(session->record)};
+	struct json_writer *w;
+
+	*ret = (struct gate_answer){.errno_value = EPERM};
+	execution->result.denied++;
+	session->totals.denied++;
+	(void)snprintf(denial.because, sizeof(denial.because), "%s", because);
+	(void)snprintf(denial.subject, sizeof(denial.subject), "%.*s", (int)action->path.len,
+		       action->path.len ? action->path.at : "");
+	execution->result.last_denial = denial;
+	w = event_begin(session, "exec.refused", execution->call_id, execution->id);
+	json_begin_object(w, "fields");
+	json_put_bytes(w, "path", action->path.at, action->path.len);
+	json_put_i64(w, "result", reason);
+	json_end_object(w);
+	json_put_string(w, "verdict", verdict_name(VERDICT_DENY));
+	json_put_string(w, "rule", denial.rule);
+	json_put_string(w, "because", because);
+	event_end(session);
+	if (reason == -ENOSPC)
+		loss_of_approval(session, action);
+	ret->kill_execution = execution->result.killed;
 }
 
 static void on_decide(void *ctx, const struct action *action, uint32_t tid,
@@ -124,12 +159,11 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid,
 		}
 		return;
 	}
-	/* An image that the kernel cannot be told to expect must not run. */
-	if (image && session->trace) {
-		r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
-		if (r < 0)
-			*ret = (struct gate_answer){.errno_value = EPERM};
-	}
+	if (!image || !session->trace)
+		return;
+	r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
+	if (r < 0)
+		refuse_unapproved(execution, &full, r, ret);
 }
 
 static void on_unanswered(void *ctx, uint32_t tid)
