@@ -116,6 +116,7 @@ static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 		struct error err;
 
 		(void)error_errno(&err, errno, "start a process for the call");
+		(void)launch_lacks(&err);
 		(void)close(report[0]);
 		send_not_run(m->exec, err.text);
 		return;

@@ -150,8 +150,10 @@ void leaf_run(const struct launch *l, const struct execution *e)
 	int go_pipe[2];
 	pid_t pid;
 
-	if (mounts_fresh_proc(&err) < 0 || caps_drop_all(&err) < 0)
+	if (mounts_fresh_proc(&err) < 0 || caps_drop_all(&err) < 0) {
+		(void)launch_lacks(&err);
 		fail(e, &err);
+	}
 	if (pipe2(sync_pipe, O_CLOEXEC) < 0 || pipe2(go_pipe, O_CLOEXEC) < 0) {
 		(void)error_errno(&err, errno, "make a pipe");
 		fail(e, &err);
@@ -167,8 +169,10 @@ void leaf_run(const struct launch *l, const struct execution *e)
 	if (!sync.failed) {
 		if (send_ready(l, e, &sync, pidfd) < 0)
 			_exit(LAUNCH_FAILED); /* no supervisor: nothing runs */
-		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0)
+		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0) {
+			(void)launch_lacks(&err);
 			fail(e, &err);
+		}
 		if (write(GO_FD, "g", 1) != 1)
 			_exit(LAUNCH_FAILED);
 		(void)close(GO_FD);

@@ -177,7 +177,8 @@ int floor_run(struct floor_session *f, const char *const *argv, struct floor_res
 	ret->outcome = f->last.outcome;
 	ret->status = f->last.status;
 	if (f->last.payload_len)
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", f->payload);
+		(void)snprintf(ret->text, sizeof(ret->text), "%.*s", (int)sizeof(ret->text) - 1,
+			       f->payload);
 	return 0;
 }
 
