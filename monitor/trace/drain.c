@@ -108,6 +108,7 @@ static void record_to_event(struct trace *trace, const struct trace_record *r, c
 
 int trace_drain(struct trace *trace)
 {
+	unsigned long end;
 	const void *bytes;
 	size_t len;
 	int handled = 0;
@@ -115,7 +116,10 @@ int trace_drain(struct trace *trace)
 	if (trace->draining)
 		return 0; /* called from the handler */
 	trace->draining = true;
-	while ((bytes = ring_next(&trace->ring, &len))) {
+	/* Up to here and no further: who makes events as fast as we take them would hold us for
+	 * ever. */
+	end = ring_end(&trace->ring);
+	while ((bytes = ring_next(&trace->ring, end, &len))) {
 		const struct trace_record *record = bytes;
 		struct trace_session *session;
 		struct trace_event event;

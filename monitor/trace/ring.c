@@ -41,13 +41,16 @@ void ring_close(struct ring *ring)
 	memset(ring, 0, sizeof(*ring));
 }
 
-/* The head of the record at the consumer's place: length and flag bits; BUSY when none is there. */
+unsigned long ring_end(const struct ring *ring)
+{
+	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+}
+
+/* The head of the record at the consumer's place: length and flag bits. */
 static uint32_t head(const struct ring *ring)
 {
 	const unsigned long at = *ring->consumer;
 
-	if (at == __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE))
-		return BPF_RINGBUF_BUSY_BIT;
 	return __atomic_load_n(
 		(const uint32_t *)(const void *)(ring->data + (at & (ring->bytes - 1))),
 		__ATOMIC_ACQUIRE);
@@ -60,9 +63,9 @@ static size_t whole_bytes(uint32_t word)
 	return (len + BPF_RINGBUF_HDR_SZ + 7) & ~(size_t)7;
 }
 
-const void *ring_next(struct ring *ring, size_t *ret_len)
+const void *ring_next(struct ring *ring, unsigned long end, size_t *ret_len)
 {
-	for (;;) {
+	while (*ring->consumer != end) {
 		const uint32_t word = head(ring);
 
 		if (word & BPF_RINGBUF_BUSY_BIT)
@@ -74,6 +77,7 @@ const void *ring_next(struct ring *ring, size_t *ret_len)
 		*ret_len = word;
 		return ring->data + (*ring->consumer & (ring->bytes - 1)) + BPF_RINGBUF_HDR_SZ;
 	}
+	return NULL;
 }
 
 void ring_consume(struct ring *ring)

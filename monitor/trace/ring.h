@@ -20,10 +20,12 @@ struct ring {
 int ring_open(struct ring *ring, int map_fd, size_t bytes);
 void ring_close(struct ring *ring);
 
+/* Where the kernel writes next. */
+unsigned long ring_end(const struct ring *ring);
 /*
- * ring_next - the oldest record not yet consumed; *ret_len its bytes.
+ * ring_next - the oldest record before @end (of ring_end()) not yet consumed; *ret_len its bytes.
  * Return: NULL when there is none that is complete. Valid until ring_consume().
  */
-const void *ring_next(struct ring *ring, size_t *ret_len);
+const void *ring_next(struct ring *ring, unsigned long end, size_t *ret_len);
 /* Gives the record that ring_next() showed back to the kernel. */
 void ring_consume(struct ring *ring);

@@ -108,8 +108,12 @@ static void on_line(void *ctx, const char *line, size_t len)
 {
 	struct run *run = ctx;
 
+	if (run->on_line)
+		buf_clear(&run->lines);
 	buf_put(&run->lines, line, len);
 	buf_putc(&run->lines, '\n');
+	if (run->on_line)
+		run->on_line(run, run->lines.data);
 }
 
 static const struct agent_session_ops agent_ops = {

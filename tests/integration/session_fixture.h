@@ -32,6 +32,8 @@ struct run {
 	const char *policy; /* JSON text */
 	enum monitor_mode mode;
 	struct script scripts[MAX_SCRIPTS];
+	/* Sees each line as it is written; then none is kept. May be NULL. */
+	void (*on_line)(struct run *run, const char *line);
 
 	struct agent_session *agent;
 	struct outcome outcomes[MAX_SCRIPTS];
