@@ -234,13 +234,14 @@ int main(int argc, char **argv)
 	static char folder[] = "/tmp/cordon-refusals-XXXXXX";
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_lack_is_refused)};
 	const char *launcher = getenv("LAUNCHER");
+	const char *row = getenv("REFUSE");
 	struct error err = {0};
 	int r;
 
 	(void)argc;
-	if (launcher)
-		return become_launcher(launcher, getenv("REFUSE"));
 	(void)argv;
+	if (launcher && row)
+		return become_launcher(launcher, row);
 	if (!mkdtemp(folder) || setenv("LAUNCHER", floor_launcher(), 1) < 0 ||
 	    setenv("CORDON_LAUNCH", "/proc/self/exe", 1) < 0)
 		return 1;
