@@ -146,7 +146,8 @@ int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t l
 /* Labels that reads in the session have set so far; read from the kernel, no drain needed. */
 uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
 
-/* Hands every event that the kernel has so far to the handler. Return: events handled, or negative errno. */
+/* Hands every event that the kernel has so far to the handler. Return: events handled, or negative
+ * errno. */
 int trace_drain(struct trace *trace);
 int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret);
 /* Calls of system call @nr by the session so far; nr < TRACE_SYSCALLS. */
