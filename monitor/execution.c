@@ -31,6 +31,9 @@ void execution_kill(struct execution *execution)
 {
 	const struct msg m = {.type = MSG_KILL, .exec = execution->id};
 
+	if (execution->kill_sent)
+		return;
+	execution->kill_sent = true;
 	(void)control_send(execution->session, &m, NULL, NULL, 0);
 }
 
@@ -319,6 +322,11 @@ int session_exec(struct session *session, const struct exec_request *request,
 	m.payload_len = (uint32_t)payload.len;
 	m.exec = session->last_exec_id + 1;
 	r = control_send(session, &m, payload.data, request->stdio_fds, 3);
+	if (r == -ENOBUFS)
+		return error_set(err, r,
+				 "%u requests wait for the session already, which takes none "
+				 "(stopped, or short of memory); try again later",
+				 MAX_OUTBOX);
 	if (r < 0)
 		return error_errno(err, r, "ask the session to start %s", request->argv[0]);
 	execution = execution_new(session, request, ops, ctx);

@@ -43,6 +43,7 @@ struct owned_label {
 struct execution {
 	struct session *session; /* borrowed: outlives its executions */
 	uint32_t id;
+	bool kill_sent;
 	char *call_id;
 	char *tool;
 	struct gate *gate;  /* NULL before READY */
@@ -89,6 +90,7 @@ struct session {
 	int control_fd;
 	uv_poll_t control;
 	struct outgoing *outbox;
+	unsigned waiting;  /* of these with a payload */
 	char *inbox;	   /* MAX_MESSAGE_BYTES, for msg_recv */
 	uv_timer_t ending; /* grace after BYE, and "fail from the loop, not from here" */
 	unsigned handles;  /* open libuv handles; the last one's close frees the session */
@@ -116,6 +118,7 @@ void session_handle_closed(struct session *session);
 
 /* control.c */
 int control_open(struct session *session, int control_fd, struct error *err);
+/* Errors: -ENOBUFS for a payload when MAX_OUTBOX of them wait already. */
 int control_send(struct session *session, const struct msg *m, const char *payload, const int *fds,
 		 unsigned fd_count);
 void control_close(struct session *session);
