@@ -75,9 +75,8 @@ void loss_denial(const struct session *session, const char *subject, struct deni
 
 static void kill_executions(struct session *session)
 {
-	struct execution *execution;
-
-	DL_FOREACH (session->executions, execution) {
+	for (struct execution *execution = session->executions; execution;
+	     execution = execution->next) {
 		session->totals.killed++;
 		execution->result.killed = true;
 		loss_denial(session, "the session", &execution->result.last_denial);
