@@ -44,6 +44,14 @@ int error_errno(struct error *err, int code, const char *format, ...)
 	return negative(code);
 }
 
+int error_append(struct error *err, const char *text)
+{
+	const size_t used = strlen(err->text);
+
+	(void)snprintf(err->text + used, sizeof(err->text) - used, "%s", text);
+	return err->code;
+}
+
 int error_prefix(struct error *err, const char *format, ...)
 {
 	char old[sizeof(err->text)];

@@ -13,6 +13,7 @@
 #define MAX_ARGV_ITEMS	  32768u       /* xargs(1) fills 128 KiB; with file names of a few bytes */
 #define MAX_MESSAGE_BYTES (160u << 10) /* one message to or from the session's init */
 #define MAX_MESSAGE_FDS	  6u
+#define MAX_OUTBOX	  32u /* requests that one session's init does not take */
 #define MAX_LABELS	  64u /* one bit each */
 #define MAX_RULES	  10000u
 #define MAX_OUTPUT_BYTES  (1u << 20) /* tool output kept for one call of a catalogue tool */

@@ -38,6 +38,9 @@ void execution_kill(struct execution *execution)
 {
 	const struct msg m = {.type = MSG_KILL, .exec = execution->id};
 
+	if (execution->kill_sent)
+		return;
+	execution->kill_sent = true;
 	(void)control_send(execution->session, &m, NULL, NULL, 0);
 }
 
@@ -83,6 +86,7 @@ static void execution_end(struct execution *execution)
 
 	/* What the trace still holds of this execution belongs before its end in the record. */
 	supervisor_drain(session->supervisor);
+	loss_check(session);
 	if (execution->gate) {
 		session->totals.gated += gate_count(execution->gate);
 		gate_stop(take_ptr(execution->gate));
@@ -108,6 +112,40 @@ void execution_end_all(struct session *session)
 		}
 		execution_end(execution);
 	}
+}
+
+/* An image that the kernel cannot be told to expect must not run, whatever policy said of it. */
+static void refuse_unapproved(struct execution *execution, const struct action *action, int reason,
+			      struct gate_answer *ret)
+{
+	static const char because[] =
+		"The kernel could not be told what this program must be, so it was not started.";
+	struct session *session = execution->session;
+	struct denial denial = {.verdict = VERDICT_DENY,
+				.kind = "exec",
+				.rule = "exec.unapproved",
+				.seq = record_count(session->record)};
+	struct json_writer *w;
+
+	*ret = (struct gate_answer){.errno_value = EPERM};
+	execution->result.denied++;
+	session->totals.denied++;
+	(void)snprintf(denial.because, sizeof(denial.because), "%s", because);
+	(void)snprintf(denial.subject, sizeof(denial.subject), "%.*s", (int)action->path.len,
+		       action->path.len ? action->path.at : "");
+	execution->result.last_denial = denial;
+	w = event_begin(session, "exec.refused", execution->call_id, execution->id);
+	json_begin_object(w, "fields");
+	json_put_bytes(w, "path", action->path.at, action->path.len);
+	json_put_i64(w, "result", reason);
+	json_end_object(w);
+	json_put_string(w, "verdict", verdict_name(VERDICT_DENY));
+	json_put_string(w, "rule", denial.rule);
+	json_put_string(w, "because", because);
+	event_end(session);
+	if (reason == -ENOSPC)
+		loss_of_approval(session, action);
+	ret->kill_execution = execution->result.killed;
 }
 
 static void on_decide(void *ctx, const struct action *action, uint32_t tid,
@@ -136,12 +174,11 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid,
 		}
 		return;
 	}
-	/* An image that the kernel cannot be told to expect must not run. */
-	if (image && session->trace) {
-		r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
-		if (r < 0)
-			*ret = (struct gate_answer){.errno_value = EPERM};
-	}
+	if (!image || !session->trace)
+		return;
+	r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
+	if (r < 0)
+		refuse_unapproved(execution, &full, r, ret);
 }
 
 static void on_unanswered(void *ctx, uint32_t tid)
@@ -323,6 +360,11 @@ int session_exec(struct session *session, const struct exec_request *request,
 	m.payload_len = (uint32_t)payload.len;
 	m.exec = session->last_exec_id + 1;
 	r = control_send(session, &m, payload.data, request->stdio_fds, 3);
+	if (r == -ENOBUFS)
+		return error_set(err, r,
+				 "%u requests wait for the session already, which takes none "
+				 "(stopped, or short of memory); try again later",
+				 MAX_OUTBOX);
 	if (r < 0)
 		return error_errno(err, r, "ask the session to start %s", request->argv[0]);
 	execution = execution_new(session, request, ops, ctx);

@@ -151,7 +151,9 @@ static void record_action(struct session *session, const struct action *action,
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
 	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_ASK)
 		json_put_bool(w, "enforced", false);
-	if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
+	if (judgement->by_loss)
+		loss_explain(session, w);
+	else if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
 		policy_explain(session->policy, session->state, action, &judgement->decision, w);
 	event_end(session);
 }
@@ -159,6 +161,7 @@ static void record_action(struct session *session, const struct action *action,
 static void decide(struct session *session, const struct action *action, struct judgement *ret)
 {
 	policy_decide(session->policy, session->state, action, &ret->decision);
+	ret->by_loss = loss_overrules(session, action, &ret->decision);
 	ret->proceed = ret->decision.verdict < VERDICT_ASK || session->mode == MODE_OBSERVE;
 	if (ret->decision.errno_value <= 0)
 		ret->decision.errno_value = EPERM;
@@ -173,6 +176,7 @@ void judge(struct session *session, const struct action *action, struct judgemen
 	   struct denial *ret_denial)
 {
 	supervisor_drain(session->supervisor);
+	loss_check(session);
 	if (session->trace)
 		policy_state_add_labels(session->state,
 					trace_session_labels(session->trace, session->slot));

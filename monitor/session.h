@@ -112,7 +112,8 @@ bool session_check_call(struct session *session, const struct call *call, struct
 /* Records that the call is over; is_error as the agent will see it. */
 void session_end_call(struct session *session, const struct call *call, bool is_error);
 
-/* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG. */
+/* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG,
+ * -ENOBUFS when its init takes no requests. */
 int session_exec(struct session *session, const struct exec_request *request,
 		 const struct exec_ops *ops, void *ctx, uint32_t *ret_exec_id, struct error *err);
 /* Ends it with everything in its leaf. */

@@ -109,8 +109,10 @@ _Noreturn static void be_spare(int order_fd, int report_fd)
 	struct error err = {0};
 	static struct msg m;
 
-	if (leaf_prepare(&err) < 0)
+	if (leaf_prepare(&err) < 0) {
+		(void)launch_lacks(&err);
 		leaf_fail(&e, &err);
+	}
 	if (msg_recv(order_fd, &m, self.payload, &fds) != 0)
 		_exit(0); /* C is gone */
 	(void)close(order_fd);
@@ -192,6 +194,7 @@ static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 	}
 	if (r < 0) {
 		(void)error_errno(&err, r, "start a process for the call");
+		(void)launch_lacks(&err);
 		send_not_run(m->exec, err.text);
 		return;
 	}

@@ -74,6 +74,14 @@ struct launch {
 
 /* A line for HELLO: "layer=state". */
 void launch_say(struct launch *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What a reason ends in where the host refuses what a wall needs. */
+#define WAY_OUT		  "; way out: "
+#define WAY_OUT_CONTAINER "a container around cordon must allow "
+#define WAY_OUT_MOUNTING                                                                       \
+	WAY_OUT "Linux 5.12 or newer; " WAY_OUT_CONTAINER "mount, fsopen, fsconfig, fsmount, " \
+		"open_tree, move_mount, mount_setattr and openat2"
+/* The host refused a wall that each execution puts up for itself: adds where to look. */
+int launch_lacks(struct error *err);
 /* Sends ERROR. */
 void launch_tell(const struct launch *l, const struct error *err);
 /* The same, and ends the process with LAUNCH_FAILED. */

@@ -172,8 +172,10 @@ void leaf_run(const struct launch *l, const struct execution *e)
 	if (!sync.failed) {
 		if (send_ready(l, e, &sync, pidfd) < 0)
 			_exit(LAUNCH_FAILED); /* no supervisor: nothing runs */
-		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0)
+		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0) {
+			(void)launch_lacks(&err);
 			leaf_fail(e, &err);
+		}
 		/* Fails if a signal ended X already; how it ended is then told below as always. */
 		(void)!write(GO_FD, "g", 1);
 		(void)close(GO_FD);

@@ -99,6 +99,8 @@ struct {
 
 /* Where the running kernel has what is read; set by the reader before loading. */
 const volatile struct trace_layout layout;
+/* For tests: as if there were no memory for the tag of any child. */
+const volatile __u32 no_tags;
 
 /*
  * A number behind a pointer that the verifier knows the type of. Not for pointers: to learn how far

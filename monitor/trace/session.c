@@ -140,6 +140,7 @@ int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts
 	ret->lost = __atomic_load_n(&trace->slots[slot].lost, __ATOMIC_SEQ_CST);
 	ret->emitted = __atomic_load_n(&trace->slots[slot].emitted, __ATOMIC_SEQ_CST);
 	ret->consumed = session->consumed;
+	ret->untraced = __atomic_load_n(&trace->slots[slot].untraced, __ATOMIC_SEQ_CST);
 	return 0;
 }
 

@@ -225,5 +225,32 @@ class Killed(CordonTest):
         self.assertNotIn(b"ran", (self.dir / "out").read_bytes())
 
 
+class FullDisk(CordonTest):
+    """No record, no run: whatever on_loss says, the session ends when its disk is full."""
+
+    @unittest.skipUnless(TRACE == "on", "mounting a small tmpfs needs root")
+    def test_full_disk(self):
+        small = self.dir / "small"
+        small.mkdir()
+        # Opens for ever: each is an event. The loop has no other end than the session's.
+        load = "i=0; while :; do : < /etc/passwd; i=$((i + 1)); echo $i > count; done"
+        script = """mount -t tmpfs -o size=64k cordon-test "$1" || exit 99
+                    "$2" run --trace on -w "$3:live" --policy "$4" --record "$1/r.jsonl" $5 -- sh -c "$6"
+                    status=$?; "$2" log verify "$1/r.jsonl"; echo "verify $?"; exit $status"""
+        for on_loss in ("log", "deny_new", "kill"):
+            with self.subTest(on_loss=on_loss):
+                policy = self.policy(on_loss=on_loss)
+                r = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", small, CORDON, self.work, policy,
+                                    " ".join(self.mark), load], env=self.env, stdin=subprocess.DEVNULL,
+                                   capture_output=True, timeout=60, check=False)
+                self.assertEqual(r.returncode, 125, r.stderr)
+                self.assertIn(b"write the record", r.stderr)
+                self.assertIn(b"No space left on device", r.stderr)
+                self.assertIn(b"cut", r.stdout)
+                self.assertIn(b"verify 3", r.stdout)
+                self.assertTrue((self.work / "count").exists())
+                self.assertTrue(wait_for(lambda: not self.marked()), self.marked())
+
+
 if __name__ == "__main__":
     unittest.main()

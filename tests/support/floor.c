@@ -125,6 +125,51 @@ int floor_exec_wait(struct floor_session *f, unsigned type)
 	}
 }
 
+/* What a pipe holds until its last writer is gone. */
+static void drain(int pipe_fd, char *ret, size_t size)
+{
+	size_t len = 0;
+
+	for (;;) {
+		struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
+		ssize_t n;
+
+		if (poll(&p, 1, FLOOR_WAIT_MS) <= 0)
+			break;
+		n = read(pipe_fd, ret + len, size - 1 - len);
+		if (n <= 0 || len + (size_t)n == size - 1)
+			break;
+		len += (size_t)n;
+	}
+	ret[len] = '\0';
+}
+
+int floor_run(struct floor_session *f, const char *const *argv, struct floor_result *ret)
+{
+	_cleanup_close_ int read_fd = -1;
+	int output[2];
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return -errno;
+	read_fd = output[0];
+	r = floor_exec_start(f, &(struct floor_exec){.argv = argv, .stdout_fd = output[1]});
+	(void)close(output[1]);
+	if (r < 0)
+		return r;
+	drain(read_fd, ret->output, sizeof(ret->output));
+	r = floor_exec_wait(f, MSG_EXIT);
+	if (r < 0)
+		return r;
+	ret->outcome = f->last.outcome;
+	ret->status = f->last.status;
+	if (f->last.payload_len)
+		(void)snprintf(ret->text, sizeof(ret->text), "%.*s", (int)sizeof(ret->text) - 1,
+			       f->payload);
+	return 0;
+}
+
 int floor_end(struct floor_session *f)
 {
 	const struct timespec nap = {.tv_nsec = 2000000};

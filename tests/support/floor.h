@@ -45,5 +45,15 @@ int floor_exec_start(struct floor_session *f, const struct floor_exec *e);
 /* Waits for READY (fds in f->fds) or EXIT. */
 int floor_exec_wait(struct floor_session *f, unsigned type);
 
+struct floor_result {
+	unsigned outcome;
+	int status;
+	char text[512];	       /* of EXEC_SETUP_ERROR */
+	char output[64 << 10]; /* stdout and stderr */
+};
+
+/* Runs to the end and collects what it printed. */
+int floor_run(struct floor_session *f, const char *const *argv, struct floor_result *ret);
+
 /* Closes the socket and waits for the keeper. Return: its wait status, -ETIME. */
 int floor_end(struct floor_session *f);

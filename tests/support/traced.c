@@ -33,7 +33,8 @@ int traced_open(struct traced *t, size_t ring_bytes)
 	int r;
 
 	memset(t, 0, sizeof(*t));
-	r = trace_open_sized(keep, t, ring_bytes, &t->trace, &err);
+	r = trace_open_with(keep, t, &(struct trace_room){.ring_bytes = ring_bytes}, &t->trace,
+			    &err);
 	if (r == 0)
 		r = trace_session_add(t->trace, TRACED_SLOT, &err);
 	if (r < 0)

@@ -76,6 +76,8 @@ static const struct {
 	{{"id", "\"A\""},
 	 "t.json:4:7: an id has up to 95 of a-z, 0-9, '.', '_' and '-', and is not "
 	 "\"default\""},
+	{{"id", "\"on_loss.x\""},
+	 "t.json:4:7: ids that begin with \"on_loss.\" are those of losses"},
 	{{"id", "\"default\""},
 	 "t.json:4:7: an id has up to 95 of a-z, 0-9, '.', '_' and '-', and "
 	 "is not \"default\""},
@@ -181,10 +183,10 @@ static void test_documents(void **state)
 		{HEAD "\"rules\":[7]}", "t.json:2:10: expected object, found number"},
 		{HEAD "\"extra\":1}",
 		 "t.json:2:9: unknown member \"extra\"; known are: policy, version, description, "
-		 "lists, labels, defaults, rules"},
+		 "lists, labels, defaults, on_loss, rules"},
 		{HEAD "\"odd \\\"key\\\"\":1}",
 		 "t.json:2:15: unknown member \"odd \\\"key\\\"\"; known are: policy, version, "
-		 "description, lists, labels, defaults, rules"},
+		 "description, lists, labels, defaults, on_loss, rules"},
 		{HEAD "\"lists\":{\"Hosts\":[]}}",
 		 "t.json:2:18: a list's name has letters a-z, digits and _, not \"Hosts\""},
 		{HEAD "\"lists\":{\"hosts\":7}}",
@@ -201,6 +203,7 @@ static void test_documents(void **state)
 		 "t.json:2:45: a pattern is a string"},
 		{HEAD "\"defaults\":{\"fly\":\"deny\"}}",
 		 "t.json:2:19: unknown action kind \"fly\""},
+		{HEAD "\"on_loss\":\"ignore\"}", "t.json:2:11: on_loss is log, deny_new or kill"},
 		{HEAD "\"defaults\":{\"net.bind\":\"no\"}}",
 		 "t.json:2:24: the default of net.bind is allow, log, ask, deny or kill"},
 		{HEAD "\"defaults\":{\"file.open\":\"deny\"}}",
