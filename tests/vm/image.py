@@ -127,7 +127,7 @@ def disk(path, source, build, tests):
     shutil.rmtree(root, ignore_errors=True)
     tree = Tree(root)
     tree.add_packages(PACKAGES)
-    programs = [build / "cordon", build / "cordon-launch",
+    programs = [*build.glob("cordon*"),
                 *(p for p in (build / "tests").iterdir() if p.is_file() and os.access(p, os.X_OK))]
     for program in programs:
         tree.add(str(program))

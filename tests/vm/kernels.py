@@ -16,13 +16,8 @@ import shutil
 import subprocess
 import sys
 
-# Name: suite of Debian that has it, and a CPU that qemu emulates and this kernel boots on. 6.12
-# panics on "max", which has features that the emulator of Debian 12 does not carry out fully.
-KERNELS = {
-    "6.1": ("bookworm", "max"),
-    "6.12": ("bookworm-backports", "Haswell-noTSX"),
-    "sid": ("sid", "max"),
-}
+# Name: the suite of Debian that has it.
+KERNELS = {"6.1": "bookworm", "6.12": "bookworm-backports", "sid": "sid"}
 META = "linux-image-cloud-amd64"
 # The meta package leads to one package that has all, or to one with the kernel and one with modules.
 PARTS = re.compile(r"linux-(image|binary|modules)-\d[^ ]*-cloud-amd64")
@@ -95,7 +90,7 @@ class Kernel:
     """An unpacked kernel: what to boot, and its modules."""
 
     def __init__(self, name, folder):
-        self.name, self.folder, self.cpu = name, folder, KERNELS[name][1]
+        self.name, self.folder = name, folder
         self.image = next(p for p in folder.rglob("vmlinuz*") if p.is_file())
 
     def module_files(self, names):
@@ -141,7 +136,7 @@ def kernel(name, build):
         if not folder.exists():
             fresh = cache / f"linux-{name}.fresh"
             shutil.rmtree(fresh, ignore_errors=True)
-            apt = Apt(fresh / "apt", KERNELS[name][0])
+            apt = Apt(fresh / "apt", KERNELS[name])
             for package in apt.parts():
                 apt.unpack(package, fresh / "root")
             shutil.rmtree(fresh / "apt")
