@@ -16,8 +16,13 @@ import shutil
 import subprocess
 import sys
 
-# Name: the suite of Debian that has it.
-KERNELS = {"6.1": "bookworm", "6.12": "bookworm-backports", "sid": "sid"}
+# Name: the suite of Debian that has it, and the CPU that qemu emulates for it. qemu 7.2 leaves an address
+# in the flags at cmpxchg16b, on which 6.12 panics while it boots; 7.2 has no task storage without it.
+KERNELS = {
+    "6.1": ("bookworm", "max"),
+    "6.12": ("bookworm-backports", "max,-cx16"),
+    "sid": ("sid", "max"),
+}
 META = "linux-image-cloud-amd64"
 # The meta package leads to one package that has all, or to one with the kernel and one with modules.
 PARTS = re.compile(r"linux-(image|binary|modules)-\d[^ ]*-cloud-amd64")
@@ -90,7 +95,7 @@ class Kernel:
     """An unpacked kernel: what to boot, and its modules."""
 
     def __init__(self, name, folder):
-        self.name, self.folder = name, folder
+        self.name, self.folder, self.cpu = name, folder, KERNELS[name][1]
         self.image = next(p for p in folder.rglob("vmlinuz*") if p.is_file())
 
     def module_files(self, names):
@@ -136,7 +141,7 @@ def kernel(name, build):
         if not folder.exists():
             fresh = cache / f"linux-{name}.fresh"
             shutil.rmtree(fresh, ignore_errors=True)
-            apt = Apt(fresh / "apt", KERNELS[name])
+            apt = Apt(fresh / "apt", KERNELS[name][0])
             for package in apt.parts():
                 apt.unpack(package, fresh / "root")
             shutil.rmtree(fresh / "apt")
