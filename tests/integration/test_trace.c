@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tests/integration/trace_fixture.h"
+#include "tests/support/slower.h"
 
 static void *open_null(void *arg)
 {
@@ -441,6 +442,9 @@ static void on_alarm(int signum)
 /* At instants all over the loading, until one comes after it. */
 static void test_signals_do_not_end_the_loading(void **state)
 {
+	/* Where it takes longer the instants lie wider apart, or there would be too many. */
+	const long step_us = 250L * slower() * slower();
+	const long end_us = 1000000L * slower();
 	struct sigaction action = {.sa_handler = on_alarm};
 	struct sigaction before;
 	struct error err = {0};
@@ -448,14 +452,14 @@ static void test_signals_do_not_end_the_loading(void **state)
 	(void)state;
 	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
 	alarms = 1;
-	for (suseconds_t delay_us = 250; alarms && delay_us < 1000000; delay_us += 250) {
-		struct itimerval timer = {.it_value.tv_usec = delay_us};
+	for (long delay_us = step_us; alarms && delay_us < end_us; delay_us += step_us) {
+		struct itimerval timer = {.it_value = {delay_us / 1000000, delay_us % 1000000}};
 		struct trace *trace = NULL;
 
 		alarms = 0;
 		assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
 		assert_int_equal(trace_open(NULL, NULL, &trace, &err), 0);
-		timer.it_value.tv_usec = 0;
+		timer = (struct itimerval){0};
 		assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
 		trace_close(trace);
 	}

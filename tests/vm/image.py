@@ -27,6 +27,7 @@ FILES = {
     "etc/passwd": "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
                   "user:x:1000:1000::/home/user:/bin/sh\n",
     "etc/group": "root:x:0:\nnogroup:x:65534:\nuser:x:1000:\n",
+    "etc/shadow": "root:*:::::::\n",
     "etc/hosts": "127.0.0.1 localhost\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
@@ -127,7 +128,7 @@ def disk(path, source, build, tests):
     shutil.rmtree(root, ignore_errors=True)
     tree = Tree(root)
     tree.add_packages(PACKAGES)
-    programs = [build / "cordon", build / "cordon-launch",
+    programs = [*build.glob("cordon*"),
                 *(p for p in (build / "tests").iterdir() if p.is_file() and os.access(p, os.X_OK))]
     for program in programs:
         tree.add(str(program))

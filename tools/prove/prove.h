@@ -49,14 +49,15 @@ enum control {
 };
 
 enum row_flags {
-	ROW_RO = 1,	       /* workspace ro instead of cow */
-	ROW_LIVE = 2,	       /* workspace live: only set-id bits and devices there count */
-	ROW_POLICY = 4,	       /* the arena's own policy: no program called forbidden, no memfd */
-	ROW_TRACE = 8,	       /* rests on the BPF trace; skipped without it */
-	ROW_ONCE = 16,	       /* not again with a second thread */
-	ROW_LIMITS = 32,       /* small limits on pids, memory and file size */
-	ROW_STDIN_FOLDER = 64, /* standard input is a folder outside, else a file outside */
-	ROW_ORPHAN = 128,      /* the supervisor is killed while the probe runs */
+	ROW_RO = 1,		/* workspace ro instead of cow */
+	ROW_LIVE = 2,		/* workspace live: only set-id bits and devices there count */
+	ROW_POLICY = 4,		/* the arena's own policy: no program called forbidden, no memfd */
+	ROW_TRACE = 8,		/* rests on the BPF trace; skipped without it */
+	ROW_ONCE = 16,		/* not again with a second thread */
+	ROW_LIMITS = 32,	/* small limits on pids, memory and file size */
+	ROW_STDIN_FOLDER = 64,	/* standard input is a folder outside, else a file outside */
+	ROW_ORPHAN = 128,	/* the supervisor is killed while the probe runs */
+	ROW_SIGNAL_SCOPE = 256, /* rests on Landlock's signal scope; skipped without it */
 };
 
 #define ATTEMPT_BROKEN 200 /* the attempt could not be made: the row fails */

@@ -305,7 +305,7 @@ const struct row process_rows[] = {
 	 {EPERM},
 	 0,
 	 CONTROL_NONE,
-	 0},
+	 ROW_SIGNAL_SCOPE},
 	{"process.leaf-memory",
 	 "21",
 	 SHUT,
