@@ -3,16 +3,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/session_internal.h"
+
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1u << 2) /* Linux 6.9 */
+#endif
 
 static void on_handle_closed(uv_handle_t *handle)
 {
 	struct execution *execution = handle->data;
 	struct session *session = execution->session;
 
+	close_fd(&execution->program_pidfd);
 	free(execution->call_id);
 	free(execution->tool);
 	free(execution);
@@ -94,6 +101,11 @@ void execution_end_all(struct session *session)
 
 		execution->result.outcome = EXEC_SIGNALED;
 		execution->result.status = SIGKILL;
+		if (session->failed) {
+			execution->result.outcome = EXEC_SETUP_ERROR;
+			(void)snprintf(execution->result.error, sizeof(execution->result.error),
+				       "the session has ended: %.900s", session->failure.text);
+		}
 		execution_end(execution);
 	}
 }
@@ -148,6 +160,15 @@ static void on_gone(void *ctx)
 static const struct gate_ops gate_ops = {
 	.decide = on_decide, .unanswered = on_unanswered, .gone = on_gone};
 
+/* The group is the program's own: exec.c makes it the leader of a session. */
+static void send_signal(const struct execution *execution, int signum)
+{
+	if (syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL,
+		    PIDFD_SIGNAL_PROCESS_GROUP) < 0 &&
+	    errno == EINVAL)
+		(void)syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL, 0);
+}
+
 /* The fds of READY come in this order: listener (EXEC_GATE), pidfd, pty master (EXEC_TTY). */
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
 {
@@ -175,6 +196,9 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 	}
 	if (session->trace)
 		r = trace_tag(session->trace, fds->fd[1], session->slot, m->exec);
+	/* It found no program to execute, or a signal ended it: its EXIT is on the way. */
+	if (r == -ESRCH)
+		r = 0;
 	if (r < 0) {
 		int unwanted_fd = config.listener_fd;
 
@@ -189,6 +213,9 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		execution_kill(execution);
 		return;
 	}
+	execution->program_pidfd = take_fd(&fds->fd[1]);
+	if (execution->early_signal)
+		send_signal(execution, execution->early_signal);
 	if (execution->tty)
 		execution->ops->tty(execution->ctx, take_fd(&fds->fd[2]));
 }
@@ -209,6 +236,9 @@ void execution_on_exit(struct session *session, const struct msg *m, const char 
 	result->max_rss_kib = m->max_rss_kib;
 	if (result->outcome == EXEC_SETUP_ERROR && m->payload_len && !result->error[0])
 		(void)snprintf(result->error, sizeof(result->error), "%s", payload);
+	/* It was killed because it could not be guarded. */
+	if (result->error[0])
+		result->outcome = EXEC_SETUP_ERROR;
 	execution_end(execution);
 }
 
@@ -232,6 +262,7 @@ static struct execution *execution_new(struct session *session, const struct exe
 	struct execution *execution = xcalloc(1, sizeof(*execution));
 
 	execution->session = session;
+	execution->program_pidfd = -1;
 	execution->id = ++session->last_exec_id;
 	execution->call_id = xstrdup(request->call_id);
 	execution->tool = xstrdup(request->tool);
@@ -273,10 +304,17 @@ int session_exec(struct session *session, const struct exec_request *request,
 	int r;
 
 	if (session->stage != SESSION_READY || session->failed)
-		return error_set(err, EPIPE, "the session has ended");
+		return error_set(err, EPIPE, "the session has ended%s%s",
+				 session->failed ? ": " : "",
+				 session->failed ? session->failure.text : "");
 	put_string(&payload, request->cwd ? request->cwd : session->workspace);
 	m.argc = put_strings(&payload, request->argv);
 	m.envc = put_strings(&payload, request->env ? request->env : session->env);
+	if (m.argc > MAX_ARGV_ITEMS || m.envc > MAX_ARGV_ITEMS)
+		return error_set(err, E2BIG,
+				 "%s: %u arguments and %u environment strings; at most %u of each "
+				 "(xargs(1) shares them out)",
+				 request->argv[0], m.argc, m.envc, MAX_ARGV_ITEMS);
 	if (payload.overflow)
 		return error_set(err, E2BIG,
 				 "arguments and environment are over %u bytes; pass long text "
@@ -301,4 +339,14 @@ void session_kill_exec(struct session *session, uint32_t exec_id)
 
 	if (execution)
 		execution_kill(execution);
+}
+
+void session_signal_exec(struct session *session, uint32_t exec_id, int signum)
+{
+	struct execution *execution = execution_find(session, exec_id);
+
+	if (execution && execution->program_pidfd >= 0)
+		send_signal(execution, signum);
+	else if (execution)
+		execution->early_signal = signum;
 }

@@ -134,6 +134,7 @@ static void put_utc(struct json_writer *w)
 static void record_start(struct session *session)
 {
 	struct json_writer *w = event_begin(session, "session.start", NULL, 0);
+	int r;
 
 	json_begin_object(w, "fields");
 	put_utc(w);
@@ -156,6 +157,10 @@ static void record_start(struct session *session)
 	json_end_object(w);
 	json_end_object(w);
 	event_end(session);
+	/* Nothing runs before it is known that the record can be written. */
+	r = record_flush(session->record);
+	if (r < 0)
+		event_failed(session, r);
 }
 
 static int label_one(struct session *session, int root_fd, const struct owned_label *label,

@@ -115,7 +115,14 @@ void session_end_call(struct session *session, const struct call *call, bool is_
 /* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG. */
 int session_exec(struct session *session, const struct exec_request *request,
 		 const struct exec_ops *ops, void *ctx, uint32_t *ret_exec_id, struct error *err);
+/* Ends it with everything in its leaf. */
 void session_kill_exec(struct session *session, uint32_t exec_id);
+/*
+ * Sends a signal to the program and its process group (before Linux 6.9: to the program), which may
+ * do with it what it likes. One that comes before the program started ends or stops it at its
+ * start.
+ */
+void session_signal_exec(struct session *session, uint32_t exec_id, int signum);
 
 /* Ends every execution and the session; closed() follows. The session frees itself after it. */
 void session_end(struct session *session);

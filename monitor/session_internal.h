@@ -45,6 +45,8 @@ struct execution {
 	char *call_id;
 	char *tool;
 	struct gate *gate;  /* NULL before READY */
+	int program_pidfd;  /* -1 before READY */
+	int early_signal;   /* to be sent at READY; 0: none */
 	uv_timer_t timeout; /* its close callback frees the execution */
 	bool tty;
 	const struct exec_ops *ops;

@@ -20,6 +20,8 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 
+#define LOAD_TRIES 20
+
 DEFINE_CLEANUP(struct trace *, trace_close)
 
 static int load_error(int code, const char *log, struct error *err)
@@ -81,6 +83,21 @@ static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size
 	return 0;
 }
 
+/*
+ * The verifier gives up for a signal (EAGAIN); by the time that we hear of it its handler has run.
+ * Only somebody who sends one after the other without a pause makes this fail.
+ */
+static int load_undisturbed(struct trace *trace, size_t ring_bytes, struct error *err)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < LOAD_TRIES; i++) {
+		trace_bpf__destroy(take_ptr(trace->programs));
+		r = load_programs(trace, ring_bytes, NULL, 0, err);
+	}
+	return r;
+}
+
 int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct trace **ret,
 		     struct error *err)
 {
@@ -98,7 +115,7 @@ int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct
 		return error_set(err, EINVAL,
 				 "a trace ring of %zu bytes: a power of two pages is needed",
 				 ring_bytes);
-	r = load_programs(trace, ring_bytes, NULL, 0, err);
+	r = load_undisturbed(trace, ring_bytes, err);
 	if (r < 0)
 		return r;
 	slots = mmap(NULL, TRACE_SLOTS * sizeof(struct trace_slot), PROT_READ | PROT_WRITE,

@@ -111,7 +111,10 @@ void trace_set_linger(struct trace *trace, bool linger);
 /* Detaches if no session is left. */
 void trace_detach_idle(struct trace *trace);
 
-/* Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot. */
+/*
+ * Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot.
+ * Errors: -ENOENT no such session, -ESRCH the process is gone.
+ */
 int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
 
 /*

@@ -83,8 +83,11 @@ int paths_policies(char **ret, struct error *err)
 
 static int make_dirs(const char *path, struct error *err)
 {
-	_cleanup_free_ char *work = xstrdup(path);
+	_cleanup_free_ char *work = NULL;
 
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0; /* as mostly */
+	work = xstrdup(path);
 	for (char *at = work + 1;; at++) {
 		const char kept = *at;
 
