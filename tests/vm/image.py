@@ -128,12 +128,12 @@ def disk(path, source, build, tests):
     shutil.rmtree(root, ignore_errors=True)
     tree = Tree(root)
     tree.add_packages(PACKAGES)
-    programs = [*build.glob("cordon*"),
-                *(p for p in (build / "tests").iterdir() if p.is_file() and os.access(p, os.X_OK))]
+    programs = [p for p in (*build.glob("cordon*"), *(build / "tests").iterdir())
+                if p.is_file() and os.access(p, os.X_OK)]
     for program in programs:
         tree.add(str(program))
     tree.add_libraries([str(p) for p in programs])
-    for name in ("policies", "scenarios", "man", "tests/integration", "tests/vm"):
+    for name in ("policies", "scenarios", "man", "tests/escape", "tests/integration", "tests/vm", "tools/prove"):
         tree.add_folder(source / name)
     for folder in {build / test.folder for test in tests}:
         tree.place(str(folder / "x")).parent.mkdir(parents=True, exist_ok=True)

@@ -35,10 +35,13 @@ static int start_server(struct server *s, const struct places *p, const struct o
 	int to[2];
 	int from[2];
 	char state[128];
+	char policy[128];
 
 	if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0)
 		return -errno;
 	(void)snprintf(state, sizeof(state), "CORDON_STATE_DIR=%s/state", o->arena.dir);
+	/* The arena's policy: those that ship refuse sockets to who may have read secrets. */
+	(void)snprintf(policy, sizeof(policy), "%s/policy.json", o->arena.dir);
 	s->pid = fork();
 	if (s->pid == 0) {
 		char *const env[] = {state, NULL};
@@ -46,9 +49,9 @@ static int start_server(struct server *s, const struct places *p, const struct o
 		(void)dup2(to[0], STDIN_FILENO);
 		(void)dup2(from[1], STDOUT_FILENO);
 		(void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
-		(void)execle(p->cordon, "cordon", "mcp", p->trace ? "--trace=on" : "--trace=auto",
-			     "--workspace", o->arena.work, "--bind", o->arena.bin, (char *)NULL,
-			     env);
+		(void)execle(p->cordon, "cordon", "mcp", "--policy", policy,
+			     p->trace ? "--trace=on" : "--trace=auto", "--workspace", o->arena.work,
+			     "--bind", o->arena.bin, (char *)NULL, env);
 		_exit(127);
 	}
 	(void)close(to[0]);

@@ -96,8 +96,12 @@ static void end(struct run *run)
 static int start_session(struct run *run, const struct places *p, const struct outside *o,
 			 const char *script)
 {
+	/* The arena's policy: those that ship refuse sockets to who may have read secrets. */
+	char policy[128];
 	const char *const argv[MAX_WORDS] = {p->cordon,
 					     "run",
+					     "--policy",
+					     policy,
 					     "--quiet",
 					     "--discard",
 					     p->trace ? "--trace=on" : "--trace=auto",
@@ -110,6 +114,7 @@ static int start_session(struct run *run, const struct places *p, const struct o
 					     "-c",
 					     script};
 
+	(void)snprintf(policy, sizeof(policy), "%s/policy.json", o->arena.dir);
 	return start(run, o, argv);
 }
 

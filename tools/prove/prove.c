@@ -188,7 +188,7 @@ static int runner_main(int argc, char **argv)
 {
 	static char program[PATH_MAX];
 	static char cordon[PATH_MAX];
-	struct options o = {.places = {.program = program}};
+	struct options o = {.places = {.program = program}, .prefixes = argv + argc};
 	struct results results = {0};
 	int r = parse(argc, argv, &o);
 
