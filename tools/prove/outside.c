@@ -387,6 +387,28 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
+/* An overlay leaves folders that their owner, if it is an ordinary user, has no right to look into.
+ */
+static unsigned closed_folders;
+
+static int unlock_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)at;
+	if (type == FTW_DNR && chmod(path, 0700) == 0)
+		closed_folders++;
+	return 0;
+}
+
+static void remove_arena(const char *dir)
+{
+	do {
+		closed_folders = 0;
+		(void)nftw(dir, unlock_one, 16, FTW_PHYS);
+	} while (closed_folders);
+	(void)nftw(dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);
+}
+
 void outside_close(struct outside *o)
 {
 	if (!o->arena.dir[0])
@@ -403,7 +425,7 @@ void outside_close(struct outside *o)
 	close_fd(&o->victim_fd);
 	for (size_t i = 0; i < 3; i++)
 		close_fd(&o->path_fds[i]);
-	(void)nftw(o->arena.dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);
+	remove_arena(o->arena.dir);
 	free(o->before);
 	o->before = NULL;
 }
