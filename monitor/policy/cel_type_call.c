@@ -72,8 +72,8 @@ static bool is_path(const struct cel_node *node)
 /* The second argument of glob, hostMatches and inCIDR: constant, and every item well-formed. */
 static int check_patterns(struct typing *t, const struct cel_node *node)
 {
-	const struct cel_node *value = node->child;
-	const struct cel_node *patterns = value->next;
+	const struct cel_node *value = cel_operand(node, 0);
+	const struct cel_node *patterns = cel_operand(node, 1);
 	const size_t count = cel_is_constant(patterns) ? cel_constant_count(patterns) : 0;
 	struct cidr net;
 
@@ -97,17 +97,18 @@ static int check_patterns(struct typing *t, const struct cel_node *node)
 int type_call(struct typing *t, struct cel_node *node)
 {
 	const struct cel_signature *f = find_function(node);
-	const struct cel_node *first = node->child;
+	const struct cel_node *first;
 	unsigned args = 0;
 
 	if (!f)
 		return no_function(t, node);
-	for (const struct cel_node *arg = first; arg; arg = arg->next)
+	for (const struct cel_node *arg = node->child; arg; arg = arg->next)
 		args++;
 	if (args != f->args)
 		return cel_fail(t->err, node->at, "%s takes %u argument%s, found %u", f->name,
 				f->args - f->method, f->args - f->method == 1 ? "" : "s",
 				args - f->method);
+	first = cel_operand(node, 0); /* every function has one */
 	node->function = f->function;
 	node->type = type_simple(f->result);
 	if (f->function == FN_SIZE || f->function == FN_COMMAND) {

@@ -204,7 +204,7 @@ static void bench_action(const struct policy *policy, unsigned rules, size_t whi
 	(void)snprintf(what, sizeof(what), "%5u rules: %s, p50", rules, actions[which].name);
 	row(what, times[ROUNDS / 2], "ns");
 	(void)snprintf(what, sizeof(what), "%5u rules: %s, p99", rules, actions[which].name);
-	row(what, times[ROUNDS / 100 * 99], "ns");
+	row(what, times[(size_t)ROUNDS / 100 * 99], "ns");
 	(void)policy_state_free(state);
 }
 

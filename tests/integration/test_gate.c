@@ -167,7 +167,8 @@ static void on_alarm(int signal_number)
 /* Denied calls under a storm of signals: each returns EPERM in the end, none hangs or proceeds. */
 static int alarm_storm(void *arg)
 {
-	const struct itimerval often = {{0, 50 * slower()}, {0, 50 * slower()}};
+	const suseconds_t pause_us = 50 * (suseconds_t)slower();
+	const struct itimerval often = {{0, pause_us}, {0, pause_us}};
 	struct sigaction action = {.sa_handler = on_alarm};
 	int interrupted = 0;
 
