@@ -105,9 +105,12 @@ static void add_gated(scmp_filter_ctx ctx, bool files)
 			continue;
 		if (!g->bits)
 			add_notify(ctx, g, g->arg < 0 ? 0 : 1, SCMP_CMP(arg, SCMP_CMP_NE, 0));
-		for (uint64_t left = g->bits; left; left &= left - 1)
+		for (uint64_t left = g->bits; left; left &= left - 1) {
+			const uint64_t bit = left & -left;
+
 			add_notify(ctx, g, 1,
-				   SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, left & -left, left & -left));
+				   SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, bit | g->unless, bit));
+		}
 	}
 }
 

@@ -255,24 +255,26 @@ const size_t filter_bits_count = sizeof(filter_bits) / sizeof(filter_bits[0]);
 /* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, and the O_TMPFILE bit proper */
 #define WRITING (01ull | 02ull | CREAT | 01000ull | TMPFILE)
 
-#define FILES(_name)                 \
-	{                            \
-		(_name), -1, 0, true \
+#define PATH_ONLY 010000000ull /* O_PATH: what asks for writing beside it is not heard */
+
+#define FILES(_name)                    \
+	{                               \
+		(_name), -1, 0, 0, true \
 	}
 
 /* clang-format off: tables */
 const struct filter_gated filter_gated[] = {
-	{"execve", -1, 0, false},
-	{"execveat", -1, 0, false},
-	{"connect", -1, 0, false},
-	{"sendto", 4, 0, false},
-	{"sendmsg", -1, 0, false},
-	{"sendmmsg", -1, 0, false},
-	{"bind", -1, 0, false},
-	{"listen", -1, 0, false},
+	{"execve", -1, 0, 0, false},
+	{"execveat", -1, 0, 0, false},
+	{"connect", -1, 0, 0, false},
+	{"sendto", 4, 0, 0, false},
+	{"sendmsg", -1, 0, 0, false},
+	{"sendmmsg", -1, 0, 0, false},
+	{"bind", -1, 0, 0, false},
+	{"listen", -1, 0, 0, false},
 	/* what opens for writing; ftruncate and the like need such a descriptor first */
-	{"open", 1, WRITING, true},
-	{"openat", 2, WRITING, true},
+	{"open", 1, WRITING, PATH_ONLY, true},
+	{"openat", 2, WRITING, PATH_ONLY, true},
 	FILES("creat"),
 	FILES("truncate"),
 	/* names */

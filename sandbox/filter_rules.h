@@ -44,9 +44,10 @@ extern const size_t filter_bits_count;
 /* Calls that notify the supervisor in the gated variants. */
 struct filter_gated {
 	const char *name;
-	int arg;       /* only if this argument is not 0; -1: always */
-	uint64_t bits; /* not 0: only if one of these bits of the argument is set */
-	bool files;    /* only where a rule of the session needs to decide on files */
+	int arg;	 /* only if this argument is not 0; -1: always */
+	uint64_t bits;	 /* not 0: only if one of these bits of the argument is set, */
+	uint64_t unless; /* and none of these */
+	bool files;	 /* only where a rule of the session needs to decide on files */
 };
 
 extern const struct filter_gated filter_gated[];

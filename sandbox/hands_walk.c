@@ -112,7 +112,8 @@ static int follow_in_proc(struct walk *w, const char *name, const char *text)
 	if (probe_fd >= 0)
 		(void)close(probe_fd);
 	if (probe_fd != -ELOOP)
-		return follow_text(w, text);
+		/* One without text may not be looked at, and the kernel has said so. */
+		return !text[0] && probe_fd < 0 ? probe_fd : follow_text(w, text);
 	w->jumped = true;
 	return move_to(w, openat(w->at_fd, name, O_PATH | O_CLOEXEC));
 }

@@ -153,19 +153,6 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 	}
 }
 
-/* O_PATH gives no way to write: it is answered with where the walk ended. */
-static void answer_path_only(struct files *files, struct file_call *call,
-			     const struct file_places *places)
-{
-	files->active = NULL;
-	if (places->target_fd[0] < 0)
-		refuse(files, call, ENOENT);
-	else if ((call->request.flags & O_DIRECTORY) && !S_ISDIR(places->reply->place[0].mode))
-		refuse(files, call, ENOTDIR);
-	else
-		give_fd(files, call, places->target_fd[0]);
-}
-
 static void on_walked(struct files *files, const struct hands_reply *reply,
 		      const struct msg_fds *fds)
 {
@@ -179,8 +166,6 @@ static void on_walked(struct files *files, const struct hands_reply *reply,
 	if (reply->error) {
 		files->active = NULL;
 		refuse(files, call, reply->error);
-	} else if (call->request.op == HANDS_OPEN && (call->request.flags & O_PATH)) {
-		answer_path_only(files, call, &places);
 	} else if (file_is_missing(call, &places)) {
 		files->active = NULL;
 		refuse(files, call, ENOENT);
