@@ -215,6 +215,8 @@ _Noreturn static void serve(int socket_fd)
 	if (chdir("/") < 0 || dup2(socket_fd, SOCKET_FD) < 0 ||
 	    syscall(SYS_close_range, SOCKET_FD + 1u, ~0u, 0) < 0)
 		_exit(1);
+	if (hands_filter() < 0)
+		_exit(1);
 	self.job = (struct hands_job){.request = &self.request, .place = {PLACE_NONE, PLACE_NONE}};
 	for (;;)
 		serve_one();

@@ -53,3 +53,6 @@ struct hands_job {
 };
 
 int hands_do(const struct hands_job *job);
+
+/* hands_filter.c: from here on nothing but what the above need. The process has no_new_privs. */
+int hands_filter(void);
