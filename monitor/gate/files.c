@@ -138,16 +138,14 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 
 	config->ops->decide(config->ctx, &about->action, call->tid, NULL, &answer);
 	file_action_free(about);
-	if (answer.kill_execution) {
-		/* Unanswered, the thread waits where only a signal can reach it; see gate.c. */
+	if (answer.kill_execution ||
+	    (answer.proceed && !notify_is_valid(config->notify, call->notify_id))) {
+		/* Unanswered, a thread waits where only a signal can reach it; see gate.c. */
 		files->active = NULL;
 		(void)file_call_free(call);
 	} else if (!answer.proceed) {
 		files->active = NULL;
 		refuse(files, call, answer.errno_value > 0 ? answer.errno_value : EPERM);
-	} else if (!notify_is_valid(config->notify, call->notify_id)) {
-		files->active = NULL;
-		(void)file_call_free(call);
 	} else if (send_step(files, call, HANDS_DO) < 0) {
 		lose_hands(files);
 	}
