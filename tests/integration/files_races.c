@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Races a second thread against a gated call. denied/ is refused by a rule and harmless/ is not;
- * each way changes, while a call is under way, what the call is about. Prints "NAME ran N swaps M
- * allowed A refused R". Whether one got through is looked at from outside: nothing may stand in
- * denied/ that was not there before, and the file there has its text and mode.
+ * Races against a gated call. denied/ is refused by a rule and harmless/ is not; each race changes,
+ * while a call is under way, what the call is about. Whether it was won is looked at from outside:
+ * nothing may stand in denied/ that was not there before, and the file there has its text and mode.
+ *
+ *	files_races setup		makes the links that change places
+ *	files_races NAME attack N	inside; prints "allowed A refused R swaps S"
+ *	files_races NAME swap		outside, until its stdin ends; prints "swaps S"
+ *
+ * Memory and descriptors are changed by a second thread. Links are changed from outside, where no
+ * gate puts the swap and the call into a row.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,52 +150,84 @@ static void truncate_last(void)
 	count(truncate("last", 0));
 }
 
-static const struct {
+static const struct race {
 	const char *name;
 	void (*swap)(unsigned);
 	void (*attack)(void);
+	bool outside;
 } races[] = {
-	{"open-text", swap_text, open_text},	    {"chmod-text", swap_text, chmod_text},
-	{"rename-text", swap_text, rename_text},    {"openat-dup2", swap_fd, open_at},
-	{"mkdirat-dup2", swap_fd, make_at},	    {"open-symlink", swap_link, open_link},
-	{"create-symlink", swap_link, create_link}, {"open-folder", swap_folder, open_folder},
-	{"open-last", swap_last, open_last},	    {"truncate-last", swap_last, truncate_last},
+	{"open-text", swap_text, open_text, false},
+	{"chmod-text", swap_text, chmod_text, false},
+	{"rename-text", swap_text, rename_text, false},
+	{"openat-dup2", swap_fd, open_at, false},
+	{"mkdirat-dup2", swap_fd, make_at, false},
+	{"open-symlink", swap_link, open_link, true},
+	{"create-symlink", swap_link, create_link, true},
+	{"open-folder", swap_folder, open_folder, true},
+	{"open-last", swap_last, open_last, true},
+	{"truncate-last", swap_last, truncate_last, true},
 };
 
-static int race(size_t which, unsigned long rounds)
+static const struct race *race_of(const char *name)
 {
-	void (*swap)(unsigned) = races[which].swap;
-	pthread_t thread;
-
-	atomic_store(&stop, 0);
-	atomic_store(&swaps, 0);
-	allowed = refused = 0;
-	swap(0);
-	if (pthread_create(&thread, NULL, racer, &swap) != 0)
-		return 1;
-	for (unsigned long i = 0; i < rounds; i++)
-		races[which].attack();
-	atomic_store(&stop, 1);
-	(void)pthread_join(thread, NULL);
-	(void)printf("%s ran %lu swaps %lu allowed %lu refused %lu\n", races[which].name, rounds,
-		     atomic_load(&swaps), allowed, refused);
-	return 0;
+	for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++)
+		if (strcmp(races[i].name, name) == 0)
+			return &races[i];
+	return NULL;
 }
 
-int main(int argc, char **argv)
+static int attack(const struct race *race, unsigned long rounds)
 {
-	const unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000;
+	void (*swap)(unsigned) = race->swap;
+	pthread_t thread;
 
 	memcpy(path, "harmless/file", 14);
 	folder_fds[0] = open("harmless", O_RDONLY | O_DIRECTORY);
 	folder_fds[1] = open("denied", O_RDONLY | O_DIRECTORY);
 	slot_fd = dup(folder_fds[0]);
-	if (symlink("harmless", "link") < 0 || symlink("denied", "other-link") < 0 ||
-	    mkdir("way", 0700) < 0 || symlink("../harmless", "way/to") < 0 ||
-	    mkdir("other-way", 0700) < 0 || symlink("../denied", "other-way/to") < 0)
-		return 2;
-	for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++)
-		if (race(i, rounds))
-			return 3;
+	if (!race->outside && pthread_create(&thread, NULL, racer, &swap) != 0)
+		return 3;
+	while (!race->outside && !atomic_load(&swaps))
+		(void)usleep(100);
+	for (unsigned long i = 0; i < rounds; i++)
+		race->attack();
+	atomic_store(&stop, 1);
+	if (!race->outside)
+		(void)pthread_join(thread, NULL);
+	(void)printf("allowed %lu refused %lu swaps %lu\n", allowed, refused, atomic_load(&swaps));
 	return 0;
+}
+
+static int swap_until_eof(const struct race *race)
+{
+	void (*swap)(unsigned) = race->swap;
+	pthread_t thread;
+	char byte;
+
+	if (pthread_create(&thread, NULL, racer, &swap) != 0)
+		return 3;
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	atomic_store(&stop, 1);
+	(void)pthread_join(thread, NULL);
+	(void)printf("swaps %lu\n", atomic_load(&swaps));
+	return 0;
+}
+
+static int set_up(void)
+{
+	return symlink("harmless", "link") < 0 || symlink("denied", "other-link") < 0 ||
+	       mkdir("way", 0700) < 0 || symlink("../harmless", "way/to") < 0 ||
+	       mkdir("other-way", 0700) < 0 || symlink("../denied", "other-way/to") < 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct race *race = argc > 1 ? race_of(argv[1]) : NULL;
+
+	if (argc == 2 && strcmp(argv[1], "setup") == 0)
+		return set_up();
+	if (race && argc == 4)
+		return attack(race, strtoul(argv[3], NULL, 10));
+	return race ? swap_until_eof(race) : 2;
 }
