@@ -179,7 +179,7 @@ static const struct race *race_of(const char *name)
 static int attack(const struct race *race, unsigned long rounds)
 {
 	void (*swap)(unsigned) = race->swap;
-	pthread_t thread;
+	pthread_t thread = 0;
 
 	memcpy(path, "harmless/file", 14);
 	folder_fds[0] = open("harmless", O_RDONLY | O_DIRECTORY);
@@ -201,7 +201,7 @@ static int attack(const struct race *race, unsigned long rounds)
 static int swap_until_eof(const struct race *race)
 {
 	void (*swap)(unsigned) = race->swap;
-	pthread_t thread;
+	pthread_t thread = 0;
 	char byte;
 
 	if (pthread_create(&thread, NULL, racer, &swap) != 0)
