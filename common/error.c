@@ -27,19 +27,29 @@ int error_set(struct error *err, int code, const char *format, ...)
 int error_errno(struct error *err, int code, const char *format, ...)
 {
 	if (err) {
-		char reason[128];
+		char buffer[128];
+		const char *reason = strerror_r(abs(code), buffer, sizeof(buffer));
+		/* A long name is cut before the reason is. */
+		const size_t room = sizeof(err->text) - strlen(reason) - sizeof(": ") + 1;
 		va_list args;
 		size_t used;
 
 		err->code = negative(code);
 		va_start(args, format);
-		(void)vsnprintf(err->text, sizeof(err->text), format, args);
+		(void)vsnprintf(err->text, room, format, args);
 		va_end(args);
 		used = strlen(err->text);
-		(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s",
-			       strerror_r(abs(code), reason, sizeof(reason)));
+		(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", reason);
 	}
 	return negative(code);
+}
+
+int error_append(struct error *err, const char *text)
+{
+	const size_t used = strlen(err->text);
+
+	(void)snprintf(err->text + used, sizeof(err->text) - used, "%s", text);
+	return err->code;
 }
 
 int error_prefix(struct error *err, const char *format, ...)

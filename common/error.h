@@ -24,5 +24,8 @@ int error_set(struct error *err, int code, const char *format, ...)
 int error_errno(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Puts text behind the one that is there. Return: err->code. */
+int error_append(struct error *err, const char *text);
+
 /* Puts "prefix: " before the text that is there. Return: err->code, or -EINVAL without an err. */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

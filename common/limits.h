@@ -10,9 +10,10 @@
 #define MAX_JSON_NODES	  (1u << 20) /* values in one document; a parsed one takes some 100 bytes */
 #define MAX_PATH_BYTES	  4096u	     /* PATH_MAX */
 #define MAX_ARGV_BYTES	  (128u << 10) /* argv of one exec kept for policy and record */
-#define MAX_ARGV_ITEMS	  4096u
+#define MAX_ARGV_ITEMS	  32768u       /* xargs(1) fills 128 KiB; with file names of a few bytes */
 #define MAX_MESSAGE_BYTES (160u << 10) /* one message to or from the session's init */
 #define MAX_MESSAGE_FDS	  6u
+#define MAX_OUTBOX	  32u /* requests that one session's init does not take */
 #define MAX_LABELS	  64u /* one bit each */
 #define MAX_RULES	  10000u
 #define MAX_OUTPUT_BYTES  (1u << 20) /* tool output kept for one call of a catalogue tool */

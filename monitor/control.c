@@ -62,6 +62,7 @@ static void flush_outbox(struct session *session)
 		if (r == -EAGAIN)
 			return;
 		DL_DELETE(session->outbox, out);
+		session->waiting -= out->head.payload_len != 0;
 		outgoing_free(out);
 		/* A peer that is gone shows as the end of the stream on the reading side. */
 	}
@@ -142,6 +143,8 @@ int control_send(struct session *session, const struct msg *m, const char *paylo
 		r = msg_send(session->control_fd, m, payload, fds, fd_count);
 	if (r != -EAGAIN)
 		return r;
+	if (m->payload_len && session->waiting == MAX_OUTBOX)
+		return -ENOBUFS;
 	out = xcalloc(1, sizeof(*out));
 	out->head = *m;
 	out->payload = xcalloc(1, m->payload_len);
@@ -159,6 +162,7 @@ int control_send(struct session *session, const struct msg *m, const char *paylo
 		out->fds.fd[out->fds.count++] = copy_fd;
 	}
 	DL_APPEND(session->outbox, out);
+	session->waiting += m->payload_len != 0;
 	watch(session);
 	return 0;
 }

@@ -3,16 +3,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/session_internal.h"
+
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1u << 2) /* Linux 6.9 */
+#endif
 
 static void on_handle_closed(uv_handle_t *handle)
 {
 	struct execution *execution = handle->data;
 	struct session *session = execution->session;
 
+	close_fd(&execution->program_pidfd);
 	free(execution->call_id);
 	free(execution->tool);
 	free(execution);
@@ -31,6 +38,9 @@ void execution_kill(struct execution *execution)
 {
 	const struct msg m = {.type = MSG_KILL, .exec = execution->id};
 
+	if (execution->kill_sent)
+		return;
+	execution->kill_sent = true;
 	(void)control_send(execution->session, &m, NULL, NULL, 0);
 }
 
@@ -76,6 +86,7 @@ static void execution_end(struct execution *execution)
 
 	/* What the trace still holds of this execution belongs before its end in the record. */
 	supervisor_drain(session->supervisor);
+	loss_check(session);
 	if (execution->gate) {
 		session->totals.gated += gate_count(execution->gate);
 		gate_stop(take_ptr(execution->gate));
@@ -94,8 +105,47 @@ void execution_end_all(struct session *session)
 
 		execution->result.outcome = EXEC_SIGNALED;
 		execution->result.status = SIGKILL;
+		if (session->failed) {
+			execution->result.outcome = EXEC_SETUP_ERROR;
+			(void)snprintf(execution->result.error, sizeof(execution->result.error),
+				       "the session has ended: %.900s", session->failure.text);
+		}
 		execution_end(execution);
 	}
+}
+
+/* An image that the kernel cannot be told to expect must not run, whatever policy said of it. */
+static void refuse_unapproved(struct execution *execution, const struct action *action, int reason,
+			      struct gate_answer *ret)
+{
+	static const char because[] =
+		"The kernel could not be told what this program must be, so it was not started.";
+	struct session *session = execution->session;
+	struct denial denial = {.verdict = VERDICT_DENY,
+				.kind = "exec",
+				.rule = "exec.unapproved",
+				.seq = record_count(session->record)};
+	struct json_writer *w;
+
+	*ret = (struct gate_answer){.errno_value = EPERM};
+	execution->result.denied++;
+	session->totals.denied++;
+	(void)snprintf(denial.because, sizeof(denial.because), "%s", because);
+	(void)snprintf(denial.subject, sizeof(denial.subject), "%.*s", (int)action->path.len,
+		       action->path.len ? action->path.at : "");
+	execution->result.last_denial = denial;
+	w = event_begin(session, "exec.refused", execution->call_id, execution->id);
+	json_begin_object(w, "fields");
+	json_put_bytes(w, "path", action->path.at, action->path.len);
+	json_put_i64(w, "result", reason);
+	json_end_object(w);
+	json_put_string(w, "verdict", verdict_name(VERDICT_DENY));
+	json_put_string(w, "rule", denial.rule);
+	json_put_string(w, "because", because);
+	event_end(session);
+	if (reason == -ENOSPC)
+		loss_of_approval(session, action);
+	ret->kill_execution = execution->result.killed;
 }
 
 static void on_decide(void *ctx, const struct action *action, uint32_t tid,
@@ -124,12 +174,11 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid,
 		}
 		return;
 	}
-	/* An image that the kernel cannot be told to expect must not run. */
-	if (image && session->trace) {
-		r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
-		if (r < 0)
-			*ret = (struct gate_answer){.errno_value = EPERM};
-	}
+	if (!image || !session->trace)
+		return;
+	r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
+	if (r < 0)
+		refuse_unapproved(execution, &full, r, ret);
 }
 
 static void on_unanswered(void *ctx, uint32_t tid)
@@ -147,6 +196,15 @@ static void on_gone(void *ctx)
 
 static const struct gate_ops gate_ops = {
 	.decide = on_decide, .unanswered = on_unanswered, .gone = on_gone};
+
+/* The group is the program's own: exec.c makes it the leader of a session. */
+static void send_signal(const struct execution *execution, int signum)
+{
+	if (syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL,
+		    PIDFD_SIGNAL_PROCESS_GROUP) < 0 &&
+	    errno == EINVAL)
+		(void)syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL, 0);
+}
 
 /*
  * The fds of READY come in this order: listener (EXEC_GATE), pidfd, the socket of the hands
@@ -183,6 +241,9 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 	}
 	if (session->trace)
 		r = trace_tag(session->trace, fds->fd[1], session->slot, m->exec);
+	/* It found no program to execute, or a signal ended it: its EXIT is on the way. */
+	if (r == -ESRCH)
+		r = 0;
 	if (r < 0) {
 		int unwanted_fd = config.listener_fd;
 
@@ -198,6 +259,9 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		execution_kill(execution);
 		return;
 	}
+	execution->program_pidfd = take_fd(&fds->fd[1]);
+	if (execution->early_signal)
+		send_signal(execution, execution->early_signal);
 	if (execution->tty)
 		execution->ops->tty(execution->ctx, take_fd(&fds->fd[2 + hands]));
 }
@@ -218,6 +282,9 @@ void execution_on_exit(struct session *session, const struct msg *m, const char 
 	result->max_rss_kib = m->max_rss_kib;
 	if (result->outcome == EXEC_SETUP_ERROR && m->payload_len && !result->error[0])
 		(void)snprintf(result->error, sizeof(result->error), "%s", payload);
+	/* It was killed because it could not be guarded. */
+	if (result->error[0])
+		result->outcome = EXEC_SETUP_ERROR;
 	execution_end(execution);
 }
 
@@ -241,6 +308,7 @@ static struct execution *execution_new(struct session *session, const struct exe
 	struct execution *execution = xcalloc(1, sizeof(*execution));
 
 	execution->session = session;
+	execution->program_pidfd = -1;
 	execution->id = ++session->last_exec_id;
 	execution->call_id = xstrdup(request->call_id);
 	execution->tool = xstrdup(request->tool);
@@ -284,10 +352,17 @@ int session_exec(struct session *session, const struct exec_request *request,
 	int r;
 
 	if (session->stage != SESSION_READY || session->failed)
-		return error_set(err, EPIPE, "the session has ended");
+		return error_set(err, EPIPE, "the session has ended%s%s",
+				 session->failed ? ": " : "",
+				 session->failed ? session->failure.text : "");
 	put_string(&payload, request->cwd ? request->cwd : session->workspace);
 	m.argc = put_strings(&payload, request->argv);
 	m.envc = put_strings(&payload, request->env ? request->env : session->env);
+	if (m.argc > MAX_ARGV_ITEMS || m.envc > MAX_ARGV_ITEMS)
+		return error_set(err, E2BIG,
+				 "%s: %u arguments and %u environment strings; at most %u of each "
+				 "(xargs(1) shares them out)",
+				 request->argv[0], m.argc, m.envc, MAX_ARGV_ITEMS);
 	if (payload.overflow)
 		return error_set(err, E2BIG,
 				 "arguments and environment are over %u bytes; pass long text "
@@ -296,6 +371,11 @@ int session_exec(struct session *session, const struct exec_request *request,
 	m.payload_len = (uint32_t)payload.len;
 	m.exec = session->last_exec_id + 1;
 	r = control_send(session, &m, payload.data, request->stdio_fds, 3);
+	if (r == -ENOBUFS)
+		return error_set(err, r,
+				 "%u requests wait for the session already, which takes none "
+				 "(stopped, or short of memory); try again later",
+				 MAX_OUTBOX);
 	if (r < 0)
 		return error_errno(err, r, "ask the session to start %s", request->argv[0]);
 	execution = execution_new(session, request, ops, ctx);
@@ -312,4 +392,14 @@ void session_kill_exec(struct session *session, uint32_t exec_id)
 
 	if (execution)
 		execution_kill(execution);
+}
+
+void session_signal_exec(struct session *session, uint32_t exec_id, int signum)
+{
+	struct execution *execution = execution_find(session, exec_id);
+
+	if (execution && execution->program_pidfd >= 0)
+		send_signal(execution, signum);
+	else if (execution)
+		execution->early_signal = signum;
 }

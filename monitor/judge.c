@@ -110,19 +110,24 @@ static void describe(const struct action *action, char *text, size_t size)
 	}
 }
 
-static void fill_denial(const struct action *action, const struct judgement *judgement,
-			struct denial *ret)
+static void fill_denial(const struct session *session, const struct action *action,
+			const struct judgement *judgement, struct denial *ret)
 {
 	const struct rule_info *rule = judgement->decision.rule;
 
 	*ret = (struct denial){.verdict = judgement->decision.verdict, .seq = judgement->seq};
 	(void)snprintf(ret->kind, sizeof(ret->kind), "%s", action_kind_name(action->kind));
+	describe(action, ret->subject, sizeof(ret->subject));
+	if (ret->verdict < VERDICT_ASK) {
+		/* Policy would let it pass; the session is failing. */
+		(void)snprintf(ret->rule, sizeof(ret->rule), "session");
+		(void)snprintf(ret->because, sizeof(ret->because), "The session is ending: %.400s",
+			       session->failure.text);
+		return;
+	}
 	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
 	(void)snprintf(ret->because, sizeof(ret->because), "%s",
-		       rule ? rule->because
-			    : "The policy does not allow this kind of action here unless a rule "
-			      "names it.");
-	describe(action, ret->subject, sizeof(ret->subject));
+		       policy_because(session->policy, action, &judgement->decision));
 }
 
 static void record_action(struct session *session, const struct action *action,
@@ -146,7 +151,9 @@ static void record_action(struct session *session, const struct action *action,
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
 	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_ASK)
 		json_put_bool(w, "enforced", false);
-	if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
+	if (judgement->by_loss)
+		loss_explain(session, w);
+	else if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
 		policy_explain(session->policy, session->state, action, &judgement->decision, w);
 	event_end(session);
 }
@@ -154,6 +161,7 @@ static void record_action(struct session *session, const struct action *action,
 static void decide(struct session *session, const struct action *action, struct judgement *ret)
 {
 	policy_decide(session->policy, session->state, action, &ret->decision);
+	ret->by_loss = loss_overrules(session, action, &ret->decision);
 	ret->proceed = ret->decision.verdict < VERDICT_ASK || session->mode == MODE_OBSERVE;
 	if (ret->decision.errno_value <= 0)
 		ret->decision.errno_value = EPERM;
@@ -168,6 +176,7 @@ void judge(struct session *session, const struct action *action, struct judgemen
 	   struct denial *ret_denial)
 {
 	supervisor_drain(session->supervisor);
+	loss_check(session);
 	if (session->trace)
 		policy_state_add_labels(session->state,
 					trace_session_labels(session->trace, session->slot));
@@ -179,7 +188,7 @@ void judge(struct session *session, const struct action *action, struct judgemen
 	if (ret->decision.verdict == VERDICT_KILL)
 		session->totals.killed++;
 	if (ret_denial)
-		fill_denial(action, ret, ret_denial);
+		fill_denial(session, action, ret, ret_denial);
 }
 
 void judge_traced(struct session *session, const struct action *action, struct judgement *ret)

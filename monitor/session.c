@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 /* How long the init may take to end after BYE before its socket is closed, which ends it anyway. */
 #define ENDING_GRACE_MS 2000
+
+#define NS_PER_S INT64_C(1000000000)
 
 /* ---- start ---- */
 
@@ -118,26 +121,27 @@ int session_start(const struct session_config *config, struct session **ret, str
 
 /* ---- ready ---- */
 
-static void put_utc(struct json_writer *w)
+void session_put_utc(const struct session *session, struct json_writer *w)
 {
-	struct timespec now;
+	const int64_t now_ns = session->supervisor->wall_clock();
+	const time_t seconds = (time_t)(now_ns / NS_PER_S);
 	struct tm parts;
 	char text[40];
 	size_t used;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &parts);
+	(void)gmtime_r(&seconds, &parts);
 	used = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-	(void)snprintf(text + used, sizeof(text) - used, ".%09ldZ", now.tv_nsec);
+	(void)snprintf(text + used, sizeof(text) - used, ".%09" PRId64 "Z", now_ns % NS_PER_S);
 	json_put_string(w, "utc", text);
 }
 
 static void record_start(struct session *session)
 {
 	struct json_writer *w = event_begin(session, "session.start", NULL, 0);
+	int r;
 
 	json_begin_object(w, "fields");
-	put_utc(w);
+	session_put_utc(session, w);
 	json_put_string(w, "policy", policy_hash(session->policy));
 	json_put_u64(w, "rules", policy_rule_count(session->policy));
 	json_put_string(w, "mode", session->mode == MODE_OBSERVE ? "observe" : "enforce");
@@ -158,6 +162,10 @@ static void record_start(struct session *session)
 	json_end_object(w);
 	json_end_object(w);
 	event_end(session);
+	/* Nothing runs before it is known that the record can be written. */
+	r = record_flush(session->record);
+	if (r < 0)
+		event_failed(session, r);
 }
 
 static int label_one(struct session *session, int root_fd, const struct owned_label *label,
@@ -183,9 +191,9 @@ static int label_one(struct session *session, int root_fd, const struct owned_la
 
 /*
  * Without a trace nobody sees a read. Every label that exists is then taken as set from the start:
- * rules that depend on labels err on the side of refusing.
+ * rules that depend on labels err on the side of refusing. The same after a loss.
  */
-static void assume_labels(struct session *session)
+void session_assume_labels(struct session *session)
 {
 	const size_t count = policy_label_count(session->policy);
 
@@ -199,7 +207,7 @@ static void assume_labels(struct session *session)
 static int apply_labels(struct session *session, int root_fd, struct error *err)
 {
 	if (!session->trace) {
-		assume_labels(session);
+		session_assume_labels(session);
 		return 0;
 	}
 	for (size_t i = 0; i < session->label_count; i++) {
@@ -283,6 +291,7 @@ static void record_end_event(struct session *session)
 	/* Ended before its init said HELLO: the record tells of that too. */
 	if (!record_count(session->record))
 		record_start(session);
+	loss_check(session);
 	if (trace) {
 		(void)trace_session_counts(trace, session->slot, &totals->trace);
 		if (trace_syscall_counts(trace, session->slot, syscalls) == 0) {
@@ -374,22 +383,11 @@ void session_end(struct session *session)
 /* From the supervisor's timer: what was lost is told, what was gathered is written. */
 void session_tick(struct session *session)
 {
-	struct trace_counts counts;
-	struct json_writer *w;
 	int r;
 
 	if (session->stage == SESSION_CLOSED)
 		return;
-	if (session->trace && trace_session_counts(session->trace, session->slot, &counts) == 0 &&
-	    counts.lost > session->lost_recorded) {
-		w = event_begin(session, "trace.lost", NULL, 0);
-		json_begin_object(w, "fields");
-		json_put_u64(w, "lost", counts.lost - session->lost_recorded);
-		json_put_u64(w, "lost_total", counts.lost);
-		json_end_object(w);
-		session->lost_recorded = counts.lost;
-		event_end(session);
-	}
+	loss_check(session);
 	r = record_flush(session->record);
 	if (r < 0)
 		event_failed(session, r);

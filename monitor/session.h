@@ -112,10 +112,18 @@ bool session_check_call(struct session *session, const struct call *call, struct
 /* Records that the call is over; is_error as the agent will see it. */
 void session_end_call(struct session *session, const struct call *call, bool is_error);
 
-/* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG. */
+/* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG,
+ * -ENOBUFS when its init takes no requests. */
 int session_exec(struct session *session, const struct exec_request *request,
 		 const struct exec_ops *ops, void *ctx, uint32_t *ret_exec_id, struct error *err);
+/* Ends it with everything in its leaf. */
 void session_kill_exec(struct session *session, uint32_t exec_id);
+/*
+ * Sends a signal to the program and its process group (before Linux 6.9: to the program), which may
+ * do with it what it likes. One that comes before the program started ends or stops it at its
+ * start.
+ */
+void session_signal_exec(struct session *session, uint32_t exec_id, int signum);
 
 /* Ends every execution and the session; closed() follows. The session frees itself after it. */
 void session_end(struct session *session);

@@ -8,7 +8,8 @@
  *	control.c	the socket to the session's init, with a queue of what it could not take yet
  *	execution.c	one execution: its gate, its timer, its result
  *	judge.c		action -> drained trace -> policy -> record -> answer
- *	observe.c	trace event -> action -> policy -> record
+ *	loss.c		what was lost -> policy's on_loss -> record, and what is refused from then
+ *on observe.c	trace event -> action -> policy -> record
  */
 
 #include <utlist.h>
@@ -42,9 +43,12 @@ struct owned_label {
 struct execution {
 	struct session *session; /* borrowed: outlives its executions */
 	uint32_t id;
+	bool kill_sent;
 	char *call_id;
 	char *tool;
 	struct gate *gate;  /* NULL before READY */
+	int program_pidfd;  /* -1 before READY */
+	int early_signal;   /* to be sent at READY; 0: none */
 	uv_timer_t timeout; /* its close callback frees the execution */
 	bool tty;
 	const struct exec_ops *ops;
@@ -52,6 +56,21 @@ struct execution {
 	uint64_t started_ns;
 	struct exec_result result;
 	struct execution *next, *prev;
+};
+
+enum loss_cause {
+	LOSS_NONE,
+	LOSS_EVENTS,   /* the trace's ring was full */
+	LOSS_CHILD,    /* no memory to mark a child as traced */
+	LOSS_APPROVAL, /* no room for what a program must be */
+	LOSS_CLOCK,    /* the wall clock was set */
+	LOSSES
+};
+
+struct loss {
+	enum loss_cause cause;	   /* the first one; the session goes by it */
+	uint64_t seq;		   /* its event */
+	uint64_t events, children; /* lost so far, as the record tells it */
 };
 
 struct session {
@@ -73,6 +92,7 @@ struct session {
 	int control_fd;
 	uv_poll_t control;
 	struct outgoing *outbox;
+	unsigned waiting;  /* of these with a payload */
 	char *inbox;	   /* MAX_MESSAGE_BYTES, for msg_recv */
 	uv_timer_t ending; /* grace after BYE, and "fail from the loop, not from here" */
 	unsigned handles;  /* open libuv handles; the last one's close frees the session */
@@ -86,7 +106,7 @@ struct session {
 	const char **host_bound; /* owned; its strings are parts of layers, NULL-terminated */
 	bool gates_files;	 /* writing opens and path changes are decided before */
 	struct session_totals totals;
-	uint64_t lost_recorded;
+	struct loss loss;
 	struct error failure;
 	bool failed;
 };
@@ -94,10 +114,15 @@ struct session {
 /* session.c */
 void session_fail(struct session *session, const struct error *err);
 void session_tick(struct session *session);
+/* Nobody can tell any more what was read: all labels that exist count as set. */
+void session_assume_labels(struct session *session);
+/* The wall clock's time as the member "utc". */
+void session_put_utc(const struct session *session, struct json_writer *w);
 void session_handle_closed(struct session *session);
 
 /* control.c */
 int control_open(struct session *session, int control_fd, struct error *err);
+/* Errors: -ENOBUFS for a payload when MAX_OUTBOX of them wait already. */
 int control_send(struct session *session, const struct msg *m, const char *payload, const int *fds,
 		 unsigned fd_count);
 void control_close(struct session *session);
@@ -117,6 +142,7 @@ void execution_end_all(struct session *session);
 struct judgement {
 	struct decision decision;
 	bool proceed;
+	bool by_loss; /* not policy: something was lost */
 	uint64_t seq;
 };
 
@@ -133,6 +159,21 @@ struct json_writer *event_begin(struct session *session, const char *kind, const
 void event_end(struct session *session);
 /* The record cannot be written: the session ends. */
 void event_failed(struct session *session, int reason);
+
+/* loss.c */
+/* Asks the trace what it has lost since, and notes it. */
+void loss_check(struct session *session);
+/* @action is an exec that there was no room to approve. */
+void loss_of_approval(struct session *session, const struct action *action);
+void loss_of_clock(struct session *session, int64_t step_ns);
+/* After a loss: makes the decision one to refuse, if on_loss is stricter. Return: true if it did.
+ */
+bool loss_overrules(const struct session *session, const struct action *action,
+		    struct decision *decision);
+/* As policy_explain(), for such a decision. */
+void loss_explain(const struct session *session, struct json_writer *w);
+/* There must have been a loss. */
+void loss_denial(const struct session *session, const char *subject, struct denial *ret);
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);

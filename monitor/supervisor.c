@@ -15,6 +15,9 @@
  */
 #define DRAIN_PERIOD_MS 5
 
+/* A leap second is no step, nor is what adjtime(3) does between two looks at the clock. */
+#define CLOCK_STEP_NS INT64_C(2000000000)
+
 uint64_t monotonic_ns(void)
 {
 	struct timespec now;
@@ -41,14 +44,42 @@ void supervisor_drain(struct supervisor *supervisor)
 		(void)trace_drain(supervisor->trace);
 }
 
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t host_wall_clock(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+/* CLOCK_BOOTTIME, for a host that slept has not set its clock. */
+static int64_t look_at_clock(struct supervisor *supervisor)
+{
+	const int64_t ahead_ns = supervisor->wall_clock() - clock_ns(CLOCK_BOOTTIME);
+	const int64_t step_ns = ahead_ns - supervisor->wall_ahead_ns;
+
+	supervisor->wall_ahead_ns = ahead_ns;
+	return step_ns > -CLOCK_STEP_NS && step_ns < CLOCK_STEP_NS ? 0 : step_ns;
+}
+
 static void on_drain_timer(uv_timer_t *timer)
 {
 	struct supervisor *supervisor = timer->data;
+	const int64_t step_ns = look_at_clock(supervisor);
 
 	supervisor_drain(supervisor);
 	for (uint32_t i = 0; i < MAX_SESSIONS; i++) {
-		if (supervisor->sessions[i])
-			session_tick(supervisor->sessions[i]);
+		struct session *session = supervisor->sessions[i];
+
+		if (session && step_ns)
+			loss_of_clock(session, step_ns);
+		if (session)
+			session_tick(session);
 	}
 }
 
@@ -75,12 +106,13 @@ int supervisor_new(const struct supervisor_config *config, struct supervisor **r
 
 	supervisor->loop = config->loop;
 	supervisor->linger_ms = config->linger_ms;
+	supervisor->wall_clock = config->wall_clock ? config->wall_clock : host_wall_clock;
 	supervisor->key_path = xstrdup(config->key_path);
 	if (config->trace == TRACE_MODE_OFF)
 		(void)error_set(&supervisor->no_trace, ENOTSUP, "turned off by --trace=off");
 	else
-		r = trace_open(on_trace_event, supervisor, &supervisor->trace,
-			       &supervisor->no_trace);
+		r = trace_open_with(on_trace_event, supervisor, &config->trace_room,
+				    &supervisor->trace, &supervisor->no_trace);
 	if (r < 0 && config->trace == TRACE_MODE_ON) {
 		r = require_trace(supervisor, err);
 		free(supervisor->key_path);
@@ -155,9 +187,11 @@ int supervisor_add(struct session *session, enum trace_mode mode, struct error *
 	}
 	session->slot = slot;
 	supervisor->sessions[slot] = session;
-	if (supervisor->session_count++ == 0)
+	if (supervisor->session_count++ == 0) {
+		(void)look_at_clock(supervisor);
 		(void)uv_timer_start(&supervisor->drain, on_drain_timer, DRAIN_PERIOD_MS,
 				     DRAIN_PERIOD_MS);
+	}
 	return 0;
 }
 

@@ -30,6 +30,9 @@ struct supervisor_config {
 	enum trace_mode trace;
 	uint32_t linger_ms;   /* the trace stays attached so long after the last session */
 	const char *key_path; /* record signing key; copied */
+	/* For tests; zeros are what everybody else has. */
+	struct trace_room trace_room;
+	int64_t (*wall_clock)(void); /* ns since 1970; NULL: the host's */
 };
 
 struct supervisor;

@@ -15,6 +15,8 @@ struct supervisor {
 	uv_timer_t drain;      /* runs while a session lives */
 	uv_timer_t linger;     /* from the last session's end to the trace's detachment */
 	uint32_t linger_ms;
+	int64_t (*wall_clock)(void);
+	int64_t wall_ahead_ns; /* of the clock that nobody sets, when last looked at */
 	unsigned handles;
 	uint32_t session_count;
 	struct session *sessions[MAX_SESSIONS]; /* by slot; borrowed */

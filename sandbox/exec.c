@@ -116,15 +116,17 @@ static int give_up(const struct launch *l, const struct execution *e, struct exe
 	if (!r && (e->request->flags & EXEC_FILES))
 		r = hands_start(&sync->hands_fd, err);
 	if (r < 0)
-		return r;
+		return launch_lacks(err);
 	r = filter_load(filter_kind_of(e->request->flags));
 	if (r == -EBUSY)
 		return error_set(
 			err, r,
 			"load the gate's filter: something outside already listens to this "
 			"process (a sandbox around cordon?); run without the gate around it");
-	if (r < 0)
-		return error_errno(err, r, "load the system call filter");
+	if (r < 0) {
+		(void)error_errno(err, r, "load the system call filter");
+		return launch_lacks(err);
+	}
 	if (e->request->flags & EXEC_GATE)
 		sync->listener_fd = r;
 	return 0;

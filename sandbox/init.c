@@ -4,10 +4,10 @@
  *
  *	wait for P's go -> steps -> HELLO -> serve until the socket or the life pipe hangs up
  *
- * For EXEC it clones a leaf (new pid and mount namespace) and remembers it; KILL sends it SIGKILL.
- * EXIT goes out when the leaf says that it is empty, or when it is gone, and with it every process
- * in it, for it was their pid 1. Leaving this loop in any way ends the process, and with it the
- * whole session.
+ * A leaf (new pid and mount namespace) is cloned before it is wanted: at the start, and when
+ *nothing runs. For EXEC it gets the message and is remembered; KILL sends it SIGKILL. EXIT goes out
+ *when the leaf says that it is empty, or when it is gone, and with it every process in it, for it
+ *was their pid 1. Leaving this loop in any way ends the process, and with it the whole session.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 #include "sandbox/launch.h"
 
 #define MAX_LEAVES 1024u /* executions at the same time */
+#define IDLE_MS	   5	 /* before a leaf is made for the next one, who may never come */
 
 struct leaf {
 	uint32_t exec;
@@ -38,8 +40,18 @@ struct leaf {
 	struct leaf_report report; /* the first */
 };
 
+/* A leaf that stands ready for an execution: it waits for the EXEC at the other end of order_fd. */
+struct spare {
+	pid_t pid; /* 0: none */
+	int pidfd;
+	int report_fd;
+	int order_fd;
+};
+
 struct init {
 	struct launch *launch;
+	struct spare spare;
+	bool no_spare; /* there was none to be had; the next EXEC tries again and says why */
 	struct leaf leaves[MAX_LEAVES];
 	size_t leaf_count;
 	char payload[MAX_MESSAGE_BYTES];
@@ -89,40 +101,109 @@ static int take_strings(const struct msg *m, struct execution *e)
 	return e->cwd ? 0 : -EPROTO;
 }
 
+/* L, from its birth on. */
+_Noreturn static void be_spare(int order_fd, int report_fd)
+{
+	struct execution e = {.report_fd = report_fd};
+	struct msg_fds fds = MSG_FDS_NONE;
+	struct error err = {0};
+	static struct msg m;
+
+	if (leaf_prepare(&err) < 0) {
+		(void)launch_lacks(&err);
+		leaf_fail(&e, &err);
+	}
+	if (msg_recv(order_fd, &m, self.payload, &fds) != 0)
+		_exit(0); /* C is gone */
+	(void)close(order_fd);
+	if (take_strings(&m, &e) < 0 || fds.count != 3) {
+		(void)error_set(&err, EPROTO, "malformed EXEC message");
+		leaf_fail(&e, &err);
+	}
+	e.request = &m;
+	memcpy(e.stdio_fds, fds.fd, sizeof(e.stdio_fds));
+	leaf_run(self.launch, &e);
+}
+
+static int make_spare(void)
+{
+	struct spare spare = {.pidfd = -1};
+	int report[2];
+	int order[2];
+
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, order) < 0) {
+		const int reason = errno;
+
+		(void)close(report[0]);
+		(void)close(report[1]);
+		return -reason;
+	}
+	spare.pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_PIDFD | SIGCHLD,
+				   NULL, &spare.pidfd, NULL, 0);
+	if (!spare.pid) {
+		(void)close(order[0]);
+		be_spare(order[1], report[1]);
+	}
+	spare.report_fd = report[0];
+	spare.order_fd = order[0];
+	(void)close(report[1]);
+	(void)close(order[1]);
+	if (spare.pid < 0) {
+		const int reason = errno;
+
+		(void)close(report[0]);
+		(void)close(order[0]);
+		return -reason;
+	}
+	self.spare = spare;
+	return 0;
+}
+
+/* It ended before it was wanted; the next EXEC tells why, if it happens again. */
+static void drop_spare(void)
+{
+	while (waitpid(self.spare.pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	close_fd(&self.spare.pidfd);
+	close_fd(&self.spare.report_fd);
+	close_fd(&self.spare.order_fd);
+	self.spare.pid = 0;
+}
+
 static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 {
-	struct execution e = {.request = m};
-	struct leaf *leaf = &self.leaves[self.leaf_count];
-	int report[2];
-	int leaf_pidfd = -1;
-	pid_t pid;
+	struct error err;
+	int r = 0;
 
-	if (take_strings(m, &e) < 0 || fds->count != 3) {
-		send_not_run(m->exec, "malformed EXEC message");
-		return;
-	}
-	if (self.leaf_count == MAX_LEAVES || pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
+	if (self.leaf_count == MAX_LEAVES) {
 		send_not_run(m->exec, "too many executions at the same time");
 		return;
 	}
-	memcpy(e.stdio_fds, fds->fd, sizeof(e.stdio_fds));
-	e.report_fd = report[1];
-	pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_PIDFD | SIGCHLD, NULL,
-			     &leaf_pidfd, NULL, 0);
-	if (!pid)
-		leaf_run(self.launch, &e);
-	(void)close(report[1]);
-	if (pid < 0) {
-		struct error err;
-
-		(void)error_errno(&err, errno, "start a process for the call");
-		(void)close(report[0]);
+	self.no_spare = false;
+	if (!self.spare.pid)
+		r = make_spare();
+	if (!r)
+		r = msg_send(self.spare.order_fd, m, self.payload, fds->fd, fds->count);
+	if (r == -EPIPE) { /* killed a moment ago */
+		drop_spare();
+		r = make_spare();
+		if (!r)
+			r = msg_send(self.spare.order_fd, m, self.payload, fds->fd, fds->count);
+	}
+	if (r < 0) {
+		(void)error_errno(&err, r, "start a process for the call");
+		(void)launch_lacks(&err);
 		send_not_run(m->exec, err.text);
 		return;
 	}
-	*leaf = (struct leaf){
-		.exec = m->exec, .pid = pid, .pidfd = leaf_pidfd, .report_fd = report[0]};
-	self.leaf_count++;
+	close_fd(&self.spare.order_fd);
+	self.leaves[self.leaf_count++] = (struct leaf){.exec = m->exec,
+						       .pid = self.spare.pid,
+						       .pidfd = self.spare.pidfd,
+						       .report_fd = self.spare.report_fd};
+	self.spare.pid = 0;
 }
 
 static void send_exit(struct leaf *leaf, const struct leaf_report *last)
@@ -206,29 +287,46 @@ static void serve_message(void)
 	msg_fds_close(&fds);
 }
 
+enum {
+	POLL_CONTROL,
+	POLL_LIFE,
+	POLL_SPARE,
+	POLL_LEAVES
+};
+
+static size_t fill_poll(struct pollfd *polled)
+{
+	polled[POLL_CONTROL] = (struct pollfd){.fd = self.launch->control_fd, .events = POLLIN};
+	polled[POLL_LIFE] = (struct pollfd){.fd = self.launch->life_fd, .events = 0};
+	polled[POLL_SPARE] =
+		(struct pollfd){.fd = self.spare.pid ? self.spare.pidfd : -1, .events = POLLIN};
+	for (size_t i = 0; i < self.leaf_count; i++) {
+		const struct leaf *leaf = &self.leaves[i];
+
+		polled[POLL_LEAVES + 2 * i] = (struct pollfd){.fd = leaf->pidfd, .events = POLLIN};
+		polled[POLL_LEAVES + 2 * i + 1] = (struct pollfd){
+			.fd = leaf->is_quiet ? -1 : leaf->report_fd, .events = POLLIN};
+	}
+	return POLL_LEAVES + 2 * self.leaf_count;
+}
+
 static void serve(void)
 {
-	static struct pollfd polled[2 * MAX_LEAVES + 2];
+	static struct pollfd polled[POLL_LEAVES + 2 * MAX_LEAVES];
 
 	for (;;) {
+		const struct pollfd *of_leaves = polled + POLL_LEAVES;
 		const size_t leaf_count = self.leaf_count;
-		struct pollfd *of_leaves = polled + 2;
+		const bool is_idle = !leaf_count && !self.spare.pid && !self.no_spare;
+		const int n = poll(polled, fill_poll(polled), is_idle ? IDLE_MS : -1);
 
-		polled[0] = (struct pollfd){.fd = self.launch->control_fd, .events = POLLIN};
-		polled[1] = (struct pollfd){.fd = self.launch->life_fd, .events = 0};
-		for (size_t i = 0; i < leaf_count; i++) {
-			const struct leaf *leaf = &self.leaves[i];
-
-			of_leaves[2 * i] = (struct pollfd){.fd = leaf->pidfd, .events = POLLIN};
-			of_leaves[2 * i + 1] = (struct pollfd){
-				.fd = leaf->is_quiet ? -1 : leaf->report_fd, .events = POLLIN};
-		}
-		if (poll(polled, 2 * leaf_count + 2, -1) < 0) {
-			if (errno == EINTR)
-				continue;
+		if (n < 0 && errno != EINTR)
 			_exit(1);
-		}
-		if (polled[1].revents)
+		if (n < 0)
+			continue;
+		if (n == 0)
+			self.no_spare = make_spare() < 0;
+		if (polled[POLL_LIFE].revents)
 			_exit(0); /* P is gone */
 		/* From the back: ending one moves the last into its place. */
 		for (size_t i = leaf_count; i-- > 0;) {
@@ -239,7 +337,9 @@ static void serve(void)
 			if (of_leaves[2 * i].revents)
 				end_leaf(i);
 		}
-		if (polled[0].revents)
+		if (polled[POLL_SPARE].revents)
+			drop_spare();
+		if (polled[POLL_CONTROL].revents)
 			serve_message();
 	}
 }
@@ -268,6 +368,7 @@ void init_run(struct launch *l)
 	if (cgroup_join(l, &err) < 0 || steps_apply(l, &err) < 0)
 		launch_fail(l, &err);
 	say_hello(l);
+	self.no_spare = make_spare() < 0; /* while the supervisor reads that */
 	serve();
 	_exit(0);
 }

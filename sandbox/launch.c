@@ -40,6 +40,11 @@ void launch_say(struct launch *l, const char *format, ...)
 	buf_put(&l->layers, line, strlen(line) + 1);
 }
 
+int launch_lacks(struct error *err)
+{
+	return error_append(err, WAY_OUT "`cordon doctor` tells what this host lacks");
+}
+
 void launch_tell(const struct launch *l, const struct error *err)
 {
 	const struct msg m = {.type = MSG_ERROR,
@@ -140,8 +145,11 @@ static int prepare(struct launch *l, struct error *err)
 	for (size_t i = 0; i < l->spec.mount_count; i++)
 		l->sources[i] = (struct source){-1, -1};
 	r = sources_make_layers(l, err);
-	if (!r && l->range)
+	if (!r && l->range) {
 		r = sources_open(l, err);
+		if (r == -ENOSYS || r == -EPERM)
+			return error_append(err, WAY_OUT_MOUNTING);
+	}
 	if (r < 0)
 		return r;
 	cgroup_make(l);

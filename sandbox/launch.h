@@ -76,6 +76,14 @@ struct launch {
 
 /* A line for HELLO: "layer=state". */
 void launch_say(struct launch *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What a reason ends in where the host refuses what a wall needs. */
+#define WAY_OUT		  "; way out: "
+#define WAY_OUT_CONTAINER "a container around cordon must allow "
+#define WAY_OUT_MOUNTING                                                                       \
+	WAY_OUT "Linux 5.12 or newer; " WAY_OUT_CONTAINER "mount, fsopen, fsconfig, fsmount, " \
+		"open_tree, move_mount, mount_setattr and openat2"
+/* The host refused a wall that each execution puts up for itself: adds where to look. */
+int launch_lacks(struct error *err);
 /* Sends ERROR. */
 void launch_tell(const struct launch *l, const struct error *err);
 /* The same, and ends the process with LAUNCH_FAILED. */
@@ -108,6 +116,7 @@ int mounts_pivot(struct launch *l, struct error *err);
 int mounts_fresh_proc(struct error *err);
 int mounts_add_dev(struct launch *l, const struct spec_mount *m, struct error *err);
 /* Shared by the two. */
+int mounts_add_tmpfs(const struct launch *l, const struct spec_mount *m, struct error *err);
 int mounts_open_target(const struct launch *l, const char *target, bool folder, struct error *err);
 int mounts_new(const char *fs, const char *const *options, unsigned long attr, struct error *err);
 int mounts_attach(int mount_fd, int target_fd, const char *target, struct error *err);
@@ -164,7 +173,9 @@ struct leaf_report {
 
 void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text);
 /* leaf.c: L */
+int leaf_prepare(struct error *err); /* what needs no knowledge of the execution */
 _Noreturn void leaf_run(const struct launch *l, const struct execution *e);
+_Noreturn void leaf_fail(const struct execution *e, const struct error *err);
 
 /* exec.c: X. sync_fd: X tells L what to announce; go_fd: L lets X go on. */
 struct exec_sync {

@@ -33,7 +33,7 @@ void leaf_report(int report_fd, enum exec_outcome outcome, int status, const cha
 		_exit(LAUNCH_FAILED); /* C takes a leaf without a report for a killed one */
 }
 
-_Noreturn static void fail(const struct execution *e, const struct error *err)
+void leaf_fail(const struct execution *e, const struct error *err)
 {
 	leaf_report(e->report_fd, EXEC_SETUP_ERROR, -err->code, err->text);
 	_exit(LAUNCH_FAILED);
@@ -143,6 +143,13 @@ _Noreturn static void reap_until(pid_t pid)
 	}
 }
 
+int leaf_prepare(struct error *err)
+{
+	const int r = mounts_fresh_proc(err);
+
+	return r < 0 ? r : caps_drop_all(err);
+}
+
 void leaf_run(const struct launch *l, const struct execution *e)
 {
 	struct error err = {0};
@@ -152,16 +159,14 @@ void leaf_run(const struct launch *l, const struct execution *e)
 	int go_pipe[2];
 	pid_t pid;
 
-	if (mounts_fresh_proc(&err) < 0 || caps_drop_all(&err) < 0)
-		fail(e, &err);
 	if (pipe2(sync_pipe, O_CLOEXEC) < 0 || pipe2(go_pipe, O_CLOEXEC) < 0) {
 		(void)error_errno(&err, errno, "make a pipe");
-		fail(e, &err);
+		leaf_fail(e, &err);
 	}
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
 	if (pid < 0) {
 		(void)error_errno(&err, errno, "start a process for the call");
-		fail(e, &err);
+		leaf_fail(e, &err);
 	}
 	if (!pid)
 		exec_run(l, e, sync_pipe[1], go_pipe[0]);
@@ -169,10 +174,12 @@ void leaf_run(const struct launch *l, const struct execution *e)
 	if (!sync.failed) {
 		if (send_ready(l, e, &sync, pidfd) < 0)
 			_exit(LAUNCH_FAILED); /* no supervisor: nothing runs */
-		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0)
-			fail(e, &err);
-		if (write(GO_FD, "g", 1) != 1)
-			_exit(LAUNCH_FAILED);
+		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0) {
+			(void)launch_lacks(&err);
+			leaf_fail(e, &err);
+		}
+		/* Fails if a signal ended X already; how it ended is then told below as always. */
+		(void)!write(GO_FD, "g", 1);
 		(void)close(GO_FD);
 	} else if (dup2(e->report_fd, REPORT_FD) < 0 || dup2(l->life_fd, LIFE_FD) < 0) {
 		_exit(LAUNCH_FAILED);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -202,15 +203,23 @@ static int add_bind(const struct launch *l, const struct spec_mount *m, const st
 	return attach_at(l, from->tree_fd, m->target, S_ISDIR(st.st_mode), err);
 }
 
-static int add_tmpfs(const struct launch *l, const struct spec_mount *m, struct error *err)
+/* A file of no bytes takes memory too: the number of them is bounded by the size. */
+#define TMPFS_BYTES_PER_FILE 16384u
+#define TMPFS_LEAST_FILES    1024u
+
+int mounts_add_tmpfs(const struct launch *l, const struct spec_mount *m, struct error *err)
 {
+	const uint64_t files = m->size_bytes / TMPFS_BYTES_PER_FILE + TMPFS_LEAST_FILES;
 	char mode[16];
 	char size[32];
-	const char *const options[] = {"mode", mode, m->size_bytes ? "size" : NULL, size, NULL};
+	char inodes[32];
+	const char *const options[] = {
+		"mode", mode, m->size_bytes ? "size" : NULL, size, "nr_inodes", inodes, NULL};
 	_cleanup_close_ int mount_fd = -1;
 
 	(void)snprintf(mode, sizeof(mode), "%o", m->mode ? m->mode : 0755);
-	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)m->size_bytes);
+	(void)snprintf(size, sizeof(size), "%" PRIu64, m->size_bytes);
+	(void)snprintf(inodes, sizeof(inodes), "%" PRIu64, files);
 	mount_fd = mounts_new(
 		"tmpfs", options,
 		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (m->writable ? 0 : MOUNT_ATTR_RDONLY), err);
@@ -281,7 +290,7 @@ static int add_mount(struct launch *l, const struct spec_mount *m, const struct 
 	case MOUNT_OVERLAY:
 		return add_overlay(l, m, from, err);
 	case MOUNT_TMPFS:
-		return add_tmpfs(l, m, err);
+		return mounts_add_tmpfs(l, m, err);
 	case MOUNT_PROC:
 		return add_proc(l, m, err);
 	case MOUNT_DEV:

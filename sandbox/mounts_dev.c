@@ -4,9 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -30,36 +28,26 @@ static int bind_node(const struct launch *l, const char *name, struct error *err
 	return target_fd < 0 ? target_fd : mounts_attach(tree_fd, target_fd, path, err);
 }
 
-static int attach_new(const struct launch *l, const char *fs, const char *target,
-		      const char *const *options, struct error *err)
+static int add_pts(const struct launch *l, struct error *err)
 {
-	const unsigned long attr =
-		MOUNT_ATTR_NOSUID |
-		(strcmp(fs, "tmpfs") == 0 ? MOUNT_ATTR_NODEV : MOUNT_ATTR_NOEXEC);
-	_cleanup_close_ int mount_fd = mounts_new(fs, options, attr, err);
+	const char *const options[] = {"ptmxmode", "0666", "mode", "0620", NULL};
+	_cleanup_close_ int mount_fd =
+		mounts_new("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	_cleanup_close_ int target_fd = -1;
 
 	if (mount_fd < 0)
 		return mount_fd;
-	target_fd = mounts_open_target(l, target, true, err);
-	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, target, err);
+	target_fd = mounts_open_target(l, "/dev/pts", true, err);
+	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, "/dev/pts", err);
 }
 
-static int add_terminals(const struct launch *l, struct error *err)
+static int add_shm(const struct launch *l, uint64_t size_bytes, struct error *err)
 {
-	static const char *const options[] = {"ptmxmode", "0666", "mode", "0620", NULL};
+	char target[] = "/dev/shm";
+	const struct spec_mount shm = {
+		.target = target, .mode = 01777, .size_bytes = size_bytes, .writable = true};
 
-	return attach_new(l, "devpts", "/dev/pts", options, err);
-}
-
-static int add_shared_memory(const struct launch *l, struct error *err)
-{
-	const uint64_t bytes = spec_tmpfs_bytes(&l->spec);
-	char size[32];
-	const char *const options[] = {"mode", "1777", bytes ? "size" : NULL, size, NULL};
-
-	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	return attach_new(l, "tmpfs", "/dev/shm", options, err);
+	return mounts_add_tmpfs(l, &shm, err);
 }
 
 static int add_links(int dev_fd, struct error *err)
@@ -86,8 +74,6 @@ int mounts_add_dev(struct launch *l, const struct spec_mount *m, struct error *e
 	for (size_t i = 0; !r && i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		r = bind_node(l, nodes[i], err);
 	if (!r)
-		r = add_terminals(l, err);
-	if (!r)
-		r = add_shared_memory(l, err);
-	return r;
+		r = add_pts(l, err);
+	return r ? r : add_shm(l, m->size_bytes, err);
 }

@@ -35,11 +35,15 @@ static int layers_folder(const struct spec_mount *m, char **ret, struct error *e
 static int make_folder(const char *path, const struct stat *like, mode_t mode, bool owned,
 		       struct error *err)
 {
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	struct stat made;
+
+	if ((mkdir(path, mode) < 0 && errno != EEXIST) || lstat(path, &made) < 0)
 		return error_errno(err, errno, "create %s for the session's changes", path);
-	if (owned && lchown(path, like->st_uid, like->st_gid) < 0)
+	/* Only what differs: each of these is a write to the disk. */
+	if (owned && (made.st_uid != like->st_uid || made.st_gid != like->st_gid) &&
+	    lchown(path, like->st_uid, like->st_gid) < 0)
 		return error_errno(err, errno, "give %s to the owner of the workspace", path);
-	if (chmod(path, mode) < 0)
+	if ((made.st_mode & 07777) != mode && chmod(path, mode) < 0)
 		return error_errno(err, errno, "set the mode of %s", path);
 	return 0;
 }

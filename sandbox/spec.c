@@ -48,11 +48,6 @@ void spec_add_env(struct spec *spec, const char *assignment)
 	spec->env[count + 1] = NULL;
 }
 
-uint64_t spec_tmpfs_bytes(const struct spec *spec)
-{
-	return spec->limits.memory_bytes / 2;
-}
-
 void spec_done(struct spec *spec)
 {
 	for (size_t i = 0; i < spec->mount_count; i++) {

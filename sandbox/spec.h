@@ -35,7 +35,7 @@ struct spec_mount {
 	char *upper;
 	char *work;
 	char *text;
-	uint64_t size_bytes; /* tmpfs */
+	uint64_t size_bytes; /* tmpfs; dev: of /dev/shm; 0: half of the machine's memory */
 	uint32_t mode;	     /* tmpfs, file: permission bits */
 	bool writable;
 	bool optional; /* a missing source is no error */
@@ -119,13 +119,6 @@ const char *spec_mount_kind_name(unsigned kind);
 
 /* May this be a session's name? It becomes one of files. Errors: -EINVAL. */
 int spec_check_session(const char *session, struct error *err);
-
-/*
- * Bytes that one tmpfs of the session may hold, half of its memory as the kernel's default is half
- * of the machine's; 0: no limit of ours. Where no cgroup counts them, files in memory belong to
- * nobody's limit.
- */
-uint64_t spec_tmpfs_bytes(const struct spec *spec);
 
 /* What must hold of any spec, however it was made; the launcher checks it again. */
 int spec_check(const struct spec *spec, struct error *err);

@@ -95,10 +95,7 @@ static int add_workspace(struct spec *spec, const struct spec_options *options, 
 
 	if (!options->workspace_dir) {
 		spec->workspace = xstrdup("/workspace");
-		m = spec_add_mount(spec, MOUNT_TMPFS, NULL, spec->workspace);
-		m->writable = true;
-		m->size_bytes = spec_tmpfs_bytes(spec);
-		m->mode = 0755;
+		view_add_tmpfs(spec, spec->workspace, 0755, 16);
 		return 0;
 	}
 	r = host_real_path("workspace", options->workspace_dir, &real, err);

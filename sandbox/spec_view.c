@@ -38,12 +38,21 @@ static void add_file(struct spec *spec, const char *target, char *text)
 	m->text = text;
 }
 
-static void add_tmpfs(struct spec *spec, const char *target, uint32_t mode)
+/*
+ * What lies in a tmpfs counts as the session's memory and is not freed by killing: all of them
+ * full must leave room for processes, or the first large file in /tmp would end the session.
+ */
+static uint64_t share_of_memory(const struct spec *spec, unsigned sixtyfourths)
+{
+	return spec->limits.memory_bytes / 64 * sixtyfourths;
+}
+
+void view_add_tmpfs(struct spec *spec, const char *target, uint32_t mode, unsigned sixtyfourths)
 {
 	struct spec_mount *m = spec_add_mount(spec, MOUNT_TMPFS, NULL, target);
 
 	m->mode = mode;
-	m->size_bytes = spec_tmpfs_bytes(spec);
+	m->size_bytes = share_of_memory(spec, sixtyfourths);
 	m->writable = true;
 }
 
@@ -110,9 +119,9 @@ void view_add_system(struct spec *spec)
 		add_host_path(spec, *p);
 	add_etc(spec);
 	spec_add_mount(spec, MOUNT_PROC, NULL, "/proc");
-	spec_add_mount(spec, MOUNT_DEV, NULL, "/dev");
-	add_tmpfs(spec, "/tmp", 01777);
-	add_tmpfs(spec, "/var/tmp", 01777);
-	add_tmpfs(spec, "/run", 0755);
-	add_tmpfs(spec, spec->home, 0755);
+	spec_add_mount(spec, MOUNT_DEV, NULL, "/dev")->size_bytes = share_of_memory(spec, 4);
+	view_add_tmpfs(spec, "/tmp", 01777, 16);
+	view_add_tmpfs(spec, "/var/tmp", 01777, 2);
+	view_add_tmpfs(spec, "/run", 0755, 1);
+	view_add_tmpfs(spec, spec->home, 0755, 12);
 }

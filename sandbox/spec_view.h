@@ -9,3 +9,5 @@
 #include "sandbox/spec.h"
 
 void view_add_system(struct spec *spec);
+/* A writable, empty folder; its size in 64ths of the session's memory. */
+void view_add_tmpfs(struct spec *spec, const char *target, uint32_t mode, unsigned sixtyfourths);

@@ -61,36 +61,42 @@ static int check_filter(struct launch *l, struct error *err)
 struct step {
 	const char *name;
 	int (*apply)(struct launch *l, struct error *err);
+	const char *way_out; /* of a host that refuses it; NULL: the reason tells itself */
 };
 
 static const struct step steps[] = {
 	/* Needs the maps that P wrote. Gives the id that everything below is made with. */
-	{"user", userns_enter},
+	{"user", userns_enter,
+	 WAY_OUT WAY_OUT_CONTAINER "setresuid, setresgid, setgroups and prctl"},
 	/* Needs to be in the cgroup (P); must come before /proc is looked at by anybody. */
-	{"cgroup-namespace", enter_cgroup_namespace},
-	{"host-name", set_host_name},
-	{"loopback", net_loopback_up},
+	{"cgroup-namespace", enter_cgroup_namespace,
+	 WAY_OUT "a kernel with CONFIG_CGROUPS; " WAY_OUT_CONTAINER "unshare"},
+	{"host-name", set_host_name, WAY_OUT WAY_OUT_CONTAINER "sethostname"},
+	{"loopback", net_loopback_up, WAY_OUT WAY_OUT_CONTAINER "socket and ioctl"},
 	/* Opens an ordinary user's sources, hence before anything covers them. */
-	{"root", mounts_make_root},
+	{"root", mounts_make_root, WAY_OUT_MOUNTING},
 	/* Needs the host's /proc still visible: the kernel lets us mount a fresh one only then. */
-	{"view", mounts_build_view},
+	{"view", mounts_build_view, WAY_OUT_MOUNTING},
 	/* Removes the host's mounts for good. */
-	{"pivot", mounts_pivot},
-	{"user-namespaces", forbid_user_namespaces},
+	{"pivot", mounts_pivot, WAY_OUT WAY_OUT_CONTAINER "pivot_root, umount2 and mount_setattr"},
+	{"user-namespaces", forbid_user_namespaces, WAY_OUT "a kernel with CONFIG_SYSCTL"},
 	/* Removes the way back to any capability; the init's own last until it ends. */
-	{"capabilities", caps_lock},
+	{"capabilities", caps_lock, WAY_OUT WAY_OUT_CONTAINER "prctl"},
 	/* Each execution applies these two for itself, last. */
-	{"landlock", landlock_probe},
-	{"filter", check_filter},
+	{"landlock", landlock_probe, NULL},
+	{"filter", check_filter, NULL},
 };
 
 int steps_apply(struct launch *l, struct error *err)
 {
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		const int r = steps[i].apply(l, err);
+		const struct step *step = &steps[i];
+		const int r = step->apply(l, err);
 
-		if (r < 0)
-			return error_prefix(err, "sandbox step %s", steps[i].name);
+		if (r == 0)
+			continue;
+		(void)error_prefix(err, "sandbox step %s", step->name);
+		return step->way_out ? error_append(err, step->way_out) : r;
 	}
 	return 0;
 }

@@ -88,6 +88,16 @@ int userns_enter(struct launch *l, struct error *err)
 	return 0;
 }
 
+/* A namespace needs a process until a descriptor holds it; this one must not outlive the keeper. */
+_Noreturn static void hold_namespace(pid_t keeper)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The keeper may have gone before that; then somebody else is our parent. */
+	while (getppid() == keeper)
+		(void)pause();
+	_exit(0);
+}
+
 int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 {
 	const struct spec *s = &l->spec;
@@ -103,13 +113,8 @@ int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 	holder = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
 	if (holder < 0)
 		return error_errno(err, errno, "create a user namespace for an id map");
-	if (!holder) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* P may have gone before that; then somebody else is our parent. */
-		while (getppid() == keeper)
-			(void)pause();
-		_exit(0);
-	}
+	if (!holder)
+		hold_namespace(keeper);
 	r = write_map(holder, "gid_map", group, s->outer_base + s->gid, 1);
 	if (!r)
 		r = write_map(holder, "uid_map", owner, s->outer_base + s->uid, 1);

@@ -8,7 +8,7 @@ set -eu
 build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-dev libuv1-dev
 	libcjson-dev libsodium-dev scdoc linux-libc-dev python3"
 tests="libcmocka-dev libjansson-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
-	shellcheck bubblewrap git util-linux procps"
+	shellcheck bubblewrap git util-linux procps qemu-system-x86 busybox-static e2fsprogs"
 
 case "${1:-}" in
 build) wanted=$build ;;

@@ -85,6 +85,7 @@ static __always_inline __u64 take_file(struct scratch *scratch, struct trace_slo
 	request.mount = view.mount;
 	request.dentry = view.dentry;
 	request.labels_of = reads ? tag->slot + 1 : 0;
+	request.generation = tag->generation;
 	if (scratch) {
 		scratch->record.inode = view.number;
 		scratch->record.device = READ(__u32, view.sb, sb_dev);

@@ -39,6 +39,7 @@ struct scratch {
 	/* Of the walk that adds names; kept here because the verifier follows what is on the stack.
 	 */
 	__u32 at, end;
+	__u32 from;
 	__u32 index; /* its own */
 	struct block_hash block;
 	struct trace_record record;
@@ -98,6 +99,8 @@ struct {
 
 /* Where the running kernel has what is read; set by the reader before loading. */
 const volatile struct trace_layout layout;
+/* For tests: as if there were no memory for the tag of any child. */
+const volatile __u32 no_tags;
 
 /*
  * A number behind a pointer that the verifier knows the type of. Not for pointers: to learn how far

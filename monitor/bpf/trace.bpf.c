@@ -83,13 +83,15 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	inherited.generation = tag->generation;
 	inherited.exec_id = tag->exec_id;
 	inherited.tid = task_id(child);
-	if (!bpf_task_storage_get(&tags, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE)) {
+	if (no_tags ||
+	    !bpf_task_storage_get(&tags, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE)) {
 		/*
 		 * No memory: this child goes untraced, which must not go unnoticed. It may read
 		 * anything. A thread of ours dies with its process here; a process is met again by
 		 * untagged_exec().
 		 */
 		slot_lose(slot);
+		__sync_fetch_and_add(&slot->untraced, 1);
 		slot_add_labels(slot, slot->every_label);
 		if (is_thread)
 			kill_current(slot, tag);

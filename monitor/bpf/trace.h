@@ -33,7 +33,8 @@ struct trace_slot {
 	__u64 emitted;
 	__u64 lost;
 	__u64 unkilled; /* SIGKILL that could not be sent at once */
-	__u64 reserved[2];
+	__u64 untraced; /* children for whose tag there was no memory */
+	__u64 reserved;
 };
 
 _Static_assert(sizeof(struct trace_slot) == 64, "one cache line");

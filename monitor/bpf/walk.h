@@ -22,7 +22,9 @@ struct walk_copy {
 struct walk_request {
 	__u64 mount, dentry; /* addresses of a struct vfsmount and a dentry */
 	__u32 labels_of;     /* slot + 1 whose labels are wanted; 0: none */
+	__u32 generation;    /* of that slot's session */
 	__u32 complete;	     /* it came to an end by itself */
+	__u32 reserved;
 	__u64 labels;
 };
 
@@ -152,43 +154,51 @@ static long walk_step(__u32 i, struct walk *w)
 	return 0;
 }
 
-/*
- * Walks up, appending names to place @which of the record in a scratch buffer (NO_SCRATCH: none)
- * and collecting labels. A function of its own to the verifier, which so sees it once.
- */
-__noinline int walk_up(__u32 scratch_index, __u32 which, struct walk_request *request)
+static __always_inline void names_begin(__u32 scratch_index)
+{
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
+
+	if (!scratch)
+		return;
+	scratch->from = scratch->at & TEXT_MASK;
+	scratch->end = scratch->from + TRACE_TEXT_BYTES;
+	if (scratch->end > TRACE_TEXT_MAX)
+		scratch->end = TRACE_TEXT_MAX;
+}
+
+static __always_inline void names_end(__u32 scratch_index, __u32 which, __u32 flags)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
 	struct trace_place *place;
+
+	if (!scratch)
+		return;
+	place = &scratch->record.place[which & 1];
+	place->names_bytes = (__u16)(scratch->at - scratch->from);
+	place->flags |= flags;
+}
+
+/*
+ * Walks up, appending names to place @which of the record in a scratch buffer (NO_SCRATCH: none)
+ * and collecting labels. A function of its own to the verifier, which so sees it once; and nothing
+ * in it depends on a branch before the loop, which it would else go through once for each.
+ */
+__noinline int walk_up(__u32 scratch_index, __u32 which, struct walk_request *request)
+{
 	struct walk w = {};
-	__u32 at = 0;
 
 	if (!request)
 		return 0;
 	w.scratch = scratch_index;
 	w.dentry = request->dentry;
 	w.mount = request->mount - layout.mount_mnt;
-	if (request->labels_of) {
-		__u32 index = request->labels_of - 1;
-		struct trace_slot *slot = bpf_map_lookup_elem(&slots, &index);
-
-		w.look_up = 1;
-		w.key.slot = index;
-		w.key.generation = slot ? slot->generation : 0;
-	}
-	if (scratch) {
-		at = scratch->at & TEXT_MASK;
-		scratch->end = at + TRACE_TEXT_BYTES;
-		if (scratch->end > TRACE_TEXT_MAX)
-			scratch->end = TRACE_TEXT_MAX;
-	}
+	w.look_up = request->labels_of;
+	w.key.slot = request->labels_of - 1;
+	w.key.generation = request->generation;
+	names_begin(scratch_index);
 	request->complete = bpf_loop(TRACE_WALK_MAX, walk_step, &w, 0) < (long)TRACE_WALK_MAX;
 	request->labels = w.labels;
-	if (!scratch)
-		return 0;
-	place = &scratch->record.place[which & 1];
-	place->names_bytes = (__u16)(scratch->at - at);
-	place->flags |= w.flags | (request->complete ? 0 : TRACE_PLACE_CUT);
+	names_end(scratch_index, which, w.flags | (request->complete ? 0 : TRACE_PLACE_CUT));
 	return 0;
 }
 

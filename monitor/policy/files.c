@@ -46,10 +46,15 @@ static int by_name(const void *a, const void *b)
 	return r ? r : strcmp(x->name, y->name);
 }
 
-/* Only who may change the policy anyhow may be able to write it. */
+/*
+ * Only who may change the policy anyhow may be able to write it. With a umask of 002 files are
+ * writable by their group, which is then their owner's private one and has his number.
+ */
 static int check_owner(const char *path, const struct stat *st, struct error *err)
 {
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
+	const mode_t others = st->st_gid == st->st_uid ? S_IWOTH : S_IWGRP | S_IWOTH;
+
+	if (st->st_mode & others)
 		return error_set(err, EPERM,
 				 "policy %s: others than its owner may write it; chmod go-w %s",
 				 path, path);

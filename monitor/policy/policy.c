@@ -164,6 +164,12 @@ const char *policy_file(const struct policy *policy, size_t index)
 	return index < policy->file_count ? policy->files[index] : NULL;
 }
 
+enum on_loss policy_on_loss(const struct policy *policy)
+{
+	/* A policy that does not think of it must not be the weaker for it. */
+	return policy->has_on_loss ? policy->on_loss : ON_LOSS_DENY_NEW;
+}
+
 const char *policy_hash(const struct policy *policy)
 {
 	return policy->hash;

@@ -28,6 +28,15 @@ enum verdict {
 
 const char *verdict_name(enum verdict verdict);
 
+/* What a session does once evidence or state of it was lost, in the order of strictness. */
+enum on_loss {
+	ON_LOSS_LOG,	  /* the loss is recorded */
+	ON_LOSS_DENY_NEW, /* nothing new may begin: calls, programs, network */
+	ON_LOSS_KILL	  /* what runs is ended too */
+};
+
+const char *on_loss_name(enum on_loss on_loss);
+
 struct policy;
 struct policy_state;
 
@@ -65,6 +74,9 @@ const struct rule_info *policy_rule(const struct policy *policy, size_t index);
 
 /* The files it was loaded from, by index; NULL past the last. Borrowed. */
 const char *policy_file(const struct policy *policy, size_t index);
+
+/* The strictest that a file asks for; ON_LOSS_DENY_NEW if none does. */
+enum on_loss policy_on_loss(const struct policy *policy);
 
 /* Hash over the canonical content of all files, lower-case hex, for the record. */
 const char *policy_hash(const struct policy *policy);

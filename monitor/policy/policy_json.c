@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* One policy document: its lists, labels, defaults. Rules are decoded in rule_json.c. */
+/* One policy document: its lists, labels, defaults, on_loss. Rules are decoded in rule_json.c. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "monitor/policy/rule.h"
 
 struct document {
-	const struct json *policy, *version, *description, *lists, *labels, *defaults, *rules;
+	const struct json *policy, *version, *description, *lists, *labels, *defaults, *on_loss,
+		*rules;
 };
 
 static const struct json_field document_fields[] = {
@@ -21,6 +22,7 @@ static const struct json_field document_fields[] = {
 	{"lists", JSON_OBJECT, false, offsetof(struct document, lists)},
 	{"labels", JSON_ARRAY, false, offsetof(struct document, labels)},
 	{"defaults", JSON_OBJECT, false, offsetof(struct document, defaults)},
+	{"on_loss", JSON_STRING, false, offsetof(struct document, on_loss)},
 	{"rules", JSON_ARRAY, false, offsetof(struct document, rules)},
 };
 
@@ -215,6 +217,32 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 	return 0;
 }
 
+const char *on_loss_name(enum on_loss on_loss)
+{
+	static const char *const names[] = {
+		[ON_LOSS_LOG] = "log", [ON_LOSS_DENY_NEW] = "deny_new", [ON_LOSS_KILL] = "kill"};
+
+	return on_loss <= ON_LOSS_KILL ? names[on_loss] : "unknown";
+}
+
+static int decode_on_loss(struct policy *policy, const struct source *source,
+			  const struct json *node, struct error *err)
+{
+	enum on_loss on_loss = ON_LOSS_LOG;
+
+	if (!node)
+		return 0;
+	while (on_loss <= ON_LOSS_KILL && strcmp(json_string(node), on_loss_name(on_loss)) != 0)
+		on_loss++;
+	if (on_loss > ON_LOSS_KILL)
+		return source_error(source, err, EINVAL, "$.on_loss",
+				    "on_loss is log, deny_new or kill");
+	if (!policy->has_on_loss || on_loss > policy->on_loss)
+		policy->on_loss = on_loss;
+	policy->has_on_loss = true;
+	return 0;
+}
+
 int policy_decode(struct policy *policy, const struct source *source, struct error *err)
 {
 	struct document d;
@@ -225,6 +253,8 @@ int policy_decode(struct policy *policy, const struct source *source, struct err
 		r = decode_labels(policy, source, d.labels, err);
 	if (r == 0)
 		r = decode_defaults(policy, source, d.defaults, err);
+	if (r == 0)
+		r = decode_on_loss(policy, source, d.on_loss, err);
 	for (const struct json *rule = r == 0 ? json_first(d.rules) : NULL; rule;
 	     rule = json_next(rule), n++) {
 		_cleanup_free_ char *path = xasprintf("$.rules[%zu]", n);

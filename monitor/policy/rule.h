@@ -88,6 +88,8 @@ struct policy {
 	size_t groups;
 	bool has_default[ACTION_KINDS];
 	enum verdict defaults[ACTION_KINDS];
+	bool has_on_loss;
+	enum on_loss on_loss;
 	struct kind_index *index; /* ACTION_KINDS of them */
 	size_t counters;
 	size_t state_bytes;

@@ -198,6 +198,9 @@ static int decode_info(struct context *c)
 		return FAIL(c, EINVAL, ".id",
 			    "an id has up to 95 of a-z, 0-9, '.', '_' and '-', and is not "
 			    "\"default\"");
+	if (strncmp(info->id, "on_loss.", 8) == 0)
+		return FAIL(c, EINVAL, ".id",
+			    "ids that begin with \"on_loss.\" are those of losses");
 	for (size_t i = 0; i < sizeof(severities) / sizeof(severities[0]); i++) {
 		if (strcmp(info->severity, severities[i]) == 0)
 			c->rule->severity_rank = (int)i + 1;

@@ -67,6 +67,8 @@ int trace_approve_exec(struct trace *trace, uint32_t slot, uint32_t exec_id, uin
 		.exec_id = exec_id,
 	};
 	r = trace_control(trace, &control);
+	if (r == -E2BIG) /* so a full hash table says */
+		r = -ENOSPC;
 	if (r < 0) /* one that was there for an earlier call must not stay */
 		trace_revoke_exec(trace, tid);
 	return r;

@@ -115,7 +115,13 @@ int trace_drain(struct trace *trace)
 	if (trace->draining)
 		return 0; /* called from the handler */
 	trace->draining = true;
-	while ((bytes = ring_next(&trace->ring, &len))) {
+	/*
+	 * What was there when we came, no more: processes that make events faster than we read them
+	 * would keep us here, and every decision waiting.
+	 */
+	const unsigned long end = ring_written(&trace->ring);
+
+	while (ring_is_before(&trace->ring, end) && (bytes = ring_next(&trace->ring, &len))) {
 		const struct trace_record *record = bytes;
 		struct trace_session *session;
 		struct trace_event event;

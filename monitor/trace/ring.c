@@ -53,6 +53,16 @@ static uint32_t head(const struct ring *ring)
 		__ATOMIC_ACQUIRE);
 }
 
+unsigned long ring_written(const struct ring *ring)
+{
+	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+}
+
+bool ring_is_before(const struct ring *ring, unsigned long end)
+{
+	return (long)(end - *ring->consumer) > 0;
+}
+
 static size_t whole_bytes(uint32_t word)
 {
 	const size_t len = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);

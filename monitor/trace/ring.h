@@ -6,6 +6,7 @@
  * Source: kernel Documentation/bpf/ringbuf.rst, kernel/bpf/ringbuf.c.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,11 @@ struct ring {
 
 int ring_open(struct ring *ring, int map_fd, size_t bytes);
 void ring_close(struct ring *ring);
+
+/* How far the kernel has written by now: an end for a reader who must not run after the writers. */
+unsigned long ring_written(const struct ring *ring);
+/* True until everything written before `end` was consumed. */
+bool ring_is_before(const struct ring *ring, unsigned long end);
 
 /*
  * ring_next - the oldest record not yet consumed; *ret_len its bytes.

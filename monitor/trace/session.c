@@ -86,11 +86,13 @@ int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id)
 {
 	const struct trace_session *session = trace_session(trace, slot);
 	struct trace_tag tag = {.slot = slot, .exec_id = exec_id};
+	int r;
 
 	if (!session)
 		return -ENOENT;
 	tag.generation = session->generation;
-	return bpf_call_map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
+	r = bpf_call_map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
+	return r == -ENOENT ? -ESRCH : r; /* task storage says so of a process that was reaped */
 }
 
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels)
@@ -138,6 +140,7 @@ int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts
 	ret->lost = __atomic_load_n(&trace->slots[slot].lost, __ATOMIC_SEQ_CST);
 	ret->emitted = __atomic_load_n(&trace->slots[slot].emitted, __ATOMIC_SEQ_CST);
 	ret->consumed = session->consumed;
+	ret->untraced = __atomic_load_n(&trace->slots[slot].untraced, __ATOMIC_SEQ_CST);
 	return 0;
 }
 

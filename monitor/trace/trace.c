@@ -20,6 +20,8 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 
+#define LOAD_TRIES 20
+
 DEFINE_CLEANUP(struct trace *, trace_close)
 
 static int load_error(int code, const char *log, struct error *err)
@@ -47,8 +49,8 @@ static const char *log_end(const char *log)
 	return len > 500 ? log + len - 500 : log;
 }
 
-static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size_t log_bytes,
-			 struct error *err)
+static int load_programs(struct trace *trace, const struct trace_room *room, char *log,
+			 size_t log_bytes, struct error *err)
 {
 	struct trace_layout *layout;
 	uint64_t *key;
@@ -68,7 +70,8 @@ static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	key = (uint64_t *)(uintptr_t)trace->programs->rodata->approval_key;
 	memcpy(key, trace->approval_key, sizeof(trace->approval_key));
-	trace->programs->maps.records.max_entries = (uint32_t)ring_bytes;
+	*(uint32_t *)without_const(&trace->programs->rodata->no_tags) = room->no_tags;
+	trace->programs->maps.records.max_entries = (uint32_t)room->ring_bytes;
 	if (log) {
 		trace->programs->ctx.log_level = 1;
 		trace->programs->ctx.log_buf = (uint64_t)(uintptr_t)log;
@@ -81,11 +84,33 @@ static int load_programs(struct trace *trace, size_t ring_bytes, char *log, size
 	return 0;
 }
 
-int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct trace **ret,
-		     struct error *err)
+/*
+ * The verifier gives up for a signal (EAGAIN); by the time that we hear of it its handler has run.
+ * Only somebody who sends one after the other without a pause makes this fail.
+ */
+static int load_undisturbed(struct trace *trace, const struct trace_room *room, struct error *err)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < LOAD_TRIES; i++) {
+		trace_bpf__destroy(take_ptr(trace->programs));
+		r = load_programs(trace, room, NULL, 0, err);
+	}
+	return r;
+}
+
+static bool is_ring_size(size_t bytes)
+{
+	return bytes >= (size_t)sysconf(_SC_PAGESIZE) && !(bytes & (bytes - 1)) &&
+	       bytes <= (1u << 30);
+}
+
+int trace_open_with(trace_handler handler, void *ctx, const struct trace_room *room,
+		    struct trace **ret, struct error *err)
 {
 	_cleanup_(trace_closep) struct trace *trace = xcalloc(1, sizeof(*trace));
 	struct trace_control control = {.op = TRACE_CONTROL_LEVEL};
+	struct trace_room given = *room;
 	void *slots;
 	int r;
 
@@ -93,12 +118,13 @@ int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct
 	trace->ctx = ctx;
 	for (int i = 0; i < LINKS; i++)
 		trace->links[i] = -1;
-	if (ring_bytes < (size_t)sysconf(_SC_PAGESIZE) || (ring_bytes & (ring_bytes - 1)) ||
-	    ring_bytes > (1u << 30))
+	if (!given.ring_bytes)
+		given.ring_bytes = TRACE_RING_BYTES;
+	if (!is_ring_size(given.ring_bytes))
 		return error_set(err, EINVAL,
 				 "a trace ring of %zu bytes: a power of two pages is needed",
-				 ring_bytes);
-	r = load_programs(trace, ring_bytes, NULL, 0, err);
+				 given.ring_bytes);
+	r = load_undisturbed(trace, &given, err);
 	if (r < 0)
 		return r;
 	slots = mmap(NULL, TRACE_SLOTS * sizeof(struct trace_slot), PROT_READ | PROT_WRITE,
@@ -106,7 +132,7 @@ int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct
 	if (slots == MAP_FAILED)
 		return error_errno(err, errno, "mapping the trace's sessions");
 	trace->slots = slots;
-	r = ring_open(&trace->ring, trace->programs->maps.records.map_fd, ring_bytes);
+	r = ring_open(&trace->ring, trace->programs->maps.records.map_fd, given.ring_bytes);
 	if (r < 0)
 		return error_errno(err, r, "mapping the trace's ring buffer");
 	r = trace_control(trace, &control);
@@ -118,7 +144,7 @@ int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct
 
 int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct error *err)
 {
-	return trace_open_sized(handler, ctx, TRACE_RING_BYTES, ret, err);
+	return trace_open_with(handler, ctx, &(struct trace_room){0}, ret, err);
 }
 
 struct trace *trace_close(struct trace *trace)

@@ -86,6 +86,7 @@ struct trace_counts {
 	uint64_t emitted; /* tried to emit */
 	uint64_t lost;	  /* ring full, or a table full */
 	uint64_t consumed;
+	uint64_t untraced; /* of those lost: children that go untraced until they exec */
 };
 
 typedef void (*trace_handler)(void *ctx, const struct trace_event *event);
@@ -96,10 +97,16 @@ typedef void (*trace_handler)(void *ctx, const struct trace_event *event);
  * what is missing and how to get it.
  */
 int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct error *err);
-/* The same with a ring buffer of @ring_bytes (a power of two pages), for tests that overrun it. */
 #define TRACE_RING_BYTES ((size_t)4 << 20)
-int trace_open_sized(trace_handler handler, void *ctx, size_t ring_bytes, struct trace **ret,
-		     struct error *err);
+
+/* What there is room for, where it is less than usual; for tests of what then happens. */
+struct trace_room {
+	size_t ring_bytes; /* a power of two pages; 0: TRACE_RING_BYTES */
+	bool no_tags;	   /* no child can be marked as one of its session */
+};
+
+int trace_open_with(trace_handler handler, void *ctx, const struct trace_room *room,
+		    struct trace **ret, struct error *err);
 struct trace *trace_close(struct trace *trace);
 
 /* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller.
@@ -111,7 +118,10 @@ void trace_set_linger(struct trace *trace, bool linger);
 /* Detaches if no session is left. */
 void trace_detach_idle(struct trace *trace);
 
-/* Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot. */
+/*
+ * Tags a process (by pidfd, before its first exec) as execution @exec_id of session @slot.
+ * Errors: -ENOENT no such session, -ESRCH the process is gone.
+ */
 int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
 
 /*
@@ -121,7 +131,7 @@ int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
  * ino) from stat(2) is no identity on overlayfs. A task that execs without a matching approval is
  * killed before its first instruction in user space, once trace_require_approval() said so for its
  * session. An approval ends with the return of the call, or with the thread.
- * Errors: -E2BIG for a block over TRACE_BLOCK_MAX, or when too many are pending.
+ * Errors: -E2BIG for a block over TRACE_BLOCK_MAX, -ENOSPC when too many are pending.
  */
 int trace_approve_exec(struct trace *trace, uint32_t slot, uint32_t exec_id, uint32_t tid,
 		       const struct exec_image *image);
@@ -139,7 +149,8 @@ int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t l
 /* Labels that reads in the session have set so far; read from the kernel, no drain needed. */
 uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
 
-/* Hands every pending event to the handler. Return: events handled, or negative errno. */
+/* Hands every event that the kernel has so far to the handler. Return: events handled, or negative
+ * errno. */
 int trace_drain(struct trace *trace);
 int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret);
 /* Calls of system call @nr by the session so far; nr < TRACE_SYSCALLS. */

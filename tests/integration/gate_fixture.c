@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "tests/support/gated.h"
+#include "tests/support/slower.h"
 #include "tests/support/test.h"
 
 #define FIXTURE_LIMIT_MS 50000u
@@ -222,7 +223,7 @@ int fixture_run(struct fixture *f, int (*fn)(void *arg), void *arg)
 		fail_msg("gate_start: %s", err.text);
 	(void)uv_timer_init(&f->loop, &f->limit);
 	f->limit.data = f;
-	(void)uv_timer_start(&f->limit, fixture_late, FIXTURE_LIMIT_MS, 0);
+	(void)uv_timer_start(&f->limit, fixture_late, FIXTURE_LIMIT_MS * slower(), 0);
 	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	assert_int_equal(waitpid(f->child, &f->status, 0), f->child);

@@ -20,10 +20,11 @@
 #include "monitor/trace/internal.h"
 
 #include "tests/integration/gate_fixture.h"
+#include "tests/support/slower.h"
 #include "tests/support/traced.h"
 
-#define HONEST_EXECS 10000u
-#define RACES	     400u
+#define HONEST_EXECS rounds(10000)
+#define RACES	     rounds(400)
 #define STACK_BYTES  (64u << 10)
 #define LONG_BYTES   (100u << 10)
 

@@ -9,12 +9,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
 #include "tests/integration/gate_fixture.h"
+#include "tests/support/slower.h"
 
 /* --- exec --- */
 
@@ -127,15 +129,19 @@ static unsigned open_fds(void)
 	return count;
 }
 
+#define PIPELINES rounds(1000)
+
 static int pipelines(void *arg)
 {
+	char count[16];
 	char *const argv[] = {
 		(char[]){"sh"}, (char[]){"-c"},
-		(char[]){"i=0; while [ $i -lt 1000 ]; do echo $i | cat | cat >/dev/null || exit 9; "
+		(char[]){"i=0; while [ $i -lt $0 ]; do echo $i | cat | cat >/dev/null || exit 9; "
 			 "i=$((i+1)); done; exit 4"},
-		NULL};
+		count, NULL};
 
 	(void)arg;
+	(void)snprintf(count, sizeof(count), "%u", PIPELINES);
 	(void)execve("/bin/sh", argv, environ);
 	return errno;
 }
@@ -147,9 +153,11 @@ static void test_pipelines(void **state)
 
 	(void)state;
 	assert_exited(fixture_run(&f, pipelines, NULL), 4);
-	assert_int_equal(f.count, 2001);
+	assert_int_equal(f.count, 2 * PIPELINES + 1);
 	assert_int_equal(open_fds(), before);
 }
+
+#define STORM_CALLS rounds(5000)
 
 static void on_alarm(int signal_number)
 {
@@ -159,14 +167,14 @@ static void on_alarm(int signal_number)
 /* Denied calls under a storm of signals: each returns EPERM in the end, none hangs or proceeds. */
 static int alarm_storm(void *arg)
 {
-	const struct itimerval often = {{0, 50}, {0, 50}};
+	const struct itimerval often = {{0, 50 * slower()}, {0, 50 * slower()}};
 	struct sigaction action = {.sa_handler = on_alarm};
 	int interrupted = 0;
 
 	(void)arg;
 	(void)sigaction(SIGALRM, &action, NULL);
 	(void)setitimer(ITIMER_REAL, &often, NULL);
-	for (int i = 0; i < 5000;) {
+	for (unsigned i = 0; i < STORM_CALLS;) {
 		const int r = exec_path("/usr/bin/true");
 
 		if (r == EINTR && ++interrupted < 1000000)
@@ -184,7 +192,7 @@ static void test_alarm_storm(void **state)
 
 	(void)state;
 	assert_exited(fixture_run(&f, alarm_storm, NULL), 5);
-	assert_true(f.count >= 5000);
+	assert_true(f.count >= STORM_CALLS);
 }
 
 static void kill_the_caller(struct fixture *f, const struct action *action, struct gate_answer *ret)
@@ -230,10 +238,12 @@ static void test_a_kill_verdict_lets_nothing_through(void **state)
 	(void)wait(NULL);
 }
 
+#define MANY_CALLS rounds(100000)
+
 static int many_calls(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < 100000; i++) {
+	for (unsigned i = 0; i < MANY_CALLS; i++) {
 		if (exec_path("/usr/bin/true") != EDQUOT)
 			return 1;
 	}
@@ -247,7 +257,7 @@ static void test_no_fd_growth(void **state)
 
 	(void)state;
 	assert_exited(fixture_run(&f, many_calls, NULL), 6);
-	assert_int_equal(f.notifications, 100000);
+	assert_int_equal(f.notifications, MANY_CALLS);
 	assert_int_equal(open_fds(), before);
 }
 

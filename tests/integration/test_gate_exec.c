@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "common/limits.h"
 #include "tests/integration/gate_fixture.h"
 
 struct exec_form {
@@ -186,10 +187,10 @@ static int form_bad_fd(void *arg)
 
 static int form_long_argv(void *arg)
 {
-	char **argv = calloc(5001, sizeof(*argv));
+	char **argv = calloc(MAX_ARGV_ITEMS + 2, sizeof(*argv));
 
 	(void)arg;
-	for (int i = 0; i < 5000; i++)
+	for (unsigned i = 0; i <= MAX_ARGV_ITEMS; i++)
 		argv[i] = (char[]){"x"};
 	(void)execve("/usr/bin/true", argv, fixture_no_env);
 	return errno;

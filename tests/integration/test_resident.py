@@ -17,6 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from cordon_testing import CORDON, TRACE, CordonTest, descendants, living, wait_for
 
 
+# A run of lowered priority starts no server, which would hand it on.
+starts_one = unittest.skipIf(os.getpriority(os.PRIO_PROCESS, 0) > 0, "runs with lowered priority, as a test under nice(1)")
+
+
 class ResidentTest(CordonTest):
     def setUp(self):
         super().setUp()
@@ -45,6 +49,13 @@ class Life(ResidentTest):
         self.assertEqual(self.run_quietly("true", options=["--resident", "off"]).returncode, 0)
         self.assertEqual(self.served(), 1)
 
+    def test_a_missing_trace_is_told(self):
+        for resident in ("auto", "off"):
+            r = self.cordon("run", "--trace", "off", "--resident", resident, "-w", self.work, "--", "true")
+            self.assertIn(b"no trace: turned off by --trace=off", r.stderr, resident)
+        self.assertEqual(self.served(), 1)
+
+    @starts_one
     def test_the_first_run_starts_one(self):
         self.cordon("serve", "--stop")
         self.assertTrue(wait_for(lambda: not self.status()["running"]))
@@ -55,6 +66,7 @@ class Life(ResidentTest):
         self.assertEqual(self.run_quietly("true").returncode, 0)
         self.assertEqual(self.served(), 1)
 
+    @starts_one
     def test_many_first_runs_start_one(self):
         self.cordon("serve", "--stop")
         with ThreadPoolExecutor(6) as pool:
@@ -101,6 +113,7 @@ class Life(ResidentTest):
 
 
 class Fit(ResidentTest):
+    @starts_one
     def test_another_build_has_another_one(self):
         build = self.dir / "build"
         build.mkdir()
@@ -210,6 +223,7 @@ class Death(ResidentTest):
         self.assertEqual(self.verified()[0], 3)
         # What it left in the folder is no hindrance.
         self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.cordon("serve", "--detach")  # unless the run has started one
         self.assertTrue(wait_for(lambda: self.status()["running"]))
 
     def test_the_clients_ends_the_session(self):

@@ -3,8 +3,9 @@
 
 import json
 import os
+import pathlib
 import pty
-import signal
+import shutil
 import subprocess
 import time
 import unittest
@@ -55,6 +56,10 @@ class Stdio(CordonTest):
     def test_much_output(self):
         r = self.sh("head -c 100000000 /dev/zero | tr '\\0' x")
         self.assertEqual(len(r.stdout), 100000000)
+
+    def test_many_arguments_of_one_program(self):
+        r = self.sh("seq 1 20000 | xargs sh -c 'echo $#'")
+        self.assertEqual(r.stdout, b"19999\n", r.stderr)
 
     def test_only_three_descriptors(self):
         r = self.sh("ls /proc/self/fd")
@@ -169,6 +174,19 @@ class Gate(CordonTest):
         self.assertEqual(connects[0]["fields"]["port"], 80)
         self.assertEqual(connects[0]["call"], "c1")
 
+    def test_a_refused_name_does_not_steer_the_terminal(self):
+        name = "\x1b]0;steered\x07\ncordon: forged"
+        shutil.copy2("/bin/true", self.work / name)
+        path = self.policy({"id": "t.no", "category": "test", "severity": "low", "on": ["exec"],
+                            "when": "action.provenance == 'workspace'", "verdict": "deny", "because": "No.", "refs": [],
+                            "match": [{"action": {"kind": "exec", "path": "/w/p", "provenance": "workspace"}}],
+                            "not_match": [{"action": {"kind": "exec", "path": "/w/p", "provenance": "image"}}]})
+        r = self.run_in(f"./{name}", options=["-p", path])
+        self.assertEqual(r.returncode, 126)
+        self.assertIn(rb"\x1b]0;steered\x07\ncordon: forged", r.stderr)
+        self.assertNotIn(b"\x1b", r.stderr)
+        self.assertNotIn(b"\ncordon: forged", r.stderr)
+
     def test_observe_refuses_nothing_and_says_what_it_would_have(self):
         policy = self.policy({"id": "t.no-ls", "category": "test", "severity": "low", "on": ["exec"],
                               "when": "action.name == 'ls'", "verdict": "deny", "because": "No ls.",
@@ -216,6 +234,13 @@ class Gate(CordonTest):
         end = self.events("session.end")[0]["fields"]
         self.assertEqual(end["trace_emitted"], end["trace_consumed"] + end["trace_lost"])
         self.assertGreater(end["syscalls"]["openat"], 0)
+
+    def test_a_default_gives_one_reason(self):
+        """The face, and with it the agent, is told what the record says."""
+        r = self.run_in("true", options=["--json", "-p", self.policy(defaults={"exec": "deny"})])
+        told = json.loads(r.stderr.splitlines()[-1])["last_denial"]
+        event = [e for e in self.events("exec") if e["verdict"] == "deny"][-1]
+        self.assertEqual((told["rule"], told["because"]), ("default", event["because"]))
 
     def test_label_then_connect(self):
         policy = self.policy({"id": "t.secret", "category": "test", "severity": "low",
@@ -268,56 +293,26 @@ class Limits(CordonTest):
 
 
 class Trouble(CordonTest):
-    def processes(self):
-        mine = str(self.dir).encode()
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    line = f.read()
-            except OSError:
-                continue
-            if b"cordon-launch" in line or mine in line:
-                found.append((pid, line))
-        return found
-
     def test_fork_bomb_ends_with_its_time(self):
-        r = self.sh("b() { b | b & }; b; sleep 30", options=["--timeout", "3", "--pids", "100"], timeout=50)
+        r = self.sh("b() { b | b & }; b; sleep 30", options=["--timeout", "3", "--pids", "100", *self.mark], timeout=50)
         self.assertEqual(r.returncode, 124, r.stderr[-500:])
-        self.assertEqual(self.wait_empty(), [])
+        self.assert_nothing_left()
 
-    def wait_empty(self):
-        for _ in range(50):
-            if not self.processes():
-                return []
-            time.sleep(0.1)
-        return self.processes()
+    def assert_nothing_left(self):
+        """No process of a session: keeper and init hold its lock, all others have the mark."""
+        self.assertTrue(wait_for(lambda: not self.holders() and not self.marked()),
+                        (self.holders(), self.marked()))
 
     def test_daemons_do_not_outlive_the_call(self):
-        r = self.sh(f"setsid sh -c 'sleep 300 # {self.dir}' >/dev/null 2>&1 & nohup sleep 301 >/dev/null 2>&1 & exit 0")
+        r = self.sh("setsid sleep 300 >/dev/null 2>&1 & nohup sleep 301 >/dev/null 2>&1 & exit 0", options=self.mark)
         self.assertEqual(r.returncode, 0)
-        self.assertEqual(self.wait_empty(), [])
-
-    def test_killed_supervisor_takes_all_with_it(self):
-        p = subprocess.Popen([CORDON, "run", "--trace", TRACE, "-w", str(self.work), "--", "sh", "-c",
-                              "setsid sleep 300 & sleep 300"], env=self.env, stdin=subprocess.DEVNULL)
-        time.sleep(1)
-        self.assertIsNone(p.poll())
-        p.send_signal(signal.SIGKILL)
-        p.wait()
-        self.assertEqual(self.wait_empty(), [])
-
-    def test_sigterm_ends_the_command(self):
-        p = subprocess.Popen([CORDON, "run", "--trace", TRACE, "-w", str(self.work), "--", "sleep", "300"],
-                             env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(1)
-        p.send_signal(signal.SIGTERM)
-        self.assertEqual(p.wait(timeout=20), 137)
+        self.assert_nothing_left()
 
     def test_no_mounts_or_state_left(self):
-        before = open("/proc/self/mountinfo").read()
+        mounts = pathlib.Path("/proc/self/mountinfo")
+        before = mounts.read_text()
         self.sh("true")
-        self.assertEqual(open("/proc/self/mountinfo").read(), before)
+        self.assertEqual(mounts.read_text(), before)
         # The layers go behind the run, which does not wait for the disk.
         left = lambda: [p.name for p in (self.dir / "state/sessions").iterdir()]
         self.assertTrue(wait_for(lambda: not left()), left())

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "tests/integration/trace_fixture.h"
@@ -428,6 +430,39 @@ static void test_attached_only_while_a_session_lives(void **state)
 	assert_false(any_alive("prog", programs, program_count));
 }
 
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int signum)
+{
+	(void)signum;
+	alarms++;
+}
+
+/* At instants all over the loading, until one comes after it. */
+static void test_signals_do_not_end_the_loading(void **state)
+{
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct sigaction before;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+	alarms = 1;
+	for (suseconds_t delay_us = 250; alarms && delay_us < 1000000; delay_us += 250) {
+		struct itimerval timer = {.it_value.tv_usec = delay_us};
+		struct trace *trace = NULL;
+
+		alarms = 0;
+		assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+		assert_int_equal(trace_open(NULL, NULL, &trace, &err), 0);
+		timer.it_value.tv_usec = 0;
+		assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+		trace_close(trace);
+	}
+	assert_int_equal(alarms, 0);
+	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +477,7 @@ int main(void)
 		TRACE_TEST(fork_storm),
 		TRACE_TEST(slot_is_reused),
 		TRACE_TEST(attached_only_while_a_session_lives),
+		TRACE_TEST(signals_do_not_end_the_loading),
 	};
 	const struct CMUnitTest of_any_user[] = {cmocka_unit_test(test_without_privilege)};
 	const int r = cmocka_run_group_tests_name("trace_refused", of_any_user, NULL, NULL);

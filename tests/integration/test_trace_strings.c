@@ -152,11 +152,11 @@ static void test_full_table_refuses(void **state)
 	assert_int_equal(traced_start(&t, execs, &run, &child), 0);
 	while (r == 0 && tid <= TRACE_APPROVAL_MAX)
 		r = approve_nobody(1000000u + ++tid);
-	assert_int_equal(r, -E2BIG);
+	assert_int_equal(r, -ENOSPC);
 	assert_int_equal(tid, TRACE_APPROVAL_MAX + 1);
 	assert_int_equal(
 		traced_approve(&t, child.pid, STDIN_FILENO, true_argv, no_strings, TRUE_PATH),
-		-E2BIG);
+		-ENOSPC);
 	traced_go(&child);
 	assert_true(was_killed(traced_wait(&child)));
 	(void)trace_drain(t.trace);

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "tests/integration/trace_fixture.h"
+#include "tests/support/slower.h"
 
-#define ROUNDS 300
+#define ROUNDS rounds(300)
 
 static int copy_file(const char *from, const char *to)
 {
@@ -47,7 +48,8 @@ static int exec_with(const char *approved, char *const argv[])
 	assert_int_equal(traced_start(&traced, execs, &program, &child), 0);
 	if (approved) {
 		file_fd = open(approved, O_PATH | O_CLOEXEC);
-		assert_int_equal(traced_approve(&traced, child.pid, file_fd, argv, no_env, argv[0]), 0);
+		assert_int_equal(traced_approve(&traced, child.pid, file_fd, argv, no_env, argv[0]),
+				 0);
 	}
 	traced_go(&child);
 	status = traced_wait(&child);
@@ -66,7 +68,7 @@ static void test_approved_passes_others_die(void **state)
 	(void)state;
 	assert_int_equal(exec_with(NULL, argv), 0); /* not required yet */
 	assert_int_equal(trace_require_approval(traced.trace, TRACED_SLOT, true), 0);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS; i++) {
 		assert_int_equal(exec_with("/bin/true", argv), 0);
 		status = exec_with(i % 2 ? "/bin/false" : NULL, argv);
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -131,8 +133,8 @@ static void test_thread_execs(void **state)
 		assert_int_not_equal(tid, child.pid);
 		/* Second round: the leader's id is approved, not the thread's. */
 		file_fd = open("/bin/true", O_PATH | O_CLOEXEC);
-		assert_int_equal(traced_approve(&traced, round == 0 ? tid : child.pid, file_fd, argv,
-						no_env, argv[0]),
+		assert_int_equal(traced_approve(&traced, round == 0 ? tid : child.pid, file_fd,
+						argv, no_env, argv[0]),
 				 0);
 		status = traced_wait(&child);
 		close(file_fd);
@@ -178,7 +180,7 @@ static void *swap_for_ever(void *arg)
  */
 static int swapped_on_overlay(void *arg)
 {
-	int won = 0, lost = 0;
+	unsigned won = 0, lost = 0;
 	pid_t swapper;
 
 	(void)arg;
@@ -195,7 +197,7 @@ static int swapped_on_overlay(void *arg)
 	swapper = fork();
 	if (swapper == 0)
 		swap_for_ever(NULL);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS; i++) {
 		char *const argv[] = {in_folder("merged/good"), in_folder("witness"), NULL};
 		struct program program = {argv};
 		struct traced_child child;
@@ -216,7 +218,7 @@ static int swapped_on_overlay(void *arg)
 		return 5;
 	if (won + lost != ROUNDS || won == 0 || lost == 0)
 		return 6;
-	return traced_count(&traced, TRACE_EXEC_MISMATCH) == (size_t)lost ? 0 : 7;
+	return traced_count(&traced, TRACE_EXEC_MISMATCH) == lost ? 0 : 7;
 }
 
 static void test_swap_on_overlay_is_killed(void **state)
@@ -318,6 +320,20 @@ static void test_running_a_labelled_program_reads_it(void **state)
 	assert_int_equal(trace_session_labels(traced.trace, TRACED_SLOT), 4);
 }
 
+/* Of a process that was reaped; closed with the test. */
+static int gone_pidfd(void)
+{
+	const pid_t pid = fork();
+	int pid_fd;
+
+	if (pid == 0)
+		_exit(0);
+	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(pid_fd >= 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return pid_fd;
+}
+
 static void test_bad_arguments(void **state)
 {
 	const struct exec_image huge = {.block = "", .argv_bytes = 512u << 10, .name_bytes = 1};
@@ -331,6 +347,7 @@ static void test_bad_arguments(void **state)
 	assert_int_equal(trace_label_file(traced.trace, TRACED_SLOT, 900, 1), -EBADF);
 	assert_int_equal(trace_tag(traced.trace, 0, 4000, 1), -ENOENT);
 	assert_true(trace_tag(traced.trace, 0, TRACED_SLOT, 1) < 0); /* no pidfd */
+	assert_int_equal(trace_tag(traced.trace, gone_pidfd(), TRACED_SLOT, 1), -ESRCH);
 	assert_int_equal(trace_require_approval(traced.trace, 9, true), -ENOENT);
 }
 

@@ -95,18 +95,6 @@ int floor_start(struct floor_session *f, const struct spec *spec, struct error *
 	return r;
 }
 
-const char *floor_layer(const struct floor_session *f, const char *name)
-{
-	const size_t len = strlen(name);
-	const char *line;
-	size_t at = 0;
-
-	while ((line = msg_next_string(&f->last, f->payload, &at)))
-		if (!strncmp(line, name, len) && line[len] == '=')
-			return line + len + 1;
-	return NULL;
-}
-
 int floor_exec_start(struct floor_session *f, const struct floor_exec *e)
 {
 	_cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -177,15 +165,9 @@ int floor_run(struct floor_session *f, const char *const *argv, struct floor_res
 	ret->outcome = f->last.outcome;
 	ret->status = f->last.status;
 	if (f->last.payload_len)
-		(void)snprintf(ret->text, sizeof(ret->text), "%s", f->payload);
+		(void)snprintf(ret->text, sizeof(ret->text), "%.*s", (int)sizeof(ret->text) - 1,
+			       f->payload);
 	return 0;
-}
-
-int floor_sh(struct floor_session *f, const char *script, struct floor_result *ret)
-{
-	const char *const argv[] = {"/bin/sh", "-c", script, NULL};
-
-	return floor_run(f, argv, ret);
 }
 
 int floor_end(struct floor_session *f)

@@ -29,8 +29,6 @@ const char *floor_launcher(void);
 
 /* Starts the launcher and waits for HELLO. Errors: what the launcher says. */
 int floor_start(struct floor_session *f, const struct spec *spec, struct error *err);
-/* The state of a layer from HELLO ("landlock" -> "7"); NULL if not said. Only right after start. */
-const char *floor_layer(const struct floor_session *f, const char *name);
 /* Next message; -ETIME after FLOOR_WAIT_MS, MSG_EOF. */
 int floor_next(struct floor_session *f);
 
@@ -56,7 +54,6 @@ struct floor_result {
 
 /* Runs to the end and collects what it printed. */
 int floor_run(struct floor_session *f, const char *const *argv, struct floor_result *ret);
-int floor_sh(struct floor_session *f, const char *script, struct floor_result *ret);
 
 /* Closes the socket and waits for the keeper. Return: its wait status, -ETIME. */
 int floor_end(struct floor_session *f);

@@ -33,7 +33,8 @@ int traced_open(struct traced *t, size_t ring_bytes)
 	int r;
 
 	memset(t, 0, sizeof(*t));
-	r = trace_open_sized(keep, t, ring_bytes, &t->trace, &err);
+	r = trace_open_with(keep, t, &(struct trace_room){.ring_bytes = ring_bytes}, &t->trace,
+			    &err);
 	if (r == 0)
 		r = trace_session_add(t->trace, TRACED_SLOT, &err);
 	if (r < 0)
@@ -49,6 +50,21 @@ void traced_close(struct traced *t)
 	t->count = t->cap = 0;
 }
 
+/* A program that a session starts has none of the trace's descriptors. As long as somebody holds a
+ * link it stays attached, and Linux 6.1 refuses to attach its program once more. */
+static void drop_trace_fds(void)
+{
+	char path[32];
+	char kind[32];
+
+	for (int fd = 3; fd < 256; fd++) {
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, kind, sizeof(kind)) > 0 &&
+		    strncmp(kind, "anon_inode:bpf", strlen("anon_inode:bpf")) == 0)
+			(void)close(fd);
+	}
+}
+
 int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child *ret)
 {
 	int go[2] = {-1, -1};
@@ -62,6 +78,7 @@ int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child 
 		return -errno;
 	if (ret->pid == 0) {
 		(void)close(go[1]);
+		drop_trace_fds();
 		if (read(go[0], &byte, 1) != 1)
 			_exit(99);
 		(void)close(go[0]);

@@ -8,12 +8,14 @@
 
 /* ---- arguments ---- */
 
-static int plan(const char *tool, const char *args, struct json **ret_doc, struct tool_plan *ret,
+static int plan(const char *name, const char *args, struct json **ret_doc, struct tool_plan *ret,
 		struct error *err)
 {
+	const struct tool *tool = catalogue_find(name);
+
 	*ret = (struct tool_plan){.subject = NULL};
 	assert_int_equal(json_parse("arguments", args, strlen(args), ret_doc, err), 0);
-	return catalogue_find(tool)->plan(*ret_doc, ret, err);
+	return tool->plan(*ret_doc, ret, err);
 }
 
 static void test_good_arguments(void **state)

@@ -40,8 +40,10 @@ static char *section(const char *heading)
 	const char *at = strstr(page, line);
 	const char *end;
 
-	if (!at)
+	if (!at) {
 		fail_msg("the page has no \"%s\"", heading);
+		return NULL;
+	}
 	at += strlen(line);
 	end = strstr(at, "\n#");
 	return end ? xstrndup(at, (size_t)(end - at) + 1) : xstrdup(at);
@@ -123,8 +125,8 @@ static void test_functions(void **state)
 {
 	_cleanup_free_ char *text = section("## Functions");
 	_cleanup_buf_ struct buf items = BUF_INIT(0);
-	char *found[32];
-	char *known[32];
+	char *found[32] = {NULL};
+	char *known[32] = {NULL};
 	size_t count = 0;
 
 	(void)state;

@@ -199,71 +199,74 @@ struct check_row {
 	const char *pattern, *why; /* NULL: good */
 };
 
+static const struct check_row checked_paths[] = {
+	{"/a/*/b?", NULL},
+	{"~/x", NULL},
+	{"~", NULL},
+	{"**/x", NULL},
+	{"/a\\**", NULL},
+	{"/a\\[b\\]", NULL},
+	{"/", NULL},
+	{"", "an empty pattern matches nothing"},
+	{"a/b", "paths are absolute: start the pattern with /, ~/ or **/"},
+	{"*/b", "paths are absolute: start the pattern with /, ~/ or **/"},
+	{"~agent/x", "~ stands for the session's home only as a component of its own"},
+	{"/a//b", "an empty component (// or a slash at the end) matches nothing"},
+	{"/a/", "an empty component (// or a slash at the end) matches nothing"},
+	{"/a/./b", "paths are resolved: . and .. match nothing"},
+	{"/a/..", "paths are resolved: . and .. match nothing"},
+	{"/a**", "** must be a component of its own"},
+	{"/***", "** must be a component of its own"},
+	{"/a\\", "a backslash at the end of a component"},
+	{"/[ab]", "[ ] { } are no wildcards here: write \\ before the character, or "
+		  "several patterns"},
+	{"/{a,b}", "[ ] { } are no wildcards here: write \\ before the character, or "
+		   "several patterns"},
+};
+
+static const struct check_row checked_names[] = {
+	{"example.org", NULL},
+	{"*.example.org", NULL},
+	{"**.example.org", NULL},
+	{"a_b.example.org.", NULL},
+	{"192.0.2.1", NULL},
+	{"::1", NULL},
+	{"", "an empty host name matches nothing"},
+	{"a..b", "an empty label in the host name"},
+	{".a", "an empty label in the host name"},
+	{"a.**.b", "** can only be the first label"},
+	{"**", "** alone is every host: write the rule without hostMatches"},
+	{"x**.a", "** must be a label of its own"},
+	{"bücher.example", "host names are matched as they are on the wire: write the xn-- form"},
+	{"a.example:80", "not a host name (no scheme, port or path here)"},
+	{"a/b", "not a host name (no scheme, port or path here)"},
+	{"[::1]", "not a host name (no scheme, port or path here)"},
+};
+
+static const struct check_row checked_nets[] = {
+	{"10.0.0.0/8", NULL},
+	{"10.0.0.1", NULL},
+	{"::/0", NULL},
+	{"", "not a numeric address"},
+	{"a/8", "not a numeric address"},
+	{"fe80::1%eth0/64", "not a numeric address"},
+	{"10.0.0.0/", "the prefix length is a number after the slash"},
+	{"10.0.0.0/+8", "the prefix length is a number after the slash"},
+	{"10.0.0.0/0008", "the prefix length is a number after the slash"},
+	{"10.0.0.0/33", "the prefix is longer than the address"},
+	{"::/129", "the prefix is longer than the address"},
+	{"10.0.0.1/8", "the address has bits set behind the prefix"},
+	{"fd00::1/8", "the address has bits set behind the prefix"},
+};
+
 static void test_patterns_are_checked(void **state)
 {
-	static const struct check_row paths[] = {
-		{"/a/*/b?", NULL},
-		{"~/x", NULL},
-		{"~", NULL},
-		{"**/x", NULL},
-		{"/a\\**", NULL},
-		{"/a\\[b\\]", NULL},
-		{"/", NULL},
-		{"", "an empty pattern matches nothing"},
-		{"a/b", "paths are absolute: start the pattern with /, ~/ or **/"},
-		{"*/b", "paths are absolute: start the pattern with /, ~/ or **/"},
-		{"~agent/x", "~ stands for the session's home only as a component of its own"},
-		{"/a//b", "an empty component (// or a slash at the end) matches nothing"},
-		{"/a/", "an empty component (// or a slash at the end) matches nothing"},
-		{"/a/./b", "paths are resolved: . and .. match nothing"},
-		{"/a/..", "paths are resolved: . and .. match nothing"},
-		{"/a**", "** must be a component of its own"},
-		{"/***", "** must be a component of its own"},
-		{"/a\\", "a backslash at the end of a component"},
-		{"/[ab]", "[ ] { } are no wildcards here: write \\ before the character, or "
-			  "several patterns"},
-		{"/{a,b}", "[ ] { } are no wildcards here: write \\ before the character, or "
-			   "several patterns"},
-	};
-	static const struct check_row names[] = {
-		{"example.org", NULL},
-		{"*.example.org", NULL},
-		{"**.example.org", NULL},
-		{"a_b.example.org.", NULL},
-		{"192.0.2.1", NULL},
-		{"::1", NULL},
-		{"", "an empty host name matches nothing"},
-		{"a..b", "an empty label in the host name"},
-		{".a", "an empty label in the host name"},
-		{"a.**.b", "** can only be the first label"},
-		{"**", "** alone is every host: write the rule without hostMatches"},
-		{"x**.a", "** must be a label of its own"},
-		{"bücher.example",
-		 "host names are matched as they are on the wire: write the xn-- form"},
-		{"a.example:80", "not a host name (no scheme, port or path here)"},
-		{"a/b", "not a host name (no scheme, port or path here)"},
-		{"[::1]", "not a host name (no scheme, port or path here)"},
-	};
-	static const struct check_row nets[] = {
-		{"10.0.0.0/8", NULL},
-		{"10.0.0.1", NULL},
-		{"::/0", NULL},
-		{"", "not a numeric address"},
-		{"a/8", "not a numeric address"},
-		{"fe80::1%eth0/64", "not a numeric address"},
-		{"10.0.0.0/", "the prefix length is a number after the slash"},
-		{"10.0.0.0/+8", "the prefix length is a number after the slash"},
-		{"10.0.0.0/0008", "the prefix length is a number after the slash"},
-		{"10.0.0.0/33", "the prefix is longer than the address"},
-		{"::/129", "the prefix is longer than the address"},
-		{"10.0.0.1/8", "the address has bits set behind the prefix"},
-		{"fd00::1/8", "the address has bits set behind the prefix"},
-	};
-
 	const struct {
 		const struct check_row *rows;
 		size_t count;
-	} tables[] = {{paths, COUNT(paths)}, {names, COUNT(names)}, {nets, COUNT(nets)}};
+	} tables[] = {{checked_paths, COUNT(checked_paths)},
+		      {checked_names, COUNT(checked_names)},
+		      {checked_nets, COUNT(checked_nets)}};
 
 	(void)state;
 	for (size_t t = 0; t < COUNT(tables); t++) {
@@ -291,12 +294,13 @@ static void test_many_stars_end(void **state)
 	(void)state;
 	memset(text, 'a', sizeof(text) - 1);
 	text[0] = '/';
-	for (size_t i = 0; i + 2 < sizeof(pattern); i += 2)
-		memcpy(pattern + i, i ? "*a" : "/a", 2);
-	strcpy(pattern + sizeof(pattern) - 3, "b");
+	for (size_t i = 0; i + 3 < sizeof(pattern); i++)
+		pattern[i] = i % 2 ? 'a' : '*';
+	pattern[0] = '/';
+	pattern[sizeof(pattern) - 3] = 'b';
 	assert_false(glob_match(str_of(pattern), str_of(text), false));
-	for (size_t i = 0; i + 2 < sizeof(text); i += 2)
-		memcpy(text + i, "/a", 2);
+	for (size_t i = 0; i + 2 < sizeof(text); i++)
+		text[i] = i % 2 ? 'a' : '/';
 	assert_false(glob_match(STR("**/a/**/a/**/a/**/a/**/a/**/b"), str_of(text), false));
 	assert_true(glob_match(STR("**/a/**/a/**/a/**/a/**/a/**"), str_of(text), false));
 }

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buf.h"
+#include "common/cleanup.h"
 #include "monitor/policy/policy.h"
 
 /* A policy whose one rule on net.connect has the expression; its examples are the action below. */
@@ -242,6 +245,53 @@ static void test_a_counter_fires_in_its_window_only(void **state)
 	(void)policy_free(policy);
 }
 
+static char *write_policy(const char *folder, const char *name, const char *on_loss)
+{
+	char *path = xasprintf("%s/%s", folder, name);
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	(void)fprintf(file, "{\"policy\":\"t\",\"version\":1%s}", on_loss);
+	assert_int_equal(fclose(file), 0);
+	return path;
+}
+
+/* What two files say of a loss, "" for nothing, and what holds. */
+static void test_the_strictest_on_loss_wins(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		enum on_loss holds;
+	} rows[] = {
+		{"", "", ON_LOSS_DENY_NEW},
+		{",\"on_loss\":\"log\"", "", ON_LOSS_LOG},
+		{",\"on_loss\":\"log\"", ",\"on_loss\":\"deny_new\"", ON_LOSS_DENY_NEW},
+		{",\"on_loss\":\"deny_new\"", ",\"on_loss\":\"log\"", ON_LOSS_DENY_NEW},
+		{",\"on_loss\":\"kill\"", ",\"on_loss\":\"log\"", ON_LOSS_KILL},
+		{"", ",\"on_loss\":\"kill\"", ON_LOSS_KILL},
+	};
+
+	char folder[] = "/tmp/cordon-policy-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_free_ char *a = write_policy(folder, "a.json", rows[i].a);
+		_cleanup_free_ char *b = write_policy(folder, "b.json", rows[i].b);
+		const char *const paths[] = {a, b};
+		struct policy *policy = NULL;
+		struct error err = {0};
+
+		if (policy_load(paths, 2, &policy, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(policy_on_loss(policy), rows[i].holds);
+		(void)policy_free(policy);
+		assert_int_equal(unlink(a), 0);
+		assert_int_equal(unlink(b), 0);
+	}
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void test_malformed_files(void **state)
 {
 	static const char *const bad[] = {
@@ -276,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_errors_name_line_and_column),
 		cmocka_unit_test(test_the_strictest_verdict_wins),
 		cmocka_unit_test(test_egress_is_refused_by_default),
+		cmocka_unit_test(test_the_strictest_on_loss_wins),
 		cmocka_unit_test(test_a_deny_that_cannot_hold_is_refused),
 		cmocka_unit_test(test_labels_are_of_one_session_and_stay),
 		cmocka_unit_test(test_a_counter_fires_in_its_window_only),

@@ -169,12 +169,11 @@ static void expect_build_error(const struct spec_options *options, int code, con
 	assert_null(spec.mounts); /* untouched */
 }
 
-static void test_options_that_are_refused(void **unused)
+static void test_workspaces_that_are_refused(void **unused)
 {
 	_cleanup_free_ char *file = xasprintf("%s/file", base);
 	_cleanup_free_ char *gone = xasprintf("%s/gone", base);
 	_cleanup_free_ char *inside = xasprintf("%s/inside", state);
-	struct spec_bind bind = {work, "/proc/x", false};
 	struct spec_options options = {.session = "s1", .state_dir = state};
 	FILE *made = fopen(file, "we");
 
@@ -217,9 +216,16 @@ static void test_options_that_are_refused(void **unused)
 		"just the work, for example one below it",
 		inside);
 	assert_int_equal(rmdir(inside), 0);
-	options.workspace_dir = NULL;
-	options.binds = &bind;
-	options.bind_count = 1;
+	assert_int_equal(unlink(file), 0);
+}
+
+static void test_binds_that_are_refused(void **unused)
+{
+	struct spec_bind bind = {work, "/proc/x", false};
+	struct spec_options options = {
+		.session = "s1", .state_dir = state, .binds = &bind, .bind_count = 1};
+
+	(void)unused;
 	expect_build_error(&options, -EINVAL,
 			   "mount target /proc/x: /proc, /dev and /sys cannot be mounted into; "
 			   "choose another target (SOURCE:TARGET)",
@@ -233,7 +239,6 @@ static void test_options_that_are_refused(void **unused)
 			   "writable bind /usr: it holds the host's system files; choose a folder "
 			   "that holds just the work, for example one below it",
 			   "");
-	assert_int_equal(unlink(file), 0);
 }
 
 /* ---- round trips ---- */
@@ -348,7 +353,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_view_holds_what_is_said),
 		cmocka_unit_test(test_workspaces_and_binds),
-		cmocka_unit_test(test_options_that_are_refused),
+		cmocka_unit_test(test_workspaces_that_are_refused),
+		cmocka_unit_test(test_binds_that_are_refused),
 		cmocka_unit_test(test_json_and_back),
 		cmocka_unit_test(test_the_wire_and_back),
 		cmocka_unit_test(test_bytes_that_are_no_spec),

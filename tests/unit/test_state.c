@@ -151,6 +151,48 @@ static void test_sessions_do_not_share_counters(void **state)
 	(void)policy_free(policy);
 }
 
+/*
+ * Far more values than the table of a counter holds: those that are dropped for others are never
+ * ones that an answer depends on. Compared with a count over the times of all values ever seen.
+ */
+static void test_more_values_than_the_table_holds(void **state)
+{
+	enum {
+		VALUES = 600,
+		AT_LEAST = 8,
+		EVENTS = 200000
+	};
+	struct policy *policy = load("{\"window\":\"100ms\",\"at_least\":8,"
+				     "\"distinct\":\"action.port\"}");
+	struct policy_state *session = policy_state_new(policy);
+	static uint64_t last[VALUES];
+	uint64_t now = 10000 * MS;
+	unsigned fired = 0;
+	uint32_t noise = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < EVENTS; i++) {
+		struct action action = {.kind = ACTION_CONNECT, .host = STR("a")};
+		struct decision d;
+		unsigned live = 0;
+
+		noise = noise * 1664525 + 1013904223;
+		/* Few values, then many, at changing rates. */
+		action.port = (noise >> 8) % ((i / 1000) % 2 ? VALUES : 10);
+		now += (uint64_t)((noise >> 20) % 32) * MS;
+		action.time_ns = now;
+		last[action.port] = now;
+		for (unsigned v = 0; v < VALUES; v++)
+			live += last[v] && now - last[v] <= 100 * MS;
+		policy_decide(policy, session, &action, &d);
+		assert_int_equal(d.verdict == VERDICT_DENY, live >= AT_LEAST);
+		fired += live >= AT_LEAST;
+	}
+	assert_in_range(fired, EVENTS / 100, EVENTS - EVENTS / 100);
+	(void)policy_state_free(session);
+	(void)policy_free(policy);
+}
+
 static void test_memory_of_counters_is_bounded(void **state)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(0);
@@ -230,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_distinct_pairs_do_not_run_together),
 		cmocka_unit_test(test_a_clock_that_goes_back),
 		cmocka_unit_test(test_sessions_do_not_share_counters),
+		cmocka_unit_test(test_more_values_than_the_table_holds),
 		cmocka_unit_test(test_memory_of_counters_is_bounded),
 		cmocka_unit_test(test_labels_of_paths),
 	};

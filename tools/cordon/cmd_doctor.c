@@ -19,22 +19,47 @@ static const struct {
 	[PROBE_MISSING] = {"missing", "\033[31m"},
 };
 
+struct doctor_options {
+	bool prove;
+	struct prove_options proof; /* its json is for both */
+};
+
 static const struct argp_option doctor_options[] = {
 	{"json", 'j', 0, 0, "Print the report as JSON", 0},
+	{"prove", 'P', 0, 0, "Attack a session on this host and tell which walls hold", 0},
+	{"verbose", 'v', 0, 0, "With --prove: show every attempt as it is made", 0},
+	{"list", 'l', 0, 0, "With --prove: name the attempts and make none", 0},
 	{0},
 };
 
 static error_t parse_doctor(int key, char *arg, struct argp_state *state)
 {
-	bool *json = state->input;
+	struct doctor_options *o = state->input;
 
 	(void)arg;
 	switch (key) {
 	case 'j':
-		*json = true;
+		o->proof.json = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "doctor takes no argument");
+	case 'P':
+		o->prove = true;
+		return 0;
+	case 'v':
+		o->proof.verbose = true;
+		return 0;
+	case 'l':
+		o->proof.list = true;
+		return 0;
+	case ARGP_KEY_ARGS:
+		o->proof.prefixes = state->argv + state->next;
+		o->proof.prefix_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->prove && (o->proof.verbose || o->proof.list || o->proof.prefix_count))
+			argp_error(state, "%s goes with --prove only",
+				   o->proof.verbose ? "--verbose"
+				   : o->proof.list  ? "--list"
+						    : o->proof.prefixes[0]);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -44,9 +69,13 @@ static error_t parse_doctor(int key, char *arg, struct argp_state *state)
 static const struct argp doctor_argp = {
 	.options = doctor_options,
 	.parser = parse_doctor,
+	.args_doc = "[--prove PREFIX...]",
 	.doc = "Tell which layers hold on this host, and how to get the others.\v"
 	       "Every row was tried, none was read from a list. The exit status is 0 if a default "
-	       "`cordon run` will hold, else 1.",
+	       "`cordon run` will hold, else 1.\n"
+	       "With --prove: 0 if every attempt to get out was held, 1 if one was not, 125 if it "
+	       "could not be tried. A PREFIX chooses attempts by the start of their names. See "
+	       "cordon-doctor(1).",
 };
 
 /* Text with its continuation lines below its start, at most `width` columns to a line. */
@@ -96,16 +125,13 @@ static void put_row(struct json_writer *w, const struct probe *probe,
 	json_end_object(w);
 }
 
-int cmd_doctor(int argc, char **argv)
+static int report_layers(bool json)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
 	struct json_writer w = {.out = &out, .indent = true};
 	const bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-	bool json = false;
 	bool holds = true;
 
-	if (argp_parse(&doctor_argp, argc, argv, 0, NULL, &json) != 0)
-		return 2;
 	json_begin_object(&w, NULL);
 	json_begin_array(&w, "layers");
 	for (size_t i = 0; i < probe_count; i++) {
@@ -126,4 +152,13 @@ int cmd_doctor(int argc, char **argv)
 		(void)puts(holds ? "\nA default `cordon run` holds on this host."
 				 : "\nA default `cordon run` will refuse to start on this host.");
 	return holds ? 0 : 1;
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+	struct doctor_options o = {0};
+
+	if (argp_parse(&doctor_argp, argc, argv, 0, NULL, &o) != 0)
+		return 2;
+	return o.prove ? doctor_prove(&o.proof) : report_layers(o.proof.json);
 }

@@ -46,6 +46,7 @@ struct mcp {
 	uv_signal_t signals[3];
 	bool at_end;	/* no more requests: end when the calls are over */
 	bool is_ending; /* the session was told to end */
+	bool is_gone;	/* the session is, with its record closed */
 	int exit_status;
 };
 
@@ -69,6 +70,17 @@ static void end_when_idle(struct mcp *mcp)
 {
 	if (mcp->at_end && !mcp_server_load(mcp->server))
 		end_session(mcp);
+}
+
+/* The session is gone, and its last calls are answered: the loop ends when that is written. */
+static void leave_when_answered(struct mcp *mcp)
+{
+	if (!mcp->is_gone || mcp_server_load(mcp->server))
+		return;
+	for (size_t i = 0; i < sizeof(mcp->signals) / sizeof(mcp->signals[0]); i++)
+		uv_close((uv_handle_t *)&mcp->signals[i], NULL);
+	mcp_stdio_close(mcp->stdio);
+	supervisor_free(mcp->supervisor);
 }
 
 /* ---- the client ---- */
@@ -118,6 +130,7 @@ static void on_settled(void *ctx)
 
 	mcp_stdio_hold(mcp->stdio, mcp->is_ending || mcp_server_is_full(mcp->server));
 	end_when_idle(mcp);
+	leave_when_answered(mcp);
 }
 
 static const struct mcp_server_ops server_ops = {.send = on_send, .settled = on_settled};
@@ -144,7 +157,7 @@ static void on_ready(void *ctx)
 	mcp_server_ready(mcp->server, mcp->agent);
 }
 
-/* Called last of the session; what it left in flight has been answered by then or is by this. */
+/* Called last of the session. Calls that it left in flight are over, but maybe not yet answered. */
 static void on_closed(void *ctx, const struct error *err)
 {
 	struct mcp *mcp = ctx;
@@ -159,10 +172,8 @@ static void on_closed(void *ctx, const struct error *err)
 			 agent_session_changes(mcp->agent));
 	mcp->is_ending = true;
 	mcp->agent = NULL;
-	for (size_t i = 0; i < sizeof(mcp->signals) / sizeof(mcp->signals[0]); i++)
-		uv_close((uv_handle_t *)&mcp->signals[i], NULL);
-	mcp_stdio_close(mcp->stdio);
-	supervisor_free(mcp->supervisor);
+	mcp->is_gone = true;
+	leave_when_answered(mcp);
 }
 
 static const struct agent_session_ops agent_ops = {.ready = on_ready, .closed = on_closed};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,8 @@ int cmd_run(int argc, char **argv)
 
 	argp_err_exit_status = EXIT_CORDON;
 	hold_standard_fds();
+	/* Somebody who does not read our messages any more is no reason to leave the record cut. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments) != 0)
 		return EXIT_CORDON;
 	exit_status = arguments.dry_run ? print_spec(&arguments.options.session)

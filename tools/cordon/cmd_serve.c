@@ -19,7 +19,7 @@
 #include "tools/cordon/standard_fds.h"
 
 #define IDLE_SECONDS 60u
-#define MAX_IDLE     (30u * 24 * 3600)
+#define MAX_IDLE     2592000u /* 30 days */
 #define ANSWER_MS    5000
 
 enum serve_action {

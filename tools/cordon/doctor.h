@@ -47,6 +47,20 @@ void probe_remedy(struct probe_result *ret, const char *format, ...)
 #define PROBE_TIMEOUT_MS 10000
 void probe_in_child(void (*fn)(struct probe_result *ret), struct probe_result *ret);
 
+struct prove_options {
+	bool json;
+	bool verbose;
+	bool list;	 /* name the attempts, make none */
+	char **prefixes; /* borrowed: of the names of those to make, none for all */
+	size_t prefix_count;
+};
+
+/*
+ * Becomes cordon-prove, which attacks a session and shows which walls hold.
+ * Return: only if that cannot be, the exit status, with the reason said.
+ */
+int doctor_prove(const struct prove_options *options);
+
 /* doctor_floor.c */
 void probe_namespaces(struct probe_result *ret);
 void probe_overlay(struct probe_result *ret);

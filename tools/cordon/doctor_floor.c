@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -160,6 +161,7 @@ static int userns_fd(void)
 	pid = fork();
 	if (pid == 0) {
 		byte = unshare(CLONE_NEWUSER) == 0;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)!write(ready[1], &byte, 1);
 		(void)pause();
 		_exit(0);

@@ -16,7 +16,8 @@
 #define MAX_BECAUSE 2000u
 #define NS_PER_S    1000000000
 
-void log_print_safe(FILE *out, const char *text, size_t max_bytes)
+/* Text from inside a sandbox. */
+static void print_plain(FILE *out, const char *text, size_t max_bytes)
 {
 	_cleanup_buf_ struct buf plain = BUF_INIT(0);
 
@@ -263,10 +264,10 @@ static void print_reason(const struct log_printer *p, const struct json *event, 
 	if (!refused && !because)
 		return;
 	(void)fputs("    ", p->out);
-	log_print_safe(p->out, rule ? rule : verdict ? "default" : "", MAX_SUBJECT);
+	print_plain(p->out, rule ? rule : verdict ? "default" : "", MAX_SUBJECT);
 	if (because) {
 		(void)fputs(": ", p->out);
-		log_print_safe(p->out, because, MAX_BECAUSE);
+		print_plain(p->out, because, MAX_BECAUSE);
 	}
 	if (refused && json_get(event, "enforced") && !json_bool(json_get(event, "enforced")))
 		(void)fputs(" (observed only: not enforced)", p->out);
@@ -288,16 +289,16 @@ void log_print_event(struct log_printer *p, const struct json *event, const char
 	if (raw_u64(line, len, "exec_id", &exec_id))
 		(void)snprintf(column, sizeof(column), "#%" PRIu64, exec_id);
 	(void)fputs("  ", p->out);
-	log_print_safe(p->out, call ? call : "-", 40);
+	print_plain(p->out, call ? call : "-", 40);
 	(void)fprintf(p->out, "%*s  %-4s  ", call && strlen(call) < 6 ? 6 - (int)strlen(call) : 0,
 		      "", column);
-	log_print_safe(p->out, kind ? kind : "?", 40);
+	print_plain(p->out, kind ? kind : "?", 40);
 	(void)fprintf(p->out, "%*s", kind && strlen(kind) < 13 ? 13 - (int)strlen(kind) : 0, "");
 	print_verdict(p, verdict);
 	put_subject(&subject, json_get(event, "fields"));
 	if (subject.len) {
 		(void)fputs("  ", p->out);
-		log_print_safe(p->out, subject.data, MAX_SUBJECT);
+		print_plain(p->out, subject.data, MAX_SUBJECT);
 	}
 	(void)fputc('\n', p->out);
 	print_reason(p, event, verdict);

@@ -41,6 +41,3 @@ void log_print_event(struct log_printer *printer, const struct json *event, cons
 /* Takes the time from session.start, where that event itself is not shown. */
 void log_learn_start(struct log_printer *printer, const struct json *event, const char *line,
 		     size_t len);
-
-/* Text from inside a sandbox, with all that could steer a terminal written as escapes. */
-void log_print_safe(FILE *out, const char *text, size_t max_bytes);

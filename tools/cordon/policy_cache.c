@@ -143,8 +143,8 @@ static int load(struct policy_cache *cache, const struct session_options *option
 
 static void drop_idle(struct policy_cache *cache)
 {
-	struct entry *entry;
-	struct entry *next;
+	struct entry *entry = NULL;
+	struct entry *next = NULL;
 	unsigned idle = 0;
 
 	DL_FOREACH_SAFE (cache->entries, entry, next) {
@@ -157,7 +157,7 @@ int policy_cache_get(struct policy_cache *cache, const struct session_options *o
 		     const struct policy **ret, struct error *err)
 {
 	char *key = make_key(options);
-	struct entry *entry;
+	struct entry *entry = NULL;
 	int r;
 
 	DL_FOREACH (cache->entries, entry) {

@@ -68,7 +68,7 @@ static void on_reply(struct resident_client *client, const struct resident_reply
 	case RESIDENT_ACCEPTED:
 		client->accepted = true;
 		(void)uv_timer_stop(&client->answer);
-		client->ops->accepted(client->ctx);
+		client->ops->accepted(client->ctx, text);
 		break;
 	case RESIDENT_DECLINED:
 		finish(client);
@@ -113,9 +113,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	msg_fds_close(&fds);
 }
 
-int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
+int resident_client_start(const struct resident_owner *owner, const struct resident_place *place,
 			  const struct resident_run *run, const int fds[RESIDENT_FDS],
-			  const struct resident_client_ops *ops, void *ctx,
 			  struct resident_client **ret)
 {
 	struct resident_client *client;
@@ -126,17 +125,17 @@ int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
 		return socket_fd;
 	client = xcalloc(1, sizeof(*client));
 	client->socket_fd = socket_fd;
-	client->ops = ops;
-	client->ctx = ctx;
+	client->ops = owner->ops;
+	client->ctx = owner->ctx;
 	r = resident_send_run(socket_fd, run, fds);
 	if (!r)
-		r = uv_poll_init(loop, &client->replies, socket_fd);
+		r = uv_poll_init(owner->loop, &client->replies, socket_fd);
 	if (r < 0) {
 		close_fd(&client->socket_fd);
 		free(client);
 		return r;
 	}
-	(void)uv_timer_init(loop, &client->answer);
+	(void)uv_timer_init(owner->loop, &client->answer);
 	client->replies.data = client;
 	client->answer.data = client;
 	client->handles = 2;
@@ -144,6 +143,11 @@ int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
 	(void)uv_timer_start(&client->answer, on_no_answer, ANSWER_MS, 0);
 	*ret = client;
 	return 0;
+}
+
+void resident_client_signal(struct resident_client *client, int signum)
+{
+	(void)resident_send_signal(client->socket_fd, signum);
 }
 
 void resident_client_kill(struct resident_client *client)

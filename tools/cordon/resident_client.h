@@ -13,8 +13,9 @@
 struct resident_client;
 
 struct resident_client_ops {
-	/* The session is the server's: our copy of its control socket must go now. */
-	void (*accepted)(void *ctx);
+	/* The session is the server's: our copy of its control socket must go now. @no_trace: why
+	 * it is not traced, empty if it is. */
+	void (*accepted)(void *ctx, const char *no_trace);
 	/* The server will not, and touched nothing. The client is freed after it. */
 	void (*declined)(void *ctx);
 	/* tty only: the pty's master, owned by the callee. */
@@ -23,15 +24,22 @@ struct resident_client_ops {
 	void (*closed)(void *ctx, const struct command_outcome *outcome, const struct error *err);
 };
 
+struct resident_owner {
+	uv_loop_t *loop;
+	const struct resident_client_ops *ops;
+	void *ctx;
+};
+
 /*
  * resident_client_start - hands a session over; the fds stay the caller's.
  * Errors: those of resident_connect(), -E2BIG for a request that is too long: no server is used.
  */
-int resident_client_start(uv_loop_t *loop, const struct resident_place *place,
+int resident_client_start(const struct resident_owner *owner, const struct resident_place *place,
 			  const struct resident_run *run, const int fds[RESIDENT_FDS],
-			  const struct resident_client_ops *ops, void *ctx,
 			  struct resident_client **ret);
 
+/* For the command to do with as it likes; see command_signal(). */
+void resident_client_signal(struct resident_client *client, int signum);
 /* Ends the command; closed() follows. */
 void resident_client_kill(struct resident_client *client);
 

@@ -41,12 +41,22 @@ int resident_send_run(int socket_fd, const struct resident_run *run, const int f
 	return packet_send(socket_fd, &packet, fds, RESIDENT_FDS);
 }
 
-int resident_send(int socket_fd, enum resident_kind kind)
+static int send_head(int socket_fd, struct resident_request head)
 {
-	struct resident_request head = {.kind = kind};
 	const struct packet packet = {.head = &head, .head_len = sizeof(head)};
 
 	return packet_send(socket_fd, &packet, NULL, 0);
+}
+
+int resident_send(int socket_fd, enum resident_kind kind)
+{
+	return send_head(socket_fd, (struct resident_request){.kind = kind});
+}
+
+int resident_send_signal(int socket_fd, int signum)
+{
+	return send_head(socket_fd, (struct resident_request){.kind = RESIDENT_SIGNAL,
+							      .signal = (uint32_t)signum});
 }
 
 int resident_send_reply(int socket_fd, const struct resident_reply *reply, const char *text,
@@ -140,10 +150,10 @@ int resident_recv_request(int socket_fd, struct resident_run *ret, struct msg_fd
 
 void resident_run_done(struct resident_run *run)
 {
-	free((void *)(uintptr_t)run->policies);
+	free(without_const(run->policies));
 	free(run->labels);
-	free((void *)(uintptr_t)run->args);
-	free((void *)(uintptr_t)run->vars);
+	free(without_const(run->args));
+	free(without_const(run->vars));
 	free(run->payload);
 	*run = (struct resident_run){0};
 }

@@ -5,16 +5,20 @@
  * What `cordon run` and the resident supervisor say to each other (common/packet.h): a head, which
  * both have from the same build (resident_place.h), then strings, each ended by NUL.
  *
- *	client -> server	RUN	watch this session; fds: control socket to its init, record,
- *					stdin, stdout, stderr. Strings: session, workspace, record,
- *					policies, labels (path, name), arguments, environment
- *				KILL	end the command
- *				STATUS	tell of yourself
- *				STOP	take no new session, and end with the last
- *	server -> client	ACCEPTED	the session is the server's; the client lets go of
- *it DECLINED	it is not, and nothing was done; string: why TTY	fd: master of the command's
- *pty CLOSED	it is over, and the record closed; string: error, if any STATUS	string: why there is
- *no trace, if so
+ * Client to server:
+ * - RUN: watch this session. fds: control socket to its init, record, stdin, stdout, stderr.
+ *   Strings: session, workspace, record, policies, labels (path, name), arguments, environment.
+ * - SIGNAL: for the command.
+ * - KILL: end the command.
+ * - STATUS: tell of yourself.
+ * - STOP: take no new session, and end with the last.
+ *
+ * Server to client:
+ * - ACCEPTED: the session is the server's; the client lets go of it. String: why it is not traced.
+ * - DECLINED: it is not, and nothing was done. String: why.
+ * - TTY: fd: master of the command's pty.
+ * - CLOSED: it is over, and the record closed. String: the error, if any.
+ * - STATUS. String: why there is no trace, if so.
  *
  * One RUN a connection. When the client's end closes, its session ends at once. When the server's
  * does, nobody holds the session's control socket any more, and its init ends.
@@ -29,6 +33,7 @@
 
 enum resident_kind {
 	RESIDENT_RUN = 1,
+	RESIDENT_SIGNAL,
 	RESIDENT_KILL,
 	RESIDENT_STATUS,
 	RESIDENT_STOP,
@@ -51,6 +56,7 @@ struct resident_request {
 	uint32_t trace; /* enum trace_mode */
 	uint32_t tty;
 	uint32_t timeout_ms;
+	uint32_t signal;		       /* SIGNAL: its number */
 	uint32_t policies, labels, args, vars; /* how many strings of each */
 	struct resident_identity identity;
 };
@@ -87,6 +93,7 @@ struct resident_run {
 /* Errors: -E2BIG when it does not fit a message. */
 int resident_send_run(int socket_fd, const struct resident_run *run, const int fds[RESIDENT_FDS]);
 int resident_send(int socket_fd, enum resident_kind kind);
+int resident_send_signal(int socket_fd, int signum);
 int resident_send_reply(int socket_fd, const struct resident_reply *reply, const char *text,
 			int file_fd);
 

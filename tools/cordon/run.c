@@ -27,6 +27,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "tools/cordon/resident_client.h"
+#include "tools/cordon/run_signals.h"
 #include "tools/cordon/summary.h"
 #include "tools/cordon/terminal.h"
 #include "tools/toolkit/agent_session.h"
@@ -36,7 +37,8 @@
 struct run {
 	struct run_options *options;
 	uv_loop_t loop;
-	uv_signal_t signals[4];
+	struct run_signals *signals;
+	int unheard_signal; /* came before the server had accepted; 0: none */
 	struct terminal *terminal;
 
 	struct floor *floor; /* owned until the end */
@@ -67,7 +69,7 @@ static int status_of(const struct run *run)
 	if (run->outcome.refused)
 		return EXIT_NOT_EXECUTABLE;
 	if (!run->outcome.ended)
-		return EXIT_CORDON;
+		return run->outcome.early_signal ? 128 + run->outcome.early_signal : EXIT_CORDON;
 	if (result->timed_out)
 		return EXIT_TIMED_OUT;
 	switch (result->outcome) {
@@ -99,7 +101,8 @@ static void report_failures(const struct run *run)
 		log_error("%s: %s", name,
 			  result->status == ENOENT ? "command not found in the session"
 						   : strerrordesc_np(result->status));
-	if (run->failed)
+	/* Told already as the reason why the command ended? */
+	if (run->failed && !(run->outcome.ended && result->error[0]))
 		log_error("%s", run->failure.text);
 }
 
@@ -108,8 +111,7 @@ static void maybe_end(struct run *run)
 {
 	if (!run->is_closed || !run->floor_is_gone)
 		return;
-	for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]); i++)
-		uv_close((uv_handle_t *)&run->signals[i], NULL);
+	run_signals_stop(run->signals);
 	supervisor_free(run->supervisor);
 	run->supervisor = NULL;
 }
@@ -216,10 +218,12 @@ static void watch_here(struct run *run)
 
 /* ---- by the resident supervisor ---- */
 
-static void on_accepted(void *ctx)
+static void on_accepted(void *ctx, const char *no_trace)
 {
 	struct run *run = ctx;
 
+	if (no_trace[0] && !run->options->quiet)
+		log_warning("no trace: %s", no_trace);
 	close_fd(&run->control_fd);
 	close_fd(&run->record_fd);
 }
@@ -230,6 +234,8 @@ static void on_declined(void *ctx)
 
 	run->client = NULL;
 	watch_here(run);
+	if (run->unheard_signal && run->command)
+		command_signal(run->command, run->unheard_signal);
 }
 
 static const struct resident_client_ops client_ops = {
@@ -286,8 +292,8 @@ static int send_run(struct run *run, const struct resident_place *place,
 	int r = resident_identity_get(&request.head.identity);
 
 	if (!r)
-		r = resident_client_start(&run->loop, place, &request, fds, &client_ops, run,
-					  &run->client);
+		r = resident_client_start(&(struct resident_owner){&run->loop, &client_ops, run},
+					  place, &request, fds, &run->client);
 	plan_labels_free(labels, options->label_count);
 	return r;
 }
@@ -312,12 +318,28 @@ static int ask_resident(struct run *run)
 	return r;
 }
 
-/* ---- the start ---- */
+/* ---- signals ---- */
 
-/* The first signal ends the command; the session closes behind it. */
-static void on_signal(uv_signal_t *handle, int signum)
+static void send_signal(struct run *run, int signum)
 {
-	struct run *run = handle->data;
+	if (run->client)
+		resident_client_signal(run->client, signum);
+	else if (run->command)
+		command_signal(run->command, signum);
+}
+
+static void on_signal_pass(void *ctx, int signum)
+{
+	struct run *run = ctx;
+
+	if (run->client && run->control_fd >= 0)
+		run->unheard_signal = signum;
+	send_signal(run, signum);
+}
+
+static void on_signal_end(void *ctx, int signum)
+{
+	struct run *run = ctx;
 
 	(void)signum;
 	if (run->client)
@@ -326,25 +348,36 @@ static void on_signal(uv_signal_t *handle, int signum)
 		command_kill(run->command);
 }
 
-static void watch_signals(struct run *run)
+/* SIGTSTP would not stop the command: its process group is one without a shell above it. */
+static void on_suspend(void *ctx)
 {
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct run *run = ctx;
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		(void)uv_signal_init(&run->loop, &run->signals[i]);
-		run->signals[i].data = run;
-		(void)uv_signal_start(&run->signals[i], on_signal, numbers[i]);
-	}
+	send_signal(run, SIGSTOP);
+	terminal_suspend(run->terminal);
 }
+
+static void on_resume(void *ctx)
+{
+	struct run *run = ctx;
+
+	terminal_resume(run->terminal);
+	send_signal(run, SIGCONT);
+}
+
+static const struct run_signals_ops signals_ops = {
+	.pass = on_signal_pass, .end = on_signal_end, .suspend = on_suspend, .resume = on_resume};
+
+/* ---- the start ---- */
 
 static int start(struct run *run, struct error *err)
 {
-	int r = floor_start(&run->loop, &run->options->session, on_floor_gone, run, &run->floor,
-			    &run->control_fd, err);
+	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
+	int r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 
 	if (r < 0)
 		return r;
-	watch_signals(run);
+	run->signals = run_signals_start(&run->loop, &signals_ops, run);
 	run->record_fd = record_create(floor_plan(run->floor)->record_path, err);
 	if (run->record_fd < 0) {
 		fail(run, err);

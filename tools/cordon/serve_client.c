@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,7 @@ static int get_policy(struct serve_client *client, struct error *err)
 	_cleanup_free_ struct label_option *labels = xcalloc(run->head.labels, sizeof(*labels));
 	const struct session_options options = {
 		/* Read only, though the options' own list may grow. */
-		.policies = (const char **)(uintptr_t)run->policies,
+		.policies = without_const(run->policies),
 		.policy_count = run->head.policies,
 		.labels = labels,
 		.label_count = run->head.labels,
@@ -145,6 +146,16 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 	return command_start(&config, &command_ops, client, &client->command, err);
 }
 
+/* As the client would say it; empty if its session is traced. */
+static const char *no_trace_reason(const struct serve_client *client)
+{
+	const char *reason;
+
+	if (client->run.head.trace == TRACE_MODE_OFF)
+		return "turned off by --trace=off";
+	return supervisor_has_trace(client->server->supervisor, &reason) ? "" : reason;
+}
+
 /* Whatever stands in the way, the client can do it all by itself, and says what is wrong. */
 static void on_run(struct serve_client *client, struct msg_fds *fds)
 {
@@ -158,7 +169,7 @@ static void on_run(struct serve_client *client, struct msg_fds *fds)
 		(void)error_set(&err, EXDEV, "the client is in other namespaces than the server");
 	else if (get_policy(client, &err) == 0 && start_command(client, fds, &err) == 0) {
 		server->served++;
-		answer(client, RESIDENT_ACCEPTED, "");
+		answer(client, RESIDENT_ACCEPTED, no_trace_reason(client));
 		return;
 	}
 	answer(client, RESIDENT_DECLINED, err.text);
@@ -187,6 +198,12 @@ static void on_request(struct serve_client *client, struct resident_run *run, st
 		client->run = *run;
 		*run = (struct resident_run){0};
 		on_run(client, fds);
+		break;
+	case RESIDENT_SIGNAL:
+		if (run->head.signal < 1 || run->head.signal >= NSIG)
+			drop(client);
+		else if (client->command)
+			command_signal(client->command, (int)run->head.signal);
 		break;
 	case RESIDENT_KILL:
 		if (client->command)

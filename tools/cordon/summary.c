@@ -5,6 +5,7 @@
 
 #include "common/json_write.h"
 #include "common/log.h"
+#include "common/plain.h"
 
 static void put_denial(struct json_writer *w, const struct exec_result *result)
 {
@@ -55,10 +56,14 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 		log_info("the command was ended: its time was over");
 	if (result && result->denied) {
 		const struct denial *denial = &result->last_denial;
+		_cleanup_buf_ struct buf line = BUF_INIT(0);
 
-		log_info("%u action%s refused; the last: %s %s, by %s: %s", result->denied,
-			 result->denied == 1 ? "" : "s", denial->kind, denial->subject,
-			 denial->rule, denial->because);
+		buf_printf(&line, "%u action%s refused; the last: %s ", result->denied,
+			   result->denied == 1 ? "" : "s", denial->kind);
+		/* The one part that comes from inside. */
+		buf_put_plain(&line, denial->subject, sizeof(denial->subject));
+		buf_printf(&line, ", by %s: %s", denial->rule, denial->because);
+		log_info("%s", line.data);
 		log_info("`cordon log show %s` tells all", floor_plan(floor)->record_path);
 	}
 	if (changes)

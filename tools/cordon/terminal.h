@@ -13,5 +13,8 @@ struct terminal;
 
 /* Takes over @master_fd; puts the user's terminal (stdin) in raw mode until terminal_stop(). */
 struct terminal *terminal_start(uv_loop_t *loop, int master_fd);
+/* Gives the user's terminal back for as long as we are stopped. NULL is fine for both. */
+void terminal_suspend(struct terminal *terminal);
+void terminal_resume(struct terminal *terminal);
 /* Passes on what the session still has to say, and gives the terminal back. NULL is fine. */
 void terminal_stop(struct terminal *terminal);

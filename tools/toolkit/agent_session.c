@@ -114,8 +114,8 @@ int agent_session_open(struct supervisor *supervisor, const struct session_optio
 	agent->ops = ops;
 	agent->ctx = ctx;
 	agent->timeout_ms = options->timeout_ms;
-	r = floor_start(agent->loop, options, on_floor_gone, agent, &agent->floor, &control_fd,
-			err);
+	r = floor_start(&(struct floor_owner){agent->loop, on_floor_gone, agent}, options,
+			&agent->floor, &control_fd, err);
 	if (r < 0) {
 		free(agent);
 		return r;
@@ -212,4 +212,9 @@ uv_loop_t *agent_session_loop(const struct agent_session *agent)
 uint32_t agent_session_timeout_ms(const struct agent_session *agent)
 {
 	return agent->timeout_ms;
+}
+
+const char *agent_session_why_ended(const struct agent_session *agent)
+{
+	return agent->failed ? agent->failure.text : "it was closed";
 }

@@ -50,6 +50,8 @@ int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 
 /* The launcher on the host: the session's processes stand below it. */
 pid_t agent_session_pid(const struct agent_session *agent);
+/* For messages: why the session cannot take a call any more. */
+const char *agent_session_why_ended(const struct agent_session *agent);
 
 uv_loop_t *agent_session_loop(const struct agent_session *agent);
 /* The time limit of one call that the options named; 0: none. */

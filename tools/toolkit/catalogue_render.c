@@ -55,7 +55,7 @@ static bool came_to_end(const struct exec_result *exec, struct buf *text)
 	case EXEC_SETUP_ERROR:
 		break;
 	}
-	buf_printf(text, "[the sandbox could not set up the execution: %s]\n",
+	buf_printf(text, "[the sandbox failed: %s]\n",
 		   exec->error[0] ? exec->error : "no reason was given");
 	return false;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/toolkit/command.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include "common/buf.h"
@@ -16,6 +17,7 @@ struct command {
 	void *ctx;
 	struct session *session; /* NULL once it has closed */
 	uint32_t exec_id;	 /* 0: not started */
+	bool starts_stopped;
 	struct command_outcome outcome;
 	struct error failure;
 	bool failed;
@@ -88,6 +90,8 @@ static void on_ready(void *ctx)
 				&command->failure) < 0) {
 		command->failed = true;
 		session_end(command->session);
+	} else if (command->starts_stopped) {
+		session_signal_exec(command->session, command->exec_id, SIGSTOP);
 	}
 }
 
@@ -129,6 +133,20 @@ int command_start(const struct command_config *config, const struct command_ops 
 	}
 	*ret = command;
 	return 0;
+}
+
+void command_signal(struct command *command, int signum)
+{
+	if (command->outcome.ended || !command->session)
+		return;
+	if (command->exec_id) {
+		session_signal_exec(command->session, command->exec_id, signum);
+	} else if (signum == SIGSTOP || signum == SIGCONT) {
+		command->starts_stopped = signum == SIGSTOP;
+	} else {
+		command->outcome.early_signal = signum;
+		command_end(command);
+	}
 }
 
 void command_kill(struct command *command)

@@ -25,8 +25,9 @@ struct command_config {
 
 /* How it went. Plain data: it crosses a socket as it is. */
 struct command_outcome {
-	bool refused; /* by policy, before anything started; `refusal` says why */
-	bool ended;   /* it was started, and `result` tells of it */
+	bool refused;	  /* by policy, before anything started; `refusal` says why */
+	bool ended;	  /* it was started, and `result` tells of it */
+	int early_signal; /* one that came before it was started and ended the session; 0: none */
 	struct denial refusal;
 	struct exec_result result;
 	struct session_totals totals;
@@ -44,6 +45,12 @@ struct command_ops {
 int command_start(const struct command_config *config, const struct command_ops *ops, void *ctx,
 		  struct command **ret, struct error *err);
 
+/*
+ * command_signal - for the command to do with as it likes. One that comes before the command is
+ * there ends the session, as its default action would; SIGSTOP and SIGCONT do no more than say
+ * whether the command is to start stopped.
+ */
+void command_signal(struct command *command, int signum);
 /* Ends the command, or a session that has not come so far. closed() follows. */
 void command_kill(struct command *command);
 /* Ends the session at once, with whatever runs in it. closed() follows. */

@@ -22,8 +22,7 @@
 
 struct floor {
 	struct plan plan;
-	floor_gone gone;
-	void *ctx;
+	struct floor_owner owner;
 	bool discard;
 	bool has_changes;
 	int lock_fd; /* live.h */
@@ -73,7 +72,7 @@ static void on_launcher(uv_poll_t *poll, int status, int events)
 	(void)uv_poll_stop(&floor->launcher);
 	(void)uv_timer_stop(&floor->grace);
 	floor->has_changes = upper && !floor->discard && layer_has_changes(upper);
-	floor->gone(floor->ctx);
+	floor->owner.gone(floor->owner.ctx);
 }
 
 void floor_settle(struct floor *floor)
@@ -116,30 +115,29 @@ static int lift_fd(int *fd)
 
 /*
  * posix_spawn(3), for it does not copy our memory's map and lets the launcher run at once. The
- * launcher gets the spec, its end of the control socket and the session's lock; nothing else.
+ * launcher gets the spec, its end of the control socket and the session's lock; nothing else. Its
+ * session is its own: what the user types at his terminal is for the command, not for its keeper.
  */
 static int spawn(const char *program, const int fds[3], pid_t *ret_pid)
 {
 	static const int targets[3] = {LAUNCH_SPEC_FD, LAUNCH_CONTROL_FD, LAUNCH_LOCK_FD};
-	static const int heard[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char name[] = "cordon-launch";
 	char *args[] = {name, NULL};
 	char *env[] = {NULL};
 	sigset_t none;
-	sigset_t defaults;
+	sigset_t all;
 	int r;
 
 	(void)sigemptyset(&none);
-	(void)sigemptyset(&defaults);
-	for (size_t i = 0; i < sizeof(heard) / sizeof(heard[0]); i++)
-		(void)sigaddset(&defaults, heard[i]);
+	(void)sigfillset(&all);
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawnattr_init(&attributes);
-	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+							    POSIX_SPAWN_SETSID);
 	(void)posix_spawnattr_setsigmask(&attributes, &none);
-	(void)posix_spawnattr_setsigdefault(&attributes, &defaults);
+	(void)posix_spawnattr_setsigdefault(&attributes, &all);
 	for (size_t i = 0; i < 3; i++)
 		(void)posix_spawn_file_actions_adddup2(&actions, fds[i], targets[i]);
 	r = posix_spawn(ret_pid, program, &actions, &attributes, args, env);
@@ -203,29 +201,34 @@ static int prepare(struct floor *floor, const struct session_options *options, s
 
 	if (r < 0)
 		return r;
-	live_sweep();
+	/* A name that was given may be that of a session that was killed: it must be swept before.
+	 */
+	if (options->session_id)
+		live_sweep();
 	floor->lock_fd = live_enter(floor->plan.id, options->discard, err);
 	if (floor->lock_fd < 0)
 		return floor->lock_fd;
 	return plan_make(&floor->plan, options, err);
 }
 
-int floor_start(uv_loop_t *loop, const struct session_options *options, floor_gone gone, void *ctx,
+int floor_start(const struct floor_owner *owner, const struct session_options *options,
 		struct floor **ret, int *ret_control_fd, struct error *err)
 {
 	struct floor *floor = xcalloc(1, sizeof(*floor));
 	_cleanup_close_ int control_fd = -1;
 	int r;
 
-	floor->gone = gone;
-	floor->ctx = ctx;
+	floor->owner = *owner;
 	floor->discard = options->discard;
 	floor->lock_fd = -1;
 	floor->launcher_fd = -1;
 	r = prepare(floor, options, err);
 	if (!r)
 		r = start_launcher(floor, &control_fd, err);
-	if (!r && (r = watch(floor, loop)) < 0)
+	/* Else there is time for it while the launcher works. */
+	if (!r && !options->session_id)
+		live_sweep();
+	if (!r && (r = watch(floor, owner->loop)) < 0)
 		(void)error_errno(err, r, "watch the launcher");
 	if (r < 0) {
 		if (floor->launcher_pid > 0) {

@@ -16,16 +16,21 @@
 
 struct floor;
 
-/* The launcher has ended, and nothing of the session is left running. */
-typedef void (*floor_gone)(void *ctx);
+/* Who hears, on the loop, that the launcher has ended and nothing of the session is left running.
+ */
+struct floor_owner {
+	uv_loop_t *loop;
+	void (*gone)(void *ctx);
+	void *ctx;
+};
 
 /*
  * floor_start - plans the session and starts its launcher.
  * @ret_control_fd: our end of the socket to the session's init, owned by the caller; when its last
  * copy is closed the session ends.
- * Owns: the caller ends it with floor_release(), after @gone was called.
+ * Owns: the caller ends it with floor_release(), after gone() was called.
  */
-int floor_start(uv_loop_t *loop, const struct session_options *options, floor_gone gone, void *ctx,
+int floor_start(const struct floor_owner *owner, const struct session_options *options,
 		struct floor **ret, int *ret_control_fd, struct error *err);
 
 /* The control socket is closed: from now on the launcher has a few seconds to end. */

@@ -27,11 +27,16 @@ bool layer_has_changes(const char *upper_dir)
 	return found;
 }
 
+/* By the walk that is under way; nftw(3) hands nothing to its callback. */
+static bool has_mended;
+
+/* A folder that could not be read is only entered on the next walk, after its mode was mended. */
 static int open_up(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)ftw;
-	if ((type == FTW_D || type == FTW_DNR) && (st->st_mode & 0700) != 0700)
-		(void)chmod(path, 0700);
+	if ((type == FTW_D || type == FTW_DNR) && (st->st_mode & 0700) != 0700 &&
+	    chmod(path, 0700) == 0 && type == FTW_DNR)
+		has_mended = true;
 	return 0;
 }
 
@@ -46,9 +51,10 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void layer_remove(const char *dir)
 {
-	/* A folder that could not be read is only entered on the walk after its mode was mended. */
-	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
-	(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
+	do {
+		has_mended = false;
+		(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
+	} while (has_mended);
 	(void)nftw(dir, remove_one, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
 }
 

@@ -3,7 +3,7 @@
 
 /*
  * Which sessions are alive: the file STATE/live/ID is locked (flock(2)) as long as a process lives
- * that could still write to the session's layers: its supervisor, keeper and init all hold it. The
+ * that could still write to the session's layers: who started it, keeper and init all hold it. The
  * kernel drops the lock with the last of them, however they end. So a file that can be locked was
  * left by a session that was killed before it could clean up, and the next start does it.
  */

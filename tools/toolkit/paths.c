@@ -40,19 +40,29 @@ static int first_that_is(char **candidates, int mode, char **ret)
 	return r;
 }
 
-int paths_launcher(char **ret, struct error *err)
+/* A program of ours that nobody starts by hand: beside the command, or where it is installed. */
+static int find_helper(const char *name, char **ret, struct error *err)
 {
 	_cleanup_free_ char *dir = binary_dir();
-	char *candidates[] = {xasprintf("%s/cordon-launch", dir ? dir : ""),
-			      xstrdup(CORDON_LIBEXEC_DIR "/cordon-launch"), NULL};
+	char *candidates[] = {xasprintf("%s/%s", dir ? dir : "", name),
+			      xasprintf(CORDON_LIBEXEC_DIR "/%s", name), NULL};
 
 	if (first_that_is(candidates, X_OK, ret) < 0)
-		return error_set(
-			err, ENOENT,
-			"cordon-launch is neither beside the cordon binary (%s) nor in %s; "
-			"build or install it again",
-			dir ? dir : "?", CORDON_LIBEXEC_DIR);
+		return error_set(err, ENOENT,
+				 "%s is neither beside the cordon binary (%s) nor in %s; build or "
+				 "install it again",
+				 name, dir ? dir : "?", CORDON_LIBEXEC_DIR);
 	return 0;
+}
+
+int paths_launcher(char **ret, struct error *err)
+{
+	return find_helper("cordon-launch", ret, err);
+}
+
+int paths_prover(char **ret, struct error *err)
+{
+	return find_helper("cordon-prove", ret, err);
 }
 
 int paths_policies(char **ret, struct error *err)
@@ -73,8 +83,11 @@ int paths_policies(char **ret, struct error *err)
 
 static int make_dirs(const char *path, struct error *err)
 {
-	_cleanup_free_ char *work = xstrdup(path);
+	_cleanup_free_ char *work = NULL;
 
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0; /* as mostly */
+	work = xstrdup(path);
 	for (char *at = work + 1;; at++) {
 		const char kept = *at;
 

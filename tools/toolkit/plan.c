@@ -18,25 +18,32 @@
 static int make_id(char **ret)
 {
 	unsigned char noise[4];
-	char stamp[32];
+	char stamp[80]; /* whatever the numbers, as the compiler sees it */
 	struct tm parts;
 	const time_t now = time(NULL);
 
 	if (getrandom(noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
 		return -errno;
 	(void)gmtime_r(&now, &parts);
-	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &parts);
+	/* Not strftime(3): it would read the time zone's file. */
+	(void)snprintf(stamp, sizeof(stamp), "%04d%02d%02dT%02d%02d%02d", parts.tm_year + 1900,
+		       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 	*ret = xasprintf("%s-%02x%02x%02x%02x", stamp, noise[0], noise[1], noise[2], noise[3]);
 	return 0;
+}
+
+static bool is_at_or_below(const char *path, const char *folder)
+{
+	const size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
 static bool is_home_or_above(const char *dir)
 {
 	const char *home = getenv("HOME");
-	const size_t len = strlen(dir);
 
-	return strcmp(dir, "/") == 0 ||
-	       (home && strncmp(home, dir, len) == 0 && (home[len] == '/' || home[len] == '\0'));
+	return strcmp(dir, "/") == 0 || (home && is_at_or_below(home, dir));
 }
 
 /*
@@ -148,8 +155,7 @@ static char *path_inside(const struct spec *spec, const char *path)
 		return xstrdup(path);
 	if (strncmp(path, "~/", 2) == 0)
 		return xasprintf("%s/%s", spec->home, path + 2);
-	if (realpath(path, resolved) &&
-	    strncmp(resolved, spec->workspace, strlen(spec->workspace)) == 0)
+	if (realpath(path, resolved) && is_at_or_below(resolved, spec->workspace))
 		return xstrdup(resolved);
 	return xasprintf("%s/%s", spec->workspace, path);
 }

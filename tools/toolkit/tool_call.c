@@ -336,7 +336,8 @@ int tool_call_start(struct agent_session *agent, const struct tool_request *requ
 	if (r < 0)
 		return r;
 	if (!session)
-		return error_set(err, EPIPE, "the session has ended");
+		return error_set(err, EPIPE, "the session has ended: %s",
+				 agent_session_why_ended(agent));
 	call = call_new(agent, request->call_id, tool, &plan);
 	call->done = request->done;
 	call->ctx = request->ctx;

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""No room for the record, or for what the session writes: it ends with the reason, and nothing lies."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+from cordon_testing import TRACE, CordonTest, wait_for
+
+
+def in_private_mounts():
+    """Root, in a mount namespace that ends with this process: file systems made here are nobody else's."""
+    if os.geteuid() or os.environ.get("PRIVATE_MOUNTS"):
+        return
+    os.environ["PRIVATE_MOUNTS"] = "yes"
+    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+
+
+@unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
+class FullDisk(CordonTest):
+    def small(self, name, size):
+        """A file system of so many bytes."""
+        path = self.dir / name
+        path.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", path], check=True)
+        return path
+
+    def fill(self, folder, leave=0):
+        fd = os.open(folder / "filler", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            while True:
+                os.write(fd, b"x" * 4096)
+        except OSError:
+            os.close(fd)
+        if leave:
+            os.truncate(folder / "filler", (folder / "filler").stat().st_size - leave)
+
+    def test_record_on_a_full_disk(self):
+        folder = self.small("full", 65536)
+        self.fill(folder)
+        self.record = folder / "r.jsonl"
+        r = self.run_in("sh", "-c", "echo ran")
+        self.assertEqual((r.returncode, r.stdout), (125, b""), r.stderr)
+        self.assertIn(f"write the record {self.record}: No space left on device", r.stderr.decode())
+        status, text = self.verified()
+        self.assertEqual(status, 3, text)
+
+    def test_full_in_the_middle_of_a_run(self):
+        """At several sizes, so that the cut falls at the start, in a line, between lines, in the end."""
+        for size in range(4096, 65537, 8192):
+            with self.subTest(size):
+                folder = self.small(f"s{size}", 131072)
+                self.fill(folder, size)
+                self.record = folder / "r.jsonl"
+                r = self.run_in("sh", "-c", "i=0; while [ $i -lt 20000 ]; do /bin/true; i=$((i + 1)); done; echo ran",
+                                timeout=60)
+                self.assertEqual((r.returncode, r.stdout), (125, b""), r.stderr)
+                self.assertIn("No space left on device", r.stderr.decode())
+                status, text = self.verified()
+                self.assertEqual(status, 3, text)
+                self.assertIn("cut", text)
+                self.assertGreater(self.record.stat().st_size, 0)
+                self.assertTrue(wait_for(lambda: not self.holders() and not self.marked()))
+
+    def test_only_the_end_does_not_fit(self):
+        """Whatever the free space is: status 0 means that the record is closed."""
+        self.run_in("true")
+        whole = self.record.stat().st_size
+        seen = set()
+        for page in range(-4, 5):
+            folder = self.small(f"p{page}", 1 << 20)
+            self.fill(folder, max(4096, (whole // 4096 + page) * 4096))
+            self.record = folder / "r.jsonl"
+            r = self.run_in("true")
+            status, text = self.verified()
+            self.assertEqual((r.returncode, status), ((0, 0) if r.returncode == 0 else (125, 3)), text)
+            seen.add(r.returncode)
+        self.assertEqual(seen, {0, 125})
+
+    def test_state_folder_is_full(self):
+        folder = self.small("state", 65536)
+        self.fill(folder)
+        r = self.run_in("true")
+        self.assertEqual(r.returncode, 125)
+        self.assertIn("No space left on device", r.stderr.decode())
+        self.assertIn("state", r.stderr.decode())
+
+    def test_layer_is_full(self):
+        """The command sees ENOSPC as on any full disk; what fitted is kept."""
+        folder = self.small("state", 4 << 20)
+        r = self.sh("echo small > small; head -c 10M /dev/zero > big; echo status $?")
+        self.assertEqual((r.returncode, r.stdout), (0, b"status 1\n"), r.stderr)
+        self.assertIn(b"No space left on device", r.stderr)
+        upper = next(folder.glob("sessions/*/layers/upper"))
+        self.assertEqual((upper / "small").read_text(), "small\n")
+        self.assertEqual(self.verified()[0], 0)
+
+    def test_mcp(self):
+        folder = self.small("mcp", 65536)
+        self.fill(folder, 16384)
+        self.record = folder / "r.jsonl"
+        calls = "".join('{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"bash","arguments":'
+                        '{"command":"for i in 1 2 3 4 5 6 7 8 9; do /bin/true; done; echo end"}}}\n' % i for i in range(40))
+        r = self.cordon("mcp", "--trace", TRACE, "-w", self.work, "--record", self.record, stdin=None, input=(
+            '{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25"}}\n' + calls).encode())
+        self.assertEqual(r.returncode, 125, r.stderr)
+        self.assertIn(b"No space left on device", r.stderr)
+        # Each call has an answer, those that came too late with the reason.
+        self.assertEqual(r.stdout.count(b"\n"), 41, r.stdout[-2000:])
+        self.assertIn(b"No space left on device", r.stdout)
+        self.assertEqual(self.verified()[0], 3)
+
+
+class Inside(CordonTest):
+    def test_temporary_folders_are_bounded(self):
+        """Filling each of them ends with ENOSPC and not with the session's death by its memory limit."""
+        r = self.sh("for d in /tmp /var/tmp /run /dev/shm $HOME .; do [ -w $d ] || continue;"
+                    " head -c 300M /dev/zero > $d/fill 2>/dev/null && echo $d took it all; done; echo alive",
+                    options=["--memory", "256M", "--discard"])
+        self.assertEqual((r.returncode, r.stdout), (0, b". took it all\nalive\n"), r.stderr)
+
+    def test_many_files(self):
+        r = self.run_in("python3", "-c", "import os\nfor d in ('/tmp', '/dev/shm'):\n i = 0\n try:\n  while i < 400000:\n"
+                        "   os.close(os.open(f'{d}/{i}', os.O_CREAT)); i += 1\n  print(d, 'took it all')\n"
+                        " except OSError as e: print(e.errno)\nprint('alive')", options=["--memory", "256M"], timeout=110)
+        self.assertEqual((r.returncode, r.stdout), (0, b"28\n28\nalive\n"), r.stderr)
+
+
+if __name__ == "__main__":
+    in_private_mounts()
+    unittest.main()

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Two hundred sessions in a row, two hundred calls in one: what is counted stays where it was."""
+
+import os
+import pathlib
+import unittest
+
+from cordon_testing import CORDON, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, wait_for
+from mcp_client import Client
+
+ROUNDS = int(os.environ.get("ROUNDS", "200"))
+
+
+class Leaks(CordonTest):
+    def descriptors(self, pid):
+        found = []
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                found.append(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0])
+            except OSError:
+                pass
+        return sorted(found)
+
+    def machine(self):
+        """What cordon makes on the host. Others may run it meanwhile: only names of ours count there."""
+        return {
+            "mounts": pathlib.Path("/proc/self/mountinfo").read_text(),
+            "inside": self.marked(),
+            "holders": self.holders(),
+            "state": sorted(str(p.relative_to(self.dir)) for p in (self.dir / "state").rglob("*")),
+        }
+
+    def test_sessions(self):
+        def one(i):
+            return self.cordon("run", "--trace", TRACE, "-w", self.work, "--session", f"leak-{os.getpid()}-{i}", "--record",
+                               self.dir / f"r{i}.jsonl", *self.mark, "--discard", "--", "sh", "-c", "echo x > f; sleep 100 & exit 0")
+
+        self.assertEqual(one("first").returncode, 0)
+        wait_for(lambda: not self.holders())
+        before = self.machine()
+        objects = bpf_objects()
+        for i in range(ROUNDS):
+            self.assertEqual(one(i).returncode, 0)
+        # Layers and cgroups go behind the run.
+        self.assertTrue(wait_for(lambda: self.machine() == before), (self.machine(), before))
+        self.assertTrue(wait_for(lambda: not cgroups_of(f"leak-{os.getpid()}-*")))
+        self.assert_no_new(objects)
+
+    def assert_no_new(self, before):
+        if TRACE != "on":
+            return
+        # The kernel frees them in its own time.
+        self.assertTrue(wait_for(lambda: not bpf_unheld(before)), bpf_unheld(before))
+        p = self.start("sh", "-c", "echo up; sleep 100")
+        self.assertEqual(p.stdout.readline(), b"up\n")
+        self.assertTrue(bpf_objects()["programs"] - before["programs"], "a session that lives has programs")
+
+    def test_failed_starts(self):
+        """Sessions that are refused late, and commands that are not there."""
+        def one():
+            for options, status in ((["--label", "none=secret"], 125 if TRACE == "on" else 0), (["--record", "/none/r"], 125),
+                                    (["--bind", "/none"], 125)):
+                r = self.cordon("run", "--trace", TRACE, "-w", self.work, "--discard", *self.mark, *options, "--", "true")
+                self.assertEqual(r.returncode, status, r.stderr)
+            self.assertEqual(self.cordon("run", "--trace", TRACE, "-w", self.work, "--discard", "--", "none").returncode, 127)
+
+        one()
+        wait_for(lambda: not self.holders())
+        objects = bpf_objects()
+        before = self.machine()
+        records = len([p for p in before["state"] if p.endswith(".jsonl")])
+        for _ in range(ROUNDS // 10):
+            one()
+        wait_for(lambda: not self.holders())
+        after = self.machine()
+        # A record stays of each session that stood; its folder holds nothing else.
+        kept = [p for p in after["state"] if p.endswith(".jsonl")]
+        self.assertEqual(len(kept), records * (1 + ROUNDS // 10))
+        self.assertEqual(len([p for p in after["state"] if p.startswith("state/sessions/")]), 2 * len(kept))
+        self.assertEqual({k: v for k, v in after.items() if k != "state"}, {k: v for k, v in before.items() if k != "state"})
+        self.assert_no_new(objects)
+
+    def test_calls(self):
+        c = Client([os.path.abspath(CORDON), "mcp", "--trace", TRACE, "-w", str(self.work), "--session", f"calls-{os.getpid()}",
+                    "--record", str(self.record), *self.mark], self.env, self.dir)
+        self.addCleanup(c.abandon)
+        c.open()
+        pid = c.process.pid
+        # Of each kind that leaves something to close: output, input, denial, time-out, a program that is not there.
+        calls = [("bash", {"command": "sleep 1000 & echo x; (echo y | cat); exit 3"}), ("python", {"code": "print(1)"}),
+                 ("write_file", {"path": "f", "content": "x"}), ("read_file", {"path": "f"}), ("list_directory", {"path": "."}),
+                 ("bash", {"command": "exec 3<>/dev/tcp/169.254.169.254/80"}), ("read_file", {"path": "none"}),
+                 ("bash", {"command": "sleep 100", "timeout_seconds": 0.05}), ("bash", {"command": "no-such-command"}),
+                 ("bash", {"command": 1})]
+
+        def all_calls():
+            for name, arguments in calls:
+                c.call(name, **arguments)
+            c.send({"id": "x", "method": "tools/call", "params": {"name": "bash", "arguments": {"command": "sleep 100"}}})
+            c.send({"method": "notifications/cancelled", "params": {"requestId": "x"}})
+            c.call("bash", command="true")
+
+        def settled():
+            """What the supervisor and the session hold once everything of a call is gone."""
+            return {"fds": self.descriptors(pid), "keeper": len(descendants(pid)), "inside": len(self.marked())}
+
+        all_calls()
+        wait_for(lambda: settled()["keeper"] == 3)  # with the init, and the leaf that stands ready
+        before = settled()
+        mounts, fds = self.inside_of(pid)
+        rss = self.rss_kib(pid)
+        for _ in range(ROUNDS // 10):
+            all_calls()
+        self.assertTrue(wait_for(lambda: settled() == before), (before, settled()))
+        self.assertEqual(self.inside_of(pid), (mounts, fds))
+        self.assertLess(self.rss_kib(pid) - rss, 16 << 10)
+        self.assertEqual(c.close()[0], 0)
+        self.assertEqual(self.verified()[0], 0)
+
+    def inside_of(self, pid):
+        """Mounts and descriptors of keeper and init, which only root may look at."""
+        if os.geteuid():
+            return None, None
+        # Not by process id, which may start from the beginning in between.
+        processes = descendants(pid)
+        return (sorted(pathlib.Path(f"/proc/{p}/mountinfo").read_text().count("\n") for p in processes),
+                sorted(len(os.listdir(f"/proc/{p}/fd")) for p in processes))
+
+    def rss_kib(self, pid):
+        return int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/prove/judge.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+struct result *results_add(struct results *r, const char *id, const char *classes, const char *wall)
+{
+	struct result *one;
+
+	r->rows = xrealloc_array(r->rows, r->count + 1, sizeof(*r->rows));
+	one = &r->rows[r->count++];
+	*one = (struct result){.classes = classes, .wall = wall, .verdict = FAILED};
+	(void)snprintf(one->id, sizeof(one->id), "%s", id);
+	return one;
+}
+
+void results_done(struct results *r)
+{
+	free(r->rows);
+	*r = (struct results){0};
+}
+
+/* How one phase went, by the probe's own word. */
+struct said {
+	bool there;
+	int errno_value;
+	int signal;
+};
+
+static struct said find_said(const char *output, const char *phase)
+{
+	struct said said = {0};
+	char errno_line[64];
+	char signal_line[64];
+	const char *at;
+
+	(void)snprintf(errno_line, sizeof(errno_line), "\n@@ %s errno ", phase);
+	(void)snprintf(signal_line, sizeof(signal_line), "\n@@ %s signal ", phase);
+	at = strstr(output, errno_line);
+	if (at) {
+		said.there = true;
+		said.errno_value = (int)strtol(at + strlen(errno_line), NULL, 10);
+	}
+	at = strstr(output, signal_line);
+	if (at) {
+		said.there = true;
+		said.signal = (int)strtol(at + strlen(signal_line), NULL, 10);
+	}
+	return said;
+}
+
+/* Is this the wall's answer? */
+static bool is_refusal(const struct row *row, struct said said)
+{
+	if (row->expect_signal)
+		return said.signal == row->expect_signal;
+	if (said.signal || said.errno_value == ATTEMPT_BROKEN)
+		return false;
+	if (!row->expect[0])
+		return true; /* only the effect counts */
+	for (size_t i = 0; i < sizeof(row->expect) / sizeof(row->expect[0]); i++)
+		if (row->expect[i] && row->expect[i] == said.errno_value)
+			return true;
+	return false;
+}
+
+static void describe(struct said said, char *text, size_t size)
+{
+	if (!said.there)
+		(void)snprintf(text, size, "nothing");
+	else if (said.signal)
+		(void)snprintf(text, size, "%s", sigabbrev_np(said.signal));
+	else if (said.errno_value == ATTEMPT_BROKEN)
+		(void)snprintf(text, size, "attempt not made");
+	else
+		(void)snprintf(text, size, "%s",
+			       said.errno_value ? strerrorname_np(said.errno_value) : "success");
+}
+
+static const char *text_of(const struct buf *output)
+{
+	return output->data ? output->data : "";
+}
+
+static size_t row_phases(const struct row *row, enum place place, const char **ret)
+{
+	size_t count = 0;
+
+	ret[count++] = "alone";
+	if (place != PLACE_SESSION)
+		return count;
+	if (!(row->flags & ROW_ONCE))
+		ret[count++] = "threads";
+	if (row->twin)
+		ret[count++] = "twin";
+	return count;
+}
+
+/* Runs the row's phases in a place, with an arena of their own. Return: effects, -1 on failure. */
+static int run_row(const struct places *p, const struct row *row, enum place place,
+		   struct buf *output)
+{
+	struct outside o;
+	char port[16];
+	char victim[16];
+	const char *argv[10] = {"--probe", row->id};
+	int effects = -1;
+
+	if (outside_open(&o, p->program, (row->flags & ROW_LIVE) && place == PLACE_SESSION) == 0) {
+		(void)snprintf(port, sizeof(port), "%d", o.arena.port);
+		(void)snprintf(victim, sizeof(victim), "%d", o.arena.victim);
+		argv[2] = o.arena.dir;
+		argv[3] = port;
+		argv[4] = victim;
+		(void)row_phases(row, place, argv + 5);
+		if (place_run(p, place, &o, row->flags, argv, output) >= 0)
+			effects = (int)outside_effects(&o, text_of(output), place == PLACE_SESSION);
+	}
+	outside_close(&o);
+	return effects;
+}
+
+/* The attempt with the wall away. */
+static bool control_succeeds(const struct places *p, const struct row *row, char *note, size_t size)
+{
+	_cleanup_buf_ struct buf output = BUF_INIT(1u << 24);
+	char text[32];
+	int effects;
+	struct said said;
+
+	if (row->control == CONTROL_NONE)
+		return row->twin != NULL; /* judged with the session */
+	effects = run_row(p, row, row->control == CONTROL_HOST ? PLACE_HOST : PLACE_BARE, &output);
+	said = find_said(text_of(&output), "alone");
+	describe(said, text, sizeof(text));
+	(void)snprintf(note, size, "without the wall: %s",
+		       row->effect && effects > 0 ? effect_name((unsigned)effects & row->effect)
+						  : text);
+	if (row->effect)
+		return effects >= 0 && ((unsigned)effects & row->effect) == row->effect;
+	return said.there && !said.signal && !is_refusal(row, said) &&
+	       said.errno_value != ATTEMPT_BROKEN;
+}
+
+/* The probe said nothing: then cordon did. */
+static void say_why_not(const char *output, char *note, size_t size)
+{
+	const char *why = strstr(output, "cordon: ");
+
+	(void)snprintf(note, size, "no answer; %.*s", why ? (int)strcspn(why, "\n") : 0,
+		       why ? why : "");
+}
+
+/* Every phase that should have been there, and the effects that should not. */
+static bool session_holds(const struct row *row, const char *output, int effects, char *note,
+			  size_t size)
+{
+	const char *phases[4];
+	const size_t count = row_phases(row, PLACE_SESSION, phases);
+	char text[32];
+
+	if (effects != 0) {
+		(void)snprintf(note, size, "%s",
+			       effects < 0 ? "the session could not be run"
+					   : effect_name((unsigned)effects));
+		return false;
+	}
+	if (row->flags & ROW_ORPHAN) {
+		(void)snprintf(note, size, "nothing was left");
+		return strstr(output, "@@ kill the supervisor") != NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const bool twin = strcmp(phases[i], "twin") == 0;
+		const struct said said = find_said(output, phases[i]);
+
+		if (!said.there) {
+			say_why_not(output, note, size);
+			return false;
+		}
+		describe(said, text, sizeof(text));
+		if (twin ? said.errno_value || said.signal : !is_refusal(row, said)) {
+			(void)snprintf(note, size, "%s: %s", phases[i], text);
+			return false;
+		}
+	}
+	describe(find_said(output, "alone"), note, size);
+	return true;
+}
+
+static bool is_skipped(const struct places *p, const struct row *row, struct result *result)
+{
+	if (!(row->flags & ROW_TRACE) || p->trace)
+		return false;
+	result->verdict = SKIPPED;
+	(void)snprintf(result->note, sizeof(result->note),
+		       "needs the BPF trace, which this user may not load");
+	return true;
+}
+
+void judge_row(const struct places *p, const struct row *row, struct results *results)
+{
+	struct result *result = results_add(results, row->id, row->classes, row->wall);
+	_cleanup_buf_ struct buf output = BUF_INIT(1u << 24);
+	char control[80] = "twin works";
+	char note[160] = "";
+	int effects;
+
+	if (!p || is_skipped(p, row, result))
+		return;
+	effects = run_row(p, row, PLACE_SESSION, &output);
+	if (session_holds(row, text_of(&output), effects, note, sizeof(note)))
+		result->verdict = HELD;
+	else if (getenv("ESCAPE_SHOW")) /* NOLINT(concurrency-mt-unsafe) */
+		(void)fprintf(stderr, "--- %s\n%s\n---\n", row->id, text_of(&output));
+	result->control_ok = control_succeeds(p, row, control, sizeof(control));
+	(void)snprintf(result->note, sizeof(result->note), "%.150s; %s", note, control);
+}

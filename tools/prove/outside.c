@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/prove/outside.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+
+#define PATH_BYTES	 512
+#define SURVIVOR_WAIT_MS 5000
+#define VICTIM_WAIT_MS	 5000
+
+const char *effect_name(unsigned effect)
+{
+	static const struct {
+		unsigned effect;
+		const char *name;
+	} names[] = {{EFFECT_LEAK, "a secret was read"},
+		     {EFFECT_CHANGE, "a file outside changed"},
+		     {EFFECT_REACHED, "a listener outside was reached"},
+		     {EFFECT_VICTIM, "a process outside was hit"},
+		     {EFFECT_SURVIVOR, "a process outlived its call"},
+		     {EFFECT_RAN, "the forbidden program ran"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (effect & names[i].effect)
+			return names[i].name;
+	return "no effect";
+}
+
+static int write_file(const char *folder, const char *name, const char *text, mode_t mode)
+{
+	char path[PATH_BYTES];
+	_cleanup_close_ int file_fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (file_fd < 0 || write(file_fd, text, strlen(text)) != (ssize_t)strlen(text) ||
+	    fchmod(file_fd, mode) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Into the arena's bin, from the folder that holds the runner. */
+static int copy_program(const struct outside *o, const char *from, const char *name)
+{
+	char path[PATH_BYTES];
+	_cleanup_close_ int from_fd = open(from, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int to_fd = -1;
+	ssize_t n = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", o->arena.bin, name);
+	to_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	while (from_fd >= 0 && to_fd >= 0 && (n = sendfile(to_fd, from_fd, NULL, 1u << 24)) > 0)
+		;
+	return n < 0 || fchmod(to_fd, 0755) < 0 ? -errno : 0;
+}
+
+static int copy_programs(const struct outside *o, const char *program)
+{
+	static const char *const names[] = {"forbidden", "forbiddem"};
+	int r = copy_program(o, program, "escape");
+
+	for (size_t i = 0; !r && i < 2; i++) {
+		_cleanup_free_ char *from = xasprintf("%s-%s", program, names[i]);
+
+		r = copy_program(o, from, names[i]);
+	}
+	return r;
+}
+
+static const char policy[] =
+	"{\"policy\":\"escape\",\"version\":1,\"rules\":[{\"id\":\"escape.forbidden\","
+	"\"category\":\"test\",\"severity\":\"low\",\"on\":[\"exec\"],"
+	"\"when\":\"action.name == 'forbidden' || action.interpreter.endsWith('/forbidden') || "
+	"action.provenance == 'memfd' || "
+	"action.provenance == 'session' && action.interpreter == '' || "
+	"command(action.argv) == 'forbidden' || action.argv.exists(a, a == 'forbidden') || "
+	"action.startup_env.exists(e, e.endsWith('=forbidden'))\","
+	"\"verdict\":\"deny\",\"because\":\"The arena forbids it.\",\"refs\":[],"
+	"\"match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"forbidden\"}}],"
+	"\"not_match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"forbiddem\"}}]}]}";
+
+static int fill_folders(const struct outside *o, const char *program)
+{
+	const struct arena *a = &o->arena;
+	const char *const folders[] = {a->away, a->work, a->bound, a->bin};
+	char path[PATH_BYTES];
+	char target[PATH_BYTES];
+	int r = 0;
+
+	(void)snprintf(target, sizeof(target), "%s/secret", a->away);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		if (mkdir(folders[i], 0755) < 0 || chmod(folders[i], 0777) < 0)
+			return -errno;
+	(void)snprintf(path, sizeof(path), "%s/state", a->dir);
+	if (mkdir(path, 0755) < 0)
+		return -errno;
+	r = write_file(path, "here", "x", 0644);
+	/* Everybody may read and write these: only the walls are in the way. */
+	r = r ? r : write_file(a->away, "secret", o->secret, 0666);
+	r = r ? r : write_file(a->away, "given", "standard input\n", 0666);
+	r = r ? r : write_file(a->work, "kept", "kept\n", 0666);
+	r = r ? r : write_file(a->bound, "file", "bound\n", 0666);
+	r = r ? r : write_file(a->dir, "policy.json", policy, 0644);
+	(void)snprintf(path, sizeof(path), "%s/out", a->work);
+	r = r ? r : symlink(target, path) < 0 ? -errno : 0;
+	(void)snprintf(path, sizeof(path), "%s/out", a->bound);
+	r = r ? r : symlink("../away/secret", path) < 0 ? -errno : 0;
+	return r ? r : copy_programs(o, program);
+}
+
+static int listen_inet(int type, int *port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)*port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	const int server_fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (server_fd < 0 || bind(server_fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ||
+	    (type == SOCK_STREAM && listen(server_fd, 64) < 0) ||
+	    getsockname(server_fd, (struct sockaddr *)&at, &len) < 0)
+		return -errno;
+	*port = ntohs(at.sin_port);
+	return server_fd;
+}
+
+static int listen_unix(int type, const char *name, size_t len)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const int server_fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	memcpy(at.sun_path, name, len);
+	if (server_fd < 0 ||
+	    bind(server_fd, (const struct sockaddr *)&at,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0 ||
+	    (type == SOCK_STREAM && listen(server_fd, 4096) < 0))
+		return -errno;
+	return server_fd;
+}
+
+static int open_listeners(struct outside *o)
+{
+	char name[sizeof(o->arena.abstract) + 1] = "";
+	char path[PATH_BYTES];
+	const char *const folders[] = {o->arena.away, o->arena.work, o->arena.bound};
+
+	o->tcp_fd = listen_inet(SOCK_STREAM, &o->arena.port);
+	o->udp_fd = listen_inet(SOCK_DGRAM, &o->arena.port);
+	memcpy(name + 1, o->arena.abstract, strlen(o->arena.abstract));
+	o->abstract_fd = listen_unix(SOCK_STREAM, name, strlen(o->arena.abstract) + 1);
+	o->abstract_datagram_fd = listen_unix(SOCK_DGRAM, name, strlen(o->arena.abstract) + 1);
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/sock", folders[i]);
+		o->path_fds[i] = listen_unix(SOCK_STREAM, path, strlen(path) + 1);
+		if (o->path_fds[i] < 0 || chmod(path, 0777) < 0)
+			return -errno;
+	}
+	return o->tcp_fd < 0 || o->udp_fd < 0 || o->abstract_fd < 0 || o->abstract_datagram_fd < 0
+		       ? -EADDRINUSE
+		       : 0;
+}
+
+/* Its command line holds the secret, so that seeing it is a leak. */
+static int start_victim(struct outside *o, const char *program)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	o->victim_fd = pair[0];
+	o->arena.victim = fork();
+	if (o->arena.victim == 0) {
+		(void)dup2(pair[1], STDIN_FILENO);
+		(void)execl(program, "escape", "--victim", o->secret, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(pair[1]);
+	return o->arena.victim < 0 ? -errno : 0;
+}
+
+static void make_secret(struct outside *o)
+{
+	unsigned char bytes[16] = {0};
+
+	(void)!getrandom(bytes, sizeof(bytes), 0);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		(void)snprintf(o->secret + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static struct buf listing;
+static bool listing_modes_only;
+
+static int list_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	char text[256] = "";
+	_cleanup_close_ int file_fd = -1;
+
+	(void)at;
+	if (listing_modes_only) {
+		if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) || (st->st_mode & 06000))
+			buf_printf(&listing, "%s %o\n", path, st->st_mode);
+		return 0;
+	}
+	if (type == FTW_F && S_ISREG(st->st_mode))
+		file_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file_fd >= 0 && read(file_fd, text, sizeof(text) - 1) < 0)
+		return -1;
+	buf_printf(&listing, "%s %o %lld %lld %s\n", path, st->st_mode, (long long)st->st_size,
+		   (long long)(S_ISREG(st->st_mode) ? st->st_mtime : 0), text);
+	return 0;
+}
+
+/* All that is in the watched folders, as text. */
+static char *list_folders(const struct outside *o)
+{
+	const struct arena *a = &o->arena;
+
+	listing = (struct buf)BUF_INIT(0);
+	buf_putc(&listing, '\n');
+	listing_modes_only = false;
+	(void)nftw(a->away, list_one, 16, FTW_PHYS);
+	(void)nftw(a->bound, list_one, 16, FTW_PHYS);
+	listing_modes_only = o->live;
+	(void)nftw(a->work, list_one, 16, FTW_PHYS);
+	return listing.data;
+}
+
+int outside_open(struct outside *o, const char *program, bool live)
+{
+	const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+	char dir[sizeof(o->arena.dir)];
+	int r;
+
+	*o = (struct outside){.tcp_fd = -1,
+			      .udp_fd = -1,
+			      .abstract_fd = -1,
+			      .abstract_datagram_fd = -1,
+			      .path_fds = {-1, -1, -1},
+			      .victim_fd = -1,
+			      .live = live};
+	make_secret(o);
+	if (snprintf(dir, sizeof(dir), "%s/cordon-prove-XXXXXX",
+		     tmp && tmp[0] == '/' ? tmp : "/tmp") >= (int)sizeof(dir))
+		return -ENAMETOOLONG;
+	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
+		return -errno;
+	arena_name(&o->arena, dir);
+	r = fill_folders(o, program);
+	r = r ? r : open_listeners(o);
+	r = r ? r : start_victim(o, program);
+	o->before = list_folders(o);
+	return r;
+}
+
+static bool was_reached(int server_fd, bool datagrams)
+{
+	char byte;
+
+	if (datagrams)
+		return recv(server_fd, &byte, 1, MSG_DONTWAIT) >= 0;
+	{
+		_cleanup_close_ int peer_fd = accept4(server_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		return peer_fd >= 0;
+	}
+}
+
+/* A signal that was sent comes before the answer does. */
+static bool victim_was_hit(const struct outside *o)
+{
+	struct pollfd p = {.fd = o->victim_fd, .events = POLLIN};
+	char byte = 'x';
+
+	return send(o->victim_fd, &byte, 1, MSG_NOSIGNAL) != 1 ||
+	       poll(&p, 1, VICTIM_WAIT_MS) != 1 || recv(o->victim_fd, &byte, 1, 0) != 1;
+}
+
+/* Calls fn with each process that was started with this arena's name. Return: how many. */
+static unsigned each_survivor(const struct outside *o, void (*fn)(pid_t pid))
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		char path[64];
+		char line[4096];
+		ssize_t n;
+
+		if (pid <= 0 || pid == o->arena.victim || pid == getpid())
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+		_cleanup_close_ int line_fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		n = line_fd < 0 ? -1 : read(line_fd, line, sizeof(line));
+		if (n <= 0 || !memmem(line, (size_t)n, o->arena.dir, strlen(o->arena.dir)))
+			continue;
+		count++;
+		if (fn)
+			fn(pid);
+	}
+	if (dir)
+		(void)closedir(dir);
+	return count;
+}
+
+static bool something_survives(const struct outside *o, bool patient)
+{
+	for (unsigned waited = 0; waited < (patient ? SURVIVOR_WAIT_MS : 1); waited += 50) {
+		if (each_survivor(o, NULL) == 0)
+			return false;
+		(void)usleep(50000);
+	}
+	return true;
+}
+
+/* What attempts write when they may; the record of the session is not theirs to write. */
+static bool record_was_written(const struct outside *o)
+{
+	char path[PATH_BYTES];
+	static char text[1u << 20];
+	_cleanup_close_ int record_fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/record.jsonl", o->arena.dir);
+	record_fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = record_fd < 0 ? 0 : read(record_fd, text, sizeof(text));
+	return n > 0 && memmem(text, (size_t)n, "escaped\n", 8);
+}
+
+unsigned outside_effects(struct outside *o, const char *output, bool patient)
+{
+	_cleanup_free_ char *after = list_folders(o);
+	unsigned effects = 0;
+
+	if (strstr(output, o->secret))
+		effects |= EFFECT_LEAK;
+	if (strstr(output, "the forbidden program runs"))
+		effects |= EFFECT_RAN;
+	if (strcmp(o->before, after) != 0 || record_was_written(o))
+		effects |= EFFECT_CHANGE;
+	if (was_reached(o->tcp_fd, false) || was_reached(o->udp_fd, true) ||
+	    was_reached(o->abstract_fd, false) || was_reached(o->abstract_datagram_fd, true) ||
+	    was_reached(o->path_fds[0], false) || was_reached(o->path_fds[1], false) ||
+	    was_reached(o->path_fds[2], false))
+		effects |= EFFECT_REACHED;
+	if (victim_was_hit(o))
+		effects |= EFFECT_VICTIM;
+	if (something_survives(o, patient))
+		effects |= EFFECT_SURVIVOR;
+	return effects;
+}
+
+static void kill_it(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	(void)remove(path);
+	return 0;
+}
+
+void outside_close(struct outside *o)
+{
+	if (!o->arena.dir[0])
+		return;
+	(void)each_survivor(o, kill_it);
+	if (o->arena.victim > 0) {
+		(void)kill(o->arena.victim, SIGKILL);
+		(void)waitpid(o->arena.victim, NULL, 0);
+	}
+	close_fd(&o->tcp_fd);
+	close_fd(&o->udp_fd);
+	close_fd(&o->abstract_fd);
+	close_fd(&o->abstract_datagram_fd);
+	close_fd(&o->victim_fd);
+	for (size_t i = 0; i < 3; i++)
+		close_fd(&o->path_fds[i]);
+	(void)nftw(o->arena.dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);
+	free(o->before);
+	o->before = NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What an outsider can see. A fresh arena for each run: folders with known content, listeners, a
+ * process that is to stay alive. Afterwards the effects are looked for.
+ */
+
+#include "tools/prove/prove.h"
+
+struct outside {
+	struct arena arena;
+	char secret[40];
+	int tcp_fd;
+	int udp_fd;
+	int abstract_fd;	  /* stream */
+	int abstract_datagram_fd; /* of the same name */
+	int path_fds[3];	  /* sock in away, work and bound */
+	int victim_fd;		  /* a byte sent is answered, if it lives and runs */
+	char *before;		  /* what the folders held */
+	bool live;		  /* the workspace may change; only modes and devices in it count */
+};
+
+/* Below $TMPDIR, else /tmp. Return: 0, negative errno. Owns what it makes until outside_close(). */
+int outside_open(struct outside *o, const char *program, bool live);
+/*
+ * Looks for all effects of a run whose output is given.
+ * @patient: what may end any moment is waited for, before it counts as a survivor.
+ */
+unsigned outside_effects(struct outside *o, const char *output, bool patient);
+/* Removes everything, also processes of the probe that survived. */
+void outside_close(struct outside *o);
+
+const char *effect_name(unsigned effect);

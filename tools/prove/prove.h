@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The escape suite: attempts to get out of a session, each with a control that shows that the
+ * attempt is a real one.
+ *
+ *	cordon-prove                 the runner: makes an arena, runs every row, judges from outside
+ *	cordon-prove --probe ID ...  the other end: carries an attempt out, in the session or beside
+ *it
+ *
+ * One program, static, because it must run in any view. An attempt says by an errno how it went;
+ * where it could have an effect outside, that word does not count: the runner looks for the effect.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What an attempt knows of the place it is to reach. Paths are the same inside and outside. */
+struct arena {
+	char dir[64];	/* holds what follows; nothing of it is in the view but work, bound, bin */
+	char away[96];	/* not in the view: secret, given, sock */
+	char work[96];	/* the workspace: kept, out -> ../away/secret, sock */
+	char bound[96]; /* bound read-only: file, out -> ../away/secret */
+	char bin[96];	/* bound read-only: escape, forbidden, forbiddem */
+	char abstract[64]; /* name of a listener in the host's network namespace, without its NUL */
+	int port;	   /* of listeners outside, TCP and UDP, on 127.0.0.1 */
+	pid_t victim;	   /* host pid of a process outside, of the same user */
+};
+
+/* What an outsider can see to have happened. Any of these in a session is an escape. */
+enum effect {
+	EFFECT_LEAK = 1,      /* the secret stands in the probe's output */
+	EFFECT_CHANGE = 2,    /* a file outside changed or came into being */
+	EFFECT_REACHED = 4,   /* a listener outside was reached */
+	EFFECT_VICTIM = 8,    /* the process outside was killed or stopped */
+	EFFECT_SURVIVOR = 16, /* a process of the probe runs after its call */
+	EFFECT_RAN = 32	      /* the program that policy forbids has run */
+};
+
+/* Where the control runs: the same attempt with the wall away must succeed. */
+enum control {
+	CONTROL_NONE, /* the row has an allowed twin instead */
+	CONTROL_HOST, /* as the caller, in no sandbox */
+	CONTROL_BARE  /* fresh user, mount, pid, net, ipc, uts namespaces, all capabilities, no
+		       * filter
+		       */
+};
+
+enum row_flags {
+	ROW_RO = 1,	       /* workspace ro instead of cow */
+	ROW_LIVE = 2,	       /* workspace live: only set-id bits and devices there count */
+	ROW_POLICY = 4,	       /* the arena's own policy: no program called forbidden, no memfd */
+	ROW_TRACE = 8,	       /* rests on the BPF trace; skipped without it */
+	ROW_ONCE = 16,	       /* not again with a second thread */
+	ROW_LIMITS = 32,       /* small limits on pids, memory and file size */
+	ROW_STDIN_FOLDER = 64, /* standard input is a folder outside, else a file outside */
+	ROW_ORPHAN = 128,      /* the supervisor is killed while the probe runs */
+};
+
+#define ATTEMPT_BROKEN 200 /* the attempt could not be made: the row fails */
+
+/* Return: 0 if it succeeded as far as can be seen from here, an errno, or ATTEMPT_BROKEN. */
+typedef int (*attempt_fn)(const struct arena *arena);
+
+struct row {
+	const char *id;
+	const char *classes; /* of attack, by the numbers of README.md */
+	const char *wall;    /* what is to hold */
+	attempt_fn attempt;
+	attempt_fn twin; /* what must still work in the same session; NULL: none */
+	unsigned effect; /* what the attempt is after, as seen from outside; 0: its errno counts */
+	int expect[4];	 /* the errnos by which the wall answers; none: any, the effect counts */
+	int expect_signal;
+	enum control control;
+	unsigned flags;
+};
+
+/* The tables, one for each file of probes/; each ends with an empty row. */
+extern const struct row view_rows[];
+extern const struct row write_rows[];
+extern const struct row process_rows[];
+extern const struct row network_rows[];
+extern const struct row kernel_rows[];
+extern const struct row exec_rows[];
+extern const struct row exec_indirect_rows[];
+extern const struct row gate_rows[];
+extern const struct row race_rows[];
+extern const struct row race_string_rows[];
+extern const struct row race_connect_rows[];
+extern const struct row limit_rows[];
+
+/* Finds a row of any table; NULL if there is none. */
+const struct row *row_find(const char *id);
+/* The tables, NULL at the end. */
+extern const struct row *const row_tables[];
+
+/* The probe's end. @argv from "--probe" on. Return: exit status. */
+int probe_main(int argc, char **argv);
+/* Fills the paths of an arena from its folder. */
+void arena_name(struct arena *arena, const char *dir);
