@@ -39,6 +39,9 @@ enum msg_type {
 enum exec_flags {
 	EXEC_TTY = 1u << 0,  /* run on a new pty of the session; its master comes with READY */
 	EXEC_GATE = 1u << 1, /* install the filter that notifies; a listener comes with READY */
+	/* With EXEC_GATE: it notifies of writing opens and path changes too; the socket of the
+	   hands that carry them out (common/hands.h) comes with READY */
+	EXEC_FILES = 1u << 2,
 };
 
 /* How an execution ended, in msg.outcome of EXIT. */

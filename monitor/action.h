@@ -22,8 +22,8 @@ enum action_kind {
 	ACTION_SEND,	    /* "net.send": sendto, sendmsg, sendmmsg with an address */
 	ACTION_BIND,	    /* "net.bind" */
 	ACTION_LISTEN,	    /* "net.listen" */
-	ACTION_FILE_OPEN,   /* "file.open": traced */
-	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; traced */
+	ACTION_FILE_OPEN,   /* "file.open": traced; gated for writing where a rule needs it */
+	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
 	ACTION_PROC_EXIT,   /* "proc.exit": traced */
 	ACTION_KINDS
@@ -32,6 +32,7 @@ enum action_kind {
 /* When a verdict on the kind can take hold. */
 enum enforced {
 	ENFORCED_BEFORE, /* the action has had no effect yet */
+	ENFORCED_WRITES, /* the same for opens that write; others have happened */
 	ENFORCED_AFTER,	 /* it has happened; log, label and kill are possible, deny is not */
 };
 
@@ -63,12 +64,15 @@ struct action {
 
 	/* exec, file.*, and a UNIX socket's path in net.* */
 	struct str path; /* resolved, canonical, inside */
-	/* exec, and a UNIX socket's file in net.connect and net.send: whose it is */
-	struct str provenance; /* "image" (read-only view), "workspace", "session", "memfd" */
+	/* exec, file.*, and a UNIX socket's file in net.connect and net.send: whose it is */
+	struct str provenance; /* "image" (read-only view), "workspace", "session", "memfd";
+				  file.* before it happens: "host-bound", a folder of the host
+				  that is bound writable; after it: empty */
 	struct str target;     /* file.change: second path (rename, link) */
 	struct str op;	       /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
-				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr" */
-	bool write;	       /* file.open: for writing */
+				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr",
+				  "utime" */
+	bool write;	       /* file.open: writes, creates or cuts; file.change: always */
 	bool create;	       /* file.open: O_CREAT */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */

@@ -206,15 +206,22 @@ static void send_signal(const struct execution *execution, int signum)
 		(void)syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL, 0);
 }
 
-/* The fds of READY come in this order: listener (EXEC_GATE), pidfd, pty master (EXEC_TTY). */
+/*
+ * The fds of READY come in this order: listener (EXEC_GATE), pidfd, the socket of the hands
+ * (EXEC_FILES), pty master (EXEC_TTY).
+ */
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
 {
 	struct execution *execution = execution_find(session, m->exec);
-	const unsigned expected = 2u + (execution && execution->tty ? 1u : 0u);
+	const unsigned hands = session->gates_files ? 1 : 0;
+	const unsigned expected = 2u + hands + (execution && execution->tty ? 1u : 0u);
+	int hands_fd = hands ? take_fd(&fds->fd[2]) : -1;
 	const struct gate_config config = {
 		.loop = session->supervisor->loop,
 		.listener_fd = take_fd(&fds->fd[0]),
+		.hands_fd = hands_fd >= 0 ? hands_fd : 0,
 		.exec_id = m->exec,
+		.host_bound = session->host_bound,
 		.workspace = session->workspace,
 		.ops = &gate_ops,
 		.ctx = execution,
@@ -226,6 +233,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		int unwanted_fd = config.listener_fd;
 
 		close_fd(&unwanted_fd);
+		close_fd(&hands_fd);
 		(void)error_set(&err, EPROTO, "the session's init announced execution %u wrongly",
 				m->exec);
 		session_fail(session, &err);
@@ -240,6 +248,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		int unwanted_fd = config.listener_fd;
 
 		close_fd(&unwanted_fd);
+		close_fd(&hands_fd);
 		(void)error_errno(&err, r, "put execution %u under trace", m->exec);
 	} else {
 		r = gate_start(&config, &execution->gate, &err);
@@ -254,7 +263,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 	if (execution->early_signal)
 		send_signal(execution, execution->early_signal);
 	if (execution->tty)
-		execution->ops->tty(execution->ctx, take_fd(&fds->fd[2]));
+		execution->ops->tty(execution->ctx, take_fd(&fds->fd[2 + hands]));
 }
 
 void execution_on_exit(struct session *session, const struct msg *m, const char *payload)
@@ -336,7 +345,9 @@ int session_exec(struct session *session, const struct exec_request *request,
 		 const struct exec_ops *ops, void *ctx, uint32_t *ret_exec_id, struct error *err)
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT(MAX_MESSAGE_BYTES);
-	struct msg m = {.type = MSG_EXEC, .flags = EXEC_GATE | (request->tty ? EXEC_TTY : 0u)};
+	struct msg m = {.type = MSG_EXEC,
+			.flags = EXEC_GATE | (request->tty ? EXEC_TTY : 0u) |
+				 (session->gates_files ? EXEC_FILES : 0u)};
 	struct execution *execution;
 	int r;
 

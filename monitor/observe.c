@@ -11,8 +11,8 @@
 
 /*
  * What the kernel saw, turned into actions that policy may count, label or kill for, and into
- * events of the record. "exec.done" and "connect.done" are the truth beside the gate's "exec" and
- * "net.connect", which were asked for.
+ * events of the record. "exec.done", "connect.done" and, where files are gated, "file.open.done"
+ * and "file.change.done" are the truth beside what the gate was asked for.
  */
 
 static const struct execution *execution_of(struct session *session,
@@ -55,6 +55,49 @@ static struct action action_of(struct session *session, const struct trace_event
 	};
 }
 
+static struct json_writer *truth_begin(struct session *session, const struct trace_event *event,
+				       const char *kind)
+{
+	const struct execution *execution = execution_of(session, event);
+	const struct event_head head = {
+		.time_ns = event->time_ns,
+		.call = execution ? execution->call_id : NULL,
+		.exec_id = event->exec_id,
+		.pid = event->pid,
+		.kind = kind,
+	};
+	struct json_writer *w = record_begin(session->record, &head);
+
+	session->totals.events++;
+	json_begin_object(w, "fields");
+	json_put_string(w, "comm", event->comm);
+	return w;
+}
+
+static void truth_end(struct session *session, struct json_writer *w)
+{
+	json_end_object(w);
+	event_end(session);
+}
+
+/* What was decided on before it happened is not decided again: how it went is told. */
+static void record_done(struct session *session, const struct trace_event *event,
+			const struct action *action)
+{
+	const bool is_open = action->kind == ACTION_FILE_OPEN;
+	struct json_writer *w =
+		truth_begin(session, event, is_open ? "file.open.done" : "file.change.done");
+
+	if (!is_open)
+		json_put_bytes(w, "op", action->op.at, action->op.len);
+	json_put_bytes(w, "path", action->path.at, action->path.len);
+	if (action->target.len)
+		json_put_bytes(w, "target", action->target.at, action->target.len);
+	json_put_bool(w, "claimed", action->claimed);
+	json_put_i64(w, "result", action->result);
+	truth_end(session, w);
+}
+
 static void on_open(struct session *session, const struct trace_event *event)
 {
 	const struct policy *policy = session->policy;
@@ -62,13 +105,16 @@ static void on_open(struct session *session, const struct trace_event *event)
 	const unsigned access_mode = event->flags & O_ACCMODE;
 	uint64_t labels = event->labels;
 
-	action.write = access_mode == O_WRONLY || access_mode == O_RDWR;
+	action.write = access_mode != O_RDONLY || (event->flags & (O_CREAT | O_TRUNC));
 	action.create = (event->flags & O_CREAT) != 0;
 	if (event->result >= 0 && access_mode != O_WRONLY)
 		labels |= policy_labels_of_path(policy, action.path);
 	policy_state_add_labels(session->state, labels);
 	judge_note_labels(session, &action);
-	apply(session, event, &action);
+	if (session->gates_files && action.write)
+		record_done(session, event, &action);
+	else
+		apply(session, event, &action);
 }
 
 static void on_change(struct session *session, const struct trace_event *event)
@@ -93,32 +139,11 @@ static void on_change(struct session *session, const struct trace_event *event)
 		if (strncmp(name, ops[i].prefix, strlen(ops[i].prefix)) == 0)
 			action.op = str_of(ops[i].op);
 	}
-	apply(session, event, &action);
-}
-
-static struct json_writer *truth_begin(struct session *session, const struct trace_event *event,
-				       const char *kind)
-{
-	const struct execution *execution = execution_of(session, event);
-	const struct event_head head = {
-		.time_ns = event->time_ns,
-		.call = execution ? execution->call_id : NULL,
-		.exec_id = event->exec_id,
-		.pid = event->pid,
-		.kind = kind,
-	};
-	struct json_writer *w = record_begin(session->record, &head);
-
-	session->totals.events++;
-	json_begin_object(w, "fields");
-	json_put_string(w, "comm", event->comm);
-	return w;
-}
-
-static void truth_end(struct session *session, struct json_writer *w)
-{
-	json_end_object(w);
-	event_end(session);
+	action.write = true;
+	if (session->gates_files)
+		record_done(session, event, &action);
+	else
+		apply(session, event, &action);
 }
 
 static void on_exec(struct session *session, const struct trace_event *event)

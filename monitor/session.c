@@ -40,6 +40,7 @@ static void session_free(struct session *session)
 	for (size_t i = 0; session->layers && session->layers[i]; i++)
 		free(session->layers[i]);
 	free(session->layers);
+	free(session->host_bound);
 	free(session->inbox);
 	free(session->id);
 	free(session->workspace);
@@ -148,6 +149,7 @@ static void record_start(struct session *session)
 	json_put_string(w, "trace", session->trace ? "on" : "off");
 	if (!session->trace)
 		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
+	json_put_string(w, "file_gate", session->gates_files ? "on" : "off");
 	json_begin_object(w, "layers");
 	for (size_t i = 0; session->layers && session->layers[i]; i++) {
 		_cleanup_free_ char *name = xstrdup(session->layers[i]);
@@ -217,6 +219,21 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 	return trace_require_approval(session->trace, session->slot, true);
 }
 
+/* The floor says itself what of the host can be written to: "bound.N=FOLDER". */
+static void note_host_bound(struct session *session, size_t layer_count)
+{
+	size_t count = 0;
+
+	session->host_bound = xcalloc(layer_count + 1, sizeof(*session->host_bound));
+	for (size_t i = 0; i < layer_count; i++) {
+		const char *folder = strchr(session->layers[i], '=');
+
+		if (folder && strncmp(session->layers[i], "bound.", 6) == 0)
+			session->host_bound[count++] = folder + 1;
+	}
+	session->gates_files = policy_gates_files(session->policy, count > 0);
+}
+
 /* HELLO brings the layers as strings and, as its one descriptor, the session's root directory. */
 void session_on_hello(struct session *session, const struct msg *m, const char *payload,
 		      struct msg_fds *fds)
@@ -239,6 +256,7 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 	at = 0;
 	for (size_t i = 0; (layer = msg_next_string(m, payload, &at)); i++)
 		session->layers[i] = xstrdup(layer);
+	note_host_bound(session, count);
 	record_start(session);
 	if (apply_labels(session, fds->fd[0], &err) < 0) {
 		session_fail(session, &err);

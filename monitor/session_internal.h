@@ -102,7 +102,9 @@ struct session {
 	uint64_t labels_recorded; /* label bits that the record has already told of */
 	struct execution *executions;
 	uint32_t last_exec_id;
-	char **layers; /* NULL-terminated, owned */
+	char **layers;		 /* NULL-terminated, owned */
+	const char **host_bound; /* owned; its strings are parts of layers, NULL-terminated */
+	bool gates_files;	 /* writing opens and path changes are decided before */
 	struct session_totals totals;
 	struct loss loss;
 	struct error failure;

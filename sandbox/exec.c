@@ -19,6 +19,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "sandbox/filter.h"
+#include "sandbox/hands.h"
 #include "sandbox/launch.h"
 
 #define REPORT_FD 3 /* the only descriptor besides stdio that lives until the execve */
@@ -88,6 +89,13 @@ static void prefer_for_oom(void)
 		(void)!write(adj_fd, "500", 3);
 }
 
+static enum filter_kind filter_kind_of(uint32_t flags)
+{
+	if (!(flags & EXEC_GATE))
+		return FILTER_PLAIN;
+	return flags & EXEC_FILES ? FILTER_GATED_FILES : FILTER_GATED;
+}
+
 static int give_up(const struct launch *l, const struct execution *e, struct exec_sync *sync,
 		   struct error *err)
 {
@@ -105,9 +113,11 @@ static int give_up(const struct launch *l, const struct execution *e, struct exe
 	r = rlimits_apply(l, err);
 	if (!r)
 		r = landlock_apply(l, err);
+	if (!r && (e->request->flags & EXEC_FILES))
+		r = hands_start(&sync->hands_fd, err);
 	if (r < 0)
 		return launch_lacks(err);
-	r = filter_load((e->request->flags & EXEC_GATE) != 0);
+	r = filter_load(filter_kind_of(e->request->flags));
 	if (r == -EBUSY)
 		return error_set(
 			err, r,
@@ -180,7 +190,7 @@ static int exec_search(const struct execution *e)
 
 void exec_run(const struct launch *l, const struct execution *e, int sync_fd, int go_fd)
 {
-	struct exec_sync sync = {.listener_fd = -1, .pty_fd = -1};
+	struct exec_sync sync = {.listener_fd = -1, .pty_fd = -1, .hands_fd = -1};
 	struct error err = {0};
 	char go;
 	int r;

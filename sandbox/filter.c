@@ -18,17 +18,33 @@ static int load(const struct sock_filter *code, unsigned short len, unsigned lon
 	return r < 0 ? -errno : (int)r;
 }
 
-int filter_load(bool gated)
+/* WAIT_KILLABLE_RECV (5.19): a signal does not abandon a call that is being decided. */
+static int load_with_listener(const struct sock_filter *code, unsigned short len)
 {
+	const int r = load(code, len,
+			   SECCOMP_FILTER_FLAG_NEW_LISTENER | COMPAT_SECCOMP_WAIT_KILLABLE_RECV);
+
+	return r == -EINVAL ? load(code, len, SECCOMP_FILTER_FLAG_NEW_LISTENER) : r;
+}
+
+int filter_load(enum filter_kind kind)
+{
+	_cleanup_close_ int listener_fd = -1;
 	int r;
 
-	if (!gated)
-		return load(filter_plain_code, filter_plain_code_len, 0);
-	/* WAIT_KILLABLE_RECV (5.19): a signal does not abandon a call that is being decided. */
-	r = load(filter_gated_code, filter_gated_code_len,
-		 SECCOMP_FILTER_FLAG_NEW_LISTENER | COMPAT_SECCOMP_WAIT_KILLABLE_RECV);
-	if (r == -EINVAL)
-		r = load(filter_gated_code, filter_gated_code_len,
-			 SECCOMP_FILTER_FLAG_NEW_LISTENER);
-	return r;
+	if (kind == FILTER_GATED)
+		return load_with_listener(filter_gated_code, filter_gated_code_len);
+	/*
+	 * Two filters, the notifying one first: the plain one forbids to load another. Of their
+	 * answers the kernel takes the stricter: what is refused is refused, and not notified of.
+	 */
+	if (kind == FILTER_GATED_FILES) {
+		listener_fd = load_with_listener(filter_files_code, filter_files_code_len);
+		if (listener_fd < 0)
+			return listener_fd;
+	}
+	r = load(filter_plain_code, filter_plain_code_len, 0);
+	if (r < 0 || kind == FILTER_PLAIN)
+		return r;
+	return take_fd(&listener_fd);
 }

@@ -6,16 +6,24 @@
  */
 
 #include <linux/filter.h>
-#include <stdbool.h>
 
 extern const struct sock_filter filter_plain_code[];
 extern const unsigned short filter_plain_code_len;
 extern const struct sock_filter filter_gated_code[];
 extern const unsigned short filter_gated_code_len;
+/* Only notifies: exec, network, writing opens and path changes. Stands behind the plain one. */
+extern const struct sock_filter filter_files_code[];
+extern const unsigned short filter_files_code_len;
+
+enum filter_kind {
+	FILTER_PLAIN,
+	FILTER_GATED,
+	FILTER_GATED_FILES
+};
 
 /*
  * filter_load - on the calling thread, which must have no_new_privs.
- * Return: for the gated filter its listener's descriptor (O_CLOEXEC), else 0; negative errno.
+ * Return: for the gated filters the listener's descriptor (O_CLOEXEC), else 0; negative errno.
  * Errors: -EBUSY when somebody else already listens to this process (nested sandboxes).
  */
-int filter_load(bool gated);
+int filter_load(enum filter_kind kind);

@@ -11,6 +11,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,18 +85,32 @@ static void add_families(scmp_filter_ctx ctx)
 	}
 }
 
-static void add_gated(scmp_filter_ctx ctx)
+static void add_notify(scmp_filter_ctx ctx, const struct filter_gated *g, unsigned count,
+		       struct scmp_arg_cmp when)
+{
+	const int r =
+		seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, number_of(g->name), count, &when);
+
+	if (r < 0)
+		die("gate", g->name, r);
+}
+
+static void add_gated(scmp_filter_ctx ctx, bool files)
 {
 	for (size_t i = 0; i < filter_gated_count; i++) {
 		const struct filter_gated *g = &filter_gated[i];
-		struct scmp_arg_cmp when = {
-			.arg = (unsigned)(g->non_null_arg < 0 ? 0 : g->non_null_arg),
-			.op = SCMP_CMP_NE};
-		const int r = seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, number_of(g->name),
-						     g->non_null_arg < 0 ? 0 : 1, &when);
+		const unsigned arg = (unsigned)(g->arg < 0 ? 0 : g->arg);
 
-		if (r < 0)
-			die("gate", g->name, r);
+		if (g->files && !files)
+			continue;
+		if (!g->bits)
+			add_notify(ctx, g, g->arg < 0 ? 0 : 1, SCMP_CMP(arg, SCMP_CMP_NE, 0));
+		for (uint64_t left = g->bits; left; left &= left - 1) {
+			const uint64_t bit = left & -left;
+
+			add_notify(ctx, g, 1,
+				   SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, bit | g->unless, bit));
+		}
 	}
 }
 
@@ -136,7 +151,13 @@ static void check_decided(void)
 			die("refused, hence not gated:", filter_gated[i].name, -EINVAL);
 }
 
-static size_t build_body(int gated, struct sock_filter *ret, size_t max)
+enum variant {
+	PLAIN,	/* refuses */
+	GATED,	/* refuses, and notifies of exec and network */
+	NOTIFY, /* notifies of these and of files; refuses nothing */
+};
+
+static size_t build_body(enum variant variant, struct sock_filter *ret, size_t max)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	const int body_fd = memfd_create("filter", MFD_CLOEXEC);
@@ -150,11 +171,13 @@ static size_t build_body(int gated, struct sock_filter *ret, size_t max)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r < 0)
 		die("set", "attributes", r);
-	add_denied(ctx);
-	add_bits(ctx);
-	add_families(ctx);
-	if (gated)
-		add_gated(ctx);
+	if (variant != NOTIFY) {
+		add_denied(ctx);
+		add_bits(ctx);
+		add_families(ctx);
+	}
+	if (variant != PLAIN)
+		add_gated(ctx, variant == NOTIFY);
 	r = seccomp_export_bpf(ctx, body_fd);
 	if (r < 0)
 		die("export", "filter", r);
@@ -209,14 +232,14 @@ static void put_prologue(struct program *p)
 	p->code[guard].jf = (unsigned char)(p->len - guard - 1);
 }
 
-static void print_program(const char *name, int gated)
+static void print_program(const char *name, enum variant variant)
 {
 	static struct program p;
 	size_t n;
 
 	p.len = 0;
 	put_prologue(&p);
-	n = build_body(gated, p.code + p.len, sizeof(p.code) / sizeof(p.code[0]) - p.len);
+	n = build_body(variant, p.code + p.len, sizeof(p.code) / sizeof(p.code[0]) - p.len);
 	p.len += n;
 	(void)printf("const struct sock_filter %s[] = {\n", name);
 	for (size_t i = 0; i < p.len; i++)
@@ -230,7 +253,8 @@ int main(void)
 	check_decided();
 	(void)printf("/* Made by filter-gen from sandbox/filter_rules.c; do not edit. */\n"
 		     "#include \"sandbox/filter.h\"\n\n");
-	print_program("filter_plain_code", 0);
-	print_program("filter_gated_code", 1);
+	print_program("filter_plain_code", PLAIN);
+	print_program("filter_gated_code", GATED);
+	print_program("filter_files_code", NOTIFY);
 	return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }

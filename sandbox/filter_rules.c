@@ -252,9 +252,69 @@ const struct filter_bits filter_bits[] = {
 
 const size_t filter_bits_count = sizeof(filter_bits) / sizeof(filter_bits[0]);
 
+/* O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, and the O_TMPFILE bit proper */
+#define WRITING (01ull | 02ull | CREAT | 01000ull | TMPFILE)
+
+#define PATH_ONLY 010000000ull /* O_PATH: what asks for writing beside it is not heard */
+
+#define FILES(_name)                    \
+	{                               \
+		(_name), -1, 0, 0, true \
+	}
+
+/* clang-format off: tables */
 const struct filter_gated filter_gated[] = {
-	{"execve", -1},	 {"execveat", -1}, {"connect", -1}, {"sendto", 4},
-	{"sendmsg", -1}, {"sendmmsg", -1}, {"bind", -1},    {"listen", -1},
+	{"execve", -1, 0, 0, false},
+	{"execveat", -1, 0, 0, false},
+	{"connect", -1, 0, 0, false},
+	{"sendto", 4, 0, 0, false},
+	{"sendmsg", -1, 0, 0, false},
+	{"sendmmsg", -1, 0, 0, false},
+	{"bind", -1, 0, 0, false},
+	{"listen", -1, 0, 0, false},
+	/* what opens for writing; ftruncate and the like need such a descriptor first */
+	{"open", 1, WRITING, PATH_ONLY, true},
+	{"openat", 2, WRITING, PATH_ONLY, true},
+	FILES("creat"),
+	FILES("truncate"),
+	/* names */
+	FILES("rename"),
+	FILES("renameat"),
+	FILES("renameat2"),
+	FILES("link"),
+	FILES("linkat"),
+	FILES("symlink"),
+	FILES("symlinkat"),
+	FILES("unlink"),
+	FILES("unlinkat"),
+	FILES("rmdir"),
+	FILES("mkdir"),
+	FILES("mkdirat"),
+	FILES("mknod"),
+	FILES("mknodat"),
+	/* attributes, by descriptor too: one that was opened for reading will do */
+	FILES("chmod"),
+	FILES("fchmod"),
+	FILES("fchmodat"),
+	FILES("fchmodat2"),
+	FILES("chown"),
+	FILES("lchown"),
+	FILES("fchown"),
+	FILES("fchownat"),
+	FILES("setxattr"),
+	FILES("lsetxattr"),
+	FILES("fsetxattr"),
+	FILES("setxattrat"),
+	FILES("removexattr"),
+	FILES("lremovexattr"),
+	FILES("fremovexattr"),
+	FILES("removexattrat"),
+	FILES("utime"),
+	FILES("utimes"),
+	FILES("futimesat"),
+	FILES("utimensat"),
+	FILES("file_setattr"),
 };
+/* clang-format on */
 
 const size_t filter_gated_count = sizeof(filter_gated) / sizeof(filter_gated[0]);

@@ -41,10 +41,13 @@ struct filter_bits {
 extern const struct filter_bits filter_bits[];
 extern const size_t filter_bits_count;
 
-/* Calls that notify the supervisor in the gated variant. */
+/* Calls that notify the supervisor in the gated variants. */
 struct filter_gated {
 	const char *name;
-	int non_null_arg; /* only if this argument is not 0; -1: always */
+	int arg;	 /* only if this argument is not 0; -1: always */
+	uint64_t bits;	 /* not 0: only if one of these bits of the argument is set, */
+	uint64_t unless; /* and none of these */
+	bool files;	 /* only where a rule of the session needs to decide on files */
 };
 
 extern const struct filter_gated filter_gated[];

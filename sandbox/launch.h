@@ -8,8 +8,10 @@
  *	C init     session's         init.c, steps.c      puts the walls up, serves EXEC
  *	L leaf     own pid+mount ns  leaf.c               reaps one execution, dies with it
  *	X          in the leaf       exec.c               gives everything up, becomes the program
+ *	H hands    in the leaf       hands.c              carries out gated file operations, if any
  *
- * P clones C, C clones L, L clones X. No threads; nothing here allocates after C serves.
+ * P clones C, C clones L, L clones X; X clones H as a child of L. No threads; nothing here
+ *allocates after C serves.
  */
 
 #include <stdbool.h>
@@ -179,6 +181,7 @@ _Noreturn void leaf_fail(const struct execution *e, const struct error *err);
 struct exec_sync {
 	int listener_fd; /* -1: none */
 	int pty_fd;	 /* -1: none */
+	int hands_fd;	 /* -1: none */
 	bool failed;	 /* the report was written */
 };
 

@@ -57,12 +57,14 @@ static int send_ready(const struct launch *l, const struct execution *e,
 		      const struct exec_sync *sync, int pidfd)
 {
 	const struct msg m = {.type = MSG_READY, .exec = e->request->exec};
-	int fds[3];
+	int fds[4];
 	unsigned count = 0;
 
 	if (sync->listener_fd >= 0)
 		fds[count++] = sync->listener_fd;
 	fds[count++] = pidfd;
+	if (sync->hands_fd >= 0)
+		fds[count++] = sync->hands_fd;
 	if (sync->pty_fd >= 0)
 		fds[count++] = sync->pty_fd;
 	return msg_send(l->control_fd, &m, NULL, fds, count);

@@ -336,11 +336,17 @@ int mounts_make_root(struct launch *l, struct error *err)
 
 int mounts_build_view(struct launch *l, struct error *err)
 {
+	unsigned bound = 0;
+
 	for (size_t i = 0; i < l->spec.mount_count; i++) {
-		const int r = add_mount(l, &l->spec.mounts[i], &l->sources[i], err);
+		const struct spec_mount *m = &l->spec.mounts[i];
+		const int r = add_mount(l, m, &l->sources[i], err);
 
 		if (r < 0)
 			return r;
+		/* What is written there, the host has at once. */
+		if (m->kind == MOUNT_BIND && m->writable && l->sources[i].tree_fd >= 0)
+			launch_say(l, "bound.%u=%s", ++bound, m->target);
 	}
 	sources_close(l);
 	return 0;

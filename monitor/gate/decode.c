@@ -26,6 +26,7 @@ void decode_init(struct decode *decode)
 	decode->block = (struct buf)BUF_INIT(0);
 	decode->argv = NULL;
 	decode->startup_env = NULL;
+	decode->file = NULL;
 	decode->file_fd = -1;
 	decode->image.fd = -1;
 	decode->interpreter.fd = -1;
@@ -57,6 +58,7 @@ static void forget_call(struct decode *decode)
 void decode_done(struct decode *decode)
 {
 	forget_call(decode);
+	decode->file = file_call_free(decode->file);
 	target_done(&decode->target);
 	buf_done(&decode->bytes);
 	buf_done(&decode->script);
@@ -90,7 +92,8 @@ static int decode_by_number(struct decode *decode, const struct seccomp_data *da
 	case SYS_sendmmsg:
 		return decode_net(decode, data, ret);
 	default:
-		return -ENOSYS; /* the filter asked about something that we cannot judge */
+		/* What we cannot judge is not there: setxattrat(2) and its like. */
+		return decode_file(decode, data);
 	}
 }
 
@@ -100,6 +103,7 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 	int r;
 
 	close_fd(&decode->file_fd);
+	decode->file = file_call_free(decode->file);
 	*ret = (struct gate_answer){.errno_value = EPERM};
 	if (data->arch != NATIVE_ARCH) {
 		ret->errno_value = ENOSYS;

@@ -17,6 +17,7 @@
 #include "monitor/action.h"
 #include "monitor/exec_image.h"
 #include "monitor/gate/child_mem.h"
+#include "monitor/gate/file_call.h"
 #include "monitor/gate/gate.h"
 #include "monitor/gate/resolve.h"
 #include "monitor/gate/target.h"
@@ -48,6 +49,7 @@ struct decode {
 	char exe[MAX_PATH_BYTES];
 	char cwd[MAX_PATH_BYTES];
 	char socket_path[MAX_PATH_BYTES + 16];
+	struct file_call *file; /* a file operation that was decoded, to be carried out; owned */
 	int file_fd; /* of the exec just decided: the image or its interpreter; owned, -1 if none */
 };
 
@@ -59,7 +61,8 @@ void decode_done(struct decode *decode);
 /*
  * decode_call - decides one call of thread @tid.
  * Return: 0 with *ret set, or DECODE_GONE when the target is no more and nobody waits for an
- * answer. decode->file_fd may be taken by the caller; the next call closes it.
+ * answer. decode->file_fd may be taken by the caller; the next call closes it. If decode->file is
+ * set afterwards, nothing is decided yet: the caller takes it and has it carried out.
  */
 int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *data,
 		struct gate_answer *ret);
@@ -67,6 +70,7 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 /* Parts of decode_call(). Return: as it, or a negative errno that is the answer. */
 int decode_exec(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_net(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
+int decode_file(struct decode *decode, const struct seccomp_data *data);
 
 /* What every action says of its process. */
 void decode_actor(struct decode *decode, enum action_kind kind, struct action *ret);

@@ -22,6 +22,9 @@
  *	  address reaches nothing that the floor does not already allow.
  * A "no" is final: the kernel never looks at the arguments of a refused call.
  *
+ * File operations are never answered with CONTINUE: their paths would be read again. They are
+ * decoded here and carried out by the hands (files.c), and only what was judged is touched.
+ *
  * What must not happen: RECV on a listener that hung up (it may block for ever), a wait for the
  * child, CONTINUE after a read that failed, one busy session starving others (MAX_PER_TURN).
  *
@@ -36,6 +39,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/gate/decode.h"
+#include "monitor/gate/files.h"
 #include "monitor/gate/notify.h"
 
 #define MAX_PER_TURN 16u
@@ -50,6 +54,8 @@ struct gate {
 	uv_poll_t poll;
 	struct notify notify;
 	struct decode decode;
+	struct files *files;	    /* owned; NULL: not gated */
+	unsigned handles;	    /* open on the loop; the last one's close frees */
 	const struct gate_ops *ops; /* borrowed */
 	void *ctx;
 	uint64_t count;
@@ -57,6 +63,17 @@ struct gate {
 	unsigned kept_next; /* the oldest, overwritten next */
 	struct kept_fd kept[KEPT_FDS];
 };
+
+static void submit(struct gate *gate, struct file_call *call)
+{
+	call->notify_id = gate->notify.request->id;
+	if (gate->files) {
+		files_submit(gate->files, call);
+		return;
+	}
+	(void)notify_answer(&gate->notify, call->notify_id, ENOSYS);
+	(void)file_call_free(call);
+}
 
 static bool gate_is_valid(void *ctx)
 {
@@ -108,6 +125,11 @@ static bool serve_one(struct gate *gate)
 		answer = (struct gate_answer){.errno_value = EPERM};
 	else if (decode_call(&gate->decode, request->pid, &request->data, &answer) == DECODE_GONE)
 		return true;
+	if (gate->decode.file) {
+		gate->count++;
+		submit(gate, take_ptr(gate->decode.file));
+		return true;
+	}
 	if (answer.proceed && gate->decode.file_fd >= 0)
 		keep(gate, request->pid, take_fd(&gate->decode.file_fd));
 	else
@@ -153,10 +175,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static void on_close(uv_handle_t *handle)
+static void release(void *ctx)
 {
-	struct gate *gate = handle->data;
+	struct gate *gate = ctx;
 
+	if (--gate->handles)
+		return;
 	for (unsigned i = 0; i < KEPT_FDS; i++)
 		close_fd(&gate->kept[i].fd);
 	decode_done(&gate->decode);
@@ -164,12 +188,54 @@ static void on_close(uv_handle_t *handle)
 	free(gate);
 }
 
+static void on_close(uv_handle_t *handle)
+{
+	release(handle->data);
+}
+
+static int start_files(struct gate *gate, const struct gate_config *config, struct error *err)
+{
+	const struct files_config files = {
+		.loop = config->loop,
+		.hands_fd = config->hands_fd,
+		.notify = &gate->notify,
+		.target = &gate->decode.target,
+		.exec_id = config->exec_id,
+		.workspace = config->workspace,
+		.host_bound = config->host_bound,
+		.ops = config->ops,
+		.ctx = config->ctx,
+		.closed = release,
+		.closed_ctx = gate,
+	};
+	const int r = files_start(&files, &gate->files, err);
+
+	gate->handles += r == 0;
+	return r;
+}
+
+/* On failure the descriptors are the gate's to close, by gate_stop() once `handles` is set. */
+static int watch(struct gate *gate, const struct gate_config *config, struct error *err)
+{
+	int r = uv_poll_init(config->loop, &gate->poll, gate->notify.fd);
+
+	if (r < 0)
+		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
+	gate->handles = 1;
+	r = uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll);
+	if (r < 0)
+		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
+	return 0;
+}
+
 int gate_start(const struct gate_config *config, struct gate **ret, struct error *err)
 {
 	struct gate *gate = xcalloc(1, sizeof(*gate));
+	int unused_fd = config->hands_fd ? config->hands_fd : -1;
 	int r = notify_init(&gate->notify, config->listener_fd, true, err);
 
 	if (r < 0) {
+		close_fd(&unused_fd);
 		free(gate);
 		return r;
 	}
@@ -182,22 +248,22 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.workspace = config->workspace;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;
-
 	gate->poll.data = gate;
-	r = uv_poll_init(config->loop, &gate->poll, gate->notify.fd);
-	if (r < 0) {
-		decode_done(&gate->decode);
-		notify_done(&gate->notify);
-		free(gate);
-		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
+	r = watch(gate, config, err);
+	if (r == 0 && unused_fd >= 0) {
+		unused_fd = -1;
+		r = start_files(gate, config, err);
 	}
-	r = uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll);
-	if (r < 0) {
+	close_fd(&unused_fd);
+	if (r == 0) {
+		*ret = gate;
+	} else if (gate->handles) {
 		gate_stop(gate);
-		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
+	} else {
+		gate->handles = 1;
+		release(gate);
 	}
-	*ret = gate;
-	return 0;
+	return r;
 }
 
 void gate_stop(struct gate *gate)
@@ -205,6 +271,8 @@ void gate_stop(struct gate *gate)
 	if (!gate || gate->stopping)
 		return;
 	gate->stopping = true;
+	if (gate->files)
+		files_stop(gate->files);
 	uv_close((uv_handle_t *)&gate->poll, on_close);
 }
 

@@ -8,8 +8,9 @@
  *through the child's root -> struct action -> the owner decides -> errno or continue
  *
  * The gate never blocks for the child: it opens with O_PATH, and answers in the same turn of the
- * loop. A target that is gone (ENOENT from the ioctls) is not an error. Anything that cannot be
- * read or resolved for another reason than "no such file" is denied.
+ * loop, file operations excepted (files.h): these are carried out, not let proceed, and answered
+ * when that is done. A target that is gone (ENOENT from the ioctls) is not an error. Anything that
+ *cannot be read or resolved for another reason than "no such file" is denied.
  *
  * Sources: seccomp_unotify(2); kernel Documentation/userspace-api/seccomp_filter.rst.
  */
@@ -52,7 +53,9 @@ struct gate_config {
 	uv_loop_t *loop;
 	int listener_fd; /* taken over, also on failure */
 	uint32_t exec_id;
-	const char *workspace; /* path inside; decides action.provenance */
+	int hands_fd; /* of an execution whose files are gated; taken over; 0: they are not */
+	const char *workspace;	       /* path inside; decides action.provenance */
+	const char *const *host_bound; /* folders inside that are the host's own; may be NULL */
 	const struct gate_ops *ops;
 	void *ctx;
 };

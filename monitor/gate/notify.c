@@ -2,6 +2,7 @@
 #include "monitor/gate/notify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -78,6 +79,17 @@ bool notify_is_valid(const struct notify *notify, uint64_t id)
 	return ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+static int send_response(struct notify *notify)
+{
+	while (ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_SEND, notify->response) < 0) {
+		if (errno == ENOENT)
+			return NOTIFY_GONE;
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
 int notify_answer(struct notify *notify, uint64_t id, int errno_value)
 {
 	*notify->response = (struct seccomp_notif_resp){
@@ -85,7 +97,25 @@ int notify_answer(struct notify *notify, uint64_t id, int errno_value)
 		.error = -errno_value,
 		.flags = errno_value ? 0u : (unsigned)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
 	};
-	while (ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_SEND, notify->response) < 0) {
+	return send_response(notify);
+}
+
+int notify_done_for(struct notify *notify, uint64_t id)
+{
+	*notify->response = (struct seccomp_notif_resp){.id = id};
+	return send_response(notify);
+}
+
+int notify_add_fd(struct notify *notify, uint64_t id, int file_fd, bool close_on_exec)
+{
+	const struct seccomp_notif_addfd add = {
+		.id = id,
+		.flags = SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)file_fd,
+		.newfd_flags = close_on_exec ? (unsigned)O_CLOEXEC : 0,
+	};
+
+	while (ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0) {
 		if (errno == ENOENT)
 			return NOTIFY_GONE;
 		if (errno != EINTR)

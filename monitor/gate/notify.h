@@ -42,5 +42,14 @@ int notify_recv(struct notify *notify);
 /* True if the target still waits in the call: what was read of it so far was really its own. */
 bool notify_is_valid(const struct notify *notify, uint64_t id);
 
+/*
+ * notify_add_fd - puts a duplicate of @file_fd into the caller's table and makes its number the
+ * call's result (Linux 5.14).
+ * Return: as notify_recv(); -EMFILE and the like are for the caller to be told.
+ */
+int notify_add_fd(struct notify *notify, uint64_t id, int file_fd, bool close_on_exec);
+
 /* errno_value 0: the kernel goes on with the call. Return: as notify_recv(). */
 int notify_answer(struct notify *notify, uint64_t id, int errno_value);
+/* The call was carried out for its caller: it returns 0. */
+int notify_done_for(struct notify *notify, uint64_t id);

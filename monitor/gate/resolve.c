@@ -15,7 +15,7 @@
 
 #define STATFS_READ_ONLY 1 /* ST_RDONLY: of the mount or of its file system */
 
-static int open_base(struct target *target, int dirfd)
+int resolve_base(struct target *target, int dirfd)
 {
 	if (dirfd != AT_FDCWD)
 		return target_fd(target, dirfd);
@@ -41,7 +41,7 @@ int resolve_path(struct target *target, int dirfd, const char *path, unsigned fl
 			return root_fd;
 		found_fd = open_beneath(root_fd, path, open_flags, RESOLVE_IN_ROOT);
 	} else {
-		base_fd = open_base(target, dirfd);
+		base_fd = resolve_base(target, dirfd);
 		if (base_fd < 0)
 			return base_fd;
 		if (!path[0]) {

@@ -32,6 +32,9 @@ struct image {
  */
 int resolve_path(struct target *target, int dirfd, const char *path, unsigned flags, int *ret_fd);
 
+/* A new O_PATH descriptor of where a relative path starts: dirfd's file, or AT_FDCWD's. */
+int resolve_base(struct target *target, int dirfd);
+
 /*
  * resolve_name - the canonical path inside of what is behind a descriptor of ours. It is proven:
  * opened again through the child's root it is the same inode on the same mount. What has no name

@@ -196,6 +196,26 @@ int target_socket(const struct target *target, int number, int *ret_domain)
 	return take_fd(&socket_fd);
 }
 
+int target_self(const struct target *target, struct target_self *ret)
+{
+	char status[MAX_STATUS_BYTES];
+	struct pid_list processes;
+	struct pid_list threads;
+	const char *mask;
+
+	if (read_status(target->proc_fd, "status", status, sizeof(status)) < 0)
+		return -ESRCH;
+	status_pids(status, "\nNStgid:", &processes);
+	status_pids(status, "\nNSpid:", &threads);
+	mask = strstr(status, "\nUmask:");
+	if (!processes.count || !threads.count || !mask)
+		return -ESRCH;
+	ret->pid = processes.pid[processes.count - 1];
+	ret->tid = threads.pid[threads.count - 1];
+	ret->umask = (unsigned)strtoul(mask + strlen("\nUmask:"), NULL, 8);
+	return 0;
+}
+
 int target_link(struct target *target, const char *name, char *to, size_t size)
 {
 	const ssize_t n = readlinkat(target->proc_fd, name, to, size - 1);

@@ -50,6 +50,15 @@ int target_fd(const struct target *target, int number);
  */
 int target_socket(const struct target *target, int number, int *ret_domain);
 
+/* What the thread is where it lives, and the umask that it has now. */
+struct target_self {
+	unsigned pid, tid; /* in its own pid namespace */
+	unsigned umask;
+};
+
+/* Errors: -ESRCH. */
+int target_self(const struct target *target, struct target_self *ret);
+
 /* Text of the link NAME ("exe", "cwd") in the child's terms, always terminated. */
 int target_link(struct target *target, const char *name, char *to, size_t size);
 

@@ -235,6 +235,25 @@ bool policy_uses_labels(const struct policy *policy)
 	return policy_labels_read(policy) != 0;
 }
 
+bool policy_gates_files(const struct policy *policy, bool host_bound)
+{
+	const uint32_t open = 1u << ACTION_FILE_OPEN;
+	const uint32_t change = 1u << ACTION_FILE_CHANGE;
+
+	if (policy->has_default[ACTION_FILE_CHANGE] &&
+	    policy->defaults[ACTION_FILE_CHANGE] > VERDICT_LOG)
+		return true;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (rule->verdict < VERDICT_ASK || (rule->only_host_bound && !host_bound))
+			continue;
+		if ((rule->kinds & change) || ((rule->kinds & open) && rule->only_writes))
+			return true;
+	}
+	return false;
+}
+
 int policy_add_label(struct policy *policy, const char *name, struct error *err)
 {
 	const int r = policy_label_intern(policy, str_of(name));

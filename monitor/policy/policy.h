@@ -94,6 +94,13 @@ bool policy_uses_labels(const struct policy *policy);
  * naming them. What must be taken as set where reads cannot be traced. */
 uint64_t policy_labels_read(const struct policy *policy);
 
+/*
+ * True if writing opens and path changes must be decided before they happen: some rule denies, asks
+ * or kills for them. @host_bound: folders of the host are bound writable into the session; rules
+ * that hold only for these count only then.
+ */
+bool policy_gates_files(const struct policy *policy, bool host_bound);
+
 /* Label names a face adds with --label; call before the first policy_state_new(). */
 int policy_add_label(struct policy *policy, const char *name, struct error *err);
 

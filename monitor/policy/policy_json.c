@@ -205,7 +205,7 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 			return source_error(source, err, EINVAL, at,
 					    "the default of %s is allow, log, ask, deny or kill",
 					    json_key(d));
-		if (action_enforced(kind) == ENFORCED_AFTER && verdict > VERDICT_LOG)
+		if (action_enforced(kind) != ENFORCED_BEFORE && verdict > VERDICT_LOG)
 			return source_error(source, err, EOPNOTSUPP, at,
 					    "%s is seen after it happened and cannot be refused: "
 					    "its default is allow or log",

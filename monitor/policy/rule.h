@@ -8,6 +8,7 @@
  *	policy.c		files -> struct policy, and the getters
  *	policy_json.c		one document: lists, labels, defaults
  *	rule_json.c		one rule
+ *	demand.c		what a rule cannot do without
  *	examples.c		runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
@@ -54,6 +55,8 @@ struct rule {
 	int severity_rank;
 	int errno_value;
 	struct cel_program when;
+	bool only_writes;     /* it cannot match unless action.write */
+	bool only_host_bound; /* nor unless action.provenance is "host-bound" */
 	struct guard guard;
 	uint64_t labels;      /* set in the session on a match */
 	uint64_t labels_read; /* all, if it cannot be told */
@@ -116,6 +119,13 @@ int policy_check_examples(const struct policy *policy, const struct source *sour
 /* guard.c: keys of a typed tree; interns the labels that it names. */
 int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct guard *ret,
 		  uint64_t *ret_labels);
+
+/*
+ * demand.c: true if the expression cannot be true unless the field has the value; false if that
+ * cannot be told.
+ */
+bool tree_demands_true(const struct cel_tree *tree, const char *field);
+bool tree_demands_text(const struct cel_tree *tree, const char *field, struct str text);
 
 /* policy_index.c */
 #define INDEX_WORDS ((MAX_RULES + 63) / 64)

@@ -157,6 +157,26 @@ static int decode_verdict(struct context *c)
 	return 0;
 }
 
+/* A refusal must be able to hold, and a read is seen after it happened. */
+static int check_enforced(const struct context *c)
+{
+	const struct rule *rule = c->rule;
+
+	if ((rule->verdict != VERDICT_DENY && rule->verdict != VERDICT_ASK) || rule->only_writes)
+		return 0;
+	for (unsigned k = 0; k < ACTION_KINDS; k++) {
+		if ((rule->kinds & (1u << k)) &&
+		    action_enforced((enum action_kind)k) == ENFORCED_WRITES)
+			return FAIL(c, EOPNOTSUPP, ".verdict",
+				    "%s for reading cannot be refused: it is seen after it "
+				    "happened. Write \"action.write && ...\" if only writing is "
+				    "meant; else use log with \"label\" and a rule on a kind that "
+				    "is checked before (exec, net.*, tool.call), or kill",
+				    action_kind_name((enum action_kind)k));
+	}
+	return 0;
+}
+
 static bool is_id(const char *id)
 {
 	const size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-");
@@ -303,6 +323,9 @@ static int compile_when(struct context *c)
 		if (r < 0)
 			return FAIL(c, r, ".when", "it names a label that is %s",
 				    r == -E2BIG ? "one more than 64" : "no label's name");
+		c->rule->only_writes = tree_demands_true(&tree, "write");
+		c->rule->only_host_bound =
+			tree_demands_text(&tree, "provenance", STR("host-bound"));
 		r = cel_compile(&tree, &c->rule->when, &why);
 		c->rule->when.reads = reads;
 	}
@@ -347,6 +370,8 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 		r = decode_count(&c);
 	if (r == 0)
 		r = compile_when(&c);
+	if (r == 0)
+		r = check_enforced(&c);
 	return r;
 }
 

@@ -19,6 +19,12 @@ OPERATIONS = [
     ("spawn", 21, 20, "gated exec of a static program, with fork and wait"),
 ]
 
+# The same of what is carried out where a rule decides on writes; against a session without one.
+WRITES = [
+    ("open-write+close", 21, 100, "open for writing + close, file gate"),
+    ("rename", 21, 100, "rename, file gate"),
+]
+
 
 def compare(place, operation, batches, batch, what):
     payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
@@ -27,6 +33,17 @@ def compare(place, operation, batches, batch, what):
                                      place.env),
         "bwrap": lambda: payload_us(place.bwrap(*payload), place.env)})
     row(what, "us", s["cordon"], "bwrap", s["bwrap"])
+
+
+def compare_writes(place, operation, batches, batch, what):
+    payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
+    files = sorted(os.listdir(place.policies))
+    options = {"gated": [f"--policy={place.policies}/{f}" for f in files],
+               "ungated": [f"--policy={place.policies}/{f}" for f in files if f != "persistence.json"]}
+    s = rounds(count(15, 2), {
+        name: lambda o=o: payload_us(place.cordon(*payload, options=o, mode="live"), place.env)
+        for name, o in options.items()})
+    row(what, "us", s["gated"], "ungated", s["ungated"])
 
 
 with Place() as place:
@@ -38,3 +55,5 @@ with Place() as place:
             skip(operation[-1], "needs the BPF trace, which needs root: without it more is refused")
         else:
             compare(place, *operation)
+    for operation in WRITES:
+        compare_writes(place, *operation)

@@ -69,6 +69,30 @@ static double op_open(void)
 	return now_ns() - start;
 }
 
+/* A file of the workspace, which is there from the first time on. */
+static double op_open_write(void)
+{
+	const double start = now_ns();
+	const int fd = open("written", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		die("written");
+	(void)close(fd);
+	return now_ns() - start;
+}
+
+static double op_rename(void)
+{
+	static int turn;
+	const double start = now_ns();
+
+	if (turn++ == 0)
+		(void)close(open("name-1", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	if (turn % 2 ? rename("name-1", "name-2") : rename("name-2", "name-1"))
+		die("name-1");
+	return now_ns() - start;
+}
+
 static double op_spawn(void)
 {
 	char *const argv[] = {self, nothing, NULL};
@@ -147,6 +171,8 @@ static const struct op {
 } ops[] = {
 	{"getppid", op_getppid},
 	{"open+close", op_open},
+	{"open-write+close", op_open_write},
+	{"rename", op_rename},
 	{"spawn", op_spawn},
 	{"exec-missing", op_exec_missing},
 	{"connect-nothing", op_connect_nothing},

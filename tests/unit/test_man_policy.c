@@ -73,14 +73,17 @@ static void expect_same(const char *heading, const char *start, const char *expe
 
 static void test_kinds(void **state)
 {
+	static const char *const points[] = {
+		[ENFORCED_BEFORE] = "checked before",
+		[ENFORCED_WRITES] = "checked before where it writes",
+		[ENFORCED_AFTER] = "seen after",
+	};
 	_cleanup_buf_ struct buf expected = BUF_INIT(0);
 
 	(void)state;
 	for (unsigned kind = 0; kind < ACTION_KINDS; kind++)
 		buf_printf(&expected, "*%s*, %s\n", action_kind_name((enum action_kind)kind),
-			   action_enforced((enum action_kind)kind) == ENFORCED_BEFORE
-				   ? "checked before"
-				   : "seen after");
+			   points[action_enforced((enum action_kind)kind)]);
 	expect_same("## Kinds", "*", expected.data);
 }
 

@@ -90,8 +90,8 @@ static const struct {
 	{{"on", "[]"}, "t.json:7:6: names no action kind"},
 	{{"on", "[\"exec\",\"fly\"]"}, "t.json:7:6: unknown action kind \"fly\""},
 	{{"on", "[1]"}, "t.json:7:6: unknown action kind \"number\""},
-	{{"on", "[\"file.open\"]"},
-	 "t.json:9:11: file.open cannot be refused: it is seen after it happened. Use log with "
+	{{"on", "[\"proc.fork\"]"},
+	 "t.json:9:11: proc.fork cannot be refused: it is seen after it happened. Use log with "
 	 "\"label\" and a rule on a kind that is checked before (exec, net.*, tool.call), or kill"},
 	{{"verdict", "\"block\""}, "t.json:9:11: a verdict is allow, log, ask, deny or kill"},
 	{{"errno", "\"ESTRANGE\""}, "t.json:13:9: unknown errno name \"ESTRANGE\""},

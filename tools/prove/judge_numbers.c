@@ -34,7 +34,8 @@ static struct expected expect_known(const char *name, bool gated)
 			return (struct expected){FILTER_ERRNO, filter_denied[i].errno_value};
 	/* A condition on an argument is not met: the arguments are harmless. */
 	for (size_t i = 0; gated && i < filter_gated_count; i++)
-		if (strcmp(filter_gated[i].name, name) == 0 && filter_gated[i].non_null_arg < 0)
+		if (strcmp(filter_gated[i].name, name) == 0 && filter_gated[i].arg < 0 &&
+		    !filter_gated[i].files)
 			return (struct expected){FILTER_NOTIFIES, 0};
 	for (size_t i = 0; i < filter_allowed_count; i++)
 		if (strcmp(filter_allowed[i], name) == 0)

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/gate/file_action.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "monitor/gate/resolve.h"
+
+static const char *const op_names[HANDS_OPS] = {
+	[HANDS_TRUNCATE] = "truncate", [HANDS_RENAME] = "rename",	 [HANDS_LINK] = "link",
+	[HANDS_SYMLINK] = "symlink",   [HANDS_UNLINK] = "unlink",	 [HANDS_MKDIR] = "mkdir",
+	[HANDS_MKNOD] = "mknod",       [HANDS_CHMOD] = "chmod",		 [HANDS_CHOWN] = "chown",
+	[HANDS_SETXATTR] = "setxattr", [HANDS_REMOVEXATTR] = "setxattr", [HANDS_UTIME] = "utime",
+};
+
+int file_places_take(const struct file_call *call, const struct hands_reply *reply,
+		     const struct msg_fds *fds, struct file_places *ret)
+{
+	unsigned next = 0;
+
+	*ret = (struct file_places){reply, {-1, -1}, {-1, -1}};
+	for (unsigned i = 0; i < call->request.paths; i++) {
+		const struct hands_place *place = &reply->place[i];
+
+		if (place->last[sizeof(place->last) - 1] ||
+		    next + (place->has_parent != 0) + (place->has_target != 0) > fds->count)
+			return -EPROTO;
+		if (place->has_parent)
+			ret->parent_fd[i] = fds->fd[next++];
+		if (place->has_target)
+			ret->target_fd[i] = fds->fd[next++];
+	}
+	return 0;
+}
+
+bool file_is_missing(const struct file_call *call, const struct file_places *places)
+{
+	const uint32_t op = call->request.op;
+
+	if (places->target_fd[0] >= 0 || op == HANDS_SYMLINK || op == HANDS_MKDIR ||
+	    op == HANDS_MKNOD)
+		return false;
+	return op != HANDS_OPEN || !(call->request.flags & O_CREAT);
+}
+
+/* Of a descriptor of ours, as the session sees it. */
+static void name_of(struct target *target, int file_fd, char *to, size_t size)
+{
+	const size_t mark = strlen(UNREACHABLE);
+	char link[32];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file_fd);
+	n = readlink(link, to, size - mark - 1);
+	to[n < 0 ? 0 : n] = '\0';
+	if (to[0] == '/' && target_strip_root(target, to))
+		return;
+	memmove(to + mark, to, strlen(to) + 1);
+	memcpy(to, UNREACHABLE, mark);
+}
+
+/* The file that is there, or (@by_name: always) the name in its folder. */
+static void place_name(struct target *target, const struct file_places *places, unsigned i,
+		       bool by_name, char *to, size_t size)
+{
+	const int parent_fd = places->parent_fd[i];
+	const int target_fd = places->target_fd[i];
+	size_t len;
+
+	if (target_fd >= 0 && (!by_name || parent_fd < 0)) {
+		name_of(target, target_fd, to, size);
+		return;
+	}
+	name_of(target, parent_fd, to, MAX_PATH_BYTES);
+	len = strlen(to);
+	if (len && to[len - 1] == '/')
+		len--;
+	(void)snprintf(to + len, size - len, "/%s", places->reply->place[i].last);
+	for (len = strlen(to); len > 1 && to[len - 1] == '/'; len--)
+		to[len - 1] = '\0';
+}
+
+static bool is_host_bound(const char *path, const char *const *folders)
+{
+	for (; folders && *folders; folders++)
+		if (path_is_below(path, *folders))
+			return true;
+	return false;
+}
+
+static const char *provenance_of(const struct file_action *about, const struct file_places *places,
+				 const struct files_config *config)
+{
+	const int any_fd = places->target_fd[0] >= 0 ? places->target_fd[0] : places->parent_fd[0];
+
+	if (is_host_bound(about->path, config->host_bound) ||
+	    is_host_bound(about->target, config->host_bound))
+		return "host-bound";
+	if (path_is_below(about->path, config->workspace))
+		return "workspace";
+	return is_read_only(any_fd) ? "image" : "session";
+}
+
+static void fill_names(struct file_action *about, const struct file_call *call,
+		       const struct file_places *places, struct target *target)
+{
+	const enum hands_op op = (enum hands_op)call->request.op;
+	const bool by_name = op == HANDS_RENAME || op == HANDS_SYMLINK || op == HANDS_UNLINK ||
+			     op == HANDS_MKDIR || op == HANDS_MKNOD;
+
+	place_name(target, places, 0, by_name, about->path, sizeof(about->path));
+	if (op == HANDS_RENAME || op == HANDS_LINK)
+		place_name(target, places, 1, true, about->target, sizeof(about->target));
+}
+
+/* What stands behind the path in the payload. */
+static struct str text_of(const struct file_call *call)
+{
+	return str_of(call->payload.data + strlen(call->payload.data) + 1);
+}
+
+struct file_action *file_action_new(const struct file_call *call, const struct file_places *places,
+				    const struct files_config *config)
+{
+	const struct hands_request *request = &call->request;
+	struct file_action *about = xcalloc(1, sizeof(*about));
+	struct action *action = &about->action;
+
+	fill_names(about, call, places, config->target);
+	action->kind = request->op == HANDS_OPEN ? ACTION_FILE_OPEN : ACTION_FILE_CHANGE;
+	action->exec_id = config->exec_id;
+	action->pid = call->pid;
+	action->exe = str_of(call->exe);
+	action->path = str_of(about->path);
+	action->target = str_of(about->target);
+	if (request->op == HANDS_SYMLINK)
+		action->target = text_of(call);
+	action->op = str_of(op_names[request->op]);
+	if (request->op == HANDS_UNLINK && (request->flags & AT_REMOVEDIR))
+		action->op = STR("rmdir");
+	action->write = true;
+	action->create = request->op == HANDS_OPEN && (request->flags & O_CREAT);
+	action->provenance = str_of(provenance_of(about, places, config));
+	return about;
+}
+
+void file_action_free(struct file_action *about)
+{
+	free(about);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Gated file operations of one execution, from decoded call to answer.
+ *
+ *	queue -> WALK -> names of what the hands hold -> the owner decides -> DO -> errno or fd
+ *
+ * The hands (sandbox/hands.c) are a process of the leaf. They walk and act with the program's own
+ * rights; the supervisor lends them none, and never waits for them: everything is asynchronous.
+ * Between verdict and act nothing is looked up again. When the hands are gone every operation is
+ * answered with EIO.
+ */
+
+#include <uv.h>
+
+#include "common/error.h"
+#include "monitor/gate/file_call.h"
+#include "monitor/gate/gate.h"
+#include "monitor/gate/notify.h"
+#include "monitor/gate/target.h"
+
+struct files;
+
+struct files_config {
+	uv_loop_t *loop;
+	int hands_fd;	       /* taken over, also on failure */
+	struct notify *notify; /* borrowed for its life, as all below */
+	struct target *target; /* knows the root of the execution */
+	uint32_t exec_id;
+	const char *workspace;
+	const char *const *host_bound; /* folders inside, NULL-terminated */
+	const struct gate_ops *ops;
+	void *ctx;
+	void (*closed)(void *closed_ctx); /* after files_stop(): its handle is gone */
+	void *closed_ctx;
+};
+
+int files_start(const struct files_config *config, struct files **ret, struct error *err);
+/* The call is the callee's from here on. */
+void files_submit(struct files *files, struct file_call *call);
+void files_stop(struct files *files);

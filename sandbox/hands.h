@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The inside of the hands: walking a path, and doing what is asked at its end. See common/hands.h.
+ */
+
+#include <stdbool.h>
+
+#include "common/hands.h"
+
+/* Where a walk ended: everything an operation acts on. Descriptors are O_PATH and owned. */
+struct place {
+	int parent_fd; /* -1 where a path ended in a link of /proc to an open file */
+	int target_fd; /* -1: not there */
+	uint32_t mode; /* st_mode of the target */
+	char last[HANDS_MAX_NAME];
+};
+
+#define PLACE_NONE                               \
+	{                                        \
+		.parent_fd = -1, .target_fd = -1 \
+	}
+
+/* What a path is walked for. */
+struct walker {
+	uint32_t pid, tid; /* of the caller, in this pid namespace */
+};
+
+/*
+ * hands_walk - the end of a path, followed with this process's rights.
+ * @base_fd: where a relative path starts; AT_FDCWD is not for that.
+ * Return: 0, also when the last component is not there; a negative errno as the kernel gives it.
+ */
+int hands_walk(const struct walker *walker, int base_fd, const char *path, bool follow,
+	       struct place *ret);
+void place_done(struct place *place);
+
+/*
+ * hands_start - forks the hands of the calling process, as a child of its parent.
+ * *ret_fd: the supervisor's end of their socket, owned.
+ */
+struct error;
+int hands_start(int *ret_fd, struct error *err);
+
+/* hands_do.c: carries out a request. Return: a descriptor for HANDS_OPEN, else 0; a negative errno;
+ * -ERESTART: something moved since the walk. */
+struct hands_job {
+	const struct hands_request *request;
+	const char *text;  /* symlink: what it says; *xattr: the name */
+	const char *value; /* setxattr */
+	struct place place[2];
+};
+
+int hands_do(const struct hands_job *job);
+
+/* hands_filter.c: from here on nothing but what the above need. The process has no_new_privs. */
+int hands_filter(void);

@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gated writes and path changes: refused where a rule says so, else as if nobody stood between."""
+
+import difflib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from cordon_testing import CordonTest
+
+BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
+RACES = int(os.environ.get("CORDON_RACES", "1000"))
+TRIES = 20
+
+
+def rule(when, kinds=("file.open", "file.change"), verdict="deny", **more):
+    """A rule on files that matches in /denied; its examples are of the last kind."""
+    def example(path, provenance):
+        action = {"kind": kinds[-1], "path": path, "write": True, "provenance": provenance}
+        if kinds[-1] == "file.change":
+            action.update(target=path, op="rename")
+        return [{"action": action}]
+
+    return {"id": "t." + verdict, "category": "test", "severity": "high", "on": list(kinds),
+            "when": when, "verdict": verdict, "because": "Not here.",
+            "match": example("/w/denied/x", "host-bound"),
+            "not_match": example("/w/x", "session"), **more}
+
+
+DENIED = [rule("action.write && glob(action.path, '**/denied/**')", errno="EROFS"),
+          rule("glob(action.target, '**/denied/**') && action.op in ['rename', 'link']",
+               ["file.change"], errno="EROFS", id="t.target")]
+
+
+class FilesTest(CordonTest):
+    def policy(self, *rules):
+        """The options for a policy of these rules."""
+        path = self.dir / "policy.json"
+        path.write_text(json.dumps({"policy": "test", "version": 1, "rules": list(rules)}))
+        return ["--policy", path]
+
+    def gated(self, *command, rules=DENIED, options=(), **kw):
+        return self.run_in(*command, options=[*self.policy(*rules), *options], **kw)
+
+    def program(self, name):
+        shutil.copy(BUILD / "tests" / name, self.dir / name)
+        return ["--bind", f"{self.dir / name}:/opt/{name}"], f"/opt/{name}"
+
+    def start_event(self):
+        return next(e for e in self.events() if e["kind"] == "session.start")["fields"]
+
+    def events(self, kind=None):
+        lines = map(json.loads, self.record.read_text().splitlines())
+        return [e for e in lines if kind in (None, e.get("kind"))]
+
+
+class Same(FilesTest):
+    """A gated session against an ungated one."""
+
+    maxDiff = None
+
+    def both(self, *command, options=()):
+        out = []
+        for rules in ([], DENIED):
+            shutil.rmtree(self.work)
+            self.work.mkdir()
+            r = self.run_in(*command, options=["-q", *self.policy(*rules), *options])
+            self.assertTrue(self.record.exists(), r.stderr)
+            out.append((r.returncode, r.stdout.decode(), r.stderr.decode()))
+            self.assertEqual(self.start_event()["file_gate"], "on" if rules else "off")
+        return out
+
+    def test_every_call_gives_the_same(self):
+        bind, program = self.program("files_calls")
+        for mode in ("cow", "live"):
+            with self.subTest(workspace=mode):
+                plain, gated = self.both(program, options=[*bind, "-w", f"{self.work}:{mode}"])
+                self.assertGreater(len(plain[1].splitlines()), 200)
+                self.assertEqual([], [d for d in difflib.ndiff(plain[1].splitlines(), gated[1].splitlines())
+                                      if d[0] in "+-"])
+                self.assertEqual(plain, gated)
+
+    def test_git(self):
+        script = ("set -e; export HOME=$PWD GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000';"
+                  "git init -q -b main r; cd r; git config user.name n; git config user.email e@x;"
+                  "for i in $(seq 1 20); do echo $i >f$i; git add f$i; git commit -qm c$i; done;"
+                  "git checkout -qb side HEAD~5; echo s >s; git add s; git commit -qm s;"
+                  "git rebase -q main; git gc -q; git log --format=%H | head -1; git fsck")
+        plain, gated = self.both("sh", "-c", script)
+        self.assertEqual(plain[0], 0, plain)
+        self.assertEqual(plain, gated)
+
+    def test_make(self):
+        script = ("set -e; for i in $(seq 1 30); do echo \"int f$i(void) { return $i; }\" >f$i.c; done;"
+                  "printf 'int main(void) { return 0; }\n' >main.c;"
+                  "printf 'O = $(patsubst %%.c,%%.o,$(wildcard *.c))\nall: $O\n\tcc -o all $O\n"
+                  "\tar rcs lib.a $O\n' >Makefile; make -s -j4; ./all; ls -1; make -q && echo done")
+        plain, gated = self.both("sh", "-c", script)
+        self.assertEqual(plain[0], 0, plain)
+        self.assertEqual(plain, gated)
+
+    def test_threads_and_sqlite(self):
+        script = ("import concurrent.futures as c, os, sqlite3, shutil, tempfile\n"
+                  "def one(i):\n"
+                  "    with tempfile.TemporaryDirectory(dir='.') as d:\n"
+                  "        for k in range(20): open(f'{d}/{k}', 'w').write(str(k))\n"
+                  "        os.rename(f'{d}/0', f'{d}/zero'); shutil.copytree(d, f'tree{i}')\n"
+                  "    return sorted(os.listdir(f'tree{i}'))\n"
+                  "with c.ThreadPoolExecutor(8) as p: print(list(p.map(one, range(40))))\n"
+                  "db = sqlite3.connect('db'); db.execute('pragma journal_mode=wal')\n"
+                  "db.execute('create table t (n)')\n"
+                  "for i in range(100):\n"
+                  "    with db: db.execute('insert into t values (?)', (i,))\n"
+                  "print(db.execute('select sum(n) from t').fetchall())\n"
+                  "db.close(); print(sorted(os.listdir('.')))\n")
+        plain, gated = self.both("python3", "-c", script)
+        self.assertEqual(plain[0], 0, plain)
+        self.assertEqual(plain, gated)
+
+    def test_tar(self):
+        script = ("set -e; mkdir -p t/a/b; for i in 1 2 3 4 5; do echo $i >t/a/b/$i; ln t/a/b/$i t/h$i;"
+                  "ln -s a/b/$i t/s$i; chmod 60$i t/a/b/$i; touch -d @$i t/a/b/$i; done;"
+                  "tar cf t.tar t; mkdir out; tar xpf t.tar -C out; cd out;"
+                  "find t | sort | xargs stat -c '%n %a %F %h' && stat -c %Y t/a/b/*; rm -r t; ls")
+        plain, gated = self.both("sh", "-c", script)
+        self.assertEqual(plain[0], 0, plain)
+        self.assertEqual(plain, gated)
+
+
+class Refused(FilesTest):
+    """Whatever the way to a file that a rule protects, and whoever races for it."""
+
+    def setUp(self):
+        super().setUp()
+        for name in ("denied", "denied/folder", "other", "harmless"):
+            (self.work / name).mkdir()
+        (self.work / "denied/file").write_text("untouched")
+        (self.work / "denied/file").chmod(0o640)
+        (self.work / "harmless/file").write_text("open")
+        (self.work / "to-denied").symlink_to("denied")
+        (self.work / "to-denied-file").symlink_to("denied/file")
+        self.before = self.look()
+
+    def look(self):
+        """All that can be seen of what is protected."""
+        def of(path):
+            st = path.stat()
+            return path.name, st.st_ino, st.st_mode, st.st_nlink, st.st_uid, st.st_mtime_ns
+        denied = self.work / "denied"
+        file = denied / "file"
+        return ([of(p) for p in sorted(denied.rglob("*"))], of(denied),
+                file.is_file() and (file.read_text(), os.listxattr(file)))
+
+    def test_every_family(self):
+        bind, program = self.program("files_calls")
+        r = self.gated(program, "denied", options=["-q", *bind, "-w", f"{self.work}:live"])
+        self.assertEqual(r.returncode, 0, r.stderr)
+        lines = r.stdout.decode().splitlines()
+        self.assertGreater(len(lines), 40)
+        self.assertEqual([], [line for line in lines if not line.endswith(": EROFS")])
+        self.assertEqual(self.look(), self.before)
+        denied = [e for e in self.events() if e.get("verdict") == "deny"]
+        self.assertEqual(len(denied), len(lines))
+        self.assertEqual({e["fields"]["provenance"] for e in denied}, {"host-bound"})
+
+    def test_the_same_calls_succeed_without_the_rule(self):
+        """The control: nothing but the rule stands in their way."""
+        bind, program = self.program("files_calls")
+        r = self.gated(program, "denied", rules=[], options=["-q", *bind, "-w", f"{self.work}:live"])
+        lines = r.stdout.decode().splitlines()
+        self.assertGreater(sum(line.endswith(": ok") for line in lines), 25)
+        self.assertNotEqual(self.look(), self.before)
+
+    MEMORY = ("open-text", "chmod-text", "rename-text", "openat-dup2", "mkdirat-dup2")
+    LINKS = ("open-symlink", "create-symlink", "open-folder", "open-last", "truncate-last")
+
+    def race(self, name, rounds, rules):
+        """One race. Return: how often the call was allowed and refused, and the other side's turns."""
+        bind, program = self.program("files_races")
+        swapper = None
+        if name in self.LINKS:
+            swapper = subprocess.Popen([BUILD.resolve() / "tests/files_races", name, "swap"], cwd=self.work,
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        r = self.gated(program, name, "attack", rounds, rules=rules, timeout=250,
+                       options=["-q", *bind, "-w", f"{self.work}:live"])
+        out = r.stdout + (swapper.communicate()[0] if swapper else b"")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        allowed, refused = map(int, re.match(rb"allowed (\d+) refused (\d+)", out).groups())
+        return allowed, refused, sum(map(int, re.findall(rb"swaps (\d+)", out)))
+
+    def set_up_races(self):
+        subprocess.run([BUILD.resolve() / "tests/files_races", "setup"], cwd=self.work, check=True)
+
+    def test_races_never_win(self):
+        self.set_up_races()
+        for name in self.MEMORY + self.LINKS:
+            with self.subTest(race=name):
+                seen = [0, 0, 0]
+                # On a busy machine a side may not have its turn; then once more.
+                for _ in range(TRIES):
+                    seen = [a + b for a, b in zip(seen, self.race(name, RACES, DENIED))]
+                    self.assertEqual(self.look(), self.before)
+                    if seen[0] and seen[1] and seen[2] > RACES:
+                        break
+                # It was a race: the other side got its turns, and both outcomes were seen.
+                self.assertGreater(min(seen), 0, seen)
+                self.assertGreater(seen[2], RACES)
+
+    def test_the_races_can_be_won(self):
+        """The control: where nobody decides, they do what is looked for."""
+        self.set_up_races()
+        for name in ("open-text", "openat-dup2", "open-symlink", "open-last"):
+            with self.subTest(race=name):
+                for _ in range(TRIES):
+                    self.race(name, 20000, [])
+                    if self.look() != self.before:
+                        break
+                self.assertNotEqual(self.look(), self.before)
+                (self.work / "denied/file").write_text("untouched")
+                self.before = self.look()
+
+
+class Hands(FilesTest):
+    """The process that carries operations out is none of the program's."""
+
+    FIND = ": >/tmp/up; h=$(grep -l cordon-hands /proc/[0-9]*/comm | cut -d/ -f3); "
+
+    def test_nobody_gets_at_them(self):
+        script = (self.FIND + "test -n \"$h\" || exit 9; for f in mem fd fd/0 root/etc environ maps; do"
+                  " (cat /proc/$h/$f || ls /proc/$h/$f/ ) >/dev/null 2>&1 && echo got $f; done;"
+                  "(echo x >/proc/$h/mem) 2>/dev/null && echo wrote; grep -E 'Cap...:.*[1-9a-f]' /proc/$h/status;"
+                  "grep -c 'NoNewPrivs:.1' /proc/$h/status")
+        r = self.gated("sh", "-c", script, options=["-q"])
+        self.assertEqual((r.returncode, r.stdout), (0, b"1\n"), r.stderr)
+
+    def test_without_them_nothing_is_written(self):
+        r = self.gated("sh", "-c", self.FIND + "echo a >a; kill -9 $h; while test -d /proc/$h; do :; done;"
+                       "echo b >b; rm a; cat a; ls", options=["-q"])
+        self.assertEqual(r.stdout, b"a\na\n")
+        self.assertEqual(r.stderr.count(b"Input/output error"), 2, r.stderr)
+
+    def test_a_stopped_one_holds_up_nobody_else(self):
+        """The call that waits for it ends with the execution; policy and supervisor go on."""
+        r = self.gated("sh", "-c", self.FIND + "kill -STOP $h; (echo a >a) & sleep 0.2; /bin/true; cat /dev/null;"
+                       "kill -CONT $h; wait; cat a", options=["-q"])
+        self.assertEqual((r.returncode, r.stdout), (0, b"a\n"), r.stderr)
+        r = self.gated("sh", "-c", self.FIND + "kill -STOP $h; (echo a >b) & exec /bin/true", options=["-q"])
+        self.assertEqual(r.returncode, 0, r.stderr)
+
+    def test_writers_wait_for_readers_and_nobody_waits_with_them(self):
+        script = ("mkfifo p q; (echo one >p) & (echo two >q) & for i in 1 2 3 4 5 6 7 8; do echo $i >f; done;"
+                  "cat q; cat p; cat f; (exec 3>p) & kill -9 $! ; wait; echo end")
+        r = self.gated("sh", "-c", script, options=["-q"])
+        self.assertEqual((r.returncode, r.stdout), (0, b"two\none\n8\nend\n"), r.stderr)
+
+    def test_signals_change_nothing(self):
+        """With SA_RESTART nothing at all is seen; without it EINTR says that nothing has been done."""
+        script = ("import os, signal\nn = 0\n"
+                  "def on(*_):\n    global n; n += 1\n"
+                  "signal.signal(signal.SIGALRM, on); signal.siginterrupt(signal.SIGALRM, restart == 0)\n"
+                  "def do(call, *args):\n"
+                  "    while True:\n"
+                  "        try: return call(*args)\n"
+                  "        except InterruptedError:\n            if restart: raise\n"
+                  "signal.setitimer(signal.ITIMER_REAL, .0005, .0005)\n"
+                  "for i in range(500):\n"
+                  "    open(f'f{i}', 'w').write(str(i)); do(os.rename, f'f{i}', f'g{i}'); do(os.unlink, f'g{i}')\n"
+                  "signal.setitimer(signal.ITIMER_REAL, 0); print(os.listdir('.'), n > 10)\n")
+        for restart in (0, 1):
+            r = self.gated("python3", "-c", f"restart = {restart}\n" + script, options=["-q"])
+            self.assertEqual((r.returncode, r.stdout), (0, b"[] True\n"), r.stderr)
+
+    def test_limits_are_the_callers(self):
+        script = ("import os, resource\n"
+                  "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20)); got = []\n"
+                  "try:\n    while True: got.append(os.open('f', os.O_RDWR | os.O_CREAT, 0o600))\n"
+                  "except OSError as e: print(e.errno, max(got))\n")
+        r = self.gated("python3", "-c", script, options=["-q"])
+        self.assertEqual((r.returncode, r.stdout), (0, b"24 19\n"), r.stderr)
+
+
+class Rules(FilesTest):
+    def test_no_rule_no_gate(self):
+        log = rule("action.write && glob(action.path, '**/denied/**')", verdict="log")
+        kill_reads = rule("glob(action.path, '/w/denied/x')", ["file.open"], verdict="kill")
+        bound = rule("action.provenance == 'host-bound' && glob(action.path, '**/denied/**')", ["file.change"])
+        for rules, mode, gate in (([], "live", "off"), ([log, kill_reads], "live", "off"),
+                                  ([bound], "cow", "off"), ([bound], "ro", "off"),
+                                  ([bound], "live", "on"), (DENIED, "cow", "on")):
+            with self.subTest(mode=mode, rules=[r["id"] for r in rules]):
+                r = self.gated("sh", "-c", ": >/tmp/up; grep -c cordon-hands /proc/[0-9]*/comm | grep -c :1; grep Seccomp_ /proc/self/status",
+                               rules=rules, options=["-q", "-w", f"{self.work}:{mode}"])
+                helper, filters = r.stdout.split(b"\n", 1)
+                self.assertEqual(self.start_event()["file_gate"], gate)
+                self.assertEqual(helper, b"1" if gate == "on" else b"0")
+                self.assertEqual(filters.split(), [b"Seccomp_filters:", b"2" if gate == "on" else b"1"])
+
+    def test_kill_happens_before(self):
+        (self.work / "denied").mkdir()
+        r = self.gated("sh", "-c", "echo before; mkdir denied/x; echo after",
+                       rules=[rule("glob(action.path, '**/denied/**')", ["file.change"], "kill")],
+                       options=["-q", "-w", f"{self.work}:live"])
+        self.assertEqual(r.stdout, b"before\n")
+        self.assertNotEqual(r.returncode, 0)
+        self.assertEqual(os.listdir(self.work / "denied"), [])
+
+    def test_observe_lets_it_happen_and_says_so(self):
+        r = self.gated("sh", "-c", "mkdir denied && echo x >denied/f && cat denied/f",
+                       options=["-q", "--mode", "observe"])
+        self.assertEqual(r.stdout, b"x\n", r.stderr)
+        refused = [e for e in self.events("file.open") if e.get("verdict") == "deny"]
+        self.assertEqual([e["enforced"] for e in refused], [False])
+
+    def test_the_agent_is_told(self):
+        r = self.gated("sh", "-c", "mkdir -p denied/x")
+        self.assertIn(b"Read-only file system", r.stderr)
+        self.assertIn(b"Not here.", r.stderr)
+
+    def test_the_record_tells_how_it_went(self):
+        self.gated("sh", "-c", "echo x >file; mv file other")
+        asked = [e["fields"] for e in self.events("file.change") if e["fields"]["op"] == "rename"]
+        self.assertEqual(len(asked), 1)
+        self.assertTrue(asked[0]["path"].endswith("/file") and asked[0]["target"].endswith("/other"))
+        if self.start_event()["trace"] == "on":
+            done = [e["fields"] for e in self.events("file.change.done")]
+            self.assertEqual([(e["op"], e["result"]) for e in done], [("rename", 0)])
+
+
+class Persistence(FilesTest):
+    """What ships: in a folder of the host, what is run or obeyed later stays as it is."""
+
+    def setUp(self):
+        super().setUp()
+        for name in (".git/hooks", "sub", "live/workflows"):
+            (self.work / name).mkdir(parents=True)
+        (self.work / ".git/config").write_text("[core]\n")
+        (self.work / ".bashrc").write_text("ok\n")
+
+    def attempt(self, mode, *options):
+        script = ("try() { sh -c \"$1\" 2>/dev/null && echo \"$1\"; };"
+                  "try 'echo x >.git/hooks/pre-commit'; try 'echo x >>.git/config'; try 'echo x >>.bashrc';"
+                  "try 'mv .git old'; try 'mv .bashrc b'; try 'rm .bashrc'; try 'ln .bashrc b';"
+                  "try 'ln -s ../x .git/hooks/post-commit'; try 'chmod +x .git/config'; try 'mkdir .vscode';"
+                  "try 'mv live .github'; try 'mv .git/hooks .git/h'; try 'echo gitdir: x >sub/.git';"
+                  "try 'ln -s live sub/.git'; try 'echo x >y && mv y .mcp.json'; try 'echo x >z && ln z .envrc';"
+                  "try 'mkdir -p sub/.git && echo x >sub/.git/config'; try 'ln -s .bashrc c && echo x >>c'")
+        return self.run_in("sh", "-c", script, options=["-q", "-w", f"{self.work}:{mode}", *options])
+
+    def test_a_live_folder_is_protected(self):
+        r = self.attempt("live")
+        self.assertEqual(r.stdout, b"", r.stderr)
+        self.assertEqual((self.work / ".git/config").read_text(), "[core]\n")
+        self.assertEqual(os.listdir(self.work / ".git/hooks"), [])
+        self.assertEqual((self.work / ".bashrc").read_text(), "ok\n")
+        rules = {e["rule"] for e in self.events() if e.get("verdict") == "deny"}
+        self.assertEqual(rules, {"pe.run-later", "pe.run-later-name", "pe.run-later-folder",
+                                 "pe.file-as-folder"})
+
+    def test_so_is_a_bound_one(self):
+        bound = self.dir / "bound"
+        shutil.copytree(self.work, bound)
+        r = self.run_in("sh", "-c", f"echo a >{bound}/.bashrc; echo b >{bound}/b; echo c >.bashrc; cat {bound}/b .bashrc",
+                        options=["-q", "--bind", f"{bound}:rw"])
+        self.assertEqual(r.stdout, b"b\nc\n", r.stderr)
+        self.assertEqual((bound / ".bashrc").read_text(), "ok\n")
+
+    def test_in_a_cow_workspace_all_of_it_works_and_costs_nothing(self):
+        r = self.attempt("cow")
+        self.assertGreater(len(r.stdout.splitlines()), 9)
+        self.assertEqual(self.start_event()["file_gate"], "off")
+
+    def test_work_in_a_live_repository_goes_on(self):
+        shutil.rmtree(self.work / ".git")
+        setup = "git init -q -b main . && git config user.email e@x && git config user.name n"
+        self.assertEqual(os.system(f"cd {self.work} && {setup}"), 0)
+        r = self.run_in("sh", "-c", "set -e; echo x >f; git add f; git commit -qm one; git checkout -qb side;"
+                        "echo y >>f; git commit -qam two; git checkout -q main; git merge -q side; git log --oneline",
+                        options=["-q", "-w", f"{self.work}:live"])
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual(len(r.stdout.splitlines()), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
