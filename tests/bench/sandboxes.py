@@ -63,8 +63,9 @@ class Place:
             argv += ["--setenv", *variable.split("=", 1)]
         for i, mount in enumerate(self.spec["mounts"]):
             target = mount["target"]
-            if mount["kind"] == "bind":
+            if mount["kind"] in ("bind", "copy"):
                 write = "--bind" if mount.get("writable") else "--ro-bind"
+                write += "-try" if mount.get("optional") else ""
                 argv += [write, mount["source"], target]
             elif mount["kind"] == "symlink":
                 argv += ["--symlink", mount["text"], target]

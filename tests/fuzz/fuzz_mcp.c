@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "tools/cordon/mcp_framing.h"
-#include "tools/cordon/mcp_message.h"
+#include "tools/cordon/mcp/mcp_framing.h"
+#include "tools/cordon/mcp/mcp_message.h"
 
 #define MAX_LINE 512u
 

@@ -20,7 +20,7 @@
 #include "common/limits.h"
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/reader.h"
-#include "tools/cordon/log_show.h"
+#include "tools/cordon/log/log_show.h"
 
 static void print_line(const char *line, size_t len)
 {

@@ -5,7 +5,7 @@
 
 #include "common/error.h"
 #include "tools/cordon/commands.h"
-#include "tools/cordon/log_show.h"
+#include "tools/cordon/log/log_show.h"
 #include "tools/toolkit/paths.h"
 
 static struct record_fixture fixture;

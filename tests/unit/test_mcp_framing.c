@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "tools/cordon/mcp_framing.h"
+#include "tools/cordon/mcp/mcp_framing.h"
 
 #define MAX_LINE 16u
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "tools/cordon/mcp_message.h"
+#include "tools/cordon/mcp/mcp_message.h"
 
 static const struct message_case {
 	const char *line;

@@ -8,7 +8,7 @@
 #include "common/buf.h"
 #include "common/json_write.h"
 #include "tools/cordon/commands.h"
-#include "tools/cordon/doctor.h"
+#include "tools/cordon/doctor/doctor.h"
 
 static const struct {
 	const char *name;

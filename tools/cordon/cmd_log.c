@@ -15,7 +15,7 @@
 #include "monitor/evidence/reader.h"
 #include "monitor/evidence/record.h"
 #include "tools/cordon/commands.h"
-#include "tools/cordon/log_show.h"
+#include "tools/cordon/log/log_show.h"
 #include "tools/toolkit/paths.h"
 
 enum log_status {

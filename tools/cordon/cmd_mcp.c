@@ -23,9 +23,9 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "tools/cordon/commands.h"
-#include "tools/cordon/mcp_framing.h"
-#include "tools/cordon/mcp_server.h"
-#include "tools/cordon/mcp_stdio.h"
+#include "tools/cordon/mcp/mcp_framing.h"
+#include "tools/cordon/mcp/mcp_server.h"
+#include "tools/cordon/mcp/mcp_stdio.h"
 #include "tools/cordon/standard_fds.h"
 #include "tools/toolkit/options.h"
 

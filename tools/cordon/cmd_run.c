@@ -10,7 +10,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "tools/cordon/commands.h"
-#include "tools/cordon/run.h"
+#include "tools/cordon/run/run.h"
 #include "tools/cordon/standard_fds.h"
 #include "tools/toolkit/options.h"
 

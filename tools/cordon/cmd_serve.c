@@ -15,7 +15,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "tools/cordon/commands.h"
-#include "tools/cordon/serve.h"
+#include "tools/cordon/resident/serve.h"
 #include "tools/cordon/standard_fds.h"
 
 #define IDLE_SECONDS 60u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/mcp_message.h"
+#include "tools/cordon/mcp/mcp_message.h"
 
 #include <errno.h>
 #include <stdlib.h>

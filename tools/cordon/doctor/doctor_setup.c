@@ -14,7 +14,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/trace/trace.h"
-#include "tools/cordon/doctor.h"
+#include "tools/cordon/doctor/doctor.h"
 #include "tools/toolkit/agent_session.h"
 #include "tools/toolkit/paths.h"
 

@@ -10,7 +10,7 @@
  *too.
  */
 
-#include "tools/cordon/run.h"
+#include "tools/cordon/run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +26,10 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "tools/cordon/resident_client.h"
-#include "tools/cordon/run_signals.h"
-#include "tools/cordon/summary.h"
-#include "tools/cordon/terminal.h"
+#include "tools/cordon/resident/resident_client.h"
+#include "tools/cordon/run/run_signals.h"
+#include "tools/cordon/run/summary.h"
+#include "tools/cordon/run/terminal.h"
 #include "tools/toolkit/agent_session.h"
 #include "tools/toolkit/floor.h"
 #include "tools/toolkit/paths.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/mcp_framing.h"
+#include "tools/cordon/mcp/mcp_framing.h"
 
 #include <string.h>
 

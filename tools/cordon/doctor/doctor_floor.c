@@ -17,7 +17,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "tools/cordon/doctor.h"
+#include "tools/cordon/doctor/doctor.h"
 #include "tools/toolkit/paths.h"
 
 /* Return: the number in a /proc/sys file, or -1 if the file is not there. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/mcp_server.h"
+#include "tools/cordon/mcp/mcp_server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <utlist.h>
 
 #include "common/cleanup.h"
-#include "tools/cordon/mcp_message.h"
-#include "tools/cordon/mcp_reply.h"
+#include "tools/cordon/mcp/mcp_message.h"
+#include "tools/cordon/mcp/mcp_reply.h"
 #include "tools/toolkit/catalogue.h"
 
 /* So many run at once; so many bytes and calls may wait before the client is read no further. */

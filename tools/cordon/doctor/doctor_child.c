@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "tools/cordon/doctor.h"
+#include "tools/cordon/doctor/doctor.h"
 
 const struct probe probes[] = {
 	{"namespaces", "namespaces", true, probe_namespaces},

@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #include "common/packet.h"
-#include "tools/cordon/resident_place.h"
+#include "tools/cordon/resident/resident_place.h"
 #include "tools/toolkit/command.h"
 
 enum resident_kind {

@@ -11,7 +11,7 @@
  * else: the loop has a gate to serve.
  */
 
-#include "tools/cordon/terminal.h"
+#include "tools/cordon/run/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

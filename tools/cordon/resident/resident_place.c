@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/resident_place.h"
+#include "tools/cordon/resident/resident_place.h"
 
 #include <dirent.h>
 #include <errno.h>

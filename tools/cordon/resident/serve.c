@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/serve.h"
+#include "tools/cordon/resident/serve.h"
 
 #include <errno.h>
 #include <signal.h>

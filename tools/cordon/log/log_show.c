@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/log_show.h"
+#include "tools/cordon/log/log_show.h"
 
 #include <errno.h>
 #include <fnmatch.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/mcp_reply.h"
+#include "tools/cordon/mcp/mcp_reply.h"
 
 #include <string.h>
 

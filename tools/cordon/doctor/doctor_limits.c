@@ -10,7 +10,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "tools/cordon/doctor.h"
+#include "tools/cordon/doctor/doctor.h"
 
 /*
  * Limits: a leaf is made below the cgroup that this process is in, per controller that a session

@@ -19,7 +19,7 @@
 #include <linux/seccomp.h>
 
 #include "common/cleanup.h"
-#include "tools/cordon/doctor.h"
+#include "tools/cordon/doctor/doctor.h"
 
 /* Newer than the headers of the oldest system that we build on. */
 #define FLAG_WAIT_KILLABLE_RECV (1UL << 5)

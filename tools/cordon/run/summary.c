@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/summary.h"
+#include "tools/cordon/run/summary.h"
 
 #include <stdio.h>
 

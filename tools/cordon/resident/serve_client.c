@@ -8,7 +8,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "tools/cordon/serve.h"
+#include "tools/cordon/resident/serve.h"
 
 /* A client asks as soon as it has connected. */
 #define REQUEST_MS 5000

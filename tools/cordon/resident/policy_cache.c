@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/policy_cache.h"
+#include "tools/cordon/resident/policy_cache.h"
 
 #include <errno.h>
 #include <string.h>

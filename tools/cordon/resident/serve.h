@@ -16,8 +16,8 @@
 
 #include "common/error.h"
 #include "monitor/supervisor.h"
-#include "tools/cordon/policy_cache.h"
-#include "tools/cordon/resident_wire.h"
+#include "tools/cordon/resident/policy_cache.h"
+#include "tools/cordon/resident/resident_wire.h"
 
 struct server {
 	uv_loop_t loop;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/resident_client.h"
+#include "tools/cordon/resident/resident_client.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "common/error.h"
-#include "tools/cordon/resident_wire.h"
+#include "tools/cordon/resident/resident_wire.h"
 
 struct resident_client;
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "common/buf.h"
-#include "tools/cordon/mcp_message.h"
+#include "tools/cordon/mcp/mcp_message.h"
 #include "tools/toolkit/catalogue.h"
 
 /* The revision to answer with: the client's where we speak it, else our newest. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/run_signals.h"
+#include "tools/cordon/run/run_signals.h"
 
 #include <signal.h>
 #include <stdbool.h>

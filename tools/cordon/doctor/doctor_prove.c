@@ -7,7 +7,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "tools/cordon/doctor.h"
+#include "tools/cordon/doctor/doctor.h"
 #include "tools/toolkit/paths.h"
 
 #define NOT_RUN 125

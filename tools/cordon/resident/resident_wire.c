@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/resident_wire.h"
+#include "tools/cordon/resident/resident_wire.h"
 
 #include <errno.h>
 #include <string.h>

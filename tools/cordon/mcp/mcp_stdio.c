@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/cordon/mcp_stdio.h"
+#include "tools/cordon/mcp/mcp_stdio.h"
 
 #include <errno.h>
 #include <poll.h>
