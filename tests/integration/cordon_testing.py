@@ -87,9 +87,16 @@ def bpf_unheld(before):
     return {kind: new for kind in BPF_NEXT_ID if (new := now[kind] - before[kind] - held[kind])}
 
 
+def all_below(folder):
+    """Every path below, also while others come and go: what is gone meanwhile is left out."""
+    for where, folders, files in os.walk(folder):
+        for name in folders + files:
+            yield pathlib.Path(where, name)
+
+
 def cgroups_of(session):
     """Folders of the session, or of all whose names end so."""
-    return list(pathlib.Path("/sys/fs/cgroup").rglob(f"cordon-*{session}.*"))
+    return [p for p in all_below("/sys/fs/cgroup") if p.match(f"cordon-*{session}.*")]
 
 
 class CordonTest(unittest.TestCase):

@@ -8,7 +8,7 @@ import os
 import subprocess
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest, wait_for
+from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest, all_below, wait_for
 
 
 class BadInputTest(CordonTest):
@@ -28,7 +28,7 @@ class BadInputTest(CordonTest):
 
     def files(self):
         """All below the test's folder, but what any first start makes."""
-        found = {str(p.relative_to(self.dir)) for p in self.dir.rglob("*")}
+        found = {str(p.relative_to(self.dir)) for p in all_below(self.dir)}
         return found - {"state", "state/sessions", "state/live", "state/record.key"}
 
     def run_args(self, *options, command=("true",)):

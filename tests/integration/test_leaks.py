@@ -6,7 +6,7 @@ import os
 import pathlib
 import unittest
 
-from cordon_testing import CORDON, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, wait_for
+from cordon_testing import CORDON, TRACE, CordonTest, all_below, bpf_objects, bpf_unheld, cgroups_of, descendants, wait_for
 from mcp_client import Client
 
 ROUNDS = int(os.environ.get("ROUNDS", "200"))
@@ -28,7 +28,7 @@ class Leaks(CordonTest):
             "mounts": pathlib.Path("/proc/self/mountinfo").read_text(),
             "inside": self.marked(),
             "holders": self.holders(),
-            "state": sorted(str(p.relative_to(self.dir)) for p in (self.dir / "state").rglob("*")),
+            "state": sorted(str(p.relative_to(self.dir)) for p in all_below(self.dir / "state")),
         }
 
     def test_sessions(self):
@@ -82,6 +82,8 @@ class Leaks(CordonTest):
         self.assert_no_new(objects)
 
     def test_calls(self):
+        # Sanitizers keep freed memory back, and would look like a leak.
+        self.env["ASAN_OPTIONS"] = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=1"]))
         c = Client([os.path.abspath(CORDON), "mcp", "--trace", TRACE, "-w", str(self.work), "--session", f"calls-{os.getpid()}",
                     "--record", str(self.record), *self.mark], self.env, self.dir)
         self.addCleanup(c.abandon)
