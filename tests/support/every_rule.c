@@ -68,7 +68,8 @@ void every_action(unsigned index, struct str text, struct str items[4], struct a
 			     .time_ns = UINT64_C(1000000000) * (index + 1)};
 	for (size_t i = 0; i < action_field_count; i++) {
 		const struct action_field *field = &action_fields[i];
-		const size_t pick = (index * 7 + i * 5) % (sizeof(words) / sizeof(words[0]) + 2);
+		const size_t pick =
+			((size_t)index * 7 + i * 5) % (sizeof(words) / sizeof(words[0]) + 2);
 		const bool own = pick >= sizeof(words) / sizeof(words[0]);
 		const struct str value = own ? text : words[pick];
 		const int64_t integer = (int64_t)index * 111 - 443 + (own ? 443 : 0);
