@@ -222,6 +222,7 @@ static int open_session(struct run *run, struct error *err)
 		stage->options.timeout_ms = DEFAULT_TIMEOUT_MS;
 	stage->options.policy = run->group->policy;
 	stage->options.mode = run->group->options.mode;
+	stage->options.trace = run->group->options.trace;
 	return agent_session_open(run->group->supervisor, &stage->options, &agent_ops, run,
 				  &run->agent, err);
 }
