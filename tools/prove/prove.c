@@ -120,7 +120,9 @@ static bool is_ready(const struct places *p)
 	else if (place_run(p, PLACE_SESSION, &o, 0, argv, &output) >= 0)
 		ready = strstr(output.data, READY_NOW) != NULL;
 	outside_close(&o);
-	if (!ready)
+	if (!ready && place_interrupted())
+		(void)fputs("cordon-prove: interrupted\n", stderr);
+	else if (!ready)
 		(void)fprintf(stderr,
 			      "%scordon-prove: no session could be started, nothing was tried\n",
 			      output.data ? output.data : "");
