@@ -168,3 +168,11 @@ size_t traced_count(const struct traced *t, enum trace_event_kind kind)
 		n += t->events[i].event.kind == kind;
 	return n;
 }
+
+bool traced_is_skipped(const char *name)
+{
+	if (geteuid() == 0)
+		return false;
+	(void)printf("skipped: the tests of %s need the BPF trace, which needs root\n", name);
+	return true;
+}

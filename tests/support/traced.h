@@ -56,3 +56,6 @@ int traced_approve(struct traced *t, pid_t tid, int file_fd, char *const argv[],
 const struct trace_event *traced_find(const struct traced *t, enum trace_event_kind kind,
 				      const char *path, size_t nth);
 size_t traced_count(const struct traced *t, enum trace_event_kind kind);
+
+/* Says that these tests are skipped, and why, for an ordinary user, who may not trace. */
+bool traced_is_skipped(const char *name);
