@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/json.h"
@@ -100,34 +99,19 @@ static int each_child(pid_t pid, void (*visit)(pid_t child, void *ctx), void *ct
 	return r;
 }
 
-struct search {
-	struct stat launcher; /* its program */
-	struct buf names;
-};
-
 static void visit_left(pid_t pid, void *ctx)
 {
-	struct search *search = ctx;
-
-	name_process(pid, &search->names);
+	name_process(pid, ctx);
 }
 
 /*
- * Below pid 1 stands the leaf of each call, a process of ours that may still be ending itself after
- * it has told that nothing is left of the call. Anything else was left, and so was its child.
+ * Below pid 1 stand leaves alone, processes of ours: one that waits for the next call, and one that
+ * may still be ending itself after it has told that nothing is left of its call. What a call left
+ * would be below its leaf, which is pid 1 to it.
  */
 static void visit_leaf(pid_t pid, void *ctx)
 {
-	struct search *search = ctx;
-	_cleanup_free_ char *path = xasprintf("/proc/%d/exe", pid);
-	struct stat program;
-
-	if (stat(path, &program) < 0)
-		return; /* a zombie */
-	if (program.st_dev != search->launcher.st_dev || program.st_ino != search->launcher.st_ino)
-		name_process(pid, &search->names);
-	else
-		(void)each_child(pid, visit_left, search);
+	(void)each_child(pid, visit_left, ctx);
 }
 
 static void visit_init(pid_t pid, void *ctx)
@@ -137,17 +121,13 @@ static void visit_init(pid_t pid, void *ctx)
 
 void observe_processes(struct call_seen *call, pid_t launcher)
 {
-	_cleanup_free_ char *path = xasprintf("/proc/%d/exe", launcher);
-	struct search search = {.names = BUF_INIT(400)};
-	int r = stat(path, &search.launcher) < 0 ? -errno : 0;
+	_cleanup_buf_ struct buf names = BUF_INIT(400);
+	const int r = each_child(launcher, visit_init, &names);
 
-	if (r == 0)
-		r = each_child(launcher, visit_init, &search);
 	if (r < 0)
-		buf_printf(&search.names, "unknown: /proc/%d: %s", launcher, strerror(-r));
-	if (search.names.len)
-		call->left = xstrdup(search.names.data);
-	buf_done(&search.names);
+		buf_printf(&names, "unknown: /proc/%d: %s", launcher, strerror(-r));
+	if (names.len)
+		call->left = xstrdup(names.data);
 }
 
 /* ---- the record ---- */
