@@ -17,7 +17,8 @@
 struct files {
 	struct files_config config;
 	uv_poll_t poll;
-	int hands_fd;		  /* -1: gone */
+	int hands_fd;
+	bool lost;		  /* the hands are gone */
 	struct file_call *active; /* with the hands; NULL: they are free */
 	struct file_call *queue;
 	struct file_call *deferred; /* blocked, each in a process of its own */
@@ -51,13 +52,17 @@ static void refuse_list(struct files *files, struct file_call **list)
 	}
 }
 
-/* Without hands nothing is written any more. */
+/*
+ * Without hands nothing is written any more. Their descriptor stays ours until the handle is
+ * closed: uv_close() takes the number out of the loop's epoll set once more, whoever may have got
+ * it since.
+ */
 static void lose_hands(struct files *files)
 {
-	if (files->hands_fd < 0)
+	if (files->lost)
 		return;
+	files->lost = true;
 	(void)uv_poll_stop(&files->poll);
-	close_fd(&files->hands_fd);
 	if (files->active)
 		refuse(files, take_ptr(files->active), EIO);
 	refuse_list(files, &files->queue);
@@ -81,7 +86,7 @@ static int send_step(struct files *files, struct file_call *call, enum hands_ste
 
 static void start_next(struct files *files)
 {
-	while (!files->active && files->queue && files->hands_fd >= 0) {
+	while (!files->active && files->queue && !files->lost) {
 		struct file_call *call = files->queue;
 
 		DL_DELETE(files->queue, call);
@@ -97,7 +102,7 @@ static void start_next(struct files *files)
 
 void files_submit(struct files *files, struct file_call *call)
 {
-	if (files->hands_fd < 0) {
+	if (files->lost) {
 		refuse(files, call, EIO);
 		return;
 	}

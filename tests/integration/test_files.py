@@ -8,13 +8,16 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
-from cordon_testing import CordonTest
+from cordon_testing import CORDON, TRACE, CordonTest
+from mcp_client import Client
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 RACES = int(os.environ.get("CORDON_RACES", "1000"))
 TRIES = 20
+CALLS = 8
 
 
 def rule(when, kinds=("file.open", "file.change"), verdict="deny", **more):
@@ -242,6 +245,44 @@ class Hands(FilesTest):
                        "echo b >b; rm a; cat a; ls", options=["-q"])
         self.assertEqual(r.stdout, b"a\na\n")
         self.assertEqual(r.stderr.count(b"Input/output error"), 2, r.stderr)
+
+    def until_there(self, *names):
+        end = time.monotonic() + 20
+        while not all((self.work / name).exists() for name in names):
+            self.assertLess(time.monotonic(), end, names)
+            time.sleep(0.02)
+
+    def test_losing_them_is_no_matter_of_other_calls(self):
+        """The numbers of descriptors are used again: what one call gives up must not be another's by then."""
+        for name in ("go", "go-on"):
+            os.mkfifo(self.work / name)
+        calls = range(CALLS)
+        client = Client([os.path.abspath(CORDON), "mcp", "--trace", TRACE, "-w", f"{self.work}:live",
+                         *map(str, self.policy(*DENIED))], self.env, self.dir)
+
+        def start(number, command):
+            client.send({"id": number, "method": "tools/call", "params": {"name": "bash", "arguments": {"command": command}}})
+
+        def release(name, *ids):
+            fifo = os.open(self.work / name, os.O_RDWR)
+            os.write(fifo, b"\n" * CALLS)
+            self.assertEqual(sorted(client.answer()["id"] for _ in calls), sorted(ids))
+            os.close(fifo)
+
+        try:
+            client.open()
+            for n in calls:
+                start(n, self.FIND + f": >armed{n}; kill -9 $h; read x <go")
+            self.until_there(*(f"armed{n}" for n in calls))
+            time.sleep(0.5)
+            for n in calls:
+                start(CALLS + n, f": >begun{n}; read x <go-on; echo x >done{n}")
+            self.until_there(*(f"begun{n}" for n in calls))
+            release("go", *calls)
+            release("go-on", *(CALLS + n for n in calls))
+            self.until_there(*(f"done{n}" for n in calls))
+        finally:
+            client.abandon()
 
     def test_a_stopped_one_holds_up_nobody_else(self):
         """The call that waits for it ends with the execution; policy and supervisor go on."""

@@ -22,6 +22,15 @@
  */
 #define LINGER_MS 2000
 
+/* In this order: uv_close() takes the number out of the loop's epoll set, whoever has it by then.
+ */
+static void close_listener(struct server *server)
+{
+	if (!uv_is_closing((uv_handle_t *)&server->listener))
+		uv_close((uv_handle_t *)&server->listener, NULL);
+	close_fd(&server->listen_fd);
+}
+
 static void close_server(struct server *server)
 {
 	if (server->is_closing)
@@ -30,11 +39,10 @@ static void close_server(struct server *server)
 	/* Once told to stop, the place may be another's already. */
 	if (server->listen_fd >= 0)
 		resident_unlisten(&server->place);
-	uv_close((uv_handle_t *)&server->listener, NULL);
+	close_listener(server);
 	uv_close((uv_handle_t *)&server->idle, NULL);
 	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++)
 		uv_close((uv_handle_t *)&server->signals[i], NULL);
-	close_fd(&server->listen_fd);
 	supervisor_free(server->supervisor);
 }
 
@@ -64,8 +72,7 @@ void serve_stop(struct server *server)
 	if (server->is_closing || server->listen_fd < 0)
 		return;
 	resident_unlisten(&server->place);
-	(void)uv_poll_stop(&server->listener);
-	close_fd(&server->listen_fd);
+	close_listener(server);
 	serve_client_gone(server);
 }
 
