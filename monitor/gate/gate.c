@@ -158,8 +158,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct gate *gate = poll->data;
 
+	/*
+	 * Not an error of the listener: a signal to us broke off the kernel's wait for its lock,
+	 * which a calling thread holds while it wakes us (seccomp_notify_poll() then says
+	 * EPOLLERR). libuv has stopped the handle.
+	 */
+	if (status < 0) {
+		if (uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll) < 0)
+			gate_gone(gate);
+		return;
+	}
 	/* A hang-up comes with readable set too; RECV could block then. */
-	if (status < 0 || (events & UV_DISCONNECT)) {
+	if (events & UV_DISCONNECT) {
 		gate_gone(gate);
 		return;
 	}

@@ -76,7 +76,12 @@ int notify_recv(struct notify *notify)
 
 bool notify_is_valid(const struct notify *notify, uint64_t id)
 {
-	return ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+	int r;
+
+	do
+		r = ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+	while (r < 0 && errno == EINTR);
+	return r == 0;
 }
 
 static int send_response(struct notify *notify)
