@@ -126,8 +126,16 @@ static void fill_denial(const struct session *session, const struct action *acti
 		return;
 	}
 	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
-	(void)snprintf(ret->because, sizeof(ret->because), "%s",
-		       policy_because(session->policy, action, &judgement->decision));
+	/* The rule's text speaks of a read that may never have been. */
+	(void)snprintf(
+		ret->because, sizeof(ret->because), "%s%s",
+		session->labels_assumed &&
+				policy_decided_by_labels(session->policy, &judgement->decision)
+			? "Nobody can tell what this session has read (no trace, or events of it "
+			  "were lost), so it counts as having read all that is protected. The rule "
+			  "says: "
+			: "",
+		policy_because(session->policy, action, &judgement->decision));
 }
 
 static void record_action(struct session *session, const struct action *action,

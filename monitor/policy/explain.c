@@ -71,6 +71,11 @@ const char *policy_because(const struct policy *policy, const struct action *act
 	return "No rule allows this, and the policy's default for such actions is to refuse them.";
 }
 
+bool policy_decided_by_labels(const struct policy *policy, const struct decision *decision)
+{
+	return decision->rule && policy->rules[decision->rule_index].when.reads.labels;
+}
+
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w)

@@ -119,6 +119,9 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
 const char *policy_because(const struct policy *policy, const struct action *action,
 			   const struct decision *decision);
 
+/* True if the rule that decided reads session.labels. */
+bool policy_decided_by_labels(const struct policy *policy, const struct decision *decision);
+
 /*
  * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
  * fields that the deciding rule reads, with the values they had; session.labels among them), and

@@ -259,6 +259,11 @@ class Gate(CordonTest):
         r = self.run_in("bash", "-c", script.format("cat key"), options=options)
         self.assertIn(b"Permission denied", r.stderr)
         self.assertTrue(self.events("label.set"))
+        if TRACE == "on":
+            self.assertNotIn(b"Nobody can tell", r.stderr)
+        r = self.run_in("bash", "-c", script.format("true"), options=[*options, "--trace", "off"])
+        self.assertIn(b"Nobody can tell what this session has read", r.stderr)
+        self.assertIn(b"Secret was read.", r.stderr)
 
 
 class Limits(CordonTest):
