@@ -65,26 +65,35 @@ static void drop_trace_fds(void)
 	}
 }
 
+/* Returns once the child holds nothing of the trace: a link lives as long as its last descriptor.
+ */
 int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child *ret)
 {
 	int go[2] = {-1, -1};
+	int ready[2] = {-1, -1};
 	char byte;
 
 	ret->pid_fd = ret->go_fd = -1;
-	if (pipe(go) < 0)
+	if (pipe(go) < 0 || pipe(ready) < 0)
 		return -errno;
 	ret->pid = fork();
 	if (ret->pid < 0)
 		return -errno;
 	if (ret->pid == 0) {
 		(void)close(go[1]);
+		(void)close(ready[0]);
 		drop_trace_fds();
+		(void)close(ready[1]);
 		if (read(go[0], &byte, 1) != 1)
 			_exit(99);
 		(void)close(go[0]);
 		_exit(fn(arg));
 	}
 	(void)close(go[0]);
+	(void)close(ready[1]);
+	while (read(ready[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	(void)close(ready[0]);
 	ret->go_fd = go[1];
 	ret->pid_fd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
 	return trace_tag(t->trace, ret->pid_fd, TRACED_SLOT, TRACED_EXEC_ID);
