@@ -32,6 +32,8 @@ struct seen {
 struct fixture {
 	uv_loop_t loop;
 	uv_timer_t limit;
+	uv_poll_t ended; /* of the child */
+	int pid_fd;
 	struct gate *gate;
 	pid_t child;
 	unsigned count; /* actions */
