@@ -21,6 +21,7 @@
 #include "common/cleanup.h"
 
 #define LOAD_TRIES 20
+#define LOG_BYTES  (16u << 20)
 
 DEFINE_CLEANUP(struct trace *, trace_close)
 
@@ -36,17 +37,23 @@ static int load_error(int code, const char *log, struct error *err)
 	    code == -ENOENT || code == -ESRCH)
 		return error_set(
 			err, EOPNOTSUPP,
-			"this kernel does not take the tracing programs (it needs 6.1 or newer with BTF)%s%.600s",
+			"this kernel does not take the tracing programs (it needs 6.1 or newer with BTF)%s%.300s",
 			log[0] ? ": " : "", log);
 	return error_errno(err, code, "loading the tracing programs");
 }
 
-/* The last line or two of a verifier's log say why. */
-static const char *log_end(const char *log)
+/* The line of a verifier's log that says why: the last one before the statistics. */
+static const char *log_reason(char *log)
 {
-	const size_t len = strlen(log);
+	char *end = strstr(log, "\nprocessed ");
+	char *start;
 
-	return len > 500 ? log + len - 500 : log;
+	if (end)
+		*end = '\0';
+	else
+		log[strcspn(log, "\n")] = '\0'; /* no program: the kernel said something else */
+	start = strrchr(log, '\n');
+	return start ? start + 1 : log;
 }
 
 static int load_programs(struct trace *trace, const struct trace_room *room, char *log,
@@ -82,8 +89,18 @@ static int load_programs(struct trace *trace, const struct trace_room *room, cha
 	errno = 0;
 	r = trace_bpf__load(trace->programs);
 	if (r < 0)
-		return load_error(r == -1 && errno ? -errno : r, log ? log_end(log) : "", err);
+		return load_error(r == -1 && errno ? -errno : r, log ? log_reason(log) : "", err);
 	return 0;
+}
+
+/* Once more, for the verifier's own words; a log costs time that a kernel which takes them saves.
+ */
+static int tell_why_refused(struct trace *trace, const struct trace_room *room, struct error *err)
+{
+	_cleanup_free_ char *log = xcalloc(1, LOG_BYTES);
+
+	trace_bpf__destroy(take_ptr(trace->programs));
+	return load_programs(trace, room, log, LOG_BYTES, err);
 }
 
 /*
@@ -98,7 +115,7 @@ static int load_undisturbed(struct trace *trace, const struct trace_room *room, 
 		trace_bpf__destroy(take_ptr(trace->programs));
 		r = load_programs(trace, room, NULL, 0, err);
 	}
-	return r;
+	return r == -EOPNOTSUPP ? tell_why_refused(trace, room, err) : r;
 }
 
 static bool is_ring_size(size_t bytes)
