@@ -45,12 +45,13 @@ static int find_helper(const char *name, char **ret, struct error *err)
 {
 	_cleanup_free_ char *dir = binary_dir();
 	char *candidates[] = {xasprintf("%s/%s", dir ? dir : "", name),
-			      xasprintf(CORDON_LIBEXEC_DIR "/%s", name), NULL};
+			      xasprintf("%s/" CORDON_LIBEXEC_DIR "/%s", dir ? dir : "", name),
+			      NULL};
 
 	if (first_that_is(candidates, X_OK, ret) < 0)
 		return error_set(err, ENOENT,
-				 "%s is neither beside the cordon binary (%s) nor in %s; build or "
-				 "install it again",
+				 "%s is neither beside the cordon binary (%s) nor in %s from "
+				 "there; build or install it again",
 				 name, dir ? dir : "?", CORDON_LIBEXEC_DIR);
 	return 0;
 }
@@ -71,13 +72,13 @@ int paths_policies(char **ret, struct error *err)
 	/* A build tree stands in its source tree or names it; an installed one has its own copy. */
 	char *candidates[] = {xasprintf("%s/policies", dir ? dir : ""),
 			      xasprintf("%s/../policies", dir ? dir : ""),
-			      xstrdup(CORDON_DATA_DIR "/policies"), NULL};
+			      xasprintf("%s/" CORDON_DATA_DIR "/policies", dir ? dir : ""), NULL};
 
 	if (first_that_is(candidates, R_OK, ret) < 0)
 		return error_set(err, ENOENT,
 				 "the policies that ship with cordon are neither beside the binary "
-				 "nor in %s; name some with --policy",
-				 CORDON_DATA_DIR "/policies");
+				 "(%s) nor in %s from there; name some with --policy",
+				 dir ? dir : "?", CORDON_DATA_DIR "/policies");
 	return 0;
 }
 
