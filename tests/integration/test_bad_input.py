@@ -251,6 +251,19 @@ class Files(BadInputTest):
         policy = self.policy(self.rule(), self.rule())
         self.refused(*self.run_args("-p", policy), says=["t.rule"])
 
+    def test_the_excerpt_marks_the_place(self):
+        text = json.dumps({"policy": "p", "version": 1, "rules": [self.rule(when="action.nonsense == 'x'")]})
+        path = self.dir / "p.json"
+        path.write_text(text)
+        lines = self.refused(*self.run_args("-p", path)).splitlines()
+        self.assertEqual(len(lines), 3, lines)
+        column = int(lines[0].split(":")[3])
+        self.assertTrue(text[column - 1:].startswith("nonsense"), lines[0])
+        self.assertTrue(lines[1][lines[2].index("^"):].startswith("nonsense"), lines)
+
+    def test_a_name_makes_no_line_of_its_own(self):
+        self.assertEqual(len(self.refused(*self.run_args("-p", self.dir / "no\ncordon: all is well")).splitlines()), 1)
+
     def test_policy_that_cannot_be_read(self):
         (self.dir / "folder").mkdir()
         os.mkfifo(self.dir / "fifo")
