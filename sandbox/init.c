@@ -63,22 +63,25 @@ struct init {
 
 static struct init self;
 
-/* In lite nothing dies with us by itself: the leaves and what they started are killed first. */
-_Noreturn static void leave(int status)
+static bool keeper_is_gone(void)
 {
-	if (self.launch->lite)
-		lite_kill_children(NULL);
-	_exit(status);
+	struct pollfd life = {.fd = self.launch->life_fd};
+
+	return poll(&life, 1, 0) > 0;
 }
 
-/* P would have removed it. */
-_Noreturn static void leave_alone(void)
+/*
+ * In lite nothing dies with us by itself: the leaves and what they started are killed first, and
+ * what P would have removed is, should it be gone.
+ */
+_Noreturn static void leave(int status)
 {
 	if (self.launch->lite) {
 		lite_kill_children(NULL);
-		lite_remove_private(self.launch);
+		if (keeper_is_gone())
+			lite_remove_private(self.launch);
 	}
-	_exit(0);
+	_exit(status);
 }
 
 static void send_or_end(const struct msg *m, const char *payload)
@@ -363,7 +366,7 @@ static void serve(void)
 		if (n == 0)
 			self.no_spare = make_spare() < 0;
 		if (polled[POLL_LIFE].revents)
-			leave_alone(); /* P is gone */
+			leave(0); /* P is gone */
 		/* From the back: ending one moves the last into its place. */
 		for (size_t i = leaf_count; i-- > 0;) {
 			if (of_leaves[2 * i + 1].revents & POLLIN)

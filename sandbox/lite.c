@@ -13,6 +13,7 @@
  */
 #include "sandbox/lite.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,13 +38,12 @@
 
 int lite_become(const struct launch *l)
 {
-	const struct spec *s = &l->spec;
+	const uid_t uid = l->spec.outer_base + l->spec.uid;
+	const gid_t gid = l->spec.outer_base + l->spec.gid;
 
-	if (!l->range)
+	if (!l->range || geteuid() == uid)
 		return 0;
-	if (setgroups(0, NULL) < 0 ||
-	    setresgid(s->outer_base + s->gid, s->outer_base + s->gid, s->outer_base + s->gid) < 0 ||
-	    setresuid(s->outer_base + s->uid, s->outer_base + s->uid, s->outer_base + s->uid) < 0)
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return -errno;
 	return 0;
 }
@@ -122,15 +123,15 @@ void lite_remove_private(const struct launch *l)
 
 /* ---- processes ---- */
 
-/* The children of this one thread, as the kernel lists them: numbers with spaces behind. */
-static ssize_t list_children(char *to, size_t size)
+/* The children of a thread, as the kernel lists them: numbers with spaces behind. */
+static ssize_t list_children(pid_t pid, pid_t tid, char *to, size_t size)
 {
 	char path[64];
 	_cleanup_close_ int list_fd = -1;
 	size_t len = 0;
 	ssize_t n = 0;
 
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, tid);
 	list_fd = open(path, O_RDONLY | O_CLOEXEC);
 	while (list_fd >= 0 && len < size - 1 && (n = read(list_fd, to + len, size - 1 - len)) > 0)
 		len += (size_t)n;
@@ -141,6 +142,15 @@ static ssize_t list_children(char *to, size_t size)
 		len--;
 	to[len] = '\0';
 	return (ssize_t)len;
+}
+
+static pid_t next_number(const char **at)
+{
+	char *end;
+	const long number = strtol(*at, &end, 10);
+
+	*at = end;
+	return (pid_t)number;
 }
 
 int lite_prepare(struct launch *l, struct error *err)
@@ -155,11 +165,14 @@ int lite_prepare(struct launch *l, struct error *err)
 int lite_watch_children(struct launch *l, struct error *err)
 {
 	static char list[MAX_LIST_BYTES];
-	const ssize_t n = list_children(list, sizeof(list));
+	const ssize_t n = list_children(getpid(), getpid(), list, sizeof(list));
 
 	(void)l;
 	if (n < 0)
-		return error_errno(err, (int)n, "list this process's children in /proc");
+		return error_errno(
+			err, (int)n,
+			"list this process's children in /proc, as isolation lite must (a "
+			"kernel with CONFIG_PROC_CHILDREN, and /proc mounted)");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "become the parent of the session's orphans");
 	return 0;
@@ -172,20 +185,83 @@ static unsigned kill_listed(const char *list, bool (*spares)(pid_t pid))
 
 	for (unsigned reap = 0; reap < 2; reap++) {
 		const char *at = list;
-		char *end;
 
-		for (pid_t pid; (pid = (pid_t)strtol(at, &end, 10)) > 0; at = end) {
+		for (pid_t pid; (pid = next_number(&at)) > 0;) {
 			if (spares && spares(pid))
 				continue;
 			if (!reap)
 				(void)kill(pid, SIGKILL);
-			else
-				while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-					;
+			while (reap && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+				;
 			count += reap;
 		}
 	}
 	return count;
+}
+
+/* Processes found below ours; what does not fit is found once these are gone. */
+static struct {
+	pid_t pids[65536];
+	size_t count;
+} tree;
+
+static void add_children(pid_t pid, pid_t tid, bool (*spares)(pid_t pid))
+{
+	static char list[MAX_LIST_BYTES];
+	const char *at = list;
+
+	if (list_children(pid, tid, list, sizeof(list)) < 0)
+		return; /* gone: its children are found elsewhere */
+	for (pid_t child; (child = next_number(&at)) > 0;)
+		if (!(spares && spares(child)) && tree.count < sizeof(tree.pids) / sizeof(pid_t))
+			tree.pids[tree.count++] = child;
+}
+
+static void add_children_of_threads(pid_t pid, bool (*spares)(pid_t pid))
+{
+	char path[64];
+	DIR *dir;
+	const struct dirent *entry;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		const pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (tid > 0)
+			add_children(pid, tid, spares);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+/* A limit of 0 processes, which nobody inside can raise. Return: false if it has it. */
+static bool forbid_fork(pid_t pid)
+{
+	const struct rlimit none = {0, 0};
+	struct rlimit before;
+
+	return prlimit(pid, RLIMIT_NPROC, &none, &before) == 0 && before.rlim_max != 0;
+}
+
+/*
+ * Whoever is killed makes room for one more below a limit, and a program that forks without end
+ * takes it at once. So nobody is killed before nobody can fork: a child has the limit of the one
+ * who made it.
+ */
+static void forbid_forks(bool (*spares)(pid_t pid))
+{
+	bool found = true;
+
+	while (found) {
+		found = false;
+		tree.count = 0;
+		add_children(getpid(), getpid(), spares);
+		for (size_t i = 0; i < tree.count; i++) {
+			found |= forbid_fork(tree.pids[i]);
+			add_children_of_threads(tree.pids[i], NULL);
+		}
+	}
 }
 
 void lite_kill_children(bool (*spares)(pid_t pid))
@@ -194,7 +270,8 @@ void lite_kill_children(bool (*spares)(pid_t pid))
 	const struct timespec pause = {.tv_nsec = 1000000};
 
 	for (;;) {
-		if (list_children(list, sizeof(list)) < 0)
+		forbid_forks(spares);
+		if (list_children(getpid(), getpid(), list, sizeof(list)) < 0)
 			(void)nanosleep(&pause, NULL); /* short of memory: never given up */
 		else if (!kill_listed(list, spares))
 			return;

@@ -64,6 +64,9 @@ static void add_env(struct spec *spec, const char *tmp, const char *const *more)
 		spec_add_env(spec, base[i]);
 	spec_add_env(spec, home_is);
 	spec_add_env(spec, tmp_is);
+	/* What is there and cannot be read is an error to git, unlike what is not there. */
+	if (spec->isolation == ISOLATION_LITE)
+		spec_add_env(spec, "GIT_CONFIG_NOSYSTEM=1");
 	for (; more && *more; more++)
 		spec_add_env(spec, *more);
 }

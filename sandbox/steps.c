@@ -79,8 +79,7 @@ static const struct step steps[] = {
 	/* Takes the id of whatever is started. */
 	{"ids", LITE, lite_enter, NULL},
 	/* In the place of a pid namespace. */
-	{"children", LITE, lite_watch_children,
-	 WAY_OUT "a kernel with CONFIG_PROC_CHILDREN, and /proc mounted"},
+	{"children", LITE, lite_watch_children, NULL},
 	/* Needs to be in the cgroup (P); must come before /proc is looked at by anybody. */
 	{"cgroup-namespace", FULL, enter_cgroup_namespace,
 	 WAY_OUT "a kernel with CONFIG_CGROUPS; " WAY_OUT_CONTAINER "unshare"},
