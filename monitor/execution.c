@@ -222,7 +222,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		.hands_fd = hands_fd >= 0 ? hands_fd : 0,
 		.exec_id = m->exec,
 		.host_bound = session->host_bound,
-		.workspace = session->workspace,
+		.owners = {session->workspace, session->writable},
 		.ops = &gate_ops,
 		.ctx = execution,
 	};

@@ -41,6 +41,7 @@ static void session_free(struct session *session)
 		free(session->layers[i]);
 	free(session->layers);
 	free(session->host_bound);
+	free(session->writable);
 	free(session->inbox);
 	free(session->id);
 	free(session->workspace);
@@ -146,6 +147,7 @@ static void record_start(struct session *session)
 	json_put_u64(w, "rules", policy_rule_count(session->policy));
 	json_put_string(w, "mode", session->mode == MODE_OBSERVE ? "observe" : "enforce");
 	json_put_string(w, "workspace", session->workspace);
+	json_put_string(w, "isolation", session_layer(session, "isolation"));
 	json_put_string(w, "trace", session->trace ? "on" : "off");
 	if (!session->trace)
 		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
@@ -220,9 +222,25 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 	return trace_require_approval(session->trace, session->slot, true);
 }
 
-/* The floor says itself what of the host can be written to: "bound.N=FOLDER". */
+const char *session_layer(const struct session *session, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (size_t i = 0; session->layers && session->layers[i]; i++)
+		if (strncmp(session->layers[i], name, len) == 0 && session->layers[i][len] == '=')
+			return session->layers[i] + len + 1;
+	return NULL;
+}
+
+/*
+ * The floor says itself what of the host can be written to: "bound.N=FOLDER". In lite it leaves to
+ * the gate what Landlock does not hold: modes, owners, times and attributes of files.
+ */
 static void note_host_bound(struct session *session, size_t layer_count)
 {
+	const char *private_dir = session_layer(session, "private");
+	const char *isolation = session_layer(session, "isolation");
+	const bool is_lite = isolation && strcmp(isolation, "lite") == 0;
 	size_t count = 0;
 
 	session->host_bound = xcalloc(layer_count + 1, sizeof(*session->host_bound));
@@ -232,7 +250,12 @@ static void note_host_bound(struct session *session, size_t layer_count)
 		if (folder && strncmp(session->layers[i], "bound.", 6) == 0)
 			session->host_bound[count++] = folder + 1;
 	}
-	session->gates_files = policy_gates_files(session->policy, count > 0);
+	session->gates_files = is_lite || policy_gates_files(session->policy, count > 0);
+	if (!is_lite)
+		return;
+	session->writable = xcalloc(count + 2, sizeof(*session->writable));
+	memcpy(session->writable, session->host_bound, count * sizeof(*session->writable));
+	session->writable[count] = private_dir;
 }
 
 /* HELLO brings the layers as strings and, as its one descriptor, the session's root directory. */

@@ -137,3 +137,5 @@ struct session_totals {
 void session_totals(const struct session *session, struct session_totals *ret);
 /* "layer=state" strings of the floor's HELLO, NULL-terminated; borrowed. */
 const char *const *session_layers(const struct session *session);
+/* The state of one of them, NULL if the floor did not tell of it; borrowed. */
+const char *session_layer(const struct session *session, const char *name);

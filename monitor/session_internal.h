@@ -105,6 +105,7 @@ struct session {
 	uint32_t last_exec_id;
 	char **layers;		 /* NULL-terminated, owned */
 	const char **host_bound; /* owned; its strings are parts of layers, NULL-terminated */
+	const char **writable;	 /* likewise: these and the private folder, lite only; or NULL */
 	bool gates_files;	 /* writing opens and path changes are decided before */
 	struct session_totals totals;
 	struct loss loss;

@@ -26,6 +26,24 @@ int caps_lock(struct launch *l, struct error *err)
 	return 0;
 }
 
+/*
+ * Without a user namespace of its own an ordinary user cannot empty the bounding set. It stands for
+ * nothing under no_new_privs: no exec gives a capability any more.
+ */
+int caps_give_up(struct launch *l, struct error *err)
+{
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(err, errno, "set no_new_privs");
+	r = caps_drop_all(err);
+	if (r < 0)
+		return r;
+	launch_say(l, "caps=empty");
+	launch_say(l, "no_new_privs=on");
+	return 0;
+}
+
 int caps_drop_all(struct error *err)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};

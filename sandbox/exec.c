@@ -96,11 +96,26 @@ static enum filter_kind filter_kind_of(uint32_t flags)
 	return flags & EXEC_FILES ? FILTER_GATED_FILES : FILTER_GATED;
 }
 
+/*
+ * Landlock says nothing of modes, owners, times and attributes of files: in lite they can be
+ * changed through the hands only, which do it in writable folders only.
+ */
+static int check_lite(const struct launch *l, uint32_t flags, struct error *err)
+{
+	if (!l->lite || ((flags & EXEC_GATE) && (flags & EXEC_FILES)))
+		return 0;
+	return error_set(err, EPERM,
+			 "isolation lite needs the gate on files; start it with EXEC_GATE "
+			 "and EXEC_FILES");
+}
+
 static int give_up(const struct launch *l, const struct execution *e, struct exec_sync *sync,
 		   struct error *err)
 {
-	int r = set_up_stdio(e, &sync->pty_fd, err);
+	int r = check_lite(l, e->request->flags, err);
 
+	if (!r)
+		r = set_up_stdio(e, &sync->pty_fd, err);
 	if (r < 0)
 		return r;
 	if (chdir(e->cwd) < 0)
@@ -114,10 +129,10 @@ static int give_up(const struct launch *l, const struct execution *e, struct exe
 	if (!r)
 		r = landlock_apply(l, err);
 	if (!r && (e->request->flags & EXEC_FILES))
-		r = hands_start(&sync->hands_fd, err);
+		r = hands_start(l->lite ? &l->spec : NULL, &sync->hands_fd, err);
 	if (r < 0)
 		return launch_lacks(err);
-	r = filter_load(filter_kind_of(e->request->flags));
+	r = filter_load(filter_kind_of(e->request->flags), l->lite);
 	if (r == -EBUSY)
 		return error_set(
 			err, r,

@@ -27,11 +27,13 @@ static int load_with_listener(const struct sock_filter *code, unsigned short len
 	return r == -EINVAL ? load(code, len, SECCOMP_FILTER_FLAG_NEW_LISTENER) : r;
 }
 
-int filter_load(enum filter_kind kind)
+int filter_load(enum filter_kind kind, bool lite)
 {
 	_cleanup_close_ int listener_fd = -1;
-	int r;
+	int r = lite ? load(filter_lite_code, filter_lite_code_len, 0) : 0;
 
+	if (r < 0)
+		return r;
 	if (kind == FILTER_GATED)
 		return load_with_listener(filter_gated_code, filter_gated_code_len);
 	/*

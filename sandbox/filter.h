@@ -6,6 +6,7 @@
  */
 
 #include <linux/filter.h>
+#include <stdbool.h>
 
 extern const struct sock_filter filter_plain_code[];
 extern const unsigned short filter_plain_code_len;
@@ -14,6 +15,10 @@ extern const unsigned short filter_gated_code_len;
 /* Only notifies: exec, network, writing opens and path changes. Stands behind the plain one. */
 extern const struct sock_filter filter_files_code[];
 extern const unsigned short filter_files_code_len;
+
+/* Only refuses: what no namespace holds in isolation lite. Stands behind the others. */
+extern const struct sock_filter filter_lite_code[];
+extern const unsigned short filter_lite_code_len;
 
 enum filter_kind {
 	FILTER_PLAIN,
@@ -26,4 +31,4 @@ enum filter_kind {
  * Return: for the gated filters the listener's descriptor (O_CLOEXEC), else 0; negative errno.
  * Errors: -EBUSY when somebody else already listens to this process (nested sandboxes).
  */
-int filter_load(enum filter_kind kind);
+int filter_load(enum filter_kind kind, bool lite);

@@ -41,10 +41,10 @@ static int number_of(const char *name)
 	return nr;
 }
 
-static void add_denied(scmp_filter_ctx ctx)
+static void add_denied(scmp_filter_ctx ctx, const struct filter_denied *denied, size_t n)
 {
-	for (size_t i = 0; i < filter_denied_count; i++) {
-		const struct filter_denied *d = &filter_denied[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct filter_denied *d = &denied[i];
 		const int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)d->errno_value),
 					       number_of(d->name), 0);
 
@@ -53,10 +53,10 @@ static void add_denied(scmp_filter_ctx ctx)
 	}
 }
 
-static void add_bits(scmp_filter_ctx ctx)
+static void add_bits(scmp_filter_ctx ctx, const struct filter_bits *bits, size_t n)
 {
-	for (size_t i = 0; i < filter_bits_count; i++) {
-		const struct filter_bits *b = &filter_bits[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct filter_bits *b = &bits[i];
 		struct scmp_arg_cmp when[2];
 		unsigned count = 0;
 		int r;
@@ -68,6 +68,21 @@ static void add_bits(scmp_filter_ctx ctx)
 					   number_of(b->name), count, when);
 		if (r < 0)
 			die("deny with arguments", b->name, r);
+	}
+}
+
+static void add_lite(scmp_filter_ctx ctx)
+{
+	add_denied(ctx, filter_lite_denied, filter_lite_denied_count);
+	add_bits(ctx, filter_lite_bits, filter_lite_bits_count);
+	for (size_t i = 0; i < filter_lite_zero_count; i++) {
+		const struct filter_zero *z = &filter_lite_zero[i];
+		const int r =
+			seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)z->errno_value),
+					 number_of(z->name), 1, SCMP_CMP(z->arg, SCMP_CMP_NE, 0));
+
+		if (r < 0)
+			die("deny with an argument", z->name, r);
 	}
 }
 
@@ -149,12 +164,16 @@ static void check_decided(void)
 	for (size_t i = 0; i < filter_gated_count; i++)
 		if (!times_allowed(filter_gated[i].name))
 			die("refused, hence not gated:", filter_gated[i].name, -EINVAL);
+	for (size_t i = 0; i < filter_lite_denied_count; i++)
+		if (!times_allowed(filter_lite_denied[i].name))
+			die("refused anyway:", filter_lite_denied[i].name, -EINVAL);
 }
 
 enum variant {
 	PLAIN,	/* refuses */
 	GATED,	/* refuses, and notifies of exec and network */
 	NOTIFY, /* notifies of these and of files; refuses nothing */
+	LITE,	/* refuses what isolation lite does, and nothing else */
 };
 
 static size_t build_body(enum variant variant, struct sock_filter *ret, size_t max)
@@ -171,12 +190,14 @@ static size_t build_body(enum variant variant, struct sock_filter *ret, size_t m
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r < 0)
 		die("set", "attributes", r);
-	if (variant != NOTIFY) {
-		add_denied(ctx);
-		add_bits(ctx);
+	if (variant == LITE)
+		add_lite(ctx);
+	if (variant == PLAIN || variant == GATED) {
+		add_denied(ctx, filter_denied, filter_denied_count);
+		add_bits(ctx, filter_bits, filter_bits_count);
 		add_families(ctx);
 	}
-	if (variant != PLAIN)
+	if (variant == GATED || variant == NOTIFY)
 		add_gated(ctx, variant == NOTIFY);
 	r = seccomp_export_bpf(ctx, body_fd);
 	if (r < 0)
@@ -256,5 +277,6 @@ int main(void)
 	print_program("filter_plain_code", PLAIN);
 	print_program("filter_gated_code", GATED);
 	print_program("filter_files_code", NOTIFY);
+	print_program("filter_lite_code", LITE);
 	return ferror(stdout) || fflush(stdout) ? 1 : 0;
 }

@@ -53,5 +53,21 @@ struct filter_gated {
 extern const struct filter_gated filter_gated[];
 extern const size_t filter_gated_count;
 
+/* The same for what isolation lite adds (filter_lite.c). */
+extern const struct filter_denied filter_lite_denied[];
+extern const size_t filter_lite_denied_count;
+extern const struct filter_bits filter_lite_bits[];
+extern const size_t filter_lite_bits_count;
+
+/* Calls refused unless this argument is 0. */
+struct filter_zero {
+	const char *name;
+	int errno_value;
+	unsigned arg;
+};
+
+extern const struct filter_zero filter_lite_zero[];
+extern const size_t filter_lite_zero_count;
+
 /* Highest address family that is allowed; those below it that are not stand in filter_bits. */
 #define FILTER_FAMILY_MAX 16u /* AF_NETLINK */

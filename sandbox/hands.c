@@ -33,6 +33,7 @@
 static struct {
 	struct hands_request request;
 	struct hands_job job;
+	const struct spec *lite;
 	char payload[HANDS_MAX_BYTES];
 } self;
 
@@ -167,6 +168,30 @@ static void do_elsewhere(void)
 	send_or_end(&deferred, NULL, 0);
 }
 
+/* A mark is what Landlock does not ask about. */
+static bool is_kept_out(void)
+{
+	switch ((enum hands_op)self.request.op) {
+	case HANDS_CHMOD:
+	case HANDS_CHOWN:
+	case HANDS_SETXATTR:
+	case HANDS_REMOVEXATTR:
+	case HANDS_UTIME:
+		return self.lite && !hands_may_mark(self.lite, self.job.place[0].target_fd);
+	case HANDS_OPEN:
+	case HANDS_TRUNCATE:
+	case HANDS_RENAME:
+	case HANDS_LINK:
+	case HANDS_SYMLINK:
+	case HANDS_UNLINK:
+	case HANDS_MKDIR:
+	case HANDS_MKNOD:
+	case HANDS_OPS:
+		break;
+	}
+	return false;
+}
+
 static void drop_job(void)
 {
 	place_done(&self.job.place[0]);
@@ -195,7 +220,7 @@ static void serve_one(void)
 		do_elsewhere();
 		drop_job();
 	} else {
-		say_done(hands_do(&self.job));
+		say_done(is_kept_out() ? -EPERM : hands_do(&self.job));
 		drop_job();
 	}
 	msg_fds_close(&fds);
@@ -222,7 +247,7 @@ _Noreturn static void serve(int socket_fd)
 		serve_one();
 }
 
-int hands_start(int *ret_fd, struct error *err)
+int hands_start(const struct spec *lite, int *ret_fd, struct error *err)
 {
 	int ends[2];
 	pid_t pid;
@@ -231,6 +256,7 @@ int hands_start(int *ret_fd, struct error *err)
 		return error_errno(err, errno, "make a socket for file operations");
 	/* Never dumpable, not even until it gets to run: the program may be there first. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	self.lite = lite;
 	pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0);
 	if (!pid)
 		serve(ends[1]);

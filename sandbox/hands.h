@@ -38,10 +38,13 @@ void place_done(struct place *place);
 
 /*
  * hands_start - forks the hands of the calling process, as a child of its parent.
+ * @lite: NULL, or a spec outside whose writable folders no file's mode, owner, times or attributes
+ * are changed, because no mount keeps them; borrowed for good.
  * *ret_fd: the supervisor's end of their socket, owned.
  */
 struct error;
-int hands_start(int *ret_fd, struct error *err);
+struct spec;
+int hands_start(const struct spec *lite, int *ret_fd, struct error *err);
 
 /* hands_do.c: carries out a request. Return: a descriptor for HANDS_OPEN, else 0; a negative errno;
  * -ERESTART: something moved since the walk. */
@@ -53,6 +56,9 @@ struct hands_job {
 };
 
 int hands_do(const struct hands_job *job);
+
+/* May the target's mode, owner, times and attributes be changed, as hands_start() was told? */
+bool hands_may_mark(const struct spec *lite, int target_fd);
 
 /* hands_filter.c: from here on nothing but what the above need. The process has no_new_privs. */
 int hands_filter(void);

@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "sandbox/hands.h"
+#include "sandbox/spec.h"
 
 #define MAX_LINK_TEXT 32
 
@@ -23,6 +24,32 @@ static const char *link_to(int file_fd, char text[MAX_LINK_TEXT])
 {
 	(void)snprintf(text, MAX_LINK_TEXT, "/proc/self/fd/%d", file_fd);
 	return text;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	const size_t len = strlen(folder);
+
+	return !strncmp(path, folder, len) && (path[len] == '/' || !path[len]);
+}
+
+/*
+ * By the name that the kernel has for it now. Nothing inside can bring a file from outside below a
+ * writable folder: Landlock refuses to rename or link it there.
+ */
+bool hands_may_mark(const struct spec *lite, int target_fd)
+{
+	char link[MAX_LINK_TEXT];
+	char path[MAX_PATH_BYTES];
+	const ssize_t n = readlinkat(AT_FDCWD, link_to(target_fd, link), path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	for (size_t i = 0; i < lite->mount_count; i++)
+		if (lite->mounts[i].writable && is_below(path, lite->mounts[i].target))
+			return true;
+	return false;
 }
 
 static int result_of(long r)

@@ -26,6 +26,7 @@
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
 #include "sandbox/launch.h"
+#include "sandbox/lite.h"
 
 #define MAX_LEAVES 1024u /* executions at the same time */
 #define IDLE_MS	   5	 /* before a leaf is made for the next one, who may never come */
@@ -51,6 +52,7 @@ struct spare {
 struct init {
 	struct launch *launch;
 	struct spare spare;
+	pid_t pid;     /* our own */
 	bool no_spare; /* there was none to be had; the next EXEC tries again and says why */
 	struct leaf leaves[MAX_LEAVES];
 	size_t leaf_count;
@@ -61,10 +63,31 @@ struct init {
 
 static struct init self;
 
+static bool keeper_is_gone(void)
+{
+	struct pollfd life = {.fd = self.launch->life_fd};
+
+	return poll(&life, 1, 0) > 0;
+}
+
+/*
+ * In lite nothing dies with us by itself: the leaves and what they started are killed first, and
+ * what P would have removed is, should it be gone.
+ */
+_Noreturn static void leave(int status)
+{
+	if (self.launch->lite) {
+		lite_kill_children(NULL);
+		if (keeper_is_gone())
+			lite_remove_private(self.launch);
+	}
+	_exit(status);
+}
+
 static void send_or_end(const struct msg *m, const char *payload)
 {
 	if (msg_send(self.launch->control_fd, m, payload, NULL, 0) < 0)
-		_exit(0); /* the supervisor is gone: so are we */
+		leave(0); /* the supervisor is gone: so are we */
 }
 
 static void send_not_run(uint32_t exec, const char *text)
@@ -109,7 +132,7 @@ _Noreturn static void be_spare(int order_fd, int report_fd)
 	struct error err = {0};
 	static struct msg m;
 
-	if (leaf_prepare(&err) < 0) {
+	if (leaf_prepare(self.launch, self.pid, &err) < 0) {
 		(void)launch_lacks(&err);
 		leaf_fail(&e, &err);
 	}
@@ -140,7 +163,9 @@ static int make_spare(void)
 		(void)close(report[1]);
 		return -reason;
 	}
-	spare.pid = (pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_PIDFD | SIGCHLD,
+	spare.pid = (pid_t)syscall(SYS_clone,
+				   (self.launch->lite ? 0 : CLONE_NEWPID | CLONE_NEWNS) |
+					   CLONE_PIDFD | SIGCHLD,
 				   NULL, &spare.pidfd, NULL, 0);
 	if (!spare.pid) {
 		(void)close(order[0]);
@@ -243,7 +268,18 @@ static uint64_t micros(struct timeval t)
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec;
 }
 
-/* The leaf is a zombie: nothing of it runs any more, whether it could still say so or not. */
+static bool is_ours(pid_t pid)
+{
+	for (size_t i = 0; i < self.leaf_count; i++)
+		if (self.leaves[i].pid == pid)
+			return true;
+	return pid == self.spare.pid;
+}
+
+/*
+ * The leaf is a zombie: nothing of it runs any more, whether it could still say so or not. In lite,
+ * what a leaf that was killed had below it is ours now, and killed here.
+ */
 static void end_leaf(size_t i)
 {
 	struct leaf *leaf = &self.leaves[i];
@@ -251,7 +287,10 @@ static void end_leaf(size_t i)
 
 	while (wait4(leaf->pid, NULL, __WALL, &used) < 0 && errno == EINTR)
 		;
+	leaf->pid = 0;
 	read_reports(leaf);
+	if (leaf->report_fd >= 0 && self.launch->lite)
+		lite_kill_children(is_ours);
 	if (leaf->report_fd >= 0) {
 		const struct leaf_report last = {.max_rss_kib = (uint64_t)used.ru_maxrss,
 						 .user_time_us = micros(used.ru_utime),
@@ -266,8 +305,8 @@ static void end_leaf(size_t i)
 static void kill_leaf(uint32_t exec)
 {
 	for (size_t i = 0; i < self.leaf_count; i++)
-		if (self.leaves[i].exec == exec)
-			(void)kill(self.leaves[i].pid, SIGKILL);
+		if (self.leaves[i].exec == exec && self.leaves[i].pid)
+			(void)kill(self.leaves[i].pid, self.launch->lite ? SIGTERM : SIGKILL);
 }
 
 static void serve_message(void)
@@ -279,7 +318,7 @@ static void serve_message(void)
 	if (r == -EAGAIN)
 		return;
 	if (r != 0 || m.type == MSG_BYE)
-		_exit(0);
+		leave(0);
 	if (m.type == MSG_EXEC)
 		start_leaf(&m, &fds);
 	else if (m.type == MSG_KILL)
@@ -321,13 +360,13 @@ static void serve(void)
 		const int n = poll(polled, fill_poll(polled), is_idle ? IDLE_MS : -1);
 
 		if (n < 0 && errno != EINTR)
-			_exit(1);
+			leave(1);
 		if (n < 0)
 			continue;
 		if (n == 0)
 			self.no_spare = make_spare() < 0;
 		if (polled[POLL_LIFE].revents)
-			_exit(0); /* P is gone */
+			leave(0); /* P is gone */
 		/* From the back: ending one moves the last into its place. */
 		for (size_t i = leaf_count; i-- > 0;) {
 			if (of_leaves[2 * i + 1].revents & POLLIN)
@@ -361,6 +400,7 @@ void init_run(struct launch *l)
 	char go;
 
 	self.launch = l;
+	self.pid = getpid();
 	close_fd(&l->keeper_end_fd);
 	while (read(l->life_fd, &go, 1) != 1)
 		if (errno != EINTR)

@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "sandbox/launch.h"
+#include "sandbox/lite.h"
 
 /* How long a leaf's view may wait: see wait_for_an_end(). */
 #define VIEW_PAUSE_MS 100
@@ -101,7 +102,11 @@ void keeper_take_view(int life_fd)
 
 static int take_apart(void *ctx)
 {
+	const struct launch *l = ctx;
+
 	cgroup_remove(ctx);
+	if (l->lite)
+		lite_remove_private(l);
 	_exit(0); /* the last hold on the session's mount namespaces goes with us */
 }
 
@@ -114,8 +119,11 @@ _Noreturn static void leave(struct launch *l, int status)
 {
 	static char stack[64 << 10] __attribute__((aligned(16)));
 
-	if (clone(take_apart, stack + sizeof(stack), CLONE_VM | SIGCHLD, l) < 0)
+	if (clone(take_apart, stack + sizeof(stack), CLONE_VM | SIGCHLD, l) < 0) {
 		cgroup_remove(l);
+		if (l->lite)
+			lite_remove_private(l);
+	}
 	_exit(status);
 }
 
@@ -136,6 +144,8 @@ void keeper_run(struct launch *l, pid_t init_pid, int init_pidfd)
 	(void)kill(init_pid, SIGKILL);
 	while (waitpid(init_pid, &status, 0) < 0 && errno == EINTR)
 		;
+	if (l->lite)
+		lite_kill_children(NULL);
 	say_how_it_ended(l, status);
 	/* Whoever watches hears of the end now. */
 	close_fd(&l->control_fd);

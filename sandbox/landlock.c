@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "sandbox/launch.h"
+#include "sandbox/lite.h"
 
 #define READ_RIGHTS \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -44,22 +45,34 @@ static uint64_t rights_of(int abi)
 	return rights;
 }
 
+int landlock_abi(void)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
 int landlock_probe(struct launch *l, struct error *err)
 {
-	long abi;
+	int abi;
 
 	if (!l->spec.landlock) {
 		launch_say(l, "landlock=off");
 		return 0;
 	}
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	abi = landlock_abi();
+	if (l->lite && abi < LITE_LANDLOCK_ABI)
+		return error_set(
+			err, EOPNOTSUPP,
+			"isolation lite needs Landlock ABI %d and this host has %d: nothing "
+			"else keeps signals from the host's processes; way out: Linux 6.12 or "
+			"newer with landlock in lsm=, or --isolation=full",
+			LITE_LANDLOCK_ABI, abi < 0 ? 0 : abi);
 	if (abi <= 0)
 		return error_set(
 			err, abi < 0 ? errno : EOPNOTSUPP,
 			"Landlock is not available on this host (%s); boot with landlock in "
 			"lsm=, or build the spec without it (\"landlock\": false)",
 			abi < 0 ? strerrorname_np(errno) : "no ABI");
-	l->landlock_abi = (int)abi;
+	l->landlock_abi = abi;
 	launch_say(l, "landlock=%d", l->landlock_abi);
 	return 0;
 }
@@ -106,6 +119,43 @@ static int allow_view(const struct launch *l, int ruleset_fd, uint64_t all, stru
 	return r;
 }
 
+/* What programs ask of the machine; nothing below it that tells of a process. */
+static const char *const lite_read[] = {
+	"/proc/cpuinfo",     "/proc/meminfo",	 "/proc/stat",
+	"/proc/loadavg",     "/proc/uptime",	 "/proc/version",
+	"/proc/filesystems", "/proc/sys/kernel", "/proc/sys/vm/overcommit_memory",
+};
+static const char *const lite_devices[] = {"/dev/null",	  "/dev/zero",	  "/dev/full",
+					   "/dev/random", "/dev/urandom", "/dev/tty"};
+
+static int allow_if_there(int ruleset_fd, const char *path, uint64_t rights, struct error *err)
+{
+	const int r = allow(ruleset_fd, path, rights, err);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The only wall on files here: what is not listed cannot be opened. */
+static int allow_listed(const struct launch *l, int ruleset_fd, uint64_t all, struct error *err)
+{
+	const uint64_t read_only =
+		(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR) & all;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof(lite_read) / sizeof(lite_read[0]); i++)
+		r = allow_if_there(ruleset_fd, lite_read[i], read_only, err);
+	for (size_t i = 0; !r && i < sizeof(lite_devices) / sizeof(lite_devices[0]); i++)
+		r = allow_if_there(ruleset_fd, lite_devices[i],
+				   FILE_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE & all, err);
+	for (size_t i = 0; !r && i < l->spec.mount_count; i++) {
+		const struct spec_mount *m = &l->spec.mounts[i];
+
+		r = (m->optional ? allow_if_there : allow)(
+			ruleset_fd, m->target, (m->writable ? ~NEVER : READ_RIGHTS) & all, err);
+	}
+	return r;
+}
+
 int landlock_apply(const struct launch *l, struct error *err)
 {
 	const uint64_t all = rights_of(l->landlock_abi);
@@ -121,10 +171,14 @@ int landlock_apply(const struct launch *l, struct error *err)
 			COMPAT_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | COMPAT_LANDLOCK_SCOPE_SIGNAL;
 		size = sizeof(rules);
 	}
+	/* No socket can be made there; this is for one that was handed in. */
+	if (l->lite)
+		rules.handled_access_net =
+			COMPAT_LANDLOCK_NET_BIND_TCP | COMPAT_LANDLOCK_NET_CONNECT_TCP;
 	ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (ruleset_fd < 0)
 		return error_errno(err, errno, "create the Landlock rules");
-	r = allow_view(l, ruleset_fd, all, err);
+	r = (l->lite ? allow_listed : allow_view)(l, ruleset_fd, all, err);
 	if (!r && syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
 		r = error_errno(err, errno, "apply the Landlock rules");
 	return r;

@@ -24,6 +24,7 @@
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
 #include "sandbox/launch.h"
+#include "sandbox/lite.h"
 #include "sandbox/spec_wire.h"
 
 #define SESSION_NAMESPACES \
@@ -43,6 +44,13 @@ void launch_say(struct launch *l, const char *format, ...)
 int launch_lacks(struct error *err)
 {
 	return error_append(err, WAY_OUT "`cordon doctor` tells what this host lacks");
+}
+
+int launch_offer_lite(struct error *err)
+{
+	if (landlock_abi() < LITE_LANDLOCK_ABI)
+		return -err->code;
+	return error_append(err, "; or --isolation=lite, which needs none of it and holds less");
 }
 
 void launch_tell(const struct launch *l, const struct error *err)
@@ -77,28 +85,39 @@ static int explain_clone(int code, struct error *err)
 		 "sysctl user.max_user_namespaces=15000"},
 	};
 
-	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+	size_t i = 0;
+
+	for (; i < sizeof(switches) / sizeof(switches[0]); i++) {
 		_cleanup_close_ int switch_fd = open(switches[i].file, O_RDONLY | O_CLOEXEC);
 		char value = 0;
 
 		if (switch_fd >= 0 && read(switch_fd, &value, 1) == 1 &&
 		    value == switches[i].refusing)
-			return error_set(err, code,
-					 "create the session's namespaces: %s forbids it on this "
-					 "host; way out: %s",
-					 switches[i].file, switches[i].way_out);
+			break;
 	}
-	return error_errno(
-		err, code,
-		"create the session's namespaces (user, mount, pid, net, ipc, uts); in a "
-		"container, its seccomp profile must allow clone and unshare");
+	if (i < sizeof(switches) / sizeof(switches[0]))
+		(void)error_set(err, code,
+				"create the session's namespaces: %s forbids it on this host; way "
+				"out: %s",
+				switches[i].file, switches[i].way_out);
+	else
+		(void)error_errno(
+			err, code,
+			"create the session's namespaces (user, mount, pid, net, ipc, uts); in a "
+			"container, its seccomp profile must allow clone and unshare");
+	return launch_offer_lite(err);
+}
+
+static unsigned long long namespaces_of(const struct launch *l)
+{
+	return l->lite ? 0 : SESSION_NAMESPACES;
 }
 
 /* Born in the session's v2 cgroup; -1 where there is none, or clone3(2) is not allowed. */
 static pid_t clone_into_cgroup(const struct launch *l, int *ret_pidfd)
 {
 	const struct clone_args args = {
-		.flags = (unsigned long long)SESSION_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP,
+		.flags = namespaces_of(l) | CLONE_PIDFD | CLONE_INTO_CGROUP,
 		.pidfd = (unsigned long long)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 		.cgroup = (unsigned long long)l->cgroup.folder_fd,
@@ -118,7 +137,7 @@ static int start_init(struct launch *l, int *ret_pidfd, struct error *err)
 		init_run(l);
 	if (pid > 0)
 		return pid;
-	pid = (pid_t)syscall(SYS_clone, SESSION_NAMESPACES | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd,
+	pid = (pid_t)syscall(SYS_clone, namespaces_of(l) | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd,
 			     NULL, 0);
 	if (pid < 0)
 		return explain_clone(errno, err);
@@ -128,6 +147,19 @@ static int start_init(struct launch *l, int *ret_pidfd, struct error *err)
 	if (r < 0)
 		(void)kill(pid, SIGKILL);
 	return r < 0 ? r : pid;
+}
+
+static int prepare_sources(struct launch *l, struct error *err)
+{
+	int r = sources_make_layers(l, err);
+
+	if (r < 0 || !l->range)
+		return r;
+	r = sources_open(l, err);
+	if (r != -ENOSYS && r != -EPERM)
+		return r;
+	(void)error_append(err, WAY_OUT_MOUNTING);
+	return launch_offer_lite(err);
 }
 
 /* Everything that must be opened with the rights of the host, before C exists. */
@@ -141,15 +173,12 @@ static int prepare(struct launch *l, struct error *err)
 		return r;
 	(void)close(LAUNCH_SPEC_FD);
 	l->range = l->spec.outer_count > 1;
+	l->lite = l->spec.isolation == ISOLATION_LITE;
+	launch_say(l, "isolation=%s", isolation_name(l->spec.isolation));
 	l->sources = xcalloc(l->spec.mount_count, sizeof(*l->sources));
 	for (size_t i = 0; i < l->spec.mount_count; i++)
 		l->sources[i] = (struct source){-1, -1};
-	r = sources_make_layers(l, err);
-	if (!r && l->range) {
-		r = sources_open(l, err);
-		if (r == -ENOSYS || r == -EPERM)
-			return error_append(err, WAY_OUT_MOUNTING);
-	}
+	r = l->lite ? lite_prepare(l, err) : prepare_sources(l, err);
 	if (r < 0)
 		return r;
 	cgroup_make(l);
@@ -161,7 +190,7 @@ static int prepare(struct launch *l, struct error *err)
 
 static int let_go(struct launch *l, pid_t init_pid, int life_fd, struct error *err)
 {
-	const int r = userns_write_maps(l, init_pid, err);
+	const int r = l->lite ? 0 : userns_write_maps(l, init_pid, err);
 
 	if (r < 0)
 		return r;
@@ -173,11 +202,11 @@ static int let_go(struct launch *l, pid_t init_pid, int life_fd, struct error *e
 }
 
 /* Without it the session's end takes a little longer. */
-static int open_view(pid_t init_pid)
+static int open_view(const struct launch *l, pid_t init_pid)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/mnt", init_pid);
 
-	return open(path, O_RDONLY | O_CLOEXEC);
+	return l->lite ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 }
 
 /* What goes wrong is said on the control socket; the caller's terminal is not for us to hold. */
@@ -219,7 +248,7 @@ int main(void)
 	l.life_fd = life[0];
 	l.keeper_end_fd = life[1];
 	init_pid = start_init(&l, &init_pidfd, &err);
-	l.view_fd = init_pid > 0 ? open_view(init_pid) : -1;
+	l.view_fd = init_pid > 0 ? open_view(&l, init_pid) : -1;
 	if (init_pid < 0 || let_go(&l, init_pid, life[1], &err) < 0) {
 		if (init_pid > 0)
 			(void)kill(init_pid, SIGKILL);

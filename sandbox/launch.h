@@ -10,6 +10,8 @@
  *	X          in the leaf       exec.c               gives everything up, becomes the program
  *	H hands    in the leaf       hands.c              carries out gated file operations, if any
  *
+ * In isolation lite the same processes stand in the host's namespaces: lite.c.
+ *
  * P clones C, C clones L, L clones X; X clones H as a child of L. No threads; nothing here
  *allocates after C serves.
  */
@@ -66,6 +68,8 @@ struct launch {
 	int keeper_end_fd;	/* P's end of that socket pair; C closes its copy */
 	int view_fd;		/* P: C's mount namespace, see keeper.c */
 	bool range;		/* outer ids are a range: P has the host's rights */
+	bool lite;		/* no namespace of its own: lite.h */
+	bool *has_private;	/* lite: shared by P and C, which made the private folder */
 	struct id_map id_map;	/* P: the last that userns_idmap() made */
 	struct source *sources; /* spec.mount_count of them */
 	struct cgroup cgroup;
@@ -84,6 +88,8 @@ void launch_say(struct launch *l, const char *format, ...) __attribute__((format
 		"open_tree, move_mount, mount_setattr and openat2"
 /* The host refused a wall that each execution puts up for itself: adds where to look. */
 int launch_lacks(struct error *err);
+/* It refused one that isolation lite does without: says so, if lite would do here. */
+int launch_offer_lite(struct error *err);
 /* Sends ERROR. */
 void launch_tell(const struct launch *l, const struct error *err);
 /* The same, and ends the process with LAUNCH_FAILED. */
@@ -136,11 +142,13 @@ void cgroup_remove(struct launch *l);
 int rlimits_apply(const struct launch *l, struct error *err);
 
 /* landlock.c: C finds out, X applies */
+int landlock_abi(void); /* of this kernel; negative or 0: none */
 int landlock_probe(struct launch *l, struct error *err);
 int landlock_apply(const struct launch *l, struct error *err);
 
 /* caps.c */
-int caps_lock(struct launch *l, struct error *err); /* C: nothing can be gained any more */
+int caps_lock(struct launch *l, struct error *err);    /* C: nothing can be gained any more */
+int caps_give_up(struct launch *l, struct error *err); /* the same for an init that has none */
 int caps_drop_all(struct error *err);
 
 /* steps.c */
@@ -173,7 +181,8 @@ struct leaf_report {
 
 void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text);
 /* leaf.c: L */
-int leaf_prepare(struct error *err); /* what needs no knowledge of the execution */
+/* What needs no knowledge of the execution. */
+int leaf_prepare(const struct launch *l, pid_t init_pid, struct error *err);
 _Noreturn void leaf_run(const struct launch *l, const struct execution *e);
 _Noreturn void leaf_fail(const struct execution *e, const struct error *err);
 

@@ -22,6 +22,7 @@
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
 #include "sandbox/launch.h"
+#include "sandbox/lite.h"
 
 void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text)
 {
@@ -88,11 +89,18 @@ static int keep_only(const struct launch *l, int report_fd, int go_fd, struct er
 	return 0;
 }
 
+/* Between leaf_prepare() and the end. */
+static bool is_lite;
+
 /* Nobody is left when there is no child to wait for: whoever loses its parent becomes ours. */
 static void kill_the_rest(void)
 {
 	pid_t gone;
 
+	if (is_lite) { /* "all that we may signal" are others than ours there */
+		lite_kill_children(NULL);
+		return;
+	}
 	do {
 		/* One that was being born when its parent was killed needs another round. */
 		(void)kill(-1, SIGKILL);
@@ -123,7 +131,8 @@ _Noreturn static void end_leaf(int status)
 	report.user_time_us = micros(used.ru_utime);
 	report.system_time_us = micros(used.ru_stime);
 	report.max_rss_kib = (uint64_t)used.ru_maxrss;
-	keeper_take_view(LIFE_FD);
+	if (!is_lite)
+		keeper_take_view(LIFE_FD);
 	(void)!write(REPORT_FD, &report, sizeof(report));
 	_exit(0);
 }
@@ -143,9 +152,12 @@ _Noreturn static void reap_until(pid_t pid)
 	}
 }
 
-int leaf_prepare(struct error *err)
+int leaf_prepare(const struct launch *l, pid_t init_pid, struct error *err)
 {
-	const int r = mounts_fresh_proc(err);
+	int r;
+
+	is_lite = l->lite;
+	r = is_lite ? lite_prepare_leaf(init_pid, err) : mounts_fresh_proc(err);
 
 	return r < 0 ? r : caps_drop_all(err);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "common/limits.h"
 
 static const char *const kind_names[] = {
@@ -13,6 +14,23 @@ static const char *const kind_names[] = {
 	[MOUNT_PROC] = "proc", [MOUNT_DEV] = "dev",	    [MOUNT_SYMLINK] = "symlink",
 	[MOUNT_FILE] = "file", [MOUNT_COPY] = "copy",
 };
+
+static const char *const isolation_names[] = {
+	[ISOLATION_FULL] = "full",
+	[ISOLATION_LITE] = "lite",
+};
+
+const char *isolation_name(unsigned isolation)
+{
+	return isolation < sizeof(isolation_names) / sizeof(isolation_names[0])
+		       ? isolation_names[isolation]
+		       : NULL;
+}
+
+char *spec_private_dir(const char *session)
+{
+	return xasprintf("/tmp/cordon-%s", session);
+}
 
 const char *spec_mount_kind_name(unsigned kind)
 {
@@ -181,10 +199,53 @@ static int check_mounts(const struct spec *spec, struct error *err)
 		procs += spec->mounts[i].kind == MOUNT_PROC;
 		devs += spec->mounts[i].kind == MOUNT_DEV;
 	}
-	if (procs != 1 || devs > 1)
+	if (spec->isolation == ISOLATION_FULL && (procs != 1 || devs > 1))
 		return error_set(err, EINVAL,
 				 "a spec has one mount of kind proc and at most one "
 				 "of kind dev");
+	return 0;
+}
+
+/* Landlock adds up: what is writable is so with all that is below it. */
+static int check_not_reopened(const struct spec *spec, const struct spec_mount *m,
+			      struct error *err)
+{
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct spec_mount *above = &spec->mounts[i];
+
+		if (above->writable && is_below(m->target, above->target))
+			return error_set(err, EINVAL,
+					 "%s cannot be read-only below %s, which is writable: "
+					 "isolation lite has no mounts; leave one of them out",
+					 m->target, above->target);
+	}
+	return 0;
+}
+
+static int check_lite(const struct spec *spec, struct error *err)
+{
+	_cleanup_free_ char *private_dir = spec_private_dir(spec->session);
+
+	if (!spec->landlock || spec->upper_dir)
+		return error_set(err, EINVAL,
+				 "isolation lite stands on Landlock and has no overlay: "
+				 "\"landlock\" must be true, \"upper_dir\" not there");
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct spec_mount *m = &spec->mounts[i];
+		const bool is_private = m->kind == MOUNT_TMPFS && m->writable &&
+					is_below(m->target, private_dir) &&
+					strcmp(m->target, private_dir) != 0;
+		const bool is_there = m->kind == MOUNT_BIND && strcmp(m->source, m->target) == 0;
+		const int r = m->writable ? 0 : check_not_reopened(spec, m, err);
+
+		if (r < 0)
+			return r;
+		if (!is_private && !is_there)
+			return error_set(err, EINVAL,
+					 "mount %s of kind %s: isolation lite has no mounts, only "
+					 "binds at their own path and tmpfs folders below %s",
+					 m->target, kind_names[m->kind], private_dir);
+	}
 	return 0;
 }
 
@@ -249,5 +310,7 @@ int spec_check(const struct spec *spec, struct error *err)
 	r = check_ids(spec, err);
 	if (!r)
 		r = check_env(spec, err);
-	return r ? r : check_mounts(spec, err);
+	if (!r)
+		r = check_mounts(spec, err);
+	return r || spec->isolation == ISOLATION_FULL ? r : check_lite(spec, err);
 }

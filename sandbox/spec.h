@@ -51,14 +51,27 @@ struct spec_limits {
 	uint64_t file_size_bytes; /* RLIMIT_FSIZE; 0: none */
 };
 
+/*
+ * What walls a session stands behind. Lite has no namespace and no mount: it is for hosts that let
+ * nobody make them, and what it does not hold is listed in SECURITY.md. Its spec names what
+ * Landlock is to allow, each at its own path: MOUNT_BIND for what is there on the host, MOUNT_TMPFS
+ * for folders that are made for the session, below spec_private_dir(), and removed with it.
+ */
+enum isolation {
+	ISOLATION_FULL,
+	ISOLATION_LITE
+};
+
 enum workspace_mode {
+	WORKSPACE_DEFAULT, /* cow; in lite, which cannot have that, ro */
 	WORKSPACE_COW,
 	WORKSPACE_RO,
 	WORKSPACE_LIVE
 };
 
 struct spec {
-	char *session;	/* id, [A-Za-z0-9._-]{1,64} */
+	char *session; /* id, [A-Za-z0-9._-]{1,64} */
+	enum isolation isolation;
 	char *hostname; /* inside */
 	uint32_t uid;	/* inside */
 	uint32_t gid;
@@ -85,6 +98,7 @@ struct spec_bind {
 struct spec_options {
 	const char *session;
 	const char *state_dir; /* host directory of this session, for the kept layer; absolute */
+	enum isolation isolation;
 	const char *workspace_dir; /* NULL: an empty tmpfs at /workspace */
 	enum workspace_mode workspace_mode;
 	const struct spec_bind *binds;
@@ -116,6 +130,10 @@ struct spec_mount *spec_add_mount(struct spec *spec, enum spec_mount_kind kind, 
 void spec_add_env(struct spec *spec, const char *assignment); /* replaces one of the same name */
 /* Static text ("bind", "overlay", ...), NULL for a number that is no kind. */
 const char *spec_mount_kind_name(unsigned kind);
+/* "full", "lite", NULL. */
+const char *isolation_name(unsigned isolation);
+/* lite: the host's folder for what the session's own; the caller frees. */
+char *spec_private_dir(const char *session);
 
 /* May this be a session's name? It becomes one of files. Errors: -EINVAL. */
 int spec_check_session(const char *session, struct error *err);

@@ -48,23 +48,43 @@ static struct spec_limits merge_limits(struct spec_limits asked)
 	return limits;
 }
 
-static void add_env(struct spec *spec, const char *const *more)
+static void add_env(struct spec *spec, const char *tmp, const char *const *more)
 {
 	static const char *const base[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): joined on purpose */
-		"HOME=" AGENT_HOME,
 		"USER=agent",
 		"LOGNAME=agent",
 		"SHELL=/bin/sh",
 		"LANG=C.UTF-8",
-		"TMPDIR=/tmp",
 	};
+	_cleanup_free_ char *home_is = xasprintf("HOME=%s", spec->home);
+	_cleanup_free_ char *tmp_is = xasprintf("TMPDIR=%s", tmp);
 
 	for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++)
 		spec_add_env(spec, base[i]);
+	spec_add_env(spec, home_is);
+	spec_add_env(spec, tmp_is);
+	/* What is there and cannot be read is an error to git, unlike what is not there. */
+	if (spec->isolation == ISOLATION_LITE)
+		spec_add_env(spec, "GIT_CONFIG_NOSYSTEM=1");
 	for (; more && *more; more++)
 		spec_add_env(spec, *more);
+}
+
+/* A place of the session's own: in lite below its private folder, else anywhere in its view. */
+static char *inside(const struct spec *spec, const char *name, const char *path)
+{
+	_cleanup_free_ char *private_dir = NULL;
+
+	if (spec->isolation == ISOLATION_FULL)
+		return xstrdup(path);
+	private_dir = spec_private_dir(spec->session);
+	return xasprintf("%s/%s", private_dir, name);
+}
+
+static bool may_idmap(const struct spec *spec)
+{
+	return spec->isolation == ISOLATION_FULL && spec->outer_count > 1;
 }
 
 static int add_binds(struct spec *spec, const struct spec_options *options, struct error *err)
@@ -80,9 +100,17 @@ static int add_binds(struct spec *spec, const struct spec_options *options, stru
 		r = host_check_bind(real, b->writable, options->state_dir, err);
 		if (r < 0)
 			return r;
-		m = spec_add_mount(spec, MOUNT_BIND, real, b->target ? b->target : b->source);
+		if (spec->isolation == ISOLATION_LITE && b->target && strcmp(b->target, real) != 0)
+			return error_set(err, EINVAL,
+					 "bind %s:%s: isolation lite has no mounts, so nothing can "
+					 "be shown at another path; leave the second path out",
+					 b->source, b->target);
+		m = spec_add_mount(spec, MOUNT_BIND, real,
+				   spec->isolation == ISOLATION_LITE ? real
+				   : b->target			     ? b->target
+								     : b->source);
 		m->writable = b->writable;
-		m->idmap = spec->outer_count > 1;
+		m->idmap = may_idmap(spec);
 	}
 	return 0;
 }
@@ -94,7 +122,7 @@ static int add_workspace(struct spec *spec, const struct spec_options *options, 
 	int r;
 
 	if (!options->workspace_dir) {
-		spec->workspace = xstrdup("/workspace");
+		spec->workspace = inside(spec, "workspace", "/workspace");
 		view_add_tmpfs(spec, spec->workspace, 0755, 16);
 		return 0;
 	}
@@ -107,7 +135,7 @@ static int add_workspace(struct spec *spec, const struct spec_options *options, 
 	m = spec_add_mount(spec,
 			   options->workspace_mode == WORKSPACE_COW ? MOUNT_OVERLAY : MOUNT_BIND,
 			   real, real);
-	m->idmap = spec->outer_count > 1;
+	m->idmap = may_idmap(spec);
 	m->writable = options->workspace_mode != WORKSPACE_RO;
 	if (m->kind == MOUNT_OVERLAY) {
 		m->upper = xasprintf("%s/layers/upper", options->state_dir);
@@ -117,23 +145,41 @@ static int add_workspace(struct spec *spec, const struct spec_options *options, 
 	return 0;
 }
 
+/* The mode that is meant where none was named. */
+static int choose_mode(struct spec_options *options, struct error *err)
+{
+	const bool is_lite = options->isolation == ISOLATION_LITE;
+
+	if (options->workspace_mode == WORKSPACE_DEFAULT)
+		options->workspace_mode = is_lite ? WORKSPACE_RO : WORKSPACE_COW;
+	if (!is_lite || options->workspace_mode != WORKSPACE_COW)
+		return 0;
+	return error_set(err, EINVAL,
+			 "workspace %s:cow: keeping changes apart needs a mount namespace, which "
+			 "isolation lite does without; use :ro, or :live to change it on the host",
+			 options->workspace_dir ? options->workspace_dir : "");
+}
+
 static int build(const struct spec_options *options, struct spec *spec, struct error *err)
 {
+	_cleanup_free_ char *tmp = NULL;
 	int r;
 
 	if (!options->session || !options->session[0])
 		return error_set(err, EINVAL, "a sandbox needs a session id");
+	spec->isolation = options->isolation;
 	spec->session = xstrdup(options->session);
 	spec->hostname = xstrdup("cordon");
 	spec->uid = spec->gid = AGENT_ID;
-	r = host_outer_ids(options->session, &spec->outer_base, &spec->outer_count, err);
+	r = host_outer_ids(options, &spec->outer_base, &spec->outer_count, err);
 	if (r < 0)
 		return r;
-	spec->home = xstrdup(AGENT_HOME);
+	spec->home = inside(spec, "home", AGENT_HOME);
+	tmp = inside(spec, "tmp", "/tmp");
 	spec->landlock = spec->cgroup = true;
 	spec->limits = merge_limits(options->limits);
-	add_env(spec, options->env);
-	view_add_system(spec);
+	add_env(spec, tmp, options->env);
+	view_add_system(spec, tmp);
 	r = add_workspace(spec, options, err);
 	if (!r)
 		r = add_binds(spec, options, err);
@@ -142,9 +188,12 @@ static int build(const struct spec_options *options, struct spec *spec, struct e
 
 int spec_build(const struct spec_options *options, struct spec *ret, struct error *err)
 {
+	struct spec_options chosen = *options;
 	struct spec spec = {0};
-	const int r = build(options, &spec, err);
+	int r = choose_mode(&chosen, err);
 
+	if (!r)
+		r = build(&chosen, &spec, err);
 	if (r < 0) {
 		spec_done(&spec);
 		return r;

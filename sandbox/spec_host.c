@@ -183,10 +183,15 @@ int host_check_bind(const char *path, bool writable, const char *state_dir, stru
 	return 0;
 }
 
-static bool has_host_caps(void)
+/* Full: to map ids and files' owners. Lite: to change ids, and to look after who has others. */
+#define FULL_CAPS                                                          \
+	(1ull << CAP_SYS_ADMIN | 1ull << CAP_SETUID | 1ull << CAP_SETGID | \
+	 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_CHOWN)
+#define LITE_CAPS \
+	(1ull << CAP_SETUID | 1ull << CAP_SETGID | 1ull << CAP_KILL | 1ull << CAP_SYS_PTRACE)
+
+static bool has_host_caps(uint64_t need)
 {
-	const uint64_t need = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SETUID | 1ull << CAP_SETGID |
-			      1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_CHOWN;
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {{0}};
 
@@ -217,29 +222,43 @@ static bool map_holds(const char *file, uint32_t base, bool *ret_is_host)
 	return found;
 }
 
-int host_outer_ids(const char *session, uint32_t *ret_base, uint32_t *ret_count, struct error *err)
+static int refuse_root(bool is_lite, struct error *err)
 {
+	if (is_lite)
+		return error_set(
+			err, EPERM,
+			"running as root without a range of ids to change to, or without "
+			"CAP_SETUID, CAP_SETGID, CAP_KILL and CAP_SYS_PTRACE: the session would keep "
+			"uid 0 and with it root's files; run as an ordinary user (setpriv --reuid "
+			"ID --regid ID --clear-groups cordon ...), or grant these");
+	return error_set(err, EPERM,
+			 "running as root without CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, "
+			 "CAP_DAC_READ_SEARCH and CAP_CHOWN: the session would keep the id of "
+			 "the host's root; run as an ordinary user, or grant these");
+}
+
+int host_outer_ids(const struct spec_options *options, uint32_t *ret_base, uint32_t *ret_count,
+		   struct error *err)
+{
+	const bool is_lite = options->isolation == ISOLATION_LITE;
 	uint32_t hash = 2166136261u; /* FNV-1a: sessions side by side get ranges of their own */
 	uint32_t base;
 	bool host_uid;
 	bool host_gid;
 
-	for (const char *c = session; *c; c++)
+	for (const char *c = options->session; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * 16777619u;
 	base = OUTER_FIRST + hash % OUTER_RANGES * SPEC_RANGE_IDS;
-	if (geteuid() == 0 && has_host_caps() && map_holds("/proc/self/uid_map", base, &host_uid) &&
+	if (geteuid() == 0 && has_host_caps(is_lite ? LITE_CAPS : FULL_CAPS) &&
+	    map_holds("/proc/self/uid_map", base, &host_uid) &&
 	    map_holds("/proc/self/gid_map", base, &host_gid)) {
 		*ret_base = base;
 		*ret_count = SPEC_RANGE_IDS;
 		return 0;
 	}
 	(void)map_holds("/proc/self/uid_map", base, &host_uid);
-	if (geteuid() == 0 && host_uid)
-		return error_set(
-			err, EPERM,
-			"running as root without CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, "
-			"CAP_DAC_READ_SEARCH and CAP_CHOWN: the session would keep the id of "
-			"the host's root; run as an ordinary user, or grant these");
+	if (geteuid() == 0 && (host_uid || is_lite))
+		return refuse_root(is_lite, err);
 	*ret_base = geteuid();
 	*ret_count = 1;
 	return 0;

@@ -21,6 +21,8 @@ int host_check_bind(const char *path, bool writable, const char *state_dir, stru
 
 /*
  * host_outer_ids - which host ids the session runs as: a range for root, else the caller's own.
- * Errors: -EPERM for a root that can do neither.
+ * Errors: -EPERM for a root that can do neither. In lite that is any root without the range: the
+ * files that uid 0 owns are its own whatever capabilities it has left.
  */
-int host_outer_ids(const char *session, uint32_t *ret_base, uint32_t *ret_count, struct error *err);
+int host_outer_ids(const struct spec_options *options, uint32_t *ret_base, uint32_t *ret_count,
+		   struct error *err);

@@ -20,14 +20,16 @@ enum member_type {
 	U32,
 	U64,
 	FLAG,
-	KIND, /* enum spec_mount_kind, by its name */
+	KIND,	   /* enum spec_mount_kind, by its name */
+	ISOLATION, /* enum isolation, likewise */
 	OBJECT,
 	ARRAY, /* these two are read and written apart */
 };
 
 static const enum json_type json_types[] = {
-	[TEXT] = JSON_STRING, [U32] = JSON_NUMBER,    [U64] = JSON_NUMBER,  [FLAG] = JSON_BOOL,
-	[KIND] = JSON_STRING, [OBJECT] = JSON_OBJECT, [ARRAY] = JSON_ARRAY,
+	[TEXT] = JSON_STRING,	[U32] = JSON_NUMBER,  [U64] = JSON_NUMBER,
+	[FLAG] = JSON_BOOL,	[KIND] = JSON_STRING, [ISOLATION] = JSON_STRING,
+	[OBJECT] = JSON_OBJECT, [ARRAY] = JSON_ARRAY,
 };
 
 /* How a member of a struct stands in JSON under its own name. */
@@ -65,13 +67,14 @@ static const struct member limit_members[] = {
 };
 
 static const struct member spec_members[] = {
-	MEMBER(spec, session, TEXT, true),    MEMBER(spec, hostname, TEXT, true),
-	MEMBER(spec, uid, U32, true),	      MEMBER(spec, gid, U32, true),
-	MEMBER(spec, outer_base, U32, true),  MEMBER(spec, outer_count, U32, true),
-	MEMBER(spec, home, TEXT, true),	      MEMBER(spec, workspace, TEXT, true),
-	MEMBER(spec, upper_dir, TEXT, false), MEMBER(spec, landlock, FLAG, true),
-	MEMBER(spec, cgroup, FLAG, true),     MEMBER(spec, limits, OBJECT, true),
-	MEMBER(spec, env, ARRAY, true),	      MEMBER(spec, mounts, ARRAY, true),
+	MEMBER(spec, session, TEXT, true),    MEMBER(spec, isolation, ISOLATION, false),
+	MEMBER(spec, hostname, TEXT, true),   MEMBER(spec, uid, U32, true),
+	MEMBER(spec, gid, U32, true),	      MEMBER(spec, outer_base, U32, true),
+	MEMBER(spec, outer_count, U32, true), MEMBER(spec, home, TEXT, true),
+	MEMBER(spec, workspace, TEXT, true),  MEMBER(spec, upper_dir, TEXT, false),
+	MEMBER(spec, landlock, FLAG, true),   MEMBER(spec, cgroup, FLAG, true),
+	MEMBER(spec, limits, OBJECT, true),   MEMBER(spec, env, ARRAY, true),
+	MEMBER(spec, mounts, ARRAY, true),
 };
 
 _Static_assert(COUNT(mount_members) <= MAX_MEMBERS && COUNT(limit_members) <= MAX_MEMBERS &&
@@ -104,6 +107,9 @@ static void put_member(struct json_writer *w, const struct member *member, const
 	case KIND:
 		json_put_string(w, member->name,
 				spec_mount_kind_name(*(const enum spec_mount_kind *)at));
+		break;
+	case ISOLATION:
+		json_put_string(w, member->name, isolation_name(*(const enum isolation *)at));
 		break;
 	case OBJECT:
 	case ARRAY:
@@ -161,6 +167,16 @@ static int read_kind(const char *name, enum spec_mount_kind *ret, struct error *
 	return error_set(err, EINVAL, "there is no mount kind \"%s\"", name);
 }
 
+static int read_isolation(const char *name, enum isolation *ret, struct error *err)
+{
+	for (unsigned isolation = 0; isolation_name(isolation); isolation++)
+		if (!strcmp(isolation_name(isolation), name)) {
+			*ret = (enum isolation)isolation;
+			return 0;
+		}
+	return error_set(err, EINVAL, "there is no isolation \"%s\"", name);
+}
+
 static int read_member(const struct json *node, enum member_type type, void *to, struct error *err)
 {
 	uint64_t number = 0;
@@ -183,6 +199,9 @@ static int read_member(const struct json *node, enum member_type type, void *to,
 		break;
 	case KIND:
 		r = read_kind(json_string(node), to, err);
+		break;
+	case ISOLATION:
+		r = read_isolation(json_string(node), to, err);
 		break;
 	case OBJECT:
 	case ARRAY:

@@ -30,6 +30,10 @@ static const char *const etc_paths[] = {
 	"/etc/java*",		"/etc/shells",	       "/etc/login.defs",
 	"/etc/gai.conf",	"/etc/host.conf",      NULL};
 
+/* Names of the host's accounts, without which libraries do not know who they run as. */
+static const char *const etc_lite_paths[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
+					     NULL};
+
 static void add_file(struct spec *spec, const char *target, char *text)
 {
 	struct spec_mount *m = spec_add_mount(spec, MOUNT_FILE, NULL, target);
@@ -68,7 +72,11 @@ static void add_host_path(struct spec *spec, const char *path)
 
 	if (lstat(path, &st) < 0)
 		return;
-	if (S_ISLNK(st.st_mode)) {
+	if (spec->isolation == ISOLATION_LITE) {
+		/* What a symlink leads to is listed itself, or is not for the session. */
+		if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode))
+			spec_add_mount(spec, MOUNT_BIND, path, path)->optional = true;
+	} else if (S_ISLNK(st.st_mode)) {
 		n = readlink(path, text, sizeof(text) - 1);
 		if (n <= 0)
 			return;
@@ -96,6 +104,10 @@ static void add_etc(struct spec *spec)
 	for (size_t i = 0; i < found.gl_pathc && i < 128; i++)
 		add_host_path(spec, found.gl_pathv[i]);
 	globfree(&found);
+}
+
+static void add_made_etc(struct spec *spec)
+{
 	add_file(spec, "/etc/passwd",
 		 xasprintf("root:x:0:0:root:/root:/usr/sbin/nologin\n"
 			   "agent:x:%u:%u:agent:%s:/bin/sh\n"
@@ -113,14 +125,27 @@ static void add_etc(struct spec *spec)
 			 "services: files\nprotocols: files\n"));
 }
 
-void view_add_system(struct spec *spec)
+static void add_lite(struct spec *spec, const char *tmp)
+{
+	for (const char *const *p = etc_lite_paths; *p; p++)
+		add_host_path(spec, *p);
+	view_add_tmpfs(spec, tmp, 0700, 0);
+	view_add_tmpfs(spec, spec->home, 0700, 0);
+}
+
+void view_add_system(struct spec *spec, const char *tmp)
 {
 	for (const char *const *p = system_paths; *p; p++)
 		add_host_path(spec, *p);
 	add_etc(spec);
+	if (spec->isolation == ISOLATION_LITE) {
+		add_lite(spec, tmp);
+		return;
+	}
+	add_made_etc(spec);
 	spec_add_mount(spec, MOUNT_PROC, NULL, "/proc");
 	spec_add_mount(spec, MOUNT_DEV, NULL, "/dev")->size_bytes = share_of_memory(spec, 4);
-	view_add_tmpfs(spec, "/tmp", 01777, 16);
+	view_add_tmpfs(spec, tmp, 01777, 16);
 	view_add_tmpfs(spec, "/var/tmp", 01777, 2);
 	view_add_tmpfs(spec, "/run", 0755, 1);
 	view_add_tmpfs(spec, spec->home, 0755, 12);

@@ -8,6 +8,7 @@
 
 #include "sandbox/spec.h"
 
-void view_add_system(struct spec *spec);
+/* lite: as far as it can be had without mounts, that is, the host's own files. @tmp: TMPDIR. */
+void view_add_system(struct spec *spec, const char *tmp);
 /* A writable, empty folder; its size in 64ths of the session's memory. */
 void view_add_tmpfs(struct spec *spec, const char *target, uint32_t mode, unsigned sixtyfourths);

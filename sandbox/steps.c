@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
 #include "sandbox/launch.h"
+#include "sandbox/lite.h"
 
 static int enter_cgroup_namespace(struct launch *l, struct error *err)
 {
@@ -58,45 +59,67 @@ static int check_filter(struct launch *l, struct error *err)
 	return 0;
 }
 
+/* Which isolation a step is of. */
+enum {
+	FULL = 1u << ISOLATION_FULL,
+	LITE = 1u << ISOLATION_LITE
+};
+
 struct step {
 	const char *name;
+	unsigned of;
 	int (*apply)(struct launch *l, struct error *err);
 	const char *way_out; /* of a host that refuses it; NULL: the reason tells itself */
 };
 
 static const struct step steps[] = {
 	/* Needs the maps that P wrote. Gives the id that everything below is made with. */
-	{"user", userns_enter,
+	{"user", FULL, userns_enter,
 	 WAY_OUT WAY_OUT_CONTAINER "setresuid, setresgid, setgroups and prctl"},
+	/* Takes the id of whatever is started. */
+	{"ids", LITE, lite_enter, NULL},
+	/* In the place of a pid namespace. */
+	{"children", LITE, lite_watch_children, NULL},
 	/* Needs to be in the cgroup (P); must come before /proc is looked at by anybody. */
-	{"cgroup-namespace", enter_cgroup_namespace,
+	{"cgroup-namespace", FULL, enter_cgroup_namespace,
 	 WAY_OUT "a kernel with CONFIG_CGROUPS; " WAY_OUT_CONTAINER "unshare"},
-	{"host-name", set_host_name, WAY_OUT WAY_OUT_CONTAINER "sethostname"},
-	{"loopback", net_loopback_up, WAY_OUT WAY_OUT_CONTAINER "socket and ioctl"},
+	{"host-name", FULL, set_host_name, WAY_OUT WAY_OUT_CONTAINER "sethostname"},
+	{"loopback", FULL, net_loopback_up, WAY_OUT WAY_OUT_CONTAINER "socket and ioctl"},
 	/* Opens an ordinary user's sources, hence before anything covers them. */
-	{"root", mounts_make_root, WAY_OUT_MOUNTING},
+	{"root", FULL, mounts_make_root, WAY_OUT_MOUNTING},
 	/* Needs the host's /proc still visible: the kernel lets us mount a fresh one only then. */
-	{"view", mounts_build_view, WAY_OUT_MOUNTING},
+	{"view", FULL, mounts_build_view, WAY_OUT_MOUNTING},
 	/* Removes the host's mounts for good. */
-	{"pivot", mounts_pivot, WAY_OUT WAY_OUT_CONTAINER "pivot_root, umount2 and mount_setattr"},
-	{"user-namespaces", forbid_user_namespaces, WAY_OUT "a kernel with CONFIG_SYSCTL"},
+	{"pivot", FULL, mounts_pivot,
+	 WAY_OUT WAY_OUT_CONTAINER "pivot_root, umount2 and mount_setattr"},
+	{"user-namespaces", FULL, forbid_user_namespaces, WAY_OUT "a kernel with CONFIG_SYSCTL"},
+	/* As the session's user: may it read and write what it was given? */
+	{"places", LITE, lite_check_places, NULL},
 	/* Removes the way back to any capability; the init's own last until it ends. */
-	{"capabilities", caps_lock, WAY_OUT WAY_OUT_CONTAINER "prctl"},
+	{"capabilities", FULL, caps_lock, WAY_OUT WAY_OUT_CONTAINER "prctl"},
+	{"capabilities", LITE, caps_give_up, WAY_OUT WAY_OUT_CONTAINER "prctl"},
 	/* Each execution applies these two for itself, last. */
-	{"landlock", landlock_probe, NULL},
-	{"filter", check_filter, NULL},
+	{"landlock", FULL | LITE, landlock_probe, NULL},
+	{"filter", FULL | LITE, check_filter, NULL},
+	/* Last: what was made is removed only behind a session that stood. */
+	{"private-folder", LITE, lite_make_private, NULL},
 };
 
 int steps_apply(struct launch *l, struct error *err)
 {
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		const struct step *step = &steps[i];
-		const int r = step->apply(l, err);
+		int r;
 
+		if (!(step->of & 1u << l->spec.isolation))
+			continue;
+		r = step->apply(l, err);
 		if (r == 0)
 			continue;
 		(void)error_prefix(err, "sandbox step %s", step->name);
-		return step->way_out ? error_append(err, step->way_out) : r;
+		if (step->way_out)
+			r = error_append(err, step->way_out);
+		return step->of == FULL ? launch_offer_lite(err) : r;
 	}
 	return 0;
 }

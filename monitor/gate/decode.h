@@ -33,7 +33,7 @@ struct decode_ops {
 /* Working memory of one listener; one call at a time. decode_init() and decode_done(). */
 struct decode {
 	uint32_t exec_id;
-	const char *workspace; /* borrowed */
+	struct owners owners;
 	const struct decode_ops *ops;
 	void *ctx;
 

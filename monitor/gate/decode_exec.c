@@ -91,7 +91,7 @@ static int follow_interpreters(struct decode *d, const char *called)
 		name[line.name_len] = '\0';
 		exec_block_script(&d->script, &line, called);
 		close_fd(&d->interpreter.fd);
-		r = resolve_image(&d->target, AT_FDCWD, name, 0, d->workspace, &d->interpreter);
+		r = resolve_image(&d->target, AT_FDCWD, name, 0, &d->owners, &d->interpreter);
 		if (r < 0)
 			return r;
 		if (d->interpreter.provenance > d->image.provenance)
@@ -177,8 +177,7 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 	 * What is not there is answered here with the errno that the kernel would give. Letting the
 	 * call go on instead would be an unchecked exec if the file appeared meanwhile.
 	 */
-	r = resolve_image(&d->target, call.dirfd, d->bytes.data, call.flags, d->workspace,
-			  &d->image);
+	r = resolve_image(&d->target, call.dirfd, d->bytes.data, call.flags, &d->owners, &d->image);
 	exec_block_called(call.dirfd, d->bytes.data, called);
 	if (r == 0)
 		r = follow_interpreters(d, called);

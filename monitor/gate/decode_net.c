@@ -63,8 +63,9 @@ static const char *socket_provenance(const struct decode *d, int file_fd)
 {
 	if (is_read_only(file_fd))
 		return provenance_name(PROVENANCE_IMAGE);
-	return provenance_name(path_is_below(d->socket_path, d->workspace) ? PROVENANCE_WORKSPACE
-									   : PROVENANCE_SESSION);
+	return provenance_name(path_is_below(d->socket_path, d->owners.workspace)
+				       ? PROVENANCE_WORKSPACE
+				       : PROVENANCE_SESSION);
 }
 
 /*

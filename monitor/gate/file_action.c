@@ -84,25 +84,17 @@ static void place_name(struct target *target, const struct file_places *places, 
 		to[len - 1] = '\0';
 }
 
-static bool is_host_bound(const char *path, const char *const *folders)
-{
-	for (; folders && *folders; folders++)
-		if (path_is_below(path, *folders))
-			return true;
-	return false;
-}
-
 static const char *provenance_of(const struct file_action *about, const struct file_places *places,
 				 const struct files_config *config)
 {
 	const int any_fd = places->target_fd[0] >= 0 ? places->target_fd[0] : places->parent_fd[0];
 
-	if (is_host_bound(about->path, config->host_bound) ||
-	    is_host_bound(about->target, config->host_bound))
+	if (path_is_below_any(about->path, config->host_bound) ||
+	    path_is_below_any(about->target, config->host_bound))
 		return "host-bound";
-	if (path_is_below(about->path, config->workspace))
+	if (path_is_below(about->path, config->owners.workspace))
 		return "workspace";
-	return is_read_only(any_fd) ? "image" : "session";
+	return is_of_image(&config->owners, any_fd, about->path) ? "image" : "session";
 }
 
 static void fill_names(struct file_action *about, const struct file_call *call,

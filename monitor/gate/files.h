@@ -28,7 +28,7 @@ struct files_config {
 	struct notify *notify; /* borrowed for its life, as all below */
 	struct target *target; /* knows the root of the execution */
 	uint32_t exec_id;
-	const char *workspace;
+	struct owners owners;
 	const char *const *host_bound; /* folders inside, NULL-terminated */
 	const struct gate_ops *ops;
 	void *ctx;

@@ -211,7 +211,7 @@ static int start_files(struct gate *gate, const struct gate_config *config, stru
 		.notify = &gate->notify,
 		.target = &gate->decode.target,
 		.exec_id = config->exec_id,
-		.workspace = config->workspace,
+		.owners = config->owners,
 		.host_bound = config->host_bound,
 		.ops = config->ops,
 		.ctx = config->ctx,
@@ -255,7 +255,7 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 		gate->kept[i].fd = -1;
 	decode_init(&gate->decode);
 	gate->decode.exec_id = config->exec_id;
-	gate->decode.workspace = config->workspace;
+	gate->decode.owners = config->owners;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;
 	gate->poll.data = gate;

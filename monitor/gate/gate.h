@@ -23,6 +23,7 @@
 #include "common/error.h"
 #include "monitor/action.h"
 #include "monitor/exec_image.h"
+#include "monitor/gate/resolve.h"
 
 struct gate;
 
@@ -54,7 +55,7 @@ struct gate_config {
 	int listener_fd; /* taken over, also on failure */
 	uint32_t exec_id;
 	int hands_fd; /* of an execution whose files are gated; taken over; 0: they are not */
-	const char *workspace;	       /* path inside; decides action.provenance */
+	struct owners owners;	       /* by paths inside; decide action.provenance */
 	const char *const *host_bound; /* folders inside that are the host's own; may be NULL */
 	const struct gate_ops *ops;
 	void *ctx;

@@ -157,17 +157,29 @@ bool is_read_only(int file_fd)
 	return fstatfs(file_fd, &fs) == 0 && (fs.f_flags & STATFS_READ_ONLY);
 }
 
-static enum provenance find_provenance(const struct image *image, const char *workspace)
+bool path_is_below_any(const char *path, const char *const *folders)
 {
-	if (path_is_below(image->path, workspace))
+	for (; folders && *folders; folders++)
+		if (path_is_below(path, *folders))
+			return true;
+	return false;
+}
+
+bool is_of_image(const struct owners *owners, int file_fd, const char *path)
+{
+	return owners->writable ? !path_is_below_any(path, owners->writable)
+				: is_read_only(file_fd);
+}
+
+static enum provenance find_provenance(const struct image *image, const struct owners *owners)
+{
+	if (path_is_below(image->path, owners->workspace))
 		return PROVENANCE_WORKSPACE;
-	if (is_read_only(image->fd))
-		return PROVENANCE_IMAGE;
-	return PROVENANCE_SESSION;
+	return is_of_image(owners, image->fd, image->path) ? PROVENANCE_IMAGE : PROVENANCE_SESSION;
 }
 
 int resolve_image(struct target *target, int dirfd, const char *path, unsigned flags,
-		  const char *workspace, struct image *image)
+		  const struct owners *owners, struct image *image)
 {
 	_cleanup_close_ int file_fd = -1;
 	bool reachable = false;
@@ -187,6 +199,6 @@ int resolve_image(struct target *target, int dirfd, const char *path, unsigned f
 	else if (!reachable)
 		image->provenance = PROVENANCE_SESSION;
 	else
-		image->provenance = find_provenance(image, workspace);
+		image->provenance = find_provenance(image, owners);
 	return 0;
 }

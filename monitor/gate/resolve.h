@@ -44,13 +44,26 @@ int resolve_base(struct target *target, int dirfd);
 int resolve_name(struct target *target, int file_fd, char *path, size_t size, bool *ret_reachable,
 		 bool *ret_nameless);
 
+/* Whose a path is; strings are borrowed. */
+struct owners {
+	const char *workspace;
+	/*
+	 * Folders that can be written to, NULL-terminated, where no mount tells (isolation lite);
+	 * NULL where a read-only mount does.
+	 */
+	const char *const *writable;
+};
+
+/* Can nobody inside write there? @file_fd: of the file itself or of the folder it is in. */
+bool is_of_image(const struct owners *owners, int file_fd, const char *path);
+
 /*
  * resolve_image - what execve(2) would be given: a regular file, named and with its provenance.
  * Errors: of resolve_path(), -EACCES for what is no regular file or lies on procfs, -ELOOP for a
  * link with AT_SYMLINK_NOFOLLOW. On success image->fd is the caller's.
  */
 int resolve_image(struct target *target, int dirfd, const char *path, unsigned flags,
-		  const char *workspace, struct image *image);
+		  const struct owners *owners, struct image *image);
 
 /* Is it on a mount that nobody inside can write to? */
 bool is_read_only(int file_fd);
@@ -59,3 +72,5 @@ const char *provenance_name(enum provenance provenance);
 
 /* True if @path is @folder or lies below it, component by component. */
 bool path_is_below(const char *path, const char *folder);
+/* NULL-terminated; NULL: none. */
+bool path_is_below_any(const char *path, const char *const *folders);

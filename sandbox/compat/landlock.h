@@ -17,5 +17,7 @@ struct compat_landlock_ruleset {
 #define COMPAT_LANDLOCK_REFER			   (1ull << 13) /* ABI 2 */
 #define COMPAT_LANDLOCK_TRUNCATE		   (1ull << 14) /* ABI 3 */
 #define COMPAT_LANDLOCK_IOCTL_DEV		   (1ull << 15) /* ABI 5 */
-#define COMPAT_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ull << 0)	/* ABI 6 */
-#define COMPAT_LANDLOCK_SCOPE_SIGNAL		   (1ull << 1)	/* ABI 6 */
+#define COMPAT_LANDLOCK_NET_BIND_TCP		   (1ull << 0)	/* ABI 4 */
+#define COMPAT_LANDLOCK_NET_CONNECT_TCP		   (1ull << 1)
+#define COMPAT_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ull << 0) /* ABI 6 */
+#define COMPAT_LANDLOCK_SCOPE_SIGNAL		   (1ull << 1) /* ABI 6 */

@@ -224,8 +224,11 @@ int fixture_run(struct fixture *f, int (*fn)(void *arg), void *arg)
 	static const struct gate_ops ops = {
 		.decide = fixture_decide, .unanswered = fixture_unanswered, .gone = fixture_gone};
 	struct error err = {0};
-	struct gate_config config = {
-		.loop = &f->loop, .exec_id = 7, .workspace = f->workspace, .ops = &ops, .ctx = f};
+	struct gate_config config = {.loop = &f->loop,
+				     .exec_id = 7,
+				     .owners = {.workspace = f->workspace},
+				     .ops = &ops,
+				     .ctx = f};
 
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	config.listener_fd = fixture_fork(f, fn, arg);

@@ -348,6 +348,61 @@ static void test_bytes_that_are_no_spec(void **unused)
 	(void)close(plain[1]);
 }
 
+static void expect_refusal(const struct spec_options *options, const char *reason)
+{
+	struct spec spec = {0};
+	struct error err = {0};
+
+	assert_int_equal(spec_build(options, &spec, &err), -EINVAL);
+	if (!strstr(err.text, reason))
+		fail_msg("not \"%s\": %s", reason, err.text);
+}
+
+/* Isolation lite: only what Landlock can say, with defaults that it can hold. */
+static void test_lite(void **unused)
+{
+	_cleanup_free_ char *below = xasprintf("%s/below", work);
+	const struct spec_bind elsewhere[] = {{work, "/data", false}};
+	const struct spec_bind reopened[] = {{below, NULL, false}};
+	struct spec_options options = {.session = "s1",
+				       .state_dir = state,
+				       .isolation = ISOLATION_LITE,
+				       .workspace_dir = work};
+	_cleanup_(spec_done) struct spec spec = build(&options);
+	_cleanup_(spec_done) struct spec again = {0};
+	_cleanup_buf_ struct buf bytes = BUF_INIT(0);
+	struct error err = {0};
+
+	(void)unused;
+	assert_false(mount_at(&spec, work)->writable);
+	assert_true(mount_at(&spec, "/tmp/cordon-s1/tmp")->writable);
+	assert_true(has_env(&spec, "TMPDIR=/tmp/cordon-s1/tmp"));
+	assert_true(has_env(&spec, "HOME=/tmp/cordon-s1/home"));
+	assert_string_equal(spec.home, "/tmp/cordon-s1/home");
+	for (size_t i = 0; i < spec.mount_count; i++)
+		assert_true(spec.mounts[i].kind == MOUNT_TMPFS ||
+			    (spec.mounts[i].kind == MOUNT_BIND && !spec.mounts[i].idmap &&
+			     !strcmp(spec.mounts[i].source, spec.mounts[i].target)));
+	spec_encode(&spec, &bytes);
+	assert_int_equal(spec_decode(bytes.data, bytes.len, &again, &err), 0);
+	assert_int_equal(again.isolation, ISOLATION_LITE);
+
+	again.landlock = false;
+	assert_int_equal(spec_check(&again, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "Landlock"));
+	options.workspace_mode = WORKSPACE_COW;
+	expect_refusal(&options, "needs a mount namespace");
+	options.workspace_mode = WORKSPACE_RO;
+	options.binds = elsewhere;
+	options.bind_count = 1;
+	expect_refusal(&options, "leave the second path out");
+	assert_int_equal(mkdir(below, 0700), 0);
+	options.workspace_mode = WORKSPACE_LIVE;
+	options.binds = reopened;
+	expect_refusal(&options, "cannot be read-only below");
+	assert_int_equal(rmdir(below), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_json_and_back),
 		cmocka_unit_test(test_the_wire_and_back),
 		cmocka_unit_test(test_bytes_that_are_no_spec),
+		cmocka_unit_test(test_lite),
 	};
 
 	return cmocka_run_group_tests(tests, make_folders, remove_folders);

@@ -42,6 +42,10 @@ static const struct {
 	{"session", "7", "$.session: expected string, found number"},
 	{"session", NULL, "$: member \"session\" (string) is missing"},
 	{"hostname", "\"a b\"", "host name \"a b\" is not usable"},
+	{"isolation", "\"half\"", "$.isolation: there is no isolation \"half\""},
+	{"isolation", "\"lite\"",
+	 "mount /proc of kind proc: isolation lite has no mounts, only binds at their own path and "
+	 "tmpfs folders below /tmp/cordon-s1"},
 	{"uid", "0", "uid 0, gid 1000: must be 1..65535"},
 	{"gid", "65536", "uid 1000, gid 65536: must be 1..65535"},
 	{"uid", "-1", "$.uid: expected a whole number from 0 to 4294967295"},
@@ -67,8 +71,8 @@ static const struct {
 	{"env", "[\"A\"]", "environment entry \"A\" is not NAME=value"},
 	{"env", "[\"=A\"]", "environment entry \"=A\" is not NAME=value"},
 	{"extra", "1",
-	 "$: unknown member \"extra\"; known are: session, hostname, uid, gid, outer_base, "
-	 "outer_count, home, workspace, upper_dir, landlock, cgroup, limits, env, mounts"},
+	 "$: unknown member \"extra\"; known are: session, isolation, hostname, uid, gid, "
+	 "outer_base, outer_count, home, workspace, upper_dir, landlock, cgroup, limits, env, mounts"},
 	{"mounts", "[]", "a spec has one mount of kind proc and at most one of kind dev"},
 	{"mounts", "[" PROC "," PROC "]",
 	 "a spec has one mount of kind proc and at most one of kind dev"},

@@ -146,11 +146,14 @@ static void on_signal(uv_signal_t *handle, int signum)
 static void on_ready(void *ctx)
 {
 	struct mcp *mcp = ctx;
+	const char *caveat = plan_caveat(agent_session_spec_of(mcp->agent));
 	const char *const *layers = session_layers(agent_session_monitor(mcp->agent));
 	_cleanup_buf_ struct buf text = BUF_INIT(0);
 
 	for (size_t i = 0; layers[i]; i++)
 		buf_printf(&text, " %s", layers[i]);
+	if (caveat)
+		log_warning("%s", caveat);
 	log_info("session in %s; record %s; layers:%s",
 		 agent_session_spec_of(mcp->agent)->workspace, agent_session_record(mcp->agent),
 		 text.data ? text.data : " none");

@@ -18,6 +18,8 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "sandbox/private.h"
+#include "sandbox/spec.h"
 #include "tools/toolkit/layer.h"
 #include "tools/toolkit/paths.h"
 
@@ -122,6 +124,7 @@ static size_t find_dead(int live_fd, struct dead *ret)
 static void settle(int live_fd, const struct dead *dead)
 {
 	_cleanup_free_ char *session_dir = NULL;
+	_cleanup_free_ char *private_dir = spec_private_dir(dead->session);
 	_cleanup_free_ char *upper = NULL;
 	char word = 0;
 	bool discard;
@@ -131,6 +134,7 @@ static void settle(int live_fd, const struct dead *dead)
 	discard = pread(dead->lock_fd, &word, 1, 0) == 1 && word == 'd';
 	upper = xasprintf("%s/layers/upper", session_dir);
 	layer_settle(upper, discard);
+	private_remove(private_dir);
 	(void)rmdir(session_dir); /* goes if nothing is kept there */
 	(void)unlinkat(live_fd, dead->session, 0);
 }

@@ -24,6 +24,7 @@ enum option_key {
 	KEY_DISCARD,
 	KEY_SESSION,
 	KEY_FILE_SIZE,
+	KEY_ISOLATION,
 };
 
 static const struct argp_option option_list[] = {
@@ -31,6 +32,10 @@ static const struct argp_option option_list[] = {
 	{"workspace", 'w', "DIR[:cow|ro|live]", 0,
 	 "Folder to work in, at the same path inside (default: the current one). cow keeps changes "
 	 "in a layer of their own, ro refuses them, live makes them on the host",
+	 0},
+	{"isolation", KEY_ISOLATION, "full|lite", 0,
+	 "lite is for hosts without namespaces: Landlock, seccomp and the gate alone, no network, no "
+	 "cow (default: full)",
 	 0},
 	{"bind", KEY_BIND, "SRC[:DST][:rw]", 0,
 	 "Show a file or folder of the host, read-only unless rw", 0},
@@ -138,7 +143,7 @@ static void set_workspace(struct argp_state *state, struct session_options *o, c
 		if (mode < 0)
 			argp_error(state, "--workspace %s: \"%s\" is none of cow, ro, live", text,
 				   colon + 1);
-		o->workspace_mode = (enum workspace_mode)mode;
+		o->workspace_mode = (enum workspace_mode)(WORKSPACE_COW + mode);
 		*colon = '\0';
 	}
 	o->workspace_dir = text;
@@ -198,6 +203,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	static const char *const modes[] = {"enforce", "observe", NULL};
 	static const char *const traces[] = {"on", "auto", "off", NULL};
+	static const char *const isolations[] = {"full", "lite", NULL};
 	struct session_options *o = state->input;
 	int choice;
 
@@ -230,6 +236,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (choice < 0)
 			argp_error(state, "--trace %s: must be on, auto or off", arg);
 		o->trace = (enum trace_mode)choice;
+		return 0;
+	case KEY_ISOLATION:
+		choice = parse_choice(arg, isolations);
+		if (choice < 0)
+			argp_error(state, "--isolation %s: must be full or lite", arg);
+		o->isolation = (enum isolation)choice;
 		return 0;
 	case KEY_RECORD:
 		o->record_path = arg;

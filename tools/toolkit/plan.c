@@ -90,6 +90,7 @@ static int build_spec(const struct session_options *options, const char *id, con
 		return r;
 	return spec_build(&(struct spec_options){.session = id,
 						 .state_dir = state_dir,
+						 .isolation = options->isolation,
 						 .workspace_dir = workspace,
 						 .workspace_mode = options->workspace_mode,
 						 .binds = options->binds,
@@ -134,6 +135,14 @@ int plan_make(struct plan *plan, const struct session_options *options, struct e
 	plan->record_path = options->record_path ? xstrdup(options->record_path)
 						 : xasprintf("%s/record.jsonl", plan->state_dir);
 	return build_spec(options, plan->id, plan->state_dir, &plan->spec, err);
+}
+
+const char *plan_caveat(const struct spec *spec)
+{
+	return spec->isolation == ISOLATION_LITE
+		       ? "isolation is lite: no namespaces, Landlock, seccomp and the gate alone "
+			 "hold this session (SECURITY.md)"
+		       : NULL;
 }
 
 void plan_done(struct plan *plan)

@@ -22,7 +22,8 @@ struct label_option {
 
 /* What the command line (or a scenario) says; zero values are the defaults. Borrowed strings. */
 struct session_options {
-	const char *session_id;	   /* NULL: made up */
+	const char *session_id; /* NULL: made up */
+	enum isolation isolation;
 	const char *workspace_dir; /* NULL: the current directory if suitable, else an empty one */
 	bool empty_workspace;	   /* an empty tmpfs whatever workspace_dir says */
 	enum workspace_mode workspace_mode;
@@ -55,6 +56,9 @@ struct plan {
 int plan_name(struct plan *plan, const struct session_options *options, struct error *err);
 int plan_make(struct plan *plan, const struct session_options *options, struct error *err);
 void plan_done(struct plan *plan);
+
+/* For the user to know: what a session without namespaces is short of. NULL if it has them. */
+const char *plan_caveat(const struct spec *spec);
 
 /* The spec alone, for --dry-run: its state folder is named but not made. */
 int plan_dry_spec(const struct session_options *options, struct spec *ret, struct error *err);

@@ -80,3 +80,4 @@ void probe_launcher(struct probe_result *ret);
 void probe_state(struct probe_result *ret);
 void probe_policies(struct probe_result *ret);
 void probe_session(struct probe_result *ret);
+void probe_lite(struct probe_result *ret);

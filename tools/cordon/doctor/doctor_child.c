@@ -28,6 +28,7 @@ const struct probe probes[] = {
 	{"state", "state folder", true, probe_state},
 	{"policies", "policies", true, probe_policies},
 	{"session", "a default session", true, probe_session},
+	{"lite", "isolation lite", false, probe_lite},
 };
 const size_t probe_count = sizeof(probes) / sizeof(probes[0]);
 

@@ -120,8 +120,13 @@ void probe_policies(struct probe_result *ret)
 	(void)policy_free(policy);
 }
 
-/* The child of the last probe: `cordon run` as anybody would start it, in an empty folder. */
-static _Noreturn void exec_cordon(const char *folder, int out_fd)
+/* What the last two probes start: `cordon run` as anybody would, in an empty folder. */
+struct trial {
+	const char *isolation, *trace; /* as options */
+	const char *said;	       /* when it ran */
+};
+
+static _Noreturn void exec_cordon(const struct trial *trial, const char *folder, int out_fd)
 {
 	const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -130,11 +135,13 @@ static _Noreturn void exec_cordon(const char *folder, int out_fd)
 	(void)dup2(out_fd, STDERR_FILENO);
 	if (chdir(folder) == 0)
 		(void)execl("/proc/self/exe", "cordon", "run", "--quiet", "--discard",
-			    "--timeout=8", "--", "/bin/sh", "-c", "echo held", (char *)NULL);
+			    "--timeout=8", trial->isolation, trial->trace, "--", "/bin/sh", "-c",
+			    "echo held", (char *)NULL);
 	_exit(127);
 }
 
-static void run_default_session(const char *folder, int out[2], struct probe_result *ret)
+static void run_trial(const struct trial *trial, const char *folder, int out[2],
+		      struct probe_result *ret)
 {
 	char text[320] = "";
 	size_t len = 0;
@@ -143,7 +150,7 @@ static void run_default_session(const char *folder, int out[2], struct probe_res
 	const pid_t pid = fork();
 
 	if (pid == 0)
-		exec_cordon(folder, out[1]);
+		exec_cordon(trial, folder, out[1]);
 	(void)close(out[1]);
 	while (len < sizeof(text) - 1 && (n = read(out[0], text + len, sizeof(text) - 1 - len)) > 0)
 		len += (size_t)n;
@@ -151,30 +158,51 @@ static void run_default_session(const char *folder, int out[2], struct probe_res
 		(void)waitpid(pid, &status, 0);
 	text[strcspn(text, "\n")] = '\0';
 	if (pid > 0 && status == 0 && strcmp(text, "held") == 0)
-		probe_set(ret, PROBE_HOLDS, "`cordon run -- sh -c 'echo held'` ran in one");
+		probe_set(ret, PROBE_HOLDS, "%s", trial->said);
 	else
 		probe_set(ret, PROBE_MISSING, "%s", text[0] ? text : "`cordon run` failed");
 }
 
-static void try_session(struct probe_result *ret)
+static void try_session(const struct trial *trial, struct probe_result *ret)
 {
 	char folder[] = "/tmp/cordon-doctor-XXXXXX";
 	int out[2];
 
-	if (!mkdtemp(folder)) {
+	/* Root's session in lite is another user on the host, who must be let in. */
+	if (!mkdtemp(folder) || chmod(folder, 0755) < 0) {
 		probe_set(ret, PROBE_MISSING, "mkdtemp in /tmp: %s", strerror(errno));
 		return;
 	}
 	if (pipe2(out, O_CLOEXEC) == 0) {
-		run_default_session(folder, out, ret);
+		run_trial(trial, folder, out, ret);
 		(void)close(out[0]);
 	}
 	(void)rmdir(folder);
 }
 
+static void try_default(struct probe_result *ret)
+{
+	try_session(&(struct trial){"--isolation=full", "--trace=on",
+				    "`cordon run -- sh -c 'echo held'` ran in one"},
+		    ret);
+}
+
+static void try_lite(struct probe_result *ret)
+{
+	try_session(&(struct trial){"--isolation=lite", "--trace=auto",
+				    "would work here, without namespaces: no network, no cow, and "
+				    "what SECURITY.md says"},
+		    ret);
+}
+
 void probe_session(struct probe_result *ret)
 {
-	probe_in_child(try_session, ret);
+	probe_in_child(try_default, ret);
 	if (ret->state != PROBE_HOLDS)
 		probe_remedy(ret, "see the rows above that are missing");
+}
+
+void probe_lite(struct probe_result *ret)
+{
+	probe_in_child(try_lite, ret);
 }

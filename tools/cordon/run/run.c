@@ -370,20 +370,40 @@ static const struct run_signals_ops signals_ops = {
 
 /* ---- the start ---- */
 
+/*
+ * The resident supervisor is no ancestor of what it watches. Where Yama lets an ordinary user's
+ * process look into its descendants only, it could not read what they ask for; in a user namespace
+ * it has the right anyway.
+ */
+static bool may_be_watched(const struct run *run)
+{
+	_cleanup_close_ int scope_fd = -1;
+	char scope = '0';
+
+	if (floor_plan(run->floor)->spec.isolation == ISOLATION_FULL || geteuid() == 0)
+		return true;
+	scope_fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	return scope_fd < 0 || (read(scope_fd, &scope, 1) == 1 && scope == '0');
+}
+
 static int start(struct run *run, struct error *err)
 {
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
+	const char *caveat;
 	int r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 
 	if (r < 0)
 		return r;
+	caveat = plan_caveat(&floor_plan(run->floor)->spec);
+	if (caveat && !run->options->quiet)
+		log_warning("%s", caveat);
 	run->signals = run_signals_start(&run->loop, &signals_ops, run);
 	run->record_fd = record_create(floor_plan(run->floor)->record_path, err);
 	if (run->record_fd < 0) {
 		fail(run, err);
 		return 0;
 	}
-	if (!run->options->resident || ask_resident(run) < 0)
+	if (!run->options->resident || !may_be_watched(run) || ask_resident(run) < 0)
 		watch_here(run);
 	return 0;
 }
