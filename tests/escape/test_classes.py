@@ -54,7 +54,7 @@ class Classes(unittest.TestCase):
 
     def test_every_name_is_one_of_a_probe(self):
         for number, cell in self.table.items():
-            for name in re.findall(r"\b[a-z]+\.[a-z0-9*_-]+", cell):
+            for name in re.findall(r"\b[a-z]+(?:-[a-z]+)*\.[a-z0-9*_-]+", cell):
                 self.assertTrue(fnmatch.filter(self.rows, name), f"class {number} names {name}")
 
     def test_every_probe_has_known_classes(self):

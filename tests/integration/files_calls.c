@@ -3,7 +3,6 @@
 /*
  * Makes every file operation, in an empty working directory, and prints what each call gave: one
  * line a call. The same program prints the same lines where its files are gated and where not.
- * With "denied" it tries each family on paths below denied/ only, which a rule is to refuse.
  */
 
 #include <dirent.h>
@@ -320,72 +319,10 @@ static void fifos(void)
 	(void)close(file_fd);
 }
 
-static void denied(void)
-{
-	const int folder_fd = open("denied", O_RDONLY | O_DIRECTORY);
-	const int file_fd = open("denied/file", O_RDONLY);
-	struct timespec times[2] = {{1, 1}, {2, 2}};
-	char path[64];
-
-	TRY(open("denied/file", O_WRONLY));
-	TRY(open("denied/file", O_RDONLY | O_TRUNC));
-	TRY(open("denied/new", O_RDONLY | O_CREAT, 0600));
-	TRY(RAW(SYS_open, "denied/new", O_WRONLY | O_CREAT, 0600));
-	TRY(openat(folder_fd, "file", O_RDWR));
-	TRY(creat("denied/new", 0600));
-	TRY(open("denied", O_TMPFILE | O_RDWR, 0600));
-	TRY(open("to-denied/file", O_WRONLY));
-	TRY(open("to-denied-file", O_WRONLY | O_APPEND));
-	TRY(open("other/../denied/./file", O_WRONLY));
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd);
-	TRY(open(path, O_WRONLY));
-	(void)snprintf(path, sizeof(path), "/dev/fd/%d", file_fd);
-	TRY(open(path, O_RDWR));
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/new", folder_fd);
-	TRY(open(path, O_WRONLY | O_CREAT, 0600));
-	TRY(open("/proc/self/cwd/denied/file", O_WRONLY));
-	TRY(open("/proc/thread-self/cwd/denied/file", O_WRONLY));
-	TRY(truncate("denied/file", 0));
-	TRY(rename("denied/file", "out"));
-	TRY(rename("harmless", "denied/file"));
-	TRY(RAW(SYS_rename, "harmless", "denied/new"));
-	TRY(RAW(SYS_renameat, AT_FDCWD, "harmless", folder_fd, "new"));
-	TRY(renameat2(AT_FDCWD, "harmless", folder_fd, "file", RENAME_EXCHANGE));
-	TRY(link("denied/file", "out"));
-	TRY(link("harmless", "denied/new"));
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd);
-	TRY(linkat(AT_FDCWD, path, AT_FDCWD, "out", AT_SYMLINK_FOLLOW));
-	TRY(symlink("x", "denied/new"));
-	TRY(symlinkat("x", folder_fd, "new"));
-	TRY(unlink("denied/file"));
-	TRY(unlinkat(folder_fd, "file", 0));
-	TRY(rmdir("denied/folder"));
-	TRY(mkdir("denied/new", 0700));
-	TRY(mkdirat(folder_fd, "new", 0700));
-	TRY(mknod("denied/new", S_IFIFO | 0600, 0));
-	TRY(chmod("denied/file", 0777));
-	TRY(fchmod(file_fd, 0777));
-	TRY(RAW(452, file_fd, "", 0777, AT_EMPTY_PATH));
-	TRY(chown("denied/file", getuid(), getgid()));
-	TRY(lchown("denied/file", getuid(), getgid()));
-	TRY(fchown(file_fd, getuid(), getgid()));
-	TRY(setxattr("denied/file", "user.a", "x", 1, 0));
-	TRY(lsetxattr("denied/file", "user.a", "x", 1, 0));
-	TRY(fsetxattr(file_fd, "user.a", "x", 1, 0));
-	TRY(removexattr("denied/file", "user.a"));
-	TRY(utimensat(AT_FDCWD, "denied/file", times, 0));
-	TRY(futimens(file_fd, times));
-	TRY(fchdir(folder_fd) < 0 ? 0 : open("file", O_WRONLY));
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	(void)umask(022);
-	if (argc > 1 && strcmp(argv[1], "denied") == 0) {
-		denied();
-		return 0;
-	}
 	opens();
 	links();
 	names();

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "sandbox/compat/landlock.h"
+#include "tools/prove/files.h"
 
 struct result *results_add(struct results *r, const char *id, const char *classes, const char *wall)
 {
@@ -104,6 +106,42 @@ static size_t row_phases(const struct row *row, enum place place, const char **r
 	return count;
 }
 
+/* Who changes the row's case from outside while it is attempted; 0: nobody. */
+static pid_t start_beside(const struct row *row, const struct outside *o)
+{
+	const pid_t child = row->flags & ROW_BESIDE ? fork() : 0;
+
+	if (child == 0 && (row->flags & ROW_BESIDE))
+		files_beside(row, &o->arena);
+	return child;
+}
+
+/* One run in an arena. Return: effects, -1 on failure. */
+static int run_in(const struct places *p, const struct row *row, enum place place,
+		  struct outside *o, const char *const *argv, struct buf *output)
+{
+	_cleanup_free_ char *before = NULL;
+	_cleanup_free_ char *after = NULL;
+	unsigned effects;
+	pid_t beside;
+	int r;
+
+	if ((row->flags & ROW_FILES) && files_case_make(&o->arena, FILES_CASE) < 0)
+		return -1;
+	before = files_case_look(&o->arena, FILES_CASE);
+	beside = start_beside(row, o);
+	r = place_run(p, place, o, row->flags, argv, output);
+	if (beside > 0) {
+		(void)kill(beside, SIGKILL);
+		(void)waitpid(beside, NULL, 0);
+	}
+	if (r < 0)
+		return -1;
+	effects = outside_effects(o, text_of(output), place == PLACE_SESSION);
+	after = files_case_look(&o->arena, FILES_CASE);
+	return (int)(strcmp(before, after) != 0 ? effects | EFFECT_CHANGE : effects);
+}
+
 /* Runs the row's phases in a place, with an arena of their own. Return: effects, -1 on failure. */
 static int run_row(const struct places *p, const struct row *row, enum place place,
 		   struct buf *output)
@@ -113,16 +151,18 @@ static int run_row(const struct places *p, const struct row *row, enum place pla
 	char victim[16];
 	const char *argv[10] = {"--probe", row->id};
 	int effects = -1;
+	/* A case is looked at by itself. */
+	const bool live =
+		(row->flags & ROW_LIVE) && (place == PLACE_SESSION || (row->flags & ROW_FILES));
 
-	if (outside_open(&o, p->program, (row->flags & ROW_LIVE) && place == PLACE_SESSION) == 0) {
+	if (outside_open(&o, p->program, live) == 0) {
 		(void)snprintf(port, sizeof(port), "%d", o.arena.port);
 		(void)snprintf(victim, sizeof(victim), "%d", o.arena.victim);
 		argv[2] = o.arena.dir;
 		argv[3] = port;
 		argv[4] = victim;
 		(void)row_phases(row, place, argv + 5);
-		if (place_run(p, place, &o, row->flags, argv, output) >= 0)
-			effects = (int)outside_effects(&o, text_of(output), place == PLACE_SESSION);
+		effects = run_in(p, row, place, &o, argv, output);
 	}
 	outside_close(&o);
 	return effects;
@@ -131,6 +171,9 @@ static int run_row(const struct places *p, const struct row *row, enum place pla
 /* The attempt with the wall away. */
 static bool control_succeeds(const struct places *p, const struct row *row, char *note, size_t size)
 {
+	static const enum place place_of[] = {[CONTROL_HOST] = PLACE_HOST,
+					      [CONTROL_RULE] = PLACE_UNRULED,
+					      [CONTROL_BARE] = PLACE_BARE};
 	_cleanup_buf_ struct buf output = BUF_INIT(1u << 24);
 	char text[32];
 	int effects;
@@ -138,7 +181,7 @@ static bool control_succeeds(const struct places *p, const struct row *row, char
 
 	if (row->control == CONTROL_NONE)
 		return row->twin != NULL; /* judged with the session */
-	effects = run_row(p, row, row->control == CONTROL_HOST ? PLACE_HOST : PLACE_BARE, &output);
+	effects = run_row(p, row, place_of[row->control], &output);
 	said = find_said(text_of(&output), "alone");
 	describe(said, text, sizeof(text));
 	(void)snprintf(note, size, "without the wall: %s",
@@ -206,6 +249,8 @@ static bool is_skipped(const struct places *p, const struct row *row, struct res
 	/* Without it the call succeeds, and the kernel drops what pid 1 does not handle. */
 	if ((row->flags & ROW_SIGNAL_SCOPE) && abi < 6)
 		why = "this kernel's Landlock has no signal scope (Linux 6.12)";
+	if ((row->flags & ROW_ROOT) && geteuid() != 0)
+		why = "its control needs root";
 	if (!why)
 		return false;
 	result->verdict = SKIPPED;

@@ -38,6 +38,9 @@ void judge_row(const struct places *p, const struct row *row, struct results *re
 /* All rows made from the deny list: one session and two controls for all of them. */
 void judge_denied(const struct places *p, struct results *results);
 
+/* Every call on a file that a rule protects: one session with the rule and one without. */
+void judge_files(const struct places *p, struct results *results);
+
 /* Every number there is, asked about, and none called: known, unknown, and of the x32 table. */
 void judge_numbers(const struct places *p, struct results *results);
 

@@ -24,6 +24,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "tools/prove/files.h"
 
 #define PATH_BYTES	 512
 #define SURVIVOR_WAIT_MS 5000
@@ -122,6 +123,7 @@ static int fill_folders(const struct outside *o, const char *program)
 	r = r ? r : write_file(a->work, "kept", "kept\n", 0666);
 	r = r ? r : write_file(a->bound, "file", "bound\n", 0666);
 	r = r ? r : write_file(a->dir, "policy.json", policy, 0644);
+	r = r ? r : write_file(a->dir, "files.json", files_policy, 0644);
 	(void)snprintf(path, sizeof(path), "%s/out", a->work);
 	r = r ? r : symlink(target, path) < 0 ? -errno : 0;
 	(void)snprintf(path, sizeof(path), "%s/out", a->bound);

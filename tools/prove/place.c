@@ -67,12 +67,13 @@ static void add_options(struct words *w, const struct outside *o, unsigned flags
 		       : flags & ROW_LIVE ? ":live"
 					  : "");
 	(void)snprintf(record, sizeof(record), "%s/record.jsonl", o->arena.dir);
-	(void)snprintf(policy, sizeof(policy), "%s/policy.json", o->arena.dir);
+	(void)snprintf(policy, sizeof(policy), "%s/%s.json", o->arena.dir,
+		       flags & ROW_FILES ? "files" : "policy");
 	add(w, "--workspace");
 	add(w, workspace);
 	add(w, "--record");
 	add(w, record);
-	if (flags & ROW_POLICY) {
+	if (flags & (ROW_POLICY | ROW_FILES)) {
 		add(w, "--policy");
 		add(w, policy);
 	}
@@ -218,7 +219,9 @@ int place_run(const struct places *p, enum place place, const struct outside *o,
 	pid_t child;
 
 	(void)snprintf(program, sizeof(program), "%s/escape", o->arena.bin);
-	if (place == PLACE_SESSION)
+	if (place == PLACE_UNRULED)
+		session_command(&w, p, o, flags & ~(unsigned)(ROW_POLICY | ROW_FILES));
+	else if (place == PLACE_SESSION)
 		session_command(&w, p, o, flags);
 	add(&w, program);
 	for (; *argv; argv++)

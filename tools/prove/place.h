@@ -10,6 +10,7 @@
 
 enum place {
 	PLACE_SESSION, /* `cordon run` with its defaults */
+	PLACE_UNRULED, /* the same without the rules that the row asks for */
 	PLACE_HOST,
 	PLACE_BARE
 };

@@ -17,9 +17,9 @@
 #define ATTEMPT_SECONDS 60
 
 const struct row *const row_tables[] = {
-	view_rows,	   write_rows,	       process_rows, network_rows, kernel_rows,
-	exec_rows,	   exec_indirect_rows, gate_rows,    race_rows,	   race_string_rows,
-	race_connect_rows, limit_rows,	       NULL};
+	view_rows,	   write_rows,	       process_rows,  network_rows,   kernel_rows,
+	exec_rows,	   exec_indirect_rows, gate_rows,     race_rows,      race_string_rows,
+	race_connect_rows, limit_rows,	       file_way_rows, file_race_rows, NULL};
 
 const struct row *row_find(const char *id)
 {
@@ -88,6 +88,7 @@ int probe_main(int argc, char **argv)
 	arena_name(&arena, argv[2]);
 	arena.port = (int)strtol(argv[3], NULL, 10);
 	arena.victim = (pid_t)strtol(argv[4], NULL, 10);
+	arena.row = argv[1];
 	row = row_find(argv[1]);
 	for (int i = 5; row && i < argc; i++)
 		run_phase(argv[i], strcmp(argv[i], "twin") == 0 ? row->twin : row->attempt, &arena);

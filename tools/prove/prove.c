@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "tools/prove/calls.h"
 #include "tools/prove/denied.h"
+#include "tools/prove/files.h"
 #include "tools/prove/judge.h"
 #include "tools/prove/report.h"
 
@@ -93,6 +94,7 @@ static void run_all(const struct options *o, struct results *results)
 	judge_group(o, "number.", judge_numbers, results);
 	judge_group(o, "call.", judge_calls, results);
 	judge_group(o, "session.", judge_sessions, results);
+	judge_group(o, "file.", judge_files, results);
 	for (const struct row *const *table = row_tables; *table; table++)
 		for (const struct row *row = *table; row->id; row++) {
 			if (!is_wanted(o, row->id) || place_interrupted())
@@ -232,6 +234,8 @@ int main(int argc, char **argv)
 		return probe_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--denied") == 0)
 		return denied_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "--files") == 0)
+		return files_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--victim") == 0)
 		return victim_main();
 	if (argc > 1 && strcmp(argv[1], STAND_READY) == 0)

@@ -27,6 +27,7 @@ struct arena {
 	char abstract[64]; /* name of a listener in the host's network namespace, without its NUL */
 	int port;	   /* of listeners outside, TCP and UDP, on 127.0.0.1 */
 	pid_t victim;	   /* host pid of a process outside, of the same user */
+	const char *row;   /* id of the row that is attempted; borrowed */
 };
 
 /* What an outsider can see to have happened. Any of these in a session is an escape. */
@@ -43,6 +44,7 @@ enum effect {
 enum control {
 	CONTROL_NONE, /* the row has an allowed twin instead */
 	CONTROL_HOST, /* as the caller, in no sandbox */
+	CONTROL_RULE, /* in such a session, without the arena's rules */
 	CONTROL_BARE  /* fresh user, mount, pid, net, ipc, uts namespaces, all capabilities, no
 		       * filter
 		       */
@@ -58,6 +60,9 @@ enum row_flags {
 	ROW_STDIN_FOLDER = 64,	/* standard input is a folder outside, else a file outside */
 	ROW_ORPHAN = 128,	/* the supervisor is killed while the probe runs */
 	ROW_SIGNAL_SCOPE = 256, /* rests on Landlock's signal scope; skipped without it */
+	ROW_FILES = 512,   /* the arena's rules on files, and a case that they protect: files.h */
+	ROW_BESIDE = 1024, /* meanwhile its case is changed from outside */
+	ROW_ROOT = 2048,   /* the control needs root; skipped without it */
 };
 
 #define ATTEMPT_BROKEN 200 /* the attempt could not be made: the row fails */
@@ -91,6 +96,8 @@ extern const struct row race_rows[];
 extern const struct row race_string_rows[];
 extern const struct row race_connect_rows[];
 extern const struct row limit_rows[];
+extern const struct row file_way_rows[];
+extern const struct row file_race_rows[];
 
 /* Finds a row of any table; NULL if there is none. */
 const struct row *row_find(const char *id);

@@ -32,6 +32,9 @@ static const struct {
 	{"number.", "each number there is, known or not", "seccomp"},
 	{"exec.", "run a program that policy forbids", "gate"},
 	{"gate.", "wear the gate out, blind it", "gate"},
+	{"file.", "change a file that policy protects", "gate, hands"},
+	{"file-race.", "swap links, memory, descriptors meanwhile", "gate, hands"},
+	{"file-way.", "go around the gate of files", "seccomp"},
 	{"race.", "swap what was checked for another", "verification at exec (BPF)"},
 	{"limit.", "exhaust the host", "cgroup or rlimits, sizes of tmpfs"},
 };

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Races against a gated call on a file: what the call is about is exchanged while it is under way,
+ * between what the rule protects and what it does not. Memory and descriptors are exchanged by a
+ * second thread. Links are exchanged from outside, where no gate puts exchange and call into a row.
+ * A race counts only if both answers were seen.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "tools/prove/files.h"
+#include "tools/prove/probes/attempt.h"
+
+#define LEAST_ROUNDS 1000
+#define LONGEST_S    20
+#define LOOK_EVERY   64
+
+struct file_race {
+	const char *id;
+	void (*exchange)(unsigned turn);
+	long (*call)(void);
+};
+
+static _Atomic bool stop;
+static char path[64];
+static int slot_fd;
+static int folder_fds[2];
+
+static long wrote(int file_fd)
+{
+	long r;
+
+	if (file_fd < 0)
+		return -1;
+	r = write(file_fd, "escaped\n", 8);
+	(void)close(file_fd);
+	return r;
+}
+
+/* --- what is exchanged --- */
+
+static void exchange_text(unsigned turn)
+{
+	memcpy(path, turn % 2 ? "harmless/file" : "./denied/file", 14);
+}
+
+static void exchange_descriptor(unsigned turn)
+{
+	(void)dup2(folder_fds[turn % 2], slot_fd);
+}
+
+/* Links that exist already change places: one rename a turn. */
+static void exchange_link(unsigned turn)
+{
+	(void)turn;
+	(void)syscall(SYS_renameat2, AT_FDCWD, "link", AT_FDCWD, "other-link", 2 /* EXCHANGE */);
+}
+
+static void exchange_folder(unsigned turn)
+{
+	(void)turn;
+	(void)syscall(SYS_renameat2, AT_FDCWD, "way", AT_FDCWD, "other-way", 2 /* EXCHANGE */);
+}
+
+/* A name that is a file now and a link to the protected one then. */
+static void exchange_last(unsigned turn)
+{
+	(void)unlink("last");
+	if (turn % 2)
+		(void)!symlink("denied/file", "last");
+	else
+		(void)close(open("last", O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+}
+
+/* --- the calls; each can be made again and again --- */
+
+static long open_text(void)
+{
+	return wrote(open(path, O_WRONLY));
+}
+
+static long chmod_text(void)
+{
+	return chmod(path, 0777);
+}
+
+static long rename_text(void)
+{
+	(void)close(open("moving", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	return rename("moving", path);
+}
+
+static long open_at(void)
+{
+	return wrote(openat(slot_fd, "file", O_WRONLY));
+}
+
+static long make_at(void)
+{
+	(void)rmdir("harmless/made");
+	return mkdirat(slot_fd, "made", 0700);
+}
+
+static long open_link(void)
+{
+	return wrote(open("link/file", O_WRONLY));
+}
+
+static long create_link(void)
+{
+	(void)unlink("harmless/created");
+	return wrote(open("link/created", O_WRONLY | O_CREAT | O_EXCL, 0600));
+}
+
+static long unlink_link(void)
+{
+	(void)close(open("harmless/gone", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	return unlink("link/gone");
+}
+
+static long open_folder(void)
+{
+	return wrote(open("way/to/file", O_WRONLY));
+}
+
+static long open_last(void)
+{
+	return wrote(open("last", O_WRONLY));
+}
+
+static long truncate_last(void)
+{
+	return truncate("last", 0);
+}
+
+static const struct file_race races[] = {
+	{"file-race.open-text", exchange_text, open_text},
+	{"file-race.chmod-text", exchange_text, chmod_text},
+	{"file-race.rename-text", exchange_text, rename_text},
+	{"file-race.openat-dup2", exchange_descriptor, open_at},
+	{"file-race.mkdirat-dup2", exchange_descriptor, make_at},
+	{"file-race.open-symlink", exchange_link, open_link},
+	{"file-race.create-symlink", exchange_link, create_link},
+	{"file-race.unlink-symlink", exchange_link, unlink_link},
+	{"file-race.open-folder", exchange_folder, open_folder},
+	{"file-race.open-last", exchange_last, open_last},
+	{"file-race.truncate-last", exchange_last, truncate_last},
+};
+
+static const struct file_race *race_of(const char *id)
+{
+	for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++)
+		if (strcmp(races[i].id, id) == 0)
+			return &races[i];
+	return NULL;
+}
+
+static void *keep_exchanging(void *arg)
+{
+	const struct file_race *race = arg;
+
+	for (unsigned turn = 0; !atomic_load(&stop); turn++)
+		race->exchange(turn);
+	return NULL;
+}
+
+static bool is_outside(const struct file_race *race)
+{
+	return race->exchange != exchange_text && race->exchange != exchange_descriptor;
+}
+
+/* As the attempt sees it, to end once it is won. The runner looks for itself. */
+static bool is_won(void)
+{
+	char text[16] = "";
+	struct stat st;
+	const int file_fd = open("denied/file", O_RDONLY | O_CLOEXEC);
+	bool same = file_fd >= 0 && fstat(file_fd, &st) == 0 && (st.st_mode & 07777) == 0640 &&
+		    read(file_fd, text, sizeof(text) - 1) == 9 && strcmp(text, "untouched") == 0;
+
+	if (file_fd >= 0)
+		(void)close(file_fd);
+	return !same || access("denied/gone", F_OK) < 0 || access("denied/made", F_OK) == 0 ||
+	       access("denied/created", F_OK) == 0;
+}
+
+static int rounds(const struct file_race *race)
+{
+	const time_t end = time(NULL) + LONGEST_S;
+	unsigned allowed = 0;
+	unsigned refused = 0;
+	bool won = false;
+
+	for (unsigned i = 0; time(NULL) < end && !won; i++) {
+		if (race->call() >= 0)
+			allowed++;
+		else if (errno == FILES_ERRNO)
+			refused++;
+		if (i >= LEAST_ROUNDS && allowed > 5 && refused > 5)
+			break;
+		if (i % LOOK_EVERY == 0)
+			won = is_won();
+	}
+	(void)printf("race: %u allowed, %u refused\n", allowed, refused);
+	if (won || is_won())
+		return 0;
+	return allowed && refused ? FILES_ERRNO : ATTEMPT_BROKEN;
+}
+
+static int run_race(const struct arena *a)
+{
+	const struct file_race *found = race_of(a->row);
+	struct file_race race;
+	char at[PATH_BYTES];
+	pthread_t thread = 0;
+	int r;
+
+	if (!found || chdir(joined(at, a->work, FILES_CASE)) < 0)
+		return ATTEMPT_BROKEN;
+	race = *found;
+	memcpy(path, "harmless/file", 14);
+	folder_fds[0] = open("harmless", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	folder_fds[1] = open("denied", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	slot_fd = dup(folder_fds[0]);
+	if (!is_outside(found) && pthread_create(&thread, NULL, keep_exchanging, &race) != 0)
+		return ATTEMPT_BROKEN;
+	r = rounds(found);
+	atomic_store(&stop, true);
+	if (thread)
+		(void)pthread_join(thread, NULL);
+	return r;
+}
+
+void files_beside(const struct row *row, const struct arena *a)
+{
+	const struct file_race *found = race_of(row->id);
+	struct file_race race;
+	char at[PATH_BYTES];
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (found && chdir(joined(at, a->work, FILES_CASE)) == 0) {
+		race = *found;
+		(void)keep_exchanging(&race);
+	}
+	_exit(1);
+}
+
+#define FILE_RACE(id, classes, more)                                                        \
+	{                                                                                   \
+		"file-race." id, classes, "a rule on files", run_race, NULL, EFFECT_CHANGE, \
+			{FILES_ERRNO}, 0, CONTROL_RULE, ROW_LIVE | ROW_FILES | (more)       \
+	}
+
+const struct row file_race_rows[] = {
+	FILE_RACE("open-text", "1,34", 0),
+	FILE_RACE("chmod-text", "1,34", 0),
+	FILE_RACE("rename-text", "1,34", 0),
+	FILE_RACE("openat-dup2", "3,34", 0),
+	FILE_RACE("mkdirat-dup2", "3,34", 0),
+	FILE_RACE("open-symlink", "20,34", ROW_BESIDE),
+	FILE_RACE("create-symlink", "20,34", ROW_BESIDE),
+	FILE_RACE("unlink-symlink", "20,34", ROW_BESIDE),
+	FILE_RACE("open-folder", "20,34", ROW_BESIDE),
+	FILE_RACE("open-last", "20,34", ROW_BESIDE),
+	FILE_RACE("truncate-last", "20,34", ROW_BESIDE),
+	{0},
+};
