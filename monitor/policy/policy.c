@@ -159,6 +159,22 @@ const struct rule_info *policy_rule(const struct policy *policy, size_t index)
 	return index < policy->rule_count ? &policy->rules[index].info : NULL;
 }
 
+enum verdict policy_rule_verdict(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].verdict;
+}
+
+uint32_t policy_rule_kinds(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].kinds;
+}
+
+uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_t *ret_window_ns)
+{
+	*ret_window_ns = policy->rules[index].count.window_ns;
+	return policy->rules[index].count.at_least;
+}
+
 const char *policy_file(const struct policy *policy, size_t index)
 {
 	return index < policy->file_count ? policy->files[index] : NULL;
@@ -219,6 +235,13 @@ uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 			labels |= bit;
 	}
 	return labels;
+}
+
+uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action)
+{
+	if (action->kind != ACTION_FILE_OPEN || action->write || action->result < 0)
+		return 0;
+	return policy_labels_of_path(policy, action->path);
 }
 
 uint64_t policy_labels_read(const struct policy *policy)

@@ -9,7 +9,7 @@
  *	policy_json.c		one document: lists, labels, defaults
  *	rule_json.c		one rule
  *	demand.c		what a rule cannot do without
- *	examples.c		runs match and not_match
+ *	example.c, examples.c	actions as files give them; runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
  *	state.c			labels and counters of a session
