@@ -51,14 +51,11 @@ bool rule_matches(const struct policy *policy, struct policy_state *state, const
 	return !rule->count.at_least || state_count(state, rule, action);
 }
 
-/* Is `rule` to be named rather than the one so far? By verdict, severity, id: never by place. */
-static bool outranks(const struct policy *policy, const struct rule *rule,
-		     const struct decision *so_far)
+/* Never by place. */
+bool rule_outranks(const struct rule *rule, const struct rule *other)
 {
-	const struct rule *other = &policy->rules[so_far->rule_index];
-
-	if (!so_far->rule || rule->verdict != so_far->verdict)
-		return !so_far->rule || rule->verdict > so_far->verdict;
+	if (rule->verdict != other->verdict)
+		return rule->verdict > other->verdict;
 	if (rule->severity_rank != other->severity_rank)
 		return rule->severity_rank > other->severity_rank;
 	return strcmp(rule->info.id, other->info.id) < 0;
@@ -117,7 +114,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 				continue;
 			ret->matched++;
 			decided |= rule->verdict != VERDICT_LOG;
-			if (!outranks(policy, rule, ret))
+			if (ret->rule && !rule_outranks(rule, &policy->rules[ret->rule_index]))
 				continue;
 			ret->verdict = rule->verdict;
 			ret->rule = &rule->info;

@@ -65,7 +65,7 @@ static int check_ids(const struct policy *policy, const struct sources *s, struc
 	return 0;
 }
 
-static int build(struct sources *s, struct policy **ret, struct error *err)
+int policy_build(struct sources *s, struct policy **ret, struct error *err)
 {
 	_cleanup_(free_policyp) struct policy *policy = xcalloc(1, sizeof(*policy));
 	size_t next = 0;
@@ -104,7 +104,7 @@ int policy_load(const char *const *paths, size_t count, struct policy **ret, str
 		if (r < 0)
 			return r;
 	}
-	return build(&s, ret, err);
+	return policy_build(&s, ret, err);
 }
 
 int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,
@@ -113,7 +113,7 @@ int policy_load_text(const char *name, const char *text, size_t len, struct poli
 	_cleanup_(sources_done) struct sources s = {0};
 	const int r = sources_add_text(&s, name, text, len, err);
 
-	return r < 0 ? r : build(&s, ret, err);
+	return r < 0 ? r : policy_build(&s, ret, err);
 }
 
 static void free_name(const char *text)

@@ -101,6 +101,28 @@ bool policy_uses_labels(const struct policy *policy);
  * naming them. What must be taken as set where reads cannot be traced. */
 uint64_t policy_labels_read(const struct policy *policy);
 
+/* How a rule holds on one kind of action. */
+enum hold {
+	HOLD_NONE,    /* such an action is never judged by it */
+	HOLD_AFTER,   /* judged when it has happened: log, label, kill */
+	HOLD_BEFORE,  /* judged before it has an effect */
+	HOLD_VERIFIED /* the same, and what the kernel then runs is held against it */
+};
+
+const char *hold_name(enum hold hold);
+
+struct rule_hold {
+	enum action_kind kind;
+	const char *access;   /* of file.open: "reading" or "writing"; else NULL */
+	enum hold hold;	      /* where no folder of the host is bound writable */
+	enum hold host_bound; /* where one is */
+};
+
+/* policy_rule_holds - for each kind the rule is on. @traced: the host has the trace. */
+#define MAX_RULE_HOLDS (ACTION_KINDS + 1)
+size_t policy_rule_holds(const struct policy *policy, size_t index, bool traced,
+			 struct rule_hold ret[MAX_RULE_HOLDS]);
+
 /*
  * True if writing opens and path changes must be decided before they happen: some rule denies, asks
  * or kills for them. @host_bound: folders of the host are bound writable into the session; rules
