@@ -13,6 +13,7 @@ static const struct policy_command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } policy_commands[] = {
+	{"check", policy_check_command, "tell what is wrong, and where each rule takes hold"},
 	{"explain", policy_explain_command, "tell what would happen to an action, and why"},
 };
 

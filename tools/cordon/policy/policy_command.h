@@ -23,6 +23,7 @@ enum policy_status {
 	POLICY_FAILED = 2, /* no answer: wrong usage, a policy or an action that cannot be read */
 };
 
+int policy_check_command(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
 
 /* Words of the command line, as many as come. The words are borrowed. */
