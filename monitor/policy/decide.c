@@ -51,14 +51,11 @@ bool rule_matches(const struct policy *policy, struct policy_state *state, const
 	return !rule->count.at_least || state_count(state, rule, action);
 }
 
-/* Is `rule` to be named rather than the one so far? By verdict, severity, id: never by place. */
-static bool outranks(const struct policy *policy, const struct rule *rule,
-		     const struct decision *so_far)
+/* Never by place. */
+bool rule_outranks(const struct rule *rule, const struct rule *other)
 {
-	const struct rule *other = &policy->rules[so_far->rule_index];
-
-	if (!so_far->rule || rule->verdict != so_far->verdict)
-		return !so_far->rule || rule->verdict > so_far->verdict;
+	if (rule->verdict != other->verdict)
+		return rule->verdict > other->verdict;
 	if (rule->severity_rank != other->severity_rank)
 		return rule->severity_rank > other->severity_rank;
 	return strcmp(rule->info.id, other->info.id) < 0;
@@ -77,8 +74,19 @@ static void apply_default(const struct policy *policy, const struct action *acti
 	ret->errno_value = verdict >= VERDICT_ASK ? EPERM : 0;
 }
 
-void policy_decide(const struct policy *policy, struct policy_state *state,
-		   const struct action *action, struct decision *ret)
+static enum rule_answer answer_of(const struct rule *rule, enum cel_result result, bool matched)
+{
+	if (result == CEL_FAILED)
+		return rule->verdict == VERDICT_ALLOW ? RULE_FAILED_ALLOW : RULE_FAILED;
+	if (result == CEL_FALSE)
+		return RULE_FALSE;
+	return matched ? RULE_MATCHED : RULE_BELOW_COUNT;
+}
+
+/* Inline, so that nothing is paid where nobody is told. */
+static inline __attribute__((always_inline)) void
+decide(const struct policy *policy, struct policy_state *state, const struct action *action,
+       struct decision *ret, const struct rule_teller *teller)
 {
 	uint64_t bits[INDEX_WORDS] __attribute__((uninitialized));
 	const uint64_t before = policy_state_labels(state);
@@ -95,15 +103,18 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
 			const uint32_t index = rules[w * 64 + (size_t)__builtin_ctzll(left)];
 			const struct rule *rule = &policy->rules[index];
 			enum cel_result result;
+			const bool matched = rule_matches(policy, state, rule, action, &result);
 
-			if (!rule_matches(policy, state, rule, action, &result))
+			if (teller)
+				teller->tell(teller->ctx, index, answer_of(rule, result, matched));
+			if (!matched)
 				continue;
 			labels |= rule->labels;
 			if (result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 				continue;
 			ret->matched++;
 			decided |= rule->verdict != VERDICT_LOG;
-			if (!outranks(policy, rule, ret))
+			if (ret->rule && !rule_outranks(rule, &policy->rules[ret->rule_index]))
 				continue;
 			ret->verdict = rule->verdict;
 			ret->rule = &rule->info;
@@ -115,4 +126,17 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
 		apply_default(policy, action, ret);
 	ret->labels_added = labels & ~before;
 	policy_state_add_labels(state, labels);
+}
+
+void policy_decide(const struct policy *policy, struct policy_state *state,
+		   const struct action *action, struct decision *ret)
+{
+	decide(policy, state, action, ret, NULL);
+}
+
+void policy_decide_told(const struct policy *policy, struct policy_state *state,
+			const struct action *action, struct decision *ret,
+			const struct rule_teller *teller)
+{
+	decide(policy, state, action, ret, teller);
 }

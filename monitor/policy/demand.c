@@ -11,7 +11,8 @@
 
 struct demand {
 	const char *field;
-	const struct str *text; /* NULL: a bool that is true */
+	const struct str *text; /* NULL: a bool */
+	bool boolean;
 };
 
 static bool is_field(const struct cel_node *node, const char *name)
@@ -23,7 +24,7 @@ static bool is_met_by(const struct demand *demand, const struct cel_node *value)
 {
 	if (demand->text)
 		return value->kind == NODE_STRING && str_eq(value->text, *demand->text);
-	return value->kind == NODE_BOOL && value->boolean;
+	return value->kind == NODE_BOOL && value->boolean == demand->boolean;
 }
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
@@ -32,7 +33,9 @@ static bool demands(const struct cel_node *node, const struct demand *demand)
 	const struct cel_node *a = node->child;
 
 	if (is_field(node, demand->field))
-		return !demand->text;
+		return !demand->text && demand->boolean;
+	if (node->kind == NODE_NOT)
+		return !demand->text && !demand->boolean && is_field(a, demand->field);
 	if (node->kind != NODE_BINARY)
 		return false;
 	if (node->op == OP_AND)
@@ -47,9 +50,9 @@ static bool demands(const struct cel_node *node, const struct demand *demand)
 
 /* NOLINTEND(misc-no-recursion) */
 
-bool tree_demands_true(const struct cel_tree *tree, const char *field)
+bool tree_demands_bool(const struct cel_tree *tree, const char *field, bool value)
 {
-	const struct demand demand = {.field = field};
+	const struct demand demand = {.field = field, .boolean = value};
 
 	return demands(tree->root, &demand);
 }

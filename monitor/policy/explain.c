@@ -76,28 +76,50 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 	return decision->rule && policy->rules[decision->rule_index].when.reads.labels;
 }
 
+static void put_fields(struct json_writer *w, const struct action *action, uint64_t fields)
+{
+	for (uint64_t left = fields; left; left &= left - 1)
+		put_field(w, action, &action_fields[__builtin_ctzll(left)]);
+}
+
+static void put_count(struct json_writer *w, const struct rule *rule)
+{
+	if (!rule->count.at_least)
+		return;
+	json_begin_object(w, "count");
+	json_put_u64(w, "at_least", rule->count.at_least);
+	json_put_u64(w, "window_ms", rule->count.window_ns / 1000000);
+	json_end_object(w);
+}
+
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w)
 {
 	const struct rule *rule = decision->rule ? &policy->rules[decision->rule_index] : NULL;
-	const uint64_t fields = rule ? rule->when.reads.fields : default_fields(policy, action);
 
 	json_put_string(w, "rule", rule ? rule->info.id : "default");
 	json_put_string(w, "category", rule ? rule->info.category : NULL);
 	json_put_string(w, "severity", rule ? rule->info.severity : NULL);
 	json_put_string(w, "because", policy_because(policy, action, decision));
 	json_begin_object(w, "matched");
-	for (uint64_t left = fields; left; left &= left - 1)
-		put_field(w, action, &action_fields[__builtin_ctzll(left)]);
+	put_fields(w, action, rule ? rule->when.reads.fields : default_fields(policy, action));
 	/* The labels that the decision saw: those that it set itself came after it. */
 	if (rule && rule->when.reads.labels)
 		put_labels(w, policy, policy_state_labels(state) & ~decision->labels_added);
 	json_end_object(w);
-	if (rule && rule->count.at_least) {
-		json_begin_object(w, "count");
-		json_put_u64(w, "at_least", rule->count.at_least);
-		json_put_u64(w, "window_ms", rule->count.window_ns / 1000000);
-		json_end_object(w);
-	}
+	if (rule)
+		put_count(w, rule);
+}
+
+void policy_put_reads(const struct policy *policy, const char *key, size_t rule_index,
+		      const struct action *action, uint64_t labels, struct json_writer *w)
+{
+	const struct rule *rule = &policy->rules[rule_index];
+
+	json_begin_object(w, key);
+	put_fields(w, action, rule->when.reads.fields);
+	if (rule->when.reads.labels)
+		put_labels(w, policy, labels);
+	json_end_object(w);
 }

@@ -65,7 +65,7 @@ static int check_ids(const struct policy *policy, const struct sources *s, struc
 	return 0;
 }
 
-static int build(struct sources *s, struct policy **ret, struct error *err)
+int policy_build(struct sources *s, struct policy **ret, struct error *err)
 {
 	_cleanup_(free_policyp) struct policy *policy = xcalloc(1, sizeof(*policy));
 	size_t next = 0;
@@ -104,7 +104,7 @@ int policy_load(const char *const *paths, size_t count, struct policy **ret, str
 		if (r < 0)
 			return r;
 	}
-	return build(&s, ret, err);
+	return policy_build(&s, ret, err);
 }
 
 int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,
@@ -113,7 +113,7 @@ int policy_load_text(const char *name, const char *text, size_t len, struct poli
 	_cleanup_(sources_done) struct sources s = {0};
 	const int r = sources_add_text(&s, name, text, len, err);
 
-	return r < 0 ? r : build(&s, ret, err);
+	return r < 0 ? r : policy_build(&s, ret, err);
 }
 
 static void free_name(const char *text)
@@ -157,6 +157,22 @@ size_t policy_rule_count(const struct policy *policy)
 const struct rule_info *policy_rule(const struct policy *policy, size_t index)
 {
 	return index < policy->rule_count ? &policy->rules[index].info : NULL;
+}
+
+enum verdict policy_rule_verdict(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].verdict;
+}
+
+uint32_t policy_rule_kinds(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].kinds;
+}
+
+uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_t *ret_window_ns)
+{
+	*ret_window_ns = policy->rules[index].count.window_ns;
+	return policy->rules[index].count.at_least;
 }
 
 const char *policy_file(const struct policy *policy, size_t index)
@@ -219,6 +235,13 @@ uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 			labels |= bit;
 	}
 	return labels;
+}
+
+uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action)
+{
+	if (action->kind != ACTION_FILE_OPEN || action->write || action->result < 0)
+		return 0;
+	return policy_labels_of_path(policy, action->path);
 }
 
 uint64_t policy_labels_read(const struct policy *policy)

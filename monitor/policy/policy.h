@@ -71,6 +71,11 @@ struct policy *policy_free(struct policy *policy);
 
 size_t policy_rule_count(const struct policy *policy);
 const struct rule_info *policy_rule(const struct policy *policy, size_t index);
+enum verdict policy_rule_verdict(const struct policy *policy, size_t index);
+/* Bit per enum action_kind that the rule is on. */
+uint32_t policy_rule_kinds(const struct policy *policy, size_t index);
+/* How many actions it takes, and within what time; 0: the rule does not count. */
+uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_t *ret_window_ns);
 
 /* The files it was loaded from, by index; NULL past the last. Borrowed. */
 const char *policy_file(const struct policy *policy, size_t index);
@@ -88,11 +93,35 @@ const char *policy_label_name(const struct policy *policy, size_t index);
 int policy_label_index(const struct policy *policy, const char *name);
 /* Labels that the policy's "labels" section gives to a path inside the view. */
 uint64_t policy_labels_of_path(const struct policy *policy, struct str path);
+/* Those that reading it gives a session: of a file.open that succeeded and does not write. */
+uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action);
 /* True if some rule's verdict can depend on labels. */
 bool policy_uses_labels(const struct policy *policy);
 /* Bits of the labels that some rule reads; all bits if a rule reads them in another way than by
  * naming them. What must be taken as set where reads cannot be traced. */
 uint64_t policy_labels_read(const struct policy *policy);
+
+/* How a rule holds on one kind of action. */
+enum hold {
+	HOLD_NONE,    /* such an action is never judged by it */
+	HOLD_AFTER,   /* judged when it has happened: log, label, kill */
+	HOLD_BEFORE,  /* judged before it has an effect */
+	HOLD_VERIFIED /* the same, and what the kernel then runs is held against it */
+};
+
+const char *hold_name(enum hold hold);
+
+struct rule_hold {
+	enum action_kind kind;
+	const char *access;   /* of file.open: "reading" or "writing"; else NULL */
+	enum hold hold;	      /* where no folder of the host is bound writable */
+	enum hold host_bound; /* where one is */
+};
+
+/* policy_rule_holds - for each kind the rule is on. @traced: the host has the trace. */
+#define MAX_RULE_HOLDS (ACTION_KINDS + 1)
+size_t policy_rule_holds(const struct policy *policy, size_t index, bool traced,
+			 struct rule_hold ret[MAX_RULE_HOLDS]);
 
 /*
  * True if writing opens and path changes must be decided before they happen: some rule denies, asks
@@ -114,6 +143,27 @@ void policy_state_add_labels(struct policy_state *state, uint64_t labels);
 void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
+/* What a rule said of an action that it was asked about. */
+enum rule_answer {
+	RULE_FALSE,	  /* its expression was false */
+	RULE_MATCHED,	  /* true, and counted enough */
+	RULE_BELOW_COUNT, /* true, but not often enough yet */
+	RULE_FAILED, /* ended in an error, which counts as a match (once it is counted enough) */
+	RULE_FAILED_ALLOW /* ended in an error, which allows nothing */
+};
+
+struct rule_teller {
+	void (*tell)(void *ctx, size_t rule_index, enum rule_answer answer);
+	void *ctx;
+};
+
+/* The same, and says of each rule that was asked what it said, in the order of rules. Rules on the
+ * action's kind that are not told of were not asked: nothing that they look for is in the action.
+ */
+void policy_decide_told(const struct policy *policy, struct policy_state *state,
+			const struct action *action, struct decision *ret,
+			const struct rule_teller *teller);
+
 /* The text for the agent: the rule's own, or what the default that decided means. Static or
  * borrowed. */
 const char *policy_because(const struct policy *policy, const struct action *action,
@@ -131,3 +181,8 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w);
+
+/* Writes an object with the fields that a rule reads, as they are in @action, and "session.labels"
+ * if it reads those. */
+void policy_put_reads(const struct policy *policy, const char *key, size_t rule_index,
+		      const struct action *action, uint64_t labels, struct json_writer *w);

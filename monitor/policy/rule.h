@@ -8,8 +8,9 @@
  *	policy.c		files -> struct policy, and the getters
  *	policy_json.c		one document: lists, labels, defaults
  *	rule_json.c		one rule
- *	demand.c		what a rule cannot do without
- *	examples.c		runs match and not_match
+ *	demand.c, hold.c	what a rule cannot do without; where it takes hold
+ *	lint.c, lint_tree.c	what cannot be meant
+ *	example.c, examples.c	actions as files give them; runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
  *	state.c			labels and counters of a session
@@ -56,6 +57,7 @@ struct rule {
 	int errno_value;
 	struct cel_program when;
 	bool only_writes;     /* it cannot match unless action.write */
+	bool only_reads;      /* ... unless not action.write */
 	bool only_host_bound; /* nor unless action.provenance is "host-bound" */
 	struct guard guard;
 	uint64_t labels;      /* set in the session on a match */
@@ -97,6 +99,10 @@ struct policy {
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
 
+/* policy.c */
+/* From texts to a policy; sorts @sources, which stay the caller's. */
+int policy_build(struct sources *sources, struct policy **ret, struct error *err);
+
 /* policy_json.c */
 int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err);
 int policy_decode(struct policy *policy, const struct source *source, struct error *err);
@@ -124,7 +130,7 @@ int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct gua
  * demand.c: true if the expression cannot be true unless the field has the value; false if that
  * cannot be told.
  */
-bool tree_demands_true(const struct cel_tree *tree, const char *field);
+bool tree_demands_bool(const struct cel_tree *tree, const char *field, bool value);
 bool tree_demands_text(const struct cel_tree *tree, const char *field, struct str text);
 
 /* policy_index.c */
@@ -147,6 +153,8 @@ void state_set_time(struct policy_state *state, uint64_t time_ns);
 
 /* decide.c */
 enum verdict policy_default(const struct policy *policy, const struct action *action);
+/* Of two rules that match, `rule` is the one that is named: by verdict, severity, id. */
+bool rule_outranks(const struct rule *rule, const struct rule *other);
 /* One rule alone, as policy_decide() sees it: matched, and counted. */
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
 		  const struct action *action, enum cel_result *ret);

@@ -323,7 +323,8 @@ static int compile_when(struct context *c)
 		if (r < 0)
 			return FAIL(c, r, ".when", "it names a label that is %s",
 				    r == -E2BIG ? "one more than 64" : "no label's name");
-		c->rule->only_writes = tree_demands_true(&tree, "write");
+		c->rule->only_writes = tree_demands_bool(&tree, "write", true);
+		c->rule->only_reads = tree_demands_bool(&tree, "write", false);
 		c->rule->only_host_bound =
 			tree_demands_text(&tree, "provenance", STR("host-bound"));
 		r = cel_compile(&tree, &c->rule->when, &why);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/example.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/policy/rule.h"
+
+#define MAX_REPEAT (INT64_C(4) * MAX_COUNT_EVENTS)
+
+struct example_row {
+	const struct json *action, *labels, *repeat, *vary, *every;
+};
+
+static const struct json_field example_fields[] = {
+	{"action", JSON_OBJECT, true, offsetof(struct example_row, action)},
+	{"labels", JSON_ARRAY, false, offsetof(struct example_row, labels)},
+	{"repeat", JSON_NUMBER, false, offsetof(struct example_row, repeat)},
+	{"vary", JSON_STRING, false, offsetof(struct example_row, vary)},
+	{"every", JSON_STRING, false, offsetof(struct example_row, every)},
+};
+
+int example_fail(const struct example_place *place, const char *member, const char *reason)
+{
+	_cleanup_free_ char *at = xasprintf("%s%s", place->path, member);
+
+	return source_error(place->source, place->err, EINVAL, at, "%s%s%s",
+			    place->about ? place->about : "", place->about ? ": " : "", reason);
+}
+
+static const struct action_field *field_of(const char *name, enum action_kind kind)
+{
+	for (size_t i = 0; i < action_field_count; i++) {
+		if (strcmp(action_fields[i].name, name) == 0)
+			return action_fields[i].kinds & (1u << kind) ? &action_fields[i] : NULL;
+	}
+	return NULL;
+}
+
+static const char *set_list(struct example *e, const struct action_field *field,
+			    const struct json *node)
+{
+	struct str_list list = {NULL, json_length(node)};
+	struct str *items;
+	size_t slot = 0;
+	size_t n = 0;
+
+	if (json_type(node) != JSON_ARRAY)
+		return "expected an array of strings";
+	while (slot < EXAMPLE_LISTS && e->lists[slot])
+		slot++;
+	if (slot == EXAMPLE_LISTS)
+		return "one list more than an action has";
+	items = xcalloc(list.count + 1, sizeof(*items)); /* never NULL: the slot is taken */
+	e->lists[slot] = items;
+	for (const struct json *i = json_first(node); i; i = json_next(i)) {
+		if (!json_string(i))
+			return "expected an array of strings";
+		items[n++] = str_of(json_string(i));
+	}
+	list.items = items;
+	memcpy((char *)&e->action + field->offset, &list, sizeof(list));
+	return NULL;
+}
+
+static const char *set_field(struct example *e, const struct action_field *field,
+			     const struct json *node)
+{
+	char *at = (char *)&e->action + field->offset;
+	struct str text;
+	int64_t integer;
+	bool boolean;
+
+	switch (field->type) {
+	case FIELD_STRING:
+		if (!json_string(node))
+			return "expected string";
+		text = str_of(json_string(node));
+		memcpy(at, &text, sizeof(text));
+		return NULL;
+	case FIELD_INT:
+		if (json_i64(node, INT64_MIN, INT64_MAX, &integer) < 0)
+			return "expected a whole number";
+		memcpy(at, &integer, sizeof(integer));
+		return NULL;
+	case FIELD_BOOL:
+		if (json_type(node) != JSON_BOOL)
+			return "expected true or false";
+		boolean = json_bool(node);
+		memcpy(at, &boolean, sizeof(boolean));
+		return NULL;
+	case FIELD_LIST:
+		break;
+	}
+	return set_list(e, field, node);
+}
+
+/* What the gate would have worked out, where the example leaves it out. */
+static void derive(struct example *e, const struct json *action)
+{
+	struct action *a = &e->action;
+	struct cidr v4;
+	struct cidr v6;
+	uint8_t address[16];
+
+	if (a->kind == ACTION_EXEC && !json_get(action, "name") && a->path.len) {
+		const char *slash = memrchr(a->path.at, '/', a->path.len);
+		const size_t skip = slash ? (size_t)(slash + 1 - a->path.at) : 0;
+
+		a->name = (struct str){a->path.at + skip, a->path.len - skip};
+	}
+	if (!json_get(action, "host"))
+		a->host = a->address;
+	if (!json_get(action, "family") && a->kind >= ACTION_CONNECT && a->kind <= ACTION_LISTEN)
+		a->family = !a->address.len				 ? STR("unix")
+			    : memchr(a->address.at, ':', a->address.len) ? STR("inet6")
+									 : STR("inet");
+	if (!json_get(action, "loopback") && address_parse(a->address, address)) {
+		(void)cidr_parse(STR("127.0.0.0/8"), &v4);
+		(void)cidr_parse(STR("::1/128"), &v6);
+		a->loopback = cidr_has(&v4, address) || cidr_has(&v6, address);
+	}
+}
+
+int example_decode_action(const struct example_place *place, const char *member,
+			  const struct json *action, struct example *ret)
+{
+	const char *kind = json_string(json_get(action, "kind"));
+	_cleanup_free_ char *at_kind = xasprintf("%s.kind", member);
+
+	*ret = (struct example){.repeat = 1};
+	ret->action.kind = kind ? action_kind_by_name(kind) : ACTION_KINDS;
+	if (ret->action.kind == ACTION_KINDS)
+		return example_fail(place, member, "the action needs a \"kind\" that exists");
+	if (!(place->kinds & (1u << ret->action.kind)))
+		return example_fail(place, at_kind, "the rule is not \"on\" this kind of action");
+	for (const struct json *m = json_first(action); m; m = json_next(m)) {
+		_cleanup_free_ char *at = xasprintf("%s.%s", member, json_key(m));
+		const struct action_field *field = field_of(json_key(m), ret->action.kind);
+		const char *reason;
+
+		if (strcmp(json_key(m), "kind") == 0)
+			continue;
+		if (!field)
+			return example_fail(place, at, "actions of this kind have no such field");
+		reason = set_field(ret, field, m);
+		if (reason)
+			return example_fail(place, at, reason);
+	}
+	derive(ret, action);
+	return 0;
+}
+
+static int decode_labels(const struct example_place *place, const struct json *labels,
+			 struct example *e)
+{
+	for (const struct json *l = json_first(labels); l; l = json_next(l)) {
+		const char *name = json_string(l);
+		const int index = name ? policy_label_index(place->policy, name) : -1;
+
+		if (index < 0)
+			return example_fail(place, ".labels", "a label that no rule sets or reads");
+		e->labels |= UINT64_C(1) << index;
+	}
+	return 0;
+}
+
+int example_decode(const struct example_place *place, const struct json *node, struct example *ret)
+{
+	struct example_row row;
+	int r;
+
+	*ret = (struct example){0};
+	if (json_decode(node, place->path, example_fields,
+			sizeof(example_fields) / sizeof(example_fields[0]), &row, place->err) < 0)
+		return source_located(place->source, place->err);
+	r = example_decode_action(place, ".action", row.action, ret);
+	if (r == 0)
+		r = decode_labels(place, row.labels, ret);
+	if (r == 0 && row.repeat && json_i64(row.repeat, 1, MAX_REPEAT, &ret->repeat) < 0)
+		r = example_fail(place, ".repeat", "a number of times, 1 to 262144");
+	if (r == 0 && row.every && duration_parse(json_string(row.every), &ret->every_ns) < 0)
+		r = example_fail(place, ".every", "a time such as \"500ms\" or \"1s\"");
+	if (r == 0 && row.vary) {
+		ret->vary = field_of(json_string(row.vary), ret->action.kind);
+		if (!ret->vary || ret->vary->type == FIELD_LIST || ret->vary->type == FIELD_BOOL)
+			r = example_fail(place, ".vary",
+					 "names a string or int field of the action");
+	}
+	return r;
+}
+
+void example_done(struct example *example)
+{
+	for (size_t i = 0; i < EXAMPLE_LISTS; i++)
+		free(example->lists[i]);
+}
+
+void example_action(const struct example *example, int64_t n, uint64_t start_ns,
+		    char text[EXAMPLE_TEXT_BYTES], struct action *ret)
+{
+	char *at = (char *)ret + (example->vary ? example->vary->offset : 0);
+	struct str value;
+	int64_t integer;
+
+	*ret = example->action;
+	ret->time_ns = start_ns + (uint64_t)n * example->every_ns;
+	if (!example->vary)
+		return;
+	if (example->vary->type == FIELD_INT) {
+		integer = action_integer(&example->action, example->vary) + n;
+		memcpy(at, &integer, sizeof(integer));
+		return;
+	}
+	value = action_string(&example->action, example->vary);
+	(void)snprintf(text, EXAMPLE_TEXT_BYTES, "%.*s%lld",
+		       (int)(value.len < 200 ? value.len : 200), value.len ? value.at : "",
+		       (long long)n + 1);
+	value = str_of(text);
+	memcpy(at, &value, sizeof(value));
+}

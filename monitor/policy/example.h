@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Actions as files give them: in a rule's `match` and `not_match`, in a policy's cases, to
+ * `cordon policy explain`. The form is cordon-policy(5), "Examples".
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/json.h"
+#include "monitor/action.h"
+#include "monitor/policy/policy.h"
+#include "monitor/policy/source.h"
+
+#define EXAMPLE_LISTS	   2u /* fields of one action that are lists */
+#define EXAMPLE_TEXT_BYTES 256u
+
+struct example {
+	struct action action; /* borrows from the document and from `lists` */
+	struct str *lists[EXAMPLE_LISTS];
+	uint64_t labels;
+	int64_t repeat; /* at least 1 */
+	uint64_t every_ns;
+	const struct action_field *vary;
+};
+
+/* Where the example stands, for its errors. All borrowed. */
+struct example_place {
+	const struct policy *policy; /* whose labels may be named */
+	const struct source *source;
+	const char *path;  /* of the example, as json_locate() takes it */
+	const char *about; /* what the error begins with, as a rule's id; may be NULL */
+	uint32_t kinds;	   /* bit per enum action_kind that may come */
+	struct error *err;
+};
+
+/* An error at a member of the example (".action.path", or "" for all of it). Return: -EINVAL. */
+int example_fail(const struct example_place *place, const char *member, const char *reason);
+
+/*
+ * example_decode - {"action": {"kind": ...}, "labels": ..., "repeat": ..., "vary": ..., "every":
+ * ...} example_decode_action - the inside of "action" alone, found at `member` of the place. Free
+ * with example_done(), also after an error.
+ */
+int example_decode(const struct example_place *place, const struct json *node, struct example *ret);
+int example_decode_action(const struct example_place *place, const char *member,
+			  const struct json *action, struct example *ret);
+void example_done(struct example *example);
+
+/*
+ * example_action - the n-th repetition, from 0, at start_ns + n * every_ns: the varied number is
+ * higher by n, the varied text has n + 1 at its end. Borrows from @example and from @text.
+ */
+void example_action(const struct example *example, int64_t n, uint64_t start_ns,
+		    char text[EXAMPLE_TEXT_BYTES], struct action *ret);

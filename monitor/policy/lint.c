@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/lint.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/policy/lint_tree.h"
+#include "monitor/policy/rule.h"
+
+/* A rule with what loading does not keep: where it stands, and its expression as a tree. */
+struct looked_at {
+	const struct rule *rule;
+	const struct source *source;
+	size_t in_file; /* its number there */
+	struct cel_tree tree;
+};
+
+struct looking {
+	struct lint *lint;
+	struct looked_at *rules; /* owned */
+	size_t count;
+};
+
+static const struct {
+	const char *name;
+	const char *meaning;
+	bool note;
+} kinds[FINDING_KINDS] = {
+	[FINDING_UNREACHABLE] = {"unreachable", "A rule, or a part of it, never matches.", false},
+	[FINDING_REDUNDANT] = {"redundant", "A part of a rule's condition always holds.", false},
+	[FINDING_SHADOWED] = {"shadowed", "A rule never decides, since another always does.",
+			      false},
+	[FINDING_CONTRADICTORY] = {"contradictory",
+				   "Two rules say different things of the same actions.", false},
+	[FINDING_UNUSED] = {"unused", "A list is read by no rule.", false},
+	[FINDING_UNREAD] = {"unread", "A label is set and read by no rule.", true},
+	[FINDING_UNSET] = {"unset", "A label is read and set by nothing in these files.", true},
+};
+
+const char *finding_name(enum finding_kind kind)
+{
+	return kinds[kind].name;
+}
+
+const char *finding_meaning(enum finding_kind kind)
+{
+	return kinds[kind].meaning;
+}
+
+bool finding_is_note(enum finding_kind kind)
+{
+	return kinds[kind].note;
+}
+
+/* ---- findings ---- */
+
+static struct finding *add_at(struct looking *l, enum finding_kind kind,
+			      const struct source *source, size_t offset)
+{
+	struct lint *lint = l->lint;
+	struct finding *finding;
+
+	lint->findings = xrealloc_array(lint->findings, lint->count + 1, sizeof(*lint->findings));
+	finding = &lint->findings[lint->count++];
+	*finding = (struct finding){.kind = kind, .file = source->name};
+	json_position(source->text, source->len, offset, &finding->line, &finding->column);
+	return finding;
+}
+
+static __attribute__((format(printf, 5, 6))) void add(struct looking *l, enum finding_kind kind,
+						      const struct source *source, const char *path,
+						      const char *format, ...)
+{
+	struct finding *finding;
+	size_t offset = 0;
+	va_list args;
+
+	(void)json_locate(source->text, source->len, path, &offset);
+	finding = add_at(l, kind, source, offset);
+	va_start(args, format);
+	(void)vsnprintf(finding->text, sizeof(finding->text), format, args);
+	va_end(args);
+}
+
+static __attribute__((format(printf, 5, 6))) void
+add_for_rule(struct looking *l, enum finding_kind kind, const struct looked_at *r,
+	     const char *member, const char *format, ...)
+{
+	_cleanup_free_ char *path = xasprintf("$.rules[%zu].%s", r->in_file, member);
+	struct finding *finding;
+	size_t offset = 0;
+	va_list args;
+
+	(void)json_locate(r->source->text, r->source->len, path, &offset);
+	finding = add_at(l, kind, r->source, offset);
+	finding->rule = r->rule->info.id;
+	va_start(args, format);
+	(void)vsnprintf(finding->text, sizeof(finding->text), format, args);
+	va_end(args);
+}
+
+static void add_at_part(struct looking *l, const struct looked_at *r, const struct fixed_part *part)
+{
+	_cleanup_free_ char *path = xasprintf("$.rules[%zu].when", r->in_file);
+	struct finding *finding;
+	size_t offset = 0;
+
+	if (json_locate(r->source->text, r->source->len, path, &offset) == 0)
+		offset = json_string_offset(r->source->text, r->source->len, offset, part->at->at);
+	finding =
+		add_at(l, part->value ? FINDING_REDUNDANT : FINDING_UNREACHABLE, r->source, offset);
+	finding->rule = r->rule->info.id;
+	(void)snprintf(finding->text, sizeof(finding->text), "%s: %s", r->rule->info.id,
+		       part->reason);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct finding *x = a;
+	const struct finding *y = b;
+	const int r = strcmp(x->file, y->file);
+
+	if (r)
+		return r;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+/* ---- rules ---- */
+
+static void look_at_one(struct looking *l, const struct looked_at *r)
+{
+	const uint32_t change = 1u << ACTION_FILE_CHANGE;
+	const uint32_t files = change | 1u << ACTION_FILE_OPEN;
+	struct fixed_part part;
+
+	if (tree_fixed_part(r->tree.root, &part))
+		add_at_part(l, r, &part);
+	if (r->rule->only_reads && (r->rule->kinds & change))
+		add_for_rule(l, FINDING_UNREACHABLE, r, "on",
+			     "%s: on file.change it never matches: action.write is true there",
+			     r->rule->info.id);
+	if (r->rule->only_host_bound && (r->rule->kinds & ~files))
+		add_for_rule(l, FINDING_UNREACHABLE, r, "on",
+			     "%s: action.provenance is \"host-bound\" of file.open and file.change "
+			     "only",
+			     r->rule->info.id);
+}
+
+/*
+ * `b` matches whenever `a` does, decides then, and does all that `a` would. A rule that logs
+ * decides nothing, so it does not hide one that allows.
+ */
+static bool hides(const struct looked_at *b, const struct looked_at *a)
+{
+	if ((a->rule->kinds & ~b->rule->kinds) || b->rule->count.at_least ||
+	    (a->rule->labels & ~b->rule->labels) || !rule_outranks(b->rule, a->rule) ||
+	    (b->rule->verdict == VERDICT_LOG && a->rule->verdict == VERDICT_ALLOW))
+		return false;
+	return tree_implies(a->tree.root, b->tree.root);
+}
+
+static void look_at_pair(struct looking *l, const struct looked_at *a, const struct looked_at *b)
+{
+	const char *id = a->rule->info.id;
+	const char *other = b->rule->info.id;
+
+	if (a->rule->verdict == b->rule->verdict)
+		add_for_rule(l, FINDING_SHADOWED, a, "when",
+			     "%s is never named: %s (%s too, %s) matches whatever it matches", id,
+			     other, verdict_name(b->rule->verdict), b->rule->info.severity);
+	else if (a->rule->kinds == b->rule->kinds && !a->rule->count.at_least &&
+		 tree_implies(b->tree.root, a->tree.root))
+		add_for_rule(l, FINDING_CONTRADICTORY, a, "verdict",
+			     "%s says %s and %s says %s of the same actions; %s holds", id,
+			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict),
+			     verdict_name(b->rule->verdict));
+	else
+		add_for_rule(l, FINDING_SHADOWED, a, "when",
+			     "%s (%s) never decides: %s (%s) matches whatever it matches", id,
+			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict));
+}
+
+static void look_at_rules(struct looking *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		look_at_one(l, &l->rules[i]);
+		for (size_t j = 0; j < l->count; j++) {
+			if (i == j || !hides(&l->rules[j], &l->rules[i]))
+				continue;
+			look_at_pair(l, &l->rules[i], &l->rules[j]);
+			break; /* one is enough to say it */
+		}
+	}
+}
+
+/* ---- lists and labels ---- */
+
+static bool reads_list(const struct cel_tree *tree, const char *name)
+{
+	for (const struct cel_node *node = tree->all; node; node = node->all) {
+		if (node->kind == NODE_NAMED && strcmp(node->list->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void look_at_lists(struct looking *l, const struct source *source)
+{
+	for (const struct json *list = json_first(json_get(source->doc, "lists")); list;
+	     list = json_next(list)) {
+		const char *name = json_key(list);
+		_cleanup_free_ char *path = xasprintf("$.lists.%s", name);
+		bool read = false;
+
+		for (size_t i = 0; i < l->count && !read; i++)
+			read = reads_list(&l->rules[i].tree, name);
+		if (!read)
+			add(l, FINDING_UNUSED, source, path, "no rule reads the list %s", name);
+	}
+}
+
+static void look_at_labels(struct looking *l, const struct source *source)
+{
+	const struct policy *policy = l->lint->policy;
+	size_t n = 0;
+
+	for (const struct json *row = json_first(json_get(source->doc, "labels")); row;
+	     row = json_next(row), n++) {
+		_cleanup_free_ char *path = xasprintf("$.labels[%zu].label", n);
+		const char *name = json_string(json_get(row, "label"));
+		const int index = policy_label_index(policy, name);
+
+		if (index >= 0 && !(policy_labels_read(policy) & (UINT64_C(1) << index)))
+			add(l, FINDING_UNREAD, source, path,
+			    "no rule reads the label %s: it is recorded and decides nothing", name);
+	}
+}
+
+static uint64_t labels_set(const struct policy *policy)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < policy->glob_count; i++)
+		set |= policy->globs[i].labels;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		set |= policy->rules[i].labels;
+	return set;
+}
+
+static void look_at_unset(struct looking *l)
+{
+	const struct policy *policy = l->lint->policy;
+	uint64_t missing = ~labels_set(policy);
+
+	for (size_t i = 0; i < l->count; i++) {
+		const struct looked_at *r = &l->rules[i];
+		const uint64_t found =
+			r->rule->labels_read == UINT64_MAX ? 0 : r->rule->labels_read & missing;
+
+		for (uint64_t left = found; left; left &= left - 1) {
+			const char *name = policy_label_name(policy, (size_t)__builtin_ctzll(left));
+
+			add_for_rule(l, FINDING_UNSET, r, "when",
+				     "%s reads the label %s, which nothing in these files sets: it "
+				     "takes --label PATH=%s",
+				     r->rule->info.id, name, name);
+		}
+		missing &= ~found;
+	}
+}
+
+/* ---- all ---- */
+
+/* What was typed once is typed again; a rule whose tree is not to be had is not looked at. */
+static void gather_rules(struct looking *l)
+{
+	const struct policy *policy = l->lint->policy;
+	const struct cel_scope lists = {0, policy->lists, policy->list_count};
+	size_t next = 0;
+
+	l->rules = xcalloc(policy->rule_count + 1, sizeof(*l->rules));
+	for (size_t s = 0; s < l->lint->sources.count; s++) {
+		const struct source *source = &l->lint->sources.items[s];
+		const struct json *node = json_first(json_get(source->doc, "rules"));
+
+		for (size_t n = 0; node; node = json_next(node), n++) {
+			struct looked_at *r = &l->rules[l->count];
+			struct cel_scope scope = lists;
+			struct cel_reads reads;
+			struct cel_error why;
+
+			*r = (struct looked_at){
+				.rule = &policy->rules[next++], .source = source, .in_file = n};
+			scope.kinds = r->rule->kinds;
+			if (cel_parse(str_of(json_string(json_get(node, "when"))), &r->tree,
+				      &why) == 0 &&
+			    cel_type(&r->tree, &scope, &reads, &why) == 0)
+				l->count++;
+			else
+				cel_tree_done(&r->tree);
+		}
+	}
+}
+
+int policy_lint(const char *const *paths, size_t count, struct lint *ret, struct error *err)
+{
+	struct looking l = {.lint = ret};
+	int r = 0;
+
+	*ret = (struct lint){0};
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = sources_add_path(&ret->sources, paths[i], err);
+	if (r == 0)
+		r = policy_build(&ret->sources, &ret->policy, err);
+	if (r < 0)
+		return r;
+	gather_rules(&l);
+	look_at_rules(&l);
+	for (size_t s = 0; s < ret->sources.count; s++) {
+		look_at_lists(&l, &ret->sources.items[s]);
+		look_at_labels(&l, &ret->sources.items[s]);
+	}
+	look_at_unset(&l);
+	if (ret->count)
+		qsort(ret->findings, ret->count, sizeof(*ret->findings), by_place);
+	for (size_t i = 0; i < l.count; i++)
+		cel_tree_done(&l.rules[i].tree);
+	free(l.rules);
+	return 0;
+}
+
+void lint_done(struct lint *lint)
+{
+	free(lint->findings);
+	lint->policy = policy_free(lint->policy);
+	sources_done(&lint->sources);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* cordon policy explain: what a policy says of one action, and every rule that was asked. */
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "tools/cordon/policy/policy_command.h"
+
+enum {
+	KEY_POLICY = 0x3000,
+	KEY_LABEL,
+	KEY_BEFORE,
+	KEY_JSON
+};
+
+struct explain_arguments {
+	struct word_list policies;
+	struct word_list labels;
+	struct word_list before;
+	const char *action;
+	bool json;
+};
+
+struct answer {
+	size_t rule;
+	enum rule_answer answer;
+};
+
+struct explanation {
+	const struct policy *policy;
+	struct action action;
+	struct decision decision;
+	uint64_t labels_before; /* as the rules saw them */
+	struct answer *answers; /* owned; room for all rules */
+	size_t asked;
+};
+
+static const char *answer_name(enum rule_answer answer)
+{
+	static const char *const names[] = {
+		[RULE_FALSE] = "no",
+		[RULE_MATCHED] = "matched",
+		[RULE_BELOW_COUNT] = "below count",
+		[RULE_FAILED] = "error: counts as a match",
+		[RULE_FAILED_ALLOW] = "error: allows nothing",
+	};
+
+	return names[answer];
+}
+
+static void note_answer(void *ctx, size_t rule, enum rule_answer answer)
+{
+	struct explanation *e = ctx;
+
+	e->answers[e->asked++] = (struct answer){rule, answer};
+}
+
+static size_t rules_on_kind(const struct explanation *e)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy_rule_count(e->policy); i++)
+		count += (policy_rule_kinds(e->policy, i) & (1u << e->action.kind)) != 0;
+	return count;
+}
+
+/* ---- what it says ---- */
+
+static void put_answers(struct json_writer *w, const struct explanation *e)
+{
+	json_begin_array(w, "asked");
+	for (size_t i = 0; i < e->asked; i++) {
+		const struct answer *a = &e->answers[i];
+		const struct rule_info *info = policy_rule(e->policy, a->rule);
+		uint64_t window_ns;
+		const uint32_t at_least = policy_rule_at_least(e->policy, a->rule, &window_ns);
+
+		json_begin_object(w, NULL);
+		json_put_string(w, "rule", info->id);
+		json_put_string(w, "file", info->file);
+		json_put_string(w, "verdict",
+				verdict_name(policy_rule_verdict(e->policy, a->rule)));
+		json_put_string(w, "answer", answer_name(a->answer));
+		if (at_least) {
+			json_put_u64(w, "at_least", at_least);
+			json_put_u64(w, "window_ms", window_ns / 1000000);
+		}
+		policy_put_reads(e->policy, "reads", a->rule, &e->action, e->labels_before, w);
+		json_end_object(w);
+	}
+	json_end_array(w);
+	json_put_u64(w, "not_asked", rules_on_kind(e) - e->asked);
+}
+
+static void print_json(const struct explanation *e, const struct policy_state *state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	struct json_writer w = {.out = &out, .indent = true};
+	const struct decision *d = &e->decision;
+
+	json_begin_object(&w, NULL);
+	put_action(&w, "action", &e->action);
+	put_label_names(&w, "labels", e->policy, e->labels_before);
+	json_put_string(&w, "verdict", verdict_name(d->verdict));
+	json_put_string(&w, "errno",
+			d->verdict >= VERDICT_ASK ? strerrorname_np(d->errno_value) : NULL);
+	policy_explain(e->policy, state, &e->action, d, &w);
+	put_label_names(&w, "labels_set", e->policy, d->labels_added);
+	put_answers(&w, e);
+	json_end_object(&w);
+	(void)puts(out.data);
+}
+
+static void print_labels(const char *what, const struct policy *policy, uint64_t labels)
+{
+	if (!labels)
+		return;
+	(void)printf("%s", what);
+	for (size_t i = 0; i < policy_label_count(policy); i++) {
+		if (labels & (UINT64_C(1) << i))
+			(void)printf(" %s", policy_label_name(policy, i));
+	}
+	(void)putchar('\n');
+}
+
+static void print_verdict(const struct explanation *e, bool colour)
+{
+	const struct decision *d = &e->decision;
+
+	(void)printf("%s%s%s", verdict_colour(d->verdict, colour), verdict_name(d->verdict),
+		     end_colour(colour));
+	if (d->verdict >= VERDICT_ASK)
+		(void)printf(" (%s)", strerrorname_np(d->errno_value));
+	if (d->rule) {
+		(void)printf(" by %s: ", d->rule->id);
+		print_text(d->rule->category);
+		(void)printf(", %s\n    ", d->rule->severity);
+	} else {
+		(void)printf(" by the default of %s\n    ", action_kind_name(e->action.kind));
+	}
+	print_text(policy_because(e->policy, &e->action, d));
+	(void)putchar('\n');
+}
+
+static void print_answer(const struct explanation *e, const struct answer *a, bool colour)
+{
+	_cleanup_buf_ struct buf reads = BUF_INIT(0);
+	struct json_writer w = {.out = &reads};
+	const enum verdict verdict = policy_rule_verdict(e->policy, a->rule);
+	uint64_t window_ns;
+	const uint32_t at_least = policy_rule_at_least(e->policy, a->rule, &window_ns);
+
+	colour = colour && a->answer != RULE_FALSE;
+	(void)printf("  %-11s %s%-5s%s %s", answer_name(a->answer), verdict_colour(verdict, colour),
+		     verdict_name(verdict), end_colour(colour),
+		     policy_rule(e->policy, a->rule)->id);
+	if (at_least)
+		(void)printf(" (%u times in %g s)", at_least, (double)window_ns / 1e9);
+	policy_put_reads(e->policy, NULL, a->rule, &e->action, e->labels_before, &w);
+	(void)printf("\n              ");
+	print_members(reads.data, reads.len, "action.");
+	(void)putchar('\n');
+}
+
+static void print_answers(const struct explanation *e, bool colour)
+{
+	const size_t not_asked = rules_on_kind(e) - e->asked;
+
+	for (size_t i = 0; i < e->asked; i++)
+		print_answer(e, &e->answers[i], colour);
+	if (not_asked)
+		(void)printf("  %zu other rule%s on %s had no need to be asked: nothing that %s "
+			     "for is there\n",
+			     not_asked, not_asked == 1 ? "" : "s", action_kind_name(e->action.kind),
+			     not_asked == 1 ? "it looks" : "they look");
+}
+
+static void print_plainly(const struct explanation *e)
+{
+	_cleanup_buf_ struct buf action = BUF_INIT(0);
+	struct json_writer w = {.out = &action};
+	const bool colour = is_colourful();
+
+	put_action(&w, NULL, &e->action);
+	print_members(action.data, action.len, "");
+	(void)putchar('\n');
+	print_labels("labels before:", e->policy, e->labels_before);
+	print_verdict(e, colour);
+	print_labels("sets the labels:", e->policy, e->decision.labels_added);
+	if (rules_on_kind(e))
+		(void)printf("rules that were asked:\n");
+	print_answers(e, colour);
+}
+
+/* ---- how it comes about ---- */
+
+static int play(const struct explain_arguments *a, struct example_player *player,
+		struct sources *sources, struct explanation *e, struct error *err)
+{
+	const struct rule_teller teller = {note_answer, e};
+	struct example example;
+	struct action action;
+	struct decision decision;
+	int r;
+
+	for (size_t i = 0; i < a->labels.count; i++) {
+		const int index = policy_label_index(e->policy, a->labels.words[i]);
+
+		if (index < 0)
+			return error_set(err, EINVAL,
+					 "label \"%.64s\": no rule sets or reads it, and no path "
+					 "carries it",
+					 a->labels.words[i]);
+		policy_state_add_labels(player->state, UINT64_C(1) << index);
+	}
+	for (size_t i = 0; i < a->before.count; i++) {
+		r = example_read(a->before.words[i], e->policy, sources, &example, err);
+		if (r == 0)
+			example_play(player, &example, NULL, &action, &decision);
+		example_done(&example);
+		if (r < 0)
+			return r;
+	}
+	r = example_read(a->action, e->policy, sources, &example, err);
+	if (r == 0)
+		example_play(player, &example, &teller, &e->action, &e->decision);
+	if (r == 0) {
+		e->labels_before = policy_state_labels(player->state) & ~e->decision.labels_added;
+		if (a->json)
+			print_json(e, player->state);
+		else
+			print_plainly(e);
+	}
+	example_done(&example);
+	return r;
+}
+
+static int explain(const struct explain_arguments *a)
+{
+	struct sources sources = {0};
+	struct example_player player = {0};
+	struct explanation e = {0};
+	struct policy *policy = NULL;
+	struct error err = {0};
+	int r = policy_load_words(&a->policies, &policy, &err);
+
+	if (r == 0) {
+		e.policy = policy;
+		e.answers = xcalloc(policy_rule_count(policy) + 1, sizeof(*e.answers));
+		player.policy = policy;
+		player.state = policy_state_new(policy);
+		r = play(a, &player, &sources, &e, &err);
+	}
+	if (r < 0)
+		log_error("%s", err.text);
+	free(e.answers);
+	sources_done(&sources);
+	(void)policy_state_free(player.state);
+	(void)policy_free(policy);
+	if (r < 0)
+		return POLICY_FAILED;
+	return e.decision.verdict >= VERDICT_ASK ? POLICY_BAD : POLICY_GOOD;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+	struct explain_arguments *a = state->input;
+
+	switch (key) {
+	case KEY_POLICY:
+		word_list_add(&a->policies, value);
+		return 0;
+	case KEY_LABEL:
+		word_list_add(&a->labels, value);
+		return 0;
+	case KEY_BEFORE:
+		word_list_add(&a->before, value);
+		return 0;
+	case KEY_JSON:
+		a->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (a->action)
+			argp_error(state, "one ACTION at a time");
+		a->action = value;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state,
+			   "which ACTION? JSON such as {\"kind\": \"exec\", ...}, @FILE or -");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{"policy", KEY_POLICY, "PATH", 0, "Policy file or folder; without any, those that ship", 0},
+	{"label", KEY_LABEL, "NAME", 0, "A label that the session has", 0},
+	{"before", KEY_BEFORE, "ACTION", 0, "What the session did before, in this order", 0},
+	{"json", KEY_JSON, 0, 0, "The answer as JSON", 0},
+	{0},
+};
+
+static const struct argp explain_argp = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "ACTION",
+	.doc = "Tell what would happen to an action, and what each rule said that was asked.\v"
+	       "ACTION is JSON as in the examples of rules, {\"kind\": \"exec\", \"path\": ...}, or a whole "
+	       "example with \"labels\" and \"repeat\"; @FILE reads it from a file, - from standard input.\n"
+	       "Exit status: 0 if the action would go on, 1 if it would be refused, 2 if that could "
+	       "not be told.",
+};
+
+int policy_explain_command(int argc, char **argv)
+{
+	struct explain_arguments a = {0};
+	int status = POLICY_FAILED;
+
+	if (argp_parse(&explain_argp, argc, argv, 0, NULL, &a) == 0)
+		status = explain(&a);
+	word_list_done(&a.policies);
+	word_list_done(&a.labels);
+	word_list_done(&a.before);
+	return status;
+}
