@@ -15,6 +15,7 @@ static const struct command {
 	{"run", cmd_run, "run one command in a session of its own"},
 	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio"},
 	{"log", cmd_log, "verify and read the record of a session"},
+	{"policy", cmd_policy, "evaluate what policies are made of"},
 	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them"},
 	{"serve", cmd_serve, "keep a supervisor ready for repeated runs"},
 	{"doctor", cmd_doctor, "tell which layers hold on this host, and how to get the others"},
