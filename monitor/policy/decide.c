@@ -41,7 +41,10 @@ enum verdict policy_default(const struct policy *policy, const struct action *ac
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
 		  const struct action *action, enum cel_result *ret)
 {
-	const struct cel_env env = {action, policy_state_labels(state), policy->label_names};
+	const struct cel_env env = {.action = action,
+				    .labels = policy_state_labels(state),
+				    .label_names = policy->label_names,
+				    .scratch = policy->scratch};
 
 	*ret = cel_eval(&rule->when, &env);
 	if (*ret == CEL_FALSE)

@@ -20,7 +20,7 @@
 struct gathering {
 	struct policy *policy;
 	/* for each loop around the node at hand: 1 + the field whose items it goes over, or 0 */
-	uint32_t items_of[CEL_MAX_LOOPS];
+	uint32_t items_of[2 * CEL_MAX_LOOPS];
 	uint64_t labels; /* named by the expression */
 	bool labels_unclear;
 	int failed; /* a label could not be interned */
@@ -120,7 +120,7 @@ static struct guard guard_of_in(struct gathering *g, const struct cel_node *a,
 	}
 	if (!cel_is_constant(b) || !key_of(g, a, &key))
 		return unknown();
-	if (b->kind == NODE_LIST && b->type.item == CEL_INT) {
+	if (cel_has_integers(b)) {
 		for (const struct cel_node *item = b->child; item; item = item->next) {
 			key.hash = hash_integer(item->integer);
 			add(&guard, key);
@@ -138,7 +138,7 @@ static bool key_of_pattern(const struct cel_node *call, struct str pattern, stru
 {
 	struct cidr net;
 
-	switch (call->function) {
+	switch ((int)call->function) {
 	case FN_STARTS_WITH:
 		return key_of_start(pattern, ret);
 	case FN_GLOB:
@@ -150,14 +150,9 @@ static bool key_of_pattern(const struct cel_node *call, struct str pattern, stru
 			return false;
 		key_of_net(&net, ret);
 		return true;
-	case FN_ENDS_WITH:
-	case FN_CONTAINS:
-	case FN_LOWER:
-	case FN_SIZE:
-	case FN_COMMAND:
-		break;
+	default:
+		return false;
 	}
-	return false;
 }
 
 /* glob(), hostMatches(), inCIDR() and startsWith of a field with constants. */
@@ -186,6 +181,11 @@ static struct guard guard_of_call(const struct gathering *g, const struct cel_no
 	return guard;
 }
 
+static bool is_exists(const struct cel_node *loop)
+{
+	return loop->macro == MACRO_EXISTS && !loop->text2.len;
+}
+
 /* session.labels.exists(l, l == 'x') and ...exists(l, l in ['x', 'y']) */
 static struct guard guard_of_labels(struct gathering *g, const struct cel_node *node)
 {
@@ -193,9 +193,9 @@ static struct guard guard_of_labels(struct gathering *g, const struct cel_node *
 	const struct cel_node *a = body->child;
 	struct guard guard = {0};
 
-	if (node->op == OP_OR && body->kind == NODE_BINARY && a->kind == NODE_VAR &&
+	if (is_exists(node) && body->kind == NODE_BINARY && a->kind == NODE_VAR &&
 	    a->slot == node->slot && (body->op == OP_EQ || body->op == OP_IN) &&
-	    cel_is_constant(a->next)) {
+	    cel_is_constant(a->next) && !cel_has_integers(a->next)) {
 		for (size_t i = 0; i < cel_constant_count(a->next); i++)
 			add_label(g, &guard, cel_constant_string(a->next, i));
 		return guard;
@@ -258,7 +258,7 @@ static struct guard guard_of_loop(struct gathering *g, const struct cel_node *no
 
 	if (list->kind == NODE_LABELS)
 		return guard_of_labels(g, node);
-	if (node->op != OP_OR || (list->kind != NODE_FIELD && !cel_is_constant(list)))
+	if (!is_exists(node) || (list->kind != NODE_FIELD && !cel_is_constant(list)))
 		return unknown();
 	g->items_of[node->slot] =
 		list->kind == NODE_FIELD ? (uint32_t)(list->field - action_fields) + 1 : 0;

@@ -283,7 +283,7 @@ static void look_at_unset(struct looking *l)
 static void gather_rules(struct looking *l)
 {
 	const struct policy *policy = l->lint->policy;
-	const struct cel_scope lists = {0, policy->lists, policy->list_count};
+	const struct cel_scope lists = {.lists = policy->lists, .list_count = policy->list_count};
 	size_t next = 0;
 
 	l->rules = xcalloc(policy->rule_count + 1, sizeof(*l->rules));
@@ -302,7 +302,8 @@ static void gather_rules(struct looking *l)
 			scope.kinds = r->rule->kinds;
 			if (cel_parse(str_of(json_string(json_get(node, "when"))), &r->tree,
 				      &why) == 0 &&
-			    cel_type(&r->tree, &scope, &reads, &why) == 0)
+			    cel_resolve(&r->tree, &scope, &reads, &why) == 0 &&
+			    cel_check(&r->tree, &why) == 0)
 				l->count++;
 			else
 				cel_tree_done(&r->tree);

@@ -37,10 +37,13 @@ static bool same(const struct cel_node *a, const struct cel_node *b)
 	const struct cel_node *y = b->child;
 
 	if (a->kind != b->kind || a->op != b->op || a->slot != b->slot ||
-	    a->function != b->function || a->method != b->method || a->integer != b->integer ||
-	    a->boolean != b->boolean || a->field != b->field || a->list != b->list)
+	    a->function != b->function || a->method != b->method || a->macro != b->macro ||
+	    a->filtered != b->filtered || a->integer != b->integer || a->boolean != b->boolean ||
+	    a->field != b->field || a->list != b->list || a->value != b->value ||
+	    memcmp(&a->number, &b->number, sizeof(a->number)) != 0)
 		return false;
-	if (a->kind == NODE_STRING && !str_eq(a->text, b->text))
+	/* Of a loop that are names, which other loops call otherwise: those are not the same. */
+	if (!str_eq(a->text, b->text) || !str_eq(a->text2, b->text2))
 		return false;
 	for (; x && y; x = x->next, y = y->next) {
 		if (!same(x, y))
@@ -49,11 +52,49 @@ static bool same(const struct cel_node *a, const struct cel_node *b)
 	return !x && !y;
 }
 
-/* An index outside its list, a text that is no address, the smallest int. */
+/* Of well-typed arguments. */
+static bool is_total(enum cel_function function)
+{
+	return function <= FN_GLOB;
+}
+
+/*
+ * What an error can come of: an index or key that is not there, a text that is no address or no
+ * number, arithmetic, a type that is known only when it is evaluated, memory.
+ */
 static bool cannot_fail(const struct cel_node *node)
 {
-	if (node->kind == NODE_INDEX || node->kind == NODE_NEGATE ||
-	    (node->kind == NODE_CALL && node->function == FN_IN_CIDR))
+	switch ((int)node->kind) {
+	case NODE_NULL:
+	case NODE_BOOL:
+	case NODE_INT:
+	case NODE_UINT:
+	case NODE_DOUBLE:
+	case NODE_STRING:
+	case NODE_FIELD:
+	case NODE_LABELS:
+	case NODE_NAMED:
+	case NODE_VAR:
+	case NODE_LIST:
+	case NODE_NOT:
+	case NODE_COND:
+		break;
+	case NODE_BINARY:
+		if (node->op < OP_LE && node->op != '<' && node->op != '>')
+			return false;
+		break;
+	case NODE_LOOP:
+		if (node->macro != MACRO_ALL && node->macro != MACRO_EXISTS)
+			return false;
+		break;
+	case NODE_CALL:
+		if (!is_total(node->function))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	if (!node->type || node->type->kind == CEL_DYN)
 		return false;
 	for (const struct cel_node *child = node->child; child; child = child->next) {
 		if (!cannot_fail(child))
@@ -83,7 +124,7 @@ static bool is_constant(const struct cel_node *node)
 
 static bool has_integers(const struct cel_node *node)
 {
-	return node->kind == NODE_INT || (node->kind == NODE_LIST && node->type.item == CEL_INT);
+	return node->kind == NODE_INT || (node->kind != NODE_STRING && cel_has_integers(node));
 }
 
 static size_t constant_count(const struct cel_node *node)
@@ -147,7 +188,7 @@ static bool as_member_test(const struct cel_node *node, struct member_test *ret)
 
 static bool is_pattern_call(const struct cel_node *node)
 {
-	switch (node->function) {
+	switch ((int)node->function) {
 	case FN_STARTS_WITH:
 	case FN_ENDS_WITH:
 	case FN_CONTAINS:
@@ -156,12 +197,9 @@ static bool is_pattern_call(const struct cel_node *node)
 	case FN_IN_CIDR:
 		return node->kind == NODE_CALL && node->child->next &&
 		       cel_is_constant(node->child->next);
-	case FN_LOWER:
-	case FN_SIZE:
-	case FN_COMMAND:
-		break;
+	default:
+		return false;
 	}
-	return false;
 }
 
 /* ---- implication ---- */

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "monitor/policy/cel.h"
+#include "monitor/policy/cel/cel.h"
 
 /*
  * Where `a` is true `b` is, and where `a` is not false `b` is not false either: for expressions

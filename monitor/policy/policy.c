@@ -143,6 +143,7 @@ struct policy *policy_free(struct policy *policy)
 		free(policy->files[i]);
 	free(policy->rules);
 	free(policy->lists);
+	free(policy->scratch);
 	free(policy->globs);
 	free(policy->files);
 	free(policy);

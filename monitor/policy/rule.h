@@ -23,7 +23,7 @@
 
 #include "common/json.h"
 #include "common/limits.h"
-#include "monitor/policy/cel.h"
+#include "monitor/policy/cel/cel.h"
 #include "monitor/policy/keys.h"
 #include "monitor/policy/policy.h"
 #include "monitor/policy/source.h"
@@ -82,6 +82,7 @@ struct policy {
 	size_t rule_count;
 	size_t rule_cap;
 	struct cel_list *lists; /* own their names */
+	void *scratch; /* for the one rule that is evaluated at a time; NULL if none needs it */
 	size_t list_count;
 	struct str label_names[MAX_LABELS]; /* own their text */
 	size_t label_count;

@@ -306,7 +306,9 @@ static int decode_count(struct context *c)
 /* From text to code. The place of an error is inside the JSON string, escapes counted. */
 static int compile_when(struct context *c)
 {
-	const struct cel_scope scope = {c->rule->kinds, c->policy->lists, c->policy->list_count};
+	const struct cel_scope scope = {.kinds = c->rule->kinds,
+					.lists = c->policy->lists,
+					.list_count = c->policy->list_count};
 	const struct str text = str_of(json_string(c->row.when));
 	_cleanup_free_ char *path = xasprintf("%s.when", c->path);
 	_cleanup_(cel_tree_done) struct cel_tree tree = {0};
@@ -317,7 +319,9 @@ static int compile_when(struct context *c)
 
 	r = cel_parse(text, &tree, &why);
 	if (r == 0)
-		r = cel_type(&tree, &scope, &reads, &why);
+		r = cel_resolve(&tree, &scope, &reads, &why);
+	if (r == 0)
+		r = cel_check(&tree, &why);
 	if (r == 0) {
 		r = guard_of_tree(c->policy, &tree, &c->rule->guard, &c->rule->labels_read);
 		if (r < 0)
@@ -329,6 +333,8 @@ static int compile_when(struct context *c)
 			tree_demands_text(&tree, "provenance", STR("host-bound"));
 		r = cel_compile(&tree, &c->rule->when, &why);
 		c->rule->when.reads = reads;
+		if (r == 0 && cel_needs_scratch(&c->rule->when) && !c->policy->scratch)
+			c->policy->scratch = xcalloc(1, CEL_MAX_MEMORY);
 	}
 	if (r == 0)
 		return 0;

@@ -2,7 +2,8 @@
 
 /*
  * An expression from text to value: it is refused with a place inside it, or it runs to an end on
- * any action; and where nothing of what its guard demands is there, it is exactly false.
+ * any action; where nothing of what its guard demands is there, it is exactly false; and what
+ * became code gives what walking its tree gives. Without a rule, any value comes out whole.
  */
 
 #include "tests/support/fuzz.h"
@@ -12,6 +13,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/json_write.h"
+#include "monitor/policy/cel/cel_run.h"
 #include "monitor/policy/rule.h"
 #include "tests/support/every_rule.h"
 
@@ -32,15 +34,20 @@ static void check_guard(const struct policy *policy, const struct action *action
 	fuzz_expect(result == CEL_FALSE || (words == 1 && bits[0] == 1));
 }
 
-static void run(struct policy *policy, struct str text)
+/* @tree: of what became code, to be walked beside it. */
+static void run(struct policy *policy, const struct cel_tree *tree, struct str text)
 {
+	const struct cel_program walked = {.tree = *tree};
 	const struct rule *rule = &policy->rules[0];
 
 	for (unsigned i = 0; i < EVERY_ACTION_COUNT; i++) {
 		struct str items[4];
 		struct action action;
 		const uint64_t labels = i % 3 ? (UINT64_C(1) << (i % 3)) : 0;
-		struct cel_env env = {&action, labels, policy->label_names};
+		struct cel_env env = {.action = &action,
+				      .labels = labels,
+				      .label_names = policy->label_names,
+				      .scratch = policy->scratch};
 		enum cel_result result;
 
 		every_action(i, text, items, &action);
@@ -50,44 +57,130 @@ static void run(struct policy *policy, struct str text)
 			env.labels = 0;
 		result = cel_eval(&rule->when, &env);
 		fuzz_expect(result == CEL_FALSE || result == CEL_TRUE || result == CEL_FAILED);
+		if (tree->root)
+			fuzz_expect(cel_run_rule(&walked, &env) == result);
 		check_guard(policy, &action, env.labels, result);
 	}
 }
 
-/* The first byte chooses the kind of action; the rest is the expression. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void add_labels(struct policy *policy)
+{
+	static const struct str names[] = {STR("secret"), STR("canary"), STR("weights")};
+
+	for (unsigned i = 0; i < 3; i++)
+		(void)policy_label_intern(policy, names[i]);
+}
+
+/* As a rule that is on one kind of action. */
+static void run_as_rule(struct str text, unsigned kind)
 {
 	struct policy *policy = xcalloc(1, sizeof(*policy));
-	const struct str text = {(const char *)data + 1, size ? size - 1 : 0};
+	const struct cel_scope scope = {.kinds = 1u << kind, .lists = lists, .list_count = 2};
 	struct cel_tree tree = {0};
 	struct cel_error err = {0};
-	struct cel_scope scope = {1, lists, 2};
 	struct rule *rule;
-	int r = -1;
+	int r;
 
 	policy->rules = rule = xcalloc(1, sizeof(*rule));
 	policy->rule_count = 1;
-	for (unsigned i = 0; i < 3; i++) {
-		static const struct str names[] = {STR("secret"), STR("canary"), STR("weights")};
-
-		(void)policy_label_intern(policy, names[i]);
-	}
-	if (size) {
-		scope.kinds = rule->kinds = 1u << (data[0] % ACTION_KINDS);
-		r = cel_parse(text, &tree, &err);
-	}
+	policy->scratch = xcalloc(1, CEL_MAX_MEMORY);
+	add_labels(policy);
+	rule->kinds = 1u << kind;
+	r = cel_parse(text, &tree, &err);
 	if (r == 0)
-		r = cel_type(&tree, &scope, &rule->when.reads, &err);
+		r = cel_resolve(&tree, &scope, &rule->when.reads, &err);
+	if (r == 0)
+		r = cel_check(&tree, &err);
 	if (r == 0 && guard_of_tree(policy, &tree, &rule->guard, &rule->labels_read) < 0)
 		r = -1; /* a label that is no name */
 	else if (r == 0)
 		r = cel_compile(&tree, &rule->when, &err);
 	fuzz_expect(err.at <= text.len);
-	cel_tree_done(&tree);
 	if (r == 0) {
 		policy_index_build(policy);
-		run(policy, text);
+		run(policy, &tree, text);
 	}
+	cel_tree_done(&tree);
 	(void)policy_free(policy);
+}
+
+/* A value is what it says it is, all the way down to where `left` nodes were looked at. */
+static void walk(const struct cel_value *v, unsigned *left)
+{
+	char text[CEL_TEXT_MAX];
+
+	fuzz_expect(v->kind <= CEL_TYPE);
+	if (!*left || !--*left)
+		return;
+	fuzz_expect(cel_type_value_by_name(str_of(cel_type_value_name(v->kind))) == v->kind);
+	if (v->kind == CEL_TIMESTAMP) {
+		struct cel_value again;
+
+		cel_print_timestamp(v, text);
+		again = cel_read_timestamp(str_of(text));
+		fuzz_expect(again.integer == v->integer && again.nanos == v->nanos);
+	} else if (v->kind == CEL_DURATION) {
+		cel_print_duration(v->integer, text);
+		fuzz_expect(cel_read_duration(str_of(text)).integer == v->integer);
+	}
+	for (size_t i = 0; (v->kind == CEL_LIST || v->kind == CEL_MAP) && i < cel_count(v); i++) {
+		const struct cel_value item =
+			v->kind == CEL_LIST ? cel_item(v, i) : cel_entry(v, i);
+
+		walk(&item, left);
+	}
+}
+
+/* As `cordon policy eval` runs it, with variables of several types. */
+static void run_open(struct str text)
+{
+	static const struct cel_value items[] = {{.kind = CEL_INT, .integer = INT64_MIN},
+						 {.kind = CEL_DOUBLE, .number = 0.5}};
+	static const struct cel_variable variables[] = {
+		{"i", {.kind = CEL_INT, .integer = 7}},
+		{"u", {.kind = CEL_UINT, .uinteger = UINT64_MAX}},
+		{"s",
+		 {.kind = CEL_STRING,
+		  .text = STR("Gr\xc3\xb6\xc3\x9f"
+			      "e")}},
+		{"b", {.kind = CEL_BYTES, .text = STR("\xff\x00")}},
+		{"l", {.kind = CEL_LIST, .list = {items, 2}}},
+		{"m.m", {.kind = CEL_MAP, .list = {items, 1}}},
+		{"t", {.kind = CEL_TIMESTAMP, .integer = 1, .nanos = 999999999}},
+		{"d", {.kind = CEL_DURATION, .integer = INT64_MIN}},
+	};
+	static _Alignas(16) char memory[1 << 20];
+	const struct cel_scope scope = {.open = true,
+					.variables = variables,
+					.variable_count = sizeof(variables) / sizeof(variables[0]),
+					.container = "m.x"};
+	const struct cel_env env = {0};
+	struct cel_run r = {.env = &env, .arena = {memory, sizeof(memory), 0}, .steps = 100000};
+	struct cel_tree tree = {0};
+	struct cel_error err = {0};
+	struct cel_reads reads;
+	unsigned left = 10000;
+	struct cel_value v;
+
+	if (cel_parse(text, &tree, &err) == 0 && cel_resolve(&tree, &scope, &reads, &err) == 0) {
+		v = cel_run_node(&r, tree.root);
+		if (v.kind == CEL_ERROR)
+			fuzz_expect(v.error.at <= text.len && *v.error.reason);
+		else
+			walk(&v, &left);
+	}
+	fuzz_expect(err.at <= text.len);
+	cel_tree_done(&tree);
+}
+
+/* The first byte chooses the kind of action, or none; the rest is the expression. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct str text = {(const char *)data + 1, size ? size - 1 : 0};
+
+	if (!size)
+		return 0;
+	run_open(text);
+	run_as_rule(text, data[0] % ACTION_KINDS);
 	return 0;
 }

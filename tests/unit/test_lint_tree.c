@@ -84,9 +84,11 @@ static int type(struct expression *e, struct str text)
 	const struct cel_scope scope = {.kinds = KINDS};
 	struct cel_reads reads;
 	struct cel_error why;
-	const int r = cel_parse(text, &e->tree, &why);
+	int r = cel_parse(text, &e->tree, &why);
 
-	return r < 0 ? r : cel_type(&e->tree, &scope, &reads, &why);
+	if (r == 0)
+		r = cel_resolve(&e->tree, &scope, &reads, &why);
+	return r < 0 ? r : cel_check(&e->tree, &why);
 }
 
 static void done(struct expression *e)
@@ -109,7 +111,7 @@ static void make(struct expression *e)
 
 static void values_of(const struct cel_node *root, enum cel_result ret[ACTIONS])
 {
-	const struct cel_tree tree = {.root = without_const(root)};
+	struct cel_tree tree = {.root = without_const(root)};
 	struct cel_program program = {0};
 	struct cel_error why;
 	size_t n = 0;

@@ -14,6 +14,7 @@ static const struct policy_command {
 	const char *help;
 } policy_commands[] = {
 	{"check", policy_check_command, "tell what is wrong, and where each rule takes hold"},
+	{"eval", policy_eval, "evaluate an expression of the policies' language"},
 	{"explain", policy_explain_command, "tell what would happen to an action, and why"},
 };
 

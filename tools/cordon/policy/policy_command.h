@@ -24,6 +24,7 @@ enum policy_status {
 };
 
 int policy_check_command(int argc, char **argv);
+int policy_eval(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
 
 /* Words of the command line, as many as come. The words are borrowed. */

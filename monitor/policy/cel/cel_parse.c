@@ -4,9 +4,13 @@
  * From tokens to a tree: recursive descent along the grammar of cel-spec langdef.md.
  *
  *	Expr = Or ["?" Or ":" Expr]		Or = And {"||" And}	And = Rel {"&&" Rel}
- *	Rel = Unary {relop Unary}		Unary = {"!" | "-"} Member
+ *	Rel = Add {relop Add}			Add = Mul {"+" | "-" Mul}
+ *	Mul = Unary {"*" | "/" | "%" Unary}	Unary = {"!" | "-"} Member
  *	Member = Primary {"." NAME ["(" args ")"] | "[" Expr "]"}
- *	Primary = NAME ["(" args ")"] | "(" Expr ")" | "[" items "]" | literal
+ *	Primary = ["."] NAME ["(" args ")"] | "(" Expr ")" | "[" items "]" | "{" entries "}" |
+ *literal
+ *
+ * A minus before a number belongs to it, so that the smallest int can be written.
  *
  * Depth is limited by CEL_MAX_DEPTH, so recursion is; a chain of && is a tree as deep as it is
  * long, therefore the nodes are limited too and each of a chain's links counts as depth.
@@ -19,7 +23,8 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "monitor/policy/cel.h"
+#include "common/utf8.h"
+#include "monitor/policy/cel/cel_tree.h"
 
 struct parser {
 	struct cel_tree *tree;
@@ -61,6 +66,7 @@ void cel_tree_done(struct cel_tree *tree)
 	for (struct cel_node *node = tree->all; node;) {
 		struct cel_node *next = node->all;
 
+		free(node->regex);
 		free(node);
 		node = next;
 	}
@@ -68,6 +74,13 @@ void cel_tree_done(struct cel_tree *tree)
 		free(tree->strings[i]);
 	free(tree->strings);
 	*tree = (struct cel_tree){0};
+}
+
+void *cel_tree_keep(struct cel_tree *tree, void *memory)
+{
+	tree->strings = xrealloc_array(tree->strings, tree->string_count + 1, sizeof(char *));
+	tree->strings[tree->string_count++] = memory;
+	return memory;
 }
 
 static int advance(struct parser *p)
@@ -129,64 +142,134 @@ static int parse_items(struct parser *p, int close, const char *name, struct cel
 	return expect(p, close, name);
 }
 
-static int parse_name(struct parser *p, struct cel_node **ret)
+/* "key: value" up to the closing brace, which is taken. */
+static int parse_entries(struct parser *p, struct cel_node **tail)
+{
+	int r = 0;
+
+	while (r == 0 && !is_op(p, '}')) {
+		r = parse_expr(p, tail);
+		if (r == 0)
+			r = expect(p, ':', "\":\"");
+		if (r == 0)
+			r = parse_expr(p, &(*tail)->next);
+		if (r < 0)
+			return r;
+		tail = &(*tail)->next->next;
+		if (!is_op(p, ','))
+			break;
+		r = advance(p);
+	}
+	return r < 0 ? r : expect(p, '}', "\"}\"");
+}
+
+static int finish_call(struct parser *p, struct cel_node *node, struct cel_node **args)
+{
+	int r = advance(p);
+
+	node->kind = NODE_CALL;
+	if (r == 0)
+		r = parse_items(p, ')', "\")\"", args);
+	return r < 0 ? r : cel_expand_macro(node, p->err);
+}
+
+/* true, false and null; a word that the standard reserves is an error. */
+static int check_word(struct parser *p, struct cel_node *node)
 {
 	static const char *const reserved[] = {
-		"as",	    "break",  "const",	"continue", "else", "false",	 "for",
-		"function", "if",     "import", "let",	    "loop", "namespace", "null",
-		"package",  "return", "true",	"var",	    "void", "while",
+		"as",	    "break",  "const",	"continue", "else",  "for",
+		"function", "if",     "import", "let",	    "loop",  "namespace",
+		"package",  "return", "var",	"void",	    "while",
 	};
-	struct cel_node *node = cel_node_new(p->tree, NODE_NAME, p->token.at);
-	int r;
 
-	node->text = p->token.text;
+	if (str_eq(node->text, STR("null"))) {
+		node->kind = NODE_NULL;
+		return 0;
+	}
 	if (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false"))) {
 		node->kind = NODE_BOOL;
 		node->boolean = node->text.len == 4;
-		*ret = node;
-		return advance(p);
+		return 0;
 	}
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
 		if (str_eq(node->text, str_of(reserved[i])))
 			return cel_fail(p->err, node->at, "\"%s\" cannot be used here",
 					reserved[i]);
 	}
+	return 0;
+}
+
+static int parse_name(struct parser *p, bool absolute, struct cel_node **ret)
+{
+	struct cel_node *node = cel_node_new(p->tree, NODE_NAME, p->token.at);
+	int r;
+
 	*ret = node;
-	r = advance(p);
-	if (r < 0 || !is_op(p, '('))
+	node->text = p->token.text;
+	node->absolute = absolute;
+	r = check_word(p, node);
+	if (r == 0)
+		r = advance(p);
+	if (r < 0 || node->kind != NODE_NAME)
 		return r;
-	node->kind = NODE_CALL;
-	r = advance(p);
-	return r < 0 ? r : parse_items(p, ')', "\")\"", &node->child);
+	if (is_op(p, '{'))
+		return cel_fail(p->err, p->token.at, "messages are not part of this language");
+	return is_op(p, '(') ? finish_call(p, node, &node->child) : 0;
+}
+
+static int parse_literal(struct parser *p, bool negative, struct cel_node **ret)
+{
+	static const enum cel_node_kind kinds[] = {
+		[TOKEN_STRING] = NODE_STRING, [TOKEN_BYTES] = NODE_BYTES,   [TOKEN_INT] = NODE_INT,
+		[TOKEN_UINT] = NODE_UINT,     [TOKEN_DOUBLE] = NODE_DOUBLE,
+	};
+
+	const uint64_t limit = (uint64_t)INT64_MAX + negative;
+	struct cel_node *node = cel_node_new(p->tree, kinds[p->token.kind], p->token.at);
+
+	*ret = node;
+	node->text = p->token.text;
+	node->number = negative ? -p->token.number : p->token.number;
+	node->integer = (int64_t)(negative ? 0 - p->token.integer : p->token.integer);
+	if (node->kind == NODE_INT && p->token.integer > limit)
+		return cel_fail(p->err, node->at, "the number does not fit in 64 bits");
+	return advance(p);
+}
+
+/* What stands between brackets or braces, or a parenthesis. */
+static int parse_enclosed(struct parser *p, struct cel_node **ret)
+{
+	const size_t at = p->token.at;
+	const int op = p->token.op;
+	int r = advance(p);
+
+	if (r < 0)
+		return r;
+	if (op == '(') {
+		r = parse_expr(p, ret);
+		return r < 0 ? r : expect(p, ')', "\")\"");
+	}
+	*ret = cel_node_new(p->tree, op == '[' ? NODE_LIST : NODE_MAP, at);
+	return op == '[' ? parse_items(p, ']', "\"]\"", &(*ret)->child)
+			 : parse_entries(p, &(*ret)->child);
 }
 
 static int parse_primary(struct parser *p, struct cel_node **ret)
 {
-	struct cel_node *node;
 	int r;
 
 	if (p->token.kind == TOKEN_NAME)
-		return parse_name(p, ret);
-	if (p->token.kind == TOKEN_STRING || p->token.kind == TOKEN_INT) {
-		node = cel_node_new(p->tree, p->token.kind == TOKEN_INT ? NODE_INT : NODE_STRING,
-				    p->token.at);
-		node->text = p->token.text;
-		node->integer = p->token.integer;
-		*ret = node;
-		return advance(p);
-	}
-	if (is_op(p, '[')) {
-		node = cel_node_new(p->tree, NODE_LIST, p->token.at);
-		*ret = node;
-		r = advance(p);
-		return r < 0 ? r : parse_items(p, ']', "\"]\"", &node->child);
-	}
-	if (!is_op(p, '('))
+		return parse_name(p, false, ret);
+	if (p->token.kind >= TOKEN_STRING && p->token.kind <= TOKEN_DOUBLE)
+		return parse_literal(p, false, ret);
+	if (is_op(p, '[') || is_op(p, '{') || is_op(p, '('))
+		return parse_enclosed(p, ret);
+	if (!is_op(p, '.'))
 		return unexpected(p, "a value");
 	r = advance(p);
-	if (r == 0)
-		r = parse_expr(p, ret);
-	return r < 0 ? r : expect(p, ')', "\")\"");
+	if (r < 0)
+		return r;
+	return p->token.kind == TOKEN_NAME ? parse_name(p, true, ret) : unexpected(p, "a name");
 }
 
 static int parse_dot(struct parser *p, struct cel_node **ret)
@@ -196,41 +279,46 @@ static int parse_dot(struct parser *p, struct cel_node **ret)
 
 	if (r < 0)
 		return r;
-	if (p->token.kind != TOKEN_NAME)
+	if (p->token.kind != TOKEN_NAME && p->token.kind != TOKEN_QUOTED)
 		return unexpected(p, "a name");
 	node = cel_node_new(p->tree, NODE_SELECT, p->token.at);
-	node->text = p->token.text;
+	node->text = p->token.text; /* a key at run time, when the source may be gone */
+	node->text.at = cel_tree_keep(p->tree, xstrndup(node->text.at, node->text.len));
+	node->child = *ret;
+	*ret = node;
+	node->method = p->token.kind == TOKEN_NAME; /* it may be one */
+	r = advance(p);
+	if (r == 0 && is_op(p, '{'))
+		return cel_fail(p->err, p->token.at, "messages are not part of this language");
+	if (r == 0 && node->method && is_op(p, '('))
+		return finish_call(p, node, &node->child->next);
+	node->method = false;
+	return r;
+}
+
+static int parse_index(struct parser *p, struct cel_node **ret)
+{
+	struct cel_node *node = cel_node_new(p->tree, NODE_INDEX, p->token.at);
+	int r;
+
 	node->child = *ret;
 	*ret = node;
 	r = advance(p);
-	if (r < 0 || !is_op(p, '('))
-		return r;
-	node->kind = NODE_CALL;
-	node->method = true;
-	r = advance(p);
-	return r < 0 ? r : parse_items(p, ')', "\")\"", &node->child->next);
+	if (r == 0)
+		r = parse_expr(p, &node->child->next);
+	return r < 0 ? r : expect(p, ']', "\"]\"");
 }
 
-static int parse_member(struct parser *p, struct cel_node **ret)
+/* What follows a primary; *ret is that already. */
+static int parse_postfix(struct parser *p, struct cel_node **ret)
 {
 	const unsigned depth = p->depth;
-	int r = parse_primary(p, ret);
+	int r = 0;
 
 	while (r == 0 && (is_op(p, '.') || is_op(p, '['))) {
 		r = enter(p);
-		if (r == 0 && is_op(p, '.')) {
-			r = parse_dot(p, ret);
-		} else if (r == 0) {
-			struct cel_node *node = cel_node_new(p->tree, NODE_INDEX, p->token.at);
-
-			node->child = *ret;
-			*ret = node;
-			r = advance(p);
-			if (r == 0)
-				r = parse_expr(p, &node->child->next);
-			if (r == 0)
-				r = expect(p, ']', "\"]\"");
-		}
+		if (r == 0)
+			r = is_op(p, '.') ? parse_dot(p, ret) : parse_index(p, ret);
 	}
 	p->depth = depth;
 	return r;
@@ -241,22 +329,36 @@ static int parse_unary(struct parser *p, struct cel_node **ret)
 	const unsigned depth = p->depth;
 	int r = 0;
 
-	while (is_op(p, '!') || is_op(p, '-')) {
-		struct cel_node *node =
-			cel_node_new(p->tree, is_op(p, '!') ? NODE_NOT : NODE_NEGATE, p->token.at);
+	while (r == 0 && (is_op(p, '!') || is_op(p, '-'))) {
+		const bool minus = is_op(p, '-');
+		struct cel_node *node;
+		const size_t at = p->token.at;
 
-		*ret = node;
-		ret = &node->child;
 		r = enter(p);
 		if (r == 0)
 			r = advance(p);
 		if (r < 0)
 			return r;
+		if (minus && (p->token.kind == TOKEN_INT || p->token.kind == TOKEN_DOUBLE)) {
+			r = parse_literal(p, true, ret);
+			if (r == 0)
+				r = parse_postfix(p, ret);
+			p->depth = depth;
+			return r;
+		}
+		node = cel_node_new(p->tree, minus ? NODE_NEGATE : NODE_NOT, at);
+		*ret = node;
+		ret = &node->child;
 	}
-	r = parse_member(p, ret);
+	if (r == 0)
+		r = parse_primary(p, ret);
+	if (r == 0)
+		r = parse_postfix(p, ret);
 	p->depth = depth;
 	return r;
 }
+
+#define BINARY_LEVELS 5
 
 static int binary_level(const struct parser *p)
 {
@@ -275,6 +377,13 @@ static int binary_level(const struct parser *p)
 	case OP_NE:
 	case OP_IN:
 		return 3;
+	case '+':
+	case '-':
+		return 4;
+	case '*':
+	case '/':
+	case '%':
+		return BINARY_LEVELS;
 	default:
 		return 0;
 	}
@@ -284,9 +393,9 @@ static int binary_level(const struct parser *p)
 static int parse_binary(struct parser *p, int level, struct cel_node **ret)
 {
 	const unsigned depth = p->depth;
-	int r = level > 3 ? parse_unary(p, ret) : parse_binary(p, level + 1, ret);
+	int r = level > BINARY_LEVELS ? parse_unary(p, ret) : parse_binary(p, level + 1, ret);
 
-	while (r == 0 && level <= 3 && binary_level(p) == level) {
+	while (r == 0 && level <= BINARY_LEVELS && binary_level(p) == level) {
 		struct cel_node *node = cel_node_new(p->tree, NODE_BINARY, p->token.at);
 
 		node->op = p->token.op;
@@ -330,15 +439,16 @@ static int parse_expr(struct parser *p, struct cel_node **ret)
 int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
 {
 	struct parser p = {.tree = ret, .source = source, .err = err};
-	const char *nul;
 	int r;
 
 	*ret = (struct cel_tree){0};
 	if (source.len > CEL_MAX_BYTES)
 		return cel_fail(err, 0, "the expression is longer than %u bytes", CEL_MAX_BYTES);
-	nul = source.len ? memchr(source.at, '\0', source.len) : NULL;
-	if (nul)
-		return cel_fail(err, (size_t)(nul - source.at), "a NUL byte");
+	for (size_t at = 0, n; at < source.len; at += n) {
+		n = utf8_length(source.at + at, source.len - at);
+		if (!n)
+			return cel_fail(err, at, "not UTF-8");
+	}
 	r = advance(&p);
 	if (r == 0)
 		r = parse_expr(&p, &ret->root);

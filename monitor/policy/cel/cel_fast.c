@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The stack machine. Types were checked at load, so an instruction knows what lies on the stack;
- * the one thing to look for is an error value, which operators hand on and && and || may drop.
- * lowerAscii() sets a mark on its string instead of copying it; comparisons heed the mark.
+ * The stack machine for what most rules say: it takes no memory and looks at no type. Types were
+ * checked at load, so an instruction knows what lies on the stack; the one thing to look for is an
+ * error value, which operators hand on and && and || may drop. lowerAscii() sets a mark on its
+ * string instead of copying it; comparisons heed the mark.
  */
 
 #include <string.h>
 
-#include "monitor/policy/cel.h"
-#include "monitor/policy/cel_code.h"
+#include "monitor/policy/cel/cel.h"
+#include "monitor/policy/cel/cel_fast.h"
 #include "monitor/policy/command.h"
 
 /* A list at run time: constant items, argv, or the bits of the labels. */
@@ -257,7 +258,7 @@ static void call(struct machine *m, const struct cel_op *op)
 		*v = of_error();
 		return;
 	}
-	switch (function) {
+	switch ((int)function) {
 	case FN_STARTS_WITH:
 	case FN_ENDS_WITH:
 		*v = of_bool(has_affix(function, v, part));
@@ -280,6 +281,8 @@ static void call(struct machine *m, const struct cel_op *op)
 		break;
 	case FN_IN_CIDR:
 		*v = in_networks(m, op, v->string);
+		break;
+	default:
 		break;
 	}
 }
@@ -391,7 +394,7 @@ static size_t control(struct machine *m, const struct cel_op *op, size_t next)
 	}
 }
 
-enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env)
+enum cel_result cel_fast(const struct cel_program *program, const struct cel_env *env)
 {
 	/* Not cleared, also not by the hardened build: that would cost more than the evaluation. */
 	struct machine m __attribute__((uninitialized));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The instructions that cel_compile() writes and cel_eval() runs; `arg` and `slot` as noted. */
+/* The instructions that cel_compile() writes and cel_fast() runs; `arg` and `slot` as noted. */
 enum cel_opcode {
 	CODE_STRING, /* push constant string [arg] */
 	CODE_INT,    /* push constant integer [arg] */

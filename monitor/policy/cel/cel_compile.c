@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * From a typed tree to flat code. Constants are copied, so the tree can go; field rows are kept by
- * index. The deepest stack is counted along and limited here, so cel_eval() need not look.
+ * From a typed tree to flat code, where the code of cel_fast.c covers all of it: then constants are
+ * copied and the tree can go. The deepest stack is counted along and limited here, so cel_fast()
+ * need not look. Any other tree is kept, and cel_run.c evaluates it.
  */
 
 #include <errno.h>
@@ -10,8 +11,9 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "monitor/policy/cel.h"
-#include "monitor/policy/cel_code.h"
+#include "monitor/policy/cel/cel.h"
+#include "monitor/policy/cel/cel_fast.h"
+#include "monitor/policy/cel/cel_run.h"
 
 struct compiler {
 	struct cel_program *program;
@@ -36,11 +38,20 @@ static size_t emit(struct compiler *c, enum cel_opcode op, unsigned slot, size_t
 	return p->count++;
 }
 
+/* A text may hold a NUL, written \\0. */
+static struct str copy_of(struct str text)
+{
+	char *copy = xcalloc(1, text.len + 1);
+
+	if (text.len)
+		memcpy(copy, text.at, text.len);
+	return (struct str){copy, text.len};
+}
+
 static size_t add_string(struct cel_program *p, struct str text)
 {
 	p->strings = xrealloc_array(p->strings, p->string_count + 1, sizeof(*p->strings));
-	p->strings[p->string_count] =
-		(struct str){xstrndup(text.len ? text.at : "", text.len), text.len};
+	p->strings[p->string_count] = copy_of(text);
 	return p->string_count++;
 }
 
@@ -55,7 +66,7 @@ static size_t add_integer(struct cel_program *p, int64_t value)
 static size_t add_list(struct cel_program *p, const struct cel_node *node)
 {
 	const size_t count = cel_constant_count(node);
-	const bool integers = node->kind == NODE_LIST && node->type.item == CEL_INT;
+	const bool integers = cel_has_integers(node);
 	const struct cel_node *item = node->child;
 	struct cel_list *list;
 
@@ -73,8 +84,7 @@ static size_t add_list(struct cel_program *p, const struct cel_node *node)
 		} else {
 			const struct str text = cel_constant_string(node, i);
 
-			list->strings[i] =
-				(struct str){xstrndup(text.len ? text.at : "", text.len), text.len};
+			list->strings[i] = copy_of(text);
 		}
 	}
 	return p->list_count++;
@@ -125,7 +135,7 @@ static void compile_cond(struct compiler *c, const struct cel_node *node)
 
 static void compile_loop(struct compiler *c, const struct cel_node *node)
 {
-	const unsigned slot = node->slot | (node->op == OP_OR ? 0x80u : 0);
+	const unsigned slot = node->slot | (node->macro == MACRO_EXISTS ? 0x80u : 0);
 	size_t start;
 
 	compile(c, node->child);
@@ -168,7 +178,7 @@ static void compile_binary(struct compiler *c, const struct cel_node *node)
 
 static void compile(struct compiler *c, const struct cel_node *node)
 {
-	switch (node->kind) {
+	switch ((int)node->kind) {
 	case NODE_STRING:
 		(void)emit(c, CODE_STRING, 0, add_string(c->program, node->text), 1);
 		break;
@@ -213,19 +223,91 @@ static void compile(struct compiler *c, const struct cel_node *node)
 	case NODE_LOOP:
 		compile_loop(c, node);
 		break;
-	case NODE_NAME:
-	case NODE_SELECT: /* cel_type leaves none of these */
+	default: /* is_fast() lets no others through */
 		abort();
 	}
 }
 
+/* ---- what the code covers ---- */
+
+static bool is_simple(const struct cel_type *type)
+{
+	return type &&
+	       (type->kind == CEL_BOOL || type->kind == CEL_INT || type->kind == CEL_STRING);
+}
+
+static bool has_simple_items(const struct cel_node *list)
+{
+	return list->type->kind == CEL_LIST && (!list->type->item || is_simple(list->type->item));
+}
+
+static bool is_fast_call(const struct cel_node *node)
+{
+	const enum cel_kind kind = node->child->type->kind;
+
+	return node->function <= FN_IN_CIDR && (kind == CEL_STRING || kind == CEL_LIST);
+}
+
+/* The node itself; its children are asked by themselves. */
+static bool is_fast_kind(const struct cel_node *node)
+{
+	const struct cel_node *first = node->child;
+
+	switch ((int)node->kind) {
+	case NODE_STRING:
+	case NODE_INT:
+	case NODE_BOOL:
+	case NODE_FIELD:
+	case NODE_LABELS:
+	case NODE_NAMED:
+	case NODE_NOT:
+		return true;
+	case NODE_LIST:
+		return cel_is_constant(node);
+	case NODE_VAR:
+	case NODE_NEGATE:
+		return is_simple(node->type);
+	case NODE_COND:
+		return is_simple(node->type) || has_simple_items(node);
+	case NODE_INDEX:
+		return has_simple_items(first) && first->type->kind == CEL_LIST;
+	case NODE_CALL:
+		return is_fast_call(node);
+	case NODE_LOOP:
+		return node->macro <= MACRO_EXISTS && !node->text2.len && has_simple_items(first);
+	case NODE_BINARY:
+		if (node->op == OP_IN)
+			return is_simple(first->type) && has_simple_items(first->next);
+		return node->op > 255 || node->op == '<' || node->op == '>' ? is_simple(first->type)
+									    : false;
+	default:
+		return false;
+	}
+}
+
+static bool is_fast(const struct cel_node *node)
+{
+	if (!is_fast_kind(node))
+		return false;
+	for (const struct cel_node *child = node->child; child; child = child->next) {
+		if (!is_fast(child))
+			return false;
+	}
+	return true;
+}
+
 /* NOLINTEND(misc-no-recursion) */
 
-int cel_compile(const struct cel_tree *tree, struct cel_program *ret, struct cel_error *err)
+int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error *err)
 {
 	struct compiler c = {.program = ret};
 
 	*ret = (struct cel_program){0};
+	if (!is_fast(tree->root)) {
+		ret->tree = *tree;
+		*tree = (struct cel_tree){0};
+		return 0;
+	}
 	compile(&c, tree->root);
 	if (ret->stack > CEL_MAX_STACK) {
 		cel_program_done(ret);
@@ -233,6 +315,13 @@ int cel_compile(const struct cel_tree *tree, struct cel_program *ret, struct cel
 				CEL_MAX_STACK);
 	}
 	return 0;
+}
+
+enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env)
+{
+	if (!program->tree.root)
+		return cel_fast(program, env);
+	return cel_run_rule(program, env);
 }
 
 static void free_strings(struct str *strings, size_t count)
@@ -265,5 +354,6 @@ void cel_program_done(struct cel_program *p)
 	for (size_t i = 0; i < p->cidr_count; i++)
 		free(p->cidrs[i].nets);
 	free(p->cidrs);
+	cel_tree_done(&p->tree);
 	*p = (struct cel_program){0};
 }

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The expressions of rules and of `cordon policy eval`: CEL, the Common Expression Language
+ * (cel-spec langdef.md), without messages.
+ *
+ *	text --cel_parse--> tree --cel_resolve--> names bound --cel_check--> typed --cel_compile-->
+ *
+ * All of that happens when a policy is loaded. A rule that needs no memory becomes flat code for a
+ * stack of fixed size (cel_fast.c); another is kept as its tree and evaluated by cel_run.c in an
+ * arena. Either way every loop is over a bounded list, and the worst cost and memory are estimated
+ * and limited at load. `cordon policy eval` stops after cel_resolve() and leaves types to the run.
+ *
+ * As in CEL an operation can yield an error (an index outside its list), and && and || take an
+ *error away where the other side decides alone.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "monitor/action.h"
+#include "monitor/policy/cel/cel_tree.h"
+#include "monitor/policy/cel/cel_value.h"
+#include "monitor/policy/cidr.h"
+#include "monitor/policy/match.h"
+
+#define CEL_MAX_STACK 64u      /* values at run time */
+#define CEL_MAX_LOOPS 4u       /* macros over lists inside one another */
+#define CEL_MAX_COST  1000000u /* elementary steps in the worst case */
+#define CEL_MAX_STEPS                                                               \
+	8000000u /* steps that a run may really take, texts looked through included \
+		  */
+#define CEL_MAX_MEMORY (4u << 20) /* bytes that a run may take for lists, maps and texts */
+
+/* A list known at load: strings or integers. */
+struct cel_list {
+	const char *name; /* lists.NAME; NULL for a literal */
+	enum cel_kind item;
+	struct str *strings;
+	int64_t *integers;
+	size_t count;
+};
+
+/* A value given from outside; all borrowed. */
+struct cel_variable {
+	const char *name; /* may have dots */
+	struct cel_value value;
+};
+
+/* What an expression is typed against. */
+struct cel_scope {
+	uint32_t kinds; /* bit per enum action_kind of the rule's "on" */
+	const struct cel_list *lists;
+	size_t list_count;
+	/* No rule: names are variables, and what is not known is an error only when it is
+	 * evaluated. */
+	bool open;
+	const struct cel_variable *variables;
+	size_t variable_count;
+	const char *container; /* a prefix that names are looked up with first; may be NULL */
+};
+
+/* What an expression reads. */
+struct cel_reads {
+	uint64_t fields; /* bit per index of action_fields */
+	bool labels;
+};
+
+/* How a function is written, takes and gives; one row each in cel_functions.c. */
+struct cel_signature {
+	const char *name;
+	enum cel_function function;
+	bool method;   /* value.name(...); else name(value, ...) */
+	unsigned args; /* at least; that before the dot counts */
+	unsigned most;
+	enum cel_kind result;
+	uint32_t takes[2]; /* bit per kind */
+};
+
+extern const struct cel_signature cel_signatures[];
+extern const size_t cel_signature_count;
+
+struct cel_op {
+	uint8_t op;
+	uint8_t slot;
+	uint16_t function;
+	uint32_t arg;
+};
+
+/* A constant set of networks for inCIDR(). */
+struct cidr_set {
+	struct cidr *nets;
+	size_t count;
+};
+
+/* Compiled; immutable. Owns its constants, and the tree where it has one. */
+struct cel_program {
+	struct cel_op *code;
+	size_t count;
+	size_t code_cap;
+	unsigned stack;
+	struct str *strings;
+	size_t string_count;
+	int64_t *integers;
+	size_t integer_count;
+	struct cel_list *lists;
+	size_t list_count;
+	struct cidr_set *cidrs;
+	size_t cidr_count;
+	struct cel_reads reads;
+	struct cel_tree tree; /* of a program without code */
+};
+
+struct cel_env {
+	const struct action *action;
+	uint64_t labels;
+	const struct str *label_names; /* by bit */
+	void *scratch;		       /* CEL_MAX_MEMORY bytes, if a program needs them */
+	cel_zone_fn zone;	       /* time zones by name; NULL: none are known */
+};
+
+enum cel_result {
+	CEL_FALSE,
+	CEL_TRUE,
+	CEL_FAILED
+};
+
+/* Binds names and functions; constant patterns of matches() are compiled. */
+int cel_resolve(struct cel_tree *tree, const struct cel_scope *scope, struct cel_reads *reads,
+		struct cel_error *err);
+/* Checks types, cost and memory of a resolved tree; the root is bool afterwards. */
+int cel_check(struct cel_tree *tree, struct cel_error *err);
+/* Whether a name stands for something else than an item where rules are written. */
+bool cel_is_root_name(struct str name);
+/* Constant string items of a node: a string, a literal list of strings or ints, or a named one. */
+size_t cel_constant_count(const struct cel_node *node);
+bool cel_is_constant(const struct cel_node *node);
+struct str cel_constant_string(const struct cel_node *node, size_t index);
+/* Of a constant list: its items are ints. */
+bool cel_has_integers(const struct cel_node *node);
+
+/* Takes over the tree if the program needs it. */
+int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error *err);
+void cel_program_done(struct cel_program *program);
+
+static inline bool cel_needs_scratch(const struct cel_program *program)
+{
+	return program->tree.root != NULL;
+}
+
+/* Frees the items, which the list owns; not the name. */
+void cel_list_done(struct cel_list *list);
+
+enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env);
+/* cel_fast.c: what a program's code gives. */
+enum cel_result cel_fast(const struct cel_program *program, const struct cel_env *env);

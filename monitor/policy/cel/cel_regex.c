@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * From a pattern to its program, in one pass: code is emitted behind what stands there already; an
+ * operator that comes after its operand moves it, or copies it for a repetition.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/utf8.h"
+#include "monitor/policy/cel/cel_regex.h"
+#include "monitor/policy/cel/cel_regex_class.h"
+
+struct compiler {
+	struct str pattern;
+	size_t at;
+	unsigned depth;
+	bool fold;	/* (?i) */
+	bool dot_all;	/* (?s) */
+	bool multiline; /* (?m) */
+	struct regex_instruction code[REGEX_MAX_CODE];
+	unsigned count;
+	struct class_set set;
+	const char *reason;
+};
+
+static bool fail(struct compiler *c, const char *reason)
+{
+	if (!c->reason)
+		c->reason = reason;
+	return false;
+}
+
+static bool looking_at(const struct compiler *c, char what)
+{
+	return c->at < c->pattern.len && c->pattern.at[c->at] == what;
+}
+
+static bool take(struct compiler *c, char what)
+{
+	if (!looking_at(c, what))
+		return false;
+	c->at++;
+	return true;
+}
+
+/* Makes room for `more` instructions at `at`. */
+static bool make_room(struct compiler *c, unsigned at, unsigned more)
+{
+	if (c->count + more > REGEX_MAX_CODE)
+		return fail(c, "the pattern is too large");
+	memmove(&c->code[at + more], &c->code[at], (c->count - at) * sizeof(c->code[0]));
+	memset(&c->code[at], 0, more * sizeof(c->code[0]));
+	c->count += more;
+	return true;
+}
+
+static bool put(struct compiler *c, unsigned at, enum regex_op op, int jump)
+{
+	if (!make_room(c, at, 1))
+		return false;
+	c->code[at].op = (uint8_t)op;
+	c->code[at].jump = (int16_t)jump;
+	return true;
+}
+
+/* The ranges from `first` to the end of the set, as one instruction. */
+static bool put_ranges(struct compiler *c, unsigned first, bool negated)
+{
+	struct regex_instruction *i = &c->code[c->count];
+
+	if (c->set.full)
+		return fail(c, "the classes of the pattern are too large");
+	if (!put(c, c->count, REGEX_RANGES, 0))
+		return false;
+	i->first = (uint16_t)first;
+	i->count = (uint16_t)(c->set.count - first);
+	i->negated = negated;
+	i->fold = c->fold;
+	return true;
+}
+
+static bool put_char(struct compiler *c, uint32_t low, uint32_t high)
+{
+	const unsigned first = c->set.count;
+
+	class_add(&c->set, low, high);
+	return put_ranges(c, first, false);
+}
+
+static bool put_escape(struct compiler *c)
+{
+	static const struct {
+		char letter;
+		enum regex_op op;
+	} edges[] = {{'A', REGEX_TEXT_START},
+		     {'z', REGEX_TEXT_END},
+		     {'b', REGEX_WORD},
+		     {'B', REGEX_NO_WORD}};
+
+	const unsigned first = c->set.count;
+	uint32_t character;
+
+	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
+		if (take(c, edges[i].letter))
+			return put(c, c->count, edges[i].op, 0);
+	}
+	if (class_escape(&c->set, c->pattern, &c->at))
+		return put_ranges(c, first, false);
+	if (!class_character(c->pattern, &c->at, &character))
+		return fail(c, "an escape that is not known (\\p, \\C and \\Q are left out)");
+	return put_char(c, character, character);
+}
+
+static bool put_class(struct compiler *c)
+{
+	const unsigned first = c->set.count;
+	bool negated = false;
+
+	if (!class_parse(&c->set, c->pattern, &c->at, &negated, &c->reason))
+		return false;
+	return put_ranges(c, first, negated);
+}
+
+/* Flags behind "(?", up to ':' or ')'. Return: false on an error; *ret_group: a ':' came. */
+static bool read_flags(struct compiler *c, bool *ret_group)
+{
+	bool on = true;
+
+	for (;; c->at++) {
+		if (take(c, ':') || looking_at(c, ')')) {
+			*ret_group = c->pattern.at[c->at - 1] == ':';
+			return *ret_group || take(c, ')');
+		}
+		if (looking_at(c, '-'))
+			on = false;
+		else if (looking_at(c, 'i'))
+			c->fold = on;
+		else if (looking_at(c, 's'))
+			c->dot_all = on;
+		else if (looking_at(c, 'm'))
+			c->multiline = on;
+		else if (!looking_at(c, 'U'))
+			return fail(c, "a group that is not known: write (...), (?:...), "
+				       "(?P<name>...) or (?ims)");
+	}
+}
+
+/* "P<name>" or "<name>" behind "(?". */
+static bool read_name(struct compiler *c)
+{
+	const size_t start = c->at;
+	size_t p = start + (looking_at(c, 'P') ? 1 : 0);
+
+	if (p >= c->pattern.len || c->pattern.at[p] != '<')
+		return false;
+	while (p < c->pattern.len && c->pattern.at[p] != '>')
+		p++;
+	if (p >= c->pattern.len)
+		return false;
+	c->at = p + 1;
+	return true;
+}
+
+/* NOLINTBEGIN(misc-no-recursion): bounded by REGEX_MAX_DEPTH */
+
+static bool put_alternatives(struct compiler *c);
+
+/* Behind "(". *ret_operand: something was emitted that can be repeated. */
+static bool put_group(struct compiler *c, bool *ret_operand)
+{
+	const bool fold = c->fold;
+	const bool dot_all = c->dot_all;
+	const bool multiline = c->multiline;
+
+	if (take(c, '?') && !read_name(c)) {
+		bool group = false;
+
+		if (!read_flags(c, &group))
+			return false;
+		if (!group) { /* the flags hold to the end of the group around */
+			*ret_operand = false;
+			return true;
+		}
+	}
+	if (++c->depth > REGEX_MAX_DEPTH)
+		return fail(c, "groups are nested too deep");
+	if (!put_alternatives(c))
+		return false;
+	c->depth--;
+	c->fold = fold;
+	c->dot_all = dot_all;
+	c->multiline = multiline;
+	return take(c, ')') || fail(c, "a group has no end");
+}
+
+static bool put_atom(struct compiler *c, bool *ret_operand)
+{
+	uint32_t character = 0;
+	unsigned n;
+
+	*ret_operand = true;
+	if (take(c, '('))
+		return put_group(c, ret_operand);
+	if (take(c, '['))
+		return put_class(c);
+	if (take(c, '\\'))
+		return put_escape(c);
+	if (take(c, '^'))
+		return put(c, c->count, c->multiline ? REGEX_LINE_START : REGEX_TEXT_START, 0);
+	if (take(c, '$'))
+		return put(c, c->count, c->multiline ? REGEX_LINE_END : REGEX_TEXT_END, 0);
+	if (take(c, '.')) {
+		const unsigned first = c->set.count;
+
+		if (!c->dot_all)
+			class_add(&c->set, '\n', '\n');
+		return put_ranges(c, first, true);
+	}
+	if (looking_at(c, '*') || looking_at(c, '+') || looking_at(c, '?'))
+		return fail(c, "nothing stands before *, + or ?");
+	n = utf8_decode_at(c->pattern, c->at, &character);
+	c->at += n;
+	return put_char(c, character, character);
+}
+
+/* One more copy of the operand [start, end) behind all. */
+static bool put_copy(struct compiler *c, unsigned start, unsigned length)
+{
+	const unsigned at = c->count;
+
+	if (!make_room(c, at, length))
+		return false;
+	memcpy(&c->code[at], &c->code[start], length * sizeof(c->code[0]));
+	return true;
+}
+
+/* x* of the operand that is last: split, x, back. */
+static bool put_star(struct compiler *c, unsigned start)
+{
+	const int length = (int)(c->count - start);
+
+	return put(c, start, REGEX_SPLIT, length + 2) &&
+	       put(c, c->count, REGEX_JUMP, -(length + 1));
+}
+
+/* The operand from `start` on, between `least` and `most` times; UINT32_MAX: without an end. */
+static bool put_repeat(struct compiler *c, unsigned start, uint32_t least, uint32_t most)
+{
+	const unsigned length = c->count - start;
+	unsigned last;
+
+	for (uint32_t i = 1; i < least; i++) {
+		if (!put_copy(c, start, length))
+			return false;
+	}
+	if (most == UINT32_MAX) {
+		if (least && !put_copy(c, start, length))
+			return false;
+		return put_star(c, c->count - length);
+	}
+	for (uint32_t i = least ? least : 1; i < most; i++) {
+		last = c->count;
+		if (!put_copy(c, start, length) || !put(c, last, REGEX_SPLIT, (int)length + 1))
+			return false;
+	}
+	if (!least && most)
+		return put(c, start, REGEX_SPLIT, (int)length + 1);
+	if (!most)
+		c->count = start;
+	return true;
+}
+
+/* "{n}", "{n,}" or "{n,m}"; anything else is text. */
+static bool read_braces(struct compiler *c, uint32_t *ret_least, uint32_t *ret_most)
+{
+	const size_t start = c->at;
+	uint32_t values[2] = {0, UINT32_MAX};
+
+	c->at++;
+	for (unsigned i = 0; i < 2; i++) {
+		const size_t digits = c->at;
+		uint32_t value = 0;
+
+		while (c->at < c->pattern.len && c->pattern.at[c->at] >= '0' &&
+		       c->pattern.at[c->at] <= '9' && c->at - digits < 5)
+			value = value * 10 + (uint32_t)(c->pattern.at[c->at++] - '0');
+		if (c->at > digits)
+			values[i] = value;
+		else if (i == 0)
+			break;
+		if (i == 0 && looking_at(c, '}'))
+			values[1] = value;
+		if (looking_at(c, '}') || (i == 0 && !take(c, ',')))
+			break;
+	}
+	if (!looking_at(c, '}') || c->at == start + 1) {
+		c->at = start;
+		return false;
+	}
+	c->at++;
+	*ret_least = values[0];
+	*ret_most = values[1];
+	return true;
+}
+
+static bool put_repeated(struct compiler *c)
+{
+	const unsigned start = c->count;
+	bool operand = true;
+	uint32_t least = 0;
+	uint32_t most = 0;
+	bool ok = put_atom(c, &operand);
+
+	while (ok && operand) {
+		if (take(c, '*'))
+			ok = put_repeat(c, start, 0, UINT32_MAX);
+		else if (take(c, '+'))
+			ok = put_repeat(c, start, 1, UINT32_MAX);
+		else if (take(c, '?'))
+			ok = put_repeat(c, start, 0, 1);
+		else if (!looking_at(c, '{') || !read_braces(c, &least, &most))
+			break;
+		else if (least > REGEX_MAX_REPEAT ||
+			 (most != UINT32_MAX && (most > REGEX_MAX_REPEAT || most < least)))
+			ok = fail(c, "a repetition is out of order, or of more than 1000");
+		else
+			ok = put_repeat(c, start, least, most);
+		(void)take(c, '?'); /* whether it takes few or many makes no difference here */
+	}
+	return ok;
+}
+
+static bool put_alternatives(struct compiler *c)
+{
+	const unsigned start = c->count;
+
+	while (c->at < c->pattern.len && !looking_at(c, '|') && !looking_at(c, ')')) {
+		if (!put_repeated(c))
+			return false;
+	}
+	if (!looking_at(c, '|'))
+		return true;
+	while (take(c, '|')) {
+		const unsigned length = c->count - start;
+		unsigned jump;
+
+		if (!put(c, start, REGEX_SPLIT, (int)length + 2))
+			return false;
+		jump = c->count;
+		if (!put(c, jump, REGEX_JUMP, 0))
+			return false;
+		while (c->at < c->pattern.len && !looking_at(c, '|') && !looking_at(c, ')')) {
+			if (!put_repeated(c))
+				return false;
+		}
+		c->code[jump].jump = (int16_t)(c->count - jump);
+	}
+	return true;
+}
+
+/* NOLINTEND(misc-no-recursion) */
+
+static struct regex *pack(const struct compiler *c)
+{
+	const size_t code = c->count * sizeof(c->code[0]);
+	const size_t ranges = c->set.count * sizeof(c->set.ranges[0]);
+	struct regex *regex = xcalloc(1, sizeof(*regex) + ranges + code);
+
+	regex->count = c->count;
+	regex->range_count = c->set.count;
+	regex->ranges = (struct regex_range *)(regex + 1);
+	regex->code = (struct regex_instruction *)(regex->ranges + c->set.count);
+	memcpy(regex->ranges, c->set.ranges, ranges);
+	memcpy(regex->code, c->code, code);
+	return regex;
+}
+
+struct regex *regex_new(struct str pattern, const char **ret_reason)
+{
+	_cleanup_free_ struct compiler *c = xcalloc(1, sizeof(*c));
+
+	c->pattern = pattern;
+	if (put_alternatives(c) && c->at < pattern.len)
+		(void)fail(c, "a ) without its (");
+	if (!c->reason)
+		(void)put(c, c->count, REGEX_MATCH, 0);
+	*ret_reason = c->reason;
+	return c->reason ? NULL : pack(c);
+}

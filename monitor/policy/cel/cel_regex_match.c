@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Running a program of cel_regex.c: all threads go through the text side by side. A thread is a
+ * place in the code; a place that is in the set already is not entered again, which bounds the work
+ * for a character by the length of the code.
+ */
+
+#include <string.h>
+
+#include "monitor/policy/cel/cel_regex.h"
+#include "monitor/policy/cel/cel_regex_class.h"
+
+/* Places in the order they were entered; `stamp` tells at which step a place was entered last. */
+struct threads {
+	uint16_t *places;
+	unsigned count;
+};
+
+struct matcher {
+	const struct regex *regex;
+	struct str text;
+	size_t at;
+	uint32_t *stamps;
+	uint32_t step;
+	uint16_t *stack;
+	struct threads now;
+	struct threads next;
+	bool matched;
+};
+
+size_t regex_scratch(const struct regex *regex)
+{
+	/* stamps; two sets; a stack that holds each place at most twice */
+	return regex->count * (sizeof(uint32_t) + 4 * sizeof(uint16_t));
+}
+
+static bool is_word(const struct matcher *m, size_t at)
+{
+	const char c = at < m->text.len ? m->text.at[at] : '\0';
+
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_';
+}
+
+static bool holds(const struct matcher *m, enum regex_op op)
+{
+	const size_t at = m->at;
+	const bool before = at > 0 && is_word(m, at - 1);
+
+	switch ((int)op) {
+	case REGEX_TEXT_START:
+		return at == 0;
+	case REGEX_TEXT_END:
+		return at == m->text.len;
+	case REGEX_LINE_START:
+		return at == 0 || m->text.at[at - 1] == '\n';
+	case REGEX_LINE_END:
+		return at == m->text.len || m->text.at[at] == '\n';
+	case REGEX_WORD:
+		return before != is_word(m, at);
+	default:
+		return before == is_word(m, at);
+	}
+}
+
+/* Enters a place, and all that can be reached from it without a character. */
+static void enter(struct matcher *m, struct threads *set, unsigned place)
+{
+	unsigned top = 0;
+
+	m->stack[top++] = (uint16_t)place;
+	while (top) {
+		const unsigned here = m->stack[--top];
+		const struct regex_instruction *i = &m->regex->code[here];
+
+		if (m->stamps[here] == m->step)
+			continue;
+		m->stamps[here] = m->step;
+		if (i->op == REGEX_MATCH)
+			m->matched = true;
+		else if (i->op == REGEX_RANGES)
+			set->places[set->count++] = (uint16_t)here;
+		else if (i->op == REGEX_SPLIT || i->op == REGEX_JUMP)
+			m->stack[top++] = (uint16_t)((int)here + i->jump);
+		else if (!holds(m, (enum regex_op)i->op))
+			continue;
+		if (i->op != REGEX_MATCH && i->op != REGEX_RANGES && i->op != REGEX_JUMP)
+			m->stack[top++] = (uint16_t)(here + 1);
+	}
+}
+
+static bool in_ranges(const struct regex *regex, const struct regex_instruction *i, uint32_t c)
+{
+	for (unsigned r = i->first; r < (unsigned)i->first + i->count; r++) {
+		if (c >= regex->ranges[r].low && c <= regex->ranges[r].high)
+			return true;
+	}
+	return false;
+}
+
+static bool accepts(const struct regex *regex, const struct regex_instruction *i, uint32_t c)
+{
+	bool in = in_ranges(regex, i, c);
+
+	if (!in && i->fold && c < 0x80 && (c | 32) >= 'a' && (c | 32) <= 'z')
+		in = in_ranges(regex, i, c ^ 32);
+	return in != i->negated;
+}
+
+/* One character; the threads that accept it go on behind it. */
+static void step(struct matcher *m)
+{
+	const struct threads old = m->now;
+	uint32_t c;
+
+	m->at += utf8_decode_at(m->text, m->at, &c);
+	m->step++;
+	m->now = m->next;
+	m->now.count = 0;
+	m->next = old;
+	for (unsigned t = 0; t < old.count && !m->matched; t++) {
+		const unsigned place = old.places[t];
+
+		if (accepts(m->regex, &m->regex->code[place], c))
+			enter(m, &m->now, place + 1);
+	}
+}
+
+bool regex_match(const struct regex *regex, struct str text, void *scratch)
+{
+	struct matcher m = {.regex = regex, .text = text, .stamps = scratch};
+
+	m.now.places = (uint16_t *)(m.stamps + regex->count);
+	m.next.places = m.now.places + regex->count;
+	m.stack = m.next.places + regex->count;
+	memset(m.stamps, 0, regex->count * sizeof(*m.stamps));
+	m.step = 1;
+	for (;;) {
+		enter(&m, &m.now, 0); /* a match may begin anywhere */
+		if (m.matched || m.at >= text.len)
+			return m.matched;
+		step(&m);
+	}
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What names and functions of a tree stand for. In a rule that is known when it is loaded, so a
+ * name that stands for nothing is an error of the policy; in an open scope it is one of the
+ * evaluation, which && and || may take away.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "monitor/policy/cel/cel.h"
+#include "monitor/policy/cel/cel_regex.h"
+
+#define MAX_NAME 256u /* a name with its dots and its container */
+
+struct resolving {
+	const struct cel_scope *scope;
+	struct cel_reads *reads;
+	struct cel_error *err;
+
+	struct {
+		struct str name;
+		unsigned slot;
+	} vars[2 * CEL_MAX_LOOPS];
+
+	unsigned var_count;
+	unsigned loops;
+};
+
+bool cel_is_root_name(struct str name)
+{
+	return str_eq(name, STR("action")) || str_eq(name, STR("session")) ||
+	       str_eq(name, STR("call")) || str_eq(name, STR("lists"));
+}
+
+static const struct action_field *find_field(struct str name)
+{
+	for (size_t i = 0; i < action_field_count; i++) {
+		if (str_eq(name, str_of(action_fields[i].name)))
+			return &action_fields[i];
+	}
+	return NULL;
+}
+
+/* ---- rules ---- */
+
+static int resolve_field(struct resolving *r, struct cel_node *node)
+{
+	const bool has = node->kind == NODE_HAS;
+	const struct action_field *field = find_field(node->text);
+	uint32_t without;
+
+	if (!field)
+		return cel_fail(r->err, node->at, "unknown field action.%.*s", (int)node->text.len,
+				node->text.at);
+	without = r->scope->kinds & ~field->kinds;
+	if (has && (!without || without == r->scope->kinds)) {
+		node->kind = NODE_BOOL;
+		node->boolean = !without;
+		node->child = NULL;
+		return 0;
+	}
+	for (unsigned k = 0; k < ACTION_KINDS; k++) {
+		if (without & (1u << k))
+			return cel_fail(r->err, node->at,
+					"action.%s is not there for %s, which the rule is \"on\"",
+					field->name, action_kind_name((enum action_kind)k));
+	}
+	node->kind = NODE_FIELD;
+	node->child = NULL;
+	node->field = field;
+	r->reads->fields |= UINT64_C(1) << (field - action_fields);
+	return 0;
+}
+
+static int resolve_list(struct resolving *r, struct cel_node *node)
+{
+	for (size_t i = 0; i < r->scope->list_count; i++) {
+		if (!str_eq(node->text, str_of(r->scope->lists[i].name)))
+			continue;
+		node->kind = NODE_NAMED;
+		node->list = &r->scope->lists[i];
+		return 0;
+	}
+	return cel_fail(r->err, node->at, "no file defines the list \"%.*s\"", (int)node->text.len,
+			node->text.at);
+}
+
+/* A member of action, call, session or lists; of has() what of it is known. */
+static int resolve_member(struct resolving *r, struct cel_node *node)
+{
+	const struct str base = node->child->text;
+	const bool has = node->kind == NODE_HAS;
+	int e = 0;
+
+	if (str_eq(base, STR("call"))) {
+		const bool tool = str_eq(node->text, STR("tool"));
+
+		if (!tool && !str_eq(node->text, STR("id")))
+			return cel_fail(r->err, node->at, "call has the members id and tool");
+		node->text = tool ? STR("call_tool") : STR("call_id");
+	}
+	if (str_eq(base, STR("action")) || str_eq(base, STR("call")))
+		return resolve_field(r, node);
+	if (str_eq(base, STR("lists"))) {
+		e = resolve_list(r, node);
+	} else if (!str_eq(node->text, STR("labels"))) {
+		return cel_fail(r->err, node->at, "session has the member labels");
+	} else {
+		node->kind = NODE_LABELS;
+		r->reads->labels |= !has;
+	}
+	if (has) {
+		node->kind = NODE_BOOL;
+		node->boolean = true;
+	}
+	node->child = NULL;
+	return e;
+}
+
+/* ---- names ---- */
+
+static const struct cel_variable *find_variable(const struct cel_scope *scope, const char *name)
+{
+	for (size_t i = 0; i < scope->variable_count; i++) {
+		if (strcmp(scope->variables[i].name, name) == 0)
+			return &scope->variables[i];
+	}
+	return NULL;
+}
+
+static bool bind_name(const struct resolving *r, struct cel_node *node, const char *name)
+{
+	const struct cel_variable *variable = find_variable(r->scope, name);
+	const enum cel_kind kind = cel_type_value_by_name(str_of(name));
+
+	if (variable) {
+		node->kind = NODE_VARIABLE;
+		node->value = &variable->value;
+	} else if (kind != CEL_ERROR) {
+		node->kind = NODE_TYPE;
+		node->integer = kind;
+	} else {
+		return false;
+	}
+	node->child = NULL;
+	return true;
+}
+
+/* With each prefix of the container, the longest first, then alone. */
+static bool bind_in_container(const struct resolving *r, struct cel_node *node, const char *name,
+			      bool absolute)
+{
+	const char *container = r->scope->container && !absolute ? r->scope->container : "";
+	size_t n = strlen(container);
+	char full[2 * MAX_NAME];
+
+	while (n) {
+		if (snprintf(full, sizeof(full), "%.*s.%s", (int)n, container, name) <
+			    (int)sizeof(full) &&
+		    bind_name(r, node, full))
+			return true;
+		while (n && container[n - 1] != '.')
+			n--;
+		n -= n > 0;
+	}
+	return bind_name(r, node, name);
+}
+
+static bool is_local(const struct resolving *r, const struct cel_node *name, unsigned *ret_slot)
+{
+	for (unsigned i = r->var_count; i-- > 0 && !name->absolute;) {
+		if (str_eq(name->text, r->vars[i].name)) {
+			*ret_slot = r->vars[i].slot;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
+
+static int resolve(struct resolving *r, struct cel_node *node);
+
+/* "a.b.c" of a chain of selections from a name; 0 if it is another, or too long. */
+static size_t dotted_name(const struct resolving *r, const struct cel_node *node, char *ret,
+			  bool *ret_absolute)
+{
+	size_t n = 0;
+	unsigned slot;
+
+	if (node->kind == NODE_SELECT) {
+		n = dotted_name(r, node->child, ret, ret_absolute);
+		if (!n)
+			return 0;
+		ret[n++] = '.';
+	} else if (node->kind != NODE_NAME || is_local(r, node, &slot)) {
+		return 0;
+	} else {
+		*ret_absolute = node->absolute;
+	}
+	if (n + node->text.len + 2 > MAX_NAME)
+		return 0;
+	memcpy(ret + n, node->text.at, node->text.len);
+	n += node->text.len;
+	ret[n] = '\0';
+	return n;
+}
+
+static int resolve_select(struct resolving *r, struct cel_node *node)
+{
+	const struct cel_node *base = node->child;
+	char name[MAX_NAME];
+	bool absolute = false;
+	unsigned slot;
+
+	if (node->kind == NODE_SELECT && dotted_name(r, node, name, &absolute) &&
+	    bind_in_container(r, node, name, absolute))
+		return 0;
+	if (!r->scope->open && base->kind == NODE_NAME && !is_local(r, base, &slot) &&
+	    cel_is_root_name(base->text))
+		return resolve_member(r, node);
+	return resolve(r, node->child);
+}
+
+static int resolve_name(struct resolving *r, struct cel_node *node)
+{
+	char name[MAX_NAME];
+	bool absolute = false;
+
+	if (is_local(r, node, &node->slot)) {
+		node->kind = NODE_VAR;
+		return 0;
+	}
+	if (dotted_name(r, node, name, &absolute) && bind_in_container(r, node, name, absolute))
+		return 0;
+	if (!r->scope->open)
+		return cel_fail(r->err, node->at, "unknown name \"%.*s\"", (int)node->text.len,
+				node->text.at);
+	node->kind = NODE_UNKNOWN;
+	return 0;
+}
+
+/* ---- functions and macros ---- */
+
+static int no_function(struct resolving *r, struct cel_node *node, bool exists,
+		       const struct cel_signature *other, unsigned args)
+{
+	node->function = FN_UNKNOWN;
+	if (r->scope->open)
+		return 0;
+	if (exists)
+		return cel_fail(r->err, node->at, "%s takes %u argument%s, found %u", other->name,
+				other->args - other->method,
+				other->args - other->method == 1 ? "" : "s", args - node->method);
+	if (other)
+		return cel_fail(r->err, node->at, "%.*s is written %s", (int)node->text.len,
+				node->text.at,
+				node->method ? "as a function: name(value, ...)"
+					     : "after its value: value.name(...)");
+	return cel_fail(r->err, node->at, "unknown function \"%.*s\"", (int)node->text.len,
+			node->text.at);
+}
+
+static int find_function(struct resolving *r, struct cel_node *node)
+{
+	const struct cel_signature *other = NULL;
+	bool exists = false;
+	unsigned args = 0;
+
+	for (const struct cel_node *arg = node->child; arg; arg = arg->next)
+		args++;
+	for (size_t i = 0; i < cel_signature_count; i++) {
+		const struct cel_signature *f = &cel_signatures[i];
+
+		if (!str_eq(node->text, str_of(f->name)))
+			continue;
+		if (f->method == node->method && args >= f->args && args <= f->most) {
+			node->function = f->function;
+			return 0;
+		}
+		if (f->method == node->method || !exists)
+			other = f;
+		exists |= f->method == node->method;
+	}
+	return no_function(r, node, exists, other, args);
+}
+
+static int compile_pattern(struct resolving *r, const struct cel_node *node)
+{
+	struct cel_node *pattern = node->child->next;
+	const char *reason = NULL;
+
+	if (node->function != FN_MATCHES || pattern->kind != NODE_STRING)
+		return 0;
+	pattern->regex = regex_new(pattern->text, &reason);
+	if (pattern->regex || r->scope->open)
+		return 0;
+	return cel_fail(r->err, pattern->at, "%s", reason);
+}
+
+static int bind(struct resolving *r, const struct cel_node *node, struct str name)
+{
+	if (!r->scope->open && cel_is_root_name(name))
+		return cel_fail(r->err, node->name_at,
+				"\"%.*s\" has a meaning of its own: give the item another name",
+				(int)name.len, name.at);
+	r->vars[r->var_count].name = name;
+	r->vars[r->var_count].slot = r->var_count;
+	r->var_count++;
+	return 0;
+}
+
+static int resolve_loop(struct resolving *r, struct cel_node *node)
+{
+	const unsigned count = r->var_count;
+	int e;
+
+	if (r->loops == CEL_MAX_LOOPS)
+		return cel_fail(r->err, node->at, "more than %u loops inside one another",
+				CEL_MAX_LOOPS);
+	e = resolve(r, node->child);
+	node->slot = count;
+	r->loops++;
+	if (e == 0)
+		e = bind(r, node, node->text);
+	if (e == 0 && node->text2.len)
+		e = bind(r, node, node->text2);
+	for (struct cel_node *part = node->child->next; part && e == 0; part = part->next)
+		e = resolve(r, part);
+	r->loops--;
+	r->var_count = count;
+	return e;
+}
+
+static int resolve(struct resolving *r, struct cel_node *node)
+{
+	int e = 0;
+
+	if (node->kind == NODE_NAME)
+		return resolve_name(r, node);
+	if (node->kind == NODE_SELECT || node->kind == NODE_HAS)
+		return resolve_select(r, node);
+	if (node->kind == NODE_LOOP)
+		return resolve_loop(r, node);
+	for (struct cel_node *child = node->child; child && e == 0; child = child->next)
+		e = resolve(r, child);
+	if (e == 0 && node->kind == NODE_CALL)
+		e = find_function(r, node);
+	if (e == 0 && node->kind == NODE_CALL)
+		e = compile_pattern(r, node);
+	return e;
+}
+
+/* NOLINTEND(misc-no-recursion) */
+
+int cel_resolve(struct cel_tree *tree, const struct cel_scope *scope, struct cel_reads *reads,
+		struct cel_error *err)
+{
+	struct resolving r = {.scope = scope, .reads = reads, .err = err};
+
+	*reads = (struct cel_reads){0};
+	return resolve(&r, tree->root);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The general evaluator: walks a resolved tree. Everything that an expression can say; for rules
+ * that need less there is cel_fast.c, which agrees with it.
+ *
+ * It takes no memory but from the arena that the caller gives, and ends after a number of steps.
+ */
+
+#include "monitor/policy/cel/cel.h"
+#include "monitor/policy/cel/cel_value.h"
+
+struct cel_run {
+	const struct cel_env *env;
+	struct cel_arena arena;
+	uint64_t steps; /* left */
+	struct cel_value vars[2 * CEL_MAX_LOOPS];
+};
+
+/* An error is a value with its place; see cel_value.h. */
+struct cel_value cel_run_node(struct cel_run *run, const struct cel_node *node);
+/* NODE_LOOP, NODE_CALL with its operands in place. */
+struct cel_value cel_run_loop(struct cel_run *run, const struct cel_node *node);
+struct cel_value cel_run_call(struct cel_run *run, const struct cel_node *node,
+			      const struct cel_value *args, unsigned count);
+struct cel_value cel_too_costly(void);
+/* A rule's tree, in env->scratch. */
+enum cel_result cel_run_rule(const struct cel_program *program, const struct cel_env *env);
