@@ -246,10 +246,10 @@ static size_t read_digits(struct str *s, uint64_t limit, uint64_t *ret, uint64_t
 	return n;
 }
 
-/* One "1.5h", of at most 18 digits before and behind the dot. */
+/* One "1.5h"; what stands before the dot has at most 19 digits, as 2^63 has. */
 static bool read_span(struct str *s, bool negative, int64_t *total)
 {
-	const uint64_t limit = UINT64_C(1000000000000000000);
+	const uint64_t limit = UINT64_C(10000000000000000000);
 	uint64_t fraction = 0;
 	uint64_t scale = 1;
 	uint64_t whole;
@@ -258,7 +258,7 @@ static bool read_span(struct str *s, bool negative, int64_t *total)
 	__int128 nanos;
 	int64_t unit;
 
-	if (digits > 18)
+	if (digits > 19)
 		return false;
 	if (read_char(s, '.'))
 		digits += read_digits(s, limit, &fraction, &scale);
