@@ -76,6 +76,7 @@ static struct cel_value open_eval(struct open_run *run, const char *text)
 }
 
 /* Of one type and equal, all the way down. NaN is the same as NaN here, 0.0 not as -0.0. */
+/* NOLINTNEXTLINE(misc-no-recursion): values are nested no deeper than the rows */
 static bool open_same(const struct cel_value *a, const struct cel_value *b)
 {
 	uint64_t steps = UINT64_MAX;

@@ -133,6 +133,43 @@ static void test_lists_and_loops(void **state)
 	check_values(rows, COUNT(rows), &exec_action);
 }
 
+/* What the code does not cover is evaluated by walking the tree, with the same checks and limits.
+ */
+static void test_what_needs_the_general_evaluator(void **state)
+{
+	static const struct value_row rows[] = {
+		{"action.argv.filter(a, a.startsWith('-')).size() == 1", CEL_TRUE},
+		{"action.argv.map(a, a + '!')[0] == 'tar!'", CEL_TRUE},
+		{"action.argv.exists_one(a, a == 'tar')", CEL_TRUE},
+		{"action.path == action.cwd + '/x' || 1 + 1 == 2", CEL_TRUE},
+		{"size(action.argv) * 2 - 1 > 6 && 7 % 2 == 1", CEL_TRUE},
+		{"action.argv.exists(a, a.matches('^-[a-z]f$'))", CEL_TRUE},
+		{"matches(action.path, '^/usr/(local/)?bin/[^/]+$')", CEL_TRUE},
+		{"{'tar': 1, 'zip': 2}[action.name] == 1", CEL_TRUE},
+		{"{'zip': 2}[action.name] == 1", CEL_FAILED},
+		{"action.name in {'tar': true}", CEL_TRUE},
+		{"has({'a': 1}.a) && !has({'a': 1}.b)", CEL_TRUE},
+		{"has(action.argv) && !has(action.port) && has(call.tool)", CEL_TRUE},
+		{"[action.name, 'x'] == ['tar', 'x'] && action.argv == action.argv", CEL_TRUE},
+		{"[[1], []].all(l, l.size() < 2)", CEL_TRUE},
+		{"[action.argv, session.labels].exists(l, 'weights' in l)", CEL_TRUE},
+		{"session.labels.map(l, l.size()) == [6, 7]", CEL_TRUE},
+		{"session.labels.filter(l, l == 'weights')[0] == 'weights'", CEL_TRUE},
+		{"lists.hosts.filter(h, h.startsWith('10.')) == ['10.0.0.1']", CEL_TRUE},
+		{"size(action.argv) / (size(action.argv) - 4) == 1", CEL_FAILED},
+		{"size(action.argv) / (size(action.argv) - 4) == 1 || true", CEL_TRUE},
+		{"int('12') == 12 && string(12) == '12' && double(1) < 1.5", CEL_TRUE},
+		{"duration('90s') > duration('1m') && timestamp(0).getFullYear() == 1970",
+		 CEL_TRUE},
+		{"b'a' < b'b' && 1u + 1u == 2u && type(1) == int && null == null", CEL_TRUE},
+		{"command(action.argv) + 'x' == 'tarx' && glob(action.path + '', '/usr/**')",
+		 CEL_TRUE},
+	};
+
+	(void)state;
+	check_values(rows, COUNT(rows), &exec_action);
+}
+
 /* CEL: what decides alone takes an error on the other side away, on either side. */
 static void test_errors_are_absorbed(void **state)
 {
@@ -327,9 +364,13 @@ static void test_errors_of_type(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_operators),	 cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_lists_and_loops),	 cmocka_unit_test(test_errors_are_absorbed),
-		cmocka_unit_test(test_errors_of_syntax), cmocka_unit_test(test_errors_of_type),
+		cmocka_unit_test(test_operators),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_lists_and_loops),
+		cmocka_unit_test(test_what_needs_the_general_evaluator),
+		cmocka_unit_test(test_errors_are_absorbed),
+		cmocka_unit_test(test_errors_of_syntax),
+		cmocka_unit_test(test_errors_of_type),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

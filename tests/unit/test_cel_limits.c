@@ -53,6 +53,9 @@ static void test_size_and_cost_are_bounded(void **state)
 		{"'", "aaaaaaaa", "' == ''", "longer than 16384 bytes", 2100},
 		{"1 in [0", ",0", "]", "more than 2048 parts", 3000},
 		{"action.argv.exists(a, action.argv.exists(b, ", "", "a == b))", "too costly", 1},
+		{"action.argv", " + action.argv", " == []", "too much memory", 20},
+		{"action.argv.map(a, [a, a, a, a, a, a]) == ", "", "[]", "too much memory", 1},
+		{"action.argv.exists(a, a.matches('", "a?", "'))", "too costly", 40},
 	};
 
 	(void)state;

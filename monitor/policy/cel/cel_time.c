@@ -333,7 +333,8 @@ static int64_t part_of_day(enum cel_function part, int64_t day)
 struct cel_value cel_time_part(enum cel_function part, const struct cel_value *v,
 			       const struct cel_value *zone, cel_zone_fn find_zone)
 {
-	struct str name = zone ? zone->text : STR("UTC");
+	const struct str asked = zone ? zone->text : STR("UTC");
+	struct str name = asked;
 	int32_t offset = 0;
 	int64_t local;
 	int64_t day;
@@ -342,8 +343,8 @@ struct cel_value cel_time_part(enum cel_function part, const struct cel_value *v
 		return part_of_duration(part, v->integer);
 	if (v->kind != CEL_TIMESTAMP || (zone && zone->kind != CEL_STRING))
 		return cel_no_overload();
-	if (!str_eq(name, STR("UTC")) && !(read_offset(&name, &offset) && !name.len)) {
-		if (!find_zone || find_zone(zone->text, v->integer, &offset) < 0)
+	if (!str_eq(asked, STR("UTC")) && !(read_offset(&name, &offset) && !name.len)) {
+		if (!find_zone || find_zone(asked, v->integer, &offset) < 0)
 			return cel_of_error("unknown time zone: write UTC, +01:00, or (where zones "
 					    "are installed) a name such as Europe/Berlin");
 	}
