@@ -148,12 +148,17 @@ void cel_program_done(struct cel_program *program);
 
 static inline bool cel_needs_scratch(const struct cel_program *program)
 {
-	return program->tree.root != NULL;
+	return !program->count;
 }
 
 /* Frees the items, which the list owns; not the name. */
 void cel_list_done(struct cel_list *list);
 
-enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env);
-/* cel_fast.c: what a program's code gives. */
+/* What a program's code gives; what its tree does, in env->scratch. */
 enum cel_result cel_fast(const struct cel_program *program, const struct cel_env *env);
+enum cel_result cel_run_rule(const struct cel_program *program, const struct cel_env *env);
+
+static inline enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env)
+{
+	return program->count ? cel_fast(program, env) : cel_run_rule(program, env);
+}

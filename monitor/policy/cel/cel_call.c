@@ -73,8 +73,10 @@ static struct cel_value matches(struct cel_run *run, const struct cel_node *node
 
 	if (!is_text(v) || !is_text(pattern))
 		return cel_no_overload();
-	if (!regex)
-		regex = made = regex_new(pattern->text, &reason);
+	if (!regex) {
+		made = regex_new(pattern->text, &reason);
+		regex = made;
+	}
 	if (!regex)
 		return cel_of_error(reason);
 	if (!cel_spend(&run->steps, regex->count * (v->text.len / CEL_BYTES_A_STEP + 1)))

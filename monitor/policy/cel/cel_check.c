@@ -88,7 +88,7 @@ static int type_map(struct typing *t, struct cel_node *node)
 	struct cel_type *type = cel_tree_keep(t->tree, xcalloc(1, sizeof(*type)));
 
 	type->kind = CEL_MAP;
-	for (const struct cel_node *key = node->child; key; key = key->next->next) {
+	for (const struct cel_node *key = node->child; key && key->next; key = key->next->next) {
 		const struct cel_node *value = key->next;
 
 		if (key->type->kind != CEL_BOOL && key->type->kind != CEL_INT &&

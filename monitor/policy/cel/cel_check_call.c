@@ -107,8 +107,8 @@ int type_call(struct typing *t, struct cel_node *node)
 		if (!(takes & (1u << arg->type->kind)))
 			return type_mismatch(t, arg, f->name, taken_text(t, takes));
 	}
-	if (node->function >= FN_FULL_YEAR && node->child->type->kind == CEL_DURATION &&
-	    node->child->next)
-		return cel_fail(t->err, node->child->next->at, "a duration has no time zone");
+	if (node->function >= FN_FULL_YEAR && i > 1 &&
+	    cel_operand(node, 0)->type->kind == CEL_DURATION)
+		return cel_fail(t->err, cel_operand(node, 1)->at, "a duration has no time zone");
 	return check_special(t, node, f);
 }

@@ -13,7 +13,6 @@
 #include "common/buf.h"
 #include "monitor/policy/cel/cel.h"
 #include "monitor/policy/cel/cel_fast.h"
-#include "monitor/policy/cel/cel_run.h"
 
 struct compiler {
 	struct cel_program *program;
@@ -315,13 +314,6 @@ int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error
 				CEL_MAX_STACK);
 	}
 	return 0;
-}
-
-enum cel_result cel_eval(const struct cel_program *program, const struct cel_env *env)
-{
-	if (!program->tree.root)
-		return cel_fast(program, env);
-	return cel_run_rule(program, env);
 }
 
 static void free_strings(struct str *strings, size_t count)

@@ -6,6 +6,8 @@
  * also existsOne, transformList and transformMap.
  */
 
+#include <errno.h>
+
 #include "monitor/policy/cel/cel_tree.h"
 
 static const struct macro_row {
@@ -47,8 +49,10 @@ static int bind(struct cel_node *call, const struct macro_row *row, struct cel_e
 {
 	struct cel_node *list = call->child;
 	struct cel_node *name = list->next;
-	struct cel_node *second = row->names == 2 ? name->next : NULL;
+	struct cel_node *second = row->names == 2 && name ? name->next : NULL;
 
+	if (!name)
+		return -EINVAL; /* never: the arguments were counted */
 	if (name->kind != NODE_NAME || name->absolute)
 		return cel_fail(err, name->at, "a name for the item goes here");
 	if (second && (second->kind != NODE_NAME || second->absolute))

@@ -289,10 +289,10 @@ static int find_function(struct resolving *r, struct cel_node *node)
 
 static int compile_pattern(struct resolving *r, const struct cel_node *node)
 {
-	struct cel_node *pattern = node->child->next;
+	struct cel_node *pattern = node->child ? node->child->next : NULL;
 	const char *reason = NULL;
 
-	if (node->function != FN_MATCHES || pattern->kind != NODE_STRING)
+	if (node->function != FN_MATCHES || !pattern || pattern->kind != NODE_STRING)
 		return 0;
 	pattern->regex = regex_new(pattern->text, &reason);
 	if (pattern->regex || r->scope->open)

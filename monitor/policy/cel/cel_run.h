@@ -25,5 +25,3 @@ struct cel_value cel_run_loop(struct cel_run *run, const struct cel_node *node);
 struct cel_value cel_run_call(struct cel_run *run, const struct cel_node *node,
 			      const struct cel_value *args, unsigned count);
 struct cel_value cel_too_costly(void);
-/* A rule's tree, in env->scratch. */
-enum cel_result cel_run_rule(const struct cel_program *program, const struct cel_env *env);

@@ -246,10 +246,10 @@ static size_t read_digits(struct str *s, uint64_t limit, uint64_t *ret, uint64_t
 	return n;
 }
 
-/* One "1.5h", of at most 18 digits before and behind the dot. */
+/* One "1.5h"; what stands before the dot has at most 19 digits, as 2^63 has. */
 static bool read_span(struct str *s, bool negative, int64_t *total)
 {
-	const uint64_t limit = UINT64_C(1000000000000000000);
+	const uint64_t limit = UINT64_C(10000000000000000000);
 	uint64_t fraction = 0;
 	uint64_t scale = 1;
 	uint64_t whole;
@@ -258,7 +258,7 @@ static bool read_span(struct str *s, bool negative, int64_t *total)
 	__int128 nanos;
 	int64_t unit;
 
-	if (digits > 18)
+	if (digits > 19)
 		return false;
 	if (read_char(s, '.'))
 		digits += read_digits(s, limit, &fraction, &scale);
@@ -333,7 +333,8 @@ static int64_t part_of_day(enum cel_function part, int64_t day)
 struct cel_value cel_time_part(enum cel_function part, const struct cel_value *v,
 			       const struct cel_value *zone, cel_zone_fn find_zone)
 {
-	struct str name = zone ? zone->text : STR("UTC");
+	const struct str asked = zone ? zone->text : STR("UTC");
+	struct str name = asked;
 	int32_t offset = 0;
 	int64_t local;
 	int64_t day;
@@ -342,8 +343,8 @@ struct cel_value cel_time_part(enum cel_function part, const struct cel_value *v
 		return part_of_duration(part, v->integer);
 	if (v->kind != CEL_TIMESTAMP || (zone && zone->kind != CEL_STRING))
 		return cel_no_overload();
-	if (!str_eq(name, STR("UTC")) && !(read_offset(&name, &offset) && !name.len)) {
-		if (!find_zone || find_zone(zone->text, v->integer, &offset) < 0)
+	if (!str_eq(asked, STR("UTC")) && !(read_offset(&name, &offset) && !name.len)) {
+		if (!find_zone || find_zone(asked, v->integer, &offset) < 0)
 			return cel_of_error("unknown time zone: write UTC, +01:00, or (where zones "
 					    "are installed) a name such as Europe/Berlin");
 	}

@@ -133,12 +133,13 @@ static int add_variable(struct eval *eval, const char *argument)
 static const char *option(const char *name, int argc, char **argv, int *i)
 {
 	const size_t n = strlen(name);
+	const char *word = argv[*i];
 
-	if (strncmp(argv[*i], name, n) != 0)
+	if (!word || strncmp(word, name, n) != 0)
 		return NULL;
-	if (argv[*i][n] == '=')
-		return argv[*i] + n + 1;
-	return argv[*i][n] || *i + 1 == argc ? NULL : argv[++*i];
+	if (word[n] == '=')
+		return word + n + 1;
+	return word[n] || *i + 1 == argc ? NULL : argv[++*i];
 }
 
 /*
