@@ -99,6 +99,13 @@ static const char *set_field(struct example *e, const struct action_field *field
 	return set_list(e, field, node);
 }
 
+const char *example_set_field(struct example *example, const char *name, const struct json *value)
+{
+	const struct action_field *field = field_of(name, example->action.kind);
+
+	return field ? set_field(example, field, value) : "actions of this kind have no such field";
+}
+
 /* What the gate would have worked out, where the example leaves it out. */
 static void derive(struct example *e, const struct json *action)
 {
@@ -140,14 +147,11 @@ int example_decode_action(const struct example_place *place, const char *member,
 		return example_fail(place, at_kind, "the rule is not \"on\" this kind of action");
 	for (const struct json *m = json_first(action); m; m = json_next(m)) {
 		_cleanup_free_ char *at = xasprintf("%s.%s", member, json_key(m));
-		const struct action_field *field = field_of(json_key(m), ret->action.kind);
 		const char *reason;
 
 		if (strcmp(json_key(m), "kind") == 0)
 			continue;
-		if (!field)
-			return example_fail(place, at, "actions of this kind have no such field");
-		reason = set_field(ret, field, m);
+		reason = example_set_field(ret, json_key(m), m);
 		if (reason)
 			return example_fail(place, at, reason);
 	}

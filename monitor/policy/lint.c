@@ -246,10 +246,8 @@ static void look_at_labels(struct looking *l, const struct source *source)
 
 static uint64_t labels_set(const struct policy *policy)
 {
-	uint64_t set = 0;
+	uint64_t set = policy_labels_of_paths(policy);
 
-	for (size_t i = 0; i < policy->glob_count; i++)
-		set |= policy->globs[i].labels;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		set |= policy->rules[i].labels;
 	return set;
