@@ -352,6 +352,7 @@ class Check(PolicyTest):
     def test_what_cannot_be_loaded(self):
         file = self.write("p", self.port("a", "action.prot == 1"))
         self.refuses("check", file, text="unknown field action.prot")
+        self.assertRegex(self.policy("check", file).stderr.decode(), r'\A.*unknown field action.prot\n .*"action.prot == 1".*\n +\^\n\Z')
         [result] = self.sarif(file, status=2)
         self.assertEqual((result["ruleId"], result["level"]), ("invalid", "error"))
         self.assertIn("unknown field action.prot", result["message"]["text"])
@@ -362,6 +363,89 @@ class Check(PolicyTest):
         [result] = self.sarif(self.dir / "none.json", status=2)
         self.assertEqual(result["locations"], [])
         self.refuses("check", "--trace", "maybe", text="auto, on or off")
+
+
+class Cases(PolicyTest):
+    def setUp(self):
+        super().setUp()
+        self.file = self.write(
+            "p",
+            rule("mail", "net.connect", "action.port == 25", "deny", [{"port": 25}], [{"port": 26}]),
+            rule("keyed", "net.connect", "'key' in session.labels && action.port == 80", "kill",
+                 [{"action": {"kind": "net.connect", "port": 80}, "labels": ["key"]}], [{}]),
+            labels=[{"label": "key", "paths": ["/k"]}], defaults={"net.connect": "allow"})
+
+    @staticmethod
+    def case(name, port, verdict, rule=None, **more):
+        row = {"name": name, "then": {"action": {"kind": "net.connect", "port": port}}, "verdict": verdict, **more}
+        return {**row, "rule": rule} if rule else row
+
+    def cases(self, *rows, version=1, **more):
+        self.file.with_suffix(".cases").write_text(json.dumps({"version": version, "cases": rows, **more}, indent=1))
+
+    READ = {"action": {"kind": "file.open", "path": "/k"}}
+
+    def test_cases_that_hold_and_cover(self):
+        self.cases(self.case("mail", 25, "deny", "mail"),
+                   self.case("after a read", 80, "kill", "keyed", before=[self.READ]),
+                   self.case("before it", 80, "allow", "default"), self.case("no rule is named", 81, "allow"))
+        said = self.answer("test", self.file)
+        self.assertEqual([(c["name"], c["passed"]) for c in said["cases"]],
+                         [("mail", True), ("after a read", True), ("before it", True), ("no rule is named", True)])
+        self.assertEqual({r["rule"]: (r["matched"], r["not_matched"]) for r in said["rules"]},
+                         {"mail": (1, 3), "keyed": (1, 3)})
+
+    def test_each_case_is_a_session_of_its_own(self):
+        self.cases(self.case("read", 80, "kill", before=[self.READ]), self.case("not read", 80, "allow"))
+        self.answer("test", "--partial", self.file)
+
+    def test_cases_that_do_not_hold(self):
+        for row in (self.case("c", 25, "allow"), self.case("c", 25, "deny", "keyed"), self.case("c", 25, "deny", "default"),
+                    self.case("c", 80, "kill"), self.case("c", 24, "deny", "mail")):
+            self.cases(row)
+            said = self.answer("test", "--partial", self.file, status=1)
+            self.assertEqual([c["passed"] for c in said["cases"]], [False], row)
+        r = self.policy("test", "--partial", self.file)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("p.cases:4:3: FAILED: c: allow by default, should be deny by mail", r.stdout.decode())
+
+    def test_a_rule_that_is_not_covered_fails(self):
+        self.cases(self.case("mail", 25, "deny"))
+        self.answer("test", self.file, status=1)
+        self.answer("test", "--partial", self.file)
+        text = self.policy("test", self.file).stdout.decode()
+        self.assertIn("mail: no case makes it not match", text)
+        self.assertIn("keyed: no case makes it match\n", text)
+        self.assertIn("1 cases, 0 failed; 2 rules, 2 of them not covered", text)
+        self.file.with_suffix(".cases").unlink()
+        self.assertIn("mail: no case makes it match or not match", self.policy("test", self.file).stdout.decode())
+
+    def test_cases_of_all_files_see_all_rules(self):
+        self.cases(self.case("c", 25, "kill", "stricter"))
+        other = self.write("other", rule("stricter", "net.connect", "action.port == 25", "kill", [{"port": 25}], [{}]))
+        self.answer("test", "--partial", self.file, other)
+        self.refuses("test", "--partial", self.file, text="no rule of these policies has the id \"stricter\"")
+
+    def test_the_shipped_policies_hold_and_are_covered(self):
+        said = self.answer("test", SHIPPED)
+        self.assertGreaterEqual(len(said["cases"]), len(said["rules"]))
+        for file in SHIPPED.glob("*.json"):
+            self.answer("test", file)
+
+    def test_bad_input(self):
+        good = self.case("c", 25, "deny")
+        self.refuses("test", text="which policies")
+        self.refuses("test", self.dir / "none.json", text="cannot open policy")
+        for change, text in (({"verdict": "maybe"}, "p.cases:12:15: a verdict is"), ({"rule": "x"}, "has the id \"x\""),
+                             ({"odd": 1}, "unknown member \"odd\""), ({"name": 1}, "expected string"),
+                             ({"before": [{}]}, "action"), ({"then": {"action": {"kind": "x"}}}, "a \"kind\" that exists"),
+                             ({"then": {**good["then"], "labels": ["x"]}}, "a label that no rule")):
+            self.cases({**good, **change})
+            self.refuses("test", self.file, text=text)
+        self.cases(version=2)
+        self.refuses("test", self.file, text="version 1")
+        self.file.with_suffix(".cases").write_text("{")
+        self.refuses("test", self.file, text="p.cases:1:2")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ static const struct policy_command {
 } policy_commands[] = {
 	{"check", policy_check_command, "tell what is wrong, and where each rule takes hold"},
 	{"explain", policy_explain_command, "tell what would happen to an action, and why"},
+	{"test", policy_test_command, "run the cases beside policies, tell which rules they cover"},
 };
 
 static int usage(FILE *to, int status)

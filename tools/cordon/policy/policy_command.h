@@ -25,6 +25,7 @@ enum policy_status {
 
 int policy_check_command(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
+int policy_test_command(int argc, char **argv);
 
 /* Words of the command line, as many as come. The words are borrowed. */
 struct word_list {
@@ -62,6 +63,8 @@ void example_play(struct example_player *player, const struct example *example,
 		  const struct rule_teller *teller, struct action *ret_action,
 		  struct decision *ret);
 
+/* The error on stderr, with the lines that show its place in a file. */
+void print_error(const struct error *err);
 /* For people: colours only on a terminal, unless NO_COLOR is set. */
 bool is_colourful(void);
 /* An escape sequence, or "". */
