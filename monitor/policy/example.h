@@ -48,7 +48,14 @@ int example_fail(const struct example_place *place, const char *member, const ch
 int example_decode(const struct example_place *place, const struct json *node, struct example *ret);
 int example_decode_action(const struct example_place *place, const char *member,
 			  const struct json *action, struct example *ret);
+/* One field of the action, whose kind is set. Return: NULL, or why not (static). */
+const char *example_set_field(struct example *example, const char *name, const struct json *value);
 void example_done(struct example *example);
+
+/* Of an exec its name from its path; of net.* what follows from its address. */
+void action_derive_name(struct action *action);
+void action_derive_family(struct action *action);
+void action_derive_loopback(struct action *action);
 
 /*
  * example_action - the n-th repetition, from 0, at start_ns + n * every_ns: the varied number is

@@ -11,20 +11,6 @@
 #include "monitor/policy/lint_tree.h"
 #include "monitor/policy/rule.h"
 
-/* A rule with what loading does not keep: where it stands, and its expression as a tree. */
-struct looked_at {
-	const struct rule *rule;
-	const struct source *source;
-	size_t in_file; /* its number there */
-	struct cel_tree tree;
-};
-
-struct looking {
-	struct lint *lint;
-	struct looked_at *rules; /* owned */
-	size_t count;
-};
-
 static const struct {
 	const char *name;
 	const char *meaning;
@@ -58,20 +44,19 @@ bool finding_is_note(enum finding_kind kind)
 
 /* ---- findings ---- */
 
-static struct finding *add_at(struct looking *l, enum finding_kind kind,
-			      const struct source *source, size_t offset)
+static struct finding *add_at(struct lint *l, enum finding_kind kind, const struct source *source,
+			      size_t offset)
 {
-	struct lint *lint = l->lint;
 	struct finding *finding;
 
-	lint->findings = xrealloc_array(lint->findings, lint->count + 1, sizeof(*lint->findings));
-	finding = &lint->findings[lint->count++];
+	l->findings = xrealloc_array(l->findings, l->count + 1, sizeof(*l->findings));
+	finding = &l->findings[l->count++];
 	*finding = (struct finding){.kind = kind, .file = source->name};
 	json_position(source->text, source->len, offset, &finding->line, &finding->column);
 	return finding;
 }
 
-static __attribute__((format(printf, 5, 6))) void add(struct looking *l, enum finding_kind kind,
+static __attribute__((format(printf, 5, 6))) void add(struct lint *l, enum finding_kind kind,
 						      const struct source *source, const char *path,
 						      const char *format, ...)
 {
@@ -87,8 +72,8 @@ static __attribute__((format(printf, 5, 6))) void add(struct looking *l, enum fi
 }
 
 static __attribute__((format(printf, 5, 6))) void
-add_for_rule(struct looking *l, enum finding_kind kind, const struct looked_at *r,
-	     const char *member, const char *format, ...)
+add_for_rule(struct lint *l, enum finding_kind kind, const struct rule_tree *r, const char *member,
+	     const char *format, ...)
 {
 	_cleanup_free_ char *path = xasprintf("$.rules[%zu].%s", r->in_file, member);
 	struct finding *finding;
@@ -103,7 +88,7 @@ add_for_rule(struct looking *l, enum finding_kind kind, const struct looked_at *
 	va_end(args);
 }
 
-static void add_at_part(struct looking *l, const struct looked_at *r, const struct fixed_part *part)
+static void add_at_part(struct lint *l, const struct rule_tree *r, const struct fixed_part *part)
 {
 	_cleanup_free_ char *path = xasprintf("$.rules[%zu].when", r->in_file);
 	struct finding *finding;
@@ -135,7 +120,7 @@ static int by_place(const void *a, const void *b)
 
 /* ---- rules ---- */
 
-static void look_at_one(struct looking *l, const struct looked_at *r)
+static void look_at_one(struct lint *l, const struct rule_tree *r)
 {
 	const uint32_t change = 1u << ACTION_FILE_CHANGE;
 	const uint32_t files = change | 1u << ACTION_FILE_OPEN;
@@ -158,7 +143,7 @@ static void look_at_one(struct looking *l, const struct looked_at *r)
  * `b` matches whenever `a` does, decides then, and does all that `a` would. A rule that logs
  * decides nothing, so it does not hide one that allows.
  */
-static bool hides(const struct looked_at *b, const struct looked_at *a)
+static bool hides(const struct rule_tree *b, const struct rule_tree *a)
 {
 	if ((a->rule->kinds & ~b->rule->kinds) || b->rule->count.at_least ||
 	    (a->rule->labels & ~b->rule->labels) || !rule_outranks(b->rule, a->rule) ||
@@ -167,7 +152,7 @@ static bool hides(const struct looked_at *b, const struct looked_at *a)
 	return tree_implies(a->tree.root, b->tree.root);
 }
 
-static void look_at_pair(struct looking *l, const struct looked_at *a, const struct looked_at *b)
+static void look_at_pair(struct lint *l, const struct rule_tree *a, const struct rule_tree *b)
 {
 	const char *id = a->rule->info.id;
 	const char *other = b->rule->info.id;
@@ -188,14 +173,14 @@ static void look_at_pair(struct looking *l, const struct looked_at *a, const str
 			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict));
 }
 
-static void look_at_rules(struct looking *l)
+static void look_at_rules(struct lint *l)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		look_at_one(l, &l->rules[i]);
-		for (size_t j = 0; j < l->count; j++) {
-			if (i == j || !hides(&l->rules[j], &l->rules[i]))
+	for (size_t i = 0; i < l->set.count; i++) {
+		look_at_one(l, &l->set.rules[i]);
+		for (size_t j = 0; j < l->set.count; j++) {
+			if (i == j || !hides(&l->set.rules[j], &l->set.rules[i]))
 				continue;
-			look_at_pair(l, &l->rules[i], &l->rules[j]);
+			look_at_pair(l, &l->set.rules[i], &l->set.rules[j]);
 			break; /* one is enough to say it */
 		}
 	}
@@ -212,7 +197,7 @@ static bool reads_list(const struct cel_tree *tree, const char *name)
 	return false;
 }
 
-static void look_at_lists(struct looking *l, const struct source *source)
+static void look_at_lists(struct lint *l, const struct source *source)
 {
 	for (const struct json *list = json_first(json_get(source->doc, "lists")); list;
 	     list = json_next(list)) {
@@ -220,16 +205,16 @@ static void look_at_lists(struct looking *l, const struct source *source)
 		_cleanup_free_ char *path = xasprintf("$.lists.%s", name);
 		bool read = false;
 
-		for (size_t i = 0; i < l->count && !read; i++)
-			read = reads_list(&l->rules[i].tree, name);
+		for (size_t i = 0; i < l->set.count && !read; i++)
+			read = reads_list(&l->set.rules[i].tree, name);
 		if (!read)
 			add(l, FINDING_UNUSED, source, path, "no rule reads the list %s", name);
 	}
 }
 
-static void look_at_labels(struct looking *l, const struct source *source)
+static void look_at_labels(struct lint *l, const struct source *source)
 {
-	const struct policy *policy = l->lint->policy;
+	const struct policy *policy = l->set.policy;
 	size_t n = 0;
 
 	for (const struct json *row = json_first(json_get(source->doc, "labels")); row;
@@ -246,22 +231,20 @@ static void look_at_labels(struct looking *l, const struct source *source)
 
 static uint64_t labels_set(const struct policy *policy)
 {
-	uint64_t set = 0;
+	uint64_t set = policy_labels_of_paths(policy);
 
-	for (size_t i = 0; i < policy->glob_count; i++)
-		set |= policy->globs[i].labels;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		set |= policy->rules[i].labels;
 	return set;
 }
 
-static void look_at_unset(struct looking *l)
+static void look_at_unset(struct lint *l)
 {
-	const struct policy *policy = l->lint->policy;
+	const struct policy *policy = l->set.policy;
 	uint64_t missing = ~labels_set(policy);
 
-	for (size_t i = 0; i < l->count; i++) {
-		const struct looked_at *r = &l->rules[i];
+	for (size_t i = 0; i < l->set.count; i++) {
+		const struct rule_tree *r = &l->set.rules[i];
 		const uint64_t found =
 			r->rule->labels_read == UINT64_MAX ? 0 : r->rule->labels_read & missing;
 
@@ -279,68 +262,27 @@ static void look_at_unset(struct looking *l)
 
 /* ---- all ---- */
 
-/* What was typed once is typed again; a rule whose tree is not to be had is not looked at. */
-static void gather_rules(struct looking *l)
-{
-	const struct policy *policy = l->lint->policy;
-	const struct cel_scope lists = {.lists = policy->lists, .list_count = policy->list_count};
-	size_t next = 0;
-
-	l->rules = xcalloc(policy->rule_count + 1, sizeof(*l->rules));
-	for (size_t s = 0; s < l->lint->sources.count; s++) {
-		const struct source *source = &l->lint->sources.items[s];
-		const struct json *node = json_first(json_get(source->doc, "rules"));
-
-		for (size_t n = 0; node; node = json_next(node), n++) {
-			struct looked_at *r = &l->rules[l->count];
-			struct cel_scope scope = lists;
-			struct cel_reads reads;
-			struct cel_error why;
-
-			*r = (struct looked_at){
-				.rule = &policy->rules[next++], .source = source, .in_file = n};
-			scope.kinds = r->rule->kinds;
-			if (cel_parse(str_of(json_string(json_get(node, "when"))), &r->tree,
-				      &why) == 0 &&
-			    cel_resolve(&r->tree, &scope, &reads, &why) == 0 &&
-			    cel_check(&r->tree, &why) == 0)
-				l->count++;
-			else
-				cel_tree_done(&r->tree);
-		}
-	}
-}
-
 int policy_lint(const char *const *paths, size_t count, struct lint *ret, struct error *err)
 {
-	struct looking l = {.lint = ret};
-	int r = 0;
+	int r;
 
 	*ret = (struct lint){0};
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = sources_add_path(&ret->sources, paths[i], err);
-	if (r == 0)
-		r = policy_build(&ret->sources, &ret->policy, err);
+	r = policy_trees_load(paths, count, &ret->set, err);
 	if (r < 0)
 		return r;
-	gather_rules(&l);
-	look_at_rules(&l);
-	for (size_t s = 0; s < ret->sources.count; s++) {
-		look_at_lists(&l, &ret->sources.items[s]);
-		look_at_labels(&l, &ret->sources.items[s]);
+	look_at_rules(ret);
+	for (size_t s = 0; s < ret->set.sources.count; s++) {
+		look_at_lists(ret, &ret->set.sources.items[s]);
+		look_at_labels(ret, &ret->set.sources.items[s]);
 	}
-	look_at_unset(&l);
+	look_at_unset(ret);
 	if (ret->count)
 		qsort(ret->findings, ret->count, sizeof(*ret->findings), by_place);
-	for (size_t i = 0; i < l.count; i++)
-		cel_tree_done(&l.rules[i].tree);
-	free(l.rules);
 	return 0;
 }
 
 void lint_done(struct lint *lint)
 {
 	free(lint->findings);
-	lint->policy = policy_free(lint->policy);
-	sources_done(&lint->sources);
+	policy_trees_done(&lint->set);
 }

@@ -9,8 +9,7 @@
 #include <stddef.h>
 
 #include "common/error.h"
-#include "monitor/policy/policy.h"
-#include "monitor/policy/source.h"
+#include "monitor/policy/trees.h"
 
 enum finding_kind {
 	FINDING_UNREACHABLE,   /* a rule, or a part of it, that never matches */
@@ -39,8 +38,7 @@ struct finding {
 
 /* Owns all. */
 struct lint {
-	struct sources sources;
-	struct policy *policy;
+	struct policy_trees set;
 	struct finding *findings; /* by file and place */
 	size_t count;
 };

@@ -238,6 +238,15 @@ uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 	return labels;
 }
 
+uint64_t policy_labels_of_paths(const struct policy *policy)
+{
+	uint64_t labels = 0;
+
+	for (size_t i = 0; i < policy->glob_count; i++)
+		labels |= policy->globs[i].labels;
+	return labels;
+}
+
 uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action)
 {
 	if (action->kind != ACTION_FILE_OPEN || action->write || action->result < 0)

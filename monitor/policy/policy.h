@@ -93,6 +93,8 @@ const char *policy_label_name(const struct policy *policy, size_t index);
 int policy_label_index(const struct policy *policy, const char *name);
 /* Labels that the policy's "labels" section gives to a path inside the view. */
 uint64_t policy_labels_of_path(const struct policy *policy, struct str path);
+/* All that the section gives to any path. */
+uint64_t policy_labels_of_paths(const struct policy *policy);
 /* Those that reading it gives a session: of a file.open that succeeded and does not write. */
 uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action);
 /* True if some rule's verdict can depend on labels. */

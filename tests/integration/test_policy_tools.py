@@ -352,6 +352,7 @@ class Check(PolicyTest):
     def test_what_cannot_be_loaded(self):
         file = self.write("p", self.port("a", "action.prot == 1"))
         self.refuses("check", file, text="unknown field action.prot")
+        self.assertRegex(self.policy("check", file).stderr.decode(), r'\A.*unknown field action.prot\n .*"action.prot == 1".*\n +\^\n\Z')
         [result] = self.sarif(file, status=2)
         self.assertEqual((result["ruleId"], result["level"]), ("invalid", "error"))
         self.assertIn("unknown field action.prot", result["message"]["text"])
@@ -362,6 +363,189 @@ class Check(PolicyTest):
         [result] = self.sarif(self.dir / "none.json", status=2)
         self.assertEqual(result["locations"], [])
         self.refuses("check", "--trace", "maybe", text="auto, on or off")
+
+
+class Cases(PolicyTest):
+    def setUp(self):
+        super().setUp()
+        self.file = self.write(
+            "p",
+            rule("mail", "net.connect", "action.port == 25", "deny", [{"port": 25}], [{"port": 26}]),
+            rule("keyed", "net.connect", "'key' in session.labels && action.port == 80", "kill",
+                 [{"action": {"kind": "net.connect", "port": 80}, "labels": ["key"]}], [{}]),
+            labels=[{"label": "key", "paths": ["/k"]}], defaults={"net.connect": "allow"})
+
+    @staticmethod
+    def case(name, port, verdict, rule=None, **more):
+        row = {"name": name, "then": {"action": {"kind": "net.connect", "port": port}}, "verdict": verdict, **more}
+        return {**row, "rule": rule} if rule else row
+
+    def cases(self, *rows, version=1, **more):
+        self.file.with_suffix(".cases").write_text(json.dumps({"version": version, "cases": rows, **more}, indent=1))
+
+    READ = {"action": {"kind": "file.open", "path": "/k"}}
+
+    def test_cases_that_hold_and_cover(self):
+        self.cases(self.case("mail", 25, "deny", "mail"),
+                   self.case("after a read", 80, "kill", "keyed", before=[self.READ]),
+                   self.case("before it", 80, "allow", "default"), self.case("no rule is named", 81, "allow"))
+        said = self.answer("test", self.file)
+        self.assertEqual([(c["name"], c["passed"]) for c in said["cases"]],
+                         [("mail", True), ("after a read", True), ("before it", True), ("no rule is named", True)])
+        self.assertEqual({r["rule"]: (r["matched"], r["not_matched"]) for r in said["rules"]},
+                         {"mail": (1, 3), "keyed": (1, 3)})
+
+    def test_each_case_is_a_session_of_its_own(self):
+        self.cases(self.case("read", 80, "kill", before=[self.READ]), self.case("not read", 80, "allow"))
+        self.answer("test", "--partial", self.file)
+
+    def test_cases_that_do_not_hold(self):
+        for row in (self.case("c", 25, "allow"), self.case("c", 25, "deny", "keyed"), self.case("c", 25, "deny", "default"),
+                    self.case("c", 80, "kill"), self.case("c", 24, "deny", "mail")):
+            self.cases(row)
+            said = self.answer("test", "--partial", self.file, status=1)
+            self.assertEqual([c["passed"] for c in said["cases"]], [False], row)
+        r = self.policy("test", "--partial", self.file)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("p.cases:4:3: FAILED: c: allow by default, should be deny by mail", r.stdout.decode())
+
+    def test_a_rule_that_is_not_covered_fails(self):
+        self.cases(self.case("mail", 25, "deny"))
+        self.answer("test", self.file, status=1)
+        self.answer("test", "--partial", self.file)
+        text = self.policy("test", self.file).stdout.decode()
+        self.assertIn("mail: no case makes it not match", text)
+        self.assertIn("keyed: no case makes it match\n", text)
+        self.assertIn("1 cases, 0 failed; 2 rules, 2 of them not covered", text)
+        self.file.with_suffix(".cases").unlink()
+        self.assertIn("mail: no case makes it match or not match", self.policy("test", self.file).stdout.decode())
+
+    def test_cases_of_all_files_see_all_rules(self):
+        self.cases(self.case("c", 25, "kill", "stricter"))
+        other = self.write("other", rule("stricter", "net.connect", "action.port == 25", "kill", [{"port": 25}], [{}]))
+        self.answer("test", "--partial", self.file, other)
+        self.refuses("test", "--partial", self.file, text="no rule of these policies has the id \"stricter\"")
+
+    def test_the_shipped_policies_hold_and_are_covered(self):
+        said = self.answer("test", SHIPPED)
+        self.assertGreaterEqual(len(said["cases"]), len(said["rules"]))
+        for file in SHIPPED.glob("*.json"):
+            self.answer("test", file)
+
+    def test_bad_input(self):
+        good = self.case("c", 25, "deny")
+        self.refuses("test", text="which policies")
+        self.refuses("test", self.dir / "none.json", text="cannot open policy")
+        for change, text in (({"verdict": "maybe"}, "p.cases:12:15: a verdict is"), ({"rule": "x"}, "has the id \"x\""),
+                             ({"odd": 1}, "unknown member \"odd\""), ({"name": 1}, "expected string"),
+                             ({"before": [{}]}, "action"), ({"then": {"action": {"kind": "x"}}}, "a \"kind\" that exists"),
+                             ({"then": {**good["then"], "labels": ["x"]}}, "a label that no rule")):
+            self.cases({**good, **change})
+            self.refuses("test", self.file, text=text)
+        self.cases(version=2)
+        self.refuses("test", self.file, text="version 1")
+        self.file.with_suffix(".cases").write_text("{")
+        self.refuses("test", self.file, text="p.cases:1:2")
+
+
+class Diff(PolicyTest):
+    ALLOW = {"defaults": {"net.connect": "allow", "net.send": "allow"}}
+
+    def diff(self, old, new, *expected, on_loss=None):
+        """What is weaker, as (kind, rule that refused, rule that lets it pass) or (label); each example is shown to hold."""
+        weaker = expected or on_loss
+        said = self.answer("diff", old, new, status=1 if weaker else 0)
+        self.assertEqual([f["label"] or (f["kind"], f["was"]["rule"], f["now"]["rule"]) for f in said["weaker"]],
+                         list(expected))
+        if on_loss:
+            self.assertEqual(tuple(said["on_loss"].values()), on_loss)
+        for f in said["weaker"]:
+            example = json.dumps(f["example"])
+            was = json.loads(self.policy("explain", "--json", "--policy", old, example).stdout)
+            now = json.loads(self.policy("explain", "--json", "--policy", new, example).stdout)
+            if f["label"]:
+                self.assertIn(f["label"], was["labels"] + was["labels_set"])
+                self.assertNotIn(f["label"], now["labels"] + now["labels_set"])
+            else:
+                self.assertEqual([was["verdict"], was["rule"], now["verdict"], now["rule"]],
+                                 [*f["was"].values(), *f["now"].values()])
+        return [f["example"]["action"] for f in said["weaker"]]
+
+    def port(self, name, when, verdict="deny", **more):
+        return self.write(name, rule("r", "net.connect", when, verdict, [{"port": 1}], [{"port": 9}]), **self.ALLOW, **more)
+
+    def test_nothing_is_weaker_than_itself(self):
+        self.diff(SHIPPED, SHIPPED)
+
+    def test_a_stricter_policy_allows_nothing_new(self):
+        self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port in [1, 2]"))
+        self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port == 1", "kill"))
+
+    def test_a_constant_that_no_example_names(self):
+        changed = ("net.connect", "r", "default")
+        [action] = self.diff(self.port("old", "action.port in [1, 2]"), self.port("new", "action.port == 1"), changed)
+        self.assertEqual(action["port"], 2)
+        for old, new in (("hostMatches(action.host, ['*.example.org'])", "false"), ("glob(action.path, '**/*.sock')", "false"),
+                         ("action.host.startsWith('mail')", "false"),
+                         ("true", "action.host != 'x'"), ("!action.loopback", "false")):
+            self.diff(self.port("old", f"action.port == 1 || action.port != 9 && {old}"),
+                      self.port("new", f"action.port == 1 || action.port != 9 && {new}"), changed)
+
+    def test_an_address_is_one_with_all_that_follows_from_it(self):
+        for net, address, family, loopback in (("10.0.0.0/8", "10.0.0.0", "inet", False), ("fd00::/8", "fd00::", "inet6", False),
+                                               ("127.0.0.0/8", "127.0.0.0", "inet", True)):
+            [action] = self.diff(self.port("old", f"action.port == 1 || inCIDR(action.address, '{net}') && action.port != 9"),
+                                 self.port("new", "action.port == 1"), ("net.connect", "r", "default"))
+            self.assertEqual((action["address"], action["host"], action["family"], action["loopback"]),
+                             (address, address, family, loopback))
+
+    def test_programs(self):
+        def tools(name, *items):
+            return self.write(name, rule("r", "exec", "action.name == 'a' || command(action.argv) in lists.tools", "deny",
+                                         [{"path": "/a"}], [{}]), lists={"tools": items})
+        self.diff(tools("old", "b", "c"), tools("new", "b"), ("exec", "r", "default"))
+
+    def test_verdicts_rules_and_defaults(self):
+        self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port == 1", "log"), ("net.connect", "r", "r"))
+        empty = self.write("empty", **self.ALLOW)
+        self.diff(self.port("old", "action.port == 1"), empty, ("net.connect", "r", "default"))
+        self.diff(self.write("none"), empty, ("net.connect", "default", "default"), ("net.send", "default", "default"))
+        self.diff(self.write("strict", defaults={"exec": "deny"}), self.write("none"), ("exec", "default", "default"))
+
+    def test_counts(self):
+        def often(name, at_least):
+            many = {"action": {"kind": "exec", "path": "/a"}, "repeat": at_least, "every": "1s"}
+            return self.write(name, rule("r", "exec", "action.name == 'a'", "deny", [many], [{}],
+                                         count={"window": "60s", "at_least": at_least}))
+        self.diff(often("old", 3), often("new", 5), ("exec", "r", "default"))
+        self.diff(often("old", 5), often("new", 3))
+
+    def test_labels_that_are_not_set_any_more(self):
+        def labelled(name, *paths):
+            return self.write(name, after, labels=[{"label": "k", "paths": paths}] if paths else [])
+        after = rule("r", "exec", "'k' in session.labels", "deny", [{"action": {"kind": "exec"}, "labels": ["k"]}], [{}])
+        [action] = self.diff(labelled("old", "/a", "**/b/*"), labelled("new", "/a"), "k")
+        self.assertRegex(action["path"], "/b/[^/]+$")
+        self.diff(labelled("old", "/a"), labelled("new", "/a", "/b"))
+        seen = {"old": ["k"], "new": []}
+        old, new = (self.write(n, after, rule("s", "exec", "action.name == 'a'", "log", [{"path": "/a"}], [{}], label=l))
+                    for n, l in seen.items())
+        self.diff(old, new, "k")
+
+    def test_on_loss(self):
+        self.diff(self.write("old", on_loss="kill"), self.write("new"), on_loss=("kill", "deny_new"))
+        self.diff(self.write("old"), self.write("new", on_loss="kill"))
+
+    def test_for_people_and_bad_input(self):
+        old, new = self.port("old", "action.port in [1, 2]"), self.port("new", "action.port == 1")
+        r = self.policy("diff", old, new)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("newly allowed: net.connect, was deny by r, is allow by default:\n    {\"action\":", r.stdout.decode())
+        self.assertIn("nothing newly allowed is found", self.policy("diff", new, old).stdout.decode())
+        self.refuses("diff", old, text="an OLD and a NEW")
+        self.refuses("diff", old, new, new, text="an OLD and a NEW")
+        self.refuses("diff", old, self.dir / "none", text="cannot open policy")
+        self.refuses("diff", self.port("bad", "action.prot == 1"), old, text="unknown field")
 
 
 if __name__ == "__main__":

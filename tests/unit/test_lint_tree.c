@@ -55,6 +55,7 @@ struct expression {
 	struct cel_tree tree;
 };
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as `depth` */
 static void put_expression(struct buf *out, unsigned depth)
 {
 	const int shape = depth ? rand() % 5 : 0; /* NOLINT(cert-msc30-c,cert-msc50-cpp) */

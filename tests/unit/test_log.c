@@ -20,6 +20,12 @@ int paths_record_key(char **ret, struct error *err)
 	return 0;
 }
 
+int paths_policies(char **ret, struct error *err)
+{
+	*ret = NULL;
+	return error_set(err, ENOENT, "there is no folder of policies here");
+}
+
 static void put(struct record *record, const struct event_head *head, const char *members)
 {
 	struct json_writer *w = record_begin(record, head);
@@ -231,6 +237,56 @@ static void test_usage(void **state)
 	expect_output("Exit status: 0 if all are closed");
 }
 
+static int replay_with(const char *on_loss)
+{
+	char path[96];
+	char option[112];
+	FILE *policy;
+	int status;
+
+	(void)snprintf(path, sizeof(path), "%s/policy.json", fixture.dir);
+	(void)snprintf(option, sizeof(option), "--policy=%s", path);
+	policy = fopen(path, "we");
+	assert_non_null(policy);
+	(void)fprintf(policy, "{\"policy\":\"p\",\"version\":1,\"on_loss\":\"%s\"}", on_loss);
+	(void)fclose(policy);
+	status = cordon_log("replay", option, fixture.path);
+	(void)unlink(path);
+	return status;
+}
+
+/* What follows from a loss is up to the policy that judges anew. */
+static void test_replay_of_a_loss(void **state)
+{
+	struct record *record;
+	struct event_head head = {.kind = "session.start", .time_ns = 1};
+	static const char exec[] =
+		"\"fields\":{\"path\":\"/bin/x\",\"name\":\"x\"},\"verdict\":\"allow\"";
+
+	(void)state;
+	(void)unlink(fixture.path);
+	record = fixture_open(&fixture, "s-2");
+	put(record, &head, "\"fields\":{\"trace\":\"on\"}");
+	head = (struct event_head){.kind = "exec", .time_ns = 2, .exec_id = 1, .pid = 7};
+	put(record, &head, exec);
+	head.kind = "trace.lost";
+	put(record, &head,
+	    "\"verdict\":\"log\",\"rule\":\"on_loss.trace.lost\",\"fields\":{\"lost\":1}");
+	head.kind = "exec";
+	put(record, &head, exec);
+	head.kind = "proc.exit";
+	put(record, &head, "\"fields\":{\"result\":0},\"verdict\":\"allow\"");
+	assert_int_equal(record_close(record, head.time_ns, NULL), 0);
+
+	assert_int_equal(replay_with("log"), 0);
+	expect_output("4 judged: 0 verdicts change");
+	assert_int_equal(replay_with("deny_new"), 1);
+	expect_output("now deny, by on_loss.trace.lost");
+	expect_output("4 judged: 2 verdicts change (2 stricter)");
+	assert_int_equal(replay_with("kill"), 1);
+	expect_output("4 judged: 2 verdicts change (2 stricter)");
+}
+
 static void test_colour(void **state)
 {
 	char *text = NULL;
@@ -256,7 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LOG_TEST(test_show),   LOG_TEST(test_filters),	  LOG_TEST(test_json),
 		LOG_TEST(test_verify), LOG_TEST(test_verify_cut), LOG_TEST(test_verify_signer),
-		LOG_TEST(test_usage),  LOG_TEST(test_colour),
+		LOG_TEST(test_usage),  LOG_TEST(test_colour),	  LOG_TEST(test_replay_of_a_loss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

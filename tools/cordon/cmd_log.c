@@ -15,6 +15,7 @@
 #include "monitor/evidence/reader.h"
 #include "monitor/evidence/record.h"
 #include "tools/cordon/commands.h"
+#include "tools/cordon/log/log_replay.h"
 #include "tools/cordon/log/log_show.h"
 #include "tools/toolkit/paths.h"
 
@@ -31,13 +32,16 @@ enum {
 	KEY_VERDICT,
 	KEY_EXEC,
 	KEY_JSON,
-	KEY_SIGNER
+	KEY_SIGNER,
+	KEY_POLICY
 };
 
 struct log_arguments {
 	struct log_filter filter;
 	const char *signer; /* verify: the public key that must have signed */
 	bool json;
+	const char **policies; /* replay; owned */
+	size_t policy_count;
 	char **files;
 	size_t file_count;
 };
@@ -226,7 +230,51 @@ static int run_show(const struct log_arguments *arguments)
 	return worst;
 }
 
+/* ---- replay ---- */
+
+static const struct argp_option replay_options[] = {
+	{"policy", KEY_POLICY, "PATH", 0,
+	 "Policy file or folder to judge by; without any, those that ship", 0},
+	{"json", KEY_JSON, 0, 0, "The report as JSON", 0},
+	{0},
+};
+
+static int run_replay(const struct log_arguments *arguments)
+{
+	_cleanup_free_ char *shipped = NULL;
+	struct policy *policy = NULL;
+	struct error err = {0};
+	const char *defaults[1] = {NULL};
+	int r = 0;
+
+	if (arguments->file_count != 1) {
+		log_error("cordon log replay judges one record at a time");
+		return REPLAY_STATUS_FAILED;
+	}
+	if (!arguments->policy_count)
+		r = paths_policies(&shipped, &err);
+	defaults[0] = shipped;
+	if (r == 0)
+		r = policy_load(arguments->policy_count ? arguments->policies : defaults,
+				arguments->policy_count ? arguments->policy_count : 1, &policy,
+				&err);
+	if (r < 0) {
+		log_error("%s", err.text);
+		return REPLAY_STATUS_FAILED;
+	}
+	r = log_replay(arguments->files[0], policy, arguments->json);
+	(void)policy_free(policy);
+	return r;
+}
+
 /* ---- arguments ---- */
+
+static void add_policy(struct log_arguments *a, const char *path)
+{
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+	a->policies = xrealloc_array(a->policies, a->policy_count + 1, sizeof(*a->policies));
+	a->policies[a->policy_count++] = path;
+}
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
@@ -250,6 +298,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->filter.exec_id = (uint32_t)strtoul(value, &end, 10);
 		if (*end || errno || *value < '0' || *value > '9' || !a->filter.exec_id)
 			argp_error(state, "%s is no execution: a number from 1", value);
+		return 0;
+	case KEY_POLICY:
+		add_policy(a, value);
 		return 0;
 	case KEY_JSON:
 		a->json = true;
@@ -294,6 +345,17 @@ static const struct argp show_argp = {
 	       "that has no end yet is shown with a warning.",
 };
 
+static const struct argp replay_argp = {
+	.options = replay_options,
+	.parser = parse_option,
+	.args_doc = "FILE",
+	.doc = "Judge what a session did anew, by another policy, from its record alone, and print "
+	       "the actions whose verdict changes.\v"
+	       "Exit status: 0 if no verdict changes, 1 if one does, 2 if that cannot be told: wrong "
+	       "usage, a policy that cannot be loaded, a record that is broken or cannot be read, an "
+	       "action whose fields are not on it.",
+};
+
 static const struct log_command {
 	const char *name;
 	int (*run)(const struct log_arguments *arguments);
@@ -302,12 +364,13 @@ static const struct log_command {
 } log_commands[] = {
 	{"verify", run_verify, &verify_argp, "tell whether records are whole and signed"},
 	{"show", run_show, &show_argp, "print the events of records"},
+	{"replay", run_replay, &replay_argp, "judge a record anew by another policy"},
 };
 
 static int usage(FILE *to, int status)
 {
 	(void)fputs("Usage: cordon log COMMAND [OPTION...] FILE...\n"
-		    "Verify and read the record of a session.\n\n",
+		    "Verify, read and replay the record of a session.\n\n",
 		    to);
 	for (size_t i = 0; i < sizeof(log_commands) / sizeof(log_commands[0]); i++)
 		(void)fprintf(to, "  %-8s %s\n", log_commands[i].name, log_commands[i].help);
@@ -321,6 +384,7 @@ int cmd_log(int argc, char **argv)
 {
 	struct log_arguments arguments = {0};
 	char name[64];
+	int status;
 
 	if (argc < 2)
 		return usage(stderr, LOG_STATUS_USAGE);
@@ -335,7 +399,9 @@ int cmd_log(int argc, char **argv)
 		argv[1] = name;
 		argp_err_exit_status = LOG_STATUS_USAGE;
 		(void)argp_parse(command->argp, argc - 1, argv + 1, 0, NULL, &arguments);
-		return command->run(&arguments);
+		status = command->run(&arguments);
+		free(arguments.policies);
+		return status;
 	}
 	(void)fprintf(stderr, "cordon log: no command \"%s\"\n", argv[1]);
 	return usage(stderr, LOG_STATUS_USAGE);

@@ -14,7 +14,7 @@ static const struct command {
 } commands[] = {
 	{"run", cmd_run, "run one command in a session of its own"},
 	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio"},
-	{"log", cmd_log, "verify and read the record of a session"},
+	{"log", cmd_log, "verify, read and replay the record of a session"},
 	{"policy", cmd_policy, "check, test and explain policies"},
 	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them"},
 	{"serve", cmd_serve, "keep a supervisor ready for repeated runs"},

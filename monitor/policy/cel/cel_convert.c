@@ -74,8 +74,9 @@ static struct cel_value to_int(const struct cel_value *v)
 		return v->uinteger > INT64_MAX ? range() : cel_of_int((int64_t)v->uinteger);
 	case CEL_DOUBLE:
 		/* The standard leaves out both ends, which a double cannot tell from beyond. */
-		return v->number > -0x1p63 && v->number < 0x1p63 ? cel_of_int((int64_t)v->number)
-								 : range();
+		return v->number > -9223372036854775808.0 && v->number < 9223372036854775808.0
+			       ? cel_of_int((int64_t)v->number)
+			       : range();
 	case CEL_STRING:
 		return integer_of_text(v->text, false);
 	case CEL_TIMESTAMP:
@@ -93,8 +94,9 @@ static struct cel_value to_uint(const struct cel_value *v)
 	case CEL_INT:
 		return v->integer < 0 ? range() : cel_of_uint((uint64_t)v->integer);
 	case CEL_DOUBLE:
-		return v->number >= 0 && v->number < 0x1p64 ? cel_of_uint((uint64_t)v->number)
-							    : range();
+		return v->number >= 0 && v->number < 18446744073709551616.0
+			       ? cel_of_uint((uint64_t)v->number)
+			       : range();
 	case CEL_STRING:
 		return integer_of_text(v->text, true);
 	default:

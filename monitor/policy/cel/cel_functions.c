@@ -6,7 +6,7 @@
 
 #define K(_kind)   (1u << CEL_##_kind)
 #define ANY	   UINT32_MAX
-#define STRING	   K(STRING)
+#define TEXT	   K(STRING)
 #define SIZED	   (K(STRING) | K(BYTES) | K(LIST) | K(MAP))
 #define STRINGABLE (K(BOOL) | NUMBER | K(STRING) | K(BYTES) | K(DURATION) | K(TIMESTAMP))
 #define NUMBER	   (K(INT) | K(UINT) | K(DOUBLE))
@@ -14,18 +14,18 @@
 #define PATTERN	   (K(STRING) | K(LIST))
 
 const struct cel_signature cel_signatures[] = {
-	{"startsWith", FN_STARTS_WITH, true, 2, 2, CEL_BOOL, {STRING, STRING}},
-	{"endsWith", FN_ENDS_WITH, true, 2, 2, CEL_BOOL, {STRING, STRING}},
-	{"contains", FN_CONTAINS, true, 2, 2, CEL_BOOL, {STRING, STRING}},
-	{"matches", FN_MATCHES, true, 2, 2, CEL_BOOL, {STRING, STRING}},
-	{"matches", FN_MATCHES, false, 2, 2, CEL_BOOL, {STRING, STRING}},
-	{"lowerAscii", FN_LOWER, true, 1, 1, CEL_STRING, {STRING, 0}},
+	{"startsWith", FN_STARTS_WITH, true, 2, 2, CEL_BOOL, {TEXT, TEXT}},
+	{"endsWith", FN_ENDS_WITH, true, 2, 2, CEL_BOOL, {TEXT, TEXT}},
+	{"contains", FN_CONTAINS, true, 2, 2, CEL_BOOL, {TEXT, TEXT}},
+	{"matches", FN_MATCHES, true, 2, 2, CEL_BOOL, {TEXT, TEXT}},
+	{"matches", FN_MATCHES, false, 2, 2, CEL_BOOL, {TEXT, TEXT}},
+	{"lowerAscii", FN_LOWER, true, 1, 1, CEL_STRING, {TEXT, 0}},
 	{"size", FN_SIZE, true, 1, 1, CEL_INT, {SIZED, 0}},
 	{"size", FN_SIZE, false, 1, 1, CEL_INT, {SIZED, 0}},
 	{"command", FN_COMMAND, false, 1, 1, CEL_STRING, {PATTERN, 0}},
-	{"hostMatches", FN_HOST_MATCHES, false, 2, 2, CEL_BOOL, {STRING, PATTERN}},
-	{"glob", FN_GLOB, false, 2, 2, CEL_BOOL, {STRING, PATTERN}},
-	{"inCIDR", FN_IN_CIDR, false, 2, 2, CEL_BOOL, {STRING, PATTERN}},
+	{"hostMatches", FN_HOST_MATCHES, false, 2, 2, CEL_BOOL, {TEXT, PATTERN}},
+	{"glob", FN_GLOB, false, 2, 2, CEL_BOOL, {TEXT, PATTERN}},
+	{"inCIDR", FN_IN_CIDR, false, 2, 2, CEL_BOOL, {TEXT, PATTERN}},
 	{"type", FN_TYPE, false, 1, 1, CEL_TYPE, {ANY, 0}},
 	{"dyn", FN_DYN, false, 1, 1, CEL_DYN, {ANY, 0}},
 	{"bool", FN_TO_BOOL, false, 1, 1, CEL_BOOL, {K(BOOL) | STRING, 0}},

@@ -155,7 +155,7 @@ static void put_subject(struct buf *out, const struct json *fields)
 	}
 }
 
-static bool raw_u64(const char *line, size_t len, const char *key, uint64_t *ret)
+bool log_raw_u64(const char *line, size_t len, const char *key, uint64_t *ret)
 {
 	const char *at;
 	size_t n;
@@ -205,7 +205,7 @@ void log_learn_start(struct log_printer *p, const struct json *event, const char
 	const char *kind = text_of(event, "kind");
 	uint64_t ts = 0;
 
-	if (kind && strcmp(kind, "session.start") == 0 && raw_u64(line, len, "ts", &ts))
+	if (kind && strcmp(kind, "session.start") == 0 && log_raw_u64(line, len, "ts", &ts))
 		learn_utc(p, event, ts);
 }
 
@@ -284,9 +284,9 @@ void log_print_event(struct log_printer *p, const struct json *event, const char
 	uint64_t ts = 0;
 	char column[40] = "";
 
-	(void)raw_u64(line, len, "ts", &ts);
+	(void)log_raw_u64(line, len, "ts", &ts);
 	print_time(p, ts);
-	if (raw_u64(line, len, "exec_id", &exec_id))
+	if (log_raw_u64(line, len, "exec_id", &exec_id))
 		(void)snprintf(column, sizeof(column), "#%" PRIu64, exec_id);
 	(void)fputs("  ", p->out);
 	print_plain(p->out, call ? call : "-", 40);

@@ -38,6 +38,9 @@ bool log_filter_matches(const struct log_filter *filter, const struct json *even
 void log_print_event(struct log_printer *printer, const struct json *event, const char *line,
 		     size_t len);
 
+/* A number of the event that a double cannot hold. */
+bool log_raw_u64(const char *line, size_t len, const char *key, uint64_t *ret);
+
 /* Takes the time from session.start, where that event itself is not shown. */
 void log_learn_start(struct log_printer *printer, const struct json *event, const char *line,
 		     size_t len);

@@ -9,7 +9,6 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "monitor/policy/lint.h"
 #include "tools/cordon/doctor/doctor.h"
 #include "tools/cordon/policy/check_output.h"
@@ -79,7 +78,7 @@ static int check(const struct check_arguments *a)
 	else if (r == 0)
 		check_print_text(&checked, is_colourful());
 	if (r < 0)
-		log_error("%s", err.text);
+		print_error(&err);
 	lint_done(&checked.lint);
 	return r < 0 ? POLICY_FAILED : status;
 }

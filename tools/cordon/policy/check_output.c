@@ -45,7 +45,7 @@ static void print_hold(const struct rule_hold *hold, const char *separator)
 
 static size_t print_rules(const struct checked *c, bool colour)
 {
-	const struct policy *policy = c->lint.policy;
+	const struct policy *policy = c->lint.set.policy;
 	size_t idle = 0;
 	int width = 0;
 
@@ -93,8 +93,8 @@ void check_print_text(const struct checked *c, bool colour)
 		(void)putchar('\n');
 	idle = print_rules(c, colour);
 	(void)printf("\n%zu rules in %zu file%s: %zu to mend, %zu notes",
-		     policy_rule_count(c->lint.policy), c->lint.sources.count,
-		     c->lint.sources.count == 1 ? "" : "s", warnings, c->lint.count - warnings);
+		     policy_rule_count(c->lint.set.policy), c->lint.set.sources.count,
+		     c->lint.set.sources.count == 1 ? "" : "s", warnings, c->lint.count - warnings);
 	if (idle)
 		(void)printf("; %zu take%s no hold here", idle, idle == 1 ? "s" : "");
 	(void)putchar('\n');
@@ -171,7 +171,7 @@ static void put_findings(struct json_writer *w, const struct checked *c)
 
 static void put_rule(struct json_writer *w, const struct checked *c, size_t index)
 {
-	const struct policy *policy = c->lint.policy;
+	const struct policy *policy = c->lint.set.policy;
 	const struct rule_info *info = policy_rule(policy, index);
 	struct rule_hold holds[MAX_RULE_HOLDS];
 	const size_t count = policy_rule_holds(policy, index, c->traced, holds);
@@ -205,7 +205,7 @@ void check_print_json(const struct checked *c)
 		json_put_string(&w, "trace_reason",
 				!c->traced && c->why_not[0] ? c->why_not : NULL);
 		json_begin_array(&w, "rules");
-		for (size_t i = 0; i < policy_rule_count(c->lint.policy); i++)
+		for (size_t i = 0; i < policy_rule_count(c->lint.set.policy); i++)
 			put_rule(&w, c, i);
 		json_end_array(&w);
 	}

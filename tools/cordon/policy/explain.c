@@ -9,7 +9,6 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "tools/cordon/policy/policy_command.h"
 
 enum {
@@ -258,7 +257,7 @@ static int explain(const struct explain_arguments *a)
 		r = play(a, &player, &sources, &e, &err);
 	}
 	if (r < 0)
-		log_error("%s", err.text);
+		print_error(&err);
 	free(e.answers);
 	sources_done(&sources);
 	(void)policy_state_free(player.state);

@@ -115,6 +115,21 @@ void example_play(struct example_player *player, const struct example *example,
 
 /* ---- output ---- */
 
+void print_error(const struct error *err)
+{
+	const char *line = err->text;
+
+	for (const char *prefix = "cordon: "; *line; prefix = "") {
+		_cleanup_buf_ struct buf plain = BUF_INIT(0);
+		const size_t len = strcspn(line, "\n");
+		_cleanup_free_ char *text = xstrndup(line, len);
+
+		buf_put_plain(&plain, text, len);
+		(void)fprintf(stderr, "%s%s\n", prefix, plain.len ? plain.data : "");
+		line += len + (line[len] == '\n');
+	}
+}
+
 bool is_colourful(void)
 {
 	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
@@ -200,8 +215,8 @@ void put_action(struct json_writer *w, const char *key, const struct action *act
 				       action_string(action, field).len);
 		else if (field->type == FIELD_INT && action_integer(action, field))
 			json_put_i64(w, field->name, action_integer(action, field));
-		else if (field->type == FIELD_BOOL && action_boolean(action, field))
-			json_put_bool(w, field->name, true);
+		else if (field->type == FIELD_BOOL)
+			json_put_bool(w, field->name, action_boolean(action, field));
 		else if (field->type == FIELD_LIST)
 			put_list(w, field->name, action_list(action, field));
 	}

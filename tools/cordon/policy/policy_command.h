@@ -24,8 +24,10 @@ enum policy_status {
 };
 
 int policy_check_command(int argc, char **argv);
+int policy_diff_command(int argc, char **argv);
 int policy_eval(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
+int policy_test_command(int argc, char **argv);
 
 /* Words of the command line, as many as come. The words are borrowed. */
 struct word_list {
@@ -63,6 +65,8 @@ void example_play(struct example_player *player, const struct example *example,
 		  const struct rule_teller *teller, struct action *ret_action,
 		  struct decision *ret);
 
+/* The error on stderr, with the lines that show its place in a file. */
+void print_error(const struct error *err);
 /* For people: colours only on a terminal, unless NO_COLOR is set. */
 bool is_colourful(void);
 /* An escape sequence, or "". */
@@ -75,5 +79,5 @@ void print_text(const char *text);
 /* Of the bits in @labels, as an array. */
 void put_label_names(struct json_writer *w, const char *key, const struct policy *policy,
 		     uint64_t labels);
-/* "kind" and the fields that are not empty. */
+/* "kind" and the fields that are not empty, so that an example makes the same action of it. */
 void put_action(struct json_writer *w, const char *key, const struct action *action);

@@ -80,8 +80,7 @@ static int print_value(const struct eval *eval, const struct cel_value *v)
 		return report(eval, v->error.at, v->error.reason, POLICY_BAD);
 	eval_value_write(&out, v);
 	if (out.overflow)
-		return report(eval, 0, "the value takes more than 16 MiB to print",
-			      POLICY_BAD);
+		return report(eval, 0, "the value takes more than 16 MiB to print", POLICY_BAD);
 	if (puts(out.data) < 0 || fflush(stdout) != 0) {
 		log_error("cannot write the output");
 		return POLICY_BAD;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/cordon/log/replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "tools/cordon/log/log_show.h"
+
+/* The losses that leave reads unseen; see monitor/loss.c. */
+static const char *const losses[] = {"trace.lost", "trace.untraced", "trace.full", "clock.step"};
+
+static const char *text_of(const struct json *object, const char *key)
+{
+	return json_string(json_get(object, key));
+}
+
+static bool is(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+void replay_init(struct replay *replay, const struct policy *policy)
+{
+	*replay = (struct replay){.policy = policy, .state = policy_state_new(policy)};
+}
+
+void replay_done(struct replay *replay)
+{
+	replay->state = policy_state_free(replay->state);
+	example_done(&replay->example);
+	json_free(replay->pending);
+	free(replay->last_call);
+	free(replay->last_path);
+}
+
+/* As a session does that cannot see reads. */
+static void assume_labels(struct replay *r)
+{
+	const size_t count = policy_label_count(r->policy);
+
+	if (count && policy_uses_labels(r->policy))
+		policy_state_add_labels(r->state,
+					count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+}
+
+static void on_start(struct replay *r, const struct json *fields)
+{
+	r->is_same_policy = is(text_of(fields, "policy"), policy_hash(r->policy));
+	r->had_file_gate = is(text_of(fields, "file_gate"), "on");
+	for (const struct json *l = json_first(json_get(fields, "layers")); l; l = json_next(l))
+		r->host_bound |= strncmp(json_key(l), "bound.", 6) == 0;
+	if (is(text_of(fields, "trace"), "off"))
+		assume_labels(r);
+}
+
+/* ---- labels ---- */
+
+/*
+ * A label.set stands before the open that set it, or behind the action whose rule did. Of these the
+ * policy says anew what is set, if it has changed. Any other is a fact.
+ */
+static void settle_labels(struct replay *r, const struct json *next)
+{
+	const char *next_kind = text_of(next, "kind");
+	const struct json *fields = json_get(r->pending, "fields");
+	const char *path = text_of(fields, "path");
+	const char *call = text_of(r->pending, "call");
+	const bool by_read = path && is(path, text_of(json_get(next, "fields"), "path")) &&
+			     is(call, text_of(next, "call")) &&
+			     (is(next_kind, "file.open") || is(next_kind, "file.open.done"));
+	const bool by_rule =
+		!by_read && r->last_had_rule && is(path, r->last_path) && is(call, r->last_call);
+
+	for (const struct json *l = json_first(json_get(fields, "labels")); l; l = json_next(l)) {
+		const char *name = json_string(l);
+		const int index = name ? policy_label_index(r->policy, name) : -1;
+		const uint64_t bit = index < 0 ? 0 : UINT64_C(1) << index;
+
+		if (!bit || (policy_state_labels(r->state) & bit))
+			continue;
+		if (r->is_same_policy)
+			policy_state_add_labels(r->state, bit);
+		else if (by_rule || (by_read && (policy_labels_of_paths(r->policy) & bit) &&
+				     !(policy_labels_of_path(r->policy, str_of(path)) & bit)))
+			r->labels_dropped |= bit;
+		else
+			policy_state_add_labels(r->state, bit);
+	}
+	json_free(r->pending);
+	r->pending = NULL;
+}
+
+static void remember(struct replay *r, const struct json *event)
+{
+	free(r->last_call);
+	free(r->last_path);
+	r->last_call = xstrdup(text_of(event, "call") ? text_of(event, "call") : "");
+	r->last_path = xstrdup(text_of(json_get(event, "fields"), "path")
+				       ? text_of(json_get(event, "fields"), "path")
+				       : "");
+	r->last_had_rule = json_get(event, "rule") != NULL;
+}
+
+/* ---- verdicts ---- */
+
+static bool verdict_of_name(const char *name, enum verdict *ret)
+{
+	for (unsigned v = VERDICT_ALLOW; v <= VERDICT_KILL; v++) {
+		if (is(name, verdict_name((enum verdict)v))) {
+			*ret = (enum verdict)v;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum verdict verdict_on_loss(const struct policy *policy)
+{
+	switch (policy_on_loss(policy)) {
+	case ON_LOSS_LOG:
+		return VERDICT_LOG;
+	case ON_LOSS_DENY_NEW:
+		return VERDICT_DENY;
+	case ON_LOSS_KILL:
+		break;
+	}
+	return VERDICT_KILL;
+}
+
+static enum replay_result compare(struct replayed *ret)
+{
+	if (ret->was != ret->now.verdict)
+		return REPLAY_CHANGED;
+	return is(ret->was_rule, ret->now_rule) ? REPLAY_SAME : REPLAY_OTHER_RULE;
+}
+
+static enum replay_result on_loss(struct replay *r, const char *kind, const struct json *event,
+				  struct replayed *ret)
+{
+	if (!r->loss[0]) {
+		(void)snprintf(r->loss, sizeof(r->loss), "%s", kind);
+		(void)snprintf(r->loss_rule, sizeof(r->loss_rule), "on_loss.%s", kind);
+	}
+	if (is(kind, "trace.lost") || is(kind, "trace.untraced"))
+		assume_labels(r);
+	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
+		return REPLAY_NOTHING;
+	ret->was_rule = ret->now_rule = text_of(event, "rule");
+	ret->now.verdict = verdict_on_loss(r->policy);
+	ret->because = text_of(event, "because");
+	return compare(ret);
+}
+
+/* What the event's fields leave out was empty. */
+static const char *read_action(struct replay *r, const struct json *event, const char *line,
+			       size_t len)
+{
+	const struct json *fields = json_get(event, "fields");
+	uint64_t number = 0;
+
+	if (json_get(fields, "oversize"))
+		return "its fields were too large for the record";
+	for (const struct json *f = json_first(fields); f; f = json_next(f)) {
+		const char *reason = example_set_field(&r->example, json_key(f), f);
+
+		if (reason)
+			return reason;
+	}
+	if (!log_raw_u64(line, len, "ts", &number))
+		return "it has no time";
+	r->action = r->example.action;
+	r->action.time_ns = number;
+	(void)snprintf(r->call, sizeof(r->call), "%s",
+		       text_of(event, "call") ? text_of(event, "call") : "");
+	r->action.call_id = str_of(r->call);
+	if (log_raw_u64(line, len, "exec_id", &number))
+		r->action.exec_id = (uint32_t)number;
+	if (log_raw_u64(line, len, "pid", &number))
+		r->action.pid = (uint32_t)number;
+	return NULL;
+}
+
+static enum replay_result on_action(struct replay *r, const struct json *event, const char *line,
+				    size_t len, struct replayed *ret)
+{
+	const enum verdict lost = verdict_on_loss(r->policy);
+	const char *kind = text_of(event, "kind");
+
+	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
+		return REPLAY_NOTHING;
+	ret->was_rule = text_of(event, "rule");
+	example_done(&r->example);
+	r->example = (struct example){.action.kind = action_kind_by_name(kind), .repeat = 1};
+	ret->reason = read_action(r, event, line, len);
+	if (ret->reason)
+		return REPLAY_UNKNOWN;
+	if (r->action.write && !r->had_file_gate)
+		r->writes_seen++;
+	policy_state_add_labels(r->state, policy_labels_of_read(r->policy, &r->action));
+	policy_decide(r->policy, r->state, &r->action, &ret->now);
+	if (ret->now.rule || ret->now.verdict != VERDICT_ALLOW)
+		ret->now_rule = ret->now.rule ? ret->now.rule->id : "default";
+	ret->because = policy_because(r->policy, &r->action, &ret->now);
+	if (r->loss[0] && lost >= VERDICT_ASK && ret->now.verdict < lost &&
+	    action_enforced(r->action.kind) == ENFORCED_BEFORE) {
+		ret->now.verdict = lost;
+		ret->now.rule = NULL;
+		ret->now_rule = r->loss_rule;
+		ret->because = "Evidence of this session was lost before.";
+	}
+	return compare(ret);
+}
+
+enum replay_result replay_event(struct replay *r, const struct json *event, const char *line,
+				size_t len, struct replayed *ret)
+{
+	const char *kind = text_of(event, "kind");
+	const struct json *fields = json_get(event, "fields");
+	enum replay_result result = REPLAY_NOTHING;
+
+	*ret = (struct replayed){0};
+	if (!kind)
+		return REPLAY_NOTHING;
+	if (r->pending)
+		settle_labels(r, event);
+	if (is(kind, "label.set")) {
+		/* Which of the cases it is, the next event tells. */
+		(void)json_parse("event", line, len, &r->pending, NULL);
+		return REPLAY_NOTHING;
+	}
+	if (is(kind, "session.start"))
+		on_start(r, fields);
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		if (is(kind, losses[i]))
+			result = on_loss(r, kind, event, ret);
+	}
+	if (action_kind_by_name(kind) != ACTION_KINDS)
+		result = on_action(r, event, line, len, ret);
+	remember(r, event);
+	return result;
+}

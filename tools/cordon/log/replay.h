@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The events of a record judged anew, in their order, by another policy. Pure: no kernel, no clock;
+ * what the session was and did is taken from the record alone.
+ *
+ * Labels: what reading sets is worked out anew from the paths that were opened, and what rules set
+ * from the rules. Labels that came in another way (--label, a lost trace) are taken as recorded; so
+ * is a label of a path that the policy gives to no path at all.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/json.h"
+#include "monitor/policy/example.h"
+#include "monitor/policy/policy.h"
+
+enum replay_result {
+	REPLAY_NOTHING,	   /* no event on which anything was decided */
+	REPLAY_SAME,	   /* the same verdict by the same rule */
+	REPLAY_OTHER_RULE, /* the same verdict by another rule */
+	REPLAY_CHANGED,
+	REPLAY_UNKNOWN, /* it cannot be judged; `reason` says why */
+};
+
+/* Of the last event; borrows from it and from the policy. */
+struct replayed {
+	const char *reason;
+	enum verdict was;
+	const char *was_rule; /* an id, "default", or NULL: allowed by the default */
+	struct decision
+		now; /* its rule may be one of on_loss, which policy_explain() does not know */
+	const char *now_rule;
+	const char *because;
+};
+
+struct replay {
+	const struct policy *policy; /* borrowed */
+	struct policy_state *state;  /* owned */
+	bool is_same_policy;	     /* the record was made with it */
+	bool had_file_gate;
+	bool host_bound;	 /* a folder of the host was bound writable */
+	uint64_t writes_seen;	 /* that were judged after they happened */
+	uint64_t labels_dropped; /* that the record sets and this policy does not */
+	/* the event before, to tell what a label.set comes from */
+	char *last_call, *last_path; /* owned */
+	bool last_had_rule;
+	struct json *pending; /* owned: a label.set whose cause is not known yet */
+	char loss[64];	      /* kind of the first loss, or empty */
+	char loss_rule[80];
+	struct action action; /* of the last event, borrowed from it and from `example` */
+	struct example example;
+	char call[96];
+};
+
+void replay_init(struct replay *replay, const struct policy *policy);
+void replay_done(struct replay *replay);
+/* @line: the event's text, for the numbers that a double cannot hold. */
+enum replay_result replay_event(struct replay *replay, const struct json *event, const char *line,
+				size_t len, struct replayed *ret);
