@@ -131,9 +131,13 @@ static long try_setxattr(char **a)
 static long try_flags(char **a)
 {
 	const int fd = open(a[0], O_RDONLY);
-	int flags = FS_NOATIME_FL;
+	int flags = 0;
 
-	return fd < 0 ? -1 : ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	if (fd < 0)
+		return -1;
+	(void)ioctl(fd, FS_IOC_GETFLAGS, &flags);
+	flags |= FS_NOATIME_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
 }
 
 static long try_inotify(char **a)
