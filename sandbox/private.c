@@ -39,6 +39,7 @@ static void lift(int at_fd, const char *name, int top_fd)
 }
 
 /* Takes @folder_fd over. */
+/* NOLINTNEXTLINE(misc-no-recursion): MAX_DEPTH deep */
 static void empty(int folder_fd, int top_fd, unsigned depth)
 {
 	DIR *dir;

@@ -294,7 +294,7 @@ class LiteTest(CordonTest):
 
     def client(self, *options):
         become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if self.as_user else []
-        client = Client([*become, CORDON, "mcp", "--isolation=lite", "--trace", self.trace, "-w", f"{self.work}:live",
+        client = Client([*become, pathlib.Path(CORDON).resolve(), "mcp", "--isolation=lite", "--trace", self.trace, "-w", f"{self.work}:live",
                          *self.mark, *options], self.env, self.work)
         self.addCleanup(client.abandon)
         client.open()
