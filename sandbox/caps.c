@@ -11,9 +11,13 @@
 
 #include "sandbox/launch.h"
 
+/*
+ * In lite an ordinary user has not the right to empty the bounding set. It stands for nothing under
+ * no_new_privs, where no exec gives a capability; what the init has by itself goes here.
+ */
 int caps_lock(struct launch *l, struct error *err)
 {
-	for (unsigned long cap = 0; cap < 64; cap++)
+	for (unsigned long cap = 0; cap < 64 && !l->lite; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
 			if (errno == EINVAL && cap > CAP_SYS_ADMIN)
 				break; /* past the last capability of this kernel */
@@ -21,24 +25,8 @@ int caps_lock(struct launch *l, struct error *err)
 		}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "set no_new_privs");
-	launch_say(l, "caps=empty");
-	launch_say(l, "no_new_privs=on");
-	return 0;
-}
-
-/*
- * Without a user namespace of its own an ordinary user cannot empty the bounding set. It stands for
- * nothing under no_new_privs: no exec gives a capability any more.
- */
-int caps_give_up(struct launch *l, struct error *err)
-{
-	int r;
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return error_errno(err, errno, "set no_new_privs");
-	r = caps_drop_all(err);
-	if (r < 0)
-		return r;
+	if (l->lite && caps_drop_all(err) < 0)
+		return -err->code;
 	launch_say(l, "caps=empty");
 	launch_say(l, "no_new_privs=on");
 	return 0;

@@ -70,13 +70,26 @@ static bool keeper_is_gone(void)
 	return poll(&life, 1, 0) > 0;
 }
 
+/* By themselves, so that each sees to its call even if we are killed meanwhile. */
+static void end_leaves(void)
+{
+	for (size_t i = 0; i < self.leaf_count; i++)
+		if (self.leaves[i].pid)
+			(void)kill(self.leaves[i].pid, SIGTERM);
+	for (size_t i = 0; i < self.leaf_count; i++)
+		while (self.leaves[i].pid && waitpid(self.leaves[i].pid, NULL, __WALL) < 0 &&
+		       errno == EINTR)
+			;
+}
+
 /*
- * In lite nothing dies with us by itself: the leaves and what they started are killed first, and
+ * In lite nothing dies with us by itself: the leaves and what they started are ended first, and
  * what P would have removed is, should it be gone.
  */
 _Noreturn static void leave(int status)
 {
 	if (self.launch->lite) {
+		end_leaves();
 		lite_kill_children(NULL);
 		if (keeper_is_gone())
 			lite_remove_private(self.launch);

@@ -147,8 +147,7 @@ int landlock_probe(struct launch *l, struct error *err);
 int landlock_apply(const struct launch *l, struct error *err);
 
 /* caps.c */
-int caps_lock(struct launch *l, struct error *err);    /* C: nothing can be gained any more */
-int caps_give_up(struct launch *l, struct error *err); /* the same for an init that has none */
+int caps_lock(struct launch *l, struct error *err); /* C: nothing can be gained any more */
 int caps_drop_all(struct error *err);
 
 /* steps.c */

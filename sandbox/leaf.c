@@ -141,9 +141,11 @@ _Noreturn static void reap_until(pid_t pid)
 {
 	for (;;) {
 		int status = 0;
-		const pid_t gone = waitpid(-1, &status, __WALL);
+		const pid_t gone = waitpid(-1, &status, __WALL | (is_lite ? WNOHANG : 0));
 
-		if (gone < 0 && errno == EINTR)
+		if (gone == 0)
+			lite_wait_for_child();
+		if (gone == 0 || (gone < 0 && errno == EINTR))
 			continue;
 		if (gone < 0)
 			_exit(LAUNCH_FAILED);
@@ -175,6 +177,8 @@ void leaf_run(const struct launch *l, const struct execution *e)
 		(void)error_errno(&err, errno, "make a pipe");
 		leaf_fail(e, &err);
 	}
+	if (is_lite)
+		lite_hold_signals();
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
 	if (pid < 0) {
 		(void)error_errno(&err, errno, "start a process for the call");

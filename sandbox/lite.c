@@ -25,6 +25,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -235,12 +236,16 @@ static void add_children_of_threads(pid_t pid, bool (*spares)(pid_t pid))
 		(void)closedir(dir);
 }
 
-/* A limit of 0 processes, which nobody inside can raise. Return: false if it has it. */
+/*
+ * A limit of 0 processes, which nobody inside can raise; and the last place in the queue for a CPU,
+ * so that hundreds of them do not hold us up. Return: false if it has it.
+ */
 static bool forbid_fork(pid_t pid)
 {
 	const struct rlimit none = {0, 0};
 	struct rlimit before;
 
+	(void)setpriority(PRIO_PROCESS, (id_t)pid, 19);
 	return prlimit(pid, RLIMIT_NPROC, &none, &before) == 0 && before.rlim_max != 0;
 }
 
@@ -264,6 +269,16 @@ static void forbid_forks(bool (*spares)(pid_t pid))
 	}
 }
 
+/* By what forbid_fork() gave it: its number may be somebody else's by now. */
+static void kill_forbidden(pid_t pid)
+{
+	_cleanup_close_ int process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct rlimit limit;
+
+	if (process_fd >= 0 && prlimit(pid, RLIMIT_NPROC, NULL, &limit) == 0 && limit.rlim_max == 0)
+		(void)syscall(SYS_pidfd_send_signal, process_fd, SIGKILL, NULL, 0);
+}
+
 void lite_kill_children(bool (*spares)(pid_t pid))
 {
 	static char list[MAX_LIST_BYTES];
@@ -271,6 +286,8 @@ void lite_kill_children(bool (*spares)(pid_t pid))
 
 	for (;;) {
 		forbid_forks(spares);
+		for (size_t i = tree.count; i-- > 0;)
+			kill_forbidden(tree.pids[i]);
 		if (list_children(getpid(), getpid(), list, sizeof(list)) < 0)
 			(void)nanosleep(&pause, NULL); /* short of memory: never given up */
 		else if (!kill_listed(list, spares))
@@ -278,19 +295,39 @@ void lite_kill_children(bool (*spares)(pid_t pid))
 	}
 }
 
-static void on_end(int signum)
-{
-	(void)signum;
-	lite_kill_children(NULL);
-	_exit(LAUNCH_FAILED);
-}
-
 int lite_prepare_leaf(pid_t init_pid, struct error *err)
 {
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0 || signal(SIGTERM, on_end) == SIG_ERR)
+	    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
 		return error_errno(err, errno, "become the parent of the call's orphans");
 	if (getppid() != init_pid)
 		_exit(0); /* C ended before it could be heard */
 	return 0;
+}
+
+static sigset_t leaf_signals(void)
+{
+	sigset_t signals;
+
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGCHLD);
+	return signals;
+}
+
+void lite_hold_signals(void)
+{
+	const sigset_t signals = leaf_signals();
+
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+void lite_wait_for_child(void)
+{
+	const sigset_t signals = leaf_signals();
+
+	if (sigwaitinfo(&signals, NULL) != SIGTERM)
+		return;
+	lite_kill_children(NULL);
+	_exit(LAUNCH_FAILED);
 }

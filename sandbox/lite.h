@@ -34,5 +34,11 @@ void lite_remove_private(const struct launch *l);
  */
 void lite_kill_children(bool (*spares)(pid_t pid));
 
-/* L: hears of C's end, and of being told to end, by SIGTERM; then nothing of its call is left. */
+/*
+ * L hears of C's end, and of being told to end, by SIGTERM. Before it has a child it just ends;
+ * from lite_hold_signals() on it is to wait by lite_wait_for_child(), which returns when one may
+ * have ended, and when L is to end does not return, but leaves nothing of the call.
+ */
 int lite_prepare_leaf(pid_t init_pid, struct error *err);
+void lite_hold_signals(void);
+void lite_wait_for_child(void);

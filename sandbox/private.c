@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "sandbox/spec.h"
 
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define MAX_DEPTH   64u /* each level holds a descriptor; what is deeper is moved up first */
@@ -38,6 +39,7 @@ static void lift(int at_fd, const char *name, int top_fd)
 }
 
 /* Takes @folder_fd over. */
+/* NOLINTNEXTLINE(misc-no-recursion): MAX_DEPTH deep */
 static void empty(int folder_fd, int top_fd, unsigned depth)
 {
 	DIR *dir;
@@ -74,8 +76,9 @@ void private_remove(const char *folder)
 	_cleanup_close_ int top_fd = open(folder, OPEN_FOLDER);
 	struct stat st;
 
-	/* Somebody else's who took the name before us? Ours is closed to others. */
-	if (top_fd < 0 || fstat(top_fd, &st) < 0 || (st.st_mode & 0077))
+	/* Another user's who took the name? For root it must be a session's. */
+	if (top_fd < 0 || fstat(top_fd, &st) < 0 ||
+	    (st.st_uid != geteuid() && (geteuid() != 0 || st.st_uid < SPEC_FIRST_ID)))
 		return;
 	/* Folders that were lifted, and more of them, take rounds of their own. */
 	for (unsigned round = 0; round < 10000 && rmdir(folder) < 0 && errno == ENOTEMPTY;

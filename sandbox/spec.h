@@ -115,6 +115,8 @@ struct spec_limits spec_default_limits(void);
 #define SPEC_MAX_ENV	   256u
 #define SPEC_MAX_ENV_BYTES (64u << 10) /* the whole environment; an EXEC message must hold it */
 #define SPEC_RANGE_IDS	   65536u      /* outer_count when root maps a range */
+/* Ranges of sessions start here: container ids, as systemd's UIDS-GIDS page sets aside. */
+#define SPEC_FIRST_ID 0x60000000u
 
 /*
  * spec_build - checks the options against the host and makes the spec.

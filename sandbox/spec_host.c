@@ -15,8 +15,6 @@
 
 #include "common/cleanup.h"
 
-/* Container ids as systemd's UIDS-GIDS page sets them aside: 0x80000..0x6fffffff. */
-#define OUTER_FIRST  0x60000000u
 #define OUTER_RANGES 4096u
 
 int host_real_path(const char *what, const char *path, char **ret, struct error *err)
@@ -248,7 +246,7 @@ int host_outer_ids(const struct spec_options *options, uint32_t *ret_base, uint3
 
 	for (const char *c = options->session; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * 16777619u;
-	base = OUTER_FIRST + hash % OUTER_RANGES * SPEC_RANGE_IDS;
+	base = SPEC_FIRST_ID + hash % OUTER_RANGES * SPEC_RANGE_IDS;
 	if (geteuid() == 0 && has_host_caps(is_lite ? LITE_CAPS : FULL_CAPS) &&
 	    map_holds("/proc/self/uid_map", base, &host_uid) &&
 	    map_holds("/proc/self/gid_map", base, &host_gid)) {

@@ -96,8 +96,7 @@ static const struct step steps[] = {
 	/* As the session's user: may it read and write what it was given? */
 	{"places", LITE, lite_check_places, NULL},
 	/* Removes the way back to any capability; the init's own last until it ends. */
-	{"capabilities", FULL, caps_lock, WAY_OUT WAY_OUT_CONTAINER "prctl"},
-	{"capabilities", LITE, caps_give_up, WAY_OUT WAY_OUT_CONTAINER "prctl"},
+	{"capabilities", FULL | LITE, caps_lock, WAY_OUT WAY_OUT_CONTAINER "prctl"},
 	/* Each execution applies these two for itself, last. */
 	{"landlock", FULL | LITE, landlock_probe, NULL},
 	{"filter", FULL | LITE, check_filter, NULL},

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,9 +132,13 @@ static long try_setxattr(char **a)
 static long try_flags(char **a)
 {
 	const int fd = open(a[0], O_RDONLY);
-	int flags = FS_NOATIME_FL;
+	int flags = 0;
 
-	return fd < 0 ? -1 : ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	if (fd < 0)
+		return -1;
+	(void)ioctl(fd, FS_IOC_GETFLAGS, &flags);
+	flags |= FS_NOATIME_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
 }
 
 static long try_inotify(char **a)
@@ -260,7 +265,7 @@ static long try_vm(char **a)
 	const struct iovec to = {&byte, 1};
 
 	/* Nothing is there; EFAULT comes after the question who asks. */
-	if (process_vm_readv(pid_of(a), &to, 1, &(struct iovec){(void *)16, 1}, 1, 0) < 0 &&
+	if (process_vm_readv(pid_of(a), &to, 1, &(struct iovec){NULL, 1}, 1, 0) < 0 &&
 	    errno == EFAULT)
 		return 0;
 	return -1;
@@ -299,7 +304,7 @@ static long try_scheduler(char **a)
 
 static long try_shm(char **a)
 {
-	return shmat((int)number(a[0]), NULL, 0) == (void *)-1 ? -1 : 0;
+	return (intptr_t)shmat((int)number(a[0]), NULL, 0) == -1 ? -1 : 0;
 }
 
 static long try_mq(char **a)

@@ -16,6 +16,7 @@ import subprocess
 import time
 import unittest
 
+from mcp_client import Client
 from cordon_testing import CORDON, TRACE, CordonTest, cgroups_of, descendants, living, stat_of, wait_for
 
 ATTACKS = pathlib.Path(CORDON).resolve().parent / "tests/lite_attacks"
@@ -147,11 +148,12 @@ class LiteTest(CordonTest):
         self.assertTrue(wait_for(lambda: not home.parent.exists()), f"{home.parent} is left")
 
     def test_what_is_hard_to_remove(self):
-        script = ('cd "$HOME"; i=0; while [ $i -lt 300 ]; do mkdir d; cd d 2>/dev/null || break; i=$((i+1)); done; '
-                  'cd "$HOME"; mkdir shut; touch shut/in; chmod 0 shut; ln -s "$1" away; echo "$HOME"')
-        done = self.lite("bash", "-c", script, "-", self.outside)
+        # Deeper than a process may have descriptors.
+        script = ('ulimit -n; cd "$HOME"; python3 -c "import os\nfor i in range(1500): os.mkdir(\'d\'); os.chdir(\'d\')"; '
+                  'mkdir shut; touch shut/in; chmod 0 shut; ln -s "$1" away; echo "$HOME"')
+        done = self.lite("sh", "-ec", script, "-", self.outside)
         self.assertEqual(done.returncode, 0, done.stderr)
-        home = pathlib.Path(done.stdout.decode().strip())
+        home = pathlib.Path(done.stdout.decode().split()[1])
         self.assertTrue(wait_for(lambda: not home.parent.exists()), f"{home.parent} is left")
         self.assertEqual(self.secret.read_text(), "secret\n")
 
@@ -290,6 +292,40 @@ class LiteTest(CordonTest):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(self.marked(), [], attempt)
 
+    def client(self, *options):
+        become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if self.as_user else []
+        client = Client([*become, pathlib.Path(CORDON).resolve(), "mcp", "--isolation=lite", "--trace", self.trace, "-w", f"{self.work}:live",
+                         *self.mark, *options], self.env, self.work)
+        self.addCleanup(client.abandon)
+        client.open()
+        return client
+
+    def test_nothing_outlives_its_call_while_the_session_lives(self):
+        client = self.client()
+        for attempt in ("daemon", "roll 4", "daemon daemon roll 2"):
+            client.call("bash", command=f"{self.attacks} {attempt}")
+            self.assertEqual(self.marked(), [], attempt)
+        self.assertEqual(client.text("bash", command="echo more").split()[0], "more")
+
+    def test_a_call_that_is_ended(self):
+        client = self.client("--timeout", "1")
+        client.call("bash", command=f"{self.attacks} daemon roll 2; sleep 1000")
+        self.assertEqual(self.marked(), [])
+        self.assertEqual(client.text("bash", command="echo more").split()[0], "more")
+
+    def test_a_leaf_that_is_killed(self):
+        client = self.client()
+        client.send({"id": 77, "method": "tools/call",
+                     "params": {"name": "bash", "arguments": {"command": f"{self.attacks} daemon; sleep 1000"}}})
+        self.assertTrue(wait_for(lambda: len(self.marked()) >= 3))
+        parents = {(stat_of(p) or (0,))[0] for p in self.marked()}
+        leaf = parents & set(self.keepers(client.process))
+        self.assertEqual(len(leaf), 1)
+        os.kill(leaf.pop(), signal.SIGKILL)
+        self.assertEqual(client.answer()["id"], 77)
+        self.assertEqual(self.marked(), [])
+        self.assertEqual(client.text("bash", command="echo more").split()[0], "more")
+
     def test_the_control_of_that(self):
         """Without a session the daemon stays: the attempt is a real one."""
         self.plainly(self.attacks, "daemon", env={"MARK": self.dir.name})
@@ -334,17 +370,18 @@ class LiteTest(CordonTest):
         self.expect_nobody("the supervisor was killed")
         self.assertTrue(wait_for(lambda: not living(below)))
 
-    def test_what_is_left_on_disk(self):
-        """Keeper and init killed at once: the next start removes the private folder."""
-        run = self.start_lite("sleep", "1000", options=["-q", "--session", f"left-{self.dir.name}"])
+    def test_keeper_and_init_are_killed_at_once(self):
+        """The leaf ends what runs, and the next start removes the private folder."""
+        run = self.start_lite("sh", "-c", f"{self.attacks} daemon; exec sleep 1000",
+                              options=["-q", "--session", f"left-{self.dir.name}", *self.mark])
+        self.assertTrue(wait_for(lambda: len(self.marked()) >= 3))
         private = pathlib.Path(f"/tmp/cordon-left-{self.dir.name}")
         self.assertTrue(wait_for(private.exists))
         keepers = wait_for(lambda: k if len(k := self.keepers(run)) >= 2 else None)
         for pid in [*keepers[:2], run.pid]:
             os.kill(pid, signal.SIGKILL)
         run.wait()
-        below = wait_for(lambda: not any(stat_of(p) and stat_of(p)[2] != "Z" for p in keepers))
-        self.assertTrue(below)
+        self.expect_nobody("keeper and init were killed")
         self.lite("true")
         self.assertTrue(wait_for(lambda: not private.exists()))
         self.assertEqual(cgroups_of(f"left-{self.dir.name}"), [])

@@ -39,9 +39,12 @@
 #define NR_LANDLOCK_APPLY 446
 
 enum stage {
-	STARTS,	 /* nothing is missing */
-	REFUSED, /* no session */
-	NOT_RUN, /* no program in it */
+	STARTS,	      /* nothing is missing */
+	REFUSED,      /* no session; lite would do, and the reason says so */
+	NEVER,	      /* no session, and lite needs it as well */
+	NOT_RUN,      /* no program in it */
+	LITE_REFUSED, /* the same of isolation lite */
+	LITE_NOT_RUN,
 };
 
 struct lack {
@@ -99,23 +102,21 @@ static const struct lack lacks[] = {
 	{"mount_setattr", NR_MOUNT_SETATTR, ALWAYS, ENOSYS, REFUSED, "mount flags", "mount_setattr",
 	 0},
 
-	{"dropping capabilities", SYS_prctl, IS(0, PR_CAPBSET_DROP), EPERM, REFUSED,
+	{"dropping capabilities", SYS_prctl, IS(0, PR_CAPBSET_DROP), EPERM, NEVER,
 	 "step capabilities", "prctl", 0},
-	{"no_new_privs", SYS_prctl, IS(0, PR_SET_NO_NEW_PRIVS), EINVAL, REFUSED, "no_new_privs",
+	{"no_new_privs", SYS_prctl, IS(0, PR_SET_NO_NEW_PRIVS), EINVAL, NEVER, "no_new_privs",
 	 "prctl", 0},
 	{"capset", SYS_capset, ALWAYS, EPERM, NOT_RUN, "capabilities", "cordon doctor", 0},
 
-	{"Landlock in the kernel", NR_LANDLOCK_MAKE, ALWAYS, ENOSYS, REFUSED, "Landlock",
-	 "lsm=", 0},
-	{"Landlock turned on", NR_LANDLOCK_MAKE, ALWAYS, EOPNOTSUPP, REFUSED, "Landlock",
-	 "lsm=", 0},
+	{"Landlock in the kernel", NR_LANDLOCK_MAKE, ALWAYS, ENOSYS, NEVER, "Landlock", "lsm=", 0},
+	{"Landlock turned on", NR_LANDLOCK_MAKE, ALWAYS, EOPNOTSUPP, NEVER, "Landlock", "lsm=", 0},
 	{"a Landlock domain", NR_LANDLOCK_MAKE, 2, 1, 0, EPERM, NOT_RUN, "Landlock",
 	 "cordon doctor", 0},
 	{"Landlock rules", NR_LANDLOCK_ADD, ALWAYS, EPERM, NOT_RUN, "Landlock", "cordon doctor", 0},
 	{"Landlock's hold", NR_LANDLOCK_APPLY, ALWAYS, EPERM, NOT_RUN, "Landlock", "cordon doctor",
 	 0},
 
-	{"seccomp's actions", SYS_seccomp, IS(0, SECCOMP_GET_ACTION_AVAIL), EOPNOTSUPP, REFUSED,
+	{"seccomp's actions", SYS_seccomp, IS(0, SECCOMP_GET_ACTION_AVAIL), EOPNOTSUPP, NEVER,
 	 "seccomp", "CONFIG_SECCOMP_FILTER", 0},
 	{"seccomp filters", SYS_seccomp, IS(0, SECCOMP_SET_MODE_FILTER), EINVAL, NOT_RUN, "filter",
 	 "cordon doctor", 0},
@@ -126,6 +127,18 @@ static const struct lack lacks[] = {
 
 	{"limits", SYS_prlimit64, ALWAYS, EPERM, NOT_RUN, "limit", "cordon doctor", 0},
 	{"close_range", NR_CLOSE_RANGE, ALWAYS, ENOSYS, NOT_RUN, "descriptors", "cordon doctor", 0},
+
+	{"Landlock in lite", NR_LANDLOCK_MAKE, ALWAYS, ENOSYS, LITE_REFUSED, "Landlock ABI 6",
+	 "--isolation=full", 0},
+	{"subreapers", SYS_prctl, IS(0, PR_SET_CHILD_SUBREAPER), EINVAL, LITE_REFUSED, "orphans",
+	 "parent", 0},
+	{"no_new_privs in lite", SYS_prctl, IS(0, PR_SET_NO_NEW_PRIVS), EINVAL, LITE_REFUSED,
+	 "no_new_privs", "prctl", 0},
+	{"a private folder", SYS_mkdir, ALWAYS, EACCES, LITE_REFUSED, "private folder",
+	 "another --session", 0},
+	{"the gate on files", SYS_reboot, ALWAYS, EPERM, LITE_NOT_RUN, "gate on files",
+	 "EXEC_FILES", EXEC_GATE},
+	{"any gate", SYS_reboot, ALWAYS, EPERM, LITE_NOT_RUN, "gate on files", "EXEC_FILES", 0},
 };
 
 #define LACKS (sizeof(lacks) / sizeof(lacks[0]))
@@ -166,13 +179,22 @@ static int become_launcher(const char *launcher, const char *row)
 
 /* ---- the test ---- */
 
-static struct spec spec;
+static struct spec full_spec;
+static struct spec lite_spec;
+
+static bool is_of_lite(const struct lack *lack)
+{
+	return lack->stage == LITE_REFUSED || lack->stage == LITE_NOT_RUN;
+}
 
 static void expect_reason(const struct lack *lack, const char *text)
 {
 	if (!strstr(text, lack->layer) || !strstr(text, lack->way_out))
 		fail_msg("without %s: the reason names not \"%s\" and \"%s\": %s", lack->name,
 			 lack->layer, lack->way_out, text);
+	if ((lack->stage == REFUSED) != (strstr(text, "--isolation=lite") != NULL))
+		fail_msg("without %s, isolation lite would%s do: %s", lack->name,
+			 lack->stage == REFUSED ? "" : " not", text);
 }
 
 static void check_execution(struct floor_session *f, const struct lack *lack)
@@ -215,8 +237,8 @@ static void test_each_lack_is_refused(void **state)
 		int r;
 
 		assert_int_equal(setenv("REFUSE", row, 1), 0);
-		r = floor_start(&f, &spec, &err);
-		if (lack->stage == REFUSED) {
+		r = floor_start(&f, is_of_lite(lack) ? &lite_spec : &full_spec, &err);
+		if (lack->stage == REFUSED || lack->stage == NEVER || lack->stage == LITE_REFUSED) {
 			if (r == 0)
 				fail_msg("without %s a session stands", lack->name);
 			expect_reason(lack, err.text);
@@ -245,12 +267,17 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder) || setenv("LAUNCHER", floor_launcher(), 1) < 0 ||
 	    setenv("CORDON_LAUNCH", "/proc/self/exe", 1) < 0)
 		return 1;
-	if (spec_build(&(struct spec_options){.session = "refusals", .state_dir = folder}, &spec,
-		       &err) < 0) {
+	if (spec_build(&(struct spec_options){.session = "refusals", .state_dir = folder},
+		       &full_spec, &err) < 0 ||
+	    spec_build(&(struct spec_options){.session = "refusals",
+					      .state_dir = folder,
+					      .isolation = ISOLATION_LITE},
+		       &lite_spec, &err) < 0) {
 		(void)fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	spec_done(&spec);
+	spec_done(&full_spec);
+	spec_done(&lite_spec);
 	return rmdir(folder) == 0 ? r : 1;
 }

@@ -149,6 +149,17 @@ static void set_workspace(struct argp_state *state, struct session_options *o, c
 	o->workspace_dir = text;
 }
 
+/* Ends the program unless it is one of them; @known: as people say them. */
+static int choose(struct argp_state *state, const char *option, const char *text,
+		  const char *const *choices, const char *known)
+{
+	const int choice = parse_choice(text, choices);
+
+	if (choice < 0)
+		argp_error(state, "%s %s: must be %s", option, text, known);
+	return choice;
+}
+
 static void add_label(struct argp_state *state, struct session_options *o, char *text)
 {
 	char *equals = strrchr(text, '=');
@@ -205,7 +216,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	static const char *const traces[] = {"on", "auto", "off", NULL};
 	static const char *const isolations[] = {"full", "lite", NULL};
 	struct session_options *o = state->input;
-	int choice;
 
 	switch (key) {
 	case 'w':
@@ -226,22 +236,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		add_word(&o->env, &o->env_count, arg);
 		return 0;
 	case KEY_MODE:
-		choice = parse_choice(arg, modes);
-		if (choice < 0)
-			argp_error(state, "--mode %s: must be enforce or observe", arg);
-		o->mode = (enum monitor_mode)choice;
+		o->mode = (enum monitor_mode)choose(state, "--mode", arg, modes,
+						    "enforce or observe");
 		return 0;
 	case KEY_TRACE:
-		choice = parse_choice(arg, traces);
-		if (choice < 0)
-			argp_error(state, "--trace %s: must be on, auto or off", arg);
-		o->trace = (enum trace_mode)choice;
+		o->trace =
+			(enum trace_mode)choose(state, "--trace", arg, traces, "on, auto or off");
 		return 0;
 	case KEY_ISOLATION:
-		choice = parse_choice(arg, isolations);
-		if (choice < 0)
-			argp_error(state, "--isolation %s: must be full or lite", arg);
-		o->isolation = (enum isolation)choice;
+		o->isolation = (enum isolation)choose(state, "--isolation", arg, isolations,
+						      "full or lite");
 		return 0;
 	case KEY_RECORD:
 		o->record_path = arg;
