@@ -101,6 +101,8 @@ struct {
 const volatile struct trace_layout layout;
 /* For tests: as if there were no memory for the tag of any child. */
 const volatile __u32 no_tags;
+/* Size of the ring. */
+const volatile __u32 ring_bytes;
 
 /*
  * A number behind a pointer that the verifier knows the type of. Not for pointers: to learn how far
@@ -132,6 +134,8 @@ struct pt_regs;
 
 /* Depth of the reader's pid namespace: ids are given as the reader sees them. */
 __u32 reader_level;
+/* More than one session lives; written by the reader. */
+__u32 ring_is_shared;
 
 /* Id of the task or process at an address, below the first level of pid namespaces. */
 static __noinline __u32 nested_id(__u64 task)
@@ -245,7 +249,39 @@ static __always_inline struct scratch *record_begin(struct trace_tag *tag, __u32
 	return started < 0 ? NULL : bpf_map_lookup_elem(&scratches, &index);
 }
 
-/* Sends the record with its text, wakes nobody, and gives the buffer back. */
+/*
+ * One session's flood is not to cost another one its records. So where there are several, each may
+ * have no more in the ring than is still free: a lone flood stops at half of it, n floods leave one
+ * part of n + 1 to all others, and who is quiet takes nothing from anybody. Fixed shares would be
+ * too small for the burst that every program's start is, as soon as there are many sessions.
+ */
+static __always_inline bool slot_put(struct trace_slot *slot, __u32 size)
+{
+	const __u32 before = __sync_fetch_and_add(&slot->put, size);
+	__s64 own, all;
+
+	if (!ring_is_shared)
+		return true;
+	/* Below zero where other CPUs put, and the reader took, since we looked at `put`. */
+	own = (__s32)(before - slot->taken);
+	all = (__s64)bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA);
+	return own + size + all <= ring_bytes;
+}
+
+/* Sends the record with its text and wakes nobody. Return: false when there is no room for it. */
+static __always_inline bool record_send(struct trace_slot *slot, struct scratch *scratch,
+					__u32 size)
+{
+	if (size > sizeof(struct trace_record) + sizeof(scratch->text))
+		return false;
+	if (slot_put(slot, size) &&
+	    !bpf_ringbuf_output(&records, &scratch->record, size, BPF_RB_NO_WAKEUP))
+		return true;
+	__sync_fetch_and_sub(&slot->put, size);
+	return false;
+}
+
+/* Sends the record, and gives the buffer back. */
 __noinline int record_finish(__u32 scratch_index)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
@@ -260,10 +296,10 @@ __noinline int record_finish(__u32 scratch_index)
 	scratch->record.size = size;
 	index = scratch->record.slot;
 	slot = bpf_map_lookup_elem(&slots, &index);
-	if (slot) {
+	/* Of a session that has ended meanwhile: nothing for the counts of the next one there. */
+	if (slot && slot->generation == scratch->record.generation) {
 		__sync_fetch_and_add(&slot->emitted, 1);
-		if (size > sizeof(struct trace_record) + sizeof(scratch->text) ||
-		    bpf_ringbuf_output(&records, &scratch->record, size, BPF_RB_NO_WAKEUP))
+		if (!record_send(slot, scratch, size))
 			__sync_fetch_and_add(&slot->lost, 1);
 	}
 	__sync_fetch_and_and(&scratch->busy, 0);

@@ -34,7 +34,8 @@ struct trace_slot {
 	__u64 lost;
 	__u64 unkilled; /* SIGKILL that could not be sent at once */
 	__u64 untraced; /* children for whose tag there was no memory */
-	__u64 reserved;
+	/* Bytes of its records, put into the ring and taken out of it by the reader; they wrap. */
+	__u32 put, taken;
 };
 
 _Static_assert(sizeof(struct trace_slot) == 64, "one cache line");

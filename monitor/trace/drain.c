@@ -106,6 +106,14 @@ static void record_to_event(struct trace *trace, const struct trace_record *r, c
 	memcpy(event->address, r->address, sizeof(event->address));
 }
 
+/* Its share of the ring is free again; nobody else writes this. */
+static void session_takes(const struct trace *trace, uint32_t slot, size_t bytes)
+{
+	uint32_t *taken = &trace->slots[slot].taken;
+
+	__atomic_store_n(taken, *taken + (uint32_t)bytes, __ATOMIC_RELAXED);
+}
+
 int trace_drain(struct trace *trace)
 {
 	const void *bytes;
@@ -130,6 +138,7 @@ int trace_drain(struct trace *trace)
 		session = len >= sizeof(*record) ? trace_session(trace, record->slot) : NULL;
 		if (session && session->generation == record->generation) {
 			session->consumed++;
+			session_takes(trace, record->slot, len);
 			handled++;
 			record_to_event(trace, record, (const char *)(record + 1),
 					len - sizeof(*record), &event);

@@ -57,6 +57,8 @@ enum trace_map {
 };
 
 int trace_map_fd(const struct trace *trace, enum trace_map map);
+/* Tells the programs whether there are several sessions: only then each is held to its share. */
+void trace_share_ring(const struct trace *trace);
 /* Runs the control program. Return: its verdict. */
 int trace_control(const struct trace *trace, struct trace_control *control);
 int trace_attach(struct trace *trace, struct error *err);

@@ -40,6 +40,7 @@ int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 	session->generation = trace->next_generation;
 	trace->sessions[slot] = session;
 	trace->session_count++;
+	trace_share_ring(trace);
 	memset(&trace->slots[slot], 0, sizeof(trace->slots[slot]));
 	__atomic_store_n(&trace->slots[slot].generation, session->generation, __ATOMIC_RELEASE);
 	return 0;
@@ -67,6 +68,7 @@ void trace_session_remove(struct trace *trace, uint32_t slot)
 	free(session);
 	trace->sessions[slot] = NULL;
 	trace->session_count--;
+	trace_share_ring(trace);
 	if (!trace->linger)
 		trace_detach_idle(trace);
 }

@@ -71,6 +71,8 @@ static int load_programs(struct trace *trace, const struct trace_room *room, cha
 	key = (uint64_t *)(uintptr_t)trace->programs->rodata->approval_key;
 	memcpy(key, trace->approval_key, sizeof(trace->approval_key));
 	*(uint32_t *)without_const(&trace->programs->rodata->no_tags) = room->no_tags;
+	*(uint32_t *)without_const(&trace->programs->rodata->ring_bytes) =
+		(uint32_t)room->ring_bytes;
 	trace->programs->maps.records.max_entries = (uint32_t)room->ring_bytes;
 	if (log) {
 		trace->programs->ctx.log_level = 1;
@@ -176,6 +178,12 @@ int trace_map_fd(const struct trace *trace, enum trace_map map)
 		return trace->programs->maps.approvals.map_fd;
 	}
 	return -1;
+}
+
+void trace_share_ring(const struct trace *trace)
+{
+	__atomic_store_n(&trace->programs->bss->ring_is_shared, trace->session_count > 1,
+			 __ATOMIC_RELEASE);
 }
 
 int trace_control(const struct trace *trace, struct trace_control *control)

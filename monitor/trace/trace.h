@@ -32,6 +32,10 @@
  *its creation and the return of its open hides that open's label; closing it there counts as having
  *read everything labelled.
  *
+ * All sessions share one ring. A session may have no more in it, not yet drained, than is still
+ * free, so that a flood loses events of its own and of nobody else; alone it has all of it. What is
+ * enforced (approvals, labels) needs no room in the ring.
+ *
  * A child for whose tag there was no memory is counted as lost, and its session gets every label.
  * Calls that do not return (exit, exit_group) and rt_sigreturn are not counted.
  */

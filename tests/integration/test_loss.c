@@ -136,6 +136,64 @@ static void test_ring_overrun(void **state)
 	}
 }
 
+/* ---- of another session ---- */
+
+static struct run flood = {.policy = POLICY(""),
+			   .scripts = {{.text = "while :; do : </etc/passwd; done & "
+						"while :; do : </etc/passwd; done"},
+				       {.text = "/bin/true"}}};
+
+static bool flood_has_lost(struct run *run)
+{
+	struct json *event = session_event(&flood, "trace.lost", 0);
+	const bool has = event != NULL;
+
+	(void)run;
+	json_free(event);
+	return has;
+}
+
+static bool end_flood(struct run *run)
+{
+	(void)run;
+	session_kill_exec(agent_session_monitor(flood.agent), 1);
+	return true;
+}
+
+static int64_t lost_in(const struct run *run)
+{
+	struct json *event = session_event(run, "session.end", 0);
+	const int64_t lost = event_number(event, "trace_lost");
+
+	assert_non_null(event);
+	json_free(event);
+	return lost;
+}
+
+/* What a session's flood loses is its own: the other one's record is whole, its calls go on. */
+static void test_flood_of_another_session(void **state)
+{
+	struct run quiet = {
+		.policy = policy_of(ON_LOSS_DENY_NEW),
+		.scripts = {{"i=0; while [ $i -lt 100 ]; do /bin/true || exit 1; i=$((i+1)); done",
+			     flood_has_lost},
+			    {.text = "/bin/true"},
+			    {"exit 0", end_flood}}};
+	struct run *const runs[] = {&flood, &quiet};
+
+	(void)state;
+	session_run(runs, 2, &(struct supervisor_config){.trace_room = {.ring_bytes = 32768}});
+	for (size_t i = 0; i < 3; i++)
+		check_exited(&quiet, i, 0);
+	assert_null(session_event(&quiet, "trace.lost", 0));
+	assert_int_equal(lost_in(&quiet), 0);
+
+	check_refused(&flood, 1, "trace.lost", check_event(&flood, "trace.lost", ON_LOSS_DENY_NEW));
+	assert_true(lost_in(&flood) > 0);
+	session_run_done(&flood);
+	session_run_done(&quiet);
+}
+
 static void test_child_without_a_tag(void **state)
 {
 	(void)state;
@@ -378,6 +436,7 @@ int main(void)
 	};
 	const struct CMUnitTest of_the_trace[] = {
 		cmocka_unit_test(test_ring_overrun),
+		cmocka_unit_test(test_flood_of_another_session),
 		cmocka_unit_test(test_child_without_a_tag),
 		cmocka_unit_test(test_no_room_for_approvals),
 		cmocka_unit_test(test_labels_count_as_set),

@@ -67,6 +67,12 @@ static void drop_trace_fds(void)
 
 int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child *ret)
 {
+	return traced_start_in(t, TRACED_SLOT, fn, arg, ret);
+}
+
+int traced_start_in(struct traced *t, uint32_t slot, traced_fn fn, void *arg,
+		    struct traced_child *ret)
+{
 	int go[2] = {-1, -1};
 	char byte;
 
@@ -87,7 +93,7 @@ int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child 
 	(void)close(go[0]);
 	ret->go_fd = go[1];
 	ret->pid_fd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
-	return trace_tag(t->trace, ret->pid_fd, TRACED_SLOT, TRACED_EXEC_ID);
+	return trace_tag(t->trace, ret->pid_fd, slot, TRACED_EXEC_ID);
 }
 
 void traced_go(struct traced_child *child)

@@ -39,6 +39,9 @@ typedef int (*traced_fn)(void *arg);
 
 /* Forks a child, tags it, and leaves it waiting. */
 int traced_start(struct traced *t, traced_fn fn, void *arg, struct traced_child *ret);
+/* The same in another session, which the caller has added. */
+int traced_start_in(struct traced *t, uint32_t slot, traced_fn fn, void *arg,
+		    struct traced_child *ret);
 void traced_go(struct traced_child *child);
 /* Waits for it. Return: its wait status. */
 int traced_wait(struct traced_child *child);
