@@ -79,13 +79,13 @@ static void test_a_flood_costs_its_own_events_only(void **state)
 {
 	(void)state;
 	add(OTHER_SLOT);
-	for (int round = 1; round <= 20; round++) {
+	for (uint64_t round = 1; round <= 20; round++) {
 		open_in(TRACED_SLOT, FLOOD);
 		open_in(OTHER_SLOT, BURST);
 		open_in(TRACED_SLOT, FLOOD);
 		open_in(OTHER_SLOT, BURST);
 		(void)trace_drain(traced.trace);
-		check_whole(OTHER_SLOT, 2u * BURST * (unsigned)round, 2u * (unsigned)round);
+		check_whole(OTHER_SLOT, round * 2 * BURST, round * 2);
 		(void)check_flooded(TRACED_SLOT);
 	}
 }
