@@ -43,7 +43,7 @@ void *__wrap_realloc(void *old, size_t size)
 /* '#' is the rule's number; `other` is what an action must not have to match none of them. */
 struct set {
 	const char *kind, *other;
-	const char *conditions[14];
+	const char *conditions[18];
 };
 
 static const struct set of_programs = {
@@ -55,7 +55,11 @@ static const struct set of_programs = {
 	 "action.argv.exists(a, a == 'm#' || a.startsWith('--n#'))", "'l#' in session.labels",
 	 "'m#' in action.argv && action.provenance == 'image'",
 	 "!(action.provenance == 'image') && action.cwd != '/#'", "action.argv.all(a, a != 'n#')",
-	 "action.argv.all(a, a == 'n#')", "action.argv[2] == 'n#'", NULL},
+	 "action.argv.all(a, a == 'n#')", "action.argv[2] == 'n#'",
+	 /* what is evaluated by walking the tree */
+	 "action.argv.filter(a, a == 'n#').size() > 0 && action.name == 'n#'",
+	 "action.argv.map(a, a + '#') == ['n##']", "action.path.matches('/n#$')",
+	 "action.argv.exists_one(a, a in {'q#': 1, 'm#': 2})", NULL},
 };
 
 static const struct set of_connections = {

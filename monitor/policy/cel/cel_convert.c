@@ -12,6 +12,8 @@
 #include "common/utf8.h"
 #include "monitor/policy/cel/cel_value.h"
 
+#define TWO_TO_63 9223372036854775808.0
+
 static struct cel_value range(void)
 {
 	return cel_of_error("range: the value does not fit in the type it is converted to");
@@ -74,7 +76,7 @@ static struct cel_value to_int(const struct cel_value *v)
 		return v->uinteger > INT64_MAX ? range() : cel_of_int((int64_t)v->uinteger);
 	case CEL_DOUBLE:
 		/* The standard leaves out both ends, which a double cannot tell from beyond. */
-		return v->number > -9223372036854775808.0 && v->number < 9223372036854775808.0
+		return v->number > -TWO_TO_63 && v->number < TWO_TO_63
 			       ? cel_of_int((int64_t)v->number)
 			       : range();
 	case CEL_STRING:
@@ -94,7 +96,7 @@ static struct cel_value to_uint(const struct cel_value *v)
 	case CEL_INT:
 		return v->integer < 0 ? range() : cel_of_uint((uint64_t)v->integer);
 	case CEL_DOUBLE:
-		return v->number >= 0 && v->number < 18446744073709551616.0
+		return v->number >= 0 && v->number < 2 * TWO_TO_63
 			       ? cel_of_uint((uint64_t)v->number)
 			       : range();
 	case CEL_STRING:

@@ -17,9 +17,6 @@
  */
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -36,52 +33,6 @@ struct parser {
 };
 
 static int parse_expr(struct parser *p, struct cel_node **ret);
-
-int cel_fail(struct cel_error *err, size_t at, const char *format, ...)
-{
-	va_list args;
-
-	err->at = at;
-	err->why.code = -EINVAL;
-	va_start(args, format);
-	(void)vsnprintf(err->why.text, sizeof(err->why.text), format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-struct cel_node *cel_node_new(struct cel_tree *tree, enum cel_node_kind kind, size_t at)
-{
-	struct cel_node *node = xcalloc(1, sizeof(*node));
-
-	node->kind = kind;
-	node->at = at;
-	node->all = tree->all;
-	tree->all = node;
-	tree->nodes++;
-	return node;
-}
-
-void cel_tree_done(struct cel_tree *tree)
-{
-	for (struct cel_node *node = tree->all; node;) {
-		struct cel_node *next = node->all;
-
-		free(node->regex);
-		free(node);
-		node = next;
-	}
-	for (size_t i = 0; i < tree->string_count; i++)
-		free(tree->strings[i]);
-	free(tree->strings);
-	*tree = (struct cel_tree){0};
-}
-
-void *cel_tree_keep(struct cel_tree *tree, void *memory)
-{
-	tree->strings = xrealloc_array(tree->strings, tree->string_count + 1, sizeof(char *));
-	tree->strings[tree->string_count++] = memory;
-	return memory;
-}
 
 static int advance(struct parser *p)
 {
