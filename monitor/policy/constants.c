@@ -115,14 +115,13 @@ static void gather_node(struct constants *all, const struct cel_node *node)
 {
 	const struct cel_node *a = node->child;
 	const struct cel_node *b = a ? a->next : NULL;
-	const bool is_call = node->kind == NODE_CALL && b;
 
 	/* FN_SIZE: no pattern, the constant as it is. */
-	if (is_call && field_of(a))
+	if (b && node->kind == NODE_CALL && field_of(a))
 		add_constants(all, field_of(a), b, node->function);
-	if (node->kind == NODE_BINARY && field_of(a))
+	if (b && node->kind == NODE_BINARY && field_of(a))
 		add_constants(all, field_of(a), b, FN_SIZE);
-	if (node->kind == NODE_BINARY && field_of(b))
+	if (b && node->kind == NODE_BINARY && field_of(b))
 		add_constants(all, field_of(b), a, FN_SIZE);
 	if (node->kind == NODE_FIELD && node->field->type == FIELD_BOOL) {
 		add(all, (struct constant){.field = node->field, .integer = 0});

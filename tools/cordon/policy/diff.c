@@ -159,7 +159,7 @@ static void try_variants(struct diffing *d, const struct policy *labels_of,
 {
 	for (size_t i = 0; i < d->constants.count && example->repeat == 1; i++) {
 		struct example variant = *example;
-		struct str item;
+		struct str item = STR("");
 
 		if (d->tried < MAX_TRIED &&
 		    constants_apply(&d->constants.items[i], &item, &variant.action))
