@@ -106,31 +106,46 @@ const char *example_set_field(struct example *example, const char *name, const s
 	return field ? set_field(example, field, value) : "actions of this kind have no such field";
 }
 
-/* What the gate would have worked out, where the example leaves it out. */
-static void derive(struct example *e, const struct json *action)
+/* What the gate would have worked out. */
+void action_derive_name(struct action *a)
 {
-	struct action *a = &e->action;
+	const char *slash = a->path.len ? memrchr(a->path.at, '/', a->path.len) : NULL;
+	const size_t skip = slash ? (size_t)(slash + 1 - a->path.at) : 0;
+
+	a->name = a->path.len ? (struct str){a->path.at + skip, a->path.len - skip} : a->name;
+}
+
+void action_derive_family(struct action *a)
+{
+	a->family = !a->address.len				 ? STR("unix")
+		    : memchr(a->address.at, ':', a->address.len) ? STR("inet6")
+								 : STR("inet");
+}
+
+void action_derive_loopback(struct action *a)
+{
 	struct cidr v4;
 	struct cidr v6;
 	uint8_t address[16];
 
-	if (a->kind == ACTION_EXEC && !json_get(action, "name") && a->path.len) {
-		const char *slash = memrchr(a->path.at, '/', a->path.len);
-		const size_t skip = slash ? (size_t)(slash + 1 - a->path.at) : 0;
+	if (!address_parse(a->address, address))
+		return;
+	(void)cidr_parse(STR("127.0.0.0/8"), &v4);
+	(void)cidr_parse(STR("::1/128"), &v6);
+	a->loopback = cidr_has(&v4, address) || cidr_has(&v6, address);
+}
 
-		a->name = (struct str){a->path.at + skip, a->path.len - skip};
-	}
+/* Where the example leaves it out. */
+static void derive(struct action *a, const struct json *action)
+{
+	if (a->kind == ACTION_EXEC && !json_get(action, "name"))
+		action_derive_name(a);
 	if (!json_get(action, "host"))
 		a->host = a->address;
 	if (!json_get(action, "family") && a->kind >= ACTION_CONNECT && a->kind <= ACTION_LISTEN)
-		a->family = !a->address.len				 ? STR("unix")
-			    : memchr(a->address.at, ':', a->address.len) ? STR("inet6")
-									 : STR("inet");
-	if (!json_get(action, "loopback") && address_parse(a->address, address)) {
-		(void)cidr_parse(STR("127.0.0.0/8"), &v4);
-		(void)cidr_parse(STR("::1/128"), &v6);
-		a->loopback = cidr_has(&v4, address) || cidr_has(&v6, address);
-	}
+		action_derive_family(a);
+	if (!json_get(action, "loopback"))
+		action_derive_loopback(a);
 }
 
 int example_decode_action(const struct example_place *place, const char *member,
@@ -155,7 +170,7 @@ int example_decode_action(const struct example_place *place, const char *member,
 		if (reason)
 			return example_fail(place, at, reason);
 	}
-	derive(ret, action);
+	derive(&ret->action, action);
 	return 0;
 }
 

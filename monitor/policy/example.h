@@ -52,6 +52,11 @@ int example_decode_action(const struct example_place *place, const char *member,
 const char *example_set_field(struct example *example, const char *name, const struct json *value);
 void example_done(struct example *example);
 
+/* Of an exec its name from its path; of net.* what follows from its address. */
+void action_derive_name(struct action *action);
+void action_derive_family(struct action *action);
+void action_derive_loopback(struct action *action);
+
 /*
  * example_action - the n-th repetition, from 0, at start_ns + n * every_ns: the varied number is
  * higher by n, the varied text has n + 1 at its end. Borrows from @example and from @text.

@@ -10,6 +10,7 @@
  *	rule_json.c		one rule
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
  *	trees.c			what loading does not keep, for tools
+ *	constants.c		actions that rules tell apart
  *	lint.c, lint_tree.c	what cannot be meant
  *	example.c, examples.c	actions as files give them; runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match

@@ -33,4 +33,4 @@ struct policy_trees {
 /* Loads as policy_load() does, with its errors. Free with policy_trees_done(), also after one. */
 int policy_trees_load(const char *const *paths, size_t count, struct policy_trees *ret,
 		      struct error *err);
-void policy_trees_done(struct policy_trees *trees);
+void policy_trees_done(struct policy_trees *set);

@@ -1,47 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""cordon policy: what the tools say of policies, and of what is none."""
+"""cordon policy explain, test and diff: what they say of policies, and of what is none."""
 
 import json
-import os
-import pathlib
 import unittest
 
-from cordon_testing import TRACE, CordonTest
-
-SHIPPED = pathlib.Path(os.environ.get("SOURCE", ".")) / "policies"
-
-
-def rule(name, on, when, verdict, match, not_match, **more):
-    on = on if isinstance(on, list) else [on]
-    return {"id": name, "category": "test", "severity": "low", "on": on, "when": when, "verdict": verdict,
-            "because": f"why {name}", "match": [example(e, on) for e in match],
-            "not_match": [example(e, on) for e in not_match], **more}
-
-
-def example(fields, on):
-    return fields if "action" in fields else {"action": {"kind": on[0], **fields}}
-
-
-class PolicyTest(CordonTest):
-    def write(self, name, *rules, **more):
-        path = self.dir / f"{name}.json"
-        path.write_text(json.dumps({"policy": name, "version": 1, "rules": rules, **more}))
-        return path
-
-    def policy(self, *args, **kw):
-        return self.cordon("policy", *args, **kw)
-
-    def answer(self, *args, status=0, **kw):
-        """The one document of --json."""
-        r = self.policy(args[0], "--json", *args[1:], **kw)
-        self.assertEqual((r.stderr.decode(), r.returncode), ("", status))
-        return json.loads(r.stdout)
-
-    def refuses(self, *args, text, **kw):
-        """No answer: exit status 2, nothing on stdout, and a reason that holds the text."""
-        r = self.policy(*args, **kw)
-        self.assertEqual((r.returncode, r.stdout), (2, b""))
-        self.assertIn(text, r.stderr.decode())
+from policy_testing import SHIPPED, PolicyTest, rule
 
 
 class Explain(PolicyTest):
@@ -165,206 +128,6 @@ class Explain(PolicyTest):
         self.assertEqual(self.policy("--help").returncode, 0)
 
 
-class Check(PolicyTest):
-    def check(self, *paths, trace="on", status=0):
-        return self.answer("check", "--trace", trace, *paths, status=status)
-
-    def findings(self, *rules, status=1, **more):
-        """Of one file: (finding, rule, column text) by rule; notes left out."""
-        file = self.write("p", *rules, **more)
-        said = self.check(file, status=status)
-        lines = file.read_text().splitlines()
-        for f in said["findings"]:
-            self.assertEqual(f["file"], str(file))
-            f["at"] = lines[f["line"] - 1][f["column"] - 1:]
-        return [f for f in said["findings"] if f["level"] == "warning"]
-
-    def finds(self, rules, *expected, **more):
-        found = self.findings(*rules, status=1 if expected else 0, **more)
-        self.assertEqual([(f["finding"], f["rule"]) for f in found], list(expected))
-        return found
-
-    @staticmethod
-    def port(name, when, verdict="deny", **more):
-        match = more.pop("match", [{"port": 1}])
-        return rule(name, more.pop("on", "net.connect"), when, verdict, match, [{"port": 9}], **more)
-
-    def pair(self, a, b, *expected, verdicts=("log", "deny"), **more):
-        self.finds([self.port("a", a, verdicts[0]), self.port("b", b, verdicts[1], **more)], *expected)
-
-    def test_shadowed(self):
-        shadowed = ("shadowed", "a")
-        self.pair("action.port == 1", "action.port == 1 || action.port == 2", shadowed)
-        self.pair("action.port == 1", "action.port in [2, 1]", shadowed)
-        self.pair("action.port == 1 && action.host != 'x'", "action.port == 1", shadowed)
-        self.pair("action.port == 1 && action.host != 'x'", "action.port == 1", shadowed, on=["net.connect", "net.bind"])
-        self.pair("action.port == 1 && !hostMatches(action.host, ['a', 'b'])",
-                  "action.port != 9 && !hostMatches(action.host, 'a')", shadowed)
-        self.pair("action.port == 1", "action.port != 9", shadowed, verdicts=("deny", "deny"), severity="high")
-
-    def test_not_shadowed(self):
-        self.pair("action.port == 1 || action.port == 2", "action.port == 1")
-        self.pair("action.port == 1", "action.port == 1 && action.host != 'x'")
-        self.pair("action.port == 1", "action.port in [1, 2]", verdicts=("allow", "log"))
-        self.pair("action.port == 1", "action.port != 9", verdicts=("deny", "log"))
-        self.finds([self.port("a", "action.port == 1", "log", label=["seen"]), self.port("b", "action.port != 9")])
-        self.finds([self.port("a", "action.port == 1", on=["net.connect", "net.bind"]),
-                    self.port("b", "action.port != 9", "kill")])
-        self.finds([self.port("a", "action.port == 1"),
-                    self.port("b", "action.port != 9", "kill", count={"window": "1s", "at_least": 1})])
-
-    def test_contradictory(self):
-        contradictory = ("contradictory", "a")
-        self.pair("action.port == 1 && action.host != 'x'", "action.host != 'x' && action.port == 1", contradictory,
-                  verdicts=("allow", "deny"))
-        self.pair("action.port == 1", "action.port == 1", contradictory)
-
-    def part(self, when, *expected, **more):
-        """A part of a rule that matches port 1 and not port 9."""
-        found = self.finds([self.port("a", f"action.port == 1 || ({when})", **more)], *expected)
-        return found[0]["at"] if found else None
-
-    def test_parts_that_never_match(self):
-        never = ("unreachable", "a")
-        self.assertTrue(self.part("action.port == 2 && action.port == 3", never).startswith("== 3"))
-        self.part("action.port in [2, 3] && action.host == 'x' && action.port in [4, 5]", never)
-        self.part("action.host == 'x' && action.host != 'x'", never)
-        self.part("action.loopback && action.host == 'x' && !action.loopback", never)
-        self.part("glob(action.path, '/a') && !glob(action.path, ['/a', '/b'])", never)
-        self.part("action.family == 'ipv4'", never)
-        self.part("action.protocol in ['TCP', 'icmp']", never)
-        self.part("action.host == 'x' && action.provenance == 'host'", never)
-
-    def test_parts_that_can_match(self):
-        for when in ("action.port == 2 && action.host == 'x'", "action.port in [2, 3] && action.port in [3, 4]",
-                     "action.host == 'x' && action.path != 'x'", "action.family == 'inet6'",
-                     "action.port == 2 && (action.port == 3 || action.host == 'x')",
-                     "glob(action.path, ['/a', '/b']) && !glob(action.path, '/a')",
-                     "inCIDR(action.host, '10.0.0.0/8') && !inCIDR(action.host, '10.0.0.0/8')",
-                     "hostMatches(action.host, lists.none)"):
-            self.finds([self.port("a", f"action.port == 1 || ({when})")],
-                       lists={"none": []} if "lists.none" in when else {})
-
-    def test_parts_that_always_hold(self):
-        always = ("redundant", "a")
-        self.finds([self.port("a", "action.port == 1 && (action.host != 'x' || action.host != 'y')")], always)
-        self.finds([self.port("a", "action.port == 1 && (action.loopback || !action.loopback)")], always)
-        self.finds([self.port("a", "action.port == 1 && (action.host != 'x' || action.host == 'y')")])
-
-    def test_kinds_that_never_match(self):
-        write = {"path": "/a", "write": True}
-        self.finds([rule("a", ["file.open", "file.change"], "!action.write", "log", [{"path": "/a"}], [write])],
-                   ("unreachable", "a"))
-        self.finds([rule("a", ["exec", "file.open"], "action.provenance == 'host-bound'", "log",
-                         [{"provenance": "host-bound"}], [{}])], ("unreachable", "a"))
-
-    def test_unused(self):
-        found = self.finds([self.port("a", "action.host in lists.used || action.port == 1")],
-                           ("unused", None), lists={"used": [], "idle": ["x"]})
-        self.assertTrue(found[0]["at"].startswith('["x"]'))
-
-    def notes(self, *rules, **more):
-        return [(f["finding"], f["rule"]) for f in self.check(self.write("p", *rules, **more))["findings"]]
-
-    def test_labels_that_nobody_sets_or_reads_are_notes(self):
-        read = {"action": {"kind": "net.connect", "port": 1}, "labels": ["l"]}
-        reader = rule("r", "net.connect", "'l' in session.labels", "deny", [read], [{}])
-        self.assertEqual(self.notes(reader), [("unset", "r")])
-        self.assertEqual(self.notes(reader, labels=[{"label": "l", "paths": ["/k"]}]), [])
-        self.assertEqual(self.notes(reader, self.port("s", "action.port == 1", "log", label=["l"])), [])
-        self.assertEqual(self.notes(labels=[{"label": "l", "paths": ["/k"]}]), [("unread", None)])
-        every = rule("r", "net.connect", "session.labels.exists(x, x.startsWith('l'))", "deny", [read], [{}])
-        self.assertEqual(self.notes(every, labels=[{"label": "l", "paths": ["/k"]}]), [])
-
-    def holds(self, *rules, trace="on"):
-        """{rule: [(kind, access, where, where beside a bound folder)]}"""
-        said = self.check(self.write("p", *rules), trace=trace)
-        return {r["rule"]: [tuple(h.values()) for h in r["enforced"]] for r in said["rules"]}
-
-    def test_where_rules_take_hold(self):
-        read = rule("read", "file.open", "!action.write && action.path == '/a'", "log", [{"path": "/a"}], [{}])
-        both = rule("both", "file.open", "action.path == '/b'", "log", [{"path": "/b"}], [{}])
-        write = rule("write", ["file.open", "file.change"], "action.write && action.path == '/c'", "log",
-                     [{"path": "/c", "write": True}], [{}])
-        fork = rule("fork", "proc.fork", "action.result > 1", "log", [{"result": 2}], [{}])
-        run = rule("run", ["exec", "tool.call"], "call.tool == 'x'", "deny", [{"call_tool": "x"}], [{}])
-        after, none = ("after", "after"), ("not at all", "not at all")
-        traced = {
-            "read": [("file.open", "reading", *after)],
-            "both": [("file.open", "reading", *after), ("file.open", "writing", *after)],
-            "write": [("file.open", "writing", *after), ("file.change", None, *after)],
-            "fork": [("proc.fork", None, *after)],
-            "run": [("tool.call", None, "before", "before"), ("exec", None, "verified", "verified")]}
-        self.assertEqual(self.holds(read, both, write, fork, run), traced)
-        untraced = {name: [(*h[:2], *none) for h in rows] for name, rows in traced.items()}
-        untraced["run"] = [("tool.call", None, "before", "before"), ("exec", None, "before", "before")]
-        self.assertEqual(self.holds(read, both, write, fork, run, trace="off"), untraced)
-        # A rule that refuses writes brings all of them to the gate.
-        gate = rule("gate", "file.change", "action.op == 'chmod'", "deny", [{"op": "chmod"}], [{}])
-        gated = self.holds(read, both, write, gate, trace="off")
-        self.assertEqual(gated["both"], [("file.open", "reading", *none), ("file.open", "writing", "before", "before")])
-        self.assertEqual(gated["write"][1], ("file.change", None, "before", "before"))
-        bound = rule("bound", "file.change", "action.provenance == 'host-bound'", "deny",
-                     [{"provenance": "host-bound"}], [{}])
-        gated = self.holds(write, bound)
-        self.assertEqual(gated["bound"], [("file.change", None, "not at all", "before")])
-        self.assertEqual(gated["write"], [("file.open", "writing", "after", "before"),
-                                          ("file.change", None, "after", "before")])
-
-    def test_this_host_is_tried(self):
-        said = self.answer("check", SHIPPED)
-        self.assertEqual(said["trace"], "on" if TRACE == "on" else said["trace"])
-        self.assertEqual(self.answer("check", "--trace", "off")["trace"], "off")
-
-    def test_shipped_policies_have_nothing_to_mend(self):
-        said = self.check(SHIPPED)
-        self.assertEqual({f["finding"] for f in said["findings"]}, {"unset"})
-        self.assertEqual(len(said["rules"]), 29)
-
-    def test_for_people(self):
-        file = self.write("p", self.port("a", "action.port == 1", "log"), self.port("b", "action.port != 9"))
-        r = self.policy("check", "--trace", "off", file)
-        self.assertEqual(r.returncode, 1)
-        for part in (f"{file}:1:", "warning: a (log) never decides: b (deny)", "[shadowed]", "net.connect before",
-                     "2 rules in 1 file: 1 to mend, 0 notes", "There is no trace"):
-            self.assertIn(part, r.stdout.decode())
-
-    def sarif(self, *paths, status):
-        r = self.policy("check", "--sarif", "--trace", "off", *paths)
-        self.assertEqual(r.returncode, status)
-        doc = json.loads(r.stdout)
-        self.assertEqual((doc["version"], len(doc["runs"])), ("2.1.0", 1))
-        run = doc["runs"][0]
-        known = {x["id"] for x in run["tool"]["driver"]["rules"]}
-        self.assertLessEqual({x["ruleId"] for x in run["results"]}, known)
-        return run["results"]
-
-    def test_sarif(self):
-        file = self.write("odd name", self.port("a", "action.port == 1", "log"), self.port("b", "action.port != 9"))
-        [result] = self.sarif(file, status=1)
-        self.assertEqual((result["ruleId"], result["level"]), ("shadowed", "warning"))
-        place = result["locations"][0]["physicalLocation"]
-        self.assertEqual(place["artifactLocation"]["uri"], file.as_uri())
-        column = file.read_text().index('"action.port == 1"') + 1
-        self.assertEqual(place["region"], {"startLine": 1, "startColumn": column})
-        self.assertEqual(self.sarif(SHIPPED / "persistence.json", status=0), [])
-
-    def test_what_cannot_be_loaded(self):
-        file = self.write("p", self.port("a", "action.prot == 1"))
-        self.refuses("check", file, text="unknown field action.prot")
-        self.assertRegex(self.policy("check", file).stderr.decode(), r'\A.*unknown field action.prot\n .*"action.prot == 1".*\n +\^\n\Z')
-        [result] = self.sarif(file, status=2)
-        self.assertEqual((result["ruleId"], result["level"]), ("invalid", "error"))
-        self.assertIn("unknown field action.prot", result["message"]["text"])
-        self.assertEqual(result["locations"][0]["physicalLocation"]["region"]["startLine"], 1)
-        r = self.policy("check", "--json", file)
-        self.assertEqual(r.returncode, 2)
-        self.assertEqual(json.loads(r.stdout)["findings"][0]["finding"], "invalid")
-        [result] = self.sarif(self.dir / "none.json", status=2)
-        self.assertEqual(result["locations"], [])
-        self.refuses("check", "--trace", "maybe", text="auto, on or off")
-
-
 class Cases(PolicyTest):
     def setUp(self):
         super().setUp()
@@ -446,6 +209,106 @@ class Cases(PolicyTest):
         self.refuses("test", self.file, text="version 1")
         self.file.with_suffix(".cases").write_text("{")
         self.refuses("test", self.file, text="p.cases:1:2")
+
+
+class Diff(PolicyTest):
+    ALLOW = {"defaults": {"net.connect": "allow", "net.send": "allow"}}
+
+    def diff(self, old, new, *expected, on_loss=None):
+        """What is weaker, as (kind, rule that refused, rule that lets it pass) or (label); each example is shown to hold."""
+        weaker = expected or on_loss
+        said = self.answer("diff", old, new, status=1 if weaker else 0)
+        self.assertEqual([f["label"] or (f["kind"], f["was"]["rule"], f["now"]["rule"]) for f in said["weaker"]],
+                         list(expected))
+        if on_loss:
+            self.assertEqual(tuple(said["on_loss"].values()), on_loss)
+        for f in said["weaker"]:
+            example = json.dumps(f["example"])
+            was = json.loads(self.policy("explain", "--json", "--policy", old, example).stdout)
+            now = json.loads(self.policy("explain", "--json", "--policy", new, example).stdout)
+            if f["label"]:
+                self.assertIn(f["label"], was["labels"] + was["labels_set"])
+                self.assertNotIn(f["label"], now["labels"] + now["labels_set"])
+            else:
+                self.assertEqual([was["verdict"], was["rule"], now["verdict"], now["rule"]],
+                                 [*f["was"].values(), *f["now"].values()])
+        return [f["example"]["action"] for f in said["weaker"]]
+
+    def port(self, name, when, verdict="deny", **more):
+        return self.write(name, rule("r", "net.connect", when, verdict, [{"port": 1}], [{"port": 9}]), **self.ALLOW, **more)
+
+    def test_nothing_is_weaker_than_itself(self):
+        self.diff(SHIPPED, SHIPPED)
+
+    def test_a_stricter_policy_allows_nothing_new(self):
+        self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port in [1, 2]"))
+        self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port == 1", "kill"))
+
+    def test_a_constant_that_no_example_names(self):
+        changed = ("net.connect", "r", "default")
+        [action] = self.diff(self.port("old", "action.port in [1, 2]"), self.port("new", "action.port == 1"), changed)
+        self.assertEqual(action["port"], 2)
+        for old, new in (("hostMatches(action.host, ['*.example.org'])", "false"), ("glob(action.path, '**/*.sock')", "false"),
+                         ("action.host.startsWith('mail')", "false"),
+                         ("true", "action.host != 'x'"), ("!action.loopback", "false")):
+            self.diff(self.port("old", f"action.port == 1 || action.port != 9 && {old}"),
+                      self.port("new", f"action.port == 1 || action.port != 9 && {new}"), changed)
+
+    def test_an_address_is_one_with_all_that_follows_from_it(self):
+        for net, address, family, loopback in (("10.0.0.0/8", "10.0.0.0", "inet", False), ("fd00::/8", "fd00::", "inet6", False),
+                                               ("127.0.0.0/8", "127.0.0.0", "inet", True)):
+            [action] = self.diff(self.port("old", f"action.port == 1 || inCIDR(action.address, '{net}') && action.port != 9"),
+                                 self.port("new", "action.port == 1"), ("net.connect", "r", "default"))
+            self.assertEqual((action["address"], action["host"], action["family"], action["loopback"]),
+                             (address, address, family, loopback))
+
+    def test_programs(self):
+        def tools(name, *items):
+            return self.write(name, rule("r", "exec", "action.name == 'a' || command(action.argv) in lists.tools", "deny",
+                                         [{"path": "/a"}], [{}]), lists={"tools": items})
+        self.diff(tools("old", "b", "c"), tools("new", "b"), ("exec", "r", "default"))
+
+    def test_verdicts_rules_and_defaults(self):
+        self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port == 1", "log"), ("net.connect", "r", "r"))
+        empty = self.write("empty", **self.ALLOW)
+        self.diff(self.port("old", "action.port == 1"), empty, ("net.connect", "r", "default"))
+        self.diff(self.write("none"), empty, ("net.connect", "default", "default"), ("net.send", "default", "default"))
+        self.diff(self.write("strict", defaults={"exec": "deny"}), self.write("none"), ("exec", "default", "default"))
+
+    def test_counts(self):
+        def often(name, at_least):
+            many = {"action": {"kind": "exec", "path": "/a"}, "repeat": at_least, "every": "1s"}
+            return self.write(name, rule("r", "exec", "action.name == 'a'", "deny", [many], [{}],
+                                         count={"window": "60s", "at_least": at_least}))
+        self.diff(often("old", 3), often("new", 5), ("exec", "r", "default"))
+        self.diff(often("old", 5), often("new", 3))
+
+    def test_labels_that_are_not_set_any_more(self):
+        def labelled(name, *paths):
+            return self.write(name, after, labels=[{"label": "k", "paths": paths}] if paths else [])
+        after = rule("r", "exec", "'k' in session.labels", "deny", [{"action": {"kind": "exec"}, "labels": ["k"]}], [{}])
+        [action] = self.diff(labelled("old", "/a", "**/b/*"), labelled("new", "/a"), "k")
+        self.assertRegex(action["path"], "/b/[^/]+$")
+        self.diff(labelled("old", "/a"), labelled("new", "/a", "/b"))
+        seen = {"old": ["k"], "new": []}
+        old, new = (self.write(n, after, rule("s", "exec", "action.name == 'a'", "log", [{"path": "/a"}], [{}], label=l))
+                    for n, l in seen.items())
+        self.diff(old, new, "k")
+
+    def test_on_loss(self):
+        self.diff(self.write("old", on_loss="kill"), self.write("new"), on_loss=("kill", "deny_new"))
+        self.diff(self.write("old"), self.write("new", on_loss="kill"))
+
+    def test_for_people_and_bad_input(self):
+        old, new = self.port("old", "action.port in [1, 2]"), self.port("new", "action.port == 1")
+        r = self.policy("diff", old, new)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("newly allowed: net.connect, was deny by r, is allow by default:\n    {\"action\":", r.stdout.decode())
+        self.assertIn("nothing newly allowed is found", self.policy("diff", new, old).stdout.decode())
+        self.refuses("diff", old, text="an OLD and a NEW")
+        self.refuses("diff", old, new, new, text="an OLD and a NEW")
+        self.refuses("diff", old, self.dir / "none", text="cannot open policy")
+        self.refuses("diff", self.port("bad", "action.prot == 1"), old, text="unknown field")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@
  */
 
 #define KINDS  (1u << ACTION_EXEC)
-#define ROUNDS 60000
+#define ROUNDS 20000
 
 static const char *const atoms[] = {
 	"action.name == 'a'",
@@ -160,7 +160,7 @@ static void what_is_implied_holds(void **state)
 		done(&a);
 		done(&b);
 	}
-	assert_true(told > 500);
+	assert_true(told > 200);
 }
 
 static void what_is_fixed_is_so(void **state)
@@ -187,8 +187,8 @@ static void what_is_fixed_is_so(void **state)
 		}
 		done(&e);
 	}
-	assert_true(told[false] > 100);
-	assert_true(told[true] > 20);
+	assert_true(told[false] > 50);
+	assert_true(told[true] > 10);
 }
 
 static bool implies(const char *a, const char *b)

@@ -14,6 +14,7 @@ static const struct policy_command {
 	const char *help;
 } policy_commands[] = {
 	{"check", policy_check_command, "tell what is wrong, and where each rule takes hold"},
+	{"diff", policy_diff_command, "tell what a change newly allows"},
 	{"explain", policy_explain_command, "tell what would happen to an action, and why"},
 	{"test", policy_test_command, "run the cases beside policies, tell which rules they cover"},
 };

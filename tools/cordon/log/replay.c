@@ -81,10 +81,9 @@ static void settle_labels(struct replay *r, const struct json *next)
 
 		if (!bit || (policy_state_labels(r->state) & bit))
 			continue;
-		if (r->is_same_policy)
-			policy_state_add_labels(r->state, bit);
-		else if (by_rule || (by_read && (policy_labels_of_paths(r->policy) & bit) &&
-				     !(policy_labels_of_path(r->policy, str_of(path)) & bit)))
+		if (!r->is_same_policy &&
+		    (by_rule || (by_read && (policy_labels_of_paths(r->policy) & bit) &&
+				 !(policy_labels_of_path(r->policy, str_of(path)) & bit))))
 			r->labels_dropped |= bit;
 		else
 			policy_state_add_labels(r->state, bit);

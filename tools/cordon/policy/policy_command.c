@@ -215,8 +215,8 @@ void put_action(struct json_writer *w, const char *key, const struct action *act
 				       action_string(action, field).len);
 		else if (field->type == FIELD_INT && action_integer(action, field))
 			json_put_i64(w, field->name, action_integer(action, field));
-		else if (field->type == FIELD_BOOL && action_boolean(action, field))
-			json_put_bool(w, field->name, true);
+		else if (field->type == FIELD_BOOL)
+			json_put_bool(w, field->name, action_boolean(action, field));
 		else if (field->type == FIELD_LIST)
 			put_list(w, field->name, action_list(action, field));
 	}

@@ -24,6 +24,7 @@ enum policy_status {
 };
 
 int policy_check_command(int argc, char **argv);
+int policy_diff_command(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 
@@ -77,5 +78,5 @@ void print_text(const char *text);
 /* Of the bits in @labels, as an array. */
 void put_label_names(struct json_writer *w, const char *key, const struct policy *policy,
 		     uint64_t labels);
-/* "kind" and the fields that are not empty. */
+/* "kind" and the fields that are not empty, so that an example makes the same action of it. */
 void put_action(struct json_writer *w, const char *key, const struct action *action);

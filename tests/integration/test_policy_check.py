@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cordon policy check: what it finds, what it must not find, and where rules take hold."""
+
+import json
+import unittest
+
+from cordon_testing import TRACE
+from policy_testing import SHIPPED, PolicyTest, rule
+
+
+class Check(PolicyTest):
+    def check(self, *paths, trace="on", status=0):
+        return self.answer("check", "--trace", trace, *paths, status=status)
+
+    def findings(self, *rules, status=1, **more):
+        """Of one file: (finding, rule, column text) by rule; notes left out."""
+        file = self.write("p", *rules, **more)
+        said = self.check(file, status=status)
+        lines = file.read_text().splitlines()
+        for f in said["findings"]:
+            self.assertEqual(f["file"], str(file))
+            f["at"] = lines[f["line"] - 1][f["column"] - 1:]
+        return [f for f in said["findings"] if f["level"] == "warning"]
+
+    def finds(self, rules, *expected, **more):
+        found = self.findings(*rules, status=1 if expected else 0, **more)
+        self.assertEqual([(f["finding"], f["rule"]) for f in found], list(expected))
+        return found
+
+    @staticmethod
+    def port(name, when, verdict="deny", **more):
+        match = more.pop("match", [{"port": 1}])
+        return rule(name, more.pop("on", "net.connect"), when, verdict, match, [{"port": 9}], **more)
+
+    def pair(self, a, b, *expected, verdicts=("log", "deny"), **more):
+        self.finds([self.port("a", a, verdicts[0]), self.port("b", b, verdicts[1], **more)], *expected)
+
+    def test_shadowed(self):
+        shadowed = ("shadowed", "a")
+        self.pair("action.port == 1", "action.port == 1 || action.port == 2", shadowed)
+        self.pair("action.port == 1", "action.port in [2, 1]", shadowed)
+        self.pair("action.port == 1 && action.host != 'x'", "action.port == 1", shadowed)
+        self.pair("action.port == 1 && action.host != 'x'", "action.port == 1", shadowed, on=["net.connect", "net.bind"])
+        self.pair("action.port == 1 && !hostMatches(action.host, ['a', 'b'])",
+                  "action.port != 9 && !hostMatches(action.host, 'a')", shadowed)
+        self.pair("action.port == 1", "action.port != 9", shadowed, verdicts=("deny", "deny"), severity="high")
+
+    def test_not_shadowed(self):
+        self.pair("action.port == 1 || action.port == 2", "action.port == 1")
+        self.pair("action.port == 1", "action.port == 1 && action.host != 'x'")
+        self.pair("action.port == 1", "action.port in [1, 2]", verdicts=("allow", "log"))
+        self.pair("action.port == 1", "action.port != 9", verdicts=("deny", "log"))
+        self.finds([self.port("a", "action.port == 1", "log", label=["seen"]), self.port("b", "action.port != 9")])
+        self.finds([self.port("a", "action.port == 1", on=["net.connect", "net.bind"]),
+                    self.port("b", "action.port != 9", "kill")])
+        self.finds([self.port("a", "action.port == 1"),
+                    self.port("b", "action.port != 9", "kill", count={"window": "1s", "at_least": 1})])
+
+    def test_contradictory(self):
+        contradictory = ("contradictory", "a")
+        self.pair("action.port == 1 && action.host != 'x'", "action.host != 'x' && action.port == 1", contradictory,
+                  verdicts=("allow", "deny"))
+        self.pair("action.port == 1", "action.port == 1", contradictory)
+
+    def part(self, when, *expected, **more):
+        """A part of a rule that matches port 1 and not port 9."""
+        found = self.finds([self.port("a", f"action.port == 1 || ({when})", **more)], *expected)
+        return found[0]["at"] if found else None
+
+    def test_parts_that_never_match(self):
+        never = ("unreachable", "a")
+        self.assertTrue(self.part("action.port == 2 && action.port == 3", never).startswith("== 3"))
+        self.part("action.port in [2, 3] && action.host == 'x' && action.port in [4, 5]", never)
+        self.part("action.host == 'x' && action.host != 'x'", never)
+        self.part("action.loopback && action.host == 'x' && !action.loopback", never)
+        self.part("glob(action.path, '/a') && !glob(action.path, ['/a', '/b'])", never)
+        self.part("action.family == 'ipv4'", never)
+        self.part("action.protocol in ['TCP', 'icmp']", never)
+        self.part("action.host == 'x' && action.provenance == 'host'", never)
+
+    def test_parts_that_can_match(self):
+        for when in ("action.port == 2 && action.host == 'x'", "action.port in [2, 3] && action.port in [3, 4]",
+                     "action.host == 'x' && action.path != 'x'", "action.family == 'inet6'",
+                     "action.port == 2 && (action.port == 3 || action.host == 'x')",
+                     "glob(action.path, ['/a', '/b']) && !glob(action.path, '/a')",
+                     "inCIDR(action.host, '10.0.0.0/8') && !inCIDR(action.host, '10.0.0.0/8')",
+                     "hostMatches(action.host, lists.none)"):
+            self.finds([self.port("a", f"action.port == 1 || ({when})")],
+                       lists={"none": []} if "lists.none" in when else {})
+
+    def test_parts_that_always_hold(self):
+        always = ("redundant", "a")
+        self.finds([self.port("a", "action.port == 1 && (action.host != 'x' || action.host != 'y')")], always)
+        self.finds([self.port("a", "action.port == 1 && (action.loopback || !action.loopback)")], always)
+        self.finds([self.port("a", "action.port == 1 && (action.host != 'x' || action.host == 'y')")])
+
+    def test_kinds_that_never_match(self):
+        write = {"path": "/a", "write": True}
+        self.finds([rule("a", ["file.open", "file.change"], "!action.write", "log", [{"path": "/a"}], [write])],
+                   ("unreachable", "a"))
+        self.finds([rule("a", ["exec", "file.open"], "action.provenance == 'host-bound'", "log",
+                         [{"provenance": "host-bound"}], [{}])], ("unreachable", "a"))
+
+    def test_unused(self):
+        found = self.finds([self.port("a", "action.host in lists.used || action.port == 1")],
+                           ("unused", None), lists={"used": [], "idle": ["x"]})
+        self.assertTrue(found[0]["at"].startswith('["x"]'))
+
+    def notes(self, *rules, **more):
+        return [(f["finding"], f["rule"]) for f in self.check(self.write("p", *rules, **more))["findings"]]
+
+    def test_labels_that_nobody_sets_or_reads_are_notes(self):
+        read = {"action": {"kind": "net.connect", "port": 1}, "labels": ["l"]}
+        reader = rule("r", "net.connect", "'l' in session.labels", "deny", [read], [{}])
+        self.assertEqual(self.notes(reader), [("unset", "r")])
+        self.assertEqual(self.notes(reader, labels=[{"label": "l", "paths": ["/k"]}]), [])
+        self.assertEqual(self.notes(reader, self.port("s", "action.port == 1", "log", label=["l"])), [])
+        self.assertEqual(self.notes(labels=[{"label": "l", "paths": ["/k"]}]), [("unread", None)])
+        every = rule("r", "net.connect", "session.labels.exists(x, x.startsWith('l'))", "deny", [read], [{}])
+        self.assertEqual(self.notes(every, labels=[{"label": "l", "paths": ["/k"]}]), [])
+
+    def holds(self, *rules, trace="on"):
+        """{rule: [(kind, access, where, where beside a bound folder)]}"""
+        said = self.check(self.write("p", *rules), trace=trace)
+        return {r["rule"]: [tuple(h.values()) for h in r["enforced"]] for r in said["rules"]}
+
+    def test_where_rules_take_hold(self):
+        read = rule("read", "file.open", "!action.write && action.path == '/a'", "log", [{"path": "/a"}], [{}])
+        both = rule("both", "file.open", "action.path == '/b'", "log", [{"path": "/b"}], [{}])
+        write = rule("write", ["file.open", "file.change"], "action.write && action.path == '/c'", "log",
+                     [{"path": "/c", "write": True}], [{}])
+        fork = rule("fork", "proc.fork", "action.result > 1", "log", [{"result": 2}], [{}])
+        run = rule("run", ["exec", "tool.call"], "call.tool == 'x'", "deny", [{"call_tool": "x"}], [{}])
+        after, none = ("after", "after"), ("not at all", "not at all")
+        traced = {
+            "read": [("file.open", "reading", *after)],
+            "both": [("file.open", "reading", *after), ("file.open", "writing", *after)],
+            "write": [("file.open", "writing", *after), ("file.change", None, *after)],
+            "fork": [("proc.fork", None, *after)],
+            "run": [("tool.call", None, "before", "before"), ("exec", None, "verified", "verified")]}
+        self.assertEqual(self.holds(read, both, write, fork, run), traced)
+        untraced = {name: [(*h[:2], *none) for h in rows] for name, rows in traced.items()}
+        untraced["run"] = [("tool.call", None, "before", "before"), ("exec", None, "before", "before")]
+        self.assertEqual(self.holds(read, both, write, fork, run, trace="off"), untraced)
+        # A rule that refuses writes brings all of them to the gate.
+        gate = rule("gate", "file.change", "action.op == 'chmod'", "deny", [{"op": "chmod"}], [{}])
+        gated = self.holds(read, both, write, gate, trace="off")
+        self.assertEqual(gated["both"], [("file.open", "reading", *none), ("file.open", "writing", "before", "before")])
+        self.assertEqual(gated["write"][1], ("file.change", None, "before", "before"))
+        bound = rule("bound", "file.change", "action.provenance == 'host-bound'", "deny",
+                     [{"provenance": "host-bound"}], [{}])
+        gated = self.holds(write, bound)
+        self.assertEqual(gated["bound"], [("file.change", None, "not at all", "before")])
+        self.assertEqual(gated["write"], [("file.open", "writing", "after", "before"),
+                                          ("file.change", None, "after", "before")])
+
+    def test_this_host_is_tried(self):
+        said = self.answer("check", SHIPPED)
+        self.assertEqual(said["trace"], "on" if TRACE == "on" else said["trace"])
+        self.assertEqual(self.answer("check", "--trace", "off")["trace"], "off")
+
+    def test_shipped_policies_have_nothing_to_mend(self):
+        said = self.check(SHIPPED)
+        self.assertEqual({f["finding"] for f in said["findings"]}, {"unset"})
+        self.assertEqual(len(said["rules"]), 29)
+
+    def test_for_people(self):
+        file = self.write("p", self.port("a", "action.port == 1", "log"), self.port("b", "action.port != 9"))
+        r = self.policy("check", "--trace", "off", file)
+        self.assertEqual(r.returncode, 1)
+        for part in (f"{file}:1:", "warning: a (log) never decides: b (deny)", "[shadowed]", "net.connect before",
+                     "2 rules in 1 file: 1 to mend, 0 notes", "There is no trace"):
+            self.assertIn(part, r.stdout.decode())
+
+    def sarif(self, *paths, status):
+        r = self.policy("check", "--sarif", "--trace", "off", *paths)
+        self.assertEqual(r.returncode, status)
+        doc = json.loads(r.stdout)
+        self.assertEqual((doc["version"], len(doc["runs"])), ("2.1.0", 1))
+        run = doc["runs"][0]
+        known = {x["id"] for x in run["tool"]["driver"]["rules"]}
+        self.assertLessEqual({x["ruleId"] for x in run["results"]}, known)
+        return run["results"]
+
+    def test_sarif(self):
+        file = self.write("odd name", self.port("a", "action.port == 1", "log"), self.port("b", "action.port != 9"))
+        [result] = self.sarif(file, status=1)
+        self.assertEqual((result["ruleId"], result["level"]), ("shadowed", "warning"))
+        place = result["locations"][0]["physicalLocation"]
+        self.assertEqual(place["artifactLocation"]["uri"], file.as_uri())
+        column = file.read_text().index('"action.port == 1"') + 1
+        self.assertEqual(place["region"], {"startLine": 1, "startColumn": column})
+        self.assertEqual(self.sarif(SHIPPED / "persistence.json", status=0), [])
+
+    def test_what_cannot_be_loaded(self):
+        file = self.write("p", self.port("a", "action.prot == 1"))
+        self.refuses("check", file, text="unknown field action.prot")
+        self.assertRegex(self.policy("check", file).stderr.decode(), r'\A.*unknown field action.prot\n .*"action.prot == 1".*\n +\^\n\Z')
+        [result] = self.sarif(file, status=2)
+        self.assertEqual((result["ruleId"], result["level"]), ("invalid", "error"))
+        self.assertIn("unknown field action.prot", result["message"]["text"])
+        self.assertEqual(result["locations"][0]["physicalLocation"]["region"]["startLine"], 1)
+        r = self.policy("check", "--json", file)
+        self.assertEqual(r.returncode, 2)
+        self.assertEqual(json.loads(r.stdout)["findings"][0]["finding"], "invalid")
+        [result] = self.sarif(self.dir / "none.json", status=2)
+        self.assertEqual(result["locations"], [])
+        self.refuses("check", "--trace", "maybe", text="auto, on or off")
+
+
+if __name__ == "__main__":
+    unittest.main()

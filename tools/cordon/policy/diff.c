@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * cordon policy diff: what a change newly allows, with an action that shows it. The actions tried
+ * are the examples of the rules of both sides, and the same with a field set to each constant that
+ * a rule of either side compares it with.
+ */
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/policy/constants.h"
+#include "tools/cordon/policy/policy_command.h"
+
+#define MAX_TRIED 2000000u
+#define START_NS  UINT64_C(1000000000)
+
+enum {
+	KEY_JSON = 0x3000
+};
+
+/* One way in which the new side is weaker, with the first action that showed it. */
+struct weaker {
+	const char *label; /* not set any more; NULL: newly allowed */
+	enum action_kind kind;
+	enum verdict was, now;
+	const char *was_rule, *now_rule; /* borrowed */
+	char *example;			 /* owned: JSON */
+};
+
+struct outcome {
+	struct decision decision;
+	uint64_t added; /* labels that were not given, bits of its own policy */
+};
+
+struct diffing {
+	struct policy_trees old, new;
+	struct constants constants;
+	struct weaker *weaker; /* owned */
+	size_t count;
+	size_t tried;
+};
+
+/* ---- one action ---- */
+
+static uint64_t labels_by_name(const struct policy *from, const struct policy *to, uint64_t labels)
+{
+	uint64_t mapped = 0;
+
+	for (uint64_t left = labels; left; left &= left - 1) {
+		const char *name = policy_label_name(from, (size_t)__builtin_ctzll(left));
+		const int index = name ? policy_label_index(to, name) : -1;
+
+		if (index >= 0)
+			mapped |= UINT64_C(1) << index;
+	}
+	return mapped;
+}
+
+static void judge(const struct policy *policy, const struct policy *labels_of,
+		  const struct example *example, struct outcome *ret)
+{
+	struct example mine = *example;
+	struct example_player player = {
+		.policy = policy, .state = policy_state_new(policy), .now_ns = START_NS};
+	struct action action;
+
+	mine.labels = labels_by_name(labels_of, policy, example->labels);
+	example_play(&player, &mine, NULL, &action, &ret->decision);
+	ret->added = policy_state_labels(player.state) & ~mine.labels;
+	(void)policy_state_free(player.state);
+}
+
+static char *example_text(const struct policy *labels_of, const struct example *example)
+{
+	struct buf text = BUF_INIT(0);
+	struct json_writer w = {.out = &text};
+
+	json_begin_object(&w, NULL);
+	put_action(&w, "action", &example->action);
+	if (example->labels)
+		put_label_names(&w, "labels", labels_of, example->labels);
+	if (example->repeat > 1)
+		json_put_i64(&w, "repeat", example->repeat);
+	if (example->vary)
+		json_put_string(&w, "vary", example->vary->name);
+	if (example->every_ns) {
+		_cleanup_free_ char *every =
+			xasprintf("%llums", (unsigned long long)(example->every_ns / 1000000));
+
+		json_put_string(&w, "every", every);
+	}
+	json_end_object(&w);
+	return text.data;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void note(struct diffing *d, struct weaker found, const struct policy *labels_of,
+		 const struct example *example)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		const struct weaker *w = &d->weaker[i];
+
+		if (is_same(w->label, found.label) &&
+		    (found.label || (w->kind == found.kind && w->was == found.was &&
+				     w->now == found.now && is_same(w->was_rule, found.was_rule) &&
+				     is_same(w->now_rule, found.now_rule))))
+			return;
+	}
+	found.example = example_text(labels_of, example);
+	d->weaker = xrealloc_array(d->weaker, d->count + 1, sizeof(*d->weaker));
+	d->weaker[d->count++] = found;
+}
+
+static const char *rule_of(const struct decision *decision)
+{
+	return decision->rule ? decision->rule->id : "default";
+}
+
+static void try_action(struct diffing *d, const struct policy *labels_of,
+		       const struct example *example)
+{
+	struct outcome old;
+	struct outcome new;
+	uint64_t lost;
+
+	d->tried++;
+	judge(d->old.policy, labels_of, example, &old);
+	judge(d->new.policy, labels_of, example, &new);
+	if (old.decision.verdict >= VERDICT_ASK && new.decision.verdict < VERDICT_ASK)
+		note(d,
+		     (struct weaker){.kind = example->action.kind,
+				     .was = old.decision.verdict,
+				     .now = new.decision.verdict,
+				     .was_rule = rule_of(&old.decision),
+				     .now_rule = rule_of(&new.decision)},
+		     labels_of, example);
+	lost = old.added & ~labels_by_name(d->new.policy, d->old.policy, new.added);
+	for (uint64_t left = lost; left; left &= left - 1)
+		note(d,
+		     (struct weaker){.label = policy_label_name(d->old.policy,
+								(size_t)__builtin_ctzll(left)),
+				     .kind = example->action.kind},
+		     labels_of, example);
+}
+
+/* ---- the actions ---- */
+
+static void try_variants(struct diffing *d, const struct policy *labels_of,
+			 const struct example *example)
+{
+	for (size_t i = 0; i < d->constants.count && example->repeat == 1; i++) {
+		struct example variant = *example;
+		struct str item = STR("");
+
+		if (d->tried < MAX_TRIED &&
+		    constants_apply(&d->constants.items[i], &item, &variant.action))
+			try_action(d, labels_of, &variant);
+	}
+}
+
+typedef void (*try_function)(struct diffing *d, const struct policy *labels_of,
+			     const struct example *example);
+
+static void try_list(struct diffing *d, const struct policy_trees *set, const struct rule_tree *r,
+		     const char *member, try_function try)
+{
+	const struct json *node = json_first(json_get(r->source->doc, "rules"));
+	struct example_place place = {
+		.policy = set->policy, .source = r->source, .path = "$", .kinds = UINT32_MAX};
+
+	for (size_t n = 0; n < r->in_file; n++)
+		node = json_next(node);
+	for (const struct json *e = json_first(json_get(node, member)); e; e = json_next(e)) {
+		struct example example;
+
+		if (example_decode(&place, e, &example) == 0) /* it was when the policy loaded */
+			try(d, set->policy, &example);
+		example_done(&example);
+	}
+}
+
+static void try_rules(struct diffing *d, const struct policy_trees *set, try_function try)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		try_list(d, set, &set->rules[i], "match", try);
+		try_list(d, set, &set->rules[i], "not_match", try);
+	}
+}
+
+/* Of each kind the one that says least, for defaults and for rules that look at one field. */
+static void try_kinds(struct diffing *d)
+{
+	for (unsigned k = 0; k < ACTION_KINDS; k++) {
+		struct example example = {.action.kind = (enum action_kind)k, .repeat = 1};
+
+		if (k >= ACTION_CONNECT && k <= ACTION_LISTEN) {
+			example.action.address = example.action.host = STR("203.0.113.7");
+			example.action.port = 443;
+			action_derive_family(&example.action);
+		}
+		try_action(d, d->old.policy, &example);
+		try_variants(d, d->old.policy, &example);
+	}
+}
+
+/* ---- what it says ---- */
+
+static bool on_loss_is_weaker(const struct diffing *d)
+{
+	return policy_on_loss(d->new.policy) < policy_on_loss(d->old.policy);
+}
+
+static void print_text_report(const struct diffing *d)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		const struct weaker *w = &d->weaker[i];
+
+		if (w->label)
+			(void)printf("no longer sets the label %s (%s):\n    ", w->label,
+				     action_kind_name(w->kind));
+		else
+			(void)printf("newly allowed: %s, was %s by %s, is %s by %s:\n    ",
+				     action_kind_name(w->kind), verdict_name(w->was), w->was_rule,
+				     verdict_name(w->now), w->now_rule);
+		print_text(w->example);
+		(void)putchar('\n');
+	}
+	if (on_loss_is_weaker(d))
+		(void)printf("on_loss is weaker: was %s, is %s\n",
+			     on_loss_name(policy_on_loss(d->old.policy)),
+			     on_loss_name(policy_on_loss(d->new.policy)));
+	(void)printf("%s%zu actions tried\n",
+		     d->count || on_loss_is_weaker(d) ? "" : "nothing newly allowed is found; ",
+		     d->tried);
+}
+
+static void put_side(struct json_writer *w, const char *key, enum verdict verdict, const char *rule)
+{
+	json_begin_object(w, key);
+	json_put_string(w, "verdict", verdict_name(verdict));
+	json_put_string(w, "rule", rule);
+	json_end_object(w);
+}
+
+static void print_json_report(const struct diffing *d)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	struct json_writer w = {.out = &out, .indent = true};
+
+	json_begin_object(&w, NULL);
+	json_begin_array(&w, "weaker");
+	for (size_t i = 0; i < d->count; i++) {
+		const struct weaker *f = &d->weaker[i];
+
+		json_begin_object(&w, NULL);
+		json_put_string(&w, "label", f->label);
+		json_put_string(&w, "kind", action_kind_name(f->kind));
+		if (!f->label) {
+			put_side(&w, "was", f->was, f->was_rule);
+			put_side(&w, "now", f->now, f->now_rule);
+		}
+		json_put_raw(&w, "example", f->example, strlen(f->example));
+		json_end_object(&w);
+	}
+	json_end_array(&w);
+	json_begin_object(&w, "on_loss");
+	json_put_string(&w, "was", on_loss_name(policy_on_loss(d->old.policy)));
+	json_put_string(&w, "now", on_loss_name(policy_on_loss(d->new.policy)));
+	json_end_object(&w);
+	json_put_u64(&w, "tried", d->tried);
+	json_end_object(&w);
+	(void)puts(out.data);
+}
+
+/* ---- arguments ---- */
+
+struct diff_arguments {
+	struct word_list paths;
+	bool json;
+};
+
+static int diff(const struct diff_arguments *a)
+{
+	struct diffing d = {0};
+	struct error err = {0};
+	int status = POLICY_FAILED;
+	int r = policy_trees_load(&a->paths.words[0], 1, &d.old, &err);
+
+	if (r == 0)
+		r = policy_trees_load(&a->paths.words[1], 1, &d.new, &err);
+	if (r < 0) {
+		print_error(&err);
+	} else {
+		constants_add(&d.constants, &d.old);
+		constants_add(&d.constants, &d.new);
+		/* The first that shows something is shown: what people wrote, then what says least.
+		 */
+		try_rules(&d, &d.old, try_action);
+		try_rules(&d, &d.new, try_action);
+		try_kinds(&d);
+		try_rules(&d, &d.old, try_variants);
+		try_rules(&d, &d.new, try_variants);
+		if (a->json)
+			print_json_report(&d);
+		else
+			print_text_report(&d);
+		status = d.count || on_loss_is_weaker(&d) ? POLICY_BAD : POLICY_GOOD;
+	}
+	for (size_t i = 0; i < d.count; i++)
+		free(d.weaker[i].example);
+	free(d.weaker);
+	constants_done(&d.constants);
+	policy_trees_done(&d.old);
+	policy_trees_done(&d.new);
+	return status;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+	struct diff_arguments *a = state->input;
+
+	switch (key) {
+	case KEY_JSON:
+		a->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		word_list_add(&a->paths, value);
+		return 0;
+	case ARGP_KEY_END:
+		if (a->paths.count != 2)
+			argp_error(state, "an OLD and a NEW, each a policy file or a folder");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{"json", KEY_JSON, 0, 0, "The report as JSON", 0},
+	{0},
+};
+
+static const struct argp diff_argp = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "OLD NEW",
+	.doc = "Tell what NEW allows and OLD does not, with an action that shows it.\v"
+	       "The actions tried are made of the examples and constants of both. Exit status: 0 if "
+	       "nothing newly allowed is found, 1 if something is, 2 if a policy cannot be loaded.",
+};
+
+int policy_diff_command(int argc, char **argv)
+{
+	struct diff_arguments a = {0};
+	int status = POLICY_FAILED;
+
+	if (argp_parse(&diff_argp, argc, argv, 0, NULL, &a) == 0)
+		status = diff(&a);
+	word_list_done(&a.paths);
+	return status;
+}
