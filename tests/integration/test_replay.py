@@ -102,6 +102,7 @@ class Replay(ReplayTest):
                 {"action": {"kind": "exec", "path": "/true"}, "repeat": 2}, count={"window": window, "at_least": 3}))
             self.assertEqual(len(self.replay(new, 1 if times else 0)), times, window)
 
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_labels_that_rules_set(self):
         self.session(f"id; python3 -c \"{CONNECT}\"", self.nothing)
         new = self.write("new", named("id", "id", "log", label=["seen"]), after_label("seen"))
