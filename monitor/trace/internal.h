@@ -32,6 +32,11 @@ struct trace_session {
 	size_t pin_count;
 };
 
+/* Room for whatever a record can hold. */
+struct trace_texts {
+	char path[3 * TRACE_TEXT_BYTES], target[3 * TRACE_TEXT_BYTES];
+};
+
 struct trace {
 	trace_handler handler;
 	void *ctx;
@@ -45,7 +50,7 @@ struct trace {
 	uint64_t approval_key[2];
 	bool draining;
 	bool linger;
-	char path[3 * TRACE_TEXT_BYTES], target[3 * TRACE_TEXT_BYTES];
+	struct trace_texts texts;
 };
 
 /* Descriptors of maps and programs; kept behind functions so that one file knows the skeleton. */
@@ -70,6 +75,13 @@ int approval_key_make(struct trace *trace);
 uint64_t approval_hash(const uint64_t key[2], const void *bytes, size_t len);
 /* What threads left behind that ended while nothing was attached. */
 void approval_drop_all(const struct trace *trace);
+
+/*
+ * decode.c: an event from the bytes of a record. Its strings are in @texts and in the record.
+ * Return: false if these bytes are no record of our programs.
+ */
+bool trace_decode(const void *bytes, size_t len, struct trace_texts *texts,
+		  struct trace_event *ret);
 
 /* The live session of a slot, or NULL. */
 static inline struct trace_session *trace_session(const struct trace *trace, uint32_t slot)
