@@ -93,12 +93,16 @@ int lite_make_private(struct launch *l, struct error *err)
 	_cleanup_free_ char *folder = spec_private_dir(l->spec.session);
 	unsigned bound = 0;
 
-	if (mkdir(folder, 0700) < 0)
-		return error_errno(err, errno,
+	*l->has_private = true; /* before, for we may be killed inside the call */
+	if (mkdir(folder, 0700) < 0) {
+		const int reason = errno;
+
+		*l->has_private = false;
+		return error_errno(err, reason,
 				   "make the session's private folder %s (left by another? remove "
 				   "it, or give another --session)",
 				   folder);
-	*l->has_private = true;
+	}
 	for (size_t i = 0; i < l->spec.mount_count; i++) {
 		const struct spec_mount *m = &l->spec.mounts[i];
 

@@ -401,6 +401,10 @@ class LiteTest(CordonTest):
         bound = [m for m in spec["mounts"] if m["target"] == str(self.work)]
         self.assertNotIn("writable", bound[0])
 
+    def test_what_doctor_says(self):
+        rows = {r["layer"]: r for r in json.loads(self.cordon("doctor", "--json", **self.who).stdout)["layers"]}
+        self.assertEqual((rows["lite"]["state"], rows["lite"]["needed"]), ("holds", False), rows["lite"])
+
     def test_full_is_full(self):
         if self.as_user:
             self.skipTest("nothing of it depends on the user")
@@ -486,6 +490,11 @@ class Refusals(CordonTest):
                                "--isolation=lite", "-w", self.work, "--", "true"], capture_output=True, env=self.env)
         self.assertEqual(done.returncode, 125)
         self.assertIn(b"run as an ordinary user", done.stderr)
+        said = subprocess.run(["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid", CORDON, "doctor", "--json"],
+                              capture_output=True, env=self.env)
+        row = [r for r in json.loads(said.stdout)["layers"] if r["layer"] == "lite"][0]
+        self.assertEqual(row["state"], "missing")
+        self.assertIn("run as an ordinary user", row["detail"])
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root: an ordinary user's session is himself")
     def test_a_workspace_of_somebody_else(self):

@@ -187,6 +187,16 @@ static bool is_of_lite(const struct lack *lack)
 	return lack->stage == LITE_REFUSED || lack->stage == LITE_NOT_RUN;
 }
 
+/* Behind a session of the same name, which removes its private folder when nobody waits for it. */
+static void wait_for_private_folder(void)
+{
+	_cleanup_free_ char *folder = spec_private_dir(lite_spec.session);
+
+	for (unsigned i = 0; i < 1000 && access(folder, F_OK) == 0; i++)
+		(void)usleep(10000);
+	assert_int_not_equal(access(folder, F_OK), 0);
+}
+
 static void expect_reason(const struct lack *lack, const char *text)
 {
 	if (!strstr(text, lack->layer) || !strstr(text, lack->way_out))
@@ -237,6 +247,7 @@ static void test_each_lack_is_refused(void **state)
 		int r;
 
 		assert_int_equal(setenv("REFUSE", row, 1), 0);
+		wait_for_private_folder();
 		r = floor_start(&f, is_of_lite(lack) ? &lite_spec : &full_spec, &err);
 		if (lack->stage == REFUSED || lack->stage == NEVER || lack->stage == LITE_REFUSED) {
 			if (r == 0)
@@ -257,6 +268,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_lack_is_refused)};
 	const char *launcher = getenv("LAUNCHER");
 	const char *row = getenv("REFUSE");
+	const char *session = folder + strlen("/tmp/");
 	struct error err = {0};
 	int r;
 
@@ -267,9 +279,9 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder) || setenv("LAUNCHER", floor_launcher(), 1) < 0 ||
 	    setenv("CORDON_LAUNCH", "/proc/self/exe", 1) < 0)
 		return 1;
-	if (spec_build(&(struct spec_options){.session = "refusals", .state_dir = folder},
-		       &full_spec, &err) < 0 ||
-	    spec_build(&(struct spec_options){.session = "refusals",
+	if (spec_build(&(struct spec_options){.session = session, .state_dir = folder}, &full_spec,
+		       &err) < 0 ||
+	    spec_build(&(struct spec_options){.session = session,
 					      .state_dir = folder,
 					      .isolation = ISOLATION_LITE},
 		       &lite_spec, &err) < 0) {
