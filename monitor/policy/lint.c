@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/example.h"
 #include "monitor/policy/lint_tree.h"
 #include "monitor/policy/rule.h"
 
@@ -173,12 +174,50 @@ static void look_at_pair(struct lint *l, const struct rule_tree *a, const struct
 			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict));
 }
 
+static void note_true(void *ctx, size_t rule, enum rule_answer answer)
+{
+	bool *is_true = ctx;
+
+	is_true[rule] = answer != RULE_FALSE;
+}
+
+/*
+ * The rules that are true of an action that `a` matches: of its first example. What hides `a` is
+ * among them, and the index finds them, so that not each rule is compared with each other.
+ */
+static void rules_beside(const struct lint *l, const struct rule_tree *a, bool *is_true)
+{
+	const struct json *node = json_first(json_get(a->source->doc, "rules"));
+	const struct rule_teller teller = {note_true, is_true};
+	struct example_place place = {
+		.policy = l->set.policy, .source = a->source, .path = "$", .kinds = a->rule->kinds};
+	struct policy_state *state = policy_state_new(l->set.policy);
+	char text[EXAMPLE_TEXT_BYTES];
+	struct decision decision;
+	struct example example;
+	struct action action;
+
+	for (size_t n = 0; n < a->in_file; n++)
+		node = json_next(node);
+	memset(is_true, 0, l->set.count * sizeof(*is_true));
+	if (example_decode(&place, json_first(json_get(node, "match")), &example) == 0) {
+		policy_state_add_labels(state, example.labels);
+		example_action(&example, example.repeat - 1, 1, text, &action);
+		policy_decide_told(l->set.policy, state, &action, &decision, &teller);
+	}
+	example_done(&example);
+	(void)policy_state_free(state);
+}
+
 static void look_at_rules(struct lint *l)
 {
+	_cleanup_free_ bool *is_true = xcalloc(l->set.count + 1, sizeof(*is_true));
+
 	for (size_t i = 0; i < l->set.count; i++) {
 		look_at_one(l, &l->set.rules[i]);
+		rules_beside(l, &l->set.rules[i], is_true);
 		for (size_t j = 0; j < l->set.count; j++) {
-			if (i == j || !hides(&l->set.rules[j], &l->set.rules[i]))
+			if (i == j || !is_true[j] || !hides(&l->set.rules[j], &l->set.rules[i]))
 				continue;
 			look_at_pair(l, &l->set.rules[i], &l->set.rules[j]);
 			break; /* one is enough to say it */

@@ -45,6 +45,17 @@ class Check(PolicyTest):
                   "action.port != 9 && !hostMatches(action.host, 'a')", shadowed)
         self.pair("action.port == 1", "action.port != 9", shadowed, verdicts=("deny", "deny"), severity="high")
 
+    def test_shadowed_where_an_example_has_labels_or_is_repeated(self):
+        keyed = {"action": {"kind": "net.connect", "port": 1}, "labels": ["k"]}
+        label = [{"label": "k", "paths": ["/k"]}]
+        for verdict, severity in (("kill", "low"), ("deny", "high")):
+            self.finds([self.port("a", "'k' in session.labels && action.port == 1", match=[keyed]),
+                        self.port("b", "'k' in session.labels", verdict, match=[keyed], severity=severity)],
+                       ("shadowed", "a"), labels=label)
+        self.finds([self.port("a", "action.port in [11, 12]", count={"window": "1s", "at_least": 2},
+                              match=[{"action": {"kind": "net.connect", "port": 11}, "repeat": 2, "vary": "port"}]),
+                    self.port("b", "action.port != 9", "kill")], ("shadowed", "a"))
+
     def test_not_shadowed(self):
         self.pair("action.port == 1 || action.port == 2", "action.port == 1")
         self.pair("action.port == 1", "action.port == 1 && action.host != 'x'")

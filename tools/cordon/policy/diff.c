@@ -241,6 +241,8 @@ static void print_text_report(const struct diffing *d)
 	(void)printf("%s%zu actions tried\n",
 		     d->count || on_loss_is_weaker(d) ? "" : "nothing newly allowed is found; ",
 		     d->tried);
+	if (d->tried >= MAX_TRIED)
+		(void)printf("these are too many rules to try all actions that they tell apart\n");
 }
 
 static void put_side(struct json_writer *w, const char *key, enum verdict verdict, const char *rule)
@@ -277,6 +279,7 @@ static void print_json_report(const struct diffing *d)
 	json_put_string(&w, "now", on_loss_name(policy_on_loss(d->new.policy)));
 	json_end_object(&w);
 	json_put_u64(&w, "tried", d->tried);
+	json_put_bool(&w, "all_tried", d->tried < MAX_TRIED);
 	json_end_object(&w);
 	(void)puts(out.data);
 }
