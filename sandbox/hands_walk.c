@@ -153,8 +153,9 @@ static int take_target(int target_fd, struct place *ret)
 /* One component. Return: 1 when the path has ended and *ret is set. */
 static int step(struct walk *w, struct place *ret)
 {
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 2] = "";
 	const size_t len = strcspn(w->rest, "/");
+	const size_t kept = len > NAME_MAX ? NAME_MAX + 1 : len;
 	const char *behind = w->rest + len + strspn(w->rest + len, "/");
 	const bool slash = w->rest[len] == '/';
 	const bool is_last = !*behind;
@@ -162,12 +163,13 @@ static int step(struct walk *w, struct place *ret)
 	struct stat st;
 	int r;
 
-	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
-	memcpy(name, w->rest, len);
-	name[len] = '\0';
+	memcpy(name, w->rest, kept);
 	w->rest = behind;
 	next_fd = openat(w->at_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	/* Too long nearly everywhere; what comes first, or that procfs has no limit, the kernel
+	 * knows. */
+	if (kept > NAME_MAX)
+		return next_fd < 0 ? -errno : -ENAMETOOLONG;
 	if (next_fd < 0)
 		return errno == ENOENT && is_last ? (end_at(w, name, slash, ret), 1) : -errno;
 	if (fstat(next_fd, &st) < 0)
