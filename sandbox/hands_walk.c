@@ -21,7 +21,9 @@
 
 #define MAX_LINKS     40u /* MAXSYMLINKS of the kernel */
 #define PROC_ROOT_INO 1u
-#define MAX_TEXT      ((size_t)(2 * MAX_PATH_BYTES))
+/* A path and the text of every link that may be followed, a slash behind each: as for the kernel.
+ */
+#define MAX_TEXT ((size_t)(MAX_LINKS + 1) * (MAX_PATH_BYTES + 1))
 
 struct walk {
 	const struct walker *walker;
@@ -30,7 +32,7 @@ struct walk {
 	bool follow;
 	bool jumped; /* the last step was a link of /proc to an open file: at_fd is that file */
 	const char *rest; /* into text */
-	char text[MAX_TEXT];
+	char *text;	  /* MAX_TEXT */
 };
 
 void place_done(struct place *place)
@@ -74,7 +76,7 @@ static int follow_text(struct walk *w, const char *text)
 
 	if (!len)
 		return -ENOENT;
-	if (len + slash + rest_len + 1 > sizeof(w->text))
+	if (len + slash + rest_len + 1 > MAX_TEXT)
 		return -ENAMETOOLONG;
 	memmove(w->text + len + slash, w->rest, rest_len + 1);
 	memcpy(w->text, text, len);
@@ -258,7 +260,8 @@ static int walk_quickly(int base_fd, const char *path, bool follow, struct place
 int hands_walk(const struct walker *walker, int base_fd, const char *path, bool follow,
 	       struct place *ret)
 {
-	struct walk w = {.walker = walker, .at_fd = -1, .follow = follow};
+	static char text[MAX_TEXT]; /* one walk at a time */
+	struct walk w = {.walker = walker, .at_fd = -1, .follow = follow, .text = text};
 	const size_t len = strlen(path);
 	int r;
 
