@@ -21,7 +21,9 @@
 
 #define MAX_LINKS     40u /* MAXSYMLINKS of the kernel */
 #define PROC_ROOT_INO 1u
-#define MAX_TEXT      ((size_t)(2 * MAX_PATH_BYTES))
+/* A path and the text of every link that may be followed, a slash behind each: as for the kernel.
+ */
+#define MAX_TEXT ((size_t)(MAX_LINKS + 1) * (MAX_PATH_BYTES + 1))
 
 struct walk {
 	const struct walker *walker;
@@ -30,7 +32,7 @@ struct walk {
 	bool follow;
 	bool jumped; /* the last step was a link of /proc to an open file: at_fd is that file */
 	const char *rest; /* into text */
-	char text[MAX_TEXT];
+	char *text;	  /* MAX_TEXT */
 };
 
 void place_done(struct place *place)
@@ -74,7 +76,7 @@ static int follow_text(struct walk *w, const char *text)
 
 	if (!len)
 		return -ENOENT;
-	if (len + slash + rest_len + 1 > sizeof(w->text))
+	if (len + slash + rest_len + 1 > MAX_TEXT)
 		return -ENAMETOOLONG;
 	memmove(w->text + len + slash, w->rest, rest_len + 1);
 	memcpy(w->text, text, len);
@@ -153,8 +155,9 @@ static int take_target(int target_fd, struct place *ret)
 /* One component. Return: 1 when the path has ended and *ret is set. */
 static int step(struct walk *w, struct place *ret)
 {
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 2] = "";
 	const size_t len = strcspn(w->rest, "/");
+	const size_t kept = len > NAME_MAX ? NAME_MAX + 1 : len;
 	const char *behind = w->rest + len + strspn(w->rest + len, "/");
 	const bool slash = w->rest[len] == '/';
 	const bool is_last = !*behind;
@@ -162,12 +165,13 @@ static int step(struct walk *w, struct place *ret)
 	struct stat st;
 	int r;
 
-	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
-	memcpy(name, w->rest, len);
-	name[len] = '\0';
+	memcpy(name, w->rest, kept);
 	w->rest = behind;
 	next_fd = openat(w->at_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	/* Too long nearly everywhere; what comes first, or that procfs has no limit, the kernel
+	 * knows. */
+	if (kept > NAME_MAX)
+		return next_fd < 0 ? -errno : -ENAMETOOLONG;
 	if (next_fd < 0)
 		return errno == ENOENT && is_last ? (end_at(w, name, slash, ret), 1) : -errno;
 	if (fstat(next_fd, &st) < 0)
@@ -256,7 +260,8 @@ static int walk_quickly(int base_fd, const char *path, bool follow, struct place
 int hands_walk(const struct walker *walker, int base_fd, const char *path, bool follow,
 	       struct place *ret)
 {
-	struct walk w = {.walker = walker, .at_fd = -1, .follow = follow};
+	static char text[MAX_TEXT]; /* one walk at a time */
+	struct walk w = {.walker = walker, .at_fd = -1, .follow = follow, .text = text};
 	const size_t len = strlen(path);
 	int r;
 

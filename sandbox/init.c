@@ -25,6 +25,7 @@
 
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
+#include "sandbox/exec_strings.h"
 #include "sandbox/launch.h"
 #include "sandbox/lite.h"
 
@@ -57,8 +58,7 @@ struct init {
 	struct leaf leaves[MAX_LEAVES];
 	size_t leaf_count;
 	char payload[MAX_MESSAGE_BYTES];
-	char *argv[MAX_ARGV_ITEMS + 1];
-	char *env[MAX_ARGV_ITEMS + 1];
+	struct exec_strings strings;
 };
 
 static struct init self;
@@ -113,30 +113,6 @@ static void send_not_run(uint32_t exec, const char *text)
 	send_or_end(&m, text);
 }
 
-/* Strings of the message into argv and env. Return: -EPROTO if there are not as many as it says. */
-static int take_strings(const struct msg *m, struct execution *e)
-{
-	size_t at = 0;
-
-	if (m->argc < 1 || m->argc > MAX_ARGV_ITEMS || m->envc > MAX_ARGV_ITEMS)
-		return -EPROTO;
-	e->cwd = msg_next_string(m, self.payload, &at);
-	for (uint32_t i = 0; i < m->argc + m->envc; i++) {
-		const char *text = msg_next_string(m, self.payload, &at);
-		char **slot = i < m->argc ? &self.argv[i] : &self.env[i - m->argc];
-
-		if (!text)
-			return -EPROTO;
-		/* The payload is ours and writable; execve(2) wants it without const. */
-		*slot = self.payload + (text - self.payload);
-	}
-	self.argv[m->argc] = NULL;
-	self.env[m->envc] = NULL;
-	e->argv = self.argv;
-	e->env = m->envc ? self.env : self.launch->spec.env;
-	return e->cwd ? 0 : -EPROTO;
-}
-
 /* L, from its birth on. */
 _Noreturn static void be_spare(int order_fd, int report_fd)
 {
@@ -152,11 +128,14 @@ _Noreturn static void be_spare(int order_fd, int report_fd)
 	if (msg_recv(order_fd, &m, self.payload, &fds) != 0)
 		_exit(0); /* C is gone */
 	(void)close(order_fd);
-	if (take_strings(&m, &e) < 0 || fds.count != 3) {
+	if (exec_strings_take(&m, self.payload, &self.strings) < 0 || fds.count != 3) {
 		(void)error_set(&err, EPROTO, "malformed EXEC message");
 		leaf_fail(&e, &err);
 	}
 	e.request = &m;
+	e.cwd = self.strings.cwd;
+	e.argv = self.strings.argv;
+	e.env = m.envc ? self.strings.env : self.launch->spec.env;
 	memcpy(e.stdio_fds, fds.fd, sizeof(e.stdio_fds));
 	leaf_run(self.launch, &e);
 }

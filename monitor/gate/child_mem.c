@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "common/limits.h"
 
@@ -16,23 +15,6 @@ void child_mem_init(struct child_mem *mem, uint32_t tid)
 	mem->page_len = 0;
 }
 
-/* An address of the other process, never followed here. */
-static void *remote_address(uint64_t at)
-{
-	return (void *)(uintptr_t)at; /* NOLINT(performance-no-int-to-ptr) */
-}
-
-static int read_remote(uint32_t tid, uint64_t at, void *to, size_t len)
-{
-	const struct iovec local = {.iov_base = to, .iov_len = len};
-	const struct iovec remote = {.iov_base = remote_address(at), .iov_len = len};
-	const ssize_t n = process_vm_readv((pid_t)tid, &local, 1, &remote, 1, 0);
-
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EFAULT;
-}
-
 /* The part of the page at @at that lies behind it, through the one-page cache. */
 static int read_page(struct child_mem *mem, uint64_t at, const char **ret, size_t *ret_len)
 {
@@ -41,7 +23,7 @@ static int read_page(struct child_mem *mem, uint64_t at, const char **ret, size_
 
 	if (!mem->page_len || mem->page_at != page_at) {
 		mem->page_len = 0;
-		const int r = read_remote(mem->tid, page_at, mem->page, CHILD_PAGE_BYTES);
+		const int r = child_mem_fetch(mem->tid, page_at, mem->page, CHILD_PAGE_BYTES);
 
 		if (r < 0)
 			return r;
@@ -55,7 +37,7 @@ static int read_page(struct child_mem *mem, uint64_t at, const char **ret, size_
 
 int child_mem_read(struct child_mem *mem, uint64_t at, void *to, size_t len)
 {
-	return len ? read_remote(mem->tid, at, to, len) : 0;
+	return len ? child_mem_fetch(mem->tid, at, to, len) : 0;
 }
 
 int child_mem_string(struct child_mem *mem, uint64_t at, struct buf *to, size_t max)

@@ -44,3 +44,6 @@ int child_mem_string(struct child_mem *mem, uint64_t at, struct buf *to, size_t 
  * Return: 0 or -E2BIG over MAX_ARGV_ITEMS or MAX_ARGV_BYTES.
  */
 int child_mem_argv(struct child_mem *mem, uint64_t at, struct buf *to, size_t *ret_count);
+
+/* child_fetch.c: exactly @len bytes of thread @tid, @len not 0. */
+int child_mem_fetch(uint32_t tid, uint64_t at, void *to, size_t len);

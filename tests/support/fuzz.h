@@ -6,10 +6,12 @@
  * input is said with fuzz_expect(), which ends the process so that the fuzzer keeps the input.
  */
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,3 +23,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 			abort();                                                                \
 		}                                                                               \
 	} while (0)
+
+/* The lowest descriptors that are free: the same before an input and after it. */
+struct fuzz_fds {
+	int fd[16];
+};
+
+static inline struct fuzz_fds fuzz_free_fds(void)
+{
+	struct fuzz_fds ret;
+
+	for (size_t i = 0; i < 16; i++)
+		ret.fd[i] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	for (size_t i = 0; i < 16; i++)
+		(void)close(ret.fd[i]);
+	return ret;
+}
+
+static inline void fuzz_expect_free(const struct fuzz_fds *before)
+{
+	const struct fuzz_fds after = fuzz_free_fds();
+
+	for (size_t i = 0; i < 16; i++)
+		fuzz_expect(before->fd[i] == after.fd[i]);
+}
