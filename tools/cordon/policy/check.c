@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "monitor/policy/lint.h"
 #include "tools/cordon/doctor/doctor.h"
 #include "tools/cordon/policy/check_output.h"
@@ -78,7 +79,7 @@ static int check(const struct check_arguments *a)
 	else if (r == 0)
 		check_print_text(&checked, is_colourful());
 	if (r < 0)
-		print_error(&err);
+		log_error("%s", err.text);
 	lint_done(&checked.lint);
 	return r < 0 ? POLICY_FAILED : status;
 }

@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "monitor/policy/constants.h"
 #include "tools/cordon/policy/policy_command.h"
 
@@ -301,7 +302,7 @@ static int diff(const struct diff_arguments *a)
 	if (r == 0)
 		r = policy_trees_load(&a->paths.words[1], 1, &d.new, &err);
 	if (r < 0) {
-		print_error(&err);
+		log_error("%s", err.text);
 	} else {
 		constants_add(&d.constants, &d.old);
 		constants_add(&d.constants, &d.new);

@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "tools/cordon/policy/policy_command.h"
 
 enum {
@@ -257,7 +258,7 @@ static int explain(const struct explain_arguments *a)
 		r = play(a, &player, &sources, &e, &err);
 	}
 	if (r < 0)
-		print_error(&err);
+		log_error("%s", err.text);
 	free(e.answers);
 	sources_done(&sources);
 	(void)policy_state_free(player.state);

@@ -115,21 +115,6 @@ void example_play(struct example_player *player, const struct example *example,
 
 /* ---- output ---- */
 
-void print_error(const struct error *err)
-{
-	const char *line = err->text;
-
-	for (const char *prefix = "cordon: "; *line; prefix = "") {
-		_cleanup_buf_ struct buf plain = BUF_INIT(0);
-		const size_t len = strcspn(line, "\n");
-		_cleanup_free_ char *text = xstrndup(line, len);
-
-		buf_put_plain(&plain, text, len);
-		(void)fprintf(stderr, "%s%s\n", prefix, plain.len ? plain.data : "");
-		line += len + (line[len] == '\n');
-	}
-}
-
 bool is_colourful(void)
 {
 	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");

@@ -65,8 +65,6 @@ void example_play(struct example_player *player, const struct example *example,
 		  const struct rule_teller *teller, struct action *ret_action,
 		  struct decision *ret);
 
-/* The error on stderr, with the lines that show its place in a file. */
-void print_error(const struct error *err);
 /* For people: colours only on a terminal, unless NO_COLOR is set. */
 bool is_colourful(void);
 /* An escape sequence, or "". */

@@ -12,6 +12,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "tools/cordon/policy/policy_command.h"
 
 enum {
@@ -347,7 +348,7 @@ int policy_test_command(int argc, char **argv)
 		t.writer = (struct json_writer){.out = &t.report, .indent = true};
 		status = run(&a, &t, &err);
 		if (status < 0)
-			print_error(&err);
+			log_error("%s", err.text);
 	}
 	(void)policy_free(t.policy);
 	sources_done(&t.documents);
