@@ -217,7 +217,7 @@ static void run(struct seccomp_data *call)
 	struct gate_answer answer = {0};
 	int r;
 
-	decode = (struct decode){.exec_id = 1, .workspace = "/tmp", .ops = &ops};
+	decode = (struct decode){.exec_id = 1, .owners = {.workspace = "/tmp"}, .ops = &ops};
 	decode_init(&decode);
 	r = decode_call(&decode, (uint32_t)getpid(), call, &answer);
 	fuzz_expect(r == 0 || (r == DECODE_GONE && (child.flags & INPUT_GONE)));
