@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import unittest
 CORDON = pathlib.Path(os.environ.get("CORDON", "build/cordon")).resolve()
 
 # Takes "run OPTION... -- COMMAND..." and runs the command with no wall at all.
-NO_WALLS = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+NO_WALLS = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nTMPDIR=$(dirname "$0")\nexport TMPDIR\nexec "$@"\n'
 
 
 def prove(*args, cordon=CORDON, **kw):
@@ -89,6 +90,16 @@ class Prove(unittest.TestCase):
         said = json.loads(done.stdout)
         self.assertFalse(said["all_held"])
         self.assertEqual({p["probe"] for p in said["probes"] if p["result"] != "failed"}, set())
+
+    def test_controls_leave_nothing(self):
+        """They run with the walls away, in the host's own /tmp."""
+        def named():
+            return {p.name for p in pathlib.Path("/tmp").iterdir() if re.fullmatch(r"[a-z]+-[0-9]+-[0-9]+", p.name)}
+
+        before = named()
+        done = prove("exec.symlink", "exec.script-of-script", "exec.copy-tmp", "race.path-page", "race.symlink-rename")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(named() - before, set())
 
     def test_progress_is_for_a_terminal(self):
         main_fd, side_fd = pty.openpty()

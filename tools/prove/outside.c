@@ -104,11 +104,13 @@ static const char policy[] =
 static int fill_folders(const struct outside *o, const char *program)
 {
 	const struct arena *a = &o->arena;
-	const char *const folders[] = {a->away, a->work, a->bound, a->bin};
+	char scratch[PATH_BYTES]; /* of controls: place.c */
+	const char *const folders[] = {a->away, a->work, a->bound, a->bin, scratch};
 	char path[PATH_BYTES];
 	char target[PATH_BYTES];
 	int r = 0;
 
+	(void)snprintf(scratch, sizeof(scratch), "%s/tmp", a->dir);
 	(void)snprintf(target, sizeof(target), "%s/secret", a->away);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		if (mkdir(folders[i], 0755) < 0 || chmod(folders[i], 0777) < 0)

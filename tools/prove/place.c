@@ -163,11 +163,15 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
 	/* A resident supervisor would be started for the one run that there is of a state folder.
 	 */
 	char resident[] = "CORDON_RESIDENT=off";
-	char *const env[] = {state, secret, path, resident, NULL};
+	char scratch[128];
+	/* A session has a /tmp of its own; what a control leaves in the host's would stay. */
+	const bool is_control = place == PLACE_HOST || place == PLACE_BARE;
+	char *const env[] = {state, secret, path, resident, is_control ? scratch : NULL, NULL};
 	char *argv[MAX_ARGS];
 
 	(void)snprintf(state, sizeof(state), "CORDON_STATE_DIR=%s/state", o->arena.dir);
 	(void)snprintf(secret, sizeof(secret), "ESCAPE_SECRET=%s", o->secret);
+	(void)snprintf(scratch, sizeof(scratch), "TMPDIR=%s/tmp", o->arena.dir);
 	(void)setsid();
 	(void)dup2(output_fd, STDOUT_FILENO);
 	(void)dup2(output_fd, STDERR_FILENO);

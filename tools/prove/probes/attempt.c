@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/prove/probes/attempt.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 int print_file(int folder_fd, const char *path)
@@ -45,8 +47,11 @@ char *joined(char *ret, const char *folder, const char *name)
 
 char *fresh_name(char *ret, const char *folder, const char *prefix)
 {
+	const char *scratch = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
 	static unsigned count;
 
+	if (scratch && strcmp(folder, "/tmp") == 0)
+		folder = scratch;
 	(void)snprintf(ret, PATH_BYTES, "%s/%s-%d-%u", folder, prefix, getpid(), count++);
 	return ret;
 }
