@@ -49,24 +49,12 @@ static const struct {
 				    "session to go on."}},
 };
 
-static enum verdict verdict_of(const struct session *session)
-{
-	switch (policy_on_loss(session->policy)) {
-	case ON_LOSS_LOG:
-		return VERDICT_LOG;
-	case ON_LOSS_DENY_NEW:
-		return VERDICT_DENY;
-	case ON_LOSS_KILL:
-		break;
-	}
-	return VERDICT_KILL;
-}
-
 void loss_denial(const struct session *session, const char *subject, struct denial *ret)
 {
 	const struct rule_info *rule = &losses[session->loss.cause].rule;
 
-	*ret = (struct denial){.verdict = verdict_of(session), .seq = session->loss.seq};
+	*ret = (struct denial){.verdict = on_loss_verdict(policy_on_loss(session->policy)),
+			       .seq = session->loss.seq};
 	(void)snprintf(ret->kind, sizeof(ret->kind), "%s", losses[session->loss.cause].kind);
 	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule->id);
 	(void)snprintf(ret->because, sizeof(ret->because), "%s", rule->because);
@@ -88,7 +76,7 @@ static void kill_executions(struct session *session)
 static struct json_writer *begin(struct session *session, enum loss_cause cause)
 {
 	const struct rule_info *rule = &losses[cause].rule;
-	const enum verdict verdict = verdict_of(session);
+	const enum verdict verdict = on_loss_verdict(policy_on_loss(session->policy));
 	const uint64_t seq = record_count(session->record);
 	struct json_writer *w = event_begin(session, losses[cause].kind, NULL, 0);
 
@@ -113,7 +101,8 @@ static void finish(struct session *session, struct json_writer *w)
 {
 	json_end_object(w);
 	event_end(session);
-	if (verdict_of(session) == VERDICT_KILL && session->mode == MODE_ENFORCE)
+	if (on_loss_verdict(policy_on_loss(session->policy)) == VERDICT_KILL &&
+	    session->mode == MODE_ENFORCE)
 		kill_executions(session);
 }
 
@@ -171,7 +160,7 @@ void loss_of_clock(struct session *session, int64_t step_ns)
 bool loss_overrules(const struct session *session, const struct action *action,
 		    struct decision *decision)
 {
-	const enum verdict verdict = verdict_of(session);
+	const enum verdict verdict = on_loss_verdict(policy_on_loss(session->policy));
 
 	if (session->loss.cause == LOSS_NONE || verdict < VERDICT_ASK ||
 	    action_enforced(action->kind) != ENFORCED_BEFORE || decision->verdict >= verdict)

@@ -187,6 +187,19 @@ enum on_loss policy_on_loss(const struct policy *policy)
 	return policy->has_on_loss ? policy->on_loss : ON_LOSS_DENY_NEW;
 }
 
+enum verdict on_loss_verdict(enum on_loss on_loss)
+{
+	switch (on_loss) {
+	case ON_LOSS_LOG:
+		return VERDICT_LOG;
+	case ON_LOSS_DENY_NEW:
+		return VERDICT_DENY;
+	case ON_LOSS_KILL:
+		break;
+	}
+	return VERDICT_KILL;
+}
+
 const char *policy_hash(const struct policy *policy)
 {
 	return policy->hash;

@@ -82,6 +82,8 @@ const char *policy_file(const struct policy *policy, size_t index);
 
 /* The strictest that a file asks for; ON_LOSS_DENY_NEW if none does. */
 enum on_loss policy_on_loss(const struct policy *policy);
+/* What it does to an action that would begin something new. */
+enum verdict on_loss_verdict(enum on_loss on_loss);
 
 /* Hash over the canonical content of all files, lower-case hex, for the record. */
 const char *policy_hash(const struct policy *policy);

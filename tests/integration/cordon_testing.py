@@ -72,10 +72,20 @@ def bpf_objects():
     return found
 
 
+def all_below_processes(name):
+    """/proc/PID/NAME/* of every process, also while processes come and go."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        folder = pathlib.Path("/proc", pid, name)
+        try:
+            yield from [folder / entry for entry in os.listdir(folder)]
+        except OSError:
+            continue
+
+
 def bpf_unheld(before):
     """Those that are new and that no process holds: pinned, attached for good, or lost."""
     held = {kind: set() for kind in BPF_NEXT_ID}
-    for path in pathlib.Path("/proc").glob("[0-9]*/fdinfo/*"):
+    for path in all_below_processes("fdinfo"):
         try:
             words = path.read_text().split()
         except OSError:

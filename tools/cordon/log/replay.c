@@ -116,19 +116,6 @@ static bool verdict_of_name(const char *name, enum verdict *ret)
 	return false;
 }
 
-static enum verdict verdict_on_loss(const struct policy *policy)
-{
-	switch (policy_on_loss(policy)) {
-	case ON_LOSS_LOG:
-		return VERDICT_LOG;
-	case ON_LOSS_DENY_NEW:
-		return VERDICT_DENY;
-	case ON_LOSS_KILL:
-		break;
-	}
-	return VERDICT_KILL;
-}
-
 static enum replay_result compare(struct replayed *ret)
 {
 	if (ret->was != ret->now.verdict)
@@ -148,7 +135,7 @@ static enum replay_result on_loss(struct replay *r, const char *kind, const stru
 	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
 	ret->was_rule = ret->now_rule = text_of(event, "rule");
-	ret->now.verdict = verdict_on_loss(r->policy);
+	ret->now.verdict = on_loss_verdict(policy_on_loss(r->policy));
 	ret->because = text_of(event, "because");
 	return compare(ret);
 }
@@ -185,7 +172,7 @@ static const char *read_action(struct replay *r, const struct json *event, const
 static enum replay_result on_action(struct replay *r, const struct json *event, const char *line,
 				    size_t len, struct replayed *ret)
 {
-	const enum verdict lost = verdict_on_loss(r->policy);
+	const enum verdict lost = on_loss_verdict(policy_on_loss(r->policy));
 	const char *kind = text_of(event, "kind");
 
 	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
