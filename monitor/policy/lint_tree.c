@@ -40,7 +40,7 @@ static bool same(const struct cel_node *a, const struct cel_node *b)
 	    a->function != b->function || a->method != b->method || a->macro != b->macro ||
 	    a->filtered != b->filtered || a->integer != b->integer || a->boolean != b->boolean ||
 	    a->field != b->field || a->list != b->list || a->value != b->value ||
-	    memcmp(&a->number, &b->number, sizeof(a->number)) != 0)
+	    a->number != b->number)
 		return false;
 	/* Of a loop that are names, which other loops call otherwise: those are not the same. */
 	if (!str_eq(a->text, b->text) || !str_eq(a->text2, b->text2))

@@ -9,7 +9,6 @@
 int cmd_run(int argc, char **argv);
 int cmd_mcp(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
-int cmd_policy(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_scenario(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
