@@ -185,7 +185,17 @@ static int open_listeners(struct outside *o)
 		       : 0;
 }
 
-/* Its command line holds the secret, so that seeing it is a leak. */
+/* A signal that was sent comes before the answer does. */
+static bool victim_was_hit(const struct outside *o)
+{
+	struct pollfd p = {.fd = o->victim_fd, .events = POLLIN};
+	char byte = 'x';
+
+	return send(o->victim_fd, &byte, 1, MSG_NOSIGNAL) != 1 ||
+	       poll(&p, 1, VICTIM_WAIT_MS) != 1 || recv(o->victim_fd, &byte, 1, 0) != 1;
+}
+
+/* Its command line holds the secret, so that seeing it is a leak. It answers once it has that. */
 static int start_victim(struct outside *o, const char *program)
 {
 	int pair[2];
@@ -200,7 +210,9 @@ static int start_victim(struct outside *o, const char *program)
 		_exit(127);
 	}
 	(void)close(pair[1]);
-	return o->arena.victim < 0 ? -errno : 0;
+	if (o->arena.victim < 0)
+		return -errno;
+	return victim_was_hit(o) ? -ETIMEDOUT : 0;
 }
 
 static void make_secret(struct outside *o)
@@ -288,16 +300,6 @@ static bool was_reached(int server_fd, bool datagrams)
 
 		return peer_fd >= 0;
 	}
-}
-
-/* A signal that was sent comes before the answer does. */
-static bool victim_was_hit(const struct outside *o)
-{
-	struct pollfd p = {.fd = o->victim_fd, .events = POLLIN};
-	char byte = 'x';
-
-	return send(o->victim_fd, &byte, 1, MSG_NOSIGNAL) != 1 ||
-	       poll(&p, 1, VICTIM_WAIT_MS) != 1 || recv(o->victim_fd, &byte, 1, 0) != 1;
 }
 
 /* Calls fn with each process that was started with this arena's name. Return: how many. */
