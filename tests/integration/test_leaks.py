@@ -110,24 +110,28 @@ class Leaks(CordonTest):
         all_calls()
         wait_for(lambda: settled()["keeper"] == 3)  # with the init, and the leaf that stands ready
         before = settled()
-        mounts, fds = self.inside_of(pid)
+        inside = wait_for(lambda: self.inside_of(pid))
+        self.assertTrue(inside)
         rss = self.rss_kib(pid)
         for _ in range(ROUNDS // 10):
             all_calls()
         self.assertTrue(wait_for(lambda: settled() == before), (before, settled()))
-        self.assertEqual(self.inside_of(pid), (mounts, fds))
+        self.assertTrue(wait_for(lambda: self.inside_of(pid) == inside), (inside, self.inside_of(pid)))
         self.assertLess(self.rss_kib(pid) - rss, 16 << 10)
         self.assertEqual(c.close()[0], 0)
         self.assertEqual(self.verified()[0], 0)
 
     def inside_of(self, pid):
-        """Mounts and descriptors of keeper and init, which only root may look at."""
+        """Mounts and descriptors of keeper and init, which only root may look at; None while one of them ends."""
         if os.geteuid():
             return None, None
         # Not by process id, which may start from the beginning in between.
         processes = descendants(pid)
-        return (sorted(pathlib.Path(f"/proc/{p}/mountinfo").read_text().count("\n") for p in processes),
-                sorted(len(os.listdir(f"/proc/{p}/fd")) for p in processes))
+        try:
+            return (sorted(pathlib.Path(f"/proc/{p}/mountinfo").read_text().count("\n") for p in processes),
+                    sorted(len(os.listdir(f"/proc/{p}/fd")) for p in processes))
+        except OSError:
+            return None
 
     def rss_kib(self, pid):
         return int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0])
