@@ -15,7 +15,7 @@ static const struct policy_command {
 } policy_commands[] = {
 	{"check", policy_check_command, "tell what is wrong, and where each rule takes hold"},
 	{"diff", policy_diff_command, "tell what a change newly allows"},
-	{"eval", policy_eval, "evaluate an expression of the policies' language"},
+	{"eval", policy_eval_command, "evaluate an expression of the policies' language"},
 	{"explain", policy_explain_command, "tell what would happen to an action, and why"},
 	{"test", policy_test_command, "run the cases beside policies, tell which rules they cover"},
 };

@@ -25,7 +25,7 @@ enum policy_status {
 
 int policy_check_command(int argc, char **argv);
 int policy_diff_command(int argc, char **argv);
-int policy_eval(int argc, char **argv);
+int policy_eval_command(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 

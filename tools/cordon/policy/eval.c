@@ -185,7 +185,7 @@ static void read_input(struct eval *eval)
 		eval->text.len--;
 }
 
-int policy_eval(int argc, char **argv)
+int policy_eval_command(int argc, char **argv)
 {
 	struct eval eval = {0};
 	int status = parse(&eval, argc, argv);
