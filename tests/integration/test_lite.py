@@ -308,8 +308,8 @@ class LiteTest(CordonTest):
         self.assertEqual(client.text("bash", command="echo more").split()[0], "more")
 
     def test_a_call_that_is_ended(self):
-        client = self.client("--timeout", "1")
-        client.call("bash", command=f"{self.attacks} daemon roll 2; sleep 1000")
+        client = self.client()
+        client.call("bash", command=f"{self.attacks} daemon roll 2; sleep 1000", timeout_seconds=1)
         self.assertEqual(self.marked(), [])
         self.assertEqual(client.text("bash", command="echo more").split()[0], "more")
 
