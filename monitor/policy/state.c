@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What one session has done so far: labels, and the counters of counting rules.
+ * What one session has done so far: labels, the counters of counting rules, and (sequence.c) how
+ * far sequences have come.
  *
  * A counter without "distinct" is a ring of the times of the last `at_least` events: the count is
  * reached when the ring is full and its oldest is still inside the window. With "distinct" it is a
@@ -17,26 +18,7 @@
 
 #include "common/buf.h"
 #include "monitor/policy/rule.h"
-
-struct seen {
-	uint64_t value;	  /* keyed hash */
-	uint64_t time_ns; /* 0: free */
-};
-
-struct counter {
-	uint64_t *times; /* ring, or NULL */
-	size_t next;
-	size_t filled;
-	struct seen *seen; /* table, or NULL */
-};
-
-struct policy_state {
-	const struct policy *policy; /* borrowed: outlives its sessions */
-	uint64_t labels;
-	uint64_t now_ns;
-	struct counter *counters;
-	size_t counter_count;
-};
+#include "monitor/policy/state.h"
 
 size_t count_state_bytes(const struct count_spec *count)
 {
@@ -56,31 +38,42 @@ static void counter_init(struct policy_state *state, const struct rule *rule)
 		counter->times = xcalloc(rule->count.at_least, sizeof(uint64_t));
 }
 
-static struct policy_state *state_new(const struct policy *policy, size_t counters)
+static void table_init(struct policy_state *state, const struct rule *rule)
+{
+	if (rule->sequence.step_count)
+		state->tables[rule->sequence.table] = sequence_table_new(&rule->sequence);
+}
+
+static struct policy_state *state_new(const struct policy *policy)
 {
 	struct policy_state *state = xcalloc(1, sizeof(*state));
 
 	state->policy = policy;
-	state->counters = xcalloc(counters, sizeof(*state->counters));
-	state->counter_count = counters;
+	state->counters = xcalloc(policy->counters, sizeof(*state->counters));
+	state->counter_count = policy->counters;
+	state->tables = xcalloc(policy->sequence_count, sizeof(struct keyed *));
+	state->unseen = xcalloc(policy->sequence_count, sizeof(*state->unseen));
+	state->table_count = policy->sequence_count;
 	return state;
 }
 
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule)
 {
-	struct policy_state *state =
-		state_new(policy, rule->count.at_least ? rule->counter + 1 : 0);
+	struct policy_state *state = state_new(policy);
 
 	counter_init(state, rule);
+	table_init(state, rule);
 	return state;
 }
 
 struct policy_state *policy_state_new(const struct policy *policy)
 {
-	struct policy_state *state = state_new(policy, policy->counters);
+	struct policy_state *state = state_new(policy);
 
-	for (size_t i = 0; i < policy->rule_count; i++)
+	for (size_t i = 0; i < policy->rule_count; i++) {
 		counter_init(state, &policy->rules[i]);
+		table_init(state, &policy->rules[i]);
+	}
 	return state;
 }
 
@@ -92,6 +85,10 @@ struct policy_state *policy_state_free(struct policy_state *state)
 		free(state->counters[i].times);
 		free(state->counters[i].seen);
 	}
+	for (size_t i = 0; i < state->table_count; i++)
+		(void)keyed_free(state->tables[i]);
+	free(state->tables);
+	free(state->unseen);
 	free(state->counters);
 	free(state);
 	return NULL;
@@ -105,6 +102,48 @@ uint64_t policy_state_labels(const struct policy_state *state)
 void policy_state_add_labels(struct policy_state *state, uint64_t labels)
 {
 	state->labels |= labels;
+}
+
+uint64_t policy_state_evicted(const struct policy_state *state, const struct rule_info **ret_last)
+{
+	*ret_last = state->evicted_rule;
+	return state->evicted;
+}
+
+/* Nobody sees actions of this step any more. */
+static bool is_unseen(const struct step *step, bool gates_files)
+{
+	const uint32_t files = 1u << ACTION_FILE_OPEN | 1u << ACTION_FILE_CHANGE;
+	uint32_t seen = 0;
+
+	for (unsigned k = 0; k < ACTION_KINDS; k++) {
+		if (action_enforced((enum action_kind)k) == ENFORCED_BEFORE)
+			seen |= 1u << k;
+	}
+	if (!gates_files)
+		seen &= ~files;
+	else if (step->is.only_writes)
+		seen |= files;
+	return (step->is.kinds & ~seen) != 0;
+}
+
+void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start)
+{
+	const struct policy *policy = state->policy;
+
+	state->untraced |= from_start;
+	for (size_t i = 0; i < policy->step_count; i++) {
+		const struct step *step = &policy->steps[i];
+		const struct rule *rule = &policy->rules[step->rule];
+		struct unseen *unseen = &state->unseen[rule->sequence.table];
+
+		if (rule->verdict == VERDICT_ALLOW || !is_unseen(step, gates_files))
+			continue;
+		if (step->role == STEP_SINCE)
+			unseen->since = true;
+		for (uint32_t n = 0; step->role == STEP_DONE && n < step->repeat; n++)
+			unseen->places |= UINT64_C(1) << (step->place + n);
+	}
 }
 
 void state_set_time(struct policy_state *state, uint64_t time_ns)

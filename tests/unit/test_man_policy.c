@@ -220,6 +220,30 @@ static void test_members(void **state)
 		"\"not_match\":[]}]}");
 }
 
+#define SEQUENCE(_inside)                                                                           \
+	"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":" \
+	"\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\","        \
+	"\"sequence\":" _inside ",\"match\":[],\"not_match\":[]}]}"
+
+static void test_sequences(void **state)
+{
+	_cleanup_free_ char *text = section("# SEQUENCES");
+	char *start = strstr(text, "```\n");
+	char *end = start ? strstr(start + 4, "\n```") : NULL;
+	_cleanup_buf_ struct buf document = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	assert_non_null(end);
+	buf_printf(&document, "{\"policy\":\"t\",\"version\":1,\"rules\":[%.*s]}",
+		   (int)(end - start - 4), start + 4);
+	if (policy_load_text("t", document.data, document.len, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	(void)policy_free(policy);
+	expect_members("# SEQUENCES", SEQUENCE("{\"no\":1}"));
+}
+
 static void test_verdicts(void **state)
 {
 	_cleanup_buf_ struct buf expected = BUF_INIT(0);
@@ -336,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_sequences),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_the_example_loads_and_does_what_is_said),
 		cmocka_unit_test(test_the_error_is_told_like_that),
