@@ -22,6 +22,7 @@ struct keyed {
 	size_t width;
 	uint16_t oldest, newest;
 	uint16_t free;
+	size_t count;
 };
 
 _Static_assert(MAX_KEYED < NONE, "an entry's number has 16 bits");
@@ -132,6 +133,7 @@ uint64_t *keyed_make(struct keyed *t, uint64_t key)
 		t->entries[i].key = key;
 		t->entries[i].next = *head;
 		*head = i;
+		t->count++;
 		memset(words_of(t, i), 0, t->width * sizeof(*t->words));
 	}
 	link_newest(t, i);
@@ -160,4 +162,10 @@ void keyed_drop(struct keyed *t, uint64_t key)
 	unlink_age(t, i);
 	t->entries[i].next = t->free;
 	t->free = i;
+	t->count--;
+}
+
+size_t keyed_count(const struct keyed *t)
+{
+	return t->count;
 }

@@ -27,3 +27,4 @@ uint64_t *keyed_make(struct keyed *table, uint64_t key);
 /* NULL if the table is empty. */
 const uint64_t *keyed_oldest(const struct keyed *table, uint64_t *ret_key);
 void keyed_drop(struct keyed *table, uint64_t key);
+size_t keyed_count(const struct keyed *table);

@@ -28,13 +28,14 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "monitor/policy/cel/cel.h"
+#include "monitor/policy/keyed.h"
 #include "monitor/policy/keys.h"
 #include "monitor/policy/policy.h"
 #include "monitor/policy/sequence.h"
 #include "monitor/policy/source.h"
 
 #define MAX_COUNT_EVENTS    65536u     /* at_least without "distinct" */
-#define MAX_COUNT_DISTINCT  512u       /* at_least with it */
+#define MAX_COUNT_DISTINCT  MAX_KEYED  /* at_least with it */
 #define MAX_STATE_BYTES	    (8u << 20) /* counters of one session; touched only as far as used */
 #define MAX_DISTINCT_FIELDS 4u
 #define MAX_NAME_BYTES	    64u

@@ -6,9 +6,10 @@
  *
  * A counter without "distinct" is a ring of the times of the last `at_least` events: the count is
  * reached when the ring is full and its oldest is still inside the window. With "distinct" it is a
- * table of `at_least` values with the time each was last seen; when no entry is free or outdated,
- * there are that many live values already, so a full table is exactly the answer "reached".
- * Both are exact, and their size is known at load.
+ * table of `at_least` values, the one seen longest ago first; those outside the window are dropped
+ * from there. When it is full there are that many live values, so a full table is exactly the
+ * answer "reached", and whichever gives way to a new value is one that no answer depends on. Both
+ * are exact, and their size is known at load.
  */
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 
 size_t count_state_bytes(const struct count_spec *count)
 {
-	return count->at_least * (count->field_count ? sizeof(struct seen) : sizeof(uint64_t));
+	return count->at_least * (count->field_count ? keyed_bytes(1) : sizeof(uint64_t));
 }
 
 static void counter_init(struct policy_state *state, const struct rule *rule)
@@ -33,7 +34,7 @@ static void counter_init(struct policy_state *state, const struct rule *rule)
 		return;
 	counter = &state->counters[rule->counter];
 	if (rule->count.field_count)
-		counter->seen = xcalloc(rule->count.at_least, sizeof(struct seen));
+		counter->seen = keyed_new(rule->count.at_least, 1);
 	else
 		counter->times = xcalloc(rule->count.at_least, sizeof(uint64_t));
 }
@@ -83,7 +84,7 @@ struct policy_state *policy_state_free(struct policy_state *state)
 		return NULL;
 	for (size_t i = 0; i < state->counter_count; i++) {
 		free(state->counters[i].times);
-		free(state->counters[i].seen);
+		(void)keyed_free(state->counters[i].seen);
 	}
 	for (size_t i = 0; i < state->table_count; i++)
 		(void)keyed_free(state->tables[i]);
@@ -180,7 +181,7 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	}
 	(void)crypto_shorthash((unsigned char *)&value, (const unsigned char *)parts, sizeof(parts),
 			       policy->hash_key);
-	return value;
+	return value ? value : 1; /* 0 is no key */
 }
 
 static bool count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
@@ -196,25 +197,19 @@ static bool count_event(struct counter *counter, const struct count_spec *count,
 static bool count_value(struct counter *counter, const struct count_spec *count, uint64_t now,
 			uint64_t value)
 {
-	struct seen *oldest = &counter->seen[0];
-	struct seen *same = NULL;
-	size_t live = 0;
+	uint64_t key = 0;
+	uint64_t *time = keyed_make(counter->seen, value);
+	const uint64_t *oldest;
 
-	for (size_t i = 0; i < count->at_least; i++) {
-		struct seen *s = &counter->seen[i];
-
-		if (s->time_ns && s->value == value)
-			same = s;
-		if (s->time_ns < oldest->time_ns)
-			oldest = s;
+	if (!time) {
+		(void)keyed_oldest(counter->seen, &key);
+		keyed_drop(counter->seen, key);
+		time = keyed_make(counter->seen, value);
 	}
-	*(same ? same : oldest) = (struct seen){value, now};
-	for (size_t i = 0; i < count->at_least; i++) {
-		const struct seen *s = &counter->seen[i];
-
-		live += s->time_ns && now - s->time_ns <= count->window_ns;
-	}
-	return live == count->at_least;
+	*time = now;
+	while ((oldest = keyed_oldest(counter->seen, &key)) && now - *oldest > count->window_ns)
+		keyed_drop(counter->seen, key);
+	return keyed_count(counter->seen) == count->at_least;
 }
 
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action)

@@ -10,16 +10,11 @@
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/policy.h"
 
-struct seen {
-	uint64_t value;	  /* keyed hash */
-	uint64_t time_ns; /* 0: free */
-};
-
 struct counter {
 	uint64_t *times; /* ring, or NULL */
 	size_t next;
 	size_t filled;
-	struct seen *seen; /* table, or NULL */
+	struct keyed *seen; /* by value when it was last seen, or NULL */
 };
 
 /* Of one rule's sequence: what nobody can see here, and counts as having happened. */

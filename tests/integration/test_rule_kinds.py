@@ -119,6 +119,36 @@ class Sequence(RuleKindsTest):
             self.replays_the_same(policy)
 
 
+class Distinct(RuleKindsTest):
+    def setUp(self):
+        super().setUp()
+        (self.work / "connect.py").write_text(CONNECT.replace("9)", "int(__import__('sys').argv[1]))"))
+
+    def test_ports_that_differ(self):
+        policy = self.write("p", rule(
+            "scan", "net.connect", "true", "deny", [{**act("net.connect", port=1), "repeat": 4, "vary": "port"}],
+            [{**act("net.connect", port=1), "repeat": 99}], count={"window": "1h", "at_least": 4, "distinct": "action.port"}))
+        out = self.run_by(policy, "for p in 1 2 1 2 1 3 4 5 1; do python3 connect.py $p; done")
+        self.assertEqual(out, [REFUSED] * 6 + [EPERM] * 3)
+        self.replays_the_same(policy)
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_files_that_differ_and_then_a_connection(self):
+        for name in "abc":
+            (self.work / f"secret-{name}").write_text(name)
+        policy = self.write(
+            "p", rule("many", "file.open", "action.result >= 0 && action.path.contains('/secret-')", "log",
+                      [{**act("file.open", path="/w/secret-", result=3), "repeat": 3, "vary": "path"}],
+                      [{**act("file.open", path="/w/secret-", result=3), "repeat": 3}], label=["many-secrets"],
+                      count={"window": "1h", "at_least": 3, "distinct": "action.path"}),
+            rule("no-net", "net.connect", "'many-secrets' in session.labels", "deny",
+                 [{**act("net.connect"), "labels": ["many-secrets"]}], [act("net.connect")]))
+        out = self.run_by(policy, "cat secret-a secret-b secret-a secret-b > /dev/null; python3 connect.py 9;"
+                                  "cat secret-c > /dev/null; python3 connect.py 9")
+        self.assertEqual(out, [REFUSED, EPERM])
+        self.replays_the_same(policy)
+
+
 class Tools(RuleKindsTest):
     def setUp(self):
         super().setUp()
