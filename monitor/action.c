@@ -21,6 +21,7 @@ const struct action_field action_fields[] = {
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed)},
 	{"result", FIELD_INT, TRACED, FIELD(result)},
+	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent)},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name)},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter)},
 	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(provenance)},

@@ -76,6 +76,7 @@ struct action {
 	bool create;	       /* file.open: O_CREAT */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
+	int64_t parent;	       /* proc.fork: process that made this one, as pid */
 
 	/* exec */
 	struct str name;	/* last component of path */

@@ -210,6 +210,7 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		break;
 	case TRACE_FORK:
 		action = action_of(session, event, ACTION_FORK);
+		action.parent = event->parent_pid;
 		apply(session, event, &action);
 		break;
 	case TRACE_EXIT:

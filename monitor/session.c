@@ -207,10 +207,16 @@ void session_assume_labels(struct session *session)
 	judge_note_labels(session, NULL);
 }
 
+void session_assume_steps(struct session *session, bool from_start)
+{
+	policy_state_assume_unseen(session->state, session->gates_files, from_start);
+}
+
 static int apply_labels(struct session *session, int root_fd, struct error *err)
 {
 	if (!session->trace) {
 		session_assume_labels(session);
+		session_assume_steps(session, true);
 		return 0;
 	}
 	for (size_t i = 0; i < session->label_count; i++) {

@@ -89,9 +89,11 @@ add_for_rule(struct lint *l, enum finding_kind kind, const struct rule_tree *r, 
 	va_end(args);
 }
 
-static void add_at_part(struct lint *l, const struct rule_tree *r, const struct fixed_part *part)
+/* @member: whose expression it is part of, behind the rule. */
+static void add_at_part(struct lint *l, const struct rule_tree *r, const char *member,
+			const struct fixed_part *part)
 {
-	_cleanup_free_ char *path = xasprintf("$.rules[%zu].when", r->in_file);
+	_cleanup_free_ char *path = xasprintf("$.rules[%zu]%s.when", r->in_file, member);
 	struct finding *finding;
 	size_t offset = 0;
 
@@ -121,6 +123,25 @@ static int by_place(const void *a, const void *b)
 
 /* ---- rules ---- */
 
+static void look_at_step(struct lint *l, const struct rule_tree *r, const struct step_tree *t)
+{
+	const struct step *step = t->step;
+	const char *event = step->role == STEP_SINCE   ? "sequence.since"
+			    : step->role == STEP_UNTIL ? "sequence.until"
+						       : NULL;
+	_cleanup_free_ char *member =
+		event ? xstrdup(event) : xasprintf("sequence.steps[%u]", step->in_file);
+	_cleanup_free_ char *behind = xasprintf(".%s", member);
+	struct fixed_part part;
+
+	if (tree_fixed_part(t->tree.root, &part))
+		add_at_part(l, r, behind, &part);
+	if (step->is.only_reads && (step->is.kinds & (1u << ACTION_FILE_CHANGE)))
+		add_for_rule(l, FINDING_UNREACHABLE, r, member,
+			     "%s: a step on file.change never is: action.write is true there",
+			     r->rule->info.id);
+}
+
 static void look_at_one(struct lint *l, const struct rule_tree *r)
 {
 	const uint32_t change = 1u << ACTION_FILE_CHANGE;
@@ -128,7 +149,9 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 	struct fixed_part part;
 
 	if (tree_fixed_part(r->tree.root, &part))
-		add_at_part(l, r, &part);
+		add_at_part(l, r, "", &part);
+	for (size_t i = 0; i < r->step_count; i++)
+		look_at_step(l, r, &r->steps[i]);
 	if (r->rule->only_reads && (r->rule->kinds & change))
 		add_for_rule(l, FINDING_UNREACHABLE, r, "on",
 			     "%s: on file.change it never matches: action.write is true there",
@@ -147,7 +170,8 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 static bool hides(const struct rule_tree *b, const struct rule_tree *a)
 {
 	if ((a->rule->kinds & ~b->rule->kinds) || b->rule->count.at_least ||
-	    (a->rule->labels & ~b->rule->labels) || !rule_outranks(b->rule, a->rule) ||
+	    b->rule->sequence.step_count || (a->rule->labels & ~b->rule->labels) ||
+	    !rule_outranks(b->rule, a->rule) ||
 	    (b->rule->verdict == VERDICT_LOG && a->rule->verdict == VERDICT_ALLOW))
 		return false;
 	return tree_implies(a->tree.root, b->tree.root);
@@ -163,7 +187,7 @@ static void look_at_pair(struct lint *l, const struct rule_tree *a, const struct
 			     "%s is never named: %s (%s too, %s) matches whatever it matches", id,
 			     other, verdict_name(b->rule->verdict), b->rule->info.severity);
 	else if (a->rule->kinds == b->rule->kinds && !a->rule->count.at_least &&
-		 tree_implies(b->tree.root, a->tree.root))
+		 !a->rule->sequence.step_count && tree_implies(b->tree.root, a->tree.root))
 		add_for_rule(l, FINDING_CONTRADICTORY, a, "verdict",
 			     "%s says %s and %s says %s of the same actions; %s holds", id,
 			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict),
@@ -236,6 +260,15 @@ static bool reads_list(const struct cel_tree *tree, const char *name)
 	return false;
 }
 
+static bool rule_reads_list(const struct rule_tree *r, const char *name)
+{
+	bool read = reads_list(&r->tree, name);
+
+	for (size_t i = 0; i < r->step_count && !read; i++)
+		read = reads_list(&r->steps[i].tree, name);
+	return read;
+}
+
 static void look_at_lists(struct lint *l, const struct source *source)
 {
 	for (const struct json *list = json_first(json_get(source->doc, "lists")); list;
@@ -245,7 +278,7 @@ static void look_at_lists(struct lint *l, const struct source *source)
 		bool read = false;
 
 		for (size_t i = 0; i < l->set.count && !read; i++)
-			read = reads_list(&l->set.rules[i].tree, name);
+			read = rule_reads_list(&l->set.rules[i], name);
 		if (!read)
 			add(l, FINDING_UNUSED, source, path, "no rule reads the list %s", name);
 	}

@@ -85,6 +85,8 @@ int policy_build(struct sources *s, struct policy **ret, struct error *err)
 	}
 	if (r == 0)
 		r = check_ids(policy, s, err);
+	if (r == 0)
+		r = sequences_share(policy, err);
 	for (size_t i = 0; i < s->count && r == 0; i++)
 		r = policy_check_examples(policy, &s->items[i], &next, err);
 	if (r < 0)
@@ -141,6 +143,10 @@ struct policy *policy_free(struct policy *policy)
 		free(policy->globs[i].pattern);
 	for (size_t i = 0; i < policy->file_count; i++)
 		free(policy->files[i]);
+	for (size_t i = 0; i < policy->step_count; i++)
+		condition_done(&policy->steps[i].is);
+	free(policy->steps);
+	free(policy->sequences);
 	free(policy->rules);
 	free(policy->lists);
 	free(policy->scratch);
@@ -174,6 +180,12 @@ uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_
 {
 	*ret_window_ns = policy->rules[index].count.window_ns;
 	return policy->rules[index].count.at_least;
+}
+
+uint32_t policy_rule_steps(const struct policy *policy, size_t index, uint64_t *ret_within_ns)
+{
+	*ret_within_ns = policy->rules[index].sequence.within_ns;
+	return policy->rules[index].sequence.step_count;
 }
 
 const char *policy_file(const struct policy *policy, size_t index)

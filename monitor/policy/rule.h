@@ -8,6 +8,8 @@
  *	policy.c		files -> struct policy, and the getters
  *	policy_json.c		one document: lists, labels, defaults
  *	rule_json.c		one rule
+ *	condition.c		what an action must be, of a rule and of a step
+ *	sequence*.c, keyed.c	what must have happened before
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
@@ -26,12 +28,14 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "monitor/policy/cel/cel.h"
+#include "monitor/policy/keyed.h"
 #include "monitor/policy/keys.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/sequence.h"
 #include "monitor/policy/source.h"
 
 #define MAX_COUNT_EVENTS    65536u     /* at_least without "distinct" */
-#define MAX_COUNT_DISTINCT  512u       /* at_least with it */
+#define MAX_COUNT_DISTINCT  MAX_KEYED  /* at_least with it */
 #define MAX_STATE_BYTES	    (8u << 20) /* counters of one session; touched only as far as used */
 #define MAX_DISTINCT_FIELDS 4u
 #define MAX_NAME_BYTES	    64u
@@ -51,19 +55,41 @@ struct guard {
 	bool always; /* nothing is known: the rule is a candidate for every action */
 };
 
+/* What an action must be. */
+struct condition {
+	uint32_t kinds;
+	struct cel_program when;
+	struct guard guard;
+	uint64_t labels_read; /* all, if it cannot be told */
+	bool only_writes;     /* it cannot match unless action.write */
+	bool only_reads;      /* ... unless not action.write */
+	bool only_host_bound; /* nor unless action.provenance is "host-bound" */
+};
+
+/* One action of a rule's sequence; see sequence.h. */
+struct step {
+	struct condition is;
+	enum step_role role;
+	uint32_t rule;	/* whose */
+	uint32_t place; /* the first that it fills; of what must be missing, the one behind it */
+	uint32_t repeat;
+	uint32_t in_file; /* its number in "steps" */
+};
+
 struct rule {
 	struct rule_info info; /* owns id, category, severity, because; file is the policy's */
 	uint32_t kinds;
 	enum verdict verdict;
 	int severity_rank;
 	int errno_value;
-	struct cel_program when;
-	bool only_writes;     /* it cannot match unless action.write */
-	bool only_reads;      /* ... unless not action.write */
-	bool only_host_bound; /* nor unless action.provenance is "host-bound" */
+	struct cel_program when; /* the members from here to labels_read as in a condition */
+	bool only_writes;
+	bool only_reads;
+	bool only_host_bound;
 	struct guard guard;
+	uint64_t labels_read; /* those of its steps among them */
 	uint64_t labels;      /* set in the session on a match */
-	uint64_t labels_read; /* all, if it cannot be told */
+	struct sequence sequence;
 	struct count_spec count;
 	size_t counter; /* index in the state; valid if count.at_least */
 };
@@ -83,6 +109,10 @@ struct policy {
 	struct rule *rules;
 	size_t rule_count;
 	size_t rule_cap;
+	struct step *steps; /* of all rules, each rule's together */
+	size_t step_count;
+	uint32_t *sequences; /* rules that have one */
+	size_t sequence_count;
 	struct cel_list *lists; /* own their names */
 	void *scratch; /* for the one rule that is evaluated at a time; NULL if none needs it */
 	size_t list_count;
@@ -120,6 +150,26 @@ int verdict_by_name(const char *name, enum verdict *ret);
 /* "500ms", "60s", "5m", "1h" */
 int duration_parse(const char *text, uint64_t *ret_ns);
 
+/* Where something of a policy file stands, for its errors. All borrowed. */
+struct policy_place {
+	struct policy *policy;
+	const struct source *source;
+	const char *path;
+	struct error *err;
+};
+
+/* condition.c: the members "on" and "when" of the object at the place. */
+int condition_decode(const struct policy_place *place, const struct json *on, const char *when,
+		     struct condition *ret);
+int condition_decode_kinds(const struct policy_place *place, const struct json *on,
+			   struct condition *ret);
+/* @ret: its kinds are there. */
+int condition_compile(const struct policy_place *place, const char *when, struct condition *ret);
+/* The typed tree alone. */
+int condition_type(const struct policy *policy, uint32_t kinds, const char *when,
+		   struct cel_tree *ret, struct cel_reads *reads, struct cel_error *why);
+void condition_done(struct condition *condition);
+
 /* examples.c */
 /* Of the file's rules; *next is the first of them, and the first behind them afterwards. */
 int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,
@@ -137,10 +187,13 @@ bool tree_demands_bool(const struct cel_tree *tree, const char *field, bool valu
 bool tree_demands_text(const struct cel_tree *tree, const char *field, struct str text);
 
 /* policy_index.c */
-#define INDEX_WORDS ((MAX_RULES + 63) / 64)
+#define INDEX_WORDS ((MAX_RULES + MAX_POLICY_STEPS + 63) / 64)
 void policy_index_build(struct policy *policy);
 void policy_index_free(struct policy *policy);
-/* Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order. */
+/*
+ * Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order, and
+ * behind them their steps, each as its number behind that of the last rule.
+ */
 const uint32_t *policy_index_candidates(const struct policy *policy, const struct action *action,
 					uint64_t labels, uint64_t bits[INDEX_WORDS],
 					size_t *ret_words);
@@ -158,6 +211,16 @@ void state_set_time(struct policy_state *state, uint64_t time_ns);
 enum verdict policy_default(const struct policy *policy, const struct action *action);
 /* Of two rules that match, `rule` is the one that is named: by verdict, severity, id. */
 bool rule_outranks(const struct rule *rule, const struct rule *other);
-/* One rule alone, as policy_decide() sees it: matched, and counted. */
+
+struct rule_match {
+	enum cel_result result; /* of its expression */
+	bool in_sequence;	/* what must be before has been; else it was not counted */
+	uint64_t began_ns;	/* when the first step was; 0: there is none */
+};
+
+/* One rule alone, as policy_decide() sees it: true, in sequence, and counted. */
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
-		  const struct action *action, enum cel_result *ret);
+		  const struct action *action, struct rule_match *ret);
+/* After the verdict: the action as a step, if its expression is true of it. */
+void step_take(const struct policy *policy, struct policy_state *state, const struct step *step,
+	       const struct action *action, bool refused);
