@@ -10,7 +10,7 @@
  * All of that happens when a policy is loaded. A rule that needs no memory becomes flat code for a
  * stack of fixed size (cel_fast.c); another is kept as its tree and evaluated by cel_run.c in an
  * arena. Either way every loop is over a bounded list, and the worst cost and memory are estimated
- * and limited at load. `cordon policy eval` stops after cel_resolve() and leaves types to the run.
+ * and limited at load. `cordon policy eval` leaves types to the run, or has cel_check_open() look.
  *
  * As in CEL an operation can yield an error (an index outside its list), and && and || take an
  *error away where the other side decides alone.
@@ -48,6 +48,7 @@ struct cel_list {
 struct cel_variable {
 	const char *name; /* may have dots */
 	struct cel_value value;
+	const struct cel_type *type; /* as declared; NULL: what the value is */
 };
 
 /* What an expression is typed against. */
@@ -133,6 +134,13 @@ int cel_resolve(struct cel_tree *tree, const struct cel_scope *scope, struct cel
 		struct cel_error *err);
 /* Checks types, cost and memory of a resolved tree; the root is bool afterwards. */
 int cel_check(struct cel_tree *tree, struct cel_error *err);
+/*
+ * cel_check_open - types a tree of an open scope as the standard's checker does: what is not known
+ * before it is evaluated is dyn, and goes anywhere. The root's type is that of the expression.
+ */
+int cel_check_open(struct cel_tree *tree, struct cel_error *err);
+/* "map(string, list(int))". Kept by the tree. */
+const char *cel_type_text(struct cel_tree *tree, const struct cel_type *type);
 /* Whether a name stands for something else than an item where rules are written. */
 bool cel_is_root_name(struct str name);
 /* Constant string items of a node: a string, a literal list of strings or ints, or a named one. */

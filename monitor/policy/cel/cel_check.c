@@ -266,7 +266,7 @@ static const struct cel_type *type_of_loop(struct typing *t, const struct cel_no
 	if (node->macro == MACRO_FILTER)
 		return type_list_of(t, t->vars[node->slot]);
 	map = cel_tree_keep(t->tree, xcalloc(1, sizeof(*map)));
-	*map = (struct cel_type){CEL_MAP, result, t->vars[node->slot]};
+	*map = (struct cel_type){.kind = CEL_MAP, .item = result, .key = t->vars[node->slot]};
 	return map;
 }
 

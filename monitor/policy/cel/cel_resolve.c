@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "monitor/policy/cel/cel.h"
+#include "monitor/policy/cel/cel_message.h"
 #include "monitor/policy/cel/cel_regex.h"
 
 #define MAX_NAME 256u /* a name with its dots and its container */
@@ -134,13 +135,21 @@ static bool bind_name(const struct resolving *r, struct cel_node *node, const ch
 {
 	const struct cel_variable *variable = find_variable(r->scope, name);
 	const enum cel_kind kind = cel_type_value_by_name(str_of(name));
+	const struct cel_message *message = cel_message_by_name(name);
 
+	if (node->kind == NODE_MESSAGE) {
+		node->message = message;
+		return message != NULL;
+	}
 	if (variable) {
 		node->kind = NODE_VARIABLE;
 		node->value = &variable->value;
+		node->type = variable->type;
 	} else if (kind != CEL_ERROR) {
 		node->kind = NODE_TYPE;
 		node->integer = kind;
+	} else if (strcmp(name, "google.protobuf.NullValue.NULL_VALUE") == 0) {
+		node->kind = NODE_INT; /* an enum's value; its number is 0 */
 	} else {
 		return false;
 	}
@@ -334,9 +343,33 @@ static int resolve_loop(struct resolving *r, struct cel_node *node)
 	return e;
 }
 
+static int resolve_message(struct resolving *r, struct cel_node *node)
+{
+	char name[MAX_NAME];
+	bool absolute = false;
+	int e = 0;
+
+	if (!r->scope->open)
+		return cel_fail(r->err, node->at, "messages are not for rules");
+	if (!dotted_name(r, node->child, name, &absolute) ||
+	    !bind_in_container(r, node, name, absolute))
+		return cel_fail(r->err, node->at,
+				"of messages only the values of google.protobuf are known, "
+				"as google.protobuf.Int64Value");
+	for (struct cel_node *set = node->child->next; set && e == 0; set = set->next) {
+		e = cel_message_check(node->message, set, r->err);
+		if (e == 0)
+			e = resolve(r, set->child);
+	}
+	return e;
+}
+
 static int resolve(struct resolving *r, struct cel_node *node)
 {
 	int e = 0;
+
+	if (node->kind == NODE_MESSAGE)
+		return resolve_message(r, node);
 
 	if (node->kind == NODE_NAME)
 		return resolve_name(r, node);

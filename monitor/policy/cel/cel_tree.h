@@ -39,6 +39,7 @@ struct cel_type {
 	enum cel_kind kind;
 	const struct cel_type *item;
 	const struct cel_type *key;
+	bool wrapper; /* null is one of its values, too */
 };
 
 enum cel_token_kind {
@@ -82,14 +83,16 @@ enum cel_node_kind {
 	NODE_DOUBLE,
 	NODE_STRING,
 	NODE_BYTES,
-	NODE_LIST,   /* children: the items */
-	NODE_MAP,    /* children: key, value, key, value ... */
-	NODE_NAME,   /* text; `absolute` with a dot before it */
-	NODE_SELECT, /* child . text */
-	NODE_HAS,    /* has(child . text) */
-	NODE_INDEX,  /* child [ second child ] */
-	NODE_CALL,   /* text ( children ); with `method` the first child stands before the dot */
-	NODE_LOOP,   /* macro over text (and text2): list, then condition and/or result */
+	NODE_LIST,    /* children: the items */
+	NODE_MAP,     /* children: key, value, key, value ... */
+	NODE_MESSAGE, /* name { text: value }: the name, then a NODE_SET each; not in rules */
+	NODE_SET,     /* text: child */
+	NODE_NAME,    /* text; `absolute` with a dot before it */
+	NODE_SELECT,  /* child . text */
+	NODE_HAS,     /* has(child . text) */
+	NODE_INDEX,   /* child [ second child ] */
+	NODE_CALL,    /* text ( children ); with `method` the first child stands before the dot */
+	NODE_LOOP,    /* macro over text (and text2): list, then condition and/or result */
 	NODE_NOT,
 	NODE_NEGATE,
 	NODE_BINARY, /* op; two children */
@@ -149,12 +152,13 @@ enum cel_function {
 };
 
 struct cel_list;
+struct cel_message;
 struct cel_value;
 struct regex;
 
 struct cel_node {
 	enum cel_node_kind kind;
-	const struct cel_type *type; /* from cel_check() */
+	const struct cel_type *type; /* from cel_check() or cel_check_open() */
 	size_t at;
 	int op;
 	enum cel_macro macro;
@@ -171,6 +175,7 @@ struct cel_node {
 	size_t name_at; /* of a macro: where its name stands */
 	const struct action_field *field;
 	const struct cel_list *list;
+	const struct cel_message *message;
 	const struct cel_value *value;
 	struct regex *regex;	/* owned: of a constant pattern */
 	struct cel_node *child; /* first child; the others follow by `next` */
