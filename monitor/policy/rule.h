@@ -4,7 +4,7 @@
 /*
  * What the parts of the policy engine share: the loaded policy and what each rule became.
  *
- *	files.c, source.c	texts of files, errors in them
+ *	trusted.c, files.c, source.c	texts of files, errors in them
  *	policy.c		files -> struct policy, and the getters
  *	policy_json.c		one document: lists, labels, defaults
  *	rule_json.c		one rule
