@@ -8,7 +8,6 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/json_scan.h"
 #include "monitor/policy/rule.h"
 
 struct rule_row {
@@ -303,18 +302,15 @@ static int decode_count(struct context *c)
 	return r;
 }
 
-/* From text to code. The place of an error is inside the JSON string, escapes counted. */
+/* From text to code. */
 static int compile_when(struct context *c)
 {
-	const struct cel_scope scope = {.kinds = c->rule->kinds,
-					.lists = c->policy->lists,
-					.list_count = c->policy->list_count};
+	const struct cel_scope scope = policy_scope(c->policy, c->rule->kinds);
 	const struct str text = str_of(json_string(c->row.when));
 	_cleanup_free_ char *path = xasprintf("%s.when", c->path);
 	_cleanup_(cel_tree_done) struct cel_tree tree = {0};
 	struct cel_error why = {0};
 	struct cel_reads reads = {0};
-	size_t at = 0;
 	int r;
 
 	r = cel_parse(text, &tree, &why);
@@ -336,11 +332,8 @@ static int compile_when(struct context *c)
 		if (r == 0 && cel_needs_scratch(&c->rule->when) && !c->policy->scratch)
 			c->policy->scratch = xcalloc(1, CEL_MAX_MEMORY);
 	}
-	if (r == 0)
-		return 0;
-	if (json_locate(c->source->text, c->source->len, path, &at) == 0)
-		at = json_string_offset(c->source->text, c->source->len, at, why.at);
-	return source_error_at(c->source, c->err, r, at, why.why.text);
+	return r < 0 ? policy_expression_error(c->policy, &tree, c->source, path, r, &why, c->err)
+		     : 0;
 }
 
 static struct rule *new_rule(struct policy *policy)

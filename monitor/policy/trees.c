@@ -13,8 +13,7 @@ static int add_tree(struct policy_trees *set, const struct source *source, size_
 {
 	const struct policy *policy = set->policy;
 	const struct rule *rule = &policy->rules[set->count];
-	const struct cel_scope scope = {
-		.kinds = rule->kinds, .lists = policy->lists, .list_count = policy->list_count};
+	const struct cel_scope scope = policy_scope(policy, rule->kinds);
 	struct rule_tree *r = &set->rules[set->count++];
 	struct cel_reads reads;
 	struct cel_error why;

@@ -23,6 +23,14 @@ static const struct cel_list lists[] = {
 	{.name = "none", .item = CEL_STRING},
 };
 
+/* Of which two use each other. */
+static const struct cel_definition definitions[] = {
+	{"m", STR("call.tool == 'bash' || 'secret' in session.labels")},
+	{"l", STR("['a', '/x/*'].map(x, x)")},
+	{"a", STR("macros.m && macros.b")},
+	{"b", STR("!macros.a")},
+};
+
 /* Asks the index of a policy whose one rule is this one. */
 static void check_guard(const struct policy *policy, const struct action *action, uint64_t labels,
 			enum cel_result result)
@@ -77,7 +85,13 @@ static void add_labels(struct policy *policy)
 static void run_as_rule(struct str text, unsigned kind)
 {
 	struct policy *policy = xcalloc(1, sizeof(*policy));
-	const struct cel_scope scope = {.kinds = 1u << kind, .lists = lists, .list_count = 2};
+	const struct cel_scope scope = {
+		.kinds = 1u << kind,
+		.lists = lists,
+		.list_count = 2,
+		.definitions = definitions,
+		.definition_count = sizeof(definitions) / sizeof(definitions[0]),
+	};
 	struct cel_tree tree = {0};
 	struct cel_error err = {0};
 	struct rule *rule;
@@ -97,7 +111,7 @@ static void run_as_rule(struct str text, unsigned kind)
 		r = -1; /* a label that is no name */
 	else if (r == 0)
 		r = cel_compile(&tree, &rule->when, &err);
-	fuzz_expect(err.at <= text.len);
+	fuzz_expect(err.at <= (tree.use_count ? tree.end : text.len));
 	if (r == 0) {
 		policy_index_build(policy);
 		run(policy, &tree, text);

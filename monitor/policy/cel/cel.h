@@ -29,6 +29,7 @@
 
 #define CEL_MAX_STACK 64u      /* values at run time */
 #define CEL_MAX_LOOPS 4u       /* macros over lists inside one another */
+#define CEL_MAX_USES  8u       /* macros of a policy that use one another */
 #define CEL_MAX_COST  1000000u /* elementary steps in the worst case */
 #define CEL_MAX_STEPS                                                               \
 	8000000u /* steps that a run may really take, texts looked through included \
@@ -44,6 +45,12 @@ struct cel_list {
 	size_t count;
 };
 
+/* An expression with a name, to be used as macros.NAME; borrowed. */
+struct cel_definition {
+	const char *name;
+	struct str text;
+};
+
 /* A value given from outside; all borrowed. */
 struct cel_variable {
 	const char *name; /* may have dots */
@@ -56,6 +63,8 @@ struct cel_scope {
 	uint32_t kinds; /* bit per enum action_kind of the rule's "on" */
 	const struct cel_list *lists;
 	size_t list_count;
+	const struct cel_definition *definitions;
+	size_t definition_count;
 	/* No rule: names are variables, and what is not known is an error only when it is
 	 * evaluated. */
 	bool open;
@@ -132,7 +141,9 @@ enum cel_result {
 /* Binds names and functions; constant patterns of matches() are compiled. */
 int cel_resolve(struct cel_tree *tree, const struct cel_scope *scope, struct cel_reads *reads,
 		struct cel_error *err);
-/* Checks types, cost and memory of a resolved tree; the root is bool afterwards. */
+/* Checks types, cost and memory of a resolved tree. */
+int cel_check_types(struct cel_tree *tree, struct cel_error *err);
+/* The same; the root is bool afterwards. */
 int cel_check(struct cel_tree *tree, struct cel_error *err);
 /*
  * cel_check_open - types a tree of an open scope as the standard's checker does: what is not known

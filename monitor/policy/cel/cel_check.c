@@ -383,10 +383,17 @@ static int type_node(struct typing *t, struct cel_node *node)
 
 /* NOLINTEND(misc-no-recursion) */
 
-int cel_check(struct cel_tree *tree, struct cel_error *err)
+int cel_check_types(struct cel_tree *tree, struct cel_error *err)
 {
 	struct typing t = {.tree = tree, .err = err, .times = 1};
-	const int r = type_node(&t, tree->root);
+
+	return type_node(&t, tree->root);
+}
+
+int cel_check(struct cel_tree *tree, struct cel_error *err)
+{
+	struct typing t = {.tree = tree, .err = err};
+	const int r = cel_check_types(tree, err);
 
 	if (r == 0 && tree->root->type->kind != CEL_BOOL)
 		return type_mismatch(&t, tree->root, "a rule's \"when\"", "bool");

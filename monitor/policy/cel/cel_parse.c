@@ -421,12 +421,12 @@ static int parse_expr(struct parser *p, struct cel_node **ret)
 
 /* NOLINTEND(misc-no-recursion) */
 
-int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
+static int parse_all(struct cel_tree *tree, struct str source, struct cel_node **ret,
+		     struct cel_error *err)
 {
-	struct parser p = {.tree = ret, .source = source, .err = err};
+	struct parser p = {.tree = tree, .source = source, .err = err};
 	int r;
 
-	*ret = (struct cel_tree){0};
 	if (source.len > CEL_MAX_BYTES)
 		return cel_fail(err, 0, "the expression is longer than %u bytes", CEL_MAX_BYTES);
 	for (size_t at = 0, n; at < source.len; at += n) {
@@ -436,8 +436,34 @@ int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
 	}
 	r = advance(&p);
 	if (r == 0)
-		r = parse_expr(&p, &ret->root);
+		r = parse_expr(&p, ret);
 	if (r == 0 && p.token.kind != TOKEN_END)
 		r = unexpected(&p, "an operator or the end");
+	return r;
+}
+
+int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
+{
+	*ret = (struct cel_tree){.end = source.len + 1};
+	return parse_all(ret, source, &ret->root, err);
+}
+
+int cel_parse_use(struct cel_tree *tree, struct str source, const struct cel_use *use,
+		  struct cel_node **ret, struct cel_error *err)
+{
+	const struct cel_node *before = tree->all;
+	const size_t base = tree->end;
+	const int r = parse_all(tree, source, ret, err);
+
+	tree->uses = xrealloc_array(tree->uses, tree->use_count + 1, sizeof(*tree->uses));
+	tree->uses[tree->use_count] = *use;
+	tree->uses[tree->use_count++].base = base;
+	tree->end += source.len + 1;
+	for (struct cel_node *node = tree->all; node != before; node = node->all) {
+		node->at += base;
+		node->name_at += base;
+	}
+	if (r < 0)
+		err->at += base;
 	return r;
 }

@@ -183,7 +183,17 @@ struct cel_node {
 	struct cel_node *all; /* every node of the tree, for freeing */
 };
 
-/* Owns the nodes, the texts of strings, and types. */
+/*
+ * Where an expression has macros.NAME its tree has that of the macro. Places in it count on behind
+ * those of the expression, so that a place alone tells which text it is in.
+ */
+struct cel_use {
+	size_t base;	   /* of the macro's first byte */
+	size_t at;	   /* where it is used: in the expression, or in another use */
+	size_t definition; /* index of the scope's */
+};
+
+/* Owns the nodes, the texts of strings, types and uses. */
 struct cel_tree {
 	struct cel_node *root;
 	struct cel_node *all;
@@ -191,9 +201,12 @@ struct cel_tree {
 	char **strings;
 	size_t string_count;
 	unsigned slots; /* of loop variables at once */
+	struct cel_use *uses;
+	size_t use_count;
+	size_t end; /* the first place behind all texts */
 };
 
-/* A place in the expression with the reason. */
+/* A place in the expression, or behind it in a macro (cel_use_of), with the reason. */
 struct cel_error {
 	size_t at;
 	struct error why;
@@ -212,6 +225,11 @@ int cel_lex_number(struct str source, size_t *at, struct cel_token *ret, struct 
 
 /* Free with cel_tree_done(), also after an error. */
 int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err);
+/* The same into a tree that is there, for a macro that is used at a place; its root in @ret. */
+int cel_parse_use(struct cel_tree *tree, struct str source, const struct cel_use *use,
+		  struct cel_node **ret, struct cel_error *err);
+/* The use that a place is in; NULL: the expression itself. */
+const struct cel_use *cel_use_of(const struct cel_tree *tree, size_t at);
 void cel_tree_done(struct cel_tree *tree);
 struct cel_node *cel_node_new(struct cel_tree *tree, enum cel_node_kind kind, size_t at);
 /* Memory that is freed with the tree. */
