@@ -33,8 +33,7 @@ int condition_decode_kinds(const struct policy_place *place, const struct json *
 int condition_type(const struct policy *policy, uint32_t kinds, const char *when,
 		   struct cel_tree *ret, struct cel_reads *reads, struct cel_error *why)
 {
-	const struct cel_scope scope = {
-		.kinds = kinds, .lists = policy->lists, .list_count = policy->list_count};
+	const struct cel_scope scope = policy_scope(policy, kinds);
 	int r = cel_parse(str_of(when), ret, why);
 
 	if (r == 0)
@@ -44,20 +43,9 @@ int condition_type(const struct policy *policy, uint32_t kinds, const char *when
 	return r;
 }
 
-/* The place of an error is inside the JSON string, escapes counted. */
-static int fail_in_text(const struct policy_place *place, int code, const struct cel_error *why)
-{
-	_cleanup_free_ char *path = xasprintf("%s.when", place->path);
-	const struct source *source = place->source;
-	size_t at = 0;
-
-	if (json_locate(source->text, source->len, path, &at) == 0)
-		at = json_string_offset(source->text, source->len, at, why->at);
-	return source_error_at(source, place->err, code, at, why->why.text);
-}
-
 int condition_compile(const struct policy_place *place, const char *when, struct condition *ret)
 {
+	_cleanup_free_ char *at = xasprintf("%s.when", place->path);
 	_cleanup_(cel_tree_done) struct cel_tree tree = {0};
 	struct policy *policy = place->policy;
 	struct cel_error why = {0};
@@ -65,20 +53,19 @@ int condition_compile(const struct policy_place *place, const char *when, struct
 	int r = condition_type(policy, ret->kinds, when, &tree, &reads, &why);
 
 	if (r < 0)
-		return fail_in_text(place, r, &why);
+		return policy_expression_error(policy, &tree, place->source, at, r, &why,
+					       place->err);
 	r = guard_of_tree(policy, &tree, &ret->guard, &ret->labels_read);
-	if (r < 0) {
-		_cleanup_free_ char *at = xasprintf("%s.when", place->path);
-
+	if (r < 0)
 		return source_error(place->source, place->err, r, at, "it names a label that is %s",
 				    r == -E2BIG ? "one more than 64" : "no label's name");
-	}
 	ret->only_writes = tree_demands_bool(&tree, "write", true);
 	ret->only_reads = tree_demands_bool(&tree, "write", false);
 	ret->only_host_bound = tree_demands_text(&tree, "provenance", STR("host-bound"));
 	r = cel_compile(&tree, &ret->when, &why);
 	if (r < 0)
-		return fail_in_text(place, r, &why);
+		return policy_expression_error(policy, &tree, place->source, at, r, &why,
+					       place->err);
 	ret->when.reads = reads;
 	if (cel_needs_scratch(&ret->when) && !policy->scratch)
 		policy->scratch = xcalloc(1, CEL_MAX_MEMORY);

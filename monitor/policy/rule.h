@@ -4,9 +4,10 @@
 /*
  * What the parts of the policy engine share: the loaded policy and what each rule became.
  *
- *	files.c, source.c	texts of files, errors in them
+ *	trusted.c, files.c, source.c	texts of files, errors in them
  *	policy.c		files -> struct policy, and the getters
  *	policy_json.c		one document: lists, labels, defaults
+ *	macros.c		its macros; what expressions are typed against, places in them
  *	rule_json.c		one rule
  *	condition.c		what an action must be, of a rule and of a step
  *	sequence*.c, keyed.c	what must have happened before
@@ -113,6 +114,10 @@ struct policy {
 	size_t step_count;
 	uint32_t *sequences; /* rules that have one */
 	size_t sequence_count;
+	const struct sources *sources; /* borrowed while it is loaded; NULL afterwards */
+	struct cel_definition *macros; /* own their names and texts */
+	size_t *macro_files;	       /* of each macro the file's index */
+	size_t macro_count;
 	struct cel_list *lists; /* own their names */
 	void *scratch; /* for the one rule that is evaluated at a time; NULL if none needs it */
 	size_t list_count;
@@ -137,10 +142,42 @@ struct policy {
 int policy_build(struct sources *sources, struct policy **ret, struct error *err);
 
 /* policy_json.c */
-int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err);
+/* What the expressions of all files may name: lists and macros. */
+int policy_decode_names(struct policy *policy, const struct source *source, size_t file,
+			struct error *err);
 int policy_decode(struct policy *policy, const struct source *source, struct error *err);
+/* A name of a list or macro. */
+bool policy_is_name(const char *name);
+/* The path of a member whose name may hold anything, as json_locate() takes it. Owned by the
+ * caller. */
+char *policy_member_path(const char *object, const char *name);
 /* Index of the label, new if need be; -E2BIG when all bits are taken, -EINVAL for a bad name. */
 int policy_label_intern(struct policy *policy, struct str name);
+
+/* macros.c */
+int policy_decode_macros(struct policy *policy, const struct source *source, size_t file,
+			 const struct json *macros, struct error *err);
+/* Types each, used or not. */
+int policy_check_macros(const struct policy *policy, struct error *err);
+void policy_free_macros(struct policy *policy);
+/* What the expressions of a rule on these kinds are typed against. */
+struct cel_scope policy_scope(const struct policy *policy, uint32_t kinds);
+
+/* A place of an expression in the files: of a macro, where it is defined. While policy->sources are
+ * there. */
+struct text_place {
+	const struct source *source;
+	size_t offset;
+};
+struct text_place policy_place_of(const struct policy *policy, const struct cel_tree *tree,
+				  const struct source *source, const char *path, size_t at);
+/*
+ * The error of the expression that stands at a path: at its place, and where that is in a macro
+ * also where it is used. Return: -code.
+ */
+int policy_expression_error(const struct policy *policy, const struct cel_tree *tree,
+			    const struct source *source, const char *path, int code,
+			    const struct cel_error *why, struct error *err);
 
 /* rule_json.c */
 int rule_decode(struct policy *policy, const struct source *source, const struct json *node,
