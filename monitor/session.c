@@ -149,7 +149,9 @@ static void record_start(struct session *session)
 	json_put_string(w, "workspace", session->workspace);
 	json_put_string(w, "isolation", session_layer(session, "isolation"));
 	json_put_string(w, "trace", session->trace ? "on" : "off");
-	if (!session->trace)
+	if (session->trace)
+		json_put_string(w, "trace_backend", trace_backend_name(session->trace));
+	else
 		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
 	json_put_string(w, "file_gate", session->gates_files ? "on" : "off");
 	json_begin_object(w, "layers");

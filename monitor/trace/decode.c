@@ -13,6 +13,7 @@
 _Static_assert((int)TRACE_RECORD_EXEC == (int)TRACE_EXEC, "same numbers");
 _Static_assert((int)TRACE_RECORD_CHANGE == (int)TRACE_CHANGE, "same numbers");
 _Static_assert((int)TRACE_RECORD_EXEC_MISMATCH == (int)TRACE_EXEC_MISMATCH, "same numbers");
+_Static_assert((int)TRACE_RECORD_EXEC_REFUSED == (int)TRACE_EXEC_REFUSED, "same numbers");
 
 /* Appends bytes to a path that has room for every text a record can hold. */
 static size_t append(char *out, size_t at, size_t room, const char *bytes, size_t len)
@@ -73,7 +74,7 @@ static size_t place_bytes(const struct trace_place *place)
 
 static bool is_record(const struct trace_record *r, size_t len)
 {
-	return len >= sizeof(*r) && r->size == len && r->kind <= TRACE_RECORD_EXEC_MISMATCH &&
+	return len >= sizeof(*r) && r->size == len && r->kind <= TRACE_RECORD_EXEC_REFUSED &&
 	       memchr(r->comm, '\0', sizeof(r->comm)) &&
 	       place_bytes(&r->place[0]) + place_bytes(&r->place[1]) <= len - sizeof(*r);
 }
@@ -98,6 +99,7 @@ bool trace_decode(const void *bytes, size_t len, struct trace_texts *texts, stru
 		.parent_pid = r->parent_pid,
 		.result = r->result,
 		.syscall = r->syscall,
+		.begun = r->flags & TRACE_RECORD_BEGUN,
 		.flags = r->open_flags,
 		.dev = makedev(r->device >> 20, r->device & 0xfffff),
 		.inode = r->inode,
