@@ -4,7 +4,8 @@
  * One action against all rules that can match it.
  *
  * The strictest verdict wins. `log` only observes: it neither allows nor stands in the way of the
- * kind's default. Where no rule but logging ones matched, the default decides. Labels that this
+ * kind's default; nor does `throttle`, which slows down what may happen anyway. Where no rule but
+ * these matched, the default decides, if it is stricter. Labels that this
  * action sets count from the next action on, so the order of rules does not matter.
  *
  * An expression that ends in an error (an index outside its list) counts as a match, except for
@@ -19,8 +20,8 @@
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
-		[VERDICT_ALLOW] = "allow", [VERDICT_LOG] = "log",   [VERDICT_ASK] = "ask",
-		[VERDICT_DENY] = "deny",   [VERDICT_KILL] = "kill",
+		[VERDICT_ALLOW] = "allow", [VERDICT_LOG] = "log",   [VERDICT_THROTTLE] = "throttle",
+		[VERDICT_ASK] = "ask",	   [VERDICT_DENY] = "deny", [VERDICT_KILL] = "kill",
 	};
 
 	return verdict <= VERDICT_KILL ? names[verdict] : "unknown";
@@ -59,6 +60,8 @@ bool rule_outranks(const struct rule *rule, const struct rule *other)
 {
 	if (rule->verdict != other->verdict)
 		return rule->verdict > other->verdict;
+	if (rule->throttle.interval_ns != other->throttle.interval_ns)
+		return rule->throttle.interval_ns > other->throttle.interval_ns;
 	if (rule->severity_rank != other->severity_rank)
 		return rule->severity_rank > other->severity_rank;
 	return strcmp(rule->info.id, other->info.id) < 0;
@@ -84,6 +87,17 @@ static enum rule_answer answer_of(const struct rule *rule, enum cel_result resul
 	if (result == CEL_FALSE)
 		return RULE_FALSE;
 	return matched ? RULE_MATCHED : RULE_BELOW_COUNT;
+}
+
+static void note_observed(const struct policy *policy, uint32_t index, struct decision *ret)
+{
+	const struct rule *rule = &policy->rules[index];
+
+	if (ret->would && !rule_outranks(rule, &policy->rules[ret->would_index]))
+		return;
+	ret->would = &rule->info;
+	ret->would_verdict = rule->verdict;
+	ret->would_index = index;
 }
 
 /* Inline, so that nothing is paid where nobody is told. */
@@ -112,11 +126,16 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 				teller->tell(teller->ctx, index, answer_of(rule, result, matched));
 			if (!matched)
 				continue;
+			if (rule->observed) {
+				note_observed(policy, index, ret);
+				continue;
+			}
 			labels |= rule->labels;
 			if (result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 				continue;
 			ret->matched++;
-			decided |= rule->verdict != VERDICT_LOG;
+			decided |=
+				rule->verdict != VERDICT_LOG && rule->verdict != VERDICT_THROTTLE;
 			if (ret->rule && !rule_outranks(rule, &policy->rules[ret->rule_index]))
 				continue;
 			ret->verdict = rule->verdict;
@@ -135,6 +154,14 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret)
 {
 	decide(policy, state, action, ret, NULL);
+}
+
+void policy_decide_again(const struct policy *policy, struct policy_state *state,
+			 const struct action *action, struct decision *ret)
+{
+	state_look_only(state, true);
+	decide(policy, state, action, ret, NULL);
+	state_look_only(state, false);
 }
 
 void policy_decide_told(const struct policy *policy, struct policy_state *state,

@@ -21,6 +21,7 @@
 enum verdict {
 	VERDICT_ALLOW,
 	VERDICT_LOG,
+	VERDICT_THROTTLE, /* it goes on, but not yet */
 	VERDICT_ASK,
 	VERDICT_DENY,
 	VERDICT_KILL
@@ -56,7 +57,23 @@ struct decision {
 	unsigned rule_index;	      /* for policy_explain() */
 	unsigned matched;	      /* number of rules that matched */
 	uint64_t labels_added;	      /* bits newly set in the session by this action */
+	/* The strictest rule that matched and is only observed; NULL: none. It decided nothing. */
+	const struct rule_info *would;
+	enum verdict would_verdict;
+	unsigned would_index;
 };
+
+/* What a rule with the verdict throttle asks for. */
+struct throttle {
+	uint64_t interval_ns;
+	bool is_rate; /* at most one an interval; else each one is held up for so long */
+};
+
+/* Of the rule that decided; NULL unless it throttles. */
+const struct throttle *policy_throttle(const struct policy *policy,
+				       const struct decision *decision);
+/* True if the rule is only observed: what it says of an action is noted and not done. */
+bool policy_rule_is_observed(const struct policy *policy, size_t index);
 
 /*
  * policy_load - reads, checks, types and compiles a set of files, and runs every rule's `match` and
@@ -147,6 +164,11 @@ void policy_state_add_labels(struct policy_state *state, uint64_t labels);
 void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
+/* The same of an action that was decided before and has not happened yet: it counts no second time.
+ */
+void policy_decide_again(const struct policy *policy, struct policy_state *state,
+			 const struct action *action, struct decision *ret);
+
 /* What a rule said of an action that it was asked about. */
 enum rule_answer {
 	RULE_FALSE,	  /* its expression was false */
@@ -185,6 +207,11 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w);
+
+/* Writes the member "would", what a rule that is only observed said; there must be one. */
+void policy_explain_would(const struct policy *policy, const struct policy_state *state,
+			  const struct action *action, const struct decision *decision,
+			  struct json_writer *w);
 
 /* Writes an object with the fields that a rule reads, as they are in @action, and "session.labels"
  * if it reads those. */

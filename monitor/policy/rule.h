@@ -16,7 +16,7 @@
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
  *	state.c			labels and counters of a session
- *	decide.c, explain.c
+ *	decide.c, explain.c, throttle.c
  */
 
 #include <stdbool.h>
@@ -57,6 +57,8 @@ struct rule {
 	enum verdict verdict;
 	int severity_rank;
 	int errno_value;
+	bool observed;		  /* "mode": "observe" */
+	struct throttle throttle; /* of the verdict throttle */
 	struct cel_program when;
 	bool only_writes;     /* it cannot match unless action.write */
 	bool only_reads;      /* ... unless not action.write */
@@ -120,6 +122,9 @@ int verdict_by_name(const char *name, enum verdict *ret);
 /* "500ms", "60s", "5m", "1h" */
 int duration_parse(const char *text, uint64_t *ret_ns);
 
+/* throttle.c: the member "throttle". Return: NULL, or what is wrong with it. */
+const char *throttle_decode(const struct json *node, struct throttle *ret);
+
 /* examples.c */
 /* Of the file's rules; *next is the first of them, and the first behind them afterwards. */
 int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,
@@ -149,6 +154,8 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 size_t count_state_bytes(const struct count_spec *count);
 /* Notes one event. Return: true if the count is reached. */
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action);
+/* Until it is called with false, actions are looked at and counted no more. */
+void state_look_only(struct policy_state *state, bool look_only);
 /* A state in which only this rule can count; for its examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);
 /* Never goes back, whatever the caller's clock does. */

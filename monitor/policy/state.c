@@ -36,6 +36,7 @@ struct policy_state {
 	uint64_t now_ns;
 	struct counter *counters;
 	size_t counter_count;
+	bool look_only; /* what is asked about now is counted already */
 };
 
 size_t count_state_bytes(const struct count_spec *count)
@@ -144,22 +145,19 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	return value;
 }
 
-static bool count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
+static void count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
 {
 	counter->times[counter->next] = now;
 	counter->next = (counter->next + 1) % count->at_least;
 	if (counter->filled < count->at_least)
 		counter->filled++;
-	return counter->filled == count->at_least &&
-	       now - counter->times[counter->next] <= count->window_ns;
 }
 
-static bool count_value(struct counter *counter, const struct count_spec *count, uint64_t now,
+static void count_value(struct counter *counter, const struct count_spec *count, uint64_t now,
 			uint64_t value)
 {
 	struct seen *oldest = &counter->seen[0];
 	struct seen *same = NULL;
-	size_t live = 0;
 
 	for (size_t i = 0; i < count->at_least; i++) {
 		struct seen *s = &counter->seen[i];
@@ -170,6 +168,15 @@ static bool count_value(struct counter *counter, const struct count_spec *count,
 			oldest = s;
 	}
 	*(same ? same : oldest) = (struct seen){value, now};
+}
+
+static bool is_reached(const struct counter *counter, const struct count_spec *count, uint64_t now)
+{
+	size_t live = 0;
+
+	if (!count->field_count)
+		return counter->filled == count->at_least &&
+		       now - counter->times[counter->next] <= count->window_ns;
 	for (size_t i = 0; i < count->at_least; i++) {
 		const struct seen *s = &counter->seen[i];
 
@@ -178,12 +185,19 @@ static bool count_value(struct counter *counter, const struct count_spec *count,
 	return live == count->at_least;
 }
 
+void state_look_only(struct policy_state *state, bool look_only)
+{
+	state->look_only = look_only;
+}
+
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action)
 {
 	struct counter *counter = &state->counters[rule->counter];
 
-	if (!rule->count.field_count)
-		return count_event(counter, &rule->count, state->now_ns);
-	return count_value(counter, &rule->count, state->now_ns,
-			   distinct_value(state->policy, &rule->count, action));
+	if (!state->look_only && !rule->count.field_count)
+		count_event(counter, &rule->count, state->now_ns);
+	else if (!state->look_only)
+		count_value(counter, &rule->count, state->now_ns,
+			    distinct_value(state->policy, &rule->count, action));
+	return is_reached(counter, &rule->count, state->now_ns);
 }
