@@ -91,6 +91,7 @@ static void execution_end(struct execution *execution)
 		session->totals.gated += gate_count(execution->gate);
 		gate_stop(take_ptr(execution->gate));
 	}
+	pending_drop_execution(execution);
 	execution->result.wall_ns = monotonic_ns() - execution->started_ns;
 	record_end_of(execution);
 	DL_DELETE(session->executions, execution);
@@ -148,12 +149,16 @@ static void refuse_unapproved(struct execution *execution, const struct action *
 	ret->kill_execution = execution->result.killed;
 }
 
-static void on_decide(void *ctx, const struct action *action, uint32_t tid,
-		      const struct exec_image *image, struct gate_answer *ret)
+static void on_decide(void *ctx, const struct gate_request *request, struct gate_answer *ret)
 {
 	struct execution *execution = ctx;
 	struct session *session = execution->session;
-	struct action full = *action;
+	struct action full = *request->action;
+	const struct stop stop = {
+		.execution = execution,
+		.ticket = request->id,
+		.evidence = {&full, request->image, request->held_fds, request->held},
+	};
 	struct judgement judgement;
 	struct denial denial;
 	int r;
@@ -161,9 +166,12 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid,
 	full.call_id = str_of(execution->call_id);
 	full.call_tool = str_of(execution->tool);
 	full.time_ns = monotonic_ns();
-	judge(session, &full, &judgement, &denial);
+	judge(session, &full, &stop, &judgement, &denial);
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
+				    .later = judgement.later,
 				    .errno_value = judgement.decision.errno_value};
+	if (judgement.later)
+		return;
 	if (!judgement.proceed) {
 		execution->result.denied++;
 		execution->result.last_denial = denial;
@@ -174,9 +182,10 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid,
 		}
 		return;
 	}
-	if (!image || !session->trace)
+	if (!request->image || !session->trace)
 		return;
-	r = trace_approve_exec(session->trace, session->slot, execution->id, tid, image);
+	r = trace_approve_exec(session->trace, session->slot, execution->id, request->tid,
+			       request->image);
 	if (r < 0)
 		refuse_unapproved(execution, &full, r, ret);
 }

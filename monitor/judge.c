@@ -20,7 +20,7 @@ static void put_list(struct json_writer *w, const char *name, const struct str_l
 }
 
 /* All fields that the kind has, but for empty strings and what the event's head tells already. */
-static void put_fields(struct json_writer *w, const struct action *action)
+void judge_put_fields(struct json_writer *w, const struct action *action)
 {
 	json_begin_object(w, "fields");
 	for (size_t i = 0; i < action_field_count; i++) {
@@ -119,7 +119,7 @@ static void fill_denial(const struct session *session, const struct action *acti
 	*ret = (struct denial){.verdict = judgement->decision.verdict, .seq = judgement->seq};
 	(void)snprintf(ret->kind, sizeof(ret->kind), "%s", action_kind_name(action->kind));
 	describe(action, ret->subject, sizeof(ret->subject));
-	if (ret->verdict < VERDICT_ASK) {
+	if (ret->verdict < VERDICT_ASK && !judgement->reason) {
 		/* Policy would let it pass; the session is failing. */
 		(void)snprintf(ret->rule, sizeof(ret->rule), "session");
 		(void)snprintf(ret->because, sizeof(ret->because), "The session is ending: %.400s",
@@ -129,7 +129,8 @@ static void fill_denial(const struct session *session, const struct action *acti
 	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
 	/* The rule's text speaks of a read that may never have been. */
 	(void)snprintf(
-		ret->because, sizeof(ret->because), "%s%s",
+		ret->because, sizeof(ret->because), "%s%s%s%s",
+		judgement->reason ? judgement->reason : "", judgement->reason ? " " : "",
 		session->labels_assumed &&
 				policy_decided_by_labels(session->policy, &judgement->decision)
 			? "Nobody can tell what this session has read (no trace, or events of it "
@@ -156,34 +157,62 @@ static void record_action(struct session *session, const struct action *action,
 		       action->call_id.len ? action->call_id.at : "");
 	judgement->seq = record_count(session->record);
 	w = begin_event(session, &head);
-	put_fields(w, action);
+	judge_put_fields(w, action);
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
-	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_ASK)
+	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE)
 		json_put_bool(w, "enforced", false);
 	if (judgement->by_loss)
 		loss_explain(session, w);
 	else if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
 		policy_explain(session->policy, session->state, action, &judgement->decision, w);
+	if (judgement->decision.would &&
+	    judgement->decision.would_verdict > judgement->decision.verdict)
+		policy_explain_would(session->policy, session->state, action, &judgement->decision,
+				     w);
+	if (judgement->question)
+		json_put_u64(w, "question", judgement->question);
+	if (judgement->approval)
+		json_put_u64(w, "approval", judgement->approval);
+	if (judgement->delay_ms)
+		json_put_u64(w, "delay_ms", judgement->delay_ms);
+	if (judgement->reason)
+		json_put_string(w, "reason", judgement->reason);
 	event_end(session);
 }
 
-static void decide(struct session *session, const struct action *action, struct judgement *ret)
+static void decide(struct session *session, const struct action *action, const struct stop *stop,
+		   struct judgement *ret)
 {
-	policy_decide(session->policy, session->state, action, &ret->decision);
+	*ret = (struct judgement){0};
+	if (stop && pending_knows(session, stop))
+		policy_decide_again(session->policy, session->state, action, &ret->decision);
+	else
+		policy_decide(session->policy, session->state, action, &ret->decision);
 	ret->by_loss = loss_overrules(session, action, &ret->decision);
 	ret->proceed = ret->decision.verdict < VERDICT_ASK || session->mode == MODE_OBSERVE;
 	if (ret->decision.errno_value <= 0)
 		ret->decision.errno_value = EPERM;
-	record_action(session, action, ret);
+	if (session->mode == MODE_ENFORCE && !session->failed && stop) {
+		if (ret->decision.verdict == VERDICT_ASK)
+			pending_ask(session, stop, ret);
+		else if (ret->decision.verdict == VERDICT_THROTTLE)
+			pending_throttle(session, stop, ret);
+	}
+	if (ret->proceed && ret->decision.verdict >= VERDICT_ASK)
+		policy_note_let_through(session->policy, session->state, action);
+	if (!ret->is_told)
+		record_action(session, action, ret);
 	judge_note_labels(session, action);
 	loss_check_sequences(session);
 	/* A session that is failing lets nothing through, whatever the policy says. */
-	if (session->failed)
+	if (session->failed) {
 		ret->proceed = false;
+		ret->later = false;
+	}
 }
 
-void judge(struct session *session, const struct action *action, struct judgement *ret,
-	   struct denial *ret_denial)
+void judge(struct session *session, const struct action *action, const struct stop *stop,
+	   struct judgement *ret, struct denial *ret_denial)
 {
 	supervisor_drain(session->supervisor);
 	loss_check(session);
@@ -191,8 +220,8 @@ void judge(struct session *session, const struct action *action, struct judgemen
 		policy_state_add_labels(session->state,
 					trace_session_labels(session->trace, session->slot));
 	judge_note_labels(session, action);
-	decide(session, action, ret);
-	if (ret->proceed)
+	decide(session, action, stop, ret);
+	if (ret->proceed || ret->later)
 		return;
 	session->totals.denied++;
 	if (ret->decision.verdict == VERDICT_KILL)
@@ -203,7 +232,7 @@ void judge(struct session *session, const struct action *action, struct judgemen
 
 void judge_traced(struct session *session, const struct action *action, struct judgement *ret)
 {
-	decide(session, action, ret);
+	decide(session, action, NULL, ret);
 }
 
 void judge_note_labels(struct session *session, const struct action *cause)
@@ -235,7 +264,8 @@ void judge_note_labels(struct session *session, const struct action *cause)
 	event_end(session);
 }
 
-bool session_check_call(struct session *session, const struct call *call, struct denial *ret)
+enum call_check session_check_call(struct session *session, const struct call *call,
+				   const struct call_waiter *waiter, struct denial *ret)
 {
 	const struct action action = {
 		.kind = ACTION_TOOL_CALL,
@@ -246,10 +276,15 @@ bool session_check_call(struct session *session, const struct call *call, struct
 		.args = str_of(call->args),
 		.command = str_of(call->command),
 	};
+	const struct stop stop = {.waiter = waiter, .evidence = {.action = &action}};
 	struct judgement judgement;
 
-	judge(session, &action, &judgement, ret);
-	return judgement.proceed;
+	judge(session, &action, waiter ? &stop : NULL, &judgement, ret);
+	if (judgement.later)
+		return CALL_WAITS;
+	if (waiter)
+		session_forget_call(session, waiter);
+	return judgement.proceed ? CALL_MAY_GO_ON : CALL_IS_REFUSED;
 }
 
 void session_end_call(struct session *session, const struct call *call, bool is_error)

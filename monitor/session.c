@@ -42,6 +42,7 @@ static void session_free(struct session *session)
 	free(session->layers);
 	free(session->host_bound);
 	free(session->writable);
+	pending_free(session);
 	free(session->inbox);
 	free(session->id);
 	free(session->workspace);
@@ -92,6 +93,9 @@ int session_start(const struct session_config *config, struct session **ret, str
 	session->supervisor = config->supervisor;
 	session->policy = config->policy;
 	session->mode = config->mode;
+	session->approver = config->approver;
+	session->approver_timeout_ms =
+		config->approver_timeout_ms ? config->approver_timeout_ms : DEFAULT_APPROVER_MS;
 	session->ops = config->ops;
 	session->ctx = config->ctx;
 	session->id = xstrdup(config->id);
@@ -108,12 +112,14 @@ int session_start(const struct session_config *config, struct session **ret, str
 	(void)uv_timer_init(session->supervisor->loop, &session->ending);
 	session->ending.data = session;
 	session->handles++;
+	pending_start(session);
 	r = control_open(session, control_fd, err);
 	if (r < 0) {
 		supervisor_remove(session);
 		session->stage = SESSION_CLOSED;
 		close_fd(&control_fd);
 		uv_close((uv_handle_t *)&session->ending, on_handle_closed);
+		uv_close((uv_handle_t *)&session->pendings.timer, on_handle_closed);
 		return r;
 	}
 	*ret = session;
@@ -359,12 +365,14 @@ static void finish(struct session *session)
 	if (session->stage == SESSION_CLOSED)
 		return;
 	control_close(session);
+	pending_end(session);
 	execution_end_all(session);
 	supervisor_drain(session->supervisor);
 	session->stage = SESSION_CLOSED;
 	record_end_event(session);
 	supervisor_remove(session);
 	uv_close((uv_handle_t *)&session->ending, on_handle_closed);
+	uv_close((uv_handle_t *)&session->pendings.timer, on_handle_closed);
 	session->ops->closed(session->ctx, session->failed ? &session->failure : NULL);
 }
 
@@ -406,6 +414,7 @@ void session_end(struct session *session)
 	if (session->stage >= SESSION_ENDING)
 		return;
 	session->stage = SESSION_ENDING;
+	pending_end(session);
 	(void)control_send(session, &m, NULL, NULL, 0);
 	(void)uv_timer_start(&session->ending, on_ending, ENDING_GRACE_MS, 0);
 }

@@ -17,6 +17,7 @@
 
 #include "common/error.h"
 #include "common/proto.h"
+#include "monitor/approver.h"
 #include "monitor/evidence/record.h"
 #include "monitor/policy/policy.h"
 #include "monitor/supervisor.h"
@@ -85,11 +86,15 @@ struct session_ops {
 	record_observer observer;
 };
 
+#define DEFAULT_APPROVER_MS 60000u
+
 struct session_config {
 	struct supervisor *supervisor;
 	const struct policy *policy; /* borrowed for the life of the session */
 	enum monitor_mode mode;
-	enum trace_mode trace; /* off: not traced, though the supervisor has a trace */
+	enum trace_mode trace;	      /* off: not traced, though the supervisor has a trace */
+	struct approver *approver;    /* borrowed for the life of the session; NULL: nobody */
+	uint32_t approver_timeout_ms; /* no answer until then is a no; 0: DEFAULT_APPROVER_MS */
 	const char *id;
 	const char *workspace; /* inside */
 	int control_fd;	       /* to the session's init; taken over, also on failure */
@@ -104,11 +109,27 @@ struct session_config {
 
 int session_start(const struct session_config *config, struct session **ret, struct error *err);
 
+enum call_check {
+	CALL_MAY_GO_ON,
+	CALL_IS_REFUSED,
+	CALL_WAITS
+};
+
+struct call_waiter {
+	/* Check the call again; what became of it is known now. From the loop, once. */
+	void (*again)(void *ctx);
+	void *ctx;
+};
+
 /*
  * session_check_call - policy on the call itself, before any process starts; recorded.
- * Return: true if it may go on; else *ret says why not.
+ * @waiter: NULL if the call cannot wait; what is to be asked is refused then.
+ * Return: what follows; if it is refused *ret says why. A call that waits is checked again, or
+ * given up by session_forget_call().
  */
-bool session_check_call(struct session *session, const struct call *call, struct denial *ret);
+enum call_check session_check_call(struct session *session, const struct call *call,
+				   const struct call_waiter *waiter, struct denial *ret);
+void session_forget_call(struct session *session, const struct call_waiter *waiter);
 /* Records that the call is over; is_error as the agent will see it. */
 void session_end_call(struct session *session, const struct call *call, bool is_error);
 

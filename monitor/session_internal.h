@@ -8,6 +8,8 @@
  *	control.c	the socket to the session's init, with a queue of what it could not take yet
  *	execution.c	one execution: its gate, its timer, its result
  *	judge.c		action -> drained trace -> policy -> record -> answer
+ *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
+ *	approval.c	what an answer says, and for what it holds; question.c, what is asked
  *	loss.c		what was lost -> policy's on_loss -> record, and what is refused from then
  *on observe.c	trace event -> action -> policy -> record
  */
@@ -15,7 +17,9 @@
 #include <utlist.h>
 #include <uv.h>
 
+#include "common/buf.h"
 #include "common/proto.h"
+#include "monitor/approval.h"
 #include "monitor/gate/gate.h"
 #include "monitor/session.h"
 #include "monitor/supervisor_internal.h"
@@ -68,6 +72,17 @@ enum loss_cause {
 	LOSSES
 };
 
+/* What of a session waits; pending.c. */
+struct waiting {
+	struct pending *list;
+	unsigned questions, throttled; /* open ones */
+	uint64_t last_question;
+	struct grant *grants;
+	unsigned grant_count;
+	uint64_t *turn_ns; /* by rule: when the next one may go on; NULL until one throttles */
+	uv_timer_t timer;
+};
+
 struct loss {
 	enum loss_cause cause;	   /* the first one; the session goes by it */
 	uint64_t seq;		   /* its event */
@@ -79,6 +94,9 @@ struct session {
 	struct supervisor *supervisor; /* borrowed */
 	const struct policy *policy;   /* borrowed */
 	enum monitor_mode mode;
+	struct approver *approver; /* borrowed; NULL: nobody can be asked */
+	uint32_t approver_timeout_ms;
+	struct waiting pendings;
 	struct trace *trace; /* borrowed from the supervisor; NULL: this session is not traced */
 	const struct session_ops *ops;
 	void *ctx;
@@ -148,23 +166,60 @@ void execution_end_all(struct session *session);
 struct judgement {
 	struct decision decision;
 	bool proceed;
-	bool by_loss; /* not policy: something was lost */
+	bool later;	    /* not decided yet: it will be asked about again, see struct stop */
+	bool by_loss;	    /* not policy: something was lost */
+	bool is_told;	    /* the record has it: asked about, it waited, and nothing has changed */
+	uint64_t question;  /* that it waits for; 0: none */
+	uint64_t approval;  /* the question whose answer holds here too; 0: none */
+	uint64_t delay_ms;  /* that it is held up for */
+	const char *reason; /* why what asks is refused; static or of the pending's */
 	uint64_t seq;
 };
 
-/* Decides, records and counts one action; *ret_denial (may be NULL) is filled if it is refused. */
-void judge(struct session *session, const struct action *action, struct judgement *ret,
-	   struct denial *ret_denial);
+/* An action that can wait where it is: in a system call, or before a tool call. */
+struct stop {
+	struct execution *execution; /* NULL: a tool call */
+	uint64_t ticket;	     /* of its gate */
+	const struct call_waiter *waiter;
+	struct action_evidence evidence;
+};
+
+/*
+ * Decides, records and counts one action; *ret_denial (may be NULL) is filled if it is refused.
+ * @stop: NULL if it cannot wait; then what is to be asked is refused.
+ */
+void judge(struct session *session, const struct action *action, const struct stop *stop,
+	   struct judgement *ret, struct denial *ret_denial);
 /* The same without the drain, for actions that come from the trace itself. */
 void judge_traced(struct session *session, const struct action *action, struct judgement *ret);
 /* Labels that are new in the session go to the record as an event of their own. */
 void judge_note_labels(struct session *session, const struct action *cause);
+/* The member "fields" of an action. */
+void judge_put_fields(struct json_writer *w, const struct action *action);
 /* An event that is no action; the caller writes members and ends it with event_end(). */
 struct json_writer *event_begin(struct session *session, const char *kind, const char *call,
 				uint32_t exec_id);
 void event_end(struct session *session);
 /* The record cannot be written: the session ends. */
 void event_failed(struct session *session, int reason);
+
+/* question.c: the text of a question, into a buffer with a ceiling. */
+void question_write(const struct session *session, const struct action *action,
+		    const struct decision *decision, uint64_t id, struct buf *out);
+
+/* pending.c, ask.c, turn.c */
+void pending_start(struct session *session);
+/* True if this very action was decided before and waits since. */
+bool pending_knows(struct session *session, const struct stop *stop);
+/* Of a decision to ask, or to throttle: proceed, later and what the record is to say of it. */
+void pending_ask(struct session *session, const struct stop *stop, struct judgement *judgement);
+void pending_throttle(struct session *session, const struct stop *stop,
+		      struct judgement *judgement);
+/* It is over, and what of it waits with it. */
+void pending_drop_execution(struct execution *execution);
+/* Nobody is asked any more; tool calls that wait are refused. */
+void pending_end(struct session *session);
+void pending_free(struct session *session);
 
 /* loss.c */
 /* Asks the trace what it has lost since, and notes it. */

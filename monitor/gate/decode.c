@@ -121,7 +121,7 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 		*ret = (struct gate_answer){.errno_value = -r};
 		r = 0;
 	}
-	if (!ret->proceed && ret->errno_value <= 0)
+	if (!ret->proceed && !ret->later && ret->errno_value <= 0)
 		ret->errno_value = EPERM;
 	return r;
 }

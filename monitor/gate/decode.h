@@ -25,9 +25,8 @@
 struct decode_ops {
 	/* Was what has been read so far really the target's? */
 	bool (*is_valid)(void *ctx);
-	/* As gate_ops.decide. */
-	void (*decide)(void *ctx, const struct action *action, uint32_t tid,
-		       const struct exec_image *image, struct gate_answer *ret);
+	/* As gate_ops.decide; the request has no id. */
+	void (*decide)(void *ctx, const struct gate_request *request, struct gate_answer *ret);
 };
 
 /* Working memory of one listener; one call at a time. decode_init() and decode_done(). */

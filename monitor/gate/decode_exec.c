@@ -197,6 +197,14 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 	list_arguments(d, &strings, &action);
 	d->file_fd = take_fd(d->interpreter.fd >= 0 ? &d->interpreter.fd : &d->image.fd);
 	image = make_image(d, &strings, called);
-	d->ops->decide(d->ctx, &action, d->target.tid, &image, ret);
+	/* A script's own file too: what it holds is what will be done. */
+	const int held_fds[] = {d->file_fd, d->image.fd};
+	const struct gate_request request = {.action = &action,
+					     .tid = d->target.tid,
+					     .image = &image,
+					     .held_fds = held_fds,
+					     .held = d->image.fd >= 0 ? 2 : 1};
+
+	d->ops->decide(d->ctx, &request, ret);
 	return 0;
 }

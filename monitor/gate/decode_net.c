@@ -124,7 +124,8 @@ static void decide_address(struct decode *d, const struct net_call *call,
 	action.loopback = address->loopback;
 	action.path = path;
 	action.provenance = str_of(call->provenance);
-	d->ops->decide(d->ctx, &action, d->target.tid, NULL, ret);
+	d->ops->decide(d->ctx, &(struct gate_request){.action = &action, .tid = d->target.tid},
+		       ret);
 }
 
 static int decide_bytes(struct decode *d, struct net_call *call, const struct destination *to,
@@ -247,11 +248,19 @@ static int read_messages(struct decode *d, uint64_t at, unsigned count, size_t s
 	return 0;
 }
 
+/* A kill, then a refusal, then what is not decided yet. */
+static unsigned strictness(const struct gate_answer *answer)
+{
+	if (answer->kill_execution)
+		return 3;
+	if (answer->later)
+		return 1;
+	return answer->proceed ? 0 : 2;
+}
+
 static void keep_stricter(struct gate_answer *strictest, const struct gate_answer *one)
 {
-	if (one->proceed)
-		return;
-	if (strictest->proceed || (one->kill_execution && !strictest->kill_execution))
+	if (strictness(one) > strictness(strictest))
 		*strictest = *one;
 }
 

@@ -21,7 +21,8 @@ struct files {
 	bool lost;		  /* the hands are gone */
 	struct file_call *active; /* with the hands; NULL: they are free */
 	struct file_call *queue;
-	struct file_call *deferred; /* blocked, each in a process of its own */
+	struct file_call *deferred;  /* blocked, each in a process of its own */
+	struct file_call *undecided; /* the hands hold nothing of these, and serve others */
 };
 
 static void drop_all(struct file_call **list)
@@ -67,6 +68,7 @@ static void lose_hands(struct files *files)
 		refuse(files, take_ptr(files->active), EIO);
 	refuse_list(files, &files->queue);
 	refuse_list(files, &files->deferred);
+	refuse_list(files, &files->undecided);
 }
 
 static int send_step(struct files *files, struct file_call *call, enum hands_step step)
@@ -110,6 +112,17 @@ void files_submit(struct files *files, struct file_call *call)
 	start_next(files);
 }
 
+void files_resume(struct files *files, uint64_t id)
+{
+	struct file_call *call;
+
+	DL_SEARCH_SCALAR(files->undecided, call, notify_id, id);
+	if (!call)
+		return;
+	DL_DELETE(files->undecided, call);
+	files_submit(files, call);
+}
+
 static void give_fd(struct files *files, struct file_call *call, int file_fd)
 {
 	const bool close_on_exec = (call->request.flags & O_CLOEXEC) != 0;
@@ -139,10 +152,22 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 {
 	const struct files_config *config = &files->config;
 	struct file_action *about = file_action_new(call, places, config);
+	const int held_fds[] = {places->parent_fd[0], places->target_fd[0], places->parent_fd[1],
+				places->target_fd[1]};
+	const struct gate_request request = {.action = &about->action,
+					     .id = call->notify_id,
+					     .tid = call->tid,
+					     .held_fds = held_fds,
+					     .held = 4};
 	struct gate_answer answer = {.errno_value = EPERM};
 
-	config->ops->decide(config->ctx, &about->action, call->tid, NULL, &answer);
+	config->ops->decide(config->ctx, &request, &answer);
 	file_action_free(about);
+	if (answer.later) {
+		files->active = NULL;
+		DL_APPEND(files->undecided, call);
+		return;
+	}
 	if (answer.kill_execution ||
 	    (answer.proceed && !notify_is_valid(config->notify, call->notify_id))) {
 		/* Unanswered, a thread waits where only a signal can reach it; see gate.c. */
@@ -262,6 +287,7 @@ static void on_close(uv_handle_t *handle)
 
 	drop_all(&files->queue);
 	drop_all(&files->deferred);
+	drop_all(&files->undecided);
 	(void)file_call_free(files->active);
 	close_fd(&files->hands_fd);
 	files->config.closed(files->config.closed_ctx);

@@ -39,4 +39,6 @@ struct files_config {
 int files_start(const struct files_config *config, struct files **ret, struct error *err);
 /* The call is the callee's from here on. */
 void files_submit(struct files *files, struct file_call *call);
+/* Of a call that the owner would decide later: it is walked and asked about anew. */
+void files_resume(struct files *files, uint64_t id);
 void files_stop(struct files *files);

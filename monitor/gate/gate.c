@@ -42,6 +42,8 @@
 #include "monitor/gate/files.h"
 #include "monitor/gate/notify.h"
 
+#include <utlist.h>
+
 #define MAX_PER_TURN 16u
 #define KEPT_FDS     64u
 
@@ -50,9 +52,19 @@ struct kept_fd {
 	int fd; /* -1: empty */
 };
 
+/* A stopped call: what of its notification is needed to look at it again. */
+struct stopped_call {
+	uint64_t id;
+	uint32_t tid;
+	struct seccomp_data data;
+	struct stopped_call *next, *prev;
+};
+
 struct gate {
 	uv_poll_t poll;
 	struct notify notify;
+	uint64_t current;	      /* the call that is looked at */
+	struct stopped_call *stopped; /* undecided */
 	struct decode decode;
 	struct files *files;	    /* owned; NULL: not gated */
 	unsigned handles;	    /* open on the loop; the last one's close frees */
@@ -66,7 +78,7 @@ struct gate {
 
 static void submit(struct gate *gate, struct file_call *call)
 {
-	call->notify_id = gate->notify.request->id;
+	call->notify_id = gate->current;
 	if (gate->files) {
 		files_submit(gate->files, call);
 		return;
@@ -79,15 +91,16 @@ static bool gate_is_valid(void *ctx)
 {
 	const struct gate *gate = ctx;
 
-	return notify_is_valid(&gate->notify, gate->notify.request->id);
+	return notify_is_valid(&gate->notify, gate->current);
 }
 
-static void gate_decide(void *ctx, const struct action *action, uint32_t tid,
-			const struct exec_image *image, struct gate_answer *ret)
+static void gate_decide(void *ctx, const struct gate_request *request, struct gate_answer *ret)
 {
 	struct gate *gate = ctx;
+	struct gate_request full = *request;
 
-	gate->ops->decide(gate->ctx, action, tid, image, ret);
+	full.id = gate->current;
+	gate->ops->decide(gate->ctx, &full, ret);
 }
 
 static const struct decode_ops decode_ops = {.is_valid = gate_is_valid, .decide = gate_decide};
@@ -109,42 +122,62 @@ static void keep(struct gate *gate, uint32_t tid, int file_fd)
 	*slot = (struct kept_fd){tid, file_fd};
 }
 
-/* One notification. Return: false when the listener is of no use any more. */
-static bool serve_one(struct gate *gate)
+static void stop(struct gate *gate, const struct stopped_call *call)
 {
-	const struct seccomp_notif *request = gate->notify.request;
-	struct gate_answer answer;
-	int r = notify_recv(&gate->notify);
+	struct stopped_call *copy = xcalloc(1, sizeof(*copy));
 
-	if (r != 0)
-		return r == NOTIFY_GONE;
-	drop_kept(gate, request->pid);
+	*copy = *call;
+	DL_APPEND(gate->stopped, copy);
+}
+
+/* Looks at one call. Return: false when the listener is of no use any more. */
+static bool serve(struct gate *gate, const struct stopped_call *call)
+{
+	struct gate_answer answer;
+	int r;
+
+	gate->current = call->id;
+	drop_kept(gate, call->tid);
 	/* pid 0: the thread is in no pid namespace that we can see, so nothing of it can be read.
 	 */
-	if (!request->pid)
+	if (!call->tid)
 		answer = (struct gate_answer){.errno_value = EPERM};
-	else if (decode_call(&gate->decode, request->pid, &request->data, &answer) == DECODE_GONE)
+	else if (decode_call(&gate->decode, call->tid, &call->data, &answer) == DECODE_GONE)
 		return true;
 	if (gate->decode.file) {
-		gate->count++;
 		submit(gate, take_ptr(gate->decode.file));
 		return true;
 	}
 	if (answer.proceed && gate->decode.file_fd >= 0)
-		keep(gate, request->pid, take_fd(&gate->decode.file_fd));
+		keep(gate, call->tid, take_fd(&gate->decode.file_fd));
 	else
 		close_fd(&gate->decode.file_fd);
-	gate->count++;
+	if (answer.later) {
+		stop(gate, call);
+		return true;
+	}
 	/*
 	 * The kill goes through the session's init; an errno would be there first, and the program
 	 * would run on in between. Unanswered, the thread waits where only a signal can reach it.
 	 */
 	if (answer.kill_execution)
 		return true;
-	r = notify_answer(&gate->notify, request->id, answer.proceed ? 0 : answer.errno_value);
+	r = notify_answer(&gate->notify, call->id, answer.proceed ? 0 : answer.errno_value);
 	if (r != 0 && answer.proceed && gate->ops->unanswered)
-		gate->ops->unanswered(gate->ctx, request->pid);
+		gate->ops->unanswered(gate->ctx, call->tid);
 	return r >= 0;
+}
+
+static bool serve_next(struct gate *gate)
+{
+	const struct seccomp_notif *request = gate->notify.request;
+	const int r = notify_recv(&gate->notify);
+
+	if (r != 0)
+		return r == NOTIFY_GONE;
+	gate->count++;
+	return serve(gate, &(struct stopped_call){
+				   .id = request->id, .tid = request->pid, .data = request->data});
 }
 
 static void gate_gone(struct gate *gate)
@@ -178,7 +211,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	for (unsigned i = 0; i < MAX_PER_TURN && !gate->stopping; i++) {
 		if (!notify_is_pending(&gate->notify))
 			return;
-		if (!serve_one(gate)) {
+		if (!serve_next(gate)) {
 			gate_gone(gate);
 			return;
 		}
@@ -188,11 +221,17 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static void release(void *ctx)
 {
 	struct gate *gate = ctx;
+	struct stopped_call *call;
+	struct stopped_call *next;
 
 	if (--gate->handles)
 		return;
 	for (unsigned i = 0; i < KEPT_FDS; i++)
 		close_fd(&gate->kept[i].fd);
+	DL_FOREACH_SAFE (gate->stopped, call, next) {
+		DL_DELETE(gate->stopped, call);
+		free(call);
+	}
 	decode_done(&gate->decode);
 	notify_done(&gate->notify);
 	free(gate);
@@ -289,4 +328,29 @@ void gate_stop(struct gate *gate)
 uint64_t gate_count(const struct gate *gate)
 {
 	return gate->count;
+}
+
+bool gate_is_waiting(const struct gate *gate, uint64_t id)
+{
+	return !gate->stopping && notify_is_valid(&gate->notify, id);
+}
+
+void gate_resume(struct gate *gate, uint64_t id)
+{
+	struct stopped_call *call;
+	bool good;
+
+	if (gate->stopping)
+		return;
+	DL_SEARCH_SCALAR(gate->stopped, call, id, id);
+	if (!call) {
+		if (gate->files)
+			files_resume(gate->files, id);
+		return;
+	}
+	DL_DELETE(gate->stopped, call);
+	good = serve(gate, call);
+	free(call);
+	if (!good)
+		gate_gone(gate);
 }

@@ -8,9 +8,11 @@
  *through the child's root -> struct action -> the owner decides -> errno or continue
  *
  * The gate never blocks for the child: it opens with O_PATH, and answers in the same turn of the
- * loop, file operations excepted (files.h): these are carried out, not let proceed, and answered
- * when that is done. A target that is gone (ENOENT from the ioctls) is not an error. Anything that
- *cannot be read or resolved for another reason than "no such file" is denied.
+ * loop, with two exceptions. File operations (files.h) are carried out, not let proceed, and
+ * answered when that is done. What the owner cannot decide yet stays stopped until gate_resume(),
+ * which reads, resolves and asks about it anew: what was seen before is not believed. A target that
+ *is gone (ENOENT from the ioctls) is not an error. Anything that cannot be read or resolved for
+ *another reason than "no such file" is denied.
  *
  * Sources: seccomp_unotify(2); kernel Documentation/userspace-api/seccomp_filter.rst.
  */
@@ -27,8 +29,19 @@
 
 struct gate;
 
+/* What is to be decided; all of it is borrowed for the length of that. */
+struct gate_request {
+	const struct action *action;
+	uint64_t id;			/* of the stopped call; the same when it is resumed */
+	uint32_t tid;			/* thread that made it, on the host */
+	const struct exec_image *image; /* for exec what it must become, else NULL */
+	const int *held_fds;		/* the files that a "yes" would act on, as resolved */
+	unsigned held;
+};
+
 struct gate_answer {
 	bool proceed;
+	bool later;	     /* neither: it stays stopped until gate_resume() */
 	bool kill_execution; /* no answer at all: the owner kills the leaf, and until that arrives
 				the thread stays stopped inside its call */
 	int errno_value;     /* positive; used unless proceed */
@@ -36,12 +49,10 @@ struct gate_answer {
 
 struct gate_ops {
 	/*
-	 * Decides one action; called from the loop. @image: for exec what it must become, else
-	 * NULL; its descriptor is kept open until the next notification of the same thread, or the
-	 * end. @tid: thread that made the call, on the host.
+	 * Decides one action; called from the loop. The image's descriptor is kept open until the
+	 * next notification of the same thread, or the end. A call may stand for several actions.
 	 */
-	void (*decide)(void *ctx, const struct action *action, uint32_t tid,
-		       const struct exec_image *image, struct gate_answer *ret);
+	void (*decide)(void *ctx, const struct gate_request *request, struct gate_answer *ret);
 	/* The thread was gone before the answer came: an exec that was approved does not happen. */
 	void (*unanswered)(void *ctx, uint32_t tid);
 	/* The last task under this filter is gone; the gate may be freed from here. */
@@ -65,5 +76,10 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 /* Closes handles on the loop and frees in the last close callback. NULL is fine. */
 void gate_stop(struct gate *gate);
 
-/* Notifications answered so far. */
+/* True if the thread still waits in that call. */
+bool gate_is_waiting(const struct gate *gate, uint64_t id);
+/* Of a call that was answered with `later`: asks about it once more. Not from within decide(). */
+void gate_resume(struct gate *gate, uint64_t id);
+
+/* Notifications taken so far. */
 uint64_t gate_count(const struct gate *gate);

@@ -4,9 +4,9 @@
  * One action against all rules that can match it.
  *
  * The strictest verdict wins. `log` only observes: it neither allows nor stands in the way of the
- * kind's default. Where no rule but logging ones matched, the default decides. Labels that this
- * action sets, and steps of sequences that it is, count from the next action on, so the order of
- * rules does not matter.
+ * kind's default; nor does `throttle`, which slows down what may happen anyway. Where no rule but
+ * these matched, the default decides, if it is stricter. Labels that this action sets, and steps of
+ * sequences that it is, count from the next action on, so the order of rules does not matter.
  *
  * An expression that ends in an error (an index outside its list) counts as a match, except for
  * `allow`: a rule must not be dodged by making it fail.
@@ -16,12 +16,13 @@
 #include <string.h>
 
 #include "monitor/policy/rule.h"
+#include "monitor/policy/state.h"
 
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
-		[VERDICT_ALLOW] = "allow", [VERDICT_LOG] = "log",   [VERDICT_ASK] = "ask",
-		[VERDICT_DENY] = "deny",   [VERDICT_KILL] = "kill",
+		[VERDICT_ALLOW] = "allow", [VERDICT_LOG] = "log",   [VERDICT_THROTTLE] = "throttle",
+		[VERDICT_ASK] = "ask",	   [VERDICT_DENY] = "deny", [VERDICT_KILL] = "kill",
 	};
 
 	return verdict <= VERDICT_KILL ? names[verdict] : "unknown";
@@ -71,10 +72,9 @@ void step_take(const struct policy *policy, struct policy_state *state, const st
 	       const struct action *action, bool refused)
 {
 	const enum cel_result result = evaluate(policy, state, &step->is.when, action);
-	const bool undoes = step->role == STEP_UNTIL || step->role == STEP_MISSING;
 	const bool allows = policy->rules[step->rule].verdict == VERDICT_ALLOW;
 
-	if (result == CEL_FALSE || (result == CEL_FAILED && undoes != allows))
+	if (result == CEL_FALSE || (result == CEL_FAILED && step_undoes(step) != allows))
 		return;
 	sequence_step(policy, state, step, action, refused);
 }
@@ -84,6 +84,8 @@ bool rule_outranks(const struct rule *rule, const struct rule *other)
 {
 	if (rule->verdict != other->verdict)
 		return rule->verdict > other->verdict;
+	if (rule->throttle.interval_ns != other->throttle.interval_ns)
+		return rule->throttle.interval_ns > other->throttle.interval_ns;
 	if (rule->severity_rank != other->severity_rank)
 		return rule->severity_rank > other->severity_rank;
 	return strcmp(rule->info.id, other->info.id) < 0;
@@ -138,22 +140,50 @@ static void weigh(const struct policy *policy, uint32_t index, const struct rule
 	ret->began_ns = match->began_ns;
 }
 
-/* What this action sets or is a step of counts from the next action on, and only as far as it was
- * not refused. */
+/*
+ * Steps that this action is. One that was refused is one too, but for what undoes others. Where it
+ * goes on though it was refused, what it undoes is caught up with.
+ */
 static void take_steps(const struct policy *policy, struct policy_state *state,
-		       const struct action *action, const struct candidates *c, bool refused)
+		       const struct action *action, const struct candidates *c, bool refused,
+		       bool catch_up)
 {
 	for (size_t w = 0; w < c->words; w++) {
 		for (uint64_t left = c->bits[w]; left; left &= left - 1) {
 			const uint32_t number = c->numbers[w * 64 + (size_t)__builtin_ctzll(left)];
+			const struct step *step;
 
-			if (number >= policy->rule_count)
-				step_take(policy, state,
-					  &policy->steps[number - policy->rule_count], action,
-					  refused);
+			if (number < policy->rule_count)
+				continue;
+			step = &policy->steps[number - policy->rule_count];
+			if (!catch_up || step_undoes(step))
+				step_take(policy, state, step, action, refused);
 		}
 	}
 	sequences_follow(policy, state, action, refused);
+}
+
+void policy_note_let_through(const struct policy *policy, struct policy_state *state,
+			     const struct action *action)
+{
+	struct candidates c;
+
+	if (!policy->step_count)
+		return;
+	c.numbers = policy_index_candidates(policy, action, policy_state_labels(state), c.bits,
+					    &c.words);
+	take_steps(policy, state, action, &c, false, true);
+}
+
+static void note_observed(const struct policy *policy, uint32_t index, struct decision *ret)
+{
+	const struct rule *rule = &policy->rules[index];
+
+	if (ret->would && !rule_outranks(rule, &policy->rules[ret->would_index]))
+		return;
+	ret->would = &rule->info;
+	ret->would_verdict = rule->verdict;
+	ret->would_index = index;
 }
 
 /* Inline, so that nothing is paid where nobody is told. */
@@ -183,17 +213,22 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 				teller->tell(teller->ctx, index, answer_of(rule, &match, matched));
 			if (!matched)
 				continue;
+			if (rule->observed) {
+				note_observed(policy, index, ret);
+				continue;
+			}
 			labels |= rule->labels;
 			if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 				continue;
-			decided |= rule->verdict != VERDICT_LOG;
+			decided |=
+				rule->verdict != VERDICT_LOG && rule->verdict != VERDICT_THROTTLE;
 			weigh(policy, index, &match, ret);
 		}
 	}
 	if (!decided)
 		apply_default(policy, action, ret);
-	if (policy->step_count)
-		take_steps(policy, state, action, &c, ret->verdict >= VERDICT_ASK);
+	if (policy->step_count && !state->look_only)
+		take_steps(policy, state, action, &c, ret->verdict >= VERDICT_ASK, false);
 	ret->labels_added = labels & ~before;
 	policy_state_add_labels(state, labels);
 }
@@ -202,6 +237,14 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret)
 {
 	decide(policy, state, action, ret, NULL);
+}
+
+void policy_decide_again(const struct policy *policy, struct policy_state *state,
+			 const struct action *action, struct decision *ret)
+{
+	state_look_only(state, true);
+	decide(policy, state, action, ret, NULL);
+	state_look_only(state, false);
 }
 
 void policy_decide_told(const struct policy *policy, struct policy_state *state,

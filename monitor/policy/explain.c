@@ -133,6 +133,21 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	}
 }
 
+void policy_explain_would(const struct policy *policy, const struct policy_state *state,
+			  const struct action *action, const struct decision *decision,
+			  struct json_writer *w)
+{
+	const struct decision would = {.verdict = decision->would_verdict,
+				       .rule = decision->would,
+				       .rule_index = decision->would_index,
+				       .labels_added = decision->labels_added};
+
+	json_begin_object(w, "would");
+	json_put_string(w, "verdict", verdict_name(would.verdict));
+	policy_explain(policy, state, action, &would, w);
+	json_end_object(w);
+}
+
 void policy_put_reads(const struct policy *policy, const char *key, size_t rule_index,
 		      const struct action *action, uint64_t labels, struct json_writer *w)
 {

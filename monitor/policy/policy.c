@@ -179,6 +179,11 @@ const struct rule_info *policy_rule(const struct policy *policy, size_t index)
 	return index < policy->rule_count ? &policy->rules[index].info : NULL;
 }
 
+bool policy_rule_is_observed(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].observed;
+}
+
 enum verdict policy_rule_verdict(const struct policy *policy, size_t index)
 {
 	return policy->rules[index].verdict;
@@ -317,7 +322,7 @@ bool policy_gates_files(const struct policy *policy, bool host_bound)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
-		if (rule->verdict < VERDICT_ASK || (rule->only_host_bound && !host_bound))
+		if (rule->verdict < VERDICT_THROTTLE || (rule->only_host_bound && !host_bound))
 			continue;
 		if ((rule->kinds & change) || ((rule->kinds & open) && rule->only_writes))
 			return true;

@@ -21,6 +21,7 @@
 enum verdict {
 	VERDICT_ALLOW,
 	VERDICT_LOG,
+	VERDICT_THROTTLE, /* it goes on, but not yet */
 	VERDICT_ASK,
 	VERDICT_DENY,
 	VERDICT_KILL
@@ -57,7 +58,23 @@ struct decision {
 	unsigned matched;	      /* number of rules that matched */
 	uint64_t labels_added;	      /* bits newly set in the session by this action */
 	uint64_t began_ns; /* of a rule with a sequence: when its first step was; else 0 */
+	/* The strictest rule that matched and is only observed; NULL: none. It decided nothing. */
+	const struct rule_info *would;
+	enum verdict would_verdict;
+	unsigned would_index;
 };
+
+/* What a rule with the verdict throttle asks for. */
+struct throttle {
+	uint64_t interval_ns;
+	bool is_rate; /* at most one an interval; else each one is held up for so long */
+};
+
+/* Of the rule that decided; NULL unless it throttles. */
+const struct throttle *policy_throttle(const struct policy *policy,
+				       const struct decision *decision);
+/* True if the rule is only observed: what it says of an action is noted and not done. */
+bool policy_rule_is_observed(const struct policy *policy, size_t index);
 
 /*
  * policy_load - reads, checks, types and compiles a set of files, and runs every rule's `match` and
@@ -164,6 +181,16 @@ void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bo
 void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
+/* The same of an action that was decided before and has not happened yet: it counts no second time.
+ */
+void policy_decide_again(const struct policy *policy, struct policy_state *state,
+			 const struct action *action, struct decision *ret);
+
+/* It goes on though the verdict is to refuse it: an approver said yes, or the session observes.
+ * Sequences then see what it undoes, and files that it renames. */
+void policy_note_let_through(const struct policy *policy, struct policy_state *state,
+			     const struct action *action);
+
 /* What a rule said of an action that it was asked about. */
 enum rule_answer {
 	RULE_FALSE,	  /* its expression was false */
@@ -203,6 +230,11 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w);
+
+/* Writes the member "would", what a rule that is only observed said; there must be one. */
+void policy_explain_would(const struct policy *policy, const struct policy_state *state,
+			  const struct action *action, const struct decision *decision,
+			  struct json_writer *w);
 
 /* Writes an object with the fields that a rule reads, as they are in @action, and "session.labels"
  * if it reads those. */

@@ -19,7 +19,7 @@
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
  *	state.c			labels and counters of a session
- *	decide.c, explain.c
+ *	decide.c, explain.c, throttle.c
  */
 
 #include <stdbool.h>
@@ -77,13 +77,21 @@ struct step {
 	uint32_t in_file; /* its number in "steps" */
 };
 
+/* It takes back what other steps made. */
+static inline bool step_undoes(const struct step *step)
+{
+	return step->role == STEP_UNTIL || step->role == STEP_MISSING;
+}
+
 struct rule {
 	struct rule_info info; /* owns id, category, severity, because; file is the policy's */
 	uint32_t kinds;
 	enum verdict verdict;
 	int severity_rank;
 	int errno_value;
-	struct cel_program when; /* the members from here to labels_read as in a condition */
+	bool observed;		  /* "mode": "observe" */
+	struct throttle throttle; /* of the verdict throttle */
+	struct cel_program when;  /* the members from here to labels_read as in a condition */
 	bool only_writes;
 	bool only_reads;
 	bool only_host_bound;
@@ -206,6 +214,8 @@ int condition_compile(const struct policy_place *place, const char *when, struct
 int condition_type(const struct policy *policy, uint32_t kinds, const char *when,
 		   struct cel_tree *ret, struct cel_reads *reads, struct cel_error *why);
 void condition_done(struct condition *condition);
+/* throttle.c: the member "throttle". Return: NULL, or what is wrong with it. */
+const char *throttle_decode(const struct json *node, struct throttle *ret);
 
 /* examples.c */
 /* Of the file's rules; *next is the first of them, and the first behind them afterwards. */
@@ -239,6 +249,8 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 size_t count_state_bytes(const struct count_spec *count);
 /* Notes one event. Return: true if the count is reached. */
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action);
+/* Until it is called with false, actions are looked at and counted no more. */
+void state_look_only(struct policy_state *state, bool look_only);
 /* A state in which only this rule can count; for its examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);
 /* Never goes back, whatever the caller's clock does. */

@@ -12,7 +12,7 @@
 
 struct rule_row {
 	const struct json *id, *category, *severity, *on, *when, *verdict, *errno_name, *because;
-	const struct json *refs, *label, *count, *sequence, *match, *not_match;
+	const struct json *refs, *label, *count, *sequence, *throttle, *mode, *match, *not_match;
 };
 
 static const struct json_field rule_fields[] = {
@@ -28,6 +28,8 @@ static const struct json_field rule_fields[] = {
 	{"label", JSON_ARRAY, false, offsetof(struct rule_row, label)},
 	{"count", JSON_OBJECT, false, offsetof(struct rule_row, count)},
 	{"sequence", JSON_OBJECT, false, offsetof(struct rule_row, sequence)},
+	{"throttle", JSON_OBJECT, false, offsetof(struct rule_row, throttle)},
+	{"mode", JSON_STRING, false, offsetof(struct rule_row, mode)},
 	{"match", JSON_ARRAY, true, offsetof(struct rule_row, match)},
 	{"not_match", JSON_ARRAY, true, offsetof(struct rule_row, not_match)},
 };
@@ -123,11 +125,12 @@ static int decode_verdict(struct context *c)
 	const char *name = json_string(c->row.errno_name);
 
 	if (verdict_by_name(json_string(c->row.verdict), &rule->verdict) < 0)
-		return FAIL(c, EINVAL, ".verdict", "a verdict is allow, log, ask, deny or kill");
+		return FAIL(c, EINVAL, ".verdict",
+			    "a verdict is allow, log, throttle, ask, deny or kill");
 	for (unsigned k = 0; k < ACTION_KINDS; k++) {
 		if ((rule->kinds & (1u << k)) &&
 		    action_enforced((enum action_kind)k) == ENFORCED_AFTER &&
-		    (rule->verdict == VERDICT_DENY || rule->verdict == VERDICT_ASK))
+		    rule->verdict >= VERDICT_THROTTLE && rule->verdict != VERDICT_KILL)
 			return FAIL(c, EOPNOTSUPP, ".verdict",
 				    "%s cannot be refused: it is seen after it happened. Use log "
 				    "with \"label\" and a rule on a kind that is checked before "
@@ -143,12 +146,36 @@ static int decode_verdict(struct context *c)
 	return 0;
 }
 
+/* What a rule asks for beside a verdict. */
+static int decode_how(struct context *c)
+{
+	const char *mode = json_string(c->row.mode);
+	const char *wrong = NULL;
+	struct rule *rule = c->rule;
+
+	if ((rule->verdict == VERDICT_THROTTLE) != (c->row.throttle != NULL))
+		return FAIL(c, EINVAL, ".verdict",
+			    "\"throttle\" says how much, and goes with the verdict throttle only");
+	if (c->row.throttle)
+		wrong = throttle_decode(c->row.throttle, &rule->throttle);
+	if (wrong)
+		return FAIL(c, EINVAL, ".throttle", "%s", wrong);
+	if (mode && strcmp(mode, "observe") != 0 && strcmp(mode, "enforce") != 0)
+		return FAIL(c, EINVAL, ".mode", "a mode is enforce or observe");
+	rule->observed = mode && strcmp(mode, "observe") == 0;
+	if (rule->observed && (rule->verdict < VERDICT_THROTTLE || c->row.label))
+		return FAIL(c, EINVAL, ".mode",
+			    "only what throttles, asks, denies or kills can be observed, and an "
+			    "observed rule sets no labels");
+	return 0;
+}
+
 /* A refusal must be able to hold, and a read is seen after it happened. */
 static int check_enforced(const struct context *c)
 {
 	const struct rule *rule = c->rule;
 
-	if ((rule->verdict != VERDICT_DENY && rule->verdict != VERDICT_ASK) || rule->only_writes)
+	if (rule->verdict < VERDICT_THROTTLE || rule->verdict == VERDICT_KILL || rule->only_writes)
 		return 0;
 	for (unsigned k = 0; k < ACTION_KINDS; k++) {
 		if ((rule->kinds & (1u << k)) &&
@@ -344,6 +371,8 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 		r = decode_kinds(&c);
 	if (r == 0)
 		r = decode_verdict(&c);
+	if (r == 0)
+		r = decode_how(&c);
 	if (r == 0)
 		r = decode_set_labels(&c);
 	if (r == 0 && c.row.count)

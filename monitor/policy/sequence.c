@@ -246,11 +246,10 @@ void sequence_step(const struct policy *policy, struct policy_state *state, cons
 	const struct rule *rule = &policy->rules[step->rule];
 	const struct sequence *s = &rule->sequence;
 	const uint64_t key = key_of(policy, state, s->by, action);
-	const bool undoes = step->role == STEP_UNTIL || step->role == STEP_MISSING;
 	struct keyed *table = state->tables[s->table];
 	uint64_t *row;
 
-	if (!key || (undoes && refused))
+	if (!key || (refused && step_undoes(step)))
 		return;
 	if (step->role == STEP_UNTIL) {
 		keyed_drop(table, key);

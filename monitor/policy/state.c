@@ -184,22 +184,18 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	return value ? value : 1; /* 0 is no key */
 }
 
-static bool count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
+static void count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
 {
 	counter->times[counter->next] = now;
 	counter->next = (counter->next + 1) % count->at_least;
 	if (counter->filled < count->at_least)
 		counter->filled++;
-	return counter->filled == count->at_least &&
-	       now - counter->times[counter->next] <= count->window_ns;
 }
 
-static bool count_value(struct counter *counter, const struct count_spec *count, uint64_t now,
-			uint64_t value)
+static void count_value(struct counter *counter, uint64_t now, uint64_t value)
 {
 	uint64_t key = 0;
 	uint64_t *time = keyed_make(counter->seen, value);
-	const uint64_t *oldest;
 
 	if (!time) {
 		(void)keyed_oldest(counter->seen, &key);
@@ -207,17 +203,34 @@ static bool count_value(struct counter *counter, const struct count_spec *count,
 		time = keyed_make(counter->seen, value);
 	}
 	*time = now;
+}
+
+static bool is_reached(struct counter *counter, const struct count_spec *count, uint64_t now)
+{
+	const uint64_t *oldest;
+	uint64_t key = 0;
+
+	if (!count->field_count)
+		return counter->filled == count->at_least &&
+		       now - counter->times[counter->next] <= count->window_ns;
 	while ((oldest = keyed_oldest(counter->seen, &key)) && now - *oldest > count->window_ns)
 		keyed_drop(counter->seen, key);
 	return keyed_count(counter->seen) == count->at_least;
+}
+
+void state_look_only(struct policy_state *state, bool look_only)
+{
+	state->look_only = look_only;
 }
 
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action)
 {
 	struct counter *counter = &state->counters[rule->counter];
 
-	if (!rule->count.field_count)
-		return count_event(counter, &rule->count, state->now_ns);
-	return count_value(counter, &rule->count, state->now_ns,
-			   distinct_value(state->policy, &rule->count, action));
+	if (!state->look_only && !rule->count.field_count)
+		count_event(counter, &rule->count, state->now_ns);
+	else if (!state->look_only)
+		count_value(counter, state->now_ns,
+			    distinct_value(state->policy, &rule->count, action));
+	return is_reached(counter, &rule->count, state->now_ns);
 }

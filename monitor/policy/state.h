@@ -33,6 +33,7 @@ struct policy_state {
 	struct unseen *unseen; /* as many */
 	size_t table_count;
 	bool untraced;
+	bool look_only; /* what is asked about now is counted already */
 	uint64_t evicted;
 	const struct rule_info *evicted_rule; /* borrowed */
 };

@@ -100,11 +100,14 @@ static void check_image(const struct exec_image *image)
 		fuzz_expect(image->block[image->argv_bytes + image->env_bytes - 1] == '\0');
 }
 
-static void decide(void *ctx, const struct action *action, uint32_t tid,
-		   const struct exec_image *image, struct gate_answer *ret)
+static void decide(void *ctx, const struct gate_request *request, struct gate_answer *ret)
 {
+	const struct action *action = request->action;
+	const struct exec_image *image = request->image;
+
 	(void)ctx;
-	fuzz_expect(is_valid(NULL) && tid == (uint32_t)getpid() && action->kind < ACTION_KINDS);
+	fuzz_expect(is_valid(NULL) && request->tid == (uint32_t)getpid() &&
+		    action->kind < ACTION_KINDS);
 	check_text(action->path, MAX_PATH_BYTES + 16);
 	check_text(action->address, MAX_PATH_BYTES);
 	check_text(action->interpreter, MAX_PATH_BYTES);

@@ -98,17 +98,19 @@ static void fixture_note(struct seen *s, const struct action *a, uint32_t tid,
 	s->file_inode = s->has_file ? st.st_ino : 0;
 }
 
-static void fixture_decide(void *ctx, const struct action *action, uint32_t tid,
-			   const struct exec_image *image, struct gate_answer *ret)
+static void fixture_decide(void *ctx, const struct gate_request *request, struct gate_answer *ret)
 {
+	const struct action *action = request->action;
+	const struct exec_image *image = request->image;
 	struct fixture *f = ctx;
 
-	fixture_note(&f->seen[f->count < MAX_SEEN ? f->count : MAX_SEEN - 1], action, tid, image);
+	fixture_note(&f->seen[f->count < MAX_SEEN ? f->count : MAX_SEEN - 1], action, request->tid,
+		     image);
 	f->count++;
 	ret->proceed = true;
 	if (f->policy)
 		f->policy(f, action, ret);
-	if (ret->proceed && image && f->approve && f->approve(f, tid, image) < 0)
+	if (ret->proceed && image && f->approve && f->approve(f, request->tid, image) < 0)
 		*ret = (struct gate_answer){.errno_value = EPERM};
 }
 

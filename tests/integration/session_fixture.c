@@ -54,7 +54,7 @@ static int start_script(struct run *run)
 	struct error err = {0};
 	uint32_t exec_id;
 
-	if (!session_check_call(session, &call, &outcome->denial)) {
+	if (session_check_call(session, &call, NULL, &outcome->denial) != CALL_MAY_GO_ON) {
 		outcome->refused = true;
 		return -EPERM;
 	}

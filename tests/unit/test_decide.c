@@ -231,13 +231,14 @@ static void test_the_stricter_default_of_two_files_holds(void **state)
 /* An expression that cannot be evaluated: the rule counts as matching, unless it would allow. */
 static void test_errors_fail_closed(void **state)
 {
-	static const char *const verdicts[] = {"allow", "log", "ask", "deny", "kill"};
+	static const char *const extra = "\"label\":[\"seen\"],";
+	static const char *const slow = "\"label\":[\"seen\"],\"throttle\":{\"delay\":\"1s\"},";
 
 	(void)state;
 	for (enum verdict v = VERDICT_ALLOW; v <= VERDICT_KILL; v++) {
 		const struct row rows[] = {
-			{"r", "exec", "action.argv[0] == 'x'", verdicts[v], NULL,
-			 "\"label\":[\"seen\"],", NULL, NULL},
+			{"r", "exec", "action.argv[0] == 'x'", verdict_name(v), NULL,
+			 v == VERDICT_THROTTLE ? slow : extra, NULL, NULL},
 			{"d", "exec", "action.name == 'no'", "deny", NULL, NULL,
 			 "{\"action\":{\"kind\":\"exec\",\"name\":\"no\"}}", NULL},
 		};
@@ -250,6 +251,90 @@ static void test_errors_fail_closed(void **state)
 		assert_int_equal(d.labels_added, 1); /* a label is never lost to an error */
 		(void)policy_free(policy);
 	}
+}
+
+/* It slows down what may happen anyway: neither does it allow, nor does it refuse. */
+static void test_throttle(void **state)
+{
+	static const struct row rows[] = {
+		{"slow", "exec", "action.name in ['x', 'y', 'z']", "throttle", NULL,
+		 "\"throttle\":{\"delay\":\"250ms\"},", NULL, NULL},
+		{"slower", "exec", "action.name in ['x', 'y']", "throttle", NULL,
+		 "\"throttle\":{\"per_second\":2},", NULL, NULL},
+		{"pass", "exec", "action.name == 'x'", "allow", NULL, NULL, NULL, NULL},
+	};
+	struct policy *policy = load("\"defaults\":{\"exec\":\"deny\"},", rows, 3, NULL);
+	const struct action x = exec_of("x");
+	struct decision d;
+
+	(void)state;
+	expect(policy, "x", VERDICT_THROTTLE, "slower"); /* of two the one that takes longer */
+	expect(policy, "y", VERDICT_DENY, "default");
+	d = decide_fresh(policy, &x);
+	assert_int_equal(d.errno_value, 0);
+	assert_int_equal(policy_throttle(policy, &d)->interval_ns, 500000000);
+	assert_true(policy_throttle(policy, &d)->is_rate);
+	(void)policy_free(policy);
+
+	policy = load("", rows, 3, NULL);
+	expect(policy, "z", VERDICT_THROTTLE, "slow");
+	expect(policy, "other", VERDICT_ALLOW, "default");
+	(void)policy_free(policy);
+}
+
+/* What is only observed decides nothing, and is told of. */
+static void test_observed_rules(void **state)
+{
+	static const struct row rows[] = {
+		{"would-deny", "exec", "action.name in ['x', 'y']", "deny", "high",
+		 "\"mode\":\"observe\",", NULL, NULL},
+		{"would-kill", "exec", "action.name == 'y'", "kill", NULL, "\"mode\":\"observe\",",
+		 "{\"action\":{\"kind\":\"exec\",\"name\":\"y\"}}", NULL},
+		{"noted", "exec", "action.name == 'x'", "log", NULL, NULL, NULL, NULL},
+	};
+	struct policy *policy = load("", rows, 3, NULL);
+	const struct action x = exec_of("x");
+	const struct action y = exec_of("y");
+	struct decision d;
+
+	(void)state;
+	expect(policy, "x", VERDICT_LOG, "noted");
+	d = decide_fresh(policy, &x);
+	assert_string_equal(d.would->id, "would-deny");
+	assert_int_equal(d.would_verdict, VERDICT_DENY);
+	assert_int_equal(d.matched, 1);
+	expect(policy, "y", VERDICT_ALLOW, "default");
+	d = decide_fresh(policy, &y);
+	assert_string_equal(d.would->id, "would-kill");
+	d = decide_fresh(policy, &(struct action){.kind = ACTION_EXEC});
+	assert_null(d.would);
+	(void)policy_free(policy);
+}
+
+/* What is judged a second time because it waited counts once. */
+static void test_again_counts_once(void **state)
+{
+	static const struct row rows[] = {
+		{"third", "exec", "action.name == 'x'", "deny", NULL,
+		 "\"count\":{\"window\":\"1h\",\"at_least\":3},",
+		 "{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"repeat\":3}", NULL},
+	};
+	struct policy *policy = load("", rows, 1, NULL);
+	struct policy_state *session = policy_state_new(policy);
+	const struct action x = exec_of("x");
+	struct decision d;
+
+	(void)state;
+	for (unsigned i = 1; i <= 3; i++) {
+		policy_decide(policy, session, &x, &d);
+		assert_int_equal(d.verdict, i < 3 ? VERDICT_ALLOW : VERDICT_DENY);
+		for (unsigned again = 0; again < 4; again++) {
+			policy_decide_again(policy, session, &x, &d);
+			assert_int_equal(d.verdict, i < 3 ? VERDICT_ALLOW : VERDICT_DENY);
+		}
+	}
+	(void)policy_state_free(session);
+	(void)policy_free(policy);
 }
 
 static void test_labels_count_from_the_next_action_on(void **state)
@@ -325,6 +410,9 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_the_stricter_default_of_two_files_holds),
 		cmocka_unit_test(test_errors_fail_closed),
+		cmocka_unit_test(test_throttle),
+		cmocka_unit_test(test_observed_rules),
+		cmocka_unit_test(test_again_counts_once),
 		cmocka_unit_test(test_labels_count_from_the_next_action_on),
 		cmocka_unit_test(test_the_verdict_explains_itself),
 	};

@@ -93,14 +93,21 @@ static const struct {
 	{{"on", "[\"proc.fork\"]"},
 	 "t.json:9:11: proc.fork cannot be refused: it is seen after it happened. Use log with "
 	 "\"label\" and a rule on a kind that is checked before (exec, net.*, tool.call), or kill"},
-	{{"verdict", "\"block\""}, "t.json:9:11: a verdict is allow, log, ask, deny or kill"},
+	{{"verdict", "\"block\""},
+	 "t.json:9:11: a verdict is allow, log, throttle, ask, deny or kill"},
+	{{"verdict", "\"throttle\""},
+	 "t.json:9:11: \"throttle\" says how much, and goes with the verdict throttle only"},
+	{{"throttle", "{\"per_second\":5}"},
+	 "t.json:9:11: \"throttle\" says how much, and goes with the verdict throttle only"},
+	{{"mode", "\"learn\""}, "t.json:13:8: a mode is enforce or observe"},
 	{{"errno", "\"ESTRANGE\""}, "t.json:13:9: unknown errno name \"ESTRANGE\""},
 	{{"refs", "[1]"}, "t.json:13:8: its items are strings"},
 	{{"label", "[\"No Name\"]"},
 	 "t.json:13:9: a label's name has letters a-z, digits, _ - and ."},
 	{{"then", "1"},
 	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, on, when, "
-	 "verdict, errno, because, refs, label, count, sequence, match, not_match"},
+	 "verdict, errno, because, refs, label, count, sequence, throttle, mode, match, "
+	 "not_match"},
 	{{"count", "{\"at_least\":1}"},
 	 "t.json:13:9: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
 	{{"count", "{\"at_least\":1,\"window\":\"9999999h\"}"},

@@ -6,13 +6,15 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "tools/toolkit/approver/approver.h"
 #include "tools/toolkit/floor.h"
 #include "tools/toolkit/paths.h"
 
 struct agent_session {
 	uv_loop_t *loop;
 	struct floor *floor;
-	struct session *session; /* NULL once it has closed */
+	struct session *session;   /* NULL once it has closed */
+	struct approver *approver; /* NULL: none, or closed */
 	const struct agent_session_ops *ops;
 	void *ctx;
 	uint32_t timeout_ms;
@@ -59,6 +61,7 @@ static void on_session_closed(void *ctx, const struct error *err)
 		agent->failure = *err;
 	}
 	agent->session = NULL;
+	approver_close(take_ptr(agent->approver));
 	floor_expect_end(agent->floor);
 	maybe_closed(agent);
 }
@@ -83,20 +86,23 @@ static int start_session(struct supervisor *supervisor, struct agent_session *ag
 	struct session_label *labels = plan_labels(plan, options);
 	int r;
 
-	r = session_start(&(struct session_config){.supervisor = supervisor,
-						   .policy = options->policy,
-						   .mode = options->mode,
-						   .trace = options->trace,
-						   .id = plan->id,
-						   .workspace = plan->spec.workspace,
-						   .control_fd = control_fd,
-						   .record_path = plan->record_path,
-						   .labels = labels,
-						   .label_count = options->label_count,
-						   .env = (const char *const *)plan->spec.env,
-						   .ops = &monitor_ops,
-						   .ctx = agent},
-			  &agent->session, err);
+	r = session_start(
+		&(struct session_config){.supervisor = supervisor,
+					 .policy = options->policy,
+					 .mode = options->mode,
+					 .trace = options->trace,
+					 .approver = agent->approver,
+					 .approver_timeout_ms = options->approver_timeout_ms,
+					 .id = plan->id,
+					 .workspace = plan->spec.workspace,
+					 .control_fd = control_fd,
+					 .record_path = plan->record_path,
+					 .labels = labels,
+					 .label_count = options->label_count,
+					 .env = (const char *const *)plan->spec.env,
+					 .ops = &monitor_ops,
+					 .ctx = agent},
+		&agent->session, err);
 	plan_labels_free(labels, options->label_count);
 	return r;
 }
@@ -114,9 +120,12 @@ int agent_session_open(struct supervisor *supervisor, const struct session_optio
 	agent->ops = ops;
 	agent->ctx = ctx;
 	agent->timeout_ms = options->timeout_ms;
+	agent->approver =
+		approver_open(options->approver, &(struct approver_host){.loop = agent->loop});
 	r = floor_start(&(struct floor_owner){agent->loop, on_floor_gone, agent}, options,
 			&agent->floor, &control_fd, err);
 	if (r < 0) {
+		approver_close(agent->approver);
 		free(agent);
 		return r;
 	}
@@ -124,6 +133,7 @@ int agent_session_open(struct supervisor *supervisor, const struct session_optio
 	if (r < 0) {
 		/* The launcher ends by itself: its control socket is closed. */
 		agent->never_opened = true;
+		approver_close(take_ptr(agent->approver));
 		floor_expect_end(agent->floor);
 		return r;
 	}

@@ -69,11 +69,31 @@ static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *resu
 
 static const struct exec_ops exec_ops = {.tty = on_tty, .ended = on_ended};
 
-static void on_ready(void *ctx)
+static void start(void *ctx);
+
+static bool may_start(struct command *command)
+{
+	const struct call call = call_of(command);
+	const struct call_waiter waiter = {start, command};
+
+	switch (session_check_call(command->session, &call, &waiter, &command->outcome.refusal)) {
+	case CALL_MAY_GO_ON:
+		return true;
+	case CALL_IS_REFUSED:
+		/* A signal that ended it while it waited is no word of policy. */
+		command->outcome.refused = !command->outcome.early_signal;
+		session_end(command->session);
+		break;
+	case CALL_WAITS:
+		break;
+	}
+	return false;
+}
+
+static void start(void *ctx)
 {
 	struct command *command = ctx;
 	const struct command_config *config = &command->config;
-	const struct call call = call_of(command);
 	const struct exec_request request = {
 		.call_id = CALL_ID,
 		.tool = TOOL,
@@ -83,11 +103,10 @@ static void on_ready(void *ctx)
 		.timeout_ms = config->timeout_ms,
 	};
 
-	if (!session_check_call(command->session, &call, &command->outcome.refusal)) {
-		command->outcome.refused = true;
-		session_end(command->session);
-	} else if (session_exec(command->session, &request, &exec_ops, command, &command->exec_id,
-				&command->failure) < 0) {
+	if (!may_start(command))
+		return;
+	if (session_exec(command->session, &request, &exec_ops, command, &command->exec_id,
+			 &command->failure) < 0) {
 		command->failed = true;
 		session_end(command->session);
 	} else if (command->starts_stopped) {
@@ -110,7 +129,7 @@ static void on_closed(void *ctx, const struct error *err)
 	free(command);
 }
 
-static const struct session_ops session_ops = {.ready = on_ready, .closed = on_closed};
+static const struct session_ops session_ops = {.ready = start, .closed = on_closed};
 
 int command_start(const struct command_config *config, const struct command_ops *ops, void *ctx,
 		  struct command **ret, struct error *err)

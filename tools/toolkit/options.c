@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "tools/toolkit/approver/approver.h"
 
 enum option_key {
 	KEY_POLICY = 0x1000,
@@ -25,6 +26,8 @@ enum option_key {
 	KEY_SESSION,
 	KEY_FILE_SIZE,
 	KEY_ISOLATION,
+	KEY_APPROVER,
+	KEY_APPROVER_TIMEOUT,
 };
 
 static const struct argp_option option_list[] = {
@@ -50,6 +53,12 @@ static const struct argp_option option_list[] = {
 	 0},
 	{"mode", KEY_MODE, "enforce|observe", 0,
 	 "observe records what would have been refused and refuses nothing", 0},
+	{"approver", KEY_APPROVER, "none|console|unix:PATH|command:PROGRAM ARG...", 0,
+	 "Who answers what rules want asked: a person at this terminal, a socket, a program "
+	 "(default: none, which refuses it)",
+	 0},
+	{"approver-timeout", KEY_APPROVER_TIMEOUT, "SECONDS", 0,
+	 "No answer until then is a no (default: 60)", 0},
 	{"trace", KEY_TRACE, "on|auto|off", 0,
 	 "Trace with BPF: on fails without the privilege, auto goes on without and says so", 0},
 	{0, 0, 0, 0, "Limits:", 3},
@@ -188,6 +197,10 @@ static void set_limit(struct argp_state *state, struct session_options *o, int k
 		good = parse_positive(arg, 4194304, &number) && number >= 1;
 		o->limits.pids = (uint32_t)number;
 		break;
+	case KEY_APPROVER_TIMEOUT:
+		good = parse_positive(arg, 86400, &number);
+		o->approver_timeout_ms = (uint32_t)(number * 1000) + (number < 0.001);
+		break;
 	case KEY_CPUS:
 		good = parse_positive(arg, 4096, &number) && number >= 0.01;
 		o->limits.cpu_millis = (uint32_t)(number * 1000);
@@ -200,6 +213,15 @@ static void set_limit(struct argp_state *state, struct session_options *o, int k
 	if (!good)
 		argp_error(state, "\"%s\" is no such limit: a positive number%s is wanted", arg,
 			   key == KEY_MEMORY || key == KEY_FILE_SIZE ? " with K, M or G" : "");
+}
+
+static void set_approver(struct argp_state *state, struct session_options *o, const char *text)
+{
+	const char *wrong = approver_check(text);
+
+	if (wrong)
+		argp_error(state, "--approver %s: %s", text, wrong);
+	o->approver = text;
 }
 
 static void add_word(const char ***words, size_t *count, const char *word)
@@ -253,6 +275,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_SPEC:
 		o->spec_path = arg;
 		return 0;
+	case KEY_APPROVER:
+		set_approver(state, o, arg);
+		return 0;
 	case KEY_SESSION:
 		o->session_id = arg;
 		return 0;
@@ -263,6 +288,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_FILE_SIZE:
 	case KEY_PIDS:
 	case KEY_CPUS:
+	case KEY_APPROVER_TIMEOUT:
 	case KEY_TIMEOUT:
 		set_limit(state, o, key, arg);
 		return 0;

@@ -41,8 +41,10 @@ struct session_options {
 	const char *spec_path;	 /* JSON spec in place of the options above */
 	enum monitor_mode mode;
 	enum trace_mode trace;
-	uint32_t timeout_ms; /* for one call; 0: none */
-	bool discard;	     /* drop the kept layer at the end */
+	const char *approver;	      /* as approver_open() takes it; NULL: none */
+	uint32_t approver_timeout_ms; /* 0: the monitor's default */
+	uint32_t timeout_ms;	      /* for one call; 0: none */
+	bool discard;		      /* drop the kept layer at the end */
 };
 
 struct plan {

@@ -44,7 +44,9 @@ struct tool_call {
 	tool_done done;
 	void *ctx;
 	uint32_t exec_id;
-	bool running; /* an execution that has not ended */
+	bool running;	       /* an execution that has not ended */
+	bool waits;	       /* for an answer, or its turn */
+	struct json *own_args; /* once it does; owned */
 	bool denied;
 	struct denial denial;
 	bool has_exec;
@@ -66,6 +68,7 @@ static void call_free(struct tool_call *call)
 	buf_done(&call->text);
 	free(call->id);
 	free(call->args);
+	json_free(call->own_args);
 	free(call->subject);
 	free(call);
 }
@@ -303,6 +306,50 @@ static int start_execution(struct tool_call *call, const struct tool_plan *plan,
 			    &exec_ops, call, &call->exec_id, err);
 }
 
+static void check_and_start(struct tool_call *call, const struct tool_plan *plan);
+
+/* It waited for an answer, or for its turn; its arguments are our own by now. */
+static void on_again(void *ctx)
+{
+	struct tool_call *call = ctx;
+	struct tool_plan plan = {.subject = NULL};
+
+	call->waits = false;
+	if (call->tool->plan(call->own_args, &plan, &call->failure) < 0)
+		settle(call);
+	else
+		check_and_start(call, &plan);
+}
+
+static void check_and_start(struct tool_call *call, const struct tool_plan *plan)
+{
+	struct session *session = agent_session_monitor(call->agent);
+	const struct call_waiter waiter = {on_again, call};
+
+	call->call.command = plan->command; /* borrowed from the arguments */
+	switch (session_check_call(session, &call->call, &waiter, &call->denial)) {
+	case CALL_MAY_GO_ON:
+		if (start_execution(call, plan, &call->failure) == 0) {
+			call->running = true;
+			break;
+		}
+		close_pipe(call);
+		settle(call);
+		break;
+	case CALL_IS_REFUSED:
+		call->denied = true;
+		settle(call);
+		break;
+	case CALL_WAITS:
+		call->waits = true;
+		if (!call->own_args)
+			(void)json_parse("arguments", call->args, strlen(call->args),
+					 &call->own_args, NULL);
+		break;
+	}
+	call->call.command = NULL;
+}
+
 static struct tool_call *call_new(struct agent_session *agent, const char *id,
 				  const struct tool *tool, const struct tool_plan *plan)
 {
@@ -343,23 +390,21 @@ int tool_call_start(struct agent_session *agent, const struct tool_request *requ
 	call->ctx = request->ctx;
 	call->args = json_print(request->args);
 	call->call.args = call->args;
-	call->call.command = plan.command;
-	if (!session_check_call(session, &call->call, &call->denial)) {
-		call->denied = true;
-		settle(call);
-	} else if (start_execution(call, &plan, &call->failure) < 0) {
-		close_pipe(call);
-		settle(call);
-	} else {
-		call->running = true;
-	}
-	call->call.command = NULL; /* was borrowed from the arguments */
+	check_and_start(call, &plan);
 	*ret = call;
 	return 0;
 }
 
 void tool_call_cancel(struct tool_call *call)
 {
+	const struct call_waiter waiter = {on_again, call};
+
 	if (call->running)
 		session_kill_exec(agent_session_monitor(call->agent), call->exec_id);
+	if (!call->waits)
+		return;
+	call->waits = false;
+	session_forget_call(agent_session_monitor(call->agent), &waiter);
+	(void)error_set(&call->failure, ECANCELED, "it was cancelled");
+	settle(call);
 }

@@ -65,6 +65,8 @@ static size_t print_rules(const struct checked *c, bool colour)
 			     end_colour(colour));
 		for (size_t h = 0; h < count; h++)
 			print_hold(&holds[h], h ? "; " : "");
+		if (policy_rule_is_observed(policy, i))
+			(void)fputs("  (observed only)", stdout);
 		(void)putchar('\n');
 	}
 	return idle;
@@ -180,6 +182,7 @@ static void put_rule(struct json_writer *w, const struct checked *c, size_t inde
 	json_put_string(w, "rule", info->id);
 	json_put_string(w, "file", info->file);
 	json_put_string(w, "verdict", verdict_name(policy_rule_verdict(policy, index)));
+	json_put_string(w, "mode", policy_rule_is_observed(policy, index) ? "observe" : "enforce");
 	json_begin_array(w, "enforced");
 	for (size_t h = 0; h < count; h++) {
 		json_begin_object(w, NULL);

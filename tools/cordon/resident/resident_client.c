@@ -20,6 +20,7 @@ struct resident_client {
 	bool accepted;
 	const struct resident_client_ops *ops;
 	void *ctx;
+	struct approver *approver;
 	uv_poll_t replies;
 	uv_timer_t answer;
 	unsigned handles;
@@ -59,6 +60,26 @@ static void on_no_answer(uv_timer_t *timer)
 	fail(timer->data, "does not answer");
 }
 
+static void on_answer(void *ctx, uint64_t id, const struct reply *reply)
+{
+	const struct resident_client *client = ctx;
+
+	(void)resident_send_answer(client->socket_fd, id, reply);
+}
+
+static void ask(struct resident_client *client, const struct question *question)
+{
+	struct approver *approver = client->approver;
+
+	if (approver) {
+		approver->replied = on_answer;
+		approver->ctx = client;
+	}
+	if (!approver || approver->ops->ask(approver, question) < 0)
+		on_answer(client, question->id,
+			  &(struct reply){.failure = "the approver cannot be reached"});
+}
+
 static void on_reply(struct resident_client *client, const struct resident_reply *reply,
 		     const char *text, struct msg_fds *fds)
 {
@@ -77,6 +98,13 @@ static void on_reply(struct resident_client *client, const struct resident_reply
 	case RESIDENT_TTY:
 		if (fds->count == 1)
 			client->ops->tty(client->ctx, take_fd(&fds->fd[0]));
+		break;
+	case RESIDENT_ASK:
+		ask(client, &(struct question){reply->question, text});
+		break;
+	case RESIDENT_CANCEL:
+		if (client->approver)
+			client->approver->ops->cancel(client->approver, reply->question);
 		break;
 	case RESIDENT_CLOSED:
 		(void)error_set(&err, reply->error, "%s", text);
@@ -127,6 +155,7 @@ int resident_client_start(const struct resident_owner *owner, const struct resid
 	client->socket_fd = socket_fd;
 	client->ops = owner->ops;
 	client->ctx = owner->ctx;
+	client->approver = owner->approver;
 	r = resident_send_run(socket_fd, run, fds);
 	if (!r)
 		r = uv_poll_init(owner->loop, &client->replies, socket_fd);

@@ -28,6 +28,7 @@ struct resident_owner {
 	uv_loop_t *loop;
 	const struct resident_client_ops *ops;
 	void *ctx;
+	struct approver *approver; /* asked for the server once it has accepted; NULL: none */
 };
 
 /*

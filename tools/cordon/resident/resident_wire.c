@@ -59,19 +59,36 @@ int resident_send_signal(int socket_fd, int signum)
 							      .signal = (uint32_t)signum});
 }
 
+int resident_send_answer(int socket_fd, uint64_t question, const struct reply *reply)
+{
+	_cleanup_buf_ struct buf strings = BUF_INIT(MAX_MESSAGE_BYTES);
+	struct resident_request head = {
+		.kind = RESIDENT_ANSWER, .question = question, .is_answer = reply->text != NULL};
+	struct packet packet = {.head = &head, .head_len = sizeof(head)};
+
+	put(&strings, reply->text ? reply->text : "");
+	put(&strings, reply->by ? reply->by : "");
+	put(&strings, reply->failure ? reply->failure : "");
+	if (strings.overflow)
+		return -E2BIG;
+	packet.payload = strings.data;
+	packet.payload_len = strings.len;
+	return packet_send(socket_fd, &packet, NULL, 0);
+}
+
 int resident_send_reply(int socket_fd, const struct resident_reply *reply, const char *text,
 			int file_fd)
 {
 	struct resident_reply head = *reply;
-	char copy[MAX_REPLY_TEXT] = "";
 	const struct packet packet = {
 		.head = &head,
 		.head_len = sizeof(head),
-		.payload = copy,
-		.payload_len = strnlen(text, sizeof(copy) - 1) + 1,
+		.payload = without_const(text), /* only read */
+		.payload_len = strlen(text) + 1,
 	};
 
-	memcpy(copy, text, packet.payload_len - 1);
+	if (packet.payload_len > MAX_REPLY_TEXT)
+		return -E2BIG;
 	return packet_send(socket_fd, &packet, &file_fd, file_fd >= 0 ? 1 : 0);
 }
 
@@ -128,6 +145,18 @@ static int take_apart(struct resident_run *run, size_t len)
 	return s.bad || s.left ? -EPROTO : 0;
 }
 
+static int take_answer(struct resident_run *run, size_t len)
+{
+	struct strings s = {.at = run->payload, .left = len};
+
+	run->reply.text = take(&s);
+	run->reply.by = take(&s);
+	run->reply.failure = take(&s);
+	if (!run->head.is_answer)
+		run->reply.text = NULL;
+	return s.bad || s.left ? -EPROTO : 0;
+}
+
 int resident_recv_request(int socket_fd, struct resident_run *ret, struct msg_fds *ret_fds)
 {
 	struct resident_run run = {.payload = xcalloc(1, MAX_MESSAGE_BYTES)};
@@ -142,6 +171,8 @@ int resident_recv_request(int socket_fd, struct resident_run *ret, struct msg_fd
 		run.payload = xrealloc_array(run.payload, packet.payload_len, 1);
 	if (!r && run.head.kind == RESIDENT_RUN)
 		r = ret_fds->count == RESIDENT_FDS ? take_apart(&run, packet.payload_len) : -EPROTO;
+	else if (!r && run.head.kind == RESIDENT_ANSWER && !ret_fds->count)
+		r = take_answer(&run, packet.payload_len);
 	else if (!r && (ret_fds->count || packet.payload_len))
 		r = -EPROTO;
 	*ret = run;

@@ -10,6 +10,7 @@
  *   Strings: session, workspace, record, policies, labels (path, name), arguments, environment.
  * - SIGNAL: for the command.
  * - KILL: end the command.
+ * - ANSWER: what came of a question. Strings: the answer's text, who gave it, or why there is none.
  * - STATUS: tell of yourself.
  * - STOP: take no new session, and end with the last.
  *
@@ -17,6 +18,8 @@
  * - ACCEPTED: the session is the server's; the client lets go of it. String: why it is not traced.
  * - DECLINED: it is not, and nothing was done. String: why.
  * - TTY: fd: master of the command's pty.
+ * - ASK: a question for the client's approver. String: its text.
+ * - CANCEL: it is not asked any more.
  * - CLOSED: it is over, and the record closed. String: the error, if any.
  * - STATUS. String: why there is no trace, if so.
  *
@@ -40,7 +43,10 @@ enum resident_kind {
 	RESIDENT_ACCEPTED,
 	RESIDENT_DECLINED,
 	RESIDENT_TTY,
-	RESIDENT_CLOSED
+	RESIDENT_CLOSED,
+	RESIDENT_ANSWER,
+	RESIDENT_ASK,
+	RESIDENT_CANCEL
 };
 
 enum resident_fd {
@@ -56,7 +62,11 @@ struct resident_request {
 	uint32_t trace; /* enum trace_mode */
 	uint32_t tty;
 	uint32_t timeout_ms;
-	uint32_t signal;		       /* SIGNAL: its number */
+	uint32_t signal;   /* SIGNAL: its number */
+	uint32_t approver; /* RUN: the client has one */
+	uint32_t approver_timeout_ms;
+	uint64_t question;		       /* ANSWER */
+	uint32_t is_answer;		       /* its first string is one */
 	uint32_t policies, labels, args, vars; /* how many strings of each */
 	struct resident_identity identity;
 };
@@ -72,12 +82,13 @@ struct resident_status {
 
 struct resident_reply {
 	uint32_t kind;
-	int32_t error; /* CLOSED: negative errno, 0 for a clean end */
+	int32_t error;	   /* CLOSED: negative errno, 0 for a clean end */
+	uint64_t question; /* ASK, CANCEL */
 	struct command_outcome outcome;
 	struct resident_status status;
 };
 
-/* A RUN, taken apart. The strings lie in its own copy of the message. */
+/* A RUN or an ANSWER, taken apart. The strings lie in its own copy of the message. */
 struct resident_run {
 	struct resident_request head;
 	const char *session;
@@ -87,6 +98,7 @@ struct resident_run {
 	struct session_label *labels;
 	const char *const *args; /* NULL-terminated, as is vars */
 	const char *const *vars;
+	struct reply reply; /* of an ANSWER */
 	char *payload;
 };
 
@@ -94,6 +106,7 @@ struct resident_run {
 int resident_send_run(int socket_fd, const struct resident_run *run, const int fds[RESIDENT_FDS]);
 int resident_send(int socket_fd, enum resident_kind kind);
 int resident_send_signal(int socket_fd, int signum);
+int resident_send_answer(int socket_fd, uint64_t question, const struct reply *reply);
 int resident_send_reply(int socket_fd, const struct resident_reply *reply, const char *text,
 			int file_fd);
 
@@ -106,6 +119,6 @@ int resident_recv_request(int socket_fd, struct resident_run *ret, struct msg_fd
 void resident_run_done(struct resident_run *run);
 
 /* @text: of MAX_REPLY_TEXT bytes; always ended by NUL. */
-#define MAX_REPLY_TEXT 2048u
+#define MAX_REPLY_TEXT (MAX_QUESTION_BYTES + 1)
 int resident_recv_reply(int socket_fd, struct resident_reply *ret, char *text,
 			struct msg_fds *ret_fds);

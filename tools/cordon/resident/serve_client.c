@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct serve_client {
 	int stdio_fds[3];
 	const struct policy *policy; /* of the server's cache */
 	struct command *command;     /* NULL before its session, and after */
+	struct approver approver;    /* asks the client's */
 	bool is_gone;
 	struct serve_client *next, *prev;
 };
@@ -102,6 +104,27 @@ static void on_closed(void *ctx, const struct command_outcome *outcome, const st
 	drop(client);
 }
 
+static struct serve_client *client_of(struct approver *approver)
+{
+	return (struct serve_client *)((char *)approver - offsetof(struct serve_client, approver));
+}
+
+static int on_ask(struct approver *approver, const struct question *question)
+{
+	const struct resident_reply reply = {.kind = RESIDENT_ASK, .question = question->id};
+
+	return resident_send_reply(client_of(approver)->socket_fd, &reply, question->text, -1);
+}
+
+static void on_cancel(struct approver *approver, uint64_t id)
+{
+	const struct resident_reply reply = {.kind = RESIDENT_CANCEL, .question = id};
+
+	(void)resident_send_reply(client_of(approver)->socket_fd, &reply, "", -1);
+}
+
+static const struct approver_ops approver_ops = {.ask = on_ask, .cancel = on_cancel};
+
 static const struct command_ops command_ops = {.tty = on_tty, .closed = on_closed};
 
 static int get_policy(struct serve_client *client, struct error *err)
@@ -129,6 +152,8 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 			    .policy = client->policy,
 			    .mode = (enum monitor_mode)run->head.mode,
 			    .trace = (enum trace_mode)run->head.trace,
+			    .approver = run->head.approver ? &client->approver : NULL,
+			    .approver_timeout_ms = run->head.approver_timeout_ms,
 			    .id = run->session,
 			    .workspace = run->workspace,
 			    .control_fd = take_fd(&fds->fd[RESIDENT_FD_CONTROL]),
@@ -209,6 +234,11 @@ static void on_request(struct serve_client *client, struct resident_run *run, st
 		if (client->command)
 			command_kill(client->command);
 		break;
+	case RESIDENT_ANSWER:
+		if (client->command && client->approver.replied)
+			client->approver.replied(client->approver.ctx, run->head.question,
+						 &run->reply);
+		break;
 	case RESIDENT_STATUS:
 		on_status(client);
 		break;
@@ -249,6 +279,7 @@ void serve_client_add(struct server *server, int socket_fd)
 
 	client->server = server;
 	client->socket_fd = socket_fd;
+	client->approver.ops = &approver_ops;
 	for (size_t i = 0; i < 3; i++)
 		client->stdio_fds[i] = -1;
 	(void)uv_poll_init(&server->loop, &client->requests, socket_fd);

@@ -31,6 +31,7 @@
 #include "tools/cordon/run/summary.h"
 #include "tools/cordon/run/terminal.h"
 #include "tools/toolkit/agent_session.h"
+#include "tools/toolkit/approver/approver.h"
 #include "tools/toolkit/floor.h"
 #include "tools/toolkit/paths.h"
 
@@ -40,6 +41,7 @@ struct run {
 	struct run_signals *signals;
 	int unheard_signal; /* came before the server had accepted; 0: none */
 	struct terminal *terminal;
+	struct approver *approver; /* NULL: none */
 
 	struct floor *floor; /* owned until the end */
 	int control_fd;	     /* of its init; -1 once somebody watches */
@@ -128,6 +130,7 @@ static void on_closed(void *ctx, const struct command_outcome *outcome, const st
 {
 	struct run *run = ctx;
 
+	approver_close(take_ptr(run->approver));
 	terminal_stop(run->terminal);
 	run->terminal = NULL;
 	run->client = NULL;
@@ -177,6 +180,8 @@ static int start_command(struct run *run, struct error *err)
 			    .policy = run->policy,
 			    .mode = options->mode,
 			    .trace = options->trace,
+			    .approver = run->approver,
+			    .approver_timeout_ms = options->approver_timeout_ms,
 			    .id = plan->id,
 			    .workspace = plan->spec.workspace,
 			    .control_fd = take_fd(&run->control_fd),
@@ -277,6 +282,8 @@ static int send_run(struct run *run, const struct resident_place *place,
 			 .trace = options->trace,
 			 .tty = wants_tty(),
 			 .timeout_ms = options->timeout_ms,
+			 .approver = run->approver != NULL,
+			 .approver_timeout_ms = options->approver_timeout_ms,
 			 .policies = (uint32_t)policy_count,
 			 .labels = (uint32_t)options->label_count,
 			 .args = (uint32_t)count_of(run->options->command),
@@ -292,8 +299,9 @@ static int send_run(struct run *run, const struct resident_place *place,
 	int r = resident_identity_get(&request.head.identity);
 
 	if (!r)
-		r = resident_client_start(&(struct resident_owner){&run->loop, &client_ops, run},
-					  place, &request, fds, &run->client);
+		r = resident_client_start(
+			&(struct resident_owner){&run->loop, &client_ops, run, run->approver},
+			place, &request, fds, &run->client);
 	plan_labels_free(labels, options->label_count);
 	return r;
 }
@@ -370,6 +378,13 @@ static const struct run_signals_ops signals_ops = {
 
 /* ---- the start ---- */
 
+static void on_hold_terminal(void *ctx, bool hold)
+{
+	const struct run *run = ctx;
+
+	terminal_hold(run->terminal, hold);
+}
+
 /*
  * The resident supervisor is no ancestor of what it watches. Where Yama lets an ordinary user's
  * process look into its descendants only, it could not read what they ask for; in a user namespace
@@ -389,6 +404,7 @@ static bool may_be_watched(const struct run *run)
 static int start(struct run *run, struct error *err)
 {
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
+	const struct approver_host host = {&run->loop, on_hold_terminal, run};
 	const char *caveat;
 	int r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 
@@ -397,6 +413,7 @@ static int start(struct run *run, struct error *err)
 	caveat = plan_caveat(&floor_plan(run->floor)->spec);
 	if (caveat && !run->options->quiet)
 		log_warning("%s", caveat);
+	run->approver = approver_open(run->options->session.approver, &host);
 	run->signals = run_signals_start(&run->loop, &signals_ops, run);
 	run->record_fd = record_create(floor_plan(run->floor)->record_path, err);
 	if (run->record_fd < 0) {

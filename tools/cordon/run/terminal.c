@@ -42,6 +42,7 @@ struct terminal {
 	struct flow output;
 	struct termios saved;
 	bool is_raw;
+	bool is_held;
 	uv_poll_t from_user;
 	uv_poll_t to_user;
 	uv_poll_t session;
@@ -105,6 +106,8 @@ static void on_session(uv_poll_t *handle, int status, int events);
 
 static void watch_all(struct terminal *terminal)
 {
+	if (terminal->is_held)
+		return;
 	watch(&terminal->from_user, events_to_read(&terminal->input), on_user_input);
 	watch(&terminal->to_user, events_to_write(&terminal->output), on_user_output);
 	watch(&terminal->session,
@@ -187,6 +190,22 @@ void terminal_resume(struct terminal *terminal)
 		return;
 	make_raw(terminal);
 	copy_size(terminal);
+}
+
+void terminal_hold(struct terminal *terminal, bool hold)
+{
+	if (!terminal || terminal->is_held == hold)
+		return;
+	terminal->is_held = hold;
+	if (hold) {
+		(void)uv_poll_stop(&terminal->from_user);
+		(void)uv_poll_stop(&terminal->to_user);
+		(void)uv_poll_stop(&terminal->session);
+		terminal_suspend(terminal);
+	} else {
+		terminal_resume(terminal);
+		watch_all(terminal);
+	}
 }
 
 static void watch_fd(uv_loop_t *loop, struct terminal *terminal, uv_poll_t *handle, int fd)

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/toolkit/approver/approver.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "tools/toolkit/approver/face.h"
+
+#define UNIX_PREFIX    "unix:"
+#define COMMAND_PREFIX "command:"
+
+static const char *after(const char *text, const char *prefix)
+{
+	const size_t len = strlen(prefix);
+
+	return strncmp(text, prefix, len) == 0 ? text + len : NULL;
+}
+
+const char *approver_check(const char *text)
+{
+	const char *path = after(text, UNIX_PREFIX);
+	const char *words = after(text, COMMAND_PREFIX);
+	unsigned count = 0;
+
+	if (path && (!*path || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)))
+		return "unix: is followed by the path of a socket, of at most 107 bytes";
+	if (words && !words[strspn(words, " ")])
+		return "command: is followed by a program and its arguments";
+	for (const char *word = words; word; word = strchr(word + 1, ' '))
+		if (++count > MAX_APPROVER_WORDS)
+			return "command: takes a program and at most 63 arguments";
+	if (path || words || strcmp(text, "console") == 0 || strcmp(text, "none") == 0)
+		return NULL;
+	return "must be none, console, unix:PATH or command:PROGRAM ARGUMENT...";
+}
+
+struct approver *approver_open(const char *text, const struct approver_host *host)
+{
+	struct face *face;
+
+	if (!text || strcmp(text, "none") == 0)
+		return NULL;
+	if (after(text, UNIX_PREFIX))
+		face = approver_unix_new(after(text, UNIX_PREFIX));
+	else if (after(text, COMMAND_PREFIX))
+		face = approver_command_new(after(text, COMMAND_PREFIX));
+	else
+		face = approver_console_new();
+	face->host = *host;
+	return &face->approver;
+}
+
+static struct face *face_of(struct approver *approver)
+{
+	return (struct face *)approver;
+}
+
+static void ignore(void *ctx, uint64_t id, const struct reply *reply)
+{
+	(void)ctx;
+	(void)id;
+	(void)reply;
+}
+
+void approver_close(struct approver *approver)
+{
+	if (!approver)
+		return;
+	approver->replied = ignore;
+	face_of(approver)->open_count = 0;
+	face_of(approver)->close(face_of(approver));
+}
+
+int face_note(struct face *face, uint64_t id)
+{
+	if (face->open_count == MAX_OPEN_QUESTIONS)
+		return -ENOBUFS;
+	face->open[face->open_count++] = id;
+	return 0;
+}
+
+bool face_is_open(const struct face *face, uint64_t id)
+{
+	for (unsigned i = 0; i < face->open_count; i++)
+		if (face->open[i] == id)
+			return true;
+	return false;
+}
+
+void face_forget(struct face *face, uint64_t id)
+{
+	for (unsigned i = 0; i < face->open_count; i++)
+		if (face->open[i] == id)
+			face->open[i--] = face->open[--face->open_count];
+}
+
+void face_reply(struct face *face, uint64_t id, const struct reply *reply)
+{
+	if (!face_is_open(face, id))
+		return;
+	face_forget(face, id);
+	face->approver.replied(face->approver.ctx, id, reply);
+}
+
+void face_fail_all(struct face *face, const char *by, const char *failure)
+{
+	const struct reply reply = {.by = by, .failure = failure};
+	uint64_t ids[MAX_OPEN_QUESTIONS];
+	const unsigned count = face->open_count;
+
+	/* What is asked meanwhile is asked of what comes next. */
+	memcpy(ids, face->open, count * sizeof(ids[0]));
+	face->open_count = 0;
+	for (unsigned i = 0; i < count; i++)
+		face->approver.replied(face->approver.ctx, ids[i], &reply);
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A person at the controlling terminal, one question at a time. What was typed before a question
+ * was shown is no answer to it. Texts from inside the session are shown as buf_put_plain() writes
+ * them, so that they cannot steer the terminal or pass for a line of ours.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/plain.h"
+#include "tools/toolkit/approver/face.h"
+
+#define MAX_SHOWN_BYTES 4000u /* of one member */
+
+struct shown {
+	uint64_t id;
+	char *text; /* owned; the question */
+	struct shown *next, *prev;
+};
+
+struct console {
+	struct face face;
+	int tty_fd;
+	uv_poll_t *poll;     /* NULL: no question is on the screen */
+	uv_timer_t *turn;    /* to show the next; NULL: not asked for */
+	struct shown *queue; /* the first is the one that is shown */
+	struct termios saved;
+	bool has_saved;
+	char line[128];
+	size_t len;
+	char by[MAX_APPROVER_NAME];
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void put(const struct console *c, const char *text)
+{
+	size_t done = 0;
+
+	while (done < strlen(text)) {
+		const ssize_t n = write(c->tty_fd, text + done, strlen(text) - done);
+
+		if (n < 0 && errno != EINTR)
+			return;
+		done += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* ---- the terminal ---- */
+
+static int take_terminal(struct console *c)
+{
+	struct termios cooked;
+
+	c->tty_fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (c->tty_fd < 0)
+		return -errno;
+	/* In the background a read would stop us, and nobody is looking. */
+	if (tcgetpgrp(c->tty_fd) != getpgrp()) {
+		close_fd(&c->tty_fd);
+		return -ENOTTY;
+	}
+	if (c->face.host.hold_terminal)
+		c->face.host.hold_terminal(c->face.host.ctx, true);
+	c->has_saved = tcgetattr(c->tty_fd, &c->saved) == 0;
+	if (c->has_saved) {
+		cooked = c->saved;
+		cooked.c_lflag |= ICANON | ECHO | ISIG;
+		cooked.c_iflag |= ICRNL;
+		cooked.c_oflag |= OPOST | ONLCR;
+		(void)tcsetattr(c->tty_fd, TCSAFLUSH, &cooked);
+	}
+	(void)tcflush(c->tty_fd, TCIFLUSH);
+	return 0;
+}
+
+static void give_terminal_back(struct console *c)
+{
+	if (c->tty_fd < 0)
+		return;
+	if (c->has_saved)
+		(void)tcsetattr(c->tty_fd, TCSANOW, &c->saved);
+	close_fd(&c->tty_fd);
+	if (c->face.host.hold_terminal)
+		c->face.host.hold_terminal(c->face.host.ctx, false);
+}
+
+/* ---- a question on the screen ---- */
+
+static void put_member(struct buf *out, const char *name, const struct json *value)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *plain = json_string(value);
+
+	if (!value || json_type(value) == JSON_NULL || (plain && !*plain))
+		return;
+	if (!plain)
+		plain = text = json_print(value);
+	buf_printf(out, "  %-12s ", name);
+	buf_put_plain(out, plain, MAX_SHOWN_BYTES);
+	buf_putc(out, '\n');
+}
+
+static void write_question(const struct json *q, struct buf *out)
+{
+	static const char *const members[] = {"because", "rule",    "severity", "call",
+					      "tool",	 "matched", "labels",	"pattern"};
+
+	buf_puts(out, "\ncordon asks: may this session do ");
+	buf_put_plain(out, json_string(json_get(q, "kind")), 40);
+	buf_puts(out, "?\n");
+	for (const struct json *f = json_first(json_get(q, "fields")); f; f = json_next(f))
+		put_member(out, json_key(f), f);
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		put_member(out, members[i], json_get(q, members[i]));
+	buf_puts(out, "y: once, s: the same again in this session, p: what the pattern says, "
+		      "n: no, nor the same again > ");
+}
+
+static void show_next(struct console *c);
+
+static void finish(struct console *c, const char *text, const char *failure)
+{
+	struct shown *first = c->queue;
+	const struct reply reply = {.text = text, .by = c->by, .failure = failure};
+	const uint64_t id = first->id;
+
+	DL_DELETE(c->queue, first);
+	free(first->text);
+	free(first);
+	if (c->poll) {
+		uv_close((uv_handle_t *)c->poll, on_closed);
+		c->poll = NULL;
+		give_terminal_back(c);
+	}
+	face_reply(&c->face, id, &reply);
+}
+
+static void answer_with_pattern(struct console *c)
+{
+	_cleanup_(json_freep) struct json *q = NULL;
+	_cleanup_free_ char *pattern = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	(void)json_parse("question", c->queue->text, strlen(c->queue->text), &q, NULL);
+	pattern = json_print(json_get(q, "pattern"));
+	text = xasprintf("{\"verdict\":\"allow\",\"scope\":\"pattern\",\"pattern\":%s}", pattern);
+	finish(c, text, NULL);
+}
+
+static void on_line(struct console *c)
+{
+	const char *line = c->line;
+
+	c->len = 0;
+	if (strcmp(line, "y") == 0 || strcmp(line, "yes") == 0)
+		finish(c, "{\"verdict\":\"allow\"}", NULL);
+	else if (strcmp(line, "s") == 0)
+		finish(c, "{\"verdict\":\"allow\",\"scope\":\"session\"}", NULL);
+	else if (strcmp(line, "p") == 0)
+		answer_with_pattern(c);
+	else if (strcmp(line, "n") == 0 || strcmp(line, "no") == 0)
+		finish(c, "{\"verdict\":\"deny\",\"scope\":\"session\"}", NULL);
+	else
+		put(c, "y, s, p or n > ");
+}
+
+static void on_typed(uv_poll_t *poll, int status, int events)
+{
+	struct console *c = poll->data;
+	char text[64];
+	ssize_t n;
+
+	(void)events;
+	n = status < 0 ? 0 : read(c->tty_fd, text, sizeof(text));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		finish(c, NULL, "the terminal is gone");
+		show_next(c);
+		return;
+	}
+	for (ssize_t i = 0; i < n && c->poll; i++) {
+		if (text[i] != '\n') {
+			/* What does not fit is none of the answers. */
+			c->line[c->len] = text[i];
+			c->len += c->len < sizeof(c->line) - 2;
+			continue;
+		}
+		c->line[c->len] = '\0';
+		on_line(c);
+	}
+	if (!c->poll)
+		show_next(c);
+}
+
+static int show_first(struct console *c)
+{
+	_cleanup_(json_freep) struct json *q = NULL;
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	char name[64];
+	int r = take_terminal(c);
+
+	if (r < 0)
+		return r;
+	if (ttyname_r(c->tty_fd, name, sizeof(name)) != 0)
+		(void)snprintf(name, sizeof(name), "/dev/tty");
+	(void)snprintf(c->by, sizeof(c->by), "console %s, uid %u", name, (unsigned)getuid());
+	(void)json_parse("question", c->queue->text, strlen(c->queue->text), &q, NULL);
+	write_question(q, &out);
+	c->len = 0;
+	put(c, out.data);
+	c->poll = xcalloc(1, sizeof(*c->poll));
+	r = uv_poll_init(c->face.host.loop, c->poll, c->tty_fd);
+	if (r < 0) {
+		free(take_ptr(c->poll));
+		give_terminal_back(c);
+		return r;
+	}
+	c->poll->data = c;
+	return uv_poll_start(c->poll, UV_READABLE, on_typed);
+}
+
+static void show_next(struct console *c)
+{
+	while (c->queue && !c->poll) {
+		const int r = show_first(c);
+
+		if (r < 0)
+			finish(c, NULL, "there is no terminal in the foreground");
+	}
+}
+
+/* ---- the approver ---- */
+
+static void on_turn(uv_timer_t *timer)
+{
+	struct console *c = timer->data;
+
+	uv_close((uv_handle_t *)timer, on_closed);
+	c->turn = NULL;
+	show_next(c);
+}
+
+/* From the loop: who asks, or withdraws a question, is not answered from within. */
+static void show_soon(struct console *c)
+{
+	if (c->turn)
+		return;
+	c->turn = xcalloc(1, sizeof(*c->turn));
+	(void)uv_timer_init(c->face.host.loop, c->turn);
+	c->turn->data = c;
+	(void)uv_timer_start(c->turn, on_turn, 0, 0);
+}
+
+static int ask(struct approver *approver, const struct question *question)
+{
+	struct console *c = (struct console *)approver;
+	struct shown *shown;
+	int r = face_note(&c->face, question->id);
+
+	if (r < 0)
+		return r;
+	shown = xcalloc(1, sizeof(*shown));
+	shown->id = question->id;
+	shown->text = xstrdup(question->text);
+	DL_APPEND(c->queue, shown);
+	show_soon(c);
+	return 0;
+}
+
+static void cancel(struct approver *approver, uint64_t id)
+{
+	struct console *c = (struct console *)approver;
+	struct shown *shown;
+
+	face_forget(&c->face, id);
+	DL_SEARCH_SCALAR(c->queue, shown, id, id);
+	if (!shown)
+		return;
+	if (shown == c->queue && c->poll) {
+		put(c, "\n(too late: it is not asked any more)\n");
+		finish(c, NULL, "");
+		show_soon(c);
+		return;
+	}
+	DL_DELETE(c->queue, shown);
+	free(shown->text);
+	free(shown);
+}
+
+static void close_console(struct face *face)
+{
+	struct console *c = (struct console *)face;
+
+	if (c->turn)
+		uv_close((uv_handle_t *)c->turn, on_closed);
+	if (c->poll)
+		put(c, "\n(it is over: it is not asked any more)\n");
+	while (c->queue)
+		finish(c, NULL, "");
+	free(c);
+}
+
+struct face *approver_console_new(void)
+{
+	static const struct approver_ops ops = {.ask = ask, .cancel = cancel};
+	struct console *c = xcalloc(1, sizeof(*c));
+
+	c->face.approver.ops = &ops;
+	c->face.close = close_console;
+	c->tty_fd = -1;
+	return &c->face;
+}
