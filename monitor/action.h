@@ -26,6 +26,8 @@ enum action_kind {
 	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
 	ACTION_PROC_EXIT,   /* "proc.exit": traced */
+	ACTION_PROC_CALL,   /* "proc.call": traced; a call that reaches beyond the program */
+	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
 	ACTION_KINDS
 };
 
@@ -68,14 +70,19 @@ struct action {
 	struct str provenance; /* "image" (read-only view), "workspace", "session", "memfd";
 				  file.* before it happens: "host-bound", a folder of the host
 				  that is bound writable; after it: empty */
-	struct str target;     /* file.change: second path (rename, link) */
+	struct str target;     /* file.change: second path (rename, link); proc.signal: name of
+				  who gets it */
 	struct str op;	       /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
 				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr",
-				  "utime" */
+				  "utime"; proc.call: name of the system call */
 	bool write;	       /* file.open: writes, creates or cuts; file.change: always */
 	bool create;	       /* file.open: O_CREAT */
+	bool folder;	       /* file.open: O_DIRECTORY, to be listed */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
+	int64_t arg0, arg1;    /* proc.call: its first two arguments */
+	int64_t signal;	       /* proc.signal */
+	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling" or "other" */
 
 	/* exec */
 	struct str name;	/* last component of path */

@@ -123,3 +123,59 @@ static __noinline int call_connect(struct trace_tag *tag, struct pt_regs *regs, 
 	record_finish(scratch->index);
 	return 0;
 }
+
+/* Calls whose arguments are numbers: the first two are what rules ask for. */
+static __noinline int call_beyond(struct trace_tag *tag, struct pt_regs *regs, long result)
+{
+	struct scratch *scratch = record_begin(tag, TRACE_RECORD_CALL);
+
+	if (!scratch)
+		return 0;
+	scratch->record.result = result;
+	scratch->record.syscall = NUMBER(__s32, regs, regs_orig_ax);
+	scratch->record.args[0] = call_argument(regs, 1);
+	scratch->record.args[1] = call_argument(regs, 2);
+	record_finish(scratch->index);
+	return 0;
+}
+
+#define RELATION_DEPTH 32
+
+/* What the process that gets a signal is to the current one: pkill is the server's sibling. */
+static __always_inline __u32 relation_of(__u64 task)
+{
+	const __u64 current = (__u64)bpf_get_current_task_btf();
+	const __u32 sender = READ(__u32, current, task_tgid);
+	const __u32 parent = READ(__u32, READ(__u64, current, task_real_parent), task_tgid);
+
+	for (int i = 0; i < RELATION_DEPTH && task; i++) {
+		const __u32 tgid = READ(__u32, task, task_tgid);
+
+		if (tgid == sender)
+			return i ? TRACE_RELATION_DESCENDANT : TRACE_RELATION_SELF;
+		if (tgid == parent)
+			return i ? TRACE_RELATION_SIBLING : TRACE_RELATION_OTHER;
+		if (tgid <= 1)
+			break;
+		task = READ(__u64, task, task_real_parent);
+	}
+	return TRACE_RELATION_OTHER;
+}
+
+static __noinline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
+{
+	const __u32 relation = relation_of((__u64)task);
+	struct scratch *scratch;
+
+	if (relation == TRACE_RELATION_SELF)
+		return 0;
+	scratch = record_begin(tag, TRACE_RECORD_SIGNAL);
+	if (!scratch)
+		return 0;
+	scratch->record.result = signal;
+	scratch->record.open_flags = relation;
+	bpf_probe_read_kernel(scratch->record.address, sizeof(scratch->record.address),
+			      (void *)((__u64)task + layout.task_comm));
+	record_finish(scratch->index);
+	return 0;
+}

@@ -58,9 +58,26 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		/* Failed, or only asked (AT_EXECVE_CHECK): its approval is for no other call. */
 		drop_approval(tag_tid(tag, bpf_get_current_task_btf()));
 		return 0;
+	case CALL_BEYOND_FAILED:
+		return result < 0 ? call_beyond(tag, regs, result) : 0;
+	case CALL_BEYOND:
+		return call_beyond(tag, regs, result);
 	default:
 		return 0;
 	}
+}
+
+/* Only what a program sent: the kernel's own have no siginfo, or a code above 0. */
+SEC("tp_btf/signal_generate")
+
+int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct task_struct *task)
+{
+	struct trace_tag *tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
+
+	if (!tag || !tag_slot(tag) || (__u64)info <= 1 ||
+	    READ(__s32, (__u64)info, siginfo_code) > 0)
+		return 0;
+	return signal_sent(tag, task, signal);
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -17,6 +17,7 @@ enum {
 	LINK_EXEC,
 	LINK_EXIT,
 	LINK_SYS_EXIT,
+	LINK_SIGNAL,
 	LINKS
 };
 

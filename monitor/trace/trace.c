@@ -241,6 +241,7 @@ int trace_attach(struct trace *trace, struct error *err)
 		[LINK_EXEC] = trace->programs->progs.on_exec.prog_fd,
 		[LINK_EXIT] = trace->programs->progs.on_exit.prog_fd,
 		[LINK_SYS_EXIT] = trace->programs->progs.on_sys_exit.prog_fd,
+		[LINK_SIGNAL] = trace->programs->progs.on_signal.prog_fd,
 	};
 
 	approval_drop_all(trace);

@@ -57,6 +57,8 @@ enum trace_event_kind {
 	TRACE_CONNECT,
 	TRACE_CHANGE,	     /* write-class path call */
 	TRACE_EXEC_MISMATCH, /* the image is not what was approved; the process was killed */
+	TRACE_CALL,	     /* a call that reaches beyond the program (monitor/bpf/calls.h) */
+	TRACE_SIGNAL,	     /* sent by the program to another process */
 };
 
 /* Why, as the result of EXEC_MISMATCH; a text for it. */
@@ -71,8 +73,8 @@ struct trace_event {
 	uint32_t pid; /* process (tgid) on the host */
 	uint32_t tid;
 	uint32_t parent_pid; /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
-	int64_t result;	     /* return value; EXIT: wait status */
-	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE; else -1 */
+	int64_t result;	     /* return value; EXIT: wait status; SIGNAL: its number */
+	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE, CALL; else -1 */
 	uint32_t flags;	     /* OPEN: open flags */
 	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
 	uint64_t labels;     /* labels that this open added to its session */
@@ -80,8 +82,11 @@ struct trace_event {
 	const char *target;  /* CHANGE with two paths */
 	bool claimed;	     /* path or target is the caller's word alone */
 	const char *comm;
-	uint16_t family; /* CONNECT */
-	uint16_t port;	 /* host order */
+	uint64_t args[2];     /* CALL: the first two arguments */
+	const char *relation; /* SIGNAL: what who gets it is to the sender: "descendant", "sibling"
+				 or "other"; target is its name */
+	uint16_t family;      /* CONNECT */
+	uint16_t port;	      /* host order */
 	uint8_t address[16];
 };
 
