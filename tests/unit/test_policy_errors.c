@@ -95,11 +95,13 @@ static const struct {
 	 "\"label\" and a rule on a kind that is checked before (exec, net.*, tool.call), or kill"},
 	{{"verdict", "\"block\""}, "t.json:9:11: a verdict is allow, log, ask, deny or kill"},
 	{{"errno", "\"ESTRANGE\""}, "t.json:13:9: unknown errno name \"ESTRANGE\""},
+	{{"maturity", "\"new\""},
+	 "t.json:13:12: a maturity is stable, incubating, sandbox or deprecated"},
 	{{"refs", "[1]"}, "t.json:13:8: its items are strings"},
 	{{"label", "[\"No Name\"]"},
 	 "t.json:13:9: a label's name has letters a-z, digits, _ - and ."},
 	{{"then", "1"},
-	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, on, when, "
+	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, maturity, on, when, "
 	 "verdict, errno, because, refs, label, count, match, not_match"},
 	{{"count", "{\"at_least\":1}"},
 	 "t.json:13:9: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},

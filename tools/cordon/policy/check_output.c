@@ -179,6 +179,9 @@ static void put_rule(struct json_writer *w, const struct checked *c, size_t inde
 	json_begin_object(w, NULL);
 	json_put_string(w, "rule", info->id);
 	json_put_string(w, "file", info->file);
+	json_put_string(w, "category", info->category);
+	json_put_string(w, "severity", info->severity);
+	json_put_string(w, "maturity", info->maturity);
 	json_put_string(w, "verdict", verdict_name(policy_rule_verdict(policy, index)));
 	json_begin_array(w, "enforced");
 	for (size_t h = 0; h < count; h++) {
