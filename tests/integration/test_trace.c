@@ -417,11 +417,11 @@ static void test_attached_only_while_a_session_lives(void **state)
 	size_t program_count;
 
 	(void)state;
-	assert_int_equal(link_count, 4);
+	assert_int_equal(link_count, 5);
 	assert_int_equal(trace_session_add(traced.trace, 1, &err), 0);
-	assert_int_equal(ids_held("link_id:", again, 16), 4); /* one set for all sessions */
+	assert_int_equal(ids_held("link_id:", again, 16), 5); /* one set for all sessions */
 	trace_session_remove(traced.trace, TRACED_SLOT);
-	assert_int_equal(ids_held("link_id:", again, 16), 4);
+	assert_int_equal(ids_held("link_id:", again, 16), 5);
 	trace_session_remove(traced.trace, 1);
 	assert_int_equal(ids_held("link_id:", again, 16), 0);
 	assert_false(any_alive("link", links, link_count));
