@@ -38,6 +38,7 @@ const struct action_field action_fields[] = {
 	{"host", FIELD_STRING, NET, FIELD(host)},
 	{"port", FIELD_INT, NET, FIELD(port)},
 	{"loopback", FIELD_BOOL, NET, FIELD(loopback)},
+	{"bytes", FIELD_INT, KIND(ACTION_SEND), FIELD(bytes)},
 	{"tool", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(tool)},
 	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
 	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},

@@ -99,6 +99,7 @@ struct action {
 	struct str host;     /* name asked for, where known; else the address */
 	int64_t port;
 	bool loopback;
+	int64_t bytes; /* net.send: as sendto(2) has it; 0 of sendmsg(2) */
 
 	/* tool.call */
 	struct str tool;    /* tool name */
