@@ -26,6 +26,7 @@ const struct action_field action_fields[] = {
 	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1)},
 	{"signal", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(signal)},
 	{"relation", FIELD_STRING, KIND(ACTION_SIGNAL), FIELD(relation)},
+	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent)},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name)},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter)},
 	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(provenance)},

@@ -7,7 +7,8 @@
 
 /*
  * Every decision takes this one way. The trace is drained first: an open(2) that returned before
- * the action was asked for has set its labels and moved its counters before policy looks at them.
+ * the action was asked for has set its labels, moved its counters and been a step of sequences
+ * before policy looks at them.
  */
 
 static void put_list(struct json_writer *w, const char *name, const struct str_list *list)
@@ -177,6 +178,7 @@ static void decide(struct session *session, const struct action *action, struct 
 		ret->decision.errno_value = EPERM;
 	record_action(session, action, ret);
 	judge_note_labels(session, action);
+	loss_check_sequences(session);
 	/* A session that is failing lets nothing through, whatever the policy says. */
 	if (session->failed)
 		ret->proceed = false;

@@ -41,6 +41,14 @@ static const struct {
 				    "A program could not be announced to the kernel: too many are "
 				    "about to start, so what would have run could not be checked. "
 				    "Start a new session to go on."}},
+	[LOSS_SEQUENCE] =
+		{"state.evicted",
+		 {.id = "on_loss.state.evicted",
+		  .category = "evidence",
+		  .severity = "high",
+		  .because = "More files, hosts or processes were in the middle of a sequence "
+			     "that the policy watches for than can be remembered, and some had "
+			     "to be forgotten. Start a new session to go on."}},
 	[LOSS_CLOCK] = {"clock.step",
 			{.id = "on_loss.clock.step",
 			 .category = "evidence",
@@ -84,7 +92,8 @@ static struct json_writer *begin(struct session *session, enum loss_cause cause)
 		session->loss = (struct loss){.cause = cause,
 					      .seq = seq,
 					      .events = session->loss.events,
-					      .children = session->loss.children};
+					      .children = session->loss.children,
+					      .sequences = session->loss.sequences};
 	json_put_string(w, "verdict", verdict_name(verdict));
 	if (session->mode == MODE_OBSERVE && verdict >= VERDICT_ASK)
 		json_put_bool(w, "enforced", false);
@@ -118,6 +127,7 @@ static void note_count(struct session *session, enum loss_cause cause, uint64_t 
 	finish(session, w);
 	/* A read may be among what was not seen. */
 	session_assume_labels(session);
+	session_assume_steps(session, false);
 }
 
 void loss_check(struct session *session)
@@ -134,6 +144,22 @@ void loss_check(struct session *session)
 		note_count(session, LOSS_EVENTS, events, &session->loss.events);
 	if (counts.untraced > session->loss.children)
 		note_count(session, LOSS_CHILD, counts.untraced, &session->loss.children);
+}
+
+void loss_check_sequences(struct session *session)
+{
+	const struct rule_info *rule;
+	const uint64_t total = policy_state_evicted(session->state, &rule);
+	struct json_writer *w;
+
+	if (total == session->loss.sequences)
+		return;
+	w = begin(session, LOSS_SEQUENCE);
+	json_put_string(w, "of_rule", rule->id);
+	json_put_u64(w, "lost", total - session->loss.sequences);
+	json_put_u64(w, "lost_total", total);
+	session->loss.sequences = total;
+	finish(session, w);
 }
 
 void loss_of_approval(struct session *session, const struct action *action)

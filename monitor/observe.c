@@ -80,6 +80,15 @@ static void truth_end(struct session *session, struct json_writer *w)
 	event_end(session);
 }
 
+/* How it went, where that is known. */
+static void put_result(struct json_writer *w, const struct trace_event *event)
+{
+	if (event->begun)
+		json_put_bool(w, "begun", true);
+	else
+		json_put_i64(w, "result", event->result);
+}
+
 /* What was decided on before it happened is not decided again: how it went is told. */
 static void record_done(struct session *session, const struct trace_event *event,
 			const struct action *action)
@@ -94,7 +103,7 @@ static void record_done(struct session *session, const struct trace_event *event
 	if (action->target.len)
 		json_put_bytes(w, "target", action->target.at, action->target.len);
 	json_put_bool(w, "claimed", action->claimed);
-	json_put_i64(w, "result", action->result);
+	put_result(w, event);
 	truth_end(session, w);
 }
 
@@ -190,27 +199,34 @@ static void on_connect(struct session *session, const struct trace_event *event)
 	} else if (event->path && event->path[0]) {
 		json_put_string(w, "path", event->path);
 	}
-	json_put_i64(w, "result", event->result);
+	put_result(w, event);
 	truth_end(session, w);
 }
 
 static void on_mismatch(struct session *session, const struct trace_event *event)
 {
+	const bool refused = event->kind == TRACE_EXEC_REFUSED;
 	struct execution *execution = execution_find(session, event->exec_id);
 	struct json_writer *w = truth_begin(session, event, "exec.mismatch");
 
 	json_put_string(w, "path", event->path);
 	json_put_string(w, "difference", trace_mismatch_text(event->result));
+	json_put_bool(w, "killed", !refused);
 	json_put_string(w, "because",
-			"What the kernel was about to run is not what was approved; it was killed "
-			"before its first instruction.");
+			refused ? "What the kernel was about to run is not what was approved; the "
+				  "call was refused."
+				: "What the kernel was about to run is not what was approved; it "
+				  "was killed before its first instruction.");
 	truth_end(session, w);
-	session->totals.killed++;
+	if (refused)
+		session->totals.denied++;
+	else
+		session->totals.killed++;
 	if (execution) {
-		execution->result.killed = true;
+		execution->result.killed |= !refused;
 		execution->result.denied++;
 		execution->result.last_denial =
-			(struct denial){.verdict = VERDICT_KILL,
+			(struct denial){.verdict = refused ? VERDICT_DENY : VERDICT_KILL,
 					.kind = "exec",
 					.rule = "exec.mismatch",
 					.because = "The program changed between check and use."};
@@ -232,6 +248,7 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		break;
 	case TRACE_FORK:
 		action = action_of(session, event, ACTION_FORK);
+		action.parent = event->parent_pid;
 		apply(session, event, &action);
 		break;
 	case TRACE_EXIT:
@@ -248,6 +265,7 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		on_change(session, event);
 		break;
 	case TRACE_EXEC_MISMATCH:
+	case TRACE_EXEC_REFUSED:
 		on_mismatch(session, event);
 		break;
 	case TRACE_CALL:

@@ -149,7 +149,9 @@ static void record_start(struct session *session)
 	json_put_string(w, "workspace", session->workspace);
 	json_put_string(w, "isolation", session_layer(session, "isolation"));
 	json_put_string(w, "trace", session->trace ? "on" : "off");
-	if (!session->trace)
+	if (session->trace)
+		json_put_string(w, "trace_backend", trace_backend_name(session->trace));
+	else
 		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
 	json_put_string(w, "file_gate", session->gates_files ? "on" : "off");
 	json_begin_object(w, "layers");
@@ -207,10 +209,16 @@ void session_assume_labels(struct session *session)
 	judge_note_labels(session, NULL);
 }
 
+void session_assume_steps(struct session *session, bool from_start)
+{
+	policy_state_assume_unseen(session->state, session->gates_files, from_start);
+}
+
 static int apply_labels(struct session *session, int root_fd, struct error *err)
 {
 	if (!session->trace) {
 		session_assume_labels(session);
+		session_assume_steps(session, true);
 		return 0;
 	}
 	for (size_t i = 0; i < session->label_count; i++) {

@@ -64,6 +64,7 @@ enum loss_cause {
 	LOSS_CHILD,    /* no memory to mark a child as traced */
 	LOSS_APPROVAL, /* no room for what a program must be */
 	LOSS_CLOCK,    /* the wall clock was set */
+	LOSS_SEQUENCE, /* policy had no room to remember what a sequence was about */
 	LOSSES
 };
 
@@ -71,6 +72,7 @@ struct loss {
 	enum loss_cause cause;	   /* the first one; the session goes by it */
 	uint64_t seq;		   /* its event */
 	uint64_t events, children; /* lost so far, as the record tells it */
+	uint64_t sequences;
 };
 
 struct session {
@@ -118,6 +120,8 @@ void session_fail(struct session *session, const struct error *err);
 void session_tick(struct session *session);
 /* Nobody can tell any more what was read: all labels that exist count as set. */
 void session_assume_labels(struct session *session);
+/* The same of what rules with a sequence wait for. @from_start: there is no trace at all. */
+void session_assume_steps(struct session *session, bool from_start);
 /* The wall clock's time as the member "utc". */
 void session_put_utc(const struct session *session, struct json_writer *w);
 void session_handle_closed(struct session *session);
@@ -165,6 +169,8 @@ void event_failed(struct session *session, int reason);
 /* loss.c */
 /* Asks the trace what it has lost since, and notes it. */
 void loss_check(struct session *session);
+/* Asks the policy's state the same. */
+void loss_check_sequences(struct session *session);
 /* @action is an exec that there was no room to approve. */
 void loss_of_approval(struct session *session, const struct action *action);
 void loss_of_clock(struct session *session, int64_t step_ns);

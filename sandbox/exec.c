@@ -3,6 +3,9 @@
  * X: from a process of ours to the program that was asked for. Everything is given up here, the
  * filter last; after it only the program's own start is left, and the first execve(2) is already
  * one that the supervisor decides on.
+ *
+ * Where it is known beforehand which walls the execution will have, they are up before the order
+ * to run it comes: nobody waits for them then. Nothing that the gate asks about is called between.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,17 +21,27 @@
 
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "sandbox/exec_strings.h"
 #include "sandbox/filter.h"
 #include "sandbox/hands.h"
 #include "sandbox/launch.h"
 
 #define REPORT_FD 3 /* the only descriptor besides stdio that lives until the execve */
 
-_Noreturn static void fail(const struct execution *e, int sync_fd, const struct error *err)
+/* What is to be run, and what its strings are in. */
+static struct {
+	struct msg m;
+	char payload[MAX_MESSAGE_BYTES];
+	struct exec_strings strings;
+	char **env;
+	int stdio_fds[3];
+} order;
+
+_Noreturn static void fail(const struct leaf_ends *ends, int sync_fd, const struct error *err)
 {
 	const struct exec_sync sync = {.failed = true};
 
-	leaf_report(e->report_fd, EXEC_SETUP_ERROR, -err->code, err->text);
+	leaf_report(ends->report_fd, EXEC_SETUP_ERROR, -err->code, err->text);
 	(void)!write(sync_fd, &sync, sizeof(sync));
 	_exit(LAUNCH_FAILED);
 }
@@ -50,24 +63,37 @@ static int open_pty(int ret_stdio[3], int *ret_master_fd, struct error *err)
 	return 0;
 }
 
-static int set_up_stdio(const struct execution *e, int *ret_pty_fd, struct error *err)
+static int set_up_stdio(int *ret_pty_fd, struct error *err)
 {
-	int stdio_fds[3];
-
-	memcpy(stdio_fds, e->stdio_fds, sizeof(stdio_fds));
 	/* No terminal of the caller can become ours: a new session has none. */
 	if (setsid() < 0)
 		return error_errno(err, errno, "start a session for the call");
-	if (e->request->flags & EXEC_TTY) {
-		const int r = open_pty(stdio_fds, ret_pty_fd, err);
+	if (order.m.flags & EXEC_TTY) {
+		const int r = open_pty(order.stdio_fds, ret_pty_fd, err);
 
 		if (r < 0)
 			return r;
 	}
 	for (int i = 0; i < 3; i++)
-		if (dup2(stdio_fds[i], i) < 0)
+		if (dup2(order.stdio_fds[i], i) < 0)
 			return error_errno(err, errno, "set up stdio");
 	return 0;
+}
+
+static int take_order(const struct launch *l, int order_fd, struct exec_sync *sync,
+		      struct error *err)
+{
+	struct msg_fds fds = MSG_FDS_NONE;
+
+	if (msg_recv(order_fd, &order.m, order.payload, &fds) != 0)
+		_exit(0); /* C is gone, or wants another */
+	(void)close(order_fd);
+	if (exec_strings_take(&order.m, order.payload, &order.strings) < 0 || fds.count != 3)
+		return error_set(err, EPROTO, "malformed EXEC message");
+	order.env = order.m.envc ? order.strings.env : l->spec.env;
+	memcpy(order.stdio_fds, fds.fd, sizeof(order.stdio_fds));
+	sync->exec = order.m.exec;
+	return set_up_stdio(&sync->pty_fd, err);
 }
 
 static void reset_signals(void)
@@ -109,17 +135,14 @@ static int check_lite(const struct launch *l, uint32_t flags, struct error *err)
 			 "and EXEC_FILES");
 }
 
-static int give_up(const struct launch *l, const struct execution *e, struct exec_sync *sync,
+/* All but the filter: what comes after may not be a call that the gate is asked about. */
+static int give_up(const struct launch *l, uint32_t flags, struct exec_sync *sync,
 		   struct error *err)
 {
-	int r = check_lite(l, e->request->flags, err);
+	int r = check_lite(l, flags, err);
 
-	if (!r)
-		r = set_up_stdio(e, &sync->pty_fd, err);
 	if (r < 0)
 		return r;
-	if (chdir(e->cwd) < 0)
-		return error_errno(err, errno, "enter the working directory %s", e->cwd);
 	reset_signals();
 	(void)umask(022);
 	/* From here an ordinary user's supervisor may read the arguments of our calls. */
@@ -128,11 +151,16 @@ static int give_up(const struct launch *l, const struct execution *e, struct exe
 	r = rlimits_apply(l, err);
 	if (!r)
 		r = landlock_apply(l, err);
-	if (!r && (e->request->flags & EXEC_FILES))
+	if (!r && (flags & EXEC_FILES))
 		r = hands_start(l->lite ? &l->spec : NULL, &sync->hands_fd, err);
-	if (r < 0)
-		return launch_lacks(err);
-	r = filter_load(filter_kind_of(e->request->flags), l->lite);
+	return r < 0 ? launch_lacks(err) : 0;
+}
+
+static int put_up_filter(const struct launch *l, uint32_t flags, struct exec_sync *sync,
+			 struct error *err)
+{
+	const int r = filter_load(filter_kind_of(flags), l->lite);
+
 	if (r == -EBUSY)
 		return error_set(
 			err, r,
@@ -142,9 +170,28 @@ static int give_up(const struct launch *l, const struct execution *e, struct exe
 		(void)error_errno(err, r, "load the system call filter");
 		return launch_lacks(err);
 	}
-	if (e->request->flags & EXEC_GATE)
+	if (flags & EXEC_GATE)
 		sync->listener_fd = r;
 	return 0;
+}
+
+static int prepare(const struct launch *l, const struct leaf_ends *ends, struct exec_sync *sync,
+		   struct error *err)
+{
+	int r = ends->expected ? 0 : take_order(l, ends->order_fd, sync, err);
+	const uint32_t flags = ends->expected ? ends->expected : order.m.flags;
+
+	if (!r)
+		r = give_up(l, flags, sync, err);
+	if (!r)
+		r = put_up_filter(l, flags, sync, err);
+	if (!r && ends->expected)
+		r = take_order(l, ends->order_fd, sync, err);
+	if (!r && order.m.flags != flags)
+		r = error_set(err, EPROTO, "EXEC for a process with other walls");
+	if (!r && chdir(order.strings.cwd) < 0)
+		r = error_errno(err, errno, "enter the working directory %s", order.strings.cwd);
+	return r;
 }
 
 /* A script without "#!" is for the shell, as execvp(3) has it. */
@@ -175,17 +222,18 @@ static const char *path_of(char **env)
 }
 
 /* Candidates are looked at with access(2): each execve is a question to the supervisor. */
-static int exec_search(const struct execution *e)
+static int exec_search(void)
 {
-	const char *name = e->argv[0];
+	char **argv = order.strings.argv;
+	const char *name = argv[0];
 	char candidate[MAX_PATH_BYTES];
 	int worst = -ENOENT;
 
 	if (!name[0])
 		return -ENOENT;
 	if (strchr(name, '/'))
-		return exec_file(name, e->argv, e->env, e->request->argc);
-	for (const char *at = path_of(e->env); at; at = strchr(at, ':')) {
+		return exec_file(name, argv, order.env, order.m.argc);
+	for (const char *at = path_of(order.env); at; at = strchr(at, ':')) {
 		int len;
 		struct stat st;
 
@@ -197,30 +245,31 @@ static int exec_search(const struct execution *e)
 		if (stat(candidate, &st) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		if (access(candidate, X_OK) == 0)
-			return exec_file(candidate, e->argv, e->env, e->request->argc);
+			return exec_file(candidate, argv, order.env, order.m.argc);
 		worst = -EACCES;
 	}
 	return worst;
 }
 
-void exec_run(const struct launch *l, const struct execution *e, int sync_fd, int go_fd)
+void exec_run(const struct launch *l, const struct leaf_ends *ends, int sync_fd, int go_fd)
 {
 	struct exec_sync sync = {.listener_fd = -1, .pty_fd = -1, .hands_fd = -1};
 	struct error err = {0};
 	char go;
 	int r;
 
-	if (give_up(l, e, &sync, &err) < 0)
-		fail(e, sync_fd, &err);
+	if (prepare(l, ends, &sync, &err) < 0)
+		fail(ends, sync_fd, &err);
 	if (write(sync_fd, &sync, sizeof(sync)) != (ssize_t)sizeof(sync))
 		_exit(LAUNCH_FAILED);
 	while ((r = (int)read(go_fd, &go, 1)) < 0 && errno == EINTR)
 		;
 	/* L has left our table: what is closed now is closed for the program only. */
-	if (r != 1 || (e->report_fd != REPORT_FD && dup3(e->report_fd, REPORT_FD, O_CLOEXEC) < 0) ||
+	if (r != 1 ||
+	    (ends->report_fd != REPORT_FD && dup3(ends->report_fd, REPORT_FD, O_CLOEXEC) < 0) ||
 	    syscall(SYS_close_range, REPORT_FD + 1, ~0u, 0) < 0)
 		_exit(LAUNCH_FAILED);
-	r = exec_search(e);
+	r = exec_search();
 	leaf_report(REPORT_FD, EXEC_NOT_STARTED, -r, NULL);
 	_exit(127);
 }

@@ -25,7 +25,6 @@
 
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
-#include "sandbox/exec_strings.h"
 #include "sandbox/launch.h"
 #include "sandbox/lite.h"
 
@@ -42,9 +41,13 @@ struct leaf {
 	struct leaf_report report; /* the first */
 };
 
-/* A leaf that stands ready for an execution: it waits for the EXEC at the other end of order_fd. */
+/*
+ * A leaf that stands ready for an execution: its X waits for the EXEC at the other end of order_fd,
+ * with its walls up already if it was known which the execution would have.
+ */
 struct spare {
-	pid_t pid; /* 0: none */
+	uint32_t expected; /* flags of that EXEC; 0: not known */
+	pid_t pid;	   /* 0: none */
 	int pidfd;
 	int report_fd;
 	int order_fd;
@@ -55,10 +58,10 @@ struct init {
 	struct spare spare;
 	pid_t pid;     /* our own */
 	bool no_spare; /* there was none to be had; the next EXEC tries again and says why */
+	uint32_t last; /* flags of the last EXEC: a session's are all alike, but for a terminal */
 	struct leaf leaves[MAX_LEAVES];
 	size_t leaf_count;
 	char payload[MAX_MESSAGE_BYTES];
-	struct exec_strings strings;
 };
 
 static struct init self;
@@ -113,36 +116,9 @@ static void send_not_run(uint32_t exec, const char *text)
 	send_or_end(&m, text);
 }
 
-/* L, from its birth on. */
-_Noreturn static void be_spare(int order_fd, int report_fd)
+static int make_spare(uint32_t expected)
 {
-	struct execution e = {.report_fd = report_fd};
-	struct msg_fds fds = MSG_FDS_NONE;
-	struct error err = {0};
-	static struct msg m;
-
-	if (leaf_prepare(self.launch, self.pid, &err) < 0) {
-		(void)launch_lacks(&err);
-		leaf_fail(&e, &err);
-	}
-	if (msg_recv(order_fd, &m, self.payload, &fds) != 0)
-		_exit(0); /* C is gone */
-	(void)close(order_fd);
-	if (exec_strings_take(&m, self.payload, &self.strings) < 0 || fds.count != 3) {
-		(void)error_set(&err, EPROTO, "malformed EXEC message");
-		leaf_fail(&e, &err);
-	}
-	e.request = &m;
-	e.cwd = self.strings.cwd;
-	e.argv = self.strings.argv;
-	e.env = m.envc ? self.strings.env : self.launch->spec.env;
-	memcpy(e.stdio_fds, fds.fd, sizeof(e.stdio_fds));
-	leaf_run(self.launch, &e);
-}
-
-static int make_spare(void)
-{
-	struct spare spare = {.pidfd = -1};
+	struct spare spare = {.pidfd = -1, .expected = expected};
 	int report[2];
 	int order[2];
 
@@ -160,8 +136,10 @@ static int make_spare(void)
 					   CLONE_PIDFD | SIGCHLD,
 				   NULL, &spare.pidfd, NULL, 0);
 	if (!spare.pid) {
+		const struct leaf_ends ends = {order[1], report[1], expected};
+
 		(void)close(order[0]);
-		be_spare(order[1], report[1]);
+		leaf_run(self.launch, &ends, self.pid);
 	}
 	spare.report_fd = report[0];
 	spare.order_fd = order[0];
@@ -178,36 +156,50 @@ static int make_spare(void)
 	return 0;
 }
 
-/* It ended before it was wanted; the next EXEC tells why, if it happens again. */
+/*
+ * It is not wanted, or ended before it was; the next EXEC tells why, if that happens again. Its X
+ * ends when there is nobody to give an order any more.
+ */
 static void drop_spare(void)
 {
+	close_fd(&self.spare.order_fd);
 	while (waitpid(self.spare.pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	close_fd(&self.spare.pidfd);
 	close_fd(&self.spare.report_fd);
-	close_fd(&self.spare.order_fd);
 	self.spare.pid = 0;
+}
+
+/* To the spare. Return: 0, -EPIPE if it was killed a moment ago, or another negative errno. */
+static int order(const struct msg *m, const struct msg_fds *fds)
+{
+	/* Walls that are up do not come down. */
+	if (self.spare.pid && self.spare.expected && self.spare.expected != m->flags)
+		drop_spare();
+	if (!self.spare.pid) {
+		const int r = make_spare(0);
+
+		if (r < 0)
+			return r;
+	}
+	return msg_send(self.spare.order_fd, m, self.payload, fds->fd, fds->count);
 }
 
 static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 {
 	struct error err;
-	int r = 0;
+	int r;
 
 	if (self.leaf_count == MAX_LEAVES) {
 		send_not_run(m->exec, "too many executions at the same time");
 		return;
 	}
 	self.no_spare = false;
-	if (!self.spare.pid)
-		r = make_spare();
-	if (!r)
-		r = msg_send(self.spare.order_fd, m, self.payload, fds->fd, fds->count);
-	if (r == -EPIPE) { /* killed a moment ago */
+	self.last = m->flags & ~(uint32_t)EXEC_TTY;
+	r = order(m, fds);
+	if (r == -EPIPE) {
 		drop_spare();
-		r = make_spare();
-		if (!r)
-			r = msg_send(self.spare.order_fd, m, self.payload, fds->fd, fds->count);
+		r = order(m, fds);
 	}
 	if (r < 0) {
 		(void)error_errno(&err, r, "start a process for the call");
@@ -356,7 +348,7 @@ static void serve(void)
 		if (n < 0)
 			continue;
 		if (n == 0)
-			self.no_spare = make_spare() < 0;
+			self.no_spare = make_spare(self.last) < 0;
 		if (polled[POLL_LIFE].revents)
 			leave(0); /* P is gone */
 		/* From the back: ending one moves the last into its place. */
@@ -368,8 +360,10 @@ static void serve(void)
 			if (of_leaves[2 * i].revents)
 				end_leaf(i);
 		}
-		if (polled[POLL_SPARE].revents)
+		if (polled[POLL_SPARE].revents) {
 			drop_spare();
+			self.no_spare = true;
+		}
 		if (polled[POLL_CONTROL].revents)
 			serve_message();
 	}
@@ -400,7 +394,7 @@ void init_run(struct launch *l)
 	if (cgroup_join(l, &err) < 0 || steps_apply(l, &err) < 0)
 		launch_fail(l, &err);
 	say_hello(l);
-	self.no_spare = make_spare() < 0; /* while the supervisor reads that */
+	self.no_spare = make_spare(0) < 0; /* while the supervisor reads that */
 	serve();
 	_exit(0);
 }

@@ -156,14 +156,11 @@ int steps_apply(struct launch *l, struct error *err);
 /* init.c: C */
 _Noreturn void init_run(struct launch *l);
 
-/* What an execution is told; borrowed from the message. */
-struct execution {
-	const struct msg *request;
-	const char *cwd;
-	char **argv;
-	char **env;
-	int stdio_fds[3];
-	int report_fd; /* write end of the pipe to C */
+/* What a leaf has of C. */
+struct leaf_ends {
+	int order_fd;	   /* the EXEC comes from there */
+	int report_fd;	   /* write end of a pipe */
+	uint32_t expected; /* the flags that the EXEC will have; 0: not known yet */
 };
 
 /*
@@ -180,17 +177,16 @@ struct leaf_report {
 
 void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text);
 /* leaf.c: L */
-/* What needs no knowledge of the execution. */
-int leaf_prepare(const struct launch *l, pid_t init_pid, struct error *err);
-_Noreturn void leaf_run(const struct launch *l, const struct execution *e);
-_Noreturn void leaf_fail(const struct execution *e, const struct error *err);
+_Noreturn void leaf_run(const struct launch *l, const struct leaf_ends *ends, pid_t init_pid);
 
 /* exec.c: X. sync_fd: X tells L what to announce; go_fd: L lets X go on. */
 struct exec_sync {
+	uint32_t exec;
 	int listener_fd; /* -1: none */
 	int pty_fd;	 /* -1: none */
 	int hands_fd;	 /* -1: none */
 	bool failed;	 /* the report was written */
 };
 
-_Noreturn void exec_run(const struct launch *l, const struct execution *e, int sync_fd, int go_fd);
+_Noreturn void exec_run(const struct launch *l, const struct leaf_ends *ends, int sync_fd,
+			int go_fd);

@@ -34,9 +34,9 @@ void leaf_report(int report_fd, enum exec_outcome outcome, int status, const cha
 		_exit(LAUNCH_FAILED); /* C takes a leaf without a report for a killed one */
 }
 
-void leaf_fail(const struct execution *e, const struct error *err)
+_Noreturn static void fail(const struct leaf_ends *ends, const struct error *err)
 {
-	leaf_report(e->report_fd, EXEC_SETUP_ERROR, -err->code, err->text);
+	leaf_report(ends->report_fd, EXEC_SETUP_ERROR, -err->code, err->text);
 	_exit(LAUNCH_FAILED);
 }
 
@@ -54,10 +54,9 @@ static struct exec_sync wait_for_sync(int sync_fd, int pidfd)
 	return sync;
 }
 
-static int send_ready(const struct launch *l, const struct execution *e,
-		      const struct exec_sync *sync, int pidfd)
+static int send_ready(const struct launch *l, const struct exec_sync *sync, int pidfd)
 {
-	const struct msg m = {.type = MSG_READY, .exec = e->request->exec};
+	const struct msg m = {.type = MSG_READY, .exec = sync->exec};
 	int fds[4];
 	unsigned count = 0;
 
@@ -154,7 +153,7 @@ _Noreturn static void reap_until(pid_t pid)
 	}
 }
 
-int leaf_prepare(const struct launch *l, pid_t init_pid, struct error *err)
+static int prepare(const struct launch *l, pid_t init_pid, struct error *err)
 {
 	int r;
 
@@ -164,7 +163,7 @@ int leaf_prepare(const struct launch *l, pid_t init_pid, struct error *err)
 	return r < 0 ? r : caps_drop_all(err);
 }
 
-void leaf_run(const struct launch *l, const struct execution *e)
+void leaf_run(const struct launch *l, const struct leaf_ends *ends, pid_t init_pid)
 {
 	struct error err = {0};
 	struct exec_sync sync;
@@ -173,31 +172,35 @@ void leaf_run(const struct launch *l, const struct execution *e)
 	int go_pipe[2];
 	pid_t pid;
 
+	if (prepare(l, init_pid, &err) < 0) {
+		(void)launch_lacks(&err);
+		fail(ends, &err);
+	}
 	if (pipe2(sync_pipe, O_CLOEXEC) < 0 || pipe2(go_pipe, O_CLOEXEC) < 0) {
 		(void)error_errno(&err, errno, "make a pipe");
-		leaf_fail(e, &err);
+		fail(ends, &err);
 	}
 	if (is_lite)
 		lite_hold_signals();
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
 	if (pid < 0) {
 		(void)error_errno(&err, errno, "start a process for the call");
-		leaf_fail(e, &err);
+		fail(ends, &err);
 	}
 	if (!pid)
-		exec_run(l, e, sync_pipe[1], go_pipe[0]);
+		exec_run(l, ends, sync_pipe[1], go_pipe[0]);
 	sync = wait_for_sync(sync_pipe[0], pidfd);
 	if (!sync.failed) {
-		if (send_ready(l, e, &sync, pidfd) < 0)
+		if (send_ready(l, &sync, pidfd) < 0)
 			_exit(LAUNCH_FAILED); /* no supervisor: nothing runs */
-		if (keep_only(l, e->report_fd, go_pipe[1], &err) < 0) {
+		if (keep_only(l, ends->report_fd, go_pipe[1], &err) < 0) {
 			(void)launch_lacks(&err);
-			leaf_fail(e, &err);
+			fail(ends, &err);
 		}
 		/* Fails if a signal ended X already; how it ended is then told below as always. */
 		(void)!write(GO_FD, "g", 1);
 		(void)close(GO_FD);
-	} else if (dup2(e->report_fd, REPORT_FD) < 0 || dup2(l->life_fd, LIFE_FD) < 0) {
+	} else if (dup2(ends->report_fd, REPORT_FD) < 0 || dup2(l->life_fd, LIFE_FD) < 0) {
 		_exit(LAUNCH_FAILED);
 	}
 	reap_until(pid);

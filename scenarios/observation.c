@@ -177,6 +177,14 @@ static enum verdict verdict_of(const char *name)
 	return VERDICT_ALLOW;
 }
 
+/* Seen before it took effect it was refused, after that killed. */
+static enum verdict mismatch_verdict(const struct json *fields)
+{
+	const struct json *killed = json_get(fields, "killed");
+
+	return !killed || json_bool(killed) ? VERDICT_KILL : VERDICT_DENY;
+}
+
 bool observe_line(struct observation *seen, const char *line, size_t len)
 {
 	struct json *event = NULL;
@@ -190,7 +198,8 @@ bool observe_line(struct observation *seen, const char *line, size_t len)
 	if (strcmp(text_of(event, "kind"), "label.set") == 0)
 		add_labels(seen, json_get(json_get(event, "fields"), "labels"));
 	else if (strcmp(text_of(event, "kind"), "exec.mismatch") == 0)
-		add_ruling(seen, event, VERDICT_KILL, "exec.mismatch");
+		add_ruling(seen, event, mismatch_verdict(json_get(event, "fields")),
+			   "exec.mismatch");
 	else if (rule[0] || verdict != VERDICT_ALLOW)
 		add_ruling(seen, event, verdict, rule);
 	json_free(event);

@@ -112,15 +112,23 @@ static __always_inline unsigned long call_argument(struct pt_regs *regs, __u32 n
 	}
 }
 
+enum given_from {
+	GIVEN_BY_USER,	/* in the caller's memory */
+	GIVEN_BY_KERNEL /* the kernel's own copy of it */
+};
+
 /* A string of the caller, at most @max bytes. Return: its first byte. */
-static __always_inline char place_given(struct scratch *scratch, __u32 which, __u64 address,
-					__u32 max)
+static __always_inline char place_given(struct scratch *scratch, __u32 which, enum given_from from,
+					__u64 address, __u32 max)
 {
 	struct trace_place *place = &scratch->record.place[which & 1];
 	const __u32 at = scratch->at & TEXT_MASK;
 	long len;
 
-	len = bpf_probe_read_user_str(&scratch->text[at], max, (void *)address);
+	if (from == GIVEN_BY_USER)
+		len = bpf_probe_read_user_str(&scratch->text[at], max, (void *)address);
+	else
+		len = bpf_probe_read_kernel_str(&scratch->text[at], max, (void *)address);
 	if (len <= 0 || len > (long)max)
 		return 0;
 	if (len == (long)max)
@@ -136,7 +144,8 @@ __noinline int place_argument(__u32 scratch_index, __u32 which, __u64 address, i
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_index);
 	__u64 path;
 
-	if (!scratch || place_given(scratch, which, address, TRACE_TEXT_BYTES) == '/')
+	if (!scratch ||
+	    place_given(scratch, which, GIVEN_BY_USER, address, TRACE_TEXT_BYTES) == '/')
 		return 0;
 	if (dir_fd == AT_FDCWD) {
 		path = READ(__u64, (__u64)bpf_get_current_task_btf(), task_fs) + layout.fs_pwd;

@@ -29,6 +29,8 @@
 	X(task_files, task_struct, files)                         \
 	X(task_signal, task_struct, signal)                       \
 	X(task_mm, task_struct, mm)                               \
+	X(task_cred, task_struct, cred)                           \
+	X(task_real_cred, task_struct, real_cred)                 \
 	X(mm_arg_start, mm_struct, arg_start)                     \
 	X(mm_arg_end, mm_struct, arg_end)                         \
 	X(mm_env_start, mm_struct, env_start)                     \
@@ -46,6 +48,7 @@
 	X(path_mnt, path, mnt)                                    \
 	X(path_dentry, path, dentry)                              \
 	X(file_mode, file, f_mode)                                \
+	X(file_flags, file, f_flags)                              \
 	X(file_path, file, f_path)                                \
 	X(file_inode, file, f_inode)                              \
 	X(file_private_data, file, private_data)                  \
@@ -63,6 +66,9 @@
 	X(mount_mnt, mount, mnt)                                  \
 	X(vfsmount_root, vfsmount, mnt_root)                      \
 	X(bprm_file, linux_binprm, file)                          \
+	X(bprm_p, linux_binprm, p)                                \
+	X(bprm_exec, linux_binprm, exec)                          \
+	X(bprm_buf, linux_binprm, buf)                            \
 	X(socket_sk, socket, sk)                                  \
 	X(sock_common, sock, __sk_common)                         \
 	X(sock_family, sock_common, skc_family)                   \

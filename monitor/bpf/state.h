@@ -20,7 +20,9 @@
 #include "monitor/bpf/siphash.h"
 #include "monitor/bpf/trace.h"
 
-#define SCRATCHES  3
+#ifndef SCRATCHES
+#define SCRATCHES 3
+#endif
 #define NO_SCRATCH SCRATCHES
 #define TEXT_MASK  (TRACE_TEXT_MAX - 1)
 #define RING_BYTES (4u << 20) /* unless the reader asks for another size */

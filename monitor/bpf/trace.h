@@ -76,14 +76,14 @@ struct trace_approval {
 
 _Static_assert(sizeof(struct trace_approval) == 40, "no padding");
 
-/* Why an image is not what was approved: result of TRACE_RECORD_EXEC_MISMATCH. */
+/* Why an image is not what was approved: result of TRACE_RECORD_EXEC_MISMATCH and REFUSED. */
 enum trace_mismatch {
 	TRACE_MISMATCH_NONE,
 	TRACE_MISMATCH_NOT_APPROVED, /* nothing was approved for this thread */
 	TRACE_MISMATCH_PROGRAM,
 	TRACE_MISMATCH_ARGUMENTS,   /* their length already */
 	TRACE_MISMATCH_ENVIRONMENT, /* its length already */
-	TRACE_MISMATCH_STRINGS,	    /* arguments, environment or name, at equal lengths */
+	TRACE_MISMATCH_STRINGS,	    /* arguments, environment or name; no telling which */
 	TRACE_MISMATCH_UNREADABLE,  /* they cannot be read: counts as different */
 };
 
@@ -120,9 +120,10 @@ enum trace_record_kind {
 	TRACE_RECORD_CONNECT,
 	TRACE_RECORD_CHANGE,
 	TRACE_RECORD_EXEC_MISMATCH,
-	TRACE_RECORD_CALL,   /* a system call that reaches beyond the program: args */
-	TRACE_RECORD_SIGNAL, /* sent to another process: result is its number, open_flags an enum
-				trace_relation, address the comm of who gets it */
+	TRACE_RECORD_EXEC_REFUSED, /* the same, and the call failed: nothing was loaded */
+	TRACE_RECORD_CALL,	   /* a system call that reaches beyond the program: args */
+	TRACE_RECORD_SIGNAL,	   /* sent to another process: result is its number, open_flags an
+				      enum trace_relation, address the comm of who gets it */
 };
 
 /* What the process that gets a signal is to the one that sends it. */
@@ -131,6 +132,10 @@ enum trace_relation {
 	TRACE_RELATION_DESCENDANT,
 	TRACE_RELATION_SIBLING, /* descends from the sender's parent */
 	TRACE_RELATION_OTHER,
+};
+
+enum trace_record_flags {
+	TRACE_RECORD_BEGUN = 1u << 0, /* seen as it began: how it went is not known */
 };
 
 /*
@@ -159,7 +164,8 @@ struct trace_record {
 	__u32 pid;
 	__u32 tid;
 	__u32 parent_pid;
-	__s32 syscall;
+	__s16 syscall;
+	__u16 flags; /* enum trace_record_flags */
 	__u32 open_flags;
 	__s64 result;
 	__u64 inode;

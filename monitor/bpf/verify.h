@@ -111,7 +111,7 @@ static __noinline __u32 strings_mismatch(const struct trace_approval *approved)
 }
 
 /* Holds the current exec to its approval, and uses that up; enum trace_mismatch. */
-static __noinline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
+static __always_inline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
 {
 	__u32 tid = tag_tid(tag, bpf_get_current_task_btf());
 	const struct trace_approval *approved = bpf_map_lookup_elem(&approvals, &tid);
@@ -134,7 +134,7 @@ static __noinline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
  * there was no memory for its tag, and gets it now, or dies. @old_tid: its own id before the exec,
  * which only a reader in the first pid namespace knows it by.
  */
-static __noinline struct trace_tag *untagged_exec(struct task_struct *task, __u32 old_tid)
+static __always_inline struct trace_tag *untagged_exec(struct task_struct *task, __u32 old_tid)
 {
 	__u32 tid = reader_level ? task_id(task) : old_tid;
 	const struct trace_approval *approved = bpf_map_lookup_elem(&approvals, &tid);

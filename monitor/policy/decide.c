@@ -5,7 +5,8 @@
  *
  * The strictest verdict wins. `log` only observes: it neither allows nor stands in the way of the
  * kind's default. Where no rule but logging ones matched, the default decides. Labels that this
- * action sets count from the next action on, so the order of rules does not matter.
+ * action sets, and steps of sequences that it is, count from the next action on, so the order of
+ * rules does not matter.
  *
  * An expression that ends in an error (an index outside its list) counts as a match, except for
  * `allow`: a rule must not be dodged by making it fail.
@@ -38,20 +39,44 @@ enum verdict policy_default(const struct policy *policy, const struct action *ac
 	return VERDICT_DENY;
 }
 
-bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
-		  const struct action *action, enum cel_result *ret)
+static enum cel_result evaluate(const struct policy *policy, const struct policy_state *state,
+				const struct cel_program *program, const struct action *action)
 {
 	const struct cel_env env = {.action = action,
 				    .labels = policy_state_labels(state),
 				    .label_names = policy->label_names,
 				    .scratch = policy->scratch};
 
-	*ret = cel_eval(&rule->when, &env);
-	if (*ret == CEL_FALSE)
+	return cel_eval(program, &env);
+}
+
+bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
+		  const struct action *action, struct rule_match *ret)
+{
+	*ret = (struct rule_match){evaluate(policy, state, &rule->when, action), true, 0};
+	if (ret->result == CEL_FALSE)
 		return false;
-	if (*ret == CEL_FAILED && rule->verdict == VERDICT_ALLOW && !rule->labels)
+	if (ret->result == CEL_FAILED && rule->verdict == VERDICT_ALLOW && !rule->labels)
+		return false;
+	if (rule->sequence.step_count)
+		ret->in_sequence = sequence_holds(policy, state, rule, action, &ret->began_ns);
+	if (!ret->in_sequence)
 		return false;
 	return !rule->count.at_least || state_count(state, rule, action);
+}
+
+/* An expression that fails is taken as what errs on the side of the rule: what must have been has,
+ * what undoes it has not; for a rule that allows, the other way round. */
+void step_take(const struct policy *policy, struct policy_state *state, const struct step *step,
+	       const struct action *action, bool refused)
+{
+	const enum cel_result result = evaluate(policy, state, &step->is.when, action);
+	const bool undoes = step->role == STEP_UNTIL || step->role == STEP_MISSING;
+	const bool allows = policy->rules[step->rule].verdict == VERDICT_ALLOW;
+
+	if (result == CEL_FALSE || (result == CEL_FAILED && undoes != allows))
+		return;
+	sequence_step(policy, state, step, action, refused);
 }
 
 /* Never by place. */
@@ -74,16 +99,61 @@ static void apply_default(const struct policy *policy, const struct action *acti
 	ret->verdict = verdict;
 	ret->rule = NULL;
 	ret->rule_index = 0;
+	ret->began_ns = 0;
 	ret->errno_value = verdict >= VERDICT_ASK ? EPERM : 0;
 }
 
-static enum rule_answer answer_of(const struct rule *rule, enum cel_result result, bool matched)
+static enum rule_answer answer_of(const struct rule *rule, const struct rule_match *match,
+				  bool matched)
 {
-	if (result == CEL_FAILED)
-		return rule->verdict == VERDICT_ALLOW ? RULE_FAILED_ALLOW : RULE_FAILED;
-	if (result == CEL_FALSE)
+	if (match->result == CEL_FALSE)
 		return RULE_FALSE;
+	if (!match->in_sequence)
+		return RULE_NO_SEQUENCE;
+	if (match->result == CEL_FAILED)
+		return rule->verdict == VERDICT_ALLOW ? RULE_FAILED_ALLOW : RULE_FAILED;
 	return matched ? RULE_MATCHED : RULE_BELOW_COUNT;
+}
+
+/* The candidates of one action: positions in its kind's index, in order. */
+struct candidates {
+	uint64_t bits[INDEX_WORDS];
+	const uint32_t *numbers; /* of rules, behind them of steps */
+	size_t words;
+};
+
+/* One rule that matched, among those before it. */
+static void weigh(const struct policy *policy, uint32_t index, const struct rule_match *match,
+		  struct decision *ret)
+{
+	const struct rule *rule = &policy->rules[index];
+
+	ret->matched++;
+	if (ret->rule && !rule_outranks(rule, &policy->rules[ret->rule_index]))
+		return;
+	ret->verdict = rule->verdict;
+	ret->rule = &rule->info;
+	ret->rule_index = index;
+	ret->errno_value = rule->errno_value;
+	ret->began_ns = match->began_ns;
+}
+
+/* What this action sets or is a step of counts from the next action on, and only as far as it was
+ * not refused. */
+static void take_steps(const struct policy *policy, struct policy_state *state,
+		       const struct action *action, const struct candidates *c, bool refused)
+{
+	for (size_t w = 0; w < c->words; w++) {
+		for (uint64_t left = c->bits[w]; left; left &= left - 1) {
+			const uint32_t number = c->numbers[w * 64 + (size_t)__builtin_ctzll(left)];
+
+			if (number >= policy->rule_count)
+				step_take(policy, state,
+					  &policy->steps[number - policy->rule_count], action,
+					  refused);
+		}
+	}
+	sequences_follow(policy, state, action, refused);
 }
 
 /* Inline, so that nothing is paid where nobody is told. */
@@ -91,42 +161,39 @@ static inline __attribute__((always_inline)) void
 decide(const struct policy *policy, struct policy_state *state, const struct action *action,
        struct decision *ret, const struct rule_teller *teller)
 {
-	uint64_t bits[INDEX_WORDS] __attribute__((uninitialized));
+	struct candidates c __attribute__((uninitialized));
 	const uint64_t before = policy_state_labels(state);
-	const uint32_t *rules;
 	bool decided = false;
 	uint64_t labels = 0;
-	size_t words = 0;
 
 	*ret = (struct decision){.verdict = VERDICT_ALLOW};
 	state_set_time(state, action->time_ns);
-	rules = policy_index_candidates(policy, action, before, bits, &words);
-	for (size_t w = 0; w < words; w++) {
-		for (uint64_t left = bits[w]; left; left &= left - 1) {
-			const uint32_t index = rules[w * 64 + (size_t)__builtin_ctzll(left)];
+	c.numbers = policy_index_candidates(policy, action, before, c.bits, &c.words);
+	for (size_t w = 0; w < c.words; w++) {
+		for (uint64_t left = c.bits[w]; left; left &= left - 1) {
+			const uint32_t index = c.numbers[w * 64 + (size_t)__builtin_ctzll(left)];
 			const struct rule *rule = &policy->rules[index];
-			enum cel_result result;
-			const bool matched = rule_matches(policy, state, rule, action, &result);
+			struct rule_match match;
+			bool matched;
 
+			if (index >= policy->rule_count)
+				break;
+			matched = rule_matches(policy, state, rule, action, &match);
 			if (teller)
-				teller->tell(teller->ctx, index, answer_of(rule, result, matched));
+				teller->tell(teller->ctx, index, answer_of(rule, &match, matched));
 			if (!matched)
 				continue;
 			labels |= rule->labels;
-			if (result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
+			if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 				continue;
-			ret->matched++;
 			decided |= rule->verdict != VERDICT_LOG;
-			if (ret->rule && !rule_outranks(rule, &policy->rules[ret->rule_index]))
-				continue;
-			ret->verdict = rule->verdict;
-			ret->rule = &rule->info;
-			ret->rule_index = index;
-			ret->errno_value = rule->errno_value;
+			weigh(policy, index, &match, ret);
 		}
 	}
 	if (!decided)
 		apply_default(policy, action, ret);
+	if (policy->step_count)
+		take_steps(policy, state, action, &c, ret->verdict >= VERDICT_ASK);
 	ret->labels_added = labels & ~before;
 	policy_state_add_labels(state, labels);
 }

@@ -11,9 +11,10 @@
 #include "monitor/policy/rule.h"
 
 #define MAX_REPEAT (INT64_C(4) * MAX_COUNT_EVENTS)
+#define MAX_BEFORE 256u
 
 struct example_row {
-	const struct json *action, *labels, *repeat, *vary, *every;
+	const struct json *action, *labels, *repeat, *vary, *every, *after, *before;
 };
 
 static const struct json_field example_fields[] = {
@@ -22,6 +23,8 @@ static const struct json_field example_fields[] = {
 	{"repeat", JSON_NUMBER, false, offsetof(struct example_row, repeat)},
 	{"vary", JSON_STRING, false, offsetof(struct example_row, vary)},
 	{"every", JSON_STRING, false, offsetof(struct example_row, every)},
+	{"after", JSON_STRING, false, offsetof(struct example_row, after)},
+	{"before", JSON_ARRAY, false, offsetof(struct example_row, before)},
 };
 
 int example_fail(const struct example_place *place, const char *member, const char *reason)
@@ -160,12 +163,21 @@ int example_decode_action(const struct example_place *place, const char *member,
 		return example_fail(place, member, "the action needs a \"kind\" that exists");
 	if (!(place->kinds & (1u << ret->action.kind)))
 		return example_fail(place, at_kind, "the rule is not \"on\" this kind of action");
+	ret->action.pid = ret->action.kind != ACTION_TOOL_CALL;
 	for (const struct json *m = json_first(action); m; m = json_next(m)) {
 		_cleanup_free_ char *at = xasprintf("%s.%s", member, json_key(m));
 		const char *reason;
 
 		if (strcmp(json_key(m), "kind") == 0)
 			continue;
+		if (strcmp(json_key(m), "pid") == 0 && ret->action.pid) {
+			int64_t pid = 0;
+
+			if (json_i64(m, 1, UINT32_MAX, &pid) < 0)
+				return example_fail(place, at, "the number of a process");
+			ret->action.pid = (uint32_t)pid;
+			continue;
+		}
 		reason = example_set_field(ret, json_key(m), m);
 		if (reason)
 			return example_fail(place, at, reason);
@@ -188,6 +200,47 @@ static int decode_labels(const struct example_place *place, const struct json *l
 	return 0;
 }
 
+static int decode_times(const struct example_place *place, const struct example_row *row,
+			struct example *e)
+{
+	if (row->repeat && json_i64(row->repeat, 1, MAX_REPEAT, &e->repeat) < 0)
+		return example_fail(place, ".repeat", "a number of times, 1 to 262144");
+	if (row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)
+		return example_fail(place, ".every", "a time such as \"500ms\" or \"1s\"");
+	if (row->after && duration_parse(json_string(row->after), &e->after_ns) < 0)
+		return example_fail(place, ".after", "a time such as \"500ms\" or \"1s\"");
+	if (!row->vary)
+		return 0;
+	e->vary = field_of(json_string(row->vary), e->action.kind);
+	if (!e->vary || e->vary->type == FIELD_LIST || e->vary->type == FIELD_BOOL)
+		return example_fail(place, ".vary", "names a string or int field of the action");
+	return 0;
+}
+
+/* NOLINTBEGIN(misc-no-recursion): what was before has nothing before it */
+static int decode_before(const struct example_place *place, const struct json *before,
+			 struct example *e)
+{
+	struct example_place of_one = *place;
+	int r = 0;
+
+	if (json_length(before) > MAX_BEFORE)
+		return example_fail(place, ".before", "up to 256 actions; \"repeat\" them");
+	if (json_length(before))
+		e->before = xcalloc(json_length(before), sizeof(*e->before));
+	of_one.kinds = UINT32_MAX;
+	for (const struct json *b = json_first(before); b && r == 0; b = json_next(b)) {
+		_cleanup_free_ char *at = xasprintf("%s.before[%zu]", place->path, e->before_count);
+
+		of_one.path = at;
+		r = json_get(b, "before") ? example_fail(&of_one, ".before",
+							 "what was before is one list, in order")
+					  : example_decode(&of_one, b, &e->before[e->before_count]);
+		e->before_count++;
+	}
+	return r;
+}
+
 int example_decode(const struct example_place *place, const struct json *node, struct example *ret)
 {
 	struct example_row row;
@@ -200,24 +253,23 @@ int example_decode(const struct example_place *place, const struct json *node, s
 	r = example_decode_action(place, ".action", row.action, ret);
 	if (r == 0)
 		r = decode_labels(place, row.labels, ret);
-	if (r == 0 && row.repeat && json_i64(row.repeat, 1, MAX_REPEAT, &ret->repeat) < 0)
-		r = example_fail(place, ".repeat", "a number of times, 1 to 262144");
-	if (r == 0 && row.every && duration_parse(json_string(row.every), &ret->every_ns) < 0)
-		r = example_fail(place, ".every", "a time such as \"500ms\" or \"1s\"");
-	if (r == 0 && row.vary) {
-		ret->vary = field_of(json_string(row.vary), ret->action.kind);
-		if (!ret->vary || ret->vary->type == FIELD_LIST || ret->vary->type == FIELD_BOOL)
-			r = example_fail(place, ".vary",
-					 "names a string or int field of the action");
-	}
+	if (r == 0)
+		r = decode_times(place, &row, ret);
+	if (r == 0)
+		r = decode_before(place, row.before, ret);
 	return r;
 }
 
 void example_done(struct example *example)
 {
+	for (size_t i = 0; i < example->before_count; i++)
+		example_done(&example->before[i]);
+	free(example->before);
 	for (size_t i = 0; i < EXAMPLE_LISTS; i++)
 		free(example->lists[i]);
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 void example_action(const struct example *example, int64_t n, uint64_t start_ns,
 		    char text[EXAMPLE_TEXT_BYTES], struct action *ret)

@@ -25,6 +25,9 @@ struct example {
 	int64_t repeat; /* at least 1 */
 	uint64_t every_ns;
 	const struct action_field *vary;
+	uint64_t after_ns;	/* time that goes by before it */
+	struct example *before; /* owned; what was done before, which has nothing before it */
+	size_t before_count;
 };
 
 /* Where the example stands, for its errors. All borrowed. */
@@ -41,9 +44,10 @@ struct example_place {
 int example_fail(const struct example_place *place, const char *member, const char *reason);
 
 /*
- * example_decode - {"action": {"kind": ...}, "labels": ..., "repeat": ..., "vary": ..., "every":
- * ...} example_decode_action - the inside of "action" alone, found at `member` of the place. Free
- * with example_done(), also after an error.
+ * example_decode - {"action": {"kind": ...}, "before": ..., "after": ..., "labels": ...,
+ * "repeat": ..., "vary": ..., "every": ...}
+ * example_decode_action - the inside of "action" alone, found at `member` of the place. Free with
+ * example_done(), also after an error.
  */
 int example_decode(const struct example_place *place, const struct json *node, struct example *ret);
 int example_decode_action(const struct example_place *place, const char *member,

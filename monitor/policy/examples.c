@@ -2,8 +2,8 @@
 
 /*
  * The examples in the rules, run when all rules are there: each `match` must match its rule, each
- * `not_match` must not. An example stands alone: a fresh state, the labels it names, its action
- * `repeat` times.
+ * `not_match` must not. An example stands alone: a fresh state, what was before, the labels it
+ * names, its action `repeat` times.
  */
 
 #include <errno.h>
@@ -17,24 +17,71 @@
 
 #define START_NS UINT64_C(1000000000)
 
-/* Return: whether the last repetition matched; *ret_failed if an expression gave an error. */
+struct run {
+	const struct policy *policy;
+	const struct rule *rule;
+	struct policy_state *state;
+	uint64_t now_ns;
+	bool failed; /* an expression gave an error */
+};
+
+static bool decide_alone(struct run *run, const struct action *action)
+{
+	const struct policy *policy = run->policy;
+	const struct rule *rule = run->rule;
+	const struct sequence *s = &rule->sequence;
+	const uint32_t kind = 1u << action->kind;
+	struct rule_match match = {.result = CEL_FALSE};
+	bool matched = false;
+	bool refused;
+
+	state_set_time(run->state, action->time_ns);
+	if (rule->kinds & kind)
+		matched = rule_matches(policy, run->state, rule, action, &match);
+	refused = matched && rule->verdict >= VERDICT_ASK;
+	for (size_t i = 0; i < s->step_count; i++) {
+		const struct step *step = &policy->steps[s->first_step + i];
+
+		if (step->is.kinds & kind)
+			step_take(policy, run->state, step, action, refused);
+	}
+	if (s->step_count)
+		sequences_follow(policy, run->state, action, refused);
+	run->failed |= match.result == CEL_FAILED;
+	return matched;
+}
+
+/* Return: whether the last repetition matched. */
+/* NOLINTNEXTLINE(misc-no-recursion): what was before has nothing before it */
+static bool play(struct run *run, const struct example *e)
+{
+	char text[EXAMPLE_TEXT_BYTES];
+	struct action action;
+	bool matched = false;
+
+	for (size_t i = 0; i < e->before_count; i++)
+		(void)play(run, &e->before[i]);
+	policy_state_add_labels(run->state, e->labels);
+	run->now_ns += e->after_ns;
+	for (int64_t n = 0; n < e->repeat; n++) {
+		example_action(e, n, run->now_ns, text, &action);
+		matched = decide_alone(run, &action);
+	}
+	run->now_ns += (uint64_t)e->repeat * e->every_ns;
+	return matched;
+}
+
 static bool run_example(const struct policy *policy, const struct rule *rule,
 			const struct example *e, bool *ret_failed)
 {
-	struct policy_state *state = state_new_for_rule(policy, rule);
-	enum cel_result result = CEL_FALSE;
-	bool matched = false;
-	char text[EXAMPLE_TEXT_BYTES];
-	struct action action;
+	struct run run = {.policy = policy,
+			  .rule = rule,
+			  .state = state_new_for_rule(policy, rule),
+			  .now_ns = START_NS};
+	const bool matched = play(&run, e);
 
-	policy_state_add_labels(state, e->labels);
-	for (int64_t n = 0; n < e->repeat; n++) {
-		example_action(e, n, START_NS, text, &action);
-		state_set_time(state, action.time_ns);
-		matched = rule_matches(policy, state, rule, &action, &result);
-		*ret_failed |= result == CEL_FAILED;
-	}
-	(void)policy_state_free(state);
+	*ret_failed = run.failed;
+	(void)policy_state_free(run.state);
 	return matched;
 }
 

@@ -92,6 +92,25 @@ static void put_count(struct json_writer *w, const struct rule *rule)
 	json_end_object(w);
 }
 
+static void put_sequence(struct json_writer *w, const struct rule *rule,
+			 const struct action *action, uint64_t began_ns)
+{
+	const struct sequence *s = &rule->sequence;
+
+	if (!s->step_count)
+		return;
+	json_begin_object(w, "sequence");
+	json_put_string(w, "by", sequence_key_name(s->by));
+	if (s->within_ns)
+		json_put_u64(w, "within_ms", s->within_ns / 1000000);
+	/* An event of the trace may be younger than the action that was judged behind it. */
+	if (began_ns)
+		json_put_u64(w, "began_ms_ago",
+			     action->time_ns > began_ns ? (action->time_ns - began_ns) / 1000000
+							: 0);
+	json_end_object(w);
+}
+
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w)
@@ -108,8 +127,10 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	if (rule && rule->when.reads.labels)
 		put_labels(w, policy, policy_state_labels(state) & ~decision->labels_added);
 	json_end_object(w);
-	if (rule)
+	if (rule) {
 		put_count(w, rule);
+		put_sequence(w, rule, action, decision->began_ns);
+	}
 }
 
 void policy_put_reads(const struct policy *policy, const char *key, size_t rule_index,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Reading policy files: who may have written them, how much of them, in which order. */
+/* Reading policy files: how much of them, in which order. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "monitor/policy/source.h"
+#include "monitor/policy/trusted.h"
 
 #define MAX_FILES 1024u
 
@@ -44,26 +45,6 @@ static int by_name(const void *a, const void *b)
 	const int r = strcmp(base_of(x->name), base_of(y->name));
 
 	return r ? r : strcmp(x->name, y->name);
-}
-
-/*
- * Only who may change the policy anyhow may be able to write it. With a umask of 002 files are
- * writable by their group, which is then their owner's private one and has his number.
- */
-static int check_owner(const char *path, const struct stat *st, struct error *err)
-{
-	const mode_t others = st->st_gid == st->st_uid ? S_IWOTH : S_IWGRP | S_IWOTH;
-
-	if (st->st_mode & others)
-		return error_set(err, EPERM,
-				 "policy %s: others than its owner may write it; chmod go-w %s",
-				 path, path);
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return error_set(err, EPERM,
-				 "policy %s: belongs to user %u, not to root or to you; chown it "
-				 "or use a copy of your own",
-				 path, (unsigned)st->st_uid);
-	return 0;
 }
 
 int sources_add_text(struct sources *s, const char *name, const char *text, size_t len,
@@ -101,25 +82,26 @@ static int read_fd(int fd, const char *path, struct buf *out, struct error *err)
 	}
 }
 
-static int add_file(struct sources *s, const char *path, struct error *err)
+static int add_fd(struct sources *s, int fd, const struct stat *st, const char *path,
+		  struct error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + 65536);
-	struct stat st;
 	int r;
 
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open policy %s", path);
-	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "cannot stat policy %s", path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st->st_mode))
 		return error_set(err, EINVAL, "policy %s: not a file", path);
-	r = check_owner(path, &st, err);
-	if (r == 0)
-		r = read_fd(fd, path, &text, err);
+	r = read_fd(fd, path, &text, err);
 	if (r < 0)
 		return r;
 	return sources_add_text(s, path, text.data ? text.data : "", text.len, err);
+}
+
+static int add_file(struct sources *s, const char *path, struct error *err)
+{
+	struct stat st = {0};
+	_cleanup_close_ int fd = trusted_open(path, &st, err);
+
+	return fd < 0 ? fd : add_fd(s, fd, &st, path, err);
 }
 
 static bool is_policy_name(const char *name)
@@ -152,21 +134,16 @@ static int add_entries(struct sources *s, DIR *dir, const char *path, struct err
 	}
 }
 
-static int add_folder(struct sources *s, const char *path, struct error *err)
+static int add_folder(struct sources *s, int *dir_fd, const char *path, struct error *err)
 {
 	const size_t before = s->count;
-	DIR *dir = opendir(path);
-	struct stat st;
+	DIR *dir = fdopendir(*dir_fd);
 	int r;
 
 	if (!dir)
 		return error_errno(err, errno, "cannot open policy folder %s", path);
-	if (fstat(dirfd(dir), &st) < 0)
-		r = error_errno(err, errno, "cannot stat policy folder %s", path);
-	else
-		r = check_owner(path, &st, err);
-	if (r == 0)
-		r = add_entries(s, dir, path, err);
+	(void)take_fd(dir_fd); /* the stream's now */
+	r = add_entries(s, dir, path, err);
 	(void)closedir(dir);
 	if (r == 0 && s->count == before)
 		return error_set(err, ENOENT, "policy folder %s: no *.json in it", path);
@@ -175,11 +152,12 @@ static int add_folder(struct sources *s, const char *path, struct error *err)
 
 int sources_add_path(struct sources *s, const char *path, struct error *err)
 {
-	struct stat st;
+	struct stat st = {0};
+	_cleanup_close_ int fd = trusted_open(path, &st, err);
 
-	if (stat(path, &st) < 0)
-		return error_errno(err, errno, "cannot open policy %s", path);
-	return S_ISDIR(st.st_mode) ? add_folder(s, path, err) : add_file(s, path, err);
+	if (fd < 0)
+		return fd;
+	return S_ISDIR(st.st_mode) ? add_folder(s, &fd, path, err) : add_fd(s, fd, &st, path, err);
 }
 
 void sources_sort(struct sources *s)

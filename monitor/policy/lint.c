@@ -23,7 +23,7 @@ static const struct {
 			      false},
 	[FINDING_CONTRADICTORY] = {"contradictory",
 				   "Two rules say different things of the same actions.", false},
-	[FINDING_UNUSED] = {"unused", "A list is read by no rule.", false},
+	[FINDING_UNUSED] = {"unused", "A list or macro is read by no rule.", false},
 	[FINDING_UNREAD] = {"unread", "A label is set and read by no rule.", true},
 	[FINDING_UNSET] = {"unset", "A label is read and set by nothing in these files.", true},
 };
@@ -89,16 +89,17 @@ add_for_rule(struct lint *l, enum finding_kind kind, const struct rule_tree *r, 
 	va_end(args);
 }
 
-static void add_at_part(struct lint *l, const struct rule_tree *r, const struct fixed_part *part)
+/* @member: whose expression @tree is, behind the rule. */
+static void add_at_part(struct lint *l, const struct rule_tree *r, const char *member,
+			const struct cel_tree *tree, const struct fixed_part *part)
 {
-	_cleanup_free_ char *path = xasprintf("$.rules[%zu].when", r->in_file);
+	_cleanup_free_ char *path = xasprintf("$.rules[%zu]%s.when", r->in_file, member);
+	const struct text_place place =
+		policy_place_of(l->set.policy, tree, r->source, path, part->at->at);
 	struct finding *finding;
-	size_t offset = 0;
 
-	if (json_locate(r->source->text, r->source->len, path, &offset) == 0)
-		offset = json_string_offset(r->source->text, r->source->len, offset, part->at->at);
-	finding =
-		add_at(l, part->value ? FINDING_REDUNDANT : FINDING_UNREACHABLE, r->source, offset);
+	finding = add_at(l, part->value ? FINDING_REDUNDANT : FINDING_UNREACHABLE, place.source,
+			 place.offset);
 	finding->rule = r->rule->info.id;
 	(void)snprintf(finding->text, sizeof(finding->text), "%s: %s", r->rule->info.id,
 		       part->reason);
@@ -121,6 +122,25 @@ static int by_place(const void *a, const void *b)
 
 /* ---- rules ---- */
 
+static void look_at_step(struct lint *l, const struct rule_tree *r, const struct step_tree *t)
+{
+	const struct step *step = t->step;
+	const char *event = step->role == STEP_SINCE   ? "sequence.since"
+			    : step->role == STEP_UNTIL ? "sequence.until"
+						       : NULL;
+	_cleanup_free_ char *member =
+		event ? xstrdup(event) : xasprintf("sequence.steps[%u]", step->in_file);
+	_cleanup_free_ char *behind = xasprintf(".%s", member);
+	struct fixed_part part;
+
+	if (tree_fixed_part(t->tree.root, &part))
+		add_at_part(l, r, behind, &t->tree, &part);
+	if (step->is.only_reads && (step->is.kinds & (1u << ACTION_FILE_CHANGE)))
+		add_for_rule(l, FINDING_UNREACHABLE, r, member,
+			     "%s: a step on file.change never is: action.write is true there",
+			     r->rule->info.id);
+}
+
 static void look_at_one(struct lint *l, const struct rule_tree *r)
 {
 	const uint32_t change = 1u << ACTION_FILE_CHANGE;
@@ -128,7 +148,9 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 	struct fixed_part part;
 
 	if (tree_fixed_part(r->tree.root, &part))
-		add_at_part(l, r, &part);
+		add_at_part(l, r, "", &r->tree, &part);
+	for (size_t i = 0; i < r->step_count; i++)
+		look_at_step(l, r, &r->steps[i]);
 	if (r->rule->only_reads && (r->rule->kinds & change))
 		add_for_rule(l, FINDING_UNREACHABLE, r, "on",
 			     "%s: on file.change it never matches: action.write is true there",
@@ -147,7 +169,8 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 static bool hides(const struct rule_tree *b, const struct rule_tree *a)
 {
 	if ((a->rule->kinds & ~b->rule->kinds) || b->rule->count.at_least ||
-	    (a->rule->labels & ~b->rule->labels) || !rule_outranks(b->rule, a->rule) ||
+	    b->rule->sequence.step_count || (a->rule->labels & ~b->rule->labels) ||
+	    !rule_outranks(b->rule, a->rule) ||
 	    (b->rule->verdict == VERDICT_LOG && a->rule->verdict == VERDICT_ALLOW))
 		return false;
 	return tree_implies(a->tree.root, b->tree.root);
@@ -163,7 +186,7 @@ static void look_at_pair(struct lint *l, const struct rule_tree *a, const struct
 			     "%s is never named: %s (%s too, %s) matches whatever it matches", id,
 			     other, verdict_name(b->rule->verdict), b->rule->info.severity);
 	else if (a->rule->kinds == b->rule->kinds && !a->rule->count.at_least &&
-		 tree_implies(b->tree.root, a->tree.root))
+		 !a->rule->sequence.step_count && tree_implies(b->tree.root, a->tree.root))
 		add_for_rule(l, FINDING_CONTRADICTORY, a, "verdict",
 			     "%s says %s and %s says %s of the same actions; %s holds", id,
 			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict),
@@ -225,7 +248,7 @@ static void look_at_rules(struct lint *l)
 	}
 }
 
-/* ---- lists and labels ---- */
+/* ---- lists, macros and labels ---- */
 
 static bool reads_list(const struct cel_tree *tree, const char *name)
 {
@@ -234,6 +257,15 @@ static bool reads_list(const struct cel_tree *tree, const char *name)
 			return true;
 	}
 	return false;
+}
+
+static bool rule_reads_list(const struct rule_tree *r, const char *name)
+{
+	bool read = reads_list(&r->tree, name);
+
+	for (size_t i = 0; i < r->step_count && !read; i++)
+		read = reads_list(&r->steps[i].tree, name);
+	return read;
 }
 
 static void look_at_lists(struct lint *l, const struct source *source)
@@ -245,9 +277,33 @@ static void look_at_lists(struct lint *l, const struct source *source)
 		bool read = false;
 
 		for (size_t i = 0; i < l->set.count && !read; i++)
-			read = reads_list(&l->set.rules[i].tree, name);
+			read = rule_reads_list(&l->set.rules[i], name);
 		if (!read)
 			add(l, FINDING_UNUSED, source, path, "no rule reads the list %s", name);
+	}
+}
+
+static bool uses_macro(const struct cel_tree *tree, const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < tree->use_count; i++) {
+		if (strcmp(policy->macros[tree->uses[i].definition].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void look_at_macros(struct lint *l, const struct source *source)
+{
+	for (const struct json *macro = json_first(json_get(source->doc, "macros")); macro;
+	     macro = json_next(macro)) {
+		const char *name = json_key(macro);
+		_cleanup_free_ char *path = xasprintf("$.macros.%s", name);
+		bool used = false;
+
+		for (size_t i = 0; i < l->set.count && !used; i++)
+			used = uses_macro(&l->set.rules[i].tree, l->set.policy, name);
+		if (!used)
+			add(l, FINDING_UNUSED, source, path, "no rule uses the macro %s", name);
 	}
 }
 
@@ -312,6 +368,7 @@ int policy_lint(const char *const *paths, size_t count, struct lint *ret, struct
 	look_at_rules(ret);
 	for (size_t s = 0; s < ret->set.sources.count; s++) {
 		look_at_lists(ret, &ret->set.sources.items[s]);
+		look_at_macros(ret, &ret->set.sources.items[s]);
 		look_at_labels(ret, &ret->set.sources.items[s]);
 	}
 	look_at_unset(ret);

@@ -16,7 +16,7 @@ enum finding_kind {
 	FINDING_REDUNDANT,     /* a part that always holds */
 	FINDING_SHADOWED,      /* a rule that never decides, since another always does */
 	FINDING_CONTRADICTORY, /* the same, of two that say different things of the same */
-	FINDING_UNUSED,	       /* a list that no rule reads */
+	FINDING_UNUSED,	       /* a list or macro that no rule reads */
 	FINDING_UNREAD,	       /* a label that no rule reads; a note */
 	FINDING_UNSET,	       /* a label that rules read and nothing sets; a note */
 	FINDING_KINDS

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Loading: files -> texts -> documents -> lists of all files -> labels, defaults and rules of each
- * -> index. Files are taken in the order of their names, so the order of arguments does not matter.
+ * Loading: files -> texts -> documents -> lists and macros of all files -> labels, defaults and
+ * rules of each -> index. Files are taken in the order of their names, so the order of arguments
+ * does not matter.
  */
 
 #include <errno.h>
@@ -76,15 +77,20 @@ int policy_build(struct sources *s, struct policy **ret, struct error *err)
 	randombytes_buf(policy->hash_key, sizeof(policy->hash_key));
 	sources_sort(s);
 	sources_hash(s, policy->hash);
+	policy->sources = s;
 	policy->files = xcalloc(s->count, sizeof(*policy->files));
 	for (size_t i = 0; i < s->count && r == 0; i++)
-		r = policy_decode_lists(policy, &s->items[i], err);
+		r = policy_decode_names(policy, &s->items[i], i, err);
+	if (r == 0)
+		r = policy_check_macros(policy, err);
 	for (size_t i = 0; i < s->count && r == 0; i++) {
 		policy->files[policy->file_count++] = xstrdup(s->items[i].name);
 		r = policy_decode(policy, &s->items[i], err);
 	}
 	if (r == 0)
 		r = check_ids(policy, s, err);
+	if (r == 0)
+		r = sequences_share(policy, err);
 	for (size_t i = 0; i < s->count && r == 0; i++)
 		r = policy_check_examples(policy, &s->items[i], &next, err);
 	if (r < 0)
@@ -92,6 +98,14 @@ int policy_build(struct sources *s, struct policy **ret, struct error *err)
 	policy_index_build(policy);
 	*ret = take_ptr(policy);
 	return 0;
+}
+
+/* What policy_build() made of sources that go now. */
+static int let_go(int r, struct policy **policy)
+{
+	if (r == 0)
+		(*policy)->sources = NULL;
+	return r;
 }
 
 int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err)
@@ -104,7 +118,7 @@ int policy_load(const char *const *paths, size_t count, struct policy **ret, str
 		if (r < 0)
 			return r;
 	}
-	return policy_build(&s, ret, err);
+	return let_go(policy_build(&s, ret, err), ret);
 }
 
 int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,
@@ -113,7 +127,7 @@ int policy_load_text(const char *name, const char *text, size_t len, struct poli
 	_cleanup_(sources_done) struct sources s = {0};
 	const int r = sources_add_text(&s, name, text, len, err);
 
-	return r < 0 ? r : policy_build(&s, ret, err);
+	return r < 0 ? r : let_go(policy_build(&s, ret, err), ret);
 }
 
 static void free_name(const char *text)
@@ -131,6 +145,7 @@ struct policy *policy_free(struct policy *policy)
 	policy_index_free(policy);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		rule_done(&policy->rules[i]);
+	policy_free_macros(policy);
 	for (size_t i = 0; i < policy->list_count; i++) {
 		free_name(policy->lists[i].name);
 		cel_list_done(&policy->lists[i]);
@@ -141,6 +156,10 @@ struct policy *policy_free(struct policy *policy)
 		free(policy->globs[i].pattern);
 	for (size_t i = 0; i < policy->file_count; i++)
 		free(policy->files[i]);
+	for (size_t i = 0; i < policy->step_count; i++)
+		condition_done(&policy->steps[i].is);
+	free(policy->steps);
+	free(policy->sequences);
 	free(policy->rules);
 	free(policy->lists);
 	free(policy->scratch);
@@ -174,6 +193,12 @@ uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_
 {
 	*ret_window_ns = policy->rules[index].count.window_ns;
 	return policy->rules[index].count.at_least;
+}
+
+uint32_t policy_rule_steps(const struct policy *policy, size_t index, uint64_t *ret_within_ns)
+{
+	*ret_within_ns = policy->rules[index].sequence.within_ns;
+	return policy->rules[index].sequence.step_count;
 }
 
 const char *policy_file(const struct policy *policy, size_t index)

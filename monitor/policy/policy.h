@@ -57,6 +57,7 @@ struct decision {
 	unsigned rule_index;	      /* for policy_explain() */
 	unsigned matched;	      /* number of rules that matched */
 	uint64_t labels_added;	      /* bits newly set in the session by this action */
+	uint64_t began_ns; /* of a rule with a sequence: when its first step was; else 0 */
 };
 
 /*
@@ -77,6 +78,9 @@ enum verdict policy_rule_verdict(const struct policy *policy, size_t index);
 uint32_t policy_rule_kinds(const struct policy *policy, size_t index);
 /* How many actions it takes, and within what time; 0: the rule does not count. */
 uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_t *ret_window_ns);
+
+/* How many steps must have been before, and within what time (0: any). Return 0: no sequence. */
+uint32_t policy_rule_steps(const struct policy *policy, size_t index, uint64_t *ret_within_ns);
 
 /* The files it was loaded from, by index; NULL past the last. Borrowed. */
 const char *policy_file(const struct policy *policy, size_t index);
@@ -144,7 +148,20 @@ uint64_t policy_state_labels(const struct policy_state *state);
 /* Labels are only ever added. */
 void policy_state_add_labels(struct policy_state *state, uint64_t labels);
 
-/* policy_decide - the verdict on one action; updates counters and labels in @state. */
+/*
+ * How often a sequence was forgotten that could still have come to its end, for want of room: what
+ * @ret_last is written to see may be missed from there on. It is borrowed; NULL if it never was.
+ */
+uint64_t policy_state_evicted(const struct policy_state *state, const struct rule_info **ret_last);
+/*
+ * What is seen after it happened is seen no more (or, @from_start, never was): steps of sequences
+ * that need it count as having happened, except for rules that allow. @gates_files: writes are
+ * decided before, and so still seen. @from_start: nor is it seen which process starts which; those
+ * of one execution count as one lineage.
+ */
+void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start);
+
+/* policy_decide - the verdict on one action; updates counters, sequences and labels in @state. */
 void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
@@ -153,6 +170,7 @@ enum rule_answer {
 	RULE_FALSE,	  /* its expression was false */
 	RULE_MATCHED,	  /* true, and counted enough */
 	RULE_BELOW_COUNT, /* true, but not often enough yet */
+	RULE_NO_SEQUENCE, /* true, but what must have been before has not */
 	RULE_FAILED, /* ended in an error, which counts as a match (once it is counted enough) */
 	RULE_FAILED_ALLOW /* ended in an error, which allows nothing */
 };
@@ -180,8 +198,8 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 /*
  * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
  * fields that the deciding rule reads, with the values they had; session.labels among them), and
- * for a counting rule "count", into an object that the caller has begun. Where the kind's default
- * decided, "rule" is "default".
+ * for a rule that counts "count", for one with a sequence "sequence", into an object that the
+ * caller has begun. Where the kind's default decided, "rule" is "default".
  */
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,

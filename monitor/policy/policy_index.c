@@ -34,7 +34,7 @@ struct probe {
 };
 
 struct kind_index {
-	uint32_t *rules; /* position -> rule */
+	uint32_t *rules; /* position -> rule; behind them steps */
 	size_t count;
 	uint64_t *always; /* bits by position */
 	struct slot *slots;
@@ -85,12 +85,15 @@ static void note_probe(struct kind_index *x, const struct key *key)
 		probe->lengths[key->bits / 64] |= UINT64_C(1) << (key->bits % 64);
 }
 
-static void add_rule(struct kind_index *x, const struct rule *rule, uint32_t position)
+static void add_guard(struct kind_index *x, const struct guard *guard, uint32_t number)
 {
-	if (rule->guard.always)
+	const uint32_t position = (uint32_t)x->count++;
+
+	x->rules[position] = number;
+	if (guard->always)
 		x->always[position / 64] |= UINT64_C(1) << (position % 64);
-	for (size_t i = 0; i < rule->guard.count; i++) {
-		const struct key *key = &rule->guard.keys[i];
+	for (size_t i = 0; i < guard->count; i++) {
+		const struct key *key = &guard->keys[i];
 		const uint64_t hash = slot_hash(key);
 		struct slot *slot = find_slot(x, hash);
 
@@ -101,16 +104,28 @@ static void add_rule(struct kind_index *x, const struct rule *rule, uint32_t pos
 	}
 }
 
+/* Of a rule, or behind the rules of a step; NULL: it is not on this kind. */
+static const struct guard *guard_on(const struct policy *policy, size_t number, unsigned kind)
+{
+	const uint32_t bit = 1u << kind;
+	const struct step *step;
+
+	if (number < policy->rule_count)
+		return policy->rules[number].kinds & bit ? &policy->rules[number].guard : NULL;
+	step = &policy->steps[number - policy->rule_count];
+	return step->is.kinds & bit ? &step->is.guard : NULL;
+}
+
 static void build_kind(const struct policy *policy, unsigned kind, struct kind_index *x)
 {
 	size_t keys = 0;
 	size_t slots = 8;
 
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		if (!(policy->rules[i].kinds & (1u << kind)))
-			continue;
-		x->count++;
-		keys += policy->rules[i].guard.count;
+	for (size_t i = 0; i < policy->rule_count + policy->step_count; i++) {
+		const struct guard *guard = guard_on(policy, i, kind);
+
+		x->count += guard != NULL;
+		keys += guard ? guard->count : 0;
 	}
 	while (slots < keys * 2)
 		slots *= 2;
@@ -122,11 +137,11 @@ static void build_kind(const struct policy *policy, unsigned kind, struct kind_i
 	x->rules = xcalloc(x->count, sizeof(*x->rules));
 	x->always = xcalloc((x->count + 63) / 64, sizeof(*x->always));
 	x->count = 0;
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		if (!(policy->rules[i].kinds & (1u << kind)))
-			continue;
-		x->rules[x->count] = (uint32_t)i;
-		add_rule(x, &policy->rules[i], (uint32_t)x->count++);
+	for (size_t i = 0; i < policy->rule_count + policy->step_count; i++) {
+		const struct guard *guard = guard_on(policy, i, kind);
+
+		if (guard)
+			add_guard(x, guard, (uint32_t)i);
 	}
 }
 

@@ -11,8 +11,8 @@
 #include "monitor/policy/rule.h"
 
 struct document {
-	const struct json *policy, *version, *description, *lists, *labels, *defaults, *on_loss,
-		*rules;
+	const struct json *policy, *version, *description, *lists, *macros, *labels, *defaults,
+		*on_loss, *rules;
 };
 
 static const struct json_field document_fields[] = {
@@ -20,6 +20,7 @@ static const struct json_field document_fields[] = {
 	{"version", JSON_NUMBER, true, offsetof(struct document, version)},
 	{"description", JSON_STRING, false, offsetof(struct document, description)},
 	{"lists", JSON_OBJECT, false, offsetof(struct document, lists)},
+	{"macros", JSON_OBJECT, false, offsetof(struct document, macros)},
 	{"labels", JSON_ARRAY, false, offsetof(struct document, labels)},
 	{"defaults", JSON_OBJECT, false, offsetof(struct document, defaults)},
 	{"on_loss", JSON_STRING, false, offsetof(struct document, on_loss)},
@@ -63,8 +64,12 @@ int policy_label_intern(struct policy *policy, struct str name)
 	return (int)policy->label_count++;
 }
 
-/* The path of a member whose name may hold anything, as json_locate() takes it. */
-static char *path_of(const char *object, const char *name)
+bool policy_is_name(const char *name)
+{
+	return is_plain_name(str_of(name)) && !strpbrk(name, ".-");
+}
+
+char *policy_member_path(const char *object, const char *name)
 {
 	_cleanup_buf_ struct buf quoted = BUF_INIT(0);
 	struct json_writer w = {.out = &quoted};
@@ -86,22 +91,14 @@ static struct cel_list *list_of_name(struct policy *policy, const char *name)
 	return &policy->lists[policy->list_count++];
 }
 
-int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err)
+static int decode_lists(struct policy *policy, const struct source *source,
+			const struct json *lists, struct error *err)
 {
-	struct document d;
-	int64_t version = 0;
-	int r = decode_document(source, &d, err);
-
-	if (r < 0)
-		return r;
-	if (json_i64(d.version, 1, 1, &version) < 0)
-		return source_error(source, err, EINVAL, "$.version",
-				    "this cordon reads version 1 of the format");
-	for (const struct json *l = json_first(d.lists); l; l = json_next(l)) {
-		_cleanup_free_ char *at = path_of("$.lists", json_key(l));
+	for (const struct json *l = json_first(lists); l; l = json_next(l)) {
+		_cleanup_free_ char *at = policy_member_path("$.lists", json_key(l));
 		struct cel_list *list;
 
-		if (!is_plain_name(str_of(json_key(l))) || strpbrk(json_key(l), ".-"))
+		if (!policy_is_name(json_key(l)))
 			return source_error(source, err, EINVAL, at,
 					    "a list's name has letters a-z, digits and _, not "
 					    "\"%.64s\"",
@@ -121,6 +118,22 @@ int policy_decode_lists(struct policy *policy, const struct source *source, stru
 		}
 	}
 	return 0;
+}
+
+int policy_decode_names(struct policy *policy, const struct source *source, size_t file,
+			struct error *err)
+{
+	struct document d;
+	int64_t version = 0;
+	int r = decode_document(source, &d, err);
+
+	if (r < 0)
+		return r;
+	if (json_i64(d.version, 1, 1, &version) < 0)
+		return source_error(source, err, EINVAL, "$.version",
+				    "this cordon reads version 1 of the format");
+	r = decode_lists(policy, source, d.lists, err);
+	return r < 0 ? r : policy_decode_macros(policy, source, file, d.macros, err);
 }
 
 struct label_row {
@@ -194,7 +207,7 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 			   const struct json *defaults, struct error *err)
 {
 	for (const struct json *d = json_first(defaults); d; d = json_next(d)) {
-		_cleanup_free_ char *at = path_of("$.defaults", json_key(d));
+		_cleanup_free_ char *at = policy_member_path("$.defaults", json_key(d));
 		const enum action_kind kind = action_kind_by_name(json_key(d));
 		enum verdict verdict;
 

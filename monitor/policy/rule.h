@@ -4,10 +4,13 @@
 /*
  * What the parts of the policy engine share: the loaded policy and what each rule became.
  *
- *	files.c, source.c	texts of files, errors in them
+ *	trusted.c, files.c, source.c	texts of files, errors in them
  *	policy.c		files -> struct policy, and the getters
  *	policy_json.c		one document: lists, labels, defaults
+ *	macros.c		its macros; what expressions are typed against, places in them
  *	rule_json.c		one rule
+ *	condition.c		what an action must be, of a rule and of a step
+ *	sequence*.c, keyed.c	what must have happened before
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
@@ -26,12 +29,14 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "monitor/policy/cel/cel.h"
+#include "monitor/policy/keyed.h"
 #include "monitor/policy/keys.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/sequence.h"
 #include "monitor/policy/source.h"
 
 #define MAX_COUNT_EVENTS    65536u     /* at_least without "distinct" */
-#define MAX_COUNT_DISTINCT  512u       /* at_least with it */
+#define MAX_COUNT_DISTINCT  MAX_KEYED  /* at_least with it */
 #define MAX_STATE_BYTES	    (8u << 20) /* counters of one session; touched only as far as used */
 #define MAX_DISTINCT_FIELDS 4u
 #define MAX_NAME_BYTES	    64u
@@ -51,6 +56,27 @@ struct guard {
 	bool always; /* nothing is known: the rule is a candidate for every action */
 };
 
+/* What an action must be. */
+struct condition {
+	uint32_t kinds;
+	struct cel_program when;
+	struct guard guard;
+	uint64_t labels_read; /* all, if it cannot be told */
+	bool only_writes;     /* it cannot match unless action.write */
+	bool only_reads;      /* ... unless not action.write */
+	bool only_host_bound; /* nor unless action.provenance is "host-bound" */
+};
+
+/* One action of a rule's sequence; see sequence.h. */
+struct step {
+	struct condition is;
+	enum step_role role;
+	uint32_t rule;	/* whose */
+	uint32_t place; /* the first that it fills; of what must be missing, the one behind it */
+	uint32_t repeat;
+	uint32_t in_file; /* its number in "steps" */
+};
+
 struct rule {
 	struct rule_info
 		info; /* owns id, category, severity, maturity, because; file is the policy's */
@@ -58,13 +84,14 @@ struct rule {
 	enum verdict verdict;
 	int severity_rank;
 	int errno_value;
-	struct cel_program when;
-	bool only_writes;     /* it cannot match unless action.write */
-	bool only_reads;      /* ... unless not action.write */
-	bool only_host_bound; /* nor unless action.provenance is "host-bound" */
+	struct cel_program when; /* the members from here to labels_read as in a condition */
+	bool only_writes;
+	bool only_reads;
+	bool only_host_bound;
 	struct guard guard;
+	uint64_t labels_read; /* those of its steps among them */
 	uint64_t labels;      /* set in the session on a match */
-	uint64_t labels_read; /* all, if it cannot be told */
+	struct sequence sequence;
 	struct count_spec count;
 	size_t counter; /* index in the state; valid if count.at_least */
 };
@@ -84,6 +111,14 @@ struct policy {
 	struct rule *rules;
 	size_t rule_count;
 	size_t rule_cap;
+	struct step *steps; /* of all rules, each rule's together */
+	size_t step_count;
+	uint32_t *sequences; /* rules that have one */
+	size_t sequence_count;
+	const struct sources *sources; /* borrowed while it is loaded; NULL afterwards */
+	struct cel_definition *macros; /* own their names and texts */
+	size_t *macro_files;	       /* of each macro the file's index */
+	size_t macro_count;
 	struct cel_list *lists; /* own their names */
 	void *scratch; /* for the one rule that is evaluated at a time; NULL if none needs it */
 	size_t list_count;
@@ -108,10 +143,42 @@ struct policy {
 int policy_build(struct sources *sources, struct policy **ret, struct error *err);
 
 /* policy_json.c */
-int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err);
+/* What the expressions of all files may name: lists and macros. */
+int policy_decode_names(struct policy *policy, const struct source *source, size_t file,
+			struct error *err);
 int policy_decode(struct policy *policy, const struct source *source, struct error *err);
+/* A name of a list or macro. */
+bool policy_is_name(const char *name);
+/* The path of a member whose name may hold anything, as json_locate() takes it. Owned by the
+ * caller. */
+char *policy_member_path(const char *object, const char *name);
 /* Index of the label, new if need be; -E2BIG when all bits are taken, -EINVAL for a bad name. */
 int policy_label_intern(struct policy *policy, struct str name);
+
+/* macros.c */
+int policy_decode_macros(struct policy *policy, const struct source *source, size_t file,
+			 const struct json *macros, struct error *err);
+/* Types each, used or not. */
+int policy_check_macros(const struct policy *policy, struct error *err);
+void policy_free_macros(struct policy *policy);
+/* What the expressions of a rule on these kinds are typed against. */
+struct cel_scope policy_scope(const struct policy *policy, uint32_t kinds);
+
+/* A place of an expression in the files: of a macro, where it is defined. While policy->sources are
+ * there. */
+struct text_place {
+	const struct source *source;
+	size_t offset;
+};
+struct text_place policy_place_of(const struct policy *policy, const struct cel_tree *tree,
+				  const struct source *source, const char *path, size_t at);
+/*
+ * The error of the expression that stands at a path: at its place, and where that is in a macro
+ * also where it is used. Return: -code.
+ */
+int policy_expression_error(const struct policy *policy, const struct cel_tree *tree,
+			    const struct source *source, const char *path, int code,
+			    const struct cel_error *why, struct error *err);
 
 /* rule_json.c */
 int rule_decode(struct policy *policy, const struct source *source, const struct json *node,
@@ -120,6 +187,26 @@ void rule_done(struct rule *rule);
 int verdict_by_name(const char *name, enum verdict *ret);
 /* "500ms", "60s", "5m", "1h" */
 int duration_parse(const char *text, uint64_t *ret_ns);
+
+/* Where something of a policy file stands, for its errors. All borrowed. */
+struct policy_place {
+	struct policy *policy;
+	const struct source *source;
+	const char *path;
+	struct error *err;
+};
+
+/* condition.c: the members "on" and "when" of the object at the place. */
+int condition_decode(const struct policy_place *place, const struct json *on, const char *when,
+		     struct condition *ret);
+int condition_decode_kinds(const struct policy_place *place, const struct json *on,
+			   struct condition *ret);
+/* @ret: its kinds are there. */
+int condition_compile(const struct policy_place *place, const char *when, struct condition *ret);
+/* The typed tree alone. */
+int condition_type(const struct policy *policy, uint32_t kinds, const char *when,
+		   struct cel_tree *ret, struct cel_reads *reads, struct cel_error *why);
+void condition_done(struct condition *condition);
 
 /* examples.c */
 /* Of the file's rules; *next is the first of them, and the first behind them afterwards. */
@@ -138,10 +225,13 @@ bool tree_demands_bool(const struct cel_tree *tree, const char *field, bool valu
 bool tree_demands_text(const struct cel_tree *tree, const char *field, struct str text);
 
 /* policy_index.c */
-#define INDEX_WORDS ((MAX_RULES + 63) / 64)
+#define INDEX_WORDS ((MAX_RULES + MAX_POLICY_STEPS + 63) / 64)
 void policy_index_build(struct policy *policy);
 void policy_index_free(struct policy *policy);
-/* Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order. */
+/*
+ * Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order, and
+ * behind them their steps, each as its number behind that of the last rule.
+ */
 const uint32_t *policy_index_candidates(const struct policy *policy, const struct action *action,
 					uint64_t labels, uint64_t bits[INDEX_WORDS],
 					size_t *ret_words);
@@ -159,6 +249,16 @@ void state_set_time(struct policy_state *state, uint64_t time_ns);
 enum verdict policy_default(const struct policy *policy, const struct action *action);
 /* Of two rules that match, `rule` is the one that is named: by verdict, severity, id. */
 bool rule_outranks(const struct rule *rule, const struct rule *other);
-/* One rule alone, as policy_decide() sees it: matched, and counted. */
+
+struct rule_match {
+	enum cel_result result; /* of its expression */
+	bool in_sequence;	/* what must be before has been; else it was not counted */
+	uint64_t began_ns;	/* when the first step was; 0: there is none */
+};
+
+/* One rule alone, as policy_decide() sees it: true, in sequence, and counted. */
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
-		  const struct action *action, enum cel_result *ret);
+		  const struct action *action, struct rule_match *ret);
+/* After the verdict: the action as a step, if its expression is true of it. */
+void step_take(const struct policy *policy, struct policy_state *state, const struct step *step,
+	       const struct action *action, bool refused);

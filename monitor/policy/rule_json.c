@@ -8,12 +8,11 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/json_scan.h"
 #include "monitor/policy/rule.h"
 
 struct rule_row {
 	const struct json *id, *category, *severity, *on, *when, *verdict, *errno_name, *because;
-	const struct json *maturity, *refs, *label, *count, *match, *not_match;
+	const struct json *maturity, *refs, *label, *count, *sequence, *match, *not_match;
 };
 
 static const struct json_field rule_fields[] = {
@@ -29,6 +28,7 @@ static const struct json_field rule_fields[] = {
 	{"refs", JSON_ARRAY, false, offsetof(struct rule_row, refs)},
 	{"label", JSON_ARRAY, false, offsetof(struct rule_row, label)},
 	{"count", JSON_OBJECT, false, offsetof(struct rule_row, count)},
+	{"sequence", JSON_OBJECT, false, offsetof(struct rule_row, sequence)},
 	{"match", JSON_ARRAY, true, offsetof(struct rule_row, match)},
 	{"not_match", JSON_ARRAY, true, offsetof(struct rule_row, not_match)},
 };
@@ -116,20 +116,6 @@ int duration_parse(const char *text, uint64_t *ret_ns)
 		}
 	}
 	return -EINVAL;
-}
-
-static int decode_kinds(struct context *c)
-{
-	for (const struct json *k = json_first(c->row.on); k; k = json_next(k)) {
-		const char *name = json_string(k);
-		const enum action_kind kind = name ? action_kind_by_name(name) : ACTION_KINDS;
-
-		if (kind == ACTION_KINDS)
-			return FAIL(c, EINVAL, ".on", "unknown action kind \"%.64s\"",
-				    name ? name : json_type_name(json_type(k)));
-		c->rule->kinds |= 1u << kind;
-	}
-	return c->rule->kinds ? 0 : FAIL(c, EINVAL, ".on", "names no action kind");
 }
 
 static int decode_verdict(struct context *c)
@@ -319,44 +305,31 @@ static int decode_count(struct context *c)
 	return r;
 }
 
-/* From text to code. The place of an error is inside the JSON string, escapes counted. */
-static int compile_when(struct context *c)
+static int decode_when(struct context *c)
 {
-	const struct cel_scope scope = {.kinds = c->rule->kinds,
-					.lists = c->policy->lists,
-					.list_count = c->policy->list_count};
-	const struct str text = str_of(json_string(c->row.when));
-	_cleanup_free_ char *path = xasprintf("%s.when", c->path);
-	_cleanup_(cel_tree_done) struct cel_tree tree = {0};
-	struct cel_error why = {0};
-	struct cel_reads reads = {0};
-	size_t at = 0;
-	int r;
+	const struct policy_place place = {
+		.policy = c->policy, .source = c->source, .path = c->path, .err = c->err};
+	struct condition is = {.kinds = c->rule->kinds};
+	const int r = condition_compile(&place, json_string(c->row.when), &is);
 
-	r = cel_parse(text, &tree, &why);
-	if (r == 0)
-		r = cel_resolve(&tree, &scope, &reads, &why);
-	if (r == 0)
-		r = cel_check(&tree, &why);
-	if (r == 0) {
-		r = guard_of_tree(c->policy, &tree, &c->rule->guard, &c->rule->labels_read);
-		if (r < 0)
-			return FAIL(c, r, ".when", "it names a label that is %s",
-				    r == -E2BIG ? "one more than 64" : "no label's name");
-		c->rule->only_writes = tree_demands_bool(&tree, "write", true);
-		c->rule->only_reads = tree_demands_bool(&tree, "write", false);
-		c->rule->only_host_bound =
-			tree_demands_text(&tree, "provenance", STR("host-bound"));
-		r = cel_compile(&tree, &c->rule->when, &why);
-		c->rule->when.reads = reads;
-		if (r == 0 && cel_needs_scratch(&c->rule->when) && !c->policy->scratch)
-			c->policy->scratch = xcalloc(1, CEL_MAX_MEMORY);
-	}
-	if (r == 0)
-		return 0;
-	if (json_locate(c->source->text, c->source->len, path, &at) == 0)
-		at = json_string_offset(c->source->text, c->source->len, at, why.at);
-	return source_error_at(c->source, c->err, r, at, why.why.text);
+	c->rule->when = is.when;
+	c->rule->guard = is.guard;
+	c->rule->labels_read |= is.labels_read;
+	c->rule->only_writes = is.only_writes;
+	c->rule->only_reads = is.only_reads;
+	c->rule->only_host_bound = is.only_host_bound;
+	return r;
+}
+
+static int decode_kinds(struct context *c)
+{
+	const struct policy_place place = {
+		.policy = c->policy, .source = c->source, .path = c->path, .err = c->err};
+	struct condition is = {0};
+	const int r = condition_decode_kinds(&place, c->row.on, &is);
+
+	c->rule->kinds = is.kinds;
+	return r;
 }
 
 static struct rule *new_rule(struct policy *policy)
@@ -391,8 +364,10 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 		r = decode_set_labels(&c);
 	if (r == 0 && c.row.count)
 		r = decode_count(&c);
+	if (r == 0 && c.row.sequence)
+		r = sequence_decode(policy, source, c.rule, c.row.sequence, path, err);
 	if (r == 0)
-		r = compile_when(&c);
+		r = decode_when(&c);
 	if (r == 0)
 		r = check_enforced(&c);
 	return r;

@@ -26,8 +26,8 @@ struct sources {
 
 /*
  * sources_add_path, sources_add_text - one file, every *.json of a folder, one text; parsed.
- * Errors: -EPERM for what others than its owner may write or what belongs to somebody else;
- * -ENOENT, -E2BIG, -EINVAL.
+ * Errors: -EPERM for what somebody else than root or the caller can write (trusted.h); -ENOENT,
+ * -E2BIG, -EINVAL.
  */
 int sources_add_path(struct sources *sources, const char *path, struct error *err);
 int sources_add_text(struct sources *sources, const char *name, const char *text, size_t len,

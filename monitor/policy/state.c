@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What one session has done so far: labels, and the counters of counting rules.
+ * What one session has done so far: labels, the counters of counting rules, and (sequence.c) how
+ * far sequences have come.
  *
  * A counter without "distinct" is a ring of the times of the last `at_least` events: the count is
  * reached when the ring is full and its oldest is still inside the window. With "distinct" it is a
- * table of `at_least` values with the time each was last seen; when no entry is free or outdated,
- * there are that many live values already, so a full table is exactly the answer "reached".
- * Both are exact, and their size is known at load.
+ * table of `at_least` values, the one seen longest ago first; those outside the window are dropped
+ * from there. When it is full there are that many live values, so a full table is exactly the
+ * answer "reached", and whichever gives way to a new value is one that no answer depends on. Both
+ * are exact, and their size is known at load.
  */
 
 #include <stdlib.h>
@@ -17,30 +19,11 @@
 
 #include "common/buf.h"
 #include "monitor/policy/rule.h"
-
-struct seen {
-	uint64_t value;	  /* keyed hash */
-	uint64_t time_ns; /* 0: free */
-};
-
-struct counter {
-	uint64_t *times; /* ring, or NULL */
-	size_t next;
-	size_t filled;
-	struct seen *seen; /* table, or NULL */
-};
-
-struct policy_state {
-	const struct policy *policy; /* borrowed: outlives its sessions */
-	uint64_t labels;
-	uint64_t now_ns;
-	struct counter *counters;
-	size_t counter_count;
-};
+#include "monitor/policy/state.h"
 
 size_t count_state_bytes(const struct count_spec *count)
 {
-	return count->at_least * (count->field_count ? sizeof(struct seen) : sizeof(uint64_t));
+	return count->at_least * (count->field_count ? keyed_bytes(1) : sizeof(uint64_t));
 }
 
 static void counter_init(struct policy_state *state, const struct rule *rule)
@@ -51,36 +34,47 @@ static void counter_init(struct policy_state *state, const struct rule *rule)
 		return;
 	counter = &state->counters[rule->counter];
 	if (rule->count.field_count)
-		counter->seen = xcalloc(rule->count.at_least, sizeof(struct seen));
+		counter->seen = keyed_new(rule->count.at_least, 1);
 	else
 		counter->times = xcalloc(rule->count.at_least, sizeof(uint64_t));
 }
 
-static struct policy_state *state_new(const struct policy *policy, size_t counters)
+static void table_init(struct policy_state *state, const struct rule *rule)
+{
+	if (rule->sequence.step_count)
+		state->tables[rule->sequence.table] = sequence_table_new(&rule->sequence);
+}
+
+static struct policy_state *state_new(const struct policy *policy)
 {
 	struct policy_state *state = xcalloc(1, sizeof(*state));
 
 	state->policy = policy;
-	state->counters = xcalloc(counters, sizeof(*state->counters));
-	state->counter_count = counters;
+	state->counters = xcalloc(policy->counters, sizeof(*state->counters));
+	state->counter_count = policy->counters;
+	state->tables = xcalloc(policy->sequence_count, sizeof(struct keyed *));
+	state->unseen = xcalloc(policy->sequence_count, sizeof(*state->unseen));
+	state->table_count = policy->sequence_count;
 	return state;
 }
 
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule)
 {
-	struct policy_state *state =
-		state_new(policy, rule->count.at_least ? rule->counter + 1 : 0);
+	struct policy_state *state = state_new(policy);
 
 	counter_init(state, rule);
+	table_init(state, rule);
 	return state;
 }
 
 struct policy_state *policy_state_new(const struct policy *policy)
 {
-	struct policy_state *state = state_new(policy, policy->counters);
+	struct policy_state *state = state_new(policy);
 
-	for (size_t i = 0; i < policy->rule_count; i++)
+	for (size_t i = 0; i < policy->rule_count; i++) {
 		counter_init(state, &policy->rules[i]);
+		table_init(state, &policy->rules[i]);
+	}
 	return state;
 }
 
@@ -90,8 +84,12 @@ struct policy_state *policy_state_free(struct policy_state *state)
 		return NULL;
 	for (size_t i = 0; i < state->counter_count; i++) {
 		free(state->counters[i].times);
-		free(state->counters[i].seen);
+		(void)keyed_free(state->counters[i].seen);
 	}
+	for (size_t i = 0; i < state->table_count; i++)
+		(void)keyed_free(state->tables[i]);
+	free(state->tables);
+	free(state->unseen);
 	free(state->counters);
 	free(state);
 	return NULL;
@@ -105,6 +103,48 @@ uint64_t policy_state_labels(const struct policy_state *state)
 void policy_state_add_labels(struct policy_state *state, uint64_t labels)
 {
 	state->labels |= labels;
+}
+
+uint64_t policy_state_evicted(const struct policy_state *state, const struct rule_info **ret_last)
+{
+	*ret_last = state->evicted_rule;
+	return state->evicted;
+}
+
+/* Nobody sees actions of this step any more. */
+static bool is_unseen(const struct step *step, bool gates_files)
+{
+	const uint32_t files = 1u << ACTION_FILE_OPEN | 1u << ACTION_FILE_CHANGE;
+	uint32_t seen = 0;
+
+	for (unsigned k = 0; k < ACTION_KINDS; k++) {
+		if (action_enforced((enum action_kind)k) == ENFORCED_BEFORE)
+			seen |= 1u << k;
+	}
+	if (!gates_files)
+		seen &= ~files;
+	else if (step->is.only_writes)
+		seen |= files;
+	return (step->is.kinds & ~seen) != 0;
+}
+
+void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start)
+{
+	const struct policy *policy = state->policy;
+
+	state->untraced |= from_start;
+	for (size_t i = 0; i < policy->step_count; i++) {
+		const struct step *step = &policy->steps[i];
+		const struct rule *rule = &policy->rules[step->rule];
+		struct unseen *unseen = &state->unseen[rule->sequence.table];
+
+		if (rule->verdict == VERDICT_ALLOW || !is_unseen(step, gates_files))
+			continue;
+		if (step->role == STEP_SINCE)
+			unseen->since = true;
+		for (uint32_t n = 0; step->role == STEP_DONE && n < step->repeat; n++)
+			unseen->places |= UINT64_C(1) << (step->place + n);
+	}
 }
 
 void state_set_time(struct policy_state *state, uint64_t time_ns)
@@ -141,7 +181,7 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	}
 	(void)crypto_shorthash((unsigned char *)&value, (const unsigned char *)parts, sizeof(parts),
 			       policy->hash_key);
-	return value;
+	return value ? value : 1; /* 0 is no key */
 }
 
 static bool count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
@@ -157,25 +197,19 @@ static bool count_event(struct counter *counter, const struct count_spec *count,
 static bool count_value(struct counter *counter, const struct count_spec *count, uint64_t now,
 			uint64_t value)
 {
-	struct seen *oldest = &counter->seen[0];
-	struct seen *same = NULL;
-	size_t live = 0;
+	uint64_t key = 0;
+	uint64_t *time = keyed_make(counter->seen, value);
+	const uint64_t *oldest;
 
-	for (size_t i = 0; i < count->at_least; i++) {
-		struct seen *s = &counter->seen[i];
-
-		if (s->time_ns && s->value == value)
-			same = s;
-		if (s->time_ns < oldest->time_ns)
-			oldest = s;
+	if (!time) {
+		(void)keyed_oldest(counter->seen, &key);
+		keyed_drop(counter->seen, key);
+		time = keyed_make(counter->seen, value);
 	}
-	*(same ? same : oldest) = (struct seen){value, now};
-	for (size_t i = 0; i < count->at_least; i++) {
-		const struct seen *s = &counter->seen[i];
-
-		live += s->time_ns && now - s->time_ns <= count->window_ns;
-	}
-	return live == count->at_least;
+	*time = now;
+	while ((oldest = keyed_oldest(counter->seen, &key)) && now - *oldest > count->window_ns)
+		keyed_drop(counter->seen, key);
+	return keyed_count(counter->seen) == count->at_least;
 }
 
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action)

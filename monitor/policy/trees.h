@@ -14,12 +14,20 @@
 #include "monitor/policy/source.h"
 
 struct rule;
+struct step;
+
+struct step_tree {
+	const struct step *step; /* borrowed from the policy */
+	struct cel_tree tree;
+};
 
 struct rule_tree {
 	const struct rule *rule;     /* borrowed from the policy */
 	const struct source *source; /* where it stands */
 	size_t in_file;		     /* its number there */
 	struct cel_tree tree;
+	struct step_tree *steps; /* owned; in the order of the policy's */
+	size_t step_count;
 };
 
 /* Owns all. */

@@ -13,6 +13,7 @@
 _Static_assert((int)TRACE_RECORD_EXEC == (int)TRACE_EXEC, "same numbers");
 _Static_assert((int)TRACE_RECORD_CHANGE == (int)TRACE_CHANGE, "same numbers");
 _Static_assert((int)TRACE_RECORD_EXEC_MISMATCH == (int)TRACE_EXEC_MISMATCH, "same numbers");
+_Static_assert((int)TRACE_RECORD_EXEC_REFUSED == (int)TRACE_EXEC_REFUSED, "same numbers");
 _Static_assert((int)TRACE_RECORD_SIGNAL == (int)TRACE_SIGNAL, "same numbers");
 
 /* Appends bytes to a path that has room for every text a record can hold. */
@@ -112,6 +113,7 @@ bool trace_decode(const void *bytes, size_t len, struct trace_texts *texts, stru
 		.parent_pid = r->parent_pid,
 		.result = r->result,
 		.syscall = r->syscall,
+		.begun = r->flags & TRACE_RECORD_BEGUN,
 		.flags = r->open_flags,
 		.dev = makedev(r->device >> 20, r->device & 0xfffff),
 		.inode = r->inode,

@@ -4,6 +4,7 @@
 /* Shared by the files of monitor/trace. */
 
 #include "monitor/bpf/trace.h"
+#include "monitor/trace/object.h"
 #include "monitor/trace/ring.h"
 #include "monitor/trace/trace.h"
 
@@ -11,15 +12,6 @@
 
 _Static_assert(TRACE_SLOTS == MAX_SESSIONS, "a slot for each session");
 _Static_assert(TRACE_SYSCALL_MAX == TRACE_SYSCALLS, "one table of counts");
-
-enum {
-	LINK_FORK,
-	LINK_EXEC,
-	LINK_EXIT,
-	LINK_SYS_EXIT,
-	LINK_SIGNAL,
-	LINKS
-};
 
 struct label_pin {
 	int fd; /* owned: keeps the inode, and so its address, in place */
@@ -41,27 +33,22 @@ struct trace_texts {
 struct trace {
 	trace_handler handler;
 	void *ctx;
-	struct trace_bpf *programs;		     /* owned: the light skeleton */
+	const struct trace_object *object;	     /* the back end; NULL: none was tried yet */
+	struct trace_programs programs;		     /* owned */
 	struct trace_slot *slots;		     /* mapped */
 	struct trace_session *sessions[TRACE_SLOTS]; /* owned; NULL where none lives */
 	struct ring ring;
 	unsigned session_count;
 	uint32_t next_generation;
-	int links[LINKS]; /* -1 while detached */
+	int links[TRACE_MAX_LINKS]; /* -1 while detached */
 	uint64_t approval_key[2];
 	bool draining;
 	bool linger;
 	struct trace_texts texts;
 };
 
-/* Descriptors of maps and programs; kept behind functions so that one file knows the skeleton. */
-enum trace_map {
-	TRACE_MAP_TAGS,
-	TRACE_MAP_COUNTERS,
-	TRACE_MAP_LABELS,
-	TRACE_MAP_APPROVALS
-};
-
+/* load.c: the programs of the back end that is wanted, or that can be had. */
+int trace_load(struct trace *trace, const struct trace_room *room, struct error *err);
 int trace_map_fd(const struct trace *trace, enum trace_map map);
 /* Tells the programs whether there are several sessions: only then each is held to its share. */
 void trace_share_ring(const struct trace *trace);

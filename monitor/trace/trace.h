@@ -2,7 +2,12 @@
 #pragma once
 
 /*
- * What really happened, from BPF programs in the kernel (monitor/bpf/trace.bpf.c).
+ * What really happened, from BPF programs in the kernel.
+ *
+ * Two back ends. "lsm" (monitor/bpf/lsm.bpf.c) is on the kernel's security hooks; it is taken where
+ * the kernel has "bpf" among its security modules and takes the programs. "tracepoint"
+ * (monitor/bpf/trace.bpf.c) sees every system call return. What they differ in stands below at what
+ * it is about; CORDON_TRACE_BACKEND=auto|lsm|tracepoint in the environment chooses.
  *
  * One set of programs per supervisor serves all its sessions. A process is traced when its task
  * storage carries a tag (session slot, execution id); the tag is set on an execution's first
@@ -12,14 +17,18 @@
  *
  * OPEN: open, openat, openat2, creat, open_by_handle_at, failed ones too. CHANGE: rename*, link*,
  * symlink*, unlink*, rmdir, mkdir*, mknod*, truncate, ftruncate, *chmod*, *chown*, utime*,
- * *setxattr*, *removexattr*. All are seen as they return, also when seccomp refused them.
+ * *setxattr*, *removexattr*. tracepoint sees all as they return, also when seccomp refused them.
+ * lsm sees them begin (`begun`): an open that the gate carried out, as its descriptor arrives;
+ * failed opens as they return; of changes neither failed ones nor ftruncate, utime*, *xattr*.
+ *O_PATH opens nothing there.
  *
  * What a path is worth: of a file that was opened or executed, and of one changed through a
  * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
  * too long). Of a failed open, of every other change and of a UNIX socket it is what the caller's
  * memory said at the return, after the folder it is relative to: another thread may have written
- * there meanwhile. Such events have `claimed` set. What is claimed is for the record; nothing that
- * must hold may rest on it.
+ * there meanwhile; with lsm only of a failed open, of a UNIX socket and of what a symbolic link is
+ * to say, and the latter two are the kernel's copy. Such events have `claimed` set. What is claimed
+ *is for the record; nothing that must hold may rest on it.
  *
  * What labels see: each open for reading, however the path led there (hard and symbolic links,
  * /proc/self/fd, a descriptor from O_PATH opened again), and each exec. What they do not see,
@@ -27,17 +36,19 @@
  *	- a descriptor that was open before its process was tagged, or came from a process that is
  *	  not traced: reading or mapping it is no open. The floor closes what it does not mean to
  *	  hand over. Within a session passing one on changes nothing: its open has set the label.
+ *	  lsm does see one that comes from another process (SCM_RIGHTS, pidfd_getfd, the gate).
  *	- a file that is moved out of a labelled folder: it takes no label along. Label the file
- *too, or make the folder read-only. And a thread that replaces a descriptor in the moment between
- *its creation and the return of its open hides that open's label; closing it there counts as having
- *read everything labelled.
+ *	  too, or make the folder read-only.
+ *	- tracepoint only: a descriptor that another thread replaces in the moment between its
+ *	  creation and the return of its open; closing it there counts as having read everything.
  *
  * All sessions share one ring. A session may have no more in it, not yet drained, than is still
  * free, so that a flood loses events of its own and of nobody else; alone it has all of it. What is
  * enforced (approvals, labels) needs no room in the ring.
  *
  * A child for whose tag there was no memory is counted as lost, and its session gets every label.
- * Calls that do not return (exit, exit_group) and rt_sigreturn are not counted.
+ * Calls are counted by tracepoint, but for those that do not return (exit, exit_group) and
+ * rt_sigreturn.
  */
 
 #include <stdbool.h>
@@ -57,11 +68,12 @@ enum trace_event_kind {
 	TRACE_CONNECT,
 	TRACE_CHANGE,	     /* write-class path call */
 	TRACE_EXEC_MISMATCH, /* the image is not what was approved; the process was killed */
+	TRACE_EXEC_REFUSED,  /* the same, seen before it took effect: the call failed with EPERM */
 	TRACE_CALL,	     /* a call that reaches beyond the program (monitor/bpf/calls.h) */
 	TRACE_SIGNAL,	     /* sent by the program to another process */
 };
 
-/* Why, as the result of EXEC_MISMATCH; a text for it. */
+/* Why, as the result of EXEC_MISMATCH and EXEC_REFUSED; a text for it. */
 const char *trace_mismatch_text(int64_t result);
 
 /* One event as handed to the owner; strings are borrowed for the callback. */
@@ -75,6 +87,7 @@ struct trace_event {
 	uint32_t parent_pid; /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
 	int64_t result;	     /* return value; EXIT: wait status; SIGNAL: its number */
 	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE, CALL; else -1 */
+	bool begun;	     /* it was about to happen: result is 0, and not known */
 	uint32_t flags;	     /* OPEN: open flags */
 	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
 	uint64_t labels;     /* labels that this open added to its session */
@@ -118,6 +131,16 @@ int trace_open_with(trace_handler handler, void *ctx, const struct trace_room *r
 		    struct trace **ret, struct error *err);
 struct trace *trace_close(struct trace *trace);
 
+enum trace_backend {
+	TRACE_BACKEND_AUTO, /* lsm, or tracepoint where that cannot be had */
+	TRACE_BACKEND_LSM,
+	TRACE_BACKEND_TRACEPOINT
+};
+
+/* "lsm" or "tracepoint". */
+const char *trace_backend_name(const struct trace *trace);
+bool trace_counts_syscalls(const struct trace *trace);
+
 /* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller.
  */
 int trace_session_add(struct trace *trace, uint32_t slot, struct error *err);
@@ -138,9 +161,10 @@ int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id);
  * program, arguments, environment, name. The program's identity is the kernel's inode behind our
  * own descriptor, which the caller keeps open until the exec was seen or the thread went on: (dev,
  * ino) from stat(2) is no identity on overlayfs. A task that execs without a matching approval is
- * killed before its first instruction in user space, once trace_require_approval() said so for its
- * session. An approval ends with the return of the call, or with the thread.
- * Errors: -E2BIG for a block over TRACE_BLOCK_MAX, -ENOSPC when too many are pending.
+ * killed before its first instruction in user space (lsm: is refused, where program or length
+ * differ), once trace_require_approval() said so for its session. An approval ends with the return
+ * of the call, or with the thread. Errors: -E2BIG for a block over TRACE_BLOCK_MAX, -ENOSPC when
+ * too many are pending.
  */
 int trace_approve_exec(struct trace *trace, uint32_t slot, uint32_t exec_id, uint32_t tid,
 		       const struct exec_image *image);
@@ -162,6 +186,6 @@ uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
  * errno. */
 int trace_drain(struct trace *trace);
 int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret);
-/* Calls of system call @nr by the session so far; nr < TRACE_SYSCALLS. */
+/* Calls of system call @nr by the session so far; nr < TRACE_SYSCALLS. -EOPNOTSUPP: not counted. */
 #define TRACE_SYSCALLS 512
 int trace_syscall_counts(struct trace *trace, uint32_t slot, uint64_t counts[TRACE_SYSCALLS]);

@@ -23,6 +23,14 @@ static const struct cel_list lists[] = {
 	{.name = "none", .item = CEL_STRING},
 };
 
+/* Of which two use each other. */
+static const struct cel_definition definitions[] = {
+	{"m", STR("call.tool == 'bash' || 'secret' in session.labels")},
+	{"l", STR("['a', '/x/*'].map(x, x)")},
+	{"a", STR("macros.m && macros.b")},
+	{"b", STR("!macros.a")},
+};
+
 /* Asks the index of a policy whose one rule is this one. */
 static void check_guard(const struct policy *policy, const struct action *action, uint64_t labels,
 			enum cel_result result)
@@ -77,7 +85,13 @@ static void add_labels(struct policy *policy)
 static void run_as_rule(struct str text, unsigned kind)
 {
 	struct policy *policy = xcalloc(1, sizeof(*policy));
-	const struct cel_scope scope = {.kinds = 1u << kind, .lists = lists, .list_count = 2};
+	const struct cel_scope scope = {
+		.kinds = 1u << kind,
+		.lists = lists,
+		.list_count = 2,
+		.definitions = definitions,
+		.definition_count = sizeof(definitions) / sizeof(definitions[0]),
+	};
 	struct cel_tree tree = {0};
 	struct cel_error err = {0};
 	struct rule *rule;
@@ -97,7 +111,7 @@ static void run_as_rule(struct str text, unsigned kind)
 		r = -1; /* a label that is no name */
 	else if (r == 0)
 		r = cel_compile(&tree, &rule->when, &err);
-	fuzz_expect(err.at <= text.len);
+	fuzz_expect(err.at <= (tree.use_count ? tree.end : text.len));
 	if (r == 0) {
 		policy_index_build(policy);
 		run(policy, &tree, text);
@@ -135,23 +149,40 @@ static void walk(const struct cel_value *v, unsigned *left)
 	}
 }
 
+static bool null_may_be(const struct cel_type *type)
+{
+	return type->wrapper || type->kind == CEL_DURATION || type->kind == CEL_TIMESTAMP;
+}
+
+/* What was found out before the run holds. */
+static void check_type(struct cel_tree *tree, const struct cel_value *v)
+{
+	const struct cel_type *type = tree->root->type;
+
+	fuzz_expect(*cel_type_text(tree, type));
+	if (v->kind == CEL_ERROR || type->kind == CEL_DYN)
+		return;
+	fuzz_expect(v->kind == type->kind || (v->kind == CEL_NULL && null_may_be(type)));
+}
+
 /* As `cordon policy eval` runs it, with variables of several types. */
 static void run_open(struct str text)
 {
 	static const struct cel_value items[] = {{.kind = CEL_INT, .integer = INT64_MIN},
 						 {.kind = CEL_DOUBLE, .number = 0.5}};
 	static const struct cel_variable variables[] = {
-		{"i", {.kind = CEL_INT, .integer = 7}},
-		{"u", {.kind = CEL_UINT, .uinteger = UINT64_MAX}},
+		{"i", {.kind = CEL_INT, .integer = 7}, NULL},
+		{"u", {.kind = CEL_UINT, .uinteger = UINT64_MAX}, NULL},
 		{"s",
 		 {.kind = CEL_STRING,
 		  .text = STR("Gr\xc3\xb6\xc3\x9f"
-			      "e")}},
-		{"b", {.kind = CEL_BYTES, .text = STR("\xff\x00")}},
-		{"l", {.kind = CEL_LIST, .list = {items, 2}}},
-		{"m.m", {.kind = CEL_MAP, .list = {items, 1}}},
-		{"t", {.kind = CEL_TIMESTAMP, .integer = 1, .nanos = 999999999}},
-		{"d", {.kind = CEL_DURATION, .integer = INT64_MIN}},
+			      "e")},
+		 NULL},
+		{"b", {.kind = CEL_BYTES, .text = STR("\xff\x00")}, NULL},
+		{"l", {.kind = CEL_LIST, .list = {items, 2}}, NULL},
+		{"m.m", {.kind = CEL_MAP, .list = {items, 1}}, NULL},
+		{"t", {.kind = CEL_TIMESTAMP, .integer = 1, .nanos = 999999999}, NULL},
+		{"d", {.kind = CEL_DURATION, .integer = INT64_MIN}, NULL},
 	};
 	const struct cel_scope scope = {.open = true,
 					.variables = variables,
@@ -166,7 +197,11 @@ static void run_open(struct str text)
 	struct cel_value v;
 
 	if (cel_parse(text, &tree, &err) == 0 && cel_resolve(&tree, &scope, &reads, &err) == 0) {
+		const bool typed = cel_check_open(&tree, &err) == 0;
+
 		v = cel_run_node(&r, tree.root);
+		if (typed)
+			check_type(&tree, &v);
 		if (v.kind == CEL_ERROR)
 			fuzz_expect(v.error.at <= text.len && *v.error.reason);
 		else

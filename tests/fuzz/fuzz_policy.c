@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A whole policy file. One that loads is asked about actions of every kind: the answer must be that
- * of asking every rule, whatever the index left out. One that does not load must say why and where.
+ * A whole policy file. One that loads is asked about a stream of actions of every kind: the answers
+ * must be those of asking every rule and every step, whatever the index left out. One that does not
+ * load must say why and where.
  */
 
 #include "tests/support/fuzz.h"
@@ -15,6 +16,7 @@ static void ask(const struct policy *policy, struct str text)
 {
 	struct policy_state *by_index = policy_state_new(policy);
 	struct policy_state *by_rule = policy_state_new(policy);
+	const struct rule_info *evicted;
 
 	for (unsigned i = 0; i < EVERY_ACTION_COUNT; i++) {
 		struct str items[4];
@@ -30,6 +32,8 @@ static void ask(const struct policy *policy, struct str text)
 		fuzz_expect(got.matched == expected.matched);
 		fuzz_expect(got.errno_value == expected.errno_value);
 		fuzz_expect(policy_state_labels(by_index) == policy_state_labels(by_rule));
+		fuzz_expect(policy_state_evicted(by_index, &evicted) ==
+			    policy_state_evicted(by_rule, &evicted));
 		fuzz_expect(policy_because(policy, &action, &got)[0] != '\0');
 	}
 	(void)policy_state_free(by_index);

@@ -19,7 +19,7 @@ TRACE = "on" if os.geteuid() == 0 else "auto"
 NO_TRACE = "needs the BPF trace, which needs root (or CAP_BPF and CAP_PERFMON)"
 
 
-def wait_for(claim, seconds=20):
+def wait_for(claim, seconds=60):
     """Waits until claim() holds; returns what it said last."""
     end = time.monotonic() + seconds
     while not (said := claim()) and time.monotonic() < end:

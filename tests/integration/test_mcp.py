@@ -136,8 +136,8 @@ class Tools(McpTest):
     def test_timeout(self):
         c = self.client()
         start = time.monotonic()
-        result = c.call("bash", command="trap '' TERM; echo before; sleep 60", timeout_seconds=0.5)
-        self.assertLess(time.monotonic() - start, 10)
+        result = c.call("bash", command="trap '' TERM; echo before; sleep 60", timeout_seconds=2)
+        self.assertLess(time.monotonic() - start, 50)
         self.assertIn("before\n[timed out", result["content"][0]["text"])
         self.assertTrue(result["structuredContent"]["timed_out"])
         self.assertIsNone(result["structuredContent"]["exit_code"])
@@ -372,7 +372,7 @@ class End(McpTest):
                 start = time.monotonic()
                 c.process.send_signal(number)
                 self.assertEqual(self.finish(c)[1], b"")
-                self.assertLess(time.monotonic() - start, 10)
+                self.assertLess(time.monotonic() - start, 50)
 
     def test_reader_gone(self):
         c = self.client()

@@ -107,10 +107,10 @@ class McpTrouble(CordonTest):
     def test_stops_itself(self):
         c = self.client()
         start = time.monotonic()
-        text = c.text("bash", command="echo before; kill -STOP $$; echo after", timeout_seconds=1)
+        text = c.text("bash", command="echo before; kill -STOP $$; echo after", timeout_seconds=3)
         self.assertIn("before\n[timed out", text)
         self.assertNotIn("after\n", text)
-        self.assertLess(time.monotonic() - start, 20)
+        self.assertLess(time.monotonic() - start, 50)
         self.assertEqual(c.text("bash", command="(kill -STOP 1; kill -9 1) 2>/dev/null; echo on"), "on\n")
 
     def test_garbage_is_only_text(self):

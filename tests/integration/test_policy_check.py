@@ -117,6 +117,20 @@ class Check(PolicyTest):
                            ("unused", None), lists={"used": [], "idle": ["x"]})
         self.assertTrue(found[0]["at"].startswith('["x"]'))
 
+    def test_a_macro_is_as_if_written_out(self):
+        macros = {"one": "action.port == 1", "idle": "true", "never": "action.port == 1 && action.port == 2"}
+        found = self.finds([self.port("a", "macros.one")], ("unused", None), ("unused", None), macros=macros)
+        self.assertTrue(found[0]["at"].startswith('"true"'))
+        del macros["idle"]
+        found = self.finds([self.port("a", "macros.one || macros.never")], ("unreachable", "a"), macros=macros)
+        self.assertTrue(found[0]["at"].startswith('== 2"}'), found[0]["at"])
+        del macros["never"]
+        self.finds([self.port("a", "macros.one", "log"), self.port("b", "action.port == 1 || action.port == 2")],
+                   ("shadowed", "a"), macros=macros)
+        lists = {"ports": [], "hosts": ["x"]}
+        self.finds([self.port("a", "macros.far || action.port == 1")], ("unused", None),
+                   macros={"far": "action.host in lists.hosts"}, lists=lists)
+
     def notes(self, *rules, **more):
         return [(f["finding"], f["rule"]) for f in self.check(self.write("p", *rules, **more))["findings"]]
 

@@ -76,11 +76,45 @@ class Eval(unittest.TestCase):
         r = run("eval", "--container", "p.q", "--var=p.x=1", "--var=x=2", "[x, .x] == [1, 2]")
         self.assertEqual(r.stdout, '{"type": "bool", "value": true}\n')
 
+    def test_types_are_checked_before_it_runs_if_asked(self):
+        mixed = "true || 1 + 'a' == 2"
+        self.assertEqual(self.value(mixed), '{"type": "bool", "value": true}')
+        for option in ("--check", "--type"):
+            r = run("eval", option, mixed)
+            self.assertEqual(r.returncode, 2)
+            reason = "found no matching overload for '_+_' applied to '(int, string)'"
+            self.assertEqual(
+                json.loads(r.stdout), {"error": reason, "line": 1, "column": 11}
+            )
+            self.assertEqual(
+                r.stderr, f"expression:1:11: {reason}\n    {mixed}\n    {'^':>11}\n"
+            )
+        r = run("eval", "--check", "[1, 2].map(x, x + 1)")
+        self.assertIn('{"type": "int", "value": 3}', r.stdout)
+        for variable, expression, printed in (
+            ("x:map(string, list(uint))", "x", "map(string, list(uint))"),
+            ("x:list", "x[0]", "dyn"),
+            ("x:any", "x.y", "dyn"),
+            ("x:duration", "[x + x, null]", "list(duration)"),
+            ("x=[1,2]", "x", "list(dyn)"),
+            ("x:typed=" + '{"type":"int","value":1}', "x", "int"),
+            ("x:list(int)=[1]", "x.map(i, i > 0)", "list(bool)"),
+        ):
+            with self.subTest(variable):
+                r = run("eval", "--type", "--var", variable, expression)
+                self.assertEqual((r.returncode, r.stdout), (0, f'{{"type": "{printed}"}}\n'))
+        r = run("eval", "--check", "--var=x:string=\"a\"", "x > 1")
+        self.assertEqual(r.returncode, 2)
+        r = run("eval", "--var=x:int", "x > 1")
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("declared, but has no value", r.stdout)
+
     def test_wrong_variables(self):
         for variable in (
             "x", "x=", "x={", "1x=1", "x:int=1.5", "x:int=true", "x:uint=-1", "x:bytes=\"*\"",
             "x:duration=1", "x:duration=\"1\"", "x:timestamp=\"now\"", "x:list=1", "x:map=[]",
-            "x:map(int)={}", "x:nosuch=1", "x:string=1", "x:typed=1", "x=9223372036854775808",
+            "x:map(int)={}", "x:nosuch=1", "x:list(nosuch)=[]", "x:list(int=[]", "x:int)=1",
+            "x:map(double,int)={}", "x:", "x:" + "list(" * 70 + "int" + ")" * 70, "x:string=1", "x:typed=1", "x=9223372036854775808",
             'x:typed={"type":"map","value":[{"key":{"type":"double","value":1},'
             '"value":{"type":"int","value":1}}]}',
             'x:map(int,int)={"1":1,"01":1}', 'x:typed={"type":"list(int)","value":[]}',

@@ -42,7 +42,7 @@ class ExitStatus(CordonTest):
         r = self.sh("trap '' TERM INT HUP; (trap '' TERM; sleep 60) & sleep 60",
                     options=["--timeout", "1"])
         self.assertEqual(r.returncode, 124)
-        self.assertLess(time.monotonic() - start, 20)
+        self.assertLess(time.monotonic() - start, 50)
 
 
 class Stdio(CordonTest):

@@ -133,7 +133,12 @@ static void test_open_events(void **state)
 	event = traced_find(&traced, TRACE_OPEN, in_folder("plain"), 0);
 	assert_non_null(event);
 	assert_true(event->result >= 0);
-	assert_int_equal(event->flags, O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_int_equal(event->begun, traced_by_lsm(&traced));
+	if (event->begun) /* the file's own: O_CLOEXEC is not of it */
+		assert_int_equal(event->flags & (O_ACCMODE | O_APPEND), O_RDWR | O_APPEND);
+	else
+		assert_int_equal(event->flags, O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_int_equal(event->syscall, SYS_openat);
 	assert_int_equal(event->inode, st.st_ino);
 	assert_int_equal(event->dev, st.st_dev);
 	(void)snprintf(path, sizeof(path), "%s/../nowhere", fixture_folder);
@@ -158,7 +163,7 @@ static void test_change_events(void **state)
 	(void)state;
 	make_file("plain");
 	assert_int_equal(traced_run(&traced, changes, NULL), 0);
-	assert_int_equal(traced_count(&traced, TRACE_CHANGE), 7);
+	assert_int_equal(traced_count(&traced, TRACE_CHANGE), traced_by_lsm(&traced) ? 6 : 7);
 	event = traced_find(&traced, TRACE_CHANGE, in_folder("folder"), 1);
 	assert_non_null(event);
 	assert_int_equal(event->syscall, SYS_rename);
@@ -168,8 +173,9 @@ static void test_change_events(void **state)
 	assert_non_null(event);
 	assert_int_equal(event->syscall, SYS_chmod);
 	event = traced_find(&traced, TRACE_CHANGE, in_folder("absent"), 0);
-	assert_non_null(event);
-	assert_int_equal(event->result, -ENOENT);
+	assert_int_equal(event != NULL, !traced_by_lsm(&traced));
+	if (event)
+		assert_int_equal(event->result, -ENOENT);
 }
 
 static int connects(void *arg)
@@ -272,6 +278,11 @@ static void test_syscall_counts(void **state)
 	static uint64_t counts[TRACE_SYSCALLS];
 
 	(void)state;
+	if (traced_by_lsm(&traced)) {
+		assert_int_equal(trace_syscall_counts(traced.trace, TRACED_SLOT, counts),
+				 -EOPNOTSUPP);
+		return;
+	}
 	assert_int_equal(traced_run(&traced, calls_getppid, NULL), 0);
 	assert_int_equal(trace_syscall_counts(traced.trace, TRACED_SLOT, counts), 0);
 	assert_int_equal(counts[SYS_getppid], 1000);
@@ -411,22 +422,23 @@ static bool any_alive(const char *kind, const unsigned *ids, size_t count)
 
 static void test_attached_only_while_a_session_lives(void **state)
 {
-	unsigned links[16], again[16], programs[16];
-	const size_t link_count = ids_held("link_id:", links, 16);
+	unsigned links[64], again[64], programs[64];
+	const size_t link_count = ids_held("link_id:", links, 64);
+	const size_t expected = traced_by_lsm(&traced) ? 20 : 5;
 	struct error err = {0};
 	size_t program_count;
 
 	(void)state;
-	assert_int_equal(link_count, 5);
+	assert_int_equal(link_count, expected);
 	assert_int_equal(trace_session_add(traced.trace, 1, &err), 0);
-	assert_int_equal(ids_held("link_id:", again, 16), 5); /* one set for all sessions */
+	assert_int_equal(ids_held("link_id:", again, 64), expected); /* one set for all sessions */
 	trace_session_remove(traced.trace, TRACED_SLOT);
-	assert_int_equal(ids_held("link_id:", again, 16), 5);
+	assert_int_equal(ids_held("link_id:", again, 64), expected);
 	trace_session_remove(traced.trace, 1);
-	assert_int_equal(ids_held("link_id:", again, 16), 0);
+	assert_int_equal(ids_held("link_id:", again, 64), 0);
 	assert_false(any_alive("link", links, link_count));
-	program_count = ids_held("prog_id:", programs, 16);
-	assert_true(program_count >= 5);
+	program_count = ids_held("prog_id:", programs, 64);
+	assert_true(program_count > expected);
 	traced_close(&traced);
 	assert_false(any_alive("prog", programs, program_count));
 }

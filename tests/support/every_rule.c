@@ -18,13 +18,13 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 	state_set_time(state, action->time_ns);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
-		enum cel_result result;
+		struct rule_match match;
 
 		if (!(rule->kinds & (1u << action->kind)) ||
-		    !rule_matches(policy, state, rule, action, &result))
+		    !rule_matches(policy, state, rule, action, &match))
 			continue;
 		ret->labels_added |= rule->labels & ~before;
-		if (result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
+		if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 			continue;
 		ret->matched++;
 		decided |= rule->verdict != VERDICT_LOG;
@@ -43,6 +43,12 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 	} else {
 		ret->errno_value = otherwise >= VERDICT_ASK ? EPERM : 0;
 	}
+	for (size_t i = 0; i < policy->step_count; i++) {
+		if (policy->steps[i].is.kinds & (1u << action->kind))
+			step_take(policy, state, &policy->steps[i], action,
+				  ret->verdict >= VERDICT_ASK);
+	}
+	sequences_follow(policy, state, action, ret->verdict >= VERDICT_ASK);
 }
 
 void every_action(unsigned index, struct str text, struct str items[4], struct action *ret)
@@ -65,7 +71,9 @@ void every_action(unsigned index, struct str text, struct str items[4], struct a
 	struct action *a = ret;
 
 	*a = (struct action){.kind = (enum action_kind)kind,
-			     .time_ns = UINT64_C(1000000000) * (index + 1)};
+			     .time_ns = UINT64_C(1000000000) * (index + 1),
+			     .exec_id = 1,
+			     .pid = 1 + index / ACTION_KINDS};
 	for (size_t i = 0; i < action_field_count; i++) {
 		const struct action_field *field = &action_fields[i];
 		const size_t pick =
@@ -87,6 +95,7 @@ void every_action(unsigned index, struct str text, struct str items[4], struct a
 	}
 	for (size_t i = 0; i < 4; i++)
 		items[i] = i == 1 ? text : words[(index + i) % (sizeof(words) / sizeof(words[0]))];
+	a->parent = 1 + index % 3; /* a fork is of a process that did something */
 	if (kind == ACTION_EXEC)
 		a->argv = (struct str_list){items, index % 5};
 }

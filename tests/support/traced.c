@@ -2,6 +2,7 @@
 #include "tests/support/traced.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -182,6 +183,23 @@ size_t traced_count(const struct traced *t, enum trace_event_kind kind)
 	for (size_t i = 0; i < t->count; i++)
 		n += t->events[i].event.kind == kind;
 	return n;
+}
+
+bool traced_by_lsm(const struct traced *t)
+{
+	return strcmp(trace_backend_name(t->trace), "lsm") == 0;
+}
+
+bool traced_was_stopped(const struct traced *t, int status)
+{
+	if (traced_by_lsm(t))
+		return WIFEXITED(status) && WEXITSTATUS(status) == TRACED_REFUSED;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+enum trace_event_kind traced_stop_kind(const struct traced *t)
+{
+	return traced_by_lsm(t) ? TRACE_EXEC_REFUSED : TRACE_EXEC_MISMATCH;
 }
 
 bool traced_is_skipped(const char *name)

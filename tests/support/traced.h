@@ -60,5 +60,17 @@ const struct trace_event *traced_find(const struct traced *t, enum trace_event_k
 				      const char *path, size_t nth);
 size_t traced_count(const struct traced *t, enum trace_event_kind kind);
 
+/* Is it the back end that is on the kernel's security hooks? */
+bool traced_by_lsm(const struct traced *t);
+
+/*
+ * What a child's exec came to that has another program than was approved, or strings of another
+ * length: with lsm it is refused, and the child leaves with TRACED_REFUSED; else the child is dead.
+ */
+#define TRACED_REFUSED 126
+bool traced_was_stopped(const struct traced *t, int status);
+/* The kind of the event that tells of it. */
+enum trace_event_kind traced_stop_kind(const struct traced *t);
+
 /* Says that these tests are skipped, and why, for an ordinary user, who may not trace. */
 bool traced_is_skipped(const char *name);

@@ -37,14 +37,14 @@ static const struct cel_value open_items[] = {{.kind = CEL_INT, .integer = 1},
 static const struct cel_value open_entries[] = {{.kind = CEL_STRING, .text = STR("k")},
 						{.kind = CEL_INT, .integer = 5}};
 static const struct cel_variable open_variables[] = {
-	{"i", {.kind = CEL_INT, .integer = 7}},
-	{"u", {.kind = CEL_UINT, .uinteger = 7}},
-	{"l", {.kind = CEL_LIST, .list = {open_items, 2}}},
-	{"m", {.kind = CEL_MAP, .list = {open_entries, 1}}},
-	{"a.b", {.kind = CEL_MAP, .list = {open_entries, 1}}},
-	{"a.b.c", {.kind = CEL_INT, .integer = 9}},
-	{"pkg.i", {.kind = CEL_INT, .integer = 70}},
-	{"pkg.sub.u", {.kind = CEL_UINT, .uinteger = 70}},
+	{"i", {.kind = CEL_INT, .integer = 7}, NULL},
+	{"u", {.kind = CEL_UINT, .uinteger = 7}, NULL},
+	{"l", {.kind = CEL_LIST, .list = {open_items, 2}}, NULL},
+	{"m", {.kind = CEL_MAP, .list = {open_entries, 1}}, NULL},
+	{"a.b", {.kind = CEL_MAP, .list = {open_entries, 1}}, NULL},
+	{"a.b.c", {.kind = CEL_INT, .integer = 9}, NULL},
+	{"pkg.i", {.kind = CEL_INT, .integer = 70}, NULL},
+	{"pkg.sub.u", {.kind = CEL_UINT, .uinteger = 70}, NULL},
 };
 
 /* One zone, that of the tests: an hour east, in a summer two. */

@@ -13,11 +13,13 @@
 /*
  * cordon-policy(5) says what the code knows, no more and no less: its kinds, fields, functions and
  * members are read from the page and from the code's own tables and must be the same lists. MAN is
- * the page's source; the functions are on cordon-expressions(5), MAN_EXPRESSIONS.
+ * the page's source; the functions are on cordon-expressions(5), MAN_EXPRESSIONS, members of rules
+ * that look at more than one action on cordon-rules(5), MAN_RULES.
  */
 
 static char *page;
 static char *expressions;
+static char *rules;
 
 static int read_page(void **state)
 {
@@ -25,7 +27,8 @@ static int read_page(void **state)
 
 	(void)state;
 	return json_read_file(MAN, &page, &len, NULL) < 0 ||
-			       json_read_file(MAN_EXPRESSIONS, &expressions, &len, NULL) < 0
+			       json_read_file(MAN_EXPRESSIONS, &expressions, &len, NULL) < 0 ||
+			       json_read_file(MAN_RULES, &rules, &len, NULL) < 0
 		       ? -1
 		       : 0;
 }
@@ -35,6 +38,7 @@ static int free_page(void **state)
 	(void)state;
 	free(page);
 	free(expressions);
+	free(rules);
 	return 0;
 }
 
@@ -176,9 +180,9 @@ static void test_functions(void **state)
 }
 
 /* A document with a member that nobody knows is refused with the list of those that are known. */
-static void expect_members(const char *heading, const char *document)
+static void expect_members_on(const char *whole, const char *heading, const char *document)
 {
-	_cleanup_free_ char *text = section(heading);
+	_cleanup_free_ char *text = section_of(whole, heading);
 	_cleanup_buf_ struct buf items = BUF_INIT(0);
 	_cleanup_buf_ struct buf names = BUF_INIT(0);
 	struct policy *policy = NULL;
@@ -200,6 +204,11 @@ static void expect_members(const char *heading, const char *document)
 	assert_string_equal(names.data, known);
 }
 
+static void expect_members(const char *heading, const char *document)
+{
+	expect_members_on(page, heading, document);
+}
+
 #define RULE                                                                               \
 	"{\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"exec\"],"         \
 	"\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\",\"match\":[{\"action\":{" \
@@ -212,12 +221,36 @@ static void test_members(void **state)
 	expect_members("# RULES", "{\"policy\":\"t\",\"version\":1,\"rules\":[{\"no\":1}]}");
 	expect_members("## Examples", "{\"policy\":\"t\",\"version\":1,\"rules\":[" RULE "]}");
 	expect_members("# LABELS", "{\"policy\":\"t\",\"version\":1,\"labels\":[{\"no\":1}]}");
-	expect_members(
-		"# COUNTERS",
+	expect_members_on(
+		rules, "# COUNTERS",
 		"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\","
 		"\"severity\":\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":"
 		"\"log\",\"because\":\"b\",\"count\":{\"no\":1},\"match\":[],"
 		"\"not_match\":[]}]}");
+}
+
+#define SEQUENCE(_inside)                                                                           \
+	"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":" \
+	"\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\","        \
+	"\"sequence\":" _inside ",\"match\":[],\"not_match\":[]}]}"
+
+static void test_sequences(void **state)
+{
+	_cleanup_free_ char *text = section_of(rules, "# SEQUENCES");
+	char *start = strstr(text, "```\n");
+	char *end = start ? strstr(start + 4, "\n```") : NULL;
+	_cleanup_buf_ struct buf document = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	assert_non_null(end);
+	buf_printf(&document, "{\"policy\":\"t\",\"version\":1,\"rules\":[%.*s]}",
+		   (int)(end - start - 4), start + 4);
+	if (policy_load_text("t", document.data, document.len, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	(void)policy_free(policy);
+	expect_members_on(rules, "# SEQUENCES", SEQUENCE("{\"no\":1}"));
 }
 
 static void test_verdicts(void **state)
@@ -336,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_sequences),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_the_example_loads_and_does_what_is_said),
 		cmocka_unit_test(test_the_error_is_told_like_that),

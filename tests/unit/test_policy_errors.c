@@ -102,7 +102,7 @@ static const struct {
 	 "t.json:13:9: a label's name has letters a-z, digits, _ - and ."},
 	{{"then", "1"},
 	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, maturity, on, when, "
-	 "verdict, errno, because, refs, label, count, match, not_match"},
+	 "verdict, errno, because, refs, label, count, sequence, match, not_match"},
 	{{"count", "{\"at_least\":1}"},
 	 "t.json:13:9: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
 	{{"count", "{\"at_least\":1,\"window\":\"9999999h\"}"},
@@ -110,9 +110,9 @@ static const struct {
 	{{"count", "{\"at_least\":1,\"window\":\"0s\"}"},
 	 "t.json:13:32: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
 	{{"count", "{\"at_least\":0,\"window\":\"1s\"}"},
-	 "t.json:13:21: \"at_least\" is a number from 1 to 65536 (with \"distinct\" to 512)"},
-	{{"count", "{\"at_least\":600,\"window\":\"1s\",\"distinct\":\"action.name\"}"},
-	 "t.json:13:21: \"at_least\" is a number from 1 to 65536 (with \"distinct\" to 512)"},
+	 "t.json:13:21: \"at_least\" is a number from 1 to 65536 (with \"distinct\" to 4096)"},
+	{{"count", "{\"at_least\":5000,\"window\":\"1s\",\"distinct\":\"action.name\"}"},
+	 "t.json:13:21: \"at_least\" is a number from 1 to 65536 (with \"distinct\" to 4096)"},
 	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"every\":1}"},
 	 "t.json:13:9: unknown member \"every\"; known are: window, at_least, distinct"},
 	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":\"name\"}"},
@@ -123,6 +123,49 @@ static const struct {
 	 "t.json:13:48: action.port is a list or is not there for every kind in \"on\""},
 	{{"count", "{\"at_least\":2,\"window\":\"1s\",\"distinct\":[]}"},
 	 "t.json:13:48: names no field"},
+	{{"sequence", "{}"}, "t.json:13:12: member \"steps\" (array) is missing"},
+	{{"sequence", "{\"steps\":[]}"},
+	 "t.json:13:21: 1 to 16 actions that must have been before the one that \"on\" and \"when\" "
+	 "of the rule are about"},
+	{{"sequence", "{\"steps\":[{\"on\":[\"exec\"]}]}"},
+	 "t.json:13:22: member \"when\" (string) is missing"},
+	{{"sequence", "{\"steps\":[{\"on\":[\"fly\"],\"when\":\"true\"}]}"},
+	 "t.json:13:28: unknown action kind \"fly\""},
+	{{"sequence", "{\"steps\":[{\"on\":[\"exec\"],\"when\":\"action.port == 1\"}]}"},
+	 "t.json:13:52: action.port is not there for exec, which the rule is \"on\""},
+	{{"sequence", "{\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\",\"repeat\":33}]}"},
+	 "t.json:13:22: \"repeat\" is a number from 1 to 32"},
+	{{"sequence", "{\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\",\"repeat\":32},{\"on\":["
+		      "\"exec\"],\"when\":\"true\"}]}"},
+	 "t.json:13:21: more than 32 steps, repetitions counted"},
+	{{"sequence",
+	  "{\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\",\"repeat\":2,\"missing\":true}]}"},
+	 "t.json:13:22: what is missing is not repeated: leave out one of \"missing\" and "
+	 "\"repeat\""},
+	{{"sequence", "{\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\",\"twice\":2}]}"},
+	 "t.json:13:59: unknown member \"twice\"; known are: on, when, missing, repeat"},
+	{{"sequence", "{\"within\":\"0s\",\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\"}]}"},
+	 "t.json:13:22: \"within\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
+	{{"sequence", "{\"by\":\"moon\",\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\"}]}"},
+	 "t.json:13:18: \"by\" is session, lineage, file or host"},
+	{{"sequence", "{\"by\":\"host\",\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\"}]}"},
+	 "t.json:13:18: by \"host\", but exec has no host: use \"by\": \"session\""},
+	{{"sequence",
+	  "{\"by\":\"lineage\",\"steps\":[{\"on\":[\"exec\",\"tool.call\"],\"when\":\"true\"}]}"},
+	 "t.json:13:43: by \"lineage\", but tool.call has no process: use \"by\": \"session\""},
+	{{"sequence", "{\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\"}],\"since\":{\"on\":["
+		      "\"exec\"],\"when\":\"true\",\"repeat\":1}}"},
+	 "t.json:13:99: unknown member \"repeat\"; known are: on, when"},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"before\":[{\"action\":{"
+		   "\"kind\":\"exec\"},\"before\":[]}]}]"},
+	 "t.json:11:92: a.b: what was before is one list, in order"},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"before\":[{\"action\":{"
+		   "\"kind\":\"net.connect\",\"port\":\"x\"}}]}]"},
+	 "t.json:11:96: a.b: expected a whole number"},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"after\":\"x\"}]"},
+	 "t.json:11:55: a.b: a time such as \"500ms\" or \"1s\""},
+	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\",\"pid\":0}}]"},
+	 "t.json:11:52: a.b: the number of a process"},
 	/* the place is inside the expression, escapes of both languages counted */
 	{{"when", "\"action.port == 1\""},
 	 "t.json:8:16: action.port is not there for exec, which the rule is \"on\""},
@@ -157,7 +200,7 @@ static const struct {
 	 "t.json:12:14: a.b: \"when\" ends in an error on this example (an index outside its "
 	 "list, a text that is no address); let it be true or false"},
 	{{"match", "[{\"on\":1,\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
-	 "t.json:11:16: unknown member \"on\"; known are: action, labels, repeat, vary, every"},
+	 "t.json:11:16: unknown member \"on\"; known are: action, labels, repeat, vary, every, after, before"},
 };
 
 static void test_members_of_a_rule(void **state)
@@ -185,10 +228,10 @@ static void test_documents(void **state)
 		{HEAD "\"rules\":[7]}", "t.json:2:10: expected object, found number"},
 		{HEAD "\"extra\":1}",
 		 "t.json:2:9: unknown member \"extra\"; known are: policy, version, description, "
-		 "lists, labels, defaults, on_loss, rules"},
+		 "lists, macros, labels, defaults, on_loss, rules"},
 		{HEAD "\"odd \\\"key\\\"\":1}",
 		 "t.json:2:15: unknown member \"odd \\\"key\\\"\"; known are: policy, version, "
-		 "description, lists, labels, defaults, on_loss, rules"},
+		 "description, lists, macros, labels, defaults, on_loss, rules"},
 		{HEAD "\"lists\":{\"Hosts\":[]}}",
 		 "t.json:2:18: a list's name has letters a-z, digits and _, not \"Hosts\""},
 		{HEAD "\"lists\":{\"hosts\":7}}",

@@ -99,7 +99,10 @@ static void test_killed(void **state)
 	see("{\"seq\":9,\"call\":\"c1\",\"kind\":\"file.open\",\"verdict\":\"kill\","
 	    "\"rule\":\"ra.sweep\"}");
 	assert_true(judged(expect, 0).ok); /* a kill weighs more than an earlier denial */
-	see("{\"seq\":10,\"call\":\"c2\",\"kind\":\"exec.mismatch\",\"fields\":{}}");
+	see("{\"seq\":10,\"call\":\"c2\",\"kind\":\"exec.mismatch\",\"fields\":{\"killed\":false}}");
+	assert_true(judged((struct expectation){.verdict = STEP_DENIED, .rule = "exec.mismatch"}, 1)
+			    .ok);
+	see("{\"seq\":11,\"call\":\"c2\",\"kind\":\"exec.mismatch\",\"fields\":{\"killed\":true}}");
 	assert_true(judged((struct expectation){.verdict = STEP_KILLED, .rule = "exec.mismatch"}, 1)
 			    .ok);
 }

@@ -75,13 +75,24 @@ static void on_launcher(uv_poll_t *poll, int status, int events)
 	floor->owner.gone(floor->owner.ctx);
 }
 
+/* Isolation lite's folder, after keeper and init were killed at once. */
+static bool left_private(const struct floor *floor)
+{
+	_cleanup_free_ char *folder = spec_private_dir(floor->plan.id);
+
+	return access(folder, F_OK) == 0;
+}
+
 void floor_settle(struct floor *floor)
 {
 	if (floor->plan.spec.upper_dir)
 		layer_settle(floor->plan.spec.upper_dir, floor->discard);
 	if (floor->plan.state_dir)
 		(void)rmdir(floor->plan.state_dir); /* goes if nothing is kept there */
-	if (floor->plan.id)
+	/* Whoever still ends what runs in it holds the lock: a later start's sweep removes it. */
+	if (floor->plan.id && left_private(floor))
+		close_fd(&floor->lock_fd);
+	else if (floor->plan.id)
 		live_leave(floor->plan.id, &floor->lock_fd);
 }
 

@@ -10,7 +10,7 @@
  * All of that happens when a policy is loaded. A rule that needs no memory becomes flat code for a
  * stack of fixed size (cel_fast.c); another is kept as its tree and evaluated by cel_run.c in an
  * arena. Either way every loop is over a bounded list, and the worst cost and memory are estimated
- * and limited at load. `cordon policy eval` stops after cel_resolve() and leaves types to the run.
+ * and limited at load. `cordon policy eval` leaves types to the run, or has cel_check_open() look.
  *
  * As in CEL an operation can yield an error (an index outside its list), and && and || take an
  *error away where the other side decides alone.
@@ -29,6 +29,7 @@
 
 #define CEL_MAX_STACK 64u      /* values at run time */
 #define CEL_MAX_LOOPS 4u       /* macros over lists inside one another */
+#define CEL_MAX_USES  8u       /* macros of a policy that use one another */
 #define CEL_MAX_COST  1000000u /* elementary steps in the worst case */
 #define CEL_MAX_STEPS                                                               \
 	8000000u /* steps that a run may really take, texts looked through included \
@@ -44,10 +45,17 @@ struct cel_list {
 	size_t count;
 };
 
+/* An expression with a name, to be used as macros.NAME; borrowed. */
+struct cel_definition {
+	const char *name;
+	struct str text;
+};
+
 /* A value given from outside; all borrowed. */
 struct cel_variable {
 	const char *name; /* may have dots */
 	struct cel_value value;
+	const struct cel_type *type; /* as declared; NULL: what the value is */
 };
 
 /* What an expression is typed against. */
@@ -55,6 +63,8 @@ struct cel_scope {
 	uint32_t kinds; /* bit per enum action_kind of the rule's "on" */
 	const struct cel_list *lists;
 	size_t list_count;
+	const struct cel_definition *definitions;
+	size_t definition_count;
 	/* No rule: names are variables, and what is not known is an error only when it is
 	 * evaluated. */
 	bool open;
@@ -131,8 +141,17 @@ enum cel_result {
 /* Binds names and functions; constant patterns of matches() are compiled. */
 int cel_resolve(struct cel_tree *tree, const struct cel_scope *scope, struct cel_reads *reads,
 		struct cel_error *err);
-/* Checks types, cost and memory of a resolved tree; the root is bool afterwards. */
+/* Checks types, cost and memory of a resolved tree. */
+int cel_check_types(struct cel_tree *tree, struct cel_error *err);
+/* The same; the root is bool afterwards. */
 int cel_check(struct cel_tree *tree, struct cel_error *err);
+/*
+ * cel_check_open - types a tree of an open scope as the standard's checker does: what is not known
+ * before it is evaluated is dyn, and goes anywhere. The root's type is that of the expression.
+ */
+int cel_check_open(struct cel_tree *tree, struct cel_error *err);
+/* "map(string, list(int))". Kept by the tree. */
+const char *cel_type_text(struct cel_tree *tree, const struct cel_type *type);
 /* Whether a name stands for something else than an item where rules are written. */
 bool cel_is_root_name(struct str name);
 /* Constant string items of a node: a string, a literal list of strings or ints, or a named one. */

@@ -266,7 +266,7 @@ static const struct cel_type *type_of_loop(struct typing *t, const struct cel_no
 	if (node->macro == MACRO_FILTER)
 		return type_list_of(t, t->vars[node->slot]);
 	map = cel_tree_keep(t->tree, xcalloc(1, sizeof(*map)));
-	*map = (struct cel_type){CEL_MAP, result, t->vars[node->slot]};
+	*map = (struct cel_type){.kind = CEL_MAP, .item = result, .key = t->vars[node->slot]};
 	return map;
 }
 
@@ -383,10 +383,17 @@ static int type_node(struct typing *t, struct cel_node *node)
 
 /* NOLINTEND(misc-no-recursion) */
 
-int cel_check(struct cel_tree *tree, struct cel_error *err)
+int cel_check_types(struct cel_tree *tree, struct cel_error *err)
 {
 	struct typing t = {.tree = tree, .err = err, .times = 1};
-	const int r = type_node(&t, tree->root);
+
+	return type_node(&t, tree->root);
+}
+
+int cel_check(struct cel_tree *tree, struct cel_error *err)
+{
+	struct typing t = {.tree = tree, .err = err};
+	const int r = cel_check_types(tree, err);
 
 	if (r == 0 && tree->root->type->kind != CEL_BOOL)
 		return type_mismatch(&t, tree->root, "a rule's \"when\"", "bool");

@@ -8,7 +8,7 @@
  *	Mul = Unary {"*" | "/" | "%" Unary}	Unary = {"!" | "-"} Member
  *	Member = Primary {"." NAME ["(" args ")"] | "[" Expr "]"}
  *	Primary = ["."] NAME ["(" args ")"] | "(" Expr ")" | "[" items "]" | "{" entries "}" |
- *literal
+ *		literal | ["."] NAME {"." NAME} "{" fields "}"
  *
  * A minus before a number belongs to it, so that the smallest int can be written.
  *
@@ -114,6 +114,33 @@ static int parse_entries(struct parser *p, struct cel_node **tail)
 	return r < 0 ? r : expect(p, '}', "\"}\"");
 }
 
+/* "name: value" up to the closing brace, which is taken; *ret is the message's name. */
+static int parse_message(struct parser *p, struct cel_node **ret)
+{
+	struct cel_node *node = cel_node_new(p->tree, NODE_MESSAGE, (*ret)->at);
+	struct cel_node **tail = &(*ret)->next;
+	int r = advance(p);
+
+	node->child = *ret;
+	*ret = node;
+	while (r == 0 && !is_op(p, '}')) {
+		if (p->token.kind != TOKEN_NAME && p->token.kind != TOKEN_QUOTED)
+			return unexpected(p, "a field's name");
+		*tail = cel_node_new(p->tree, NODE_SET, p->token.at);
+		(*tail)->text = p->token.text;
+		r = advance(p);
+		if (r == 0)
+			r = expect(p, ':', "\":\"");
+		if (r == 0)
+			r = parse_expr(p, &(*tail)->child);
+		tail = &(*tail)->next;
+		if (r < 0 || !is_op(p, ','))
+			break;
+		r = advance(p);
+	}
+	return r < 0 ? r : expect(p, '}', "\"}\"");
+}
+
 static int finish_call(struct parser *p, struct cel_node *node, struct cel_node **args)
 {
 	int r = advance(p);
@@ -164,7 +191,7 @@ static int parse_name(struct parser *p, bool absolute, struct cel_node **ret)
 	if (r < 0 || node->kind != NODE_NAME)
 		return r;
 	if (is_op(p, '{'))
-		return cel_fail(p->err, p->token.at, "messages are not part of this language");
+		return parse_message(p, ret);
 	return is_op(p, '(') ? finish_call(p, node, &node->child) : 0;
 }
 
@@ -223,6 +250,13 @@ static int parse_primary(struct parser *p, struct cel_node **ret)
 	return p->token.kind == TOKEN_NAME ? parse_name(p, true, ret) : unexpected(p, "a name");
 }
 
+static bool is_dotted_name(const struct cel_node *node)
+{
+	while (node->kind == NODE_SELECT && node->child)
+		node = node->child;
+	return node->kind == NODE_NAME;
+}
+
 static int parse_dot(struct parser *p, struct cel_node **ret)
 {
 	struct cel_node *node;
@@ -239,8 +273,8 @@ static int parse_dot(struct parser *p, struct cel_node **ret)
 	*ret = node;
 	node->method = p->token.kind == TOKEN_NAME; /* it may be one */
 	r = advance(p);
-	if (r == 0 && is_op(p, '{'))
-		return cel_fail(p->err, p->token.at, "messages are not part of this language");
+	if (r == 0 && is_op(p, '{') && is_dotted_name(node))
+		return parse_message(p, ret);
 	if (r == 0 && node->method && is_op(p, '('))
 		return finish_call(p, node, &node->child->next);
 	node->method = false;
@@ -387,12 +421,12 @@ static int parse_expr(struct parser *p, struct cel_node **ret)
 
 /* NOLINTEND(misc-no-recursion) */
 
-int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
+static int parse_all(struct cel_tree *tree, struct str source, struct cel_node **ret,
+		     struct cel_error *err)
 {
-	struct parser p = {.tree = ret, .source = source, .err = err};
+	struct parser p = {.tree = tree, .source = source, .err = err};
 	int r;
 
-	*ret = (struct cel_tree){0};
 	if (source.len > CEL_MAX_BYTES)
 		return cel_fail(err, 0, "the expression is longer than %u bytes", CEL_MAX_BYTES);
 	for (size_t at = 0, n; at < source.len; at += n) {
@@ -402,8 +436,34 @@ int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
 	}
 	r = advance(&p);
 	if (r == 0)
-		r = parse_expr(&p, &ret->root);
+		r = parse_expr(&p, ret);
 	if (r == 0 && p.token.kind != TOKEN_END)
 		r = unexpected(&p, "an operator or the end");
+	return r;
+}
+
+int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err)
+{
+	*ret = (struct cel_tree){.end = source.len + 1};
+	return parse_all(ret, source, &ret->root, err);
+}
+
+int cel_parse_use(struct cel_tree *tree, struct str source, const struct cel_use *use,
+		  struct cel_node **ret, struct cel_error *err)
+{
+	const struct cel_node *before = tree->all;
+	const size_t base = tree->end;
+	const int r = parse_all(tree, source, ret, err);
+
+	tree->uses = xrealloc_array(tree->uses, tree->use_count + 1, sizeof(*tree->uses));
+	tree->uses[tree->use_count] = *use;
+	tree->uses[tree->use_count++].base = base;
+	tree->end += source.len + 1;
+	for (struct cel_node *node = tree->all; node != before; node = node->all) {
+		node->at += base;
+		node->name_at += base;
+	}
+	if (r < 0)
+		err->at += base;
 	return r;
 }

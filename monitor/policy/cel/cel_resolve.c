@@ -6,15 +6,18 @@
  * evaluation, which && and || may take away.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "monitor/policy/cel/cel.h"
+#include "monitor/policy/cel/cel_message.h"
 #include "monitor/policy/cel/cel_regex.h"
 
 #define MAX_NAME 256u /* a name with its dots and its container */
 
 struct resolving {
+	struct cel_tree *tree;
 	const struct cel_scope *scope;
 	struct cel_reads *reads;
 	struct cel_error *err;
@@ -31,7 +34,8 @@ struct resolving {
 bool cel_is_root_name(struct str name)
 {
 	return str_eq(name, STR("action")) || str_eq(name, STR("session")) ||
-	       str_eq(name, STR("call")) || str_eq(name, STR("lists"));
+	       str_eq(name, STR("call")) || str_eq(name, STR("lists")) ||
+	       str_eq(name, STR("macros"));
 }
 
 static const struct action_field *find_field(struct str name)
@@ -87,7 +91,20 @@ static int resolve_list(struct resolving *r, struct cel_node *node)
 			node->text.at);
 }
 
-/* A member of action, call, session or lists; of has() what of it is known. */
+/* Return: the index, or a negative errno. */
+static int find_definition(struct resolving *r, const struct cel_node *node)
+{
+	for (size_t i = 0; i < r->scope->definition_count; i++) {
+		if (str_eq(node->text, str_of(r->scope->definitions[i].name)))
+			return (int)i;
+	}
+	return cel_fail(r->err, node->at, "no file defines the macro \"%.*s\"", (int)node->text.len,
+			node->text.at);
+}
+
+static int resolve_use(struct resolving *r, struct cel_node *node);
+
+/* A member of action, call, session, lists or macros; of has() what of it is known. */
 static int resolve_member(struct resolving *r, struct cel_node *node)
 {
 	const struct str base = node->child->text;
@@ -103,7 +120,11 @@ static int resolve_member(struct resolving *r, struct cel_node *node)
 	}
 	if (str_eq(base, STR("action")) || str_eq(base, STR("call")))
 		return resolve_field(r, node);
-	if (str_eq(base, STR("lists"))) {
+	if (str_eq(base, STR("macros")) && !has)
+		return resolve_use(r, node);
+	if (str_eq(base, STR("macros"))) {
+		e = find_definition(r, node) < 0 ? -EINVAL : 0;
+	} else if (str_eq(base, STR("lists"))) {
 		e = resolve_list(r, node);
 	} else if (!str_eq(node->text, STR("labels"))) {
 		return cel_fail(r->err, node->at, "session has the member labels");
@@ -134,13 +155,21 @@ static bool bind_name(const struct resolving *r, struct cel_node *node, const ch
 {
 	const struct cel_variable *variable = find_variable(r->scope, name);
 	const enum cel_kind kind = cel_type_value_by_name(str_of(name));
+	const struct cel_message *message = cel_message_by_name(name);
 
+	if (node->kind == NODE_MESSAGE) {
+		node->message = message;
+		return message != NULL;
+	}
 	if (variable) {
 		node->kind = NODE_VARIABLE;
 		node->value = &variable->value;
+		node->type = variable->type;
 	} else if (kind != CEL_ERROR) {
 		node->kind = NODE_TYPE;
 		node->integer = kind;
+	} else if (strcmp(name, "google.protobuf.NullValue.NULL_VALUE") == 0) {
+		node->kind = NODE_INT; /* an enum's value; its number is 0 */
 	} else {
 		return false;
 	}
@@ -334,9 +363,73 @@ static int resolve_loop(struct resolving *r, struct cel_node *node)
 	return e;
 }
 
+/* Whether the macro is one of those that the place is in, or they are too many. */
+static int check_use(const struct resolving *r, const struct cel_node *node, size_t definition)
+{
+	const struct cel_use *use = cel_use_of(r->tree, node->at);
+	unsigned depth = 0;
+
+	for (; use; use = cel_use_of(r->tree, use->at)) {
+		if (use->definition == definition)
+			return cel_fail(r->err, node->at, "the macro %s uses itself",
+					r->scope->definitions[definition].name);
+		if (++depth == CEL_MAX_USES)
+			return cel_fail(r->err, node->at, "more than %u macros inside one another",
+					CEL_MAX_USES);
+	}
+	return 0;
+}
+
+/* The node becomes the macro's root. Names of loops around it are not in there: a macro with such a
+ * name would not have been loaded. */
+static int resolve_use(struct resolving *r, struct cel_node *node)
+{
+	const struct cel_node old = *node;
+	const int definition = find_definition(r, node);
+	const struct cel_use use = {.at = node->at, .definition = (size_t)definition};
+	struct cel_node *root = NULL;
+	int e = definition < 0 ? definition : check_use(r, node, use.definition);
+
+	if (e == 0)
+		e = cel_parse_use(r->tree, r->scope->definitions[definition].text, &use, &root,
+				  r->err);
+	if (e < 0)
+		return e;
+	*node = *root;
+	node->next = old.next;
+	node->all = old.all;
+	root->kind = NODE_NULL; /* what it was is now `node` */
+	root->child = NULL;
+	return resolve(r, node);
+}
+
+static int resolve_message(struct resolving *r, struct cel_node *node)
+{
+	char name[MAX_NAME];
+	bool absolute = false;
+	int e = 0;
+
+	if (!r->scope->open)
+		return cel_fail(r->err, node->at, "messages are not for rules");
+	if (!dotted_name(r, node->child, name, &absolute) ||
+	    !bind_in_container(r, node, name, absolute))
+		return cel_fail(r->err, node->at,
+				"of messages only the values of google.protobuf are known, "
+				"as google.protobuf.Int64Value");
+	for (struct cel_node *set = node->child->next; set && e == 0; set = set->next) {
+		e = cel_message_check(node->message, set, r->err);
+		if (e == 0)
+			e = resolve(r, set->child);
+	}
+	return e;
+}
+
 static int resolve(struct resolving *r, struct cel_node *node)
 {
 	int e = 0;
+
+	if (node->kind == NODE_MESSAGE)
+		return resolve_message(r, node);
 
 	if (node->kind == NODE_NAME)
 		return resolve_name(r, node);
@@ -358,7 +451,7 @@ static int resolve(struct resolving *r, struct cel_node *node)
 int cel_resolve(struct cel_tree *tree, const struct cel_scope *scope, struct cel_reads *reads,
 		struct cel_error *err)
 {
-	struct resolving r = {.scope = scope, .reads = reads, .err = err};
+	struct resolving r = {.tree = tree, .scope = scope, .reads = reads, .err = err};
 
 	*reads = (struct cel_reads){0};
 	return resolve(&r, tree->root);

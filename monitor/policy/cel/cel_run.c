@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "monitor/policy/cel/cel_message.h"
 #include "monitor/policy/cel/cel_run.h"
 
 #define MAX_ARGS 3u
@@ -303,6 +304,8 @@ static struct cel_value run_any(struct cel_run *run, const struct cel_node *node
 		return run_list(run, node);
 	case NODE_MAP:
 		return run_map(run, node);
+	case NODE_MESSAGE:
+		return cel_run_message(run, node);
 	case NODE_SELECT:
 	case NODE_HAS:
 		return run_select(run, node);

@@ -46,7 +46,17 @@ void cel_tree_done(struct cel_tree *tree)
 	for (size_t i = 0; i < tree->string_count; i++)
 		free(tree->strings[i]);
 	free(tree->strings);
+	free(tree->uses);
 	*tree = (struct cel_tree){0};
+}
+
+const struct cel_use *cel_use_of(const struct cel_tree *tree, size_t at)
+{
+	const struct cel_use *found = NULL;
+
+	for (size_t i = 0; i < tree->use_count && tree->uses[i].base <= at; i++)
+		found = &tree->uses[i];
+	return found;
 }
 
 void *cel_tree_keep(struct cel_tree *tree, void *memory)

@@ -39,6 +39,7 @@ struct cel_type {
 	enum cel_kind kind;
 	const struct cel_type *item;
 	const struct cel_type *key;
+	bool wrapper; /* null is one of its values, too */
 };
 
 enum cel_token_kind {
@@ -82,14 +83,16 @@ enum cel_node_kind {
 	NODE_DOUBLE,
 	NODE_STRING,
 	NODE_BYTES,
-	NODE_LIST,   /* children: the items */
-	NODE_MAP,    /* children: key, value, key, value ... */
-	NODE_NAME,   /* text; `absolute` with a dot before it */
-	NODE_SELECT, /* child . text */
-	NODE_HAS,    /* has(child . text) */
-	NODE_INDEX,  /* child [ second child ] */
-	NODE_CALL,   /* text ( children ); with `method` the first child stands before the dot */
-	NODE_LOOP,   /* macro over text (and text2): list, then condition and/or result */
+	NODE_LIST,    /* children: the items */
+	NODE_MAP,     /* children: key, value, key, value ... */
+	NODE_MESSAGE, /* name { text: value }: the name, then a NODE_SET each; not in rules */
+	NODE_SET,     /* text: child */
+	NODE_NAME,    /* text; `absolute` with a dot before it */
+	NODE_SELECT,  /* child . text */
+	NODE_HAS,     /* has(child . text) */
+	NODE_INDEX,   /* child [ second child ] */
+	NODE_CALL,    /* text ( children ); with `method` the first child stands before the dot */
+	NODE_LOOP,    /* macro over text (and text2): list, then condition and/or result */
 	NODE_NOT,
 	NODE_NEGATE,
 	NODE_BINARY, /* op; two children */
@@ -149,12 +152,13 @@ enum cel_function {
 };
 
 struct cel_list;
+struct cel_message;
 struct cel_value;
 struct regex;
 
 struct cel_node {
 	enum cel_node_kind kind;
-	const struct cel_type *type; /* from cel_check() */
+	const struct cel_type *type; /* from cel_check() or cel_check_open() */
 	size_t at;
 	int op;
 	enum cel_macro macro;
@@ -171,6 +175,7 @@ struct cel_node {
 	size_t name_at; /* of a macro: where its name stands */
 	const struct action_field *field;
 	const struct cel_list *list;
+	const struct cel_message *message;
 	const struct cel_value *value;
 	struct regex *regex;	/* owned: of a constant pattern */
 	struct cel_node *child; /* first child; the others follow by `next` */
@@ -178,7 +183,17 @@ struct cel_node {
 	struct cel_node *all; /* every node of the tree, for freeing */
 };
 
-/* Owns the nodes, the texts of strings, and types. */
+/*
+ * Where an expression has macros.NAME its tree has that of the macro. Places in it count on behind
+ * those of the expression, so that a place alone tells which text it is in.
+ */
+struct cel_use {
+	size_t base;	   /* of the macro's first byte */
+	size_t at;	   /* where it is used: in the expression, or in another use */
+	size_t definition; /* index of the scope's */
+};
+
+/* Owns the nodes, the texts of strings, types and uses. */
 struct cel_tree {
 	struct cel_node *root;
 	struct cel_node *all;
@@ -186,9 +201,12 @@ struct cel_tree {
 	char **strings;
 	size_t string_count;
 	unsigned slots; /* of loop variables at once */
+	struct cel_use *uses;
+	size_t use_count;
+	size_t end; /* the first place behind all texts */
 };
 
-/* A place in the expression with the reason. */
+/* A place in the expression, or behind it in a macro (cel_use_of), with the reason. */
 struct cel_error {
 	size_t at;
 	struct error why;
@@ -207,6 +225,11 @@ int cel_lex_number(struct str source, size_t *at, struct cel_token *ret, struct 
 
 /* Free with cel_tree_done(), also after an error. */
 int cel_parse(struct str source, struct cel_tree *ret, struct cel_error *err);
+/* The same into a tree that is there, for a macro that is used at a place; its root in @ret. */
+int cel_parse_use(struct cel_tree *tree, struct str source, const struct cel_use *use,
+		  struct cel_node **ret, struct cel_error *err);
+/* The use that a place is in; NULL: the expression itself. */
+const struct cel_use *cel_use_of(const struct cel_tree *tree, size_t at);
 void cel_tree_done(struct cel_tree *tree);
 struct cel_node *cel_node_new(struct cel_tree *tree, enum cel_node_kind kind, size_t at);
 /* Memory that is freed with the tree. */

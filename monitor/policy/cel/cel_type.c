@@ -8,10 +8,11 @@
 const struct cel_type *type_simple(enum cel_kind kind)
 {
 	static const struct cel_type simple[] = {
-		{CEL_NULL, NULL, NULL},	    {CEL_BOOL, NULL, NULL},	 {CEL_INT, NULL, NULL},
-		{CEL_UINT, NULL, NULL},	    {CEL_DOUBLE, NULL, NULL},	 {CEL_STRING, NULL, NULL},
-		{CEL_BYTES, NULL, NULL},    {CEL_LIST, NULL, NULL},	 {CEL_MAP, NULL, NULL},
-		{CEL_DURATION, NULL, NULL}, {CEL_TIMESTAMP, NULL, NULL}, {CEL_TYPE, NULL, NULL},
+		{.kind = CEL_NULL},	{.kind = CEL_BOOL},	 {.kind = CEL_INT},
+		{.kind = CEL_UINT},	{.kind = CEL_DOUBLE},	 {.kind = CEL_STRING},
+		{.kind = CEL_BYTES},	{.kind = CEL_LIST},	 {.kind = CEL_MAP},
+		{.kind = CEL_DURATION}, {.kind = CEL_TIMESTAMP}, {.kind = CEL_TYPE},
+		{.kind = CEL_DYN},
 	};
 
 	return &simple[kind];
@@ -24,7 +25,7 @@ const struct cel_type *type_list_of(struct typing *t, const struct cel_type *ite
 	if (!item)
 		return type_simple(CEL_LIST);
 	type = cel_tree_keep(t->tree, xcalloc(1, sizeof(*type)));
-	*type = (struct cel_type){CEL_LIST, item, NULL};
+	*type = (struct cel_type){.kind = CEL_LIST, .item = item};
 	return type;
 }
 

@@ -55,9 +55,12 @@ static void try_trace(struct probe_result *ret)
 			     "race at exec is bounded by the floor alone)");
 	} else {
 		trace_session_remove(trace, 0);
-		probe_set(ret, PROBE_HOLDS,
-			  "programs loaded and attached: every image is verified "
-			  "at exec");
+		probe_set(ret, PROBE_HOLDS, "back end %s, loaded and attached: %s",
+			  trace_backend_name(trace),
+			  trace_counts_syscalls(trace)
+				  ? "every image is verified at exec"
+				  : "every image is verified before and at exec; no counts of "
+				    "system calls");
 	}
 	(void)trace_close(trace);
 }

@@ -9,8 +9,9 @@
 #include "common/buf.h"
 #include "tools/cordon/log/log_show.h"
 
-/* The losses that leave reads unseen; see monitor/loss.c. */
-static const char *const losses[] = {"trace.lost", "trace.untraced", "trace.full", "clock.step"};
+/* See monitor/loss.c. */
+static const char *const losses[] = {"trace.lost", "trace.untraced", "trace.full", "clock.step",
+				     "state.evicted"};
 
 static const char *text_of(const struct json *object, const char *key)
 {
@@ -52,8 +53,10 @@ static void on_start(struct replay *r, const struct json *fields)
 	r->had_file_gate = is(text_of(fields, "file_gate"), "on");
 	for (const struct json *l = json_first(json_get(fields, "layers")); l; l = json_next(l))
 		r->host_bound |= strncmp(json_key(l), "bound.", 6) == 0;
-	if (is(text_of(fields, "trace"), "off"))
+	if (is(text_of(fields, "trace"), "off")) {
 		assume_labels(r);
+		policy_state_assume_unseen(r->state, r->had_file_gate, true);
+	}
 }
 
 /* ---- labels ---- */
@@ -123,15 +126,25 @@ static enum replay_result compare(struct replayed *ret)
 	return is(ret->was_rule, ret->now_rule) ? REPLAY_SAME : REPLAY_OTHER_RULE;
 }
 
+static void note_loss(struct replay *r, const char *kind)
+{
+	if (r->loss[0])
+		return;
+	(void)snprintf(r->loss, sizeof(r->loss), "%s", kind);
+	(void)snprintf(r->loss_rule, sizeof(r->loss_rule), "on_loss.%s", kind);
+}
+
 static enum replay_result on_loss(struct replay *r, const char *kind, const struct json *event,
 				  struct replayed *ret)
 {
-	if (!r->loss[0]) {
-		(void)snprintf(r->loss, sizeof(r->loss), "%s", kind);
-		(void)snprintf(r->loss_rule, sizeof(r->loss_rule), "on_loss.%s", kind);
-	}
-	if (is(kind, "trace.lost") || is(kind, "trace.untraced"))
+	/* What had no room is a matter of the policy: this one has its own. */
+	if (is(kind, "state.evicted") && !r->evicted)
+		return REPLAY_NOTHING;
+	note_loss(r, kind);
+	if (is(kind, "trace.lost") || is(kind, "trace.untraced")) {
 		assume_labels(r);
+		policy_state_assume_unseen(r->state, r->had_file_gate, false);
+	}
 	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
 	ret->was_rule = ret->now_rule = text_of(event, "rule");
@@ -174,6 +187,8 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 {
 	const enum verdict lost = on_loss_verdict(policy_on_loss(r->policy));
 	const char *kind = text_of(event, "kind");
+	const struct rule_info *evicted_rule;
+	bool was_lost;
 
 	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
@@ -190,7 +205,12 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 	if (ret->now.rule || ret->now.verdict != VERDICT_ALLOW)
 		ret->now_rule = ret->now.rule ? ret->now.rule->id : "default";
 	ret->because = policy_because(r->policy, &r->action, &ret->now);
-	if (r->loss[0] && lost >= VERDICT_ASK && ret->now.verdict < lost &&
+	/* A sequence is forgotten after the verdict, so that this action is not refused for it. */
+	was_lost = r->loss[0] != '\0';
+	r->evicted = policy_state_evicted(r->state, &evicted_rule) > 0;
+	if (r->evicted)
+		note_loss(r, "state.evicted");
+	if (was_lost && lost >= VERDICT_ASK && ret->now.verdict < lost &&
 	    action_enforced(r->action.kind) == ENFORCED_BEFORE) {
 		ret->now.verdict = lost;
 		ret->now.rule = NULL;

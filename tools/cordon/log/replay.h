@@ -50,6 +50,7 @@ struct replay {
 	struct json *pending; /* owned: a label.set whose cause is not known yet */
 	char loss[64];	      /* kind of the first loss, or empty */
 	char loss_rule[80];
+	bool evicted;	      /* this policy had no room for all sequences */
 	struct action action; /* of the last event, borrowed from it and from `example` */
 	struct example example;
 	char call[96];

@@ -69,11 +69,53 @@ static void judge(const struct policy *policy, const struct policy *labels_of,
 	struct example_player player = {
 		.policy = policy, .state = policy_state_new(policy), .now_ns = START_NS};
 	struct action action;
+	uint64_t given;
 
-	mine.labels = labels_by_name(labels_of, policy, example->labels);
+	mine.before = xcalloc(example->before_count, sizeof(*mine.before));
+	given = mine.labels = labels_by_name(labels_of, policy, example->labels);
+	for (size_t i = 0; i < example->before_count; i++) {
+		mine.before[i] = example->before[i];
+		mine.before[i].labels =
+			labels_by_name(labels_of, policy, example->before[i].labels);
+		given |= mine.before[i].labels;
+	}
 	example_play(&player, &mine, NULL, &action, &ret->decision);
-	ret->added = policy_state_labels(player.state) & ~mine.labels;
+	ret->added = policy_state_labels(player.state) & ~given;
 	(void)policy_state_free(player.state);
+	free(mine.before);
+}
+
+static void put_time(struct json_writer *w, const char *key, uint64_t ns)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!ns)
+		return;
+	text = xasprintf("%llums", (unsigned long long)(ns / 1000000));
+	json_put_string(w, key, text);
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): what was before has nothing before it */
+static void put_example(struct json_writer *w, const char *key, const struct policy *labels_of,
+			const struct example *example)
+{
+	json_begin_object(w, key);
+	put_action(w, "action", &example->action);
+	if (example->labels)
+		put_label_names(w, "labels", labels_of, example->labels);
+	if (example->repeat > 1)
+		json_put_i64(w, "repeat", example->repeat);
+	if (example->vary)
+		json_put_string(w, "vary", example->vary->name);
+	put_time(w, "every", example->every_ns);
+	put_time(w, "after", example->after_ns);
+	if (example->before_count) {
+		json_begin_array(w, "before");
+		for (size_t i = 0; i < example->before_count; i++)
+			put_example(w, NULL, labels_of, &example->before[i]);
+		json_end_array(w);
+	}
+	json_end_object(w);
 }
 
 static char *example_text(const struct policy *labels_of, const struct example *example)
@@ -81,21 +123,7 @@ static char *example_text(const struct policy *labels_of, const struct example *
 	struct buf text = BUF_INIT(0);
 	struct json_writer w = {.out = &text};
 
-	json_begin_object(&w, NULL);
-	put_action(&w, "action", &example->action);
-	if (example->labels)
-		put_label_names(&w, "labels", labels_of, example->labels);
-	if (example->repeat > 1)
-		json_put_i64(&w, "repeat", example->repeat);
-	if (example->vary)
-		json_put_string(&w, "vary", example->vary->name);
-	if (example->every_ns) {
-		_cleanup_free_ char *every =
-			xasprintf("%llums", (unsigned long long)(example->every_ns / 1000000));
-
-		json_put_string(&w, "every", every);
-	}
-	json_end_object(&w);
+	put_example(&w, NULL, labels_of, example);
 	return text.data;
 }
 

@@ -2,8 +2,8 @@
 
 /*
  * `cordon policy eval`: one expression, from text to a value as JSON. Types are left to the run, as
- * the standard allows: what a rule would be refused for when it is loaded is here an error of the
- * evaluation, so that every case of the standard's tests can be run.
+ * the standard allows, so that every case of the standard's tests can be run: --check and --type
+ * look at them before, as the standard's checker does.
  */
 
 #include <errno.h>
@@ -30,18 +30,25 @@ struct eval {
 	struct cel_variable *declared;
 	size_t variable_count;
 	const char *container;
+	bool check;
+	bool type_only;
 };
 
 static void help(FILE *to)
 {
 	(void)fputs(
-		"Usage: cordon policy eval [--var NAME[:TYPE]=JSON]... [--container NAME] EXPR\n"
+		"Usage: cordon policy eval [--check | --type] [--var NAME[:TYPE]=JSON]...\n"
+		"                          [--container NAME] EXPR\n"
 		"Evaluate an expression (-: from standard input) and print its value as JSON\n"
 		"with its type.\n\n"
+		"      --check                 Check types before it is evaluated\n"
+		"      --type                  Check types and print that of the expression; it is\n"
+		"                              not evaluated\n"
 		"      --var NAME[:TYPE]=JSON  A variable. Without TYPE it is what the JSON is;\n"
 		"                              types: int, uint, double, bytes (base64), duration,\n"
 		"                              timestamp, list(T), map(K,T), typed (what eval\n"
 		"                              prints) and more\n"
+		"      --var NAME:TYPE         A variable without a value, for --type\n"
 		"      --container NAME        Look names up with this prefix first\n"
 		"      --help                  Give this help\n\n"
 		"Exit status: 0 for a value; 1 for an error of the evaluation; 2 for wrong usage\n"
@@ -88,6 +95,15 @@ static int print_value(const struct eval *eval, const struct cel_value *v)
 	return POLICY_GOOD;
 }
 
+static int print_type(const char *type)
+{
+	if (printf("{\"type\": \"%s\"}\n", type) < 0 || fflush(stdout) != 0) {
+		log_error("cannot write the output");
+		return POLICY_BAD;
+	}
+	return POLICY_GOOD;
+}
+
 static int evaluate(const struct eval *eval)
 {
 	const struct cel_scope scope = {
@@ -105,8 +121,12 @@ static int evaluate(const struct eval *eval)
 	struct cel_error err = {0};
 	struct cel_value v;
 
-	if (cel_parse(eval->text, &tree, &err) < 0 || cel_resolve(&tree, &scope, &reads, &err) < 0)
+	if (cel_parse(eval->text, &tree, &err) < 0 ||
+	    cel_resolve(&tree, &scope, &reads, &err) < 0 ||
+	    (eval->check && cel_check_open(&tree, &err) < 0))
 		return report(eval, err.at, err.why.text, POLICY_FAILED);
+	if (eval->type_only)
+		return print_type(cel_type_text(&tree, tree.root->type));
 	v = cel_run_node(&run, tree.root);
 	return print_value(eval, &v);
 }
@@ -124,7 +144,8 @@ static int add_variable(struct eval *eval, const char *argument)
 	}
 	eval->declared = xrealloc_array(eval->declared, n + 1, sizeof(*eval->declared));
 	eval->declared[n] =
-		(struct cel_variable){eval->variables[n].name, eval->variables[n].value};
+		(struct cel_variable){eval->variables[n].name, eval->variables[n].value,
+				      eval->variables[n].declared ? eval->variables[n].type : NULL};
 	return POLICY_GOOD;
 }
 
@@ -157,6 +178,10 @@ static int parse(struct eval *eval, int argc, char **argv)
 		} else if (options && strcmp(argv[i], "--help") == 0) {
 			help(stdout);
 			return POLICY_GOOD;
+		} else if (options && strcmp(argv[i], "--check") == 0) {
+			eval->check = true;
+		} else if (options && strcmp(argv[i], "--type") == 0) {
+			eval->check = eval->type_only = true;
 		} else if (options && (value = option("--var", argc, argv, &i))) {
 			if (add_variable(eval, value) != POLICY_GOOD)
 				return POLICY_FAILED;

@@ -111,35 +111,12 @@ static int read_time(const struct reader *r, const struct json *node, enum cel_f
 	return convert(r, to, ret);
 }
 
-/* "name" or "name(": what stands behind it, NULL if the type is another. */
-static const char *type_is(const char *type, const char *name)
-{
-	const size_t n = strlen(name);
-
-	return strncmp(type, name, n) == 0 && strchr("(),", type[n]) ? type + n : NULL;
-}
-
-/* The comma of "K,V" of a map, outside parentheses; NULL if there is none. */
-static const char *find_comma(const char *type)
-{
-	unsigned depth = 0;
-
-	for (; *type; type++) {
-		if (*type == ',' && !depth)
-			return type;
-		depth += *type == '(';
-		if (*type == ')' && depth-- == 0)
-			return NULL;
-	}
-	return NULL;
-}
-
 /* NOLINTBEGIN(misc-no-recursion): JSON is nested no deeper than MAX_JSON_DEPTH */
 
-static int read_value(struct reader *r, const struct json *node, const char *type,
+static int read_value(struct reader *r, const struct json *node, const struct cel_type *type,
 		      struct cel_value *ret);
 
-static int read_list(struct reader *r, const struct json *node, const char *item,
+static int read_list(struct reader *r, const struct json *node, const struct cel_type *item,
 		     struct cel_value *ret)
 {
 	struct cel_value *items = cel_take(r->arena, json_length(node) * sizeof(*items));
@@ -169,19 +146,19 @@ static int add_entry(const struct reader *r, struct cel_value *map, struct cel_v
 	return 0;
 }
 
-static int read_key(const struct reader *r, const char *text, const char *type,
+static int read_key(const struct reader *r, const char *text, enum cel_kind kind,
 		    struct cel_value *ret)
 {
 	*ret = cel_of_text(CEL_STRING, str_of(text));
-	if (type_is(type, "int"))
+	if (kind == CEL_INT)
 		return convert(r, FN_TO_INT, ret);
-	if (type_is(type, "uint"))
+	if (kind == CEL_UINT)
 		return convert(r, FN_TO_UINT, ret);
-	return type_is(type, "bool") ? convert(r, FN_TO_BOOL, ret) : 0;
+	return kind == CEL_BOOL ? convert(r, FN_TO_BOOL, ret) : 0;
 }
 
-/* An object; its keys are texts of the type's first part. */
-static int read_map(struct reader *r, const struct json *node, const char *key, const char *value,
+/* An object; its keys are texts of the key's type. */
+static int read_map(struct reader *r, const struct json *node, const struct cel_type *type,
 		    struct cel_value *ret)
 {
 	struct cel_value *entries = cel_take(r->arena, json_length(node) * 2 * sizeof(*entries));
@@ -193,9 +170,9 @@ static int read_map(struct reader *r, const struct json *node, const char *key, 
 	for (const struct json *i = json_first(node); i && e == 0; i = json_next(i)) {
 		struct cel_value *entry = &entries[ret->list.count * 2];
 
-		e = read_key(r, json_key(i), key, &entry[0]);
+		e = read_key(r, json_key(i), type->key->kind, &entry[0]);
 		if (e == 0)
-			e = read_value(r, i, value, &entry[1]);
+			e = read_value(r, i, type->item, &entry[1]);
 		if (e == 0)
 			e = add_entry(r, ret, entries);
 	}
@@ -214,9 +191,9 @@ static int read_typed_map(struct reader *r, const struct json *node, struct cel_
 	for (const struct json *i = json_first(node); i && e == 0; i = json_next(i)) {
 		struct cel_value *entry = &entries[ret->list.count * 2];
 
-		e = read_value(r, json_get(i, "key"), "typed", &entry[0]);
+		e = read_value(r, json_get(i, "key"), &eval_typed, &entry[0]);
 		if (e == 0)
-			e = read_value(r, json_get(i, "value"), "typed", &entry[1]);
+			e = read_value(r, json_get(i, "value"), &eval_typed, &entry[1]);
 		if (e == 0)
 			e = add_entry(r, ret, entries);
 	}
@@ -226,16 +203,16 @@ static int read_typed_map(struct reader *r, const struct json *node, struct cel_
 /* {"type": ..., "value": ...}: what eval prints. */
 static int read_typed(struct reader *r, const struct json *node, struct cel_value *ret)
 {
-	const char *type = json_string(json_get(node, "type"));
+	const char *name = json_string(json_get(node, "type"));
 	const struct json *value = json_get(node, "value");
+	const struct cel_type *type = name && value ? eval_type_simple(str_of(name)) : NULL;
 
-	if (!type || !value || strpbrk(type, "(),"))
+	if (!type)
 		return fail(r, "expected {\"type\": ..., \"value\": ...}");
-	if (strcmp(type, "list") == 0)
-		return read_list(r, value, "typed", ret);
-	if (strcmp(type, "map") == 0)
-		return read_typed_map(r, value, ret);
-	return read_value(r, value, type, ret);
+	if (type->kind == CEL_LIST)
+		return read_list(r, value, &eval_typed, ret);
+	return type->kind == CEL_MAP ? read_typed_map(r, value, ret)
+				     : read_value(r, value, type, ret);
 }
 
 /* Without a type: a number without fraction and exponent is an int. */
@@ -256,9 +233,9 @@ static int read_plain(struct reader *r, const struct json *node, struct cel_valu
 		*ret = cel_of_bool(json_bool(node));
 		return 0;
 	case JSON_ARRAY:
-		return read_list(r, node, "any", ret);
+		return read_list(r, node, eval_type_simple(STR("any")), ret);
 	case JSON_OBJECT:
-		return read_map(r, node, "string", "any", ret);
+		return read_map(r, node, eval_type_simple(STR("map")), ret);
 	case JSON_NULL:
 		break;
 	}
@@ -266,62 +243,51 @@ static int read_plain(struct reader *r, const struct json *node, struct cel_valu
 	return 0;
 }
 
-static int read_composed(struct reader *r, const struct json *node, const char *type,
-			 struct cel_value *ret)
+static int read_same(struct reader *r, const struct json *node, enum json_type type,
+		     struct cel_value *ret)
 {
-	const char *rest = type_is(type, "list");
-	const char *comma;
-
-	if (rest)
-		return read_list(r, node, *rest == '(' ? rest + 1 : "any", ret);
-	rest = type_is(type, "map");
-	if (!rest)
-		return fail(r, "no such type: any, null, bool, int, uint, double, string, bytes, "
-			       "duration, timestamp, type, list(T), map(K,T) or typed");
-	if (*rest != '(')
-		return read_map(r, node, "string", "any", ret);
-	comma = find_comma(rest + 1);
-	if (!comma)
-		return fail(r, "the type of a map is map(K,T)");
-	return read_map(r, node, rest + 1, comma + 1, ret);
+	return json_type(node) == type ? read_plain(r, node, ret)
+				       : fail(r, "the value is not of its type");
 }
 
-static int read_value(struct reader *r, const struct json *node, const char *type,
+static int read_value(struct reader *r, const struct json *node, const struct cel_type *type,
 		      struct cel_value *ret)
 {
-	static const struct {
-		const char *name;
-		enum json_type json;
-	} plain[] = {{"null", JSON_NULL}, {"bool", JSON_BOOL}, {"string", JSON_STRING}};
-
 	*ret = (struct cel_value){.kind = CEL_NULL};
 	if (!node)
 		return fail(r, "a value is missing");
-	if (type_is(type, "typed"))
+	if (type == &eval_typed)
 		return read_typed(r, node, ret);
-	if (type_is(type, "any") || type_is(type, "dyn"))
-		return read_plain(r, node, ret);
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		if (type_is(type, plain[i].name))
-			return json_type(node) == plain[i].json
-				       ? read_plain(r, node, ret)
-				       : fail(r, "the value is not of its type");
-	}
-	if (type_is(type, "int"))
+	switch (type->kind) {
+	case CEL_NULL:
+		return read_same(r, node, JSON_NULL, ret);
+	case CEL_BOOL:
+		return read_same(r, node, JSON_BOOL, ret);
+	case CEL_STRING:
+		return read_same(r, node, JSON_STRING, ret);
+	case CEL_INT:
 		return read_number(r, node, FN_TO_INT, ret);
-	if (type_is(type, "uint"))
+	case CEL_UINT:
 		return read_number(r, node, FN_TO_UINT, ret);
-	if (type_is(type, "double"))
+	case CEL_DOUBLE:
 		return read_number(r, node, FN_TO_DOUBLE, ret);
-	if (type_is(type, "duration"))
+	case CEL_DURATION:
 		return read_time(r, node, FN_TO_DURATION, ret);
-	if (type_is(type, "timestamp"))
+	case CEL_TIMESTAMP:
 		return read_time(r, node, FN_TO_TIMESTAMP, ret);
-	if (type_is(type, "bytes"))
+	case CEL_BYTES:
 		return read_bytes(r, node, ret);
-	if (type_is(type, "type"))
+	case CEL_TYPE:
 		return read_type(r, node, ret);
-	return read_composed(r, node, type, ret);
+	case CEL_LIST:
+		return read_list(r, node, type->item, ret);
+	case CEL_MAP:
+		return read_map(r, node, type, ret);
+	case CEL_DYN:
+	case CEL_ERROR:
+		break;
+	}
+	return read_plain(r, node, ret);
 }
 
 /* NOLINTEND(misc-no-recursion) */
@@ -344,34 +310,43 @@ static bool is_name(const char *name)
 	}
 }
 
-int eval_variable_read(const char *argument, struct eval_variable *ret, struct error *err)
+static int read_json(struct eval_variable *variable, const char *text, struct error *err)
 {
-	const char *equal = strchr(argument, '=');
-	_cleanup_free_ char *type = NULL;
-	struct reader r = {.err = err};
-	char *colon;
-	int e;
+	struct reader r = {.text = text, .arena = &variable->arena, .err = err};
+	const int e = json_parse(variable->name, text, strlen(text), &variable->doc, err);
 
-	*ret = (struct eval_variable){0};
-	if (!equal)
-		return error_set(err, EINVAL, "--var %s: write NAME=JSON or NAME:TYPE=JSON",
-				 argument);
-	ret->name = xstrndup(argument, (size_t)(equal - argument));
-	colon = strchr(ret->name, ':');
-	type = xstrdup(colon ? colon + 1 : "any");
-	if (colon)
-		*colon = '\0';
-	if (!is_name(ret->name))
-		return error_set(err, EINVAL, "--var %s: \"%s\" is no name", argument, ret->name);
-	r.text = equal + 1;
-	e = json_parse(ret->name, r.text, strlen(r.text), &ret->doc, err);
 	if (e < 0)
 		return e;
 	/* A value takes one or two bytes of JSON at least, and no text grows. */
-	ret->arena.size = (strlen(r.text) + 8) * 2 * sizeof(struct cel_value);
-	ret->arena.memory = xcalloc(1, ret->arena.size);
-	r.arena = &ret->arena;
-	e = read_value(&r, ret->doc, type, &ret->value);
+	variable->arena.size = (strlen(text) + 8) * 2 * sizeof(struct cel_value);
+	variable->arena.memory = xcalloc(1, variable->arena.size);
+	return read_value(&r, variable->doc, variable->type, &variable->value);
+}
+
+int eval_variable_read(const char *argument, struct eval_variable *ret, struct error *err)
+{
+	const char *equal = strchr(argument, '=');
+	const char *type;
+	char *colon;
+	int e;
+
+	*ret = (struct eval_variable){
+		.value = cel_of_error("the variable is declared, but has no value")};
+	ret->name = xstrndup(argument, equal ? (size_t)(equal - argument) : strlen(argument));
+	colon = strchr(ret->name, ':');
+	type = colon ? colon + 1 : "any";
+	if (colon)
+		*colon = '\0';
+	if (!equal && !colon)
+		return error_set(err, EINVAL,
+				 "--var %s: write NAME=JSON, NAME:TYPE=JSON or NAME:TYPE",
+				 argument);
+	if (!is_name(ret->name))
+		return error_set(err, EINVAL, "--var %s: \"%s\" is no name", argument, ret->name);
+	e = eval_type_read(type, ret, err);
+	ret->declared = colon && ret->type != &eval_typed;
+	if (e == 0 && equal)
+		e = read_json(ret, equal + 1, err);
 	return e < 0 ? error_prefix(err, "--var %s:%s", ret->name, type) : 0;
 }
 
@@ -380,5 +355,6 @@ void eval_variable_done(struct eval_variable *variable)
 	free(variable->name);
 	json_free(variable->doc);
 	free(variable->arena.memory);
+	free(variable->types);
 	*variable = (struct eval_variable){0};
 }

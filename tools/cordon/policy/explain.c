@@ -47,6 +47,7 @@ static const char *answer_name(enum rule_answer answer)
 		[RULE_FALSE] = "no",
 		[RULE_MATCHED] = "matched",
 		[RULE_BELOW_COUNT] = "below count",
+		[RULE_NO_SEQUENCE] = "not after its steps",
 		[RULE_FAILED] = "error: counts as a match",
 		[RULE_FAILED_ALLOW] = "error: allows nothing",
 	};
@@ -90,6 +91,10 @@ static void put_answers(struct json_writer *w, const struct explanation *e)
 		if (at_least) {
 			json_put_u64(w, "at_least", at_least);
 			json_put_u64(w, "window_ms", window_ns / 1000000);
+		}
+		if (policy_rule_steps(e->policy, a->rule, &window_ns)) {
+			json_put_u64(w, "steps", policy_rule_steps(e->policy, a->rule, &window_ns));
+			json_put_u64(w, "within_ms", window_ns / 1000000);
 		}
 		policy_put_reads(e->policy, "reads", a->rule, &e->action, e->labels_before, w);
 		json_end_object(w);
@@ -162,6 +167,10 @@ static void print_answer(const struct explanation *e, const struct answer *a, bo
 		     policy_rule(e->policy, a->rule)->id);
 	if (at_least)
 		(void)printf(" (%u times in %g s)", at_least, (double)window_ns / 1e9);
+	if (policy_rule_steps(e->policy, a->rule, &window_ns) && window_ns)
+		(void)printf(" (after others, within %g s)", (double)window_ns / 1e9);
+	else if (policy_rule_steps(e->policy, a->rule, &window_ns))
+		(void)printf(" (after others)");
 	policy_put_reads(e->policy, NULL, a->rule, &e->action, e->labels_before, &w);
 	(void)printf("\n              ");
 	print_members(reads.data, reads.len, "action.");

@@ -94,6 +94,7 @@ int example_read(const char *argument, const struct policy *policy, struct sourc
 	return example_decode_action(&place, "", doc, ret);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): what was before has nothing before it */
 void example_play(struct example_player *player, const struct example *example,
 		  const struct rule_teller *teller, struct action *ret_action, struct decision *ret)
 {
@@ -101,6 +102,9 @@ void example_play(struct example_player *player, const struct example *example,
 
 	if (!player->now_ns)
 		player->now_ns = START_NS;
+	for (size_t i = 0; i < example->before_count; i++)
+		example_play(player, &example->before[i], NULL, ret_action, ret);
+	player->now_ns += example->after_ns;
 	policy_state_add_labels(player->state, example->labels);
 	for (int64_t n = 0; n < example->repeat; n++) {
 		example_action(example, n, player->now_ns, player->text, ret_action);

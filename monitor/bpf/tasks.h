@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+/*
+ * The programs that every back end has: tasks begin, become another program, and end; and what the
+ * reader asks for.
+ *
+ * sched_process_exec comes after the point of no return and before the first instruction of the
+ * new image: SIGKILL there leaves the new image without effect.
+ */
+
+#include "monitor/bpf/files.h"
+#include "monitor/bpf/verify.h"
+
+#define EBADF	   9
+#define EINVAL	   22
+#define GROUP_EXIT 4u /* SIGNAL_GROUP_EXIT */
+
+SEC("tp_btf/sched_process_fork")
+
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
+	const bool is_thread = NUMBER(__u32, child, task_pid) != NUMBER(__u32, child, task_tgid);
+	struct trace_tag inherited = {};
+	struct trace_slot *slot;
+	struct scratch *scratch;
+
+	if (!tag)
+		return 0;
+	slot = tag_slot(tag);
+	if (!slot)
+		return 0;
+	inherited.slot = tag->slot;
+	inherited.generation = tag->generation;
+	inherited.exec_id = tag->exec_id;
+	inherited.tid = task_id(child);
+	if (no_tags ||
+	    !bpf_task_storage_get(&tags, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE)) {
+		/*
+		 * No memory: this child goes untraced, which must not go unnoticed. It may read
+		 * anything. A thread of ours dies with its process here; a process is met again by
+		 * untagged_exec().
+		 */
+		slot_lose(slot);
+		__sync_fetch_and_add(&slot->untraced, 1);
+		slot_add_labels(slot, slot->every_label);
+		if (is_thread)
+			kill_current(slot, tag);
+		return 0;
+	}
+	if (is_thread)
+		return 0;
+	scratch = record_begin(tag, TRACE_RECORD_FORK);
+	if (!scratch)
+		return 0;
+	scratch->record.parent_pid = scratch->record.pid;
+	scratch->record.pid = inherited.tid;
+	scratch->record.tid = inherited.tid;
+	record_finish(scratch->index);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
+	__u32 mismatch = TRACE_MISMATCH_NONE;
+	struct trace_slot *slot;
+	struct scratch *scratch;
+	__u64 file, added;
+
+	if (!tag)
+		tag = untagged_exec(task, (__u32)old_pid);
+	if (!tag)
+		return 0;
+	slot = tag_slot(tag);
+	if (!slot)
+		return 0;
+	file = READ(__u64, (__u64)bprm, bprm_file);
+	if (slot->flags & TRACE_SESSION_VERIFY)
+		mismatch = exec_mismatch(tag, file_inode(file));
+	if (mismatch)
+		kill_current(slot, tag);
+	tag->tid = task_id(task);
+	scratch = record_begin(tag, mismatch ? TRACE_RECORD_EXEC_MISMATCH : TRACE_RECORD_EXEC);
+	added = take_file(scratch, slot, tag, file, true);
+	if (!scratch)
+		return 0;
+	scratch->record.result = mismatch;
+	scratch->record.labels = added;
+	record_finish(scratch->index);
+	return 0;
+}
+
+/* Is this the last thread of its process? */
+static __always_inline bool is_last_thread(const __u64 *ctx, __u64 signal)
+{
+	if (layout.exit_arguments > 1)
+		return ctx[1] & 1; /* group_dead */
+	/* Older kernels do not say. Two last threads may then both see none left: two records. */
+	return READ(__s32, signal, signal_live) == 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+
+int on_exit(__u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
+	struct trace_slot *slot;
+	struct scratch *scratch;
+	__u64 signal;
+
+	/* Of every task, tagged or not: its number may soon be another's. */
+	drop_approval(tag ? tag_tid(tag, task) : task_id(task));
+	if (!tag)
+		return 0;
+	slot = tag_slot(tag);
+	if (!slot)
+		return 0;
+	signal = READ(__u64, (__u64)task, task_signal);
+	if (!is_last_thread(ctx, signal))
+		return 0;
+	scratch = record_begin(tag, TRACE_RECORD_EXIT);
+	if (!scratch)
+		return 0;
+	if (READ(__u32, signal, signal_flags) & GROUP_EXIT)
+		scratch->record.result = READ(__s32, signal, signal_group_exit_code);
+	else
+		scratch->record.result =
+			READ(__s32, READ(__u64, (__u64)task, task_group_leader), task_exit_code);
+	record_finish(scratch->index);
+	return 0;
+}
+
+#define RELATION_DEPTH 32
+
+/* What the process that gets a signal is to the current one: pkill is the server's sibling. */
+static __always_inline __u32 relation_of(__u64 task)
+{
+	const __u64 current = (__u64)bpf_get_current_task_btf();
+	const __u32 sender = READ(__u32, current, task_tgid);
+	const __u32 parent = READ(__u32, READ(__u64, current, task_real_parent), task_tgid);
+
+	for (int i = 0; i < RELATION_DEPTH && task; i++) {
+		const __u32 tgid = READ(__u32, task, task_tgid);
+
+		if (tgid == sender)
+			return i ? TRACE_RELATION_DESCENDANT : TRACE_RELATION_SELF;
+		if (tgid == parent)
+			return i ? TRACE_RELATION_SIBLING : TRACE_RELATION_OTHER;
+		if (tgid <= 1)
+			break;
+		task = READ(__u64, task, task_real_parent);
+	}
+	return TRACE_RELATION_OTHER;
+}
+
+static __noinline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
+{
+	const __u32 relation = relation_of((__u64)task);
+	struct scratch *scratch;
+
+	if (relation == TRACE_RELATION_SELF)
+		return 0;
+	scratch = record_begin(tag, TRACE_RECORD_SIGNAL);
+	if (!scratch)
+		return 0;
+	scratch->record.result = signal;
+	scratch->record.open_flags = relation;
+	bpf_probe_read_kernel(scratch->record.address, sizeof(scratch->record.address),
+			      (void *)((__u64)task + layout.task_comm));
+	record_finish(scratch->index);
+	return 0;
+}
+
+/* Only what a program sent: the kernel's own have no siginfo, or a code above 0. */
+SEC("tp_btf/signal_generate")
+
+int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct task_struct *task)
+{
+	struct trace_tag *tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
+
+	if (!tag || !tag_slot(tag) || (__u64)info <= 1 ||
+	    READ(__s32, (__u64)info, siginfo_code) > 0)
+		return 0;
+	return signal_sent(tag, task, signal);
+}
+
+/* Runs in the reader's own context, on its own descriptors. */
+SEC("syscall")
+
+int control(struct trace_control *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct trace_label_key key = {};
+	struct trace_approval approval = {};
+	__u64 file, bits, *old;
+	__u32 tid;
+
+	if (ctx->op == TRACE_CONTROL_LEVEL) {
+		reader_level = READ(__u32, READ(__u64, (__u64)task, task_thread_pid), pid_level);
+		ctx->ret = 0;
+		return 0;
+	}
+	file = fd_file(ctx->fd);
+	if (!file) {
+		ctx->ret = -EBADF;
+		return 0;
+	}
+	ctx->approval.inode = file_inode(file);
+	ctx->ret = 0;
+	switch (ctx->op) {
+	case TRACE_CONTROL_INODE:
+		break;
+	case TRACE_CONTROL_APPROVE:
+		tid = ctx->tid;
+		/* One by one: the verifier wants each at its own offset from ctx. */
+		approval.inode = ctx->approval.inode;
+		approval.hash = ctx->approval.hash;
+		approval.argv_bytes = ctx->approval.argv_bytes;
+		approval.env_bytes = ctx->approval.env_bytes;
+		approval.name_bytes = ctx->approval.name_bytes;
+		approval.slot = ctx->slot;
+		approval.generation = ctx->generation;
+		approval.exec_id = ctx->approval.exec_id;
+		ctx->ret = bpf_map_update_elem(&approvals, &tid, &approval, BPF_ANY);
+		break;
+	case TRACE_CONTROL_LABEL:
+		key.inode = ctx->approval.inode;
+		key.slot = ctx->slot;
+		key.generation = ctx->generation;
+		bits = ctx->labels;
+		old = bpf_map_lookup_elem(&labels, &key);
+		if (old)
+			bits |= *old;
+		ctx->ret = bpf_map_update_elem(&labels, &key, &bits, BPF_ANY);
+		break;
+	default:
+		ctx->ret = -EINVAL;
+	}
+	return 0;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/sequence.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "common/buf.h"
+#include "monitor/policy/keyed.h"
+#include "monitor/policy/rule.h"
+#include "monitor/policy/state.h"
+
+/* The words of a key. Times; 0: never. */
+enum {
+	ROW_SINCE,   /* the last "since" */
+	ROW_MISSING, /* the last event that must not have been before the first step */
+	ROW_PLACES   /* the latest start of a beginning of 1, 2, ... steps */
+};
+
+#define MAX_ROW	     (ROW_PLACES + MAX_SEQUENCE_PLACES)
+#define SESSION_KEY  1u
+#define BY_EXECUTION (UINT64_C(1) << 63) /* where nobody sees which process started which */
+
+const char *sequence_key_name(enum sequence_key by)
+{
+	static const char *const names[SEQUENCE_KEYS] = {
+		[BY_SESSION] = "session",
+		[BY_LINEAGE] = "lineage",
+		[BY_FILE] = "file",
+		[BY_HOST] = "host",
+	};
+
+	return by < SEQUENCE_KEYS ? names[by] : "unknown";
+}
+
+/* ---- memory ---- */
+
+static size_t row_words(const struct sequence *sequence)
+{
+	return ROW_PLACES + sequence->places;
+}
+
+int sequences_share(struct policy *policy, struct error *err)
+{
+	size_t keyed = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct sequence *s = &policy->rules[i].sequence;
+
+		keyed += s->step_count && s->by != BY_SESSION;
+	}
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		struct sequence *s = &policy->rules[i].sequence;
+		const size_t bytes = keyed_bytes(row_words(s));
+
+		if (!s->step_count)
+			continue;
+		s->capacity = 1;
+		if (s->by != BY_SESSION)
+			s->capacity = (uint32_t)(SEQUENCE_BYTES / keyed / bytes);
+		if (s->by != BY_SESSION && s->capacity < MIN_SEQUENCE_KEYS)
+			s->capacity = MIN_SEQUENCE_KEYS;
+		if (s->capacity > MAX_KEYED)
+			s->capacity = MAX_KEYED;
+		policy->state_bytes += s->capacity * bytes;
+	}
+	if (policy->state_bytes <= MAX_STATE_BYTES)
+		return 0;
+	return error_set(err, E2BIG,
+			 "the counters and sequences of all rules take more than %u bytes a "
+			 "session: use fewer rules with \"sequence\", or lower \"at_least\"",
+			 MAX_STATE_BYTES);
+}
+
+struct keyed *sequence_table_new(const struct sequence *sequence)
+{
+	return keyed_new(sequence->capacity, row_words(sequence));
+}
+
+/* ---- keys ---- */
+
+static uint64_t hashed(const struct policy *policy, struct str text)
+{
+	unsigned char hash[crypto_shorthash_BYTES];
+	uint64_t key;
+
+	(void)crypto_shorthash(hash, (const unsigned char *)(text.len ? text.at : ""), text.len,
+			       policy->hash_key);
+	memcpy(&key, hash, sizeof(key));
+	return key | 1; /* never 0 */
+}
+
+static uint64_t host_key(const struct policy *policy, struct str host)
+{
+	char lower[256];
+	size_t len = host.len < sizeof(lower) ? host.len : sizeof(lower);
+
+	for (size_t i = 0; i < len; i++)
+		lower[i] = (char)(host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] + 32
+									 : host.at[i]);
+	if (len > 1 && lower[len - 1] == '.')
+		len--;
+	return hashed(policy, (struct str){lower, len});
+}
+
+/* 0: the action is about no such thing. */
+static uint64_t key_of(const struct policy *policy, const struct policy_state *state,
+		       enum sequence_key by, const struct action *action)
+{
+	switch (by) {
+	case BY_SESSION:
+		return SESSION_KEY;
+	case BY_LINEAGE:
+		if (state->untraced)
+			return action->exec_id | BY_EXECUTION;
+		return action->pid;
+	case BY_FILE:
+		return action->path.len ? hashed(policy, action->path) : 0;
+	case BY_HOST:
+		return action->host.len ? host_key(policy, action->host) : 0;
+	case SEQUENCE_KEYS:
+		break;
+	}
+	return 0;
+}
+
+/* ---- rows ---- */
+
+static bool is_empty(const struct sequence *s, const uint64_t *row)
+{
+	for (size_t i = 0; i < row_words(s); i++) {
+		if (row[i])
+			return false;
+	}
+	return true;
+}
+
+static bool is_within(const struct sequence *s, uint64_t time_ns, uint64_t now)
+{
+	return time_ns && (!s->within_ns || now - time_ns <= s->within_ns);
+}
+
+/* Nothing in it can still lead to a match, or keep one from being. */
+static bool is_over(const struct sequence *s, const uint64_t *row, uint64_t now)
+{
+	if (row[ROW_SINCE])
+		return false;
+	for (size_t i = ROW_MISSING; i < row_words(s); i++) {
+		if (is_within(s, row[i], now))
+			return false;
+	}
+	return true;
+}
+
+/* Whether a first step at this time is one. */
+static bool may_begin(const struct sequence *s, const uint64_t *row, uint64_t now)
+{
+	if (s->since)
+		return row[ROW_SINCE] && !row[ROW_MISSING];
+	return !is_within(s, row[ROW_MISSING], now);
+}
+
+/* What nobody can see counts as having happened just now: each beginning that needs no more than
+ * that is there. */
+static void assume(const struct sequence *s, uint64_t places, bool since, uint64_t *row,
+		   uint64_t now)
+{
+	uint64_t *start = row + ROW_PLACES;
+
+	if (since && !row[ROW_SINCE])
+		row[ROW_SINCE] = now;
+	for (uint32_t i = 0; i < s->places; i++) {
+		const uint64_t before = i ? start[i - 1] : may_begin(s, row, now) ? now : 0;
+
+		if ((places & (UINT64_C(1) << i)) && before > start[i])
+			start[i] = before;
+	}
+}
+
+static void assume_unseen(const struct policy_state *state, const struct sequence *s, uint64_t *row)
+{
+	const struct unseen *unseen = &state->unseen[s->table];
+
+	if (unseen->places || unseen->since)
+		assume(s, unseen->places, unseen->since, row, state->now_ns);
+}
+
+bool sequence_holds(const struct policy *policy, const struct policy_state *state,
+		    const struct rule *rule, const struct action *action, uint64_t *ret_began)
+{
+	const struct sequence *s = &rule->sequence;
+	const uint64_t key = key_of(policy, state, s->by, action);
+	const uint64_t *kept = key ? keyed_find(state->tables[s->table], key) : NULL;
+	uint64_t row[MAX_ROW] = {0};
+
+	*ret_began = 0;
+	if (!key)
+		return false;
+	if (kept)
+		memcpy(row, kept, row_words(s) * sizeof(*row));
+	assume_unseen(state, s, row);
+	if (!s->places)
+		return may_begin(s, row, state->now_ns);
+	*ret_began = row[ROW_PLACES + s->places - 1];
+	return is_within(s, *ret_began, state->now_ns);
+}
+
+/* Room for one more key: of what is over, else of what is oldest. */
+static uint64_t *make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
+{
+	struct keyed *table = state->tables[rule->sequence.table];
+	uint64_t *row = keyed_make(table, key);
+	uint64_t oldest_key = 0;
+	const uint64_t *oldest;
+
+	if (row)
+		return row;
+	oldest = keyed_oldest(table, &oldest_key);
+	if (!is_over(&rule->sequence, oldest, state->now_ns)) {
+		state->evicted++;
+		state->evicted_rule = &rule->info;
+	}
+	keyed_drop(table, oldest_key);
+	return keyed_make(table, key);
+}
+
+/* ---- events ---- */
+
+static void on_done(const struct sequence *s, const struct step *step, uint64_t *row, uint64_t now)
+{
+	uint64_t *start = row + ROW_PLACES;
+
+	/* From the last repetition to the first: one event is one of them. */
+	for (uint32_t i = step->place + step->repeat; i-- > step->place;) {
+		const uint64_t before = i ? start[i - 1] : may_begin(s, row, now) ? now : 0;
+
+		if (before > start[i])
+			start[i] = before;
+	}
+}
+
+void sequence_step(const struct policy *policy, struct policy_state *state, const struct step *step,
+		   const struct action *action, bool refused)
+{
+	const struct rule *rule = &policy->rules[step->rule];
+	const struct sequence *s = &rule->sequence;
+	const uint64_t key = key_of(policy, state, s->by, action);
+	const bool undoes = step->role == STEP_UNTIL || step->role == STEP_MISSING;
+	struct keyed *table = state->tables[s->table];
+	uint64_t *row;
+
+	if (!key || (undoes && refused))
+		return;
+	if (step->role == STEP_UNTIL) {
+		keyed_drop(table, key);
+		return;
+	}
+	row = keyed_find(table, key);
+	/* A row that is not there is empty; only these make something of that. */
+	if (!row && step->place && step->role != STEP_SINCE && !state->unseen[s->table].places)
+		return;
+	row = make_row(state, rule, key);
+	assume_unseen(state, s, row);
+	if (step->role == STEP_SINCE) {
+		row[ROW_SINCE] = state->now_ns;
+		row[ROW_MISSING] = 0;
+	} else if (step->role == STEP_DONE) {
+		on_done(s, step, row, state->now_ns);
+	} else if (step->place) {
+		row[ROW_PLACES + step->place - 1] = 0;
+	} else {
+		row[ROW_MISSING] = state->now_ns;
+	}
+	if (is_empty(s, row))
+		keyed_drop(table, key);
+}
+
+/* ---- what rows are about ---- */
+
+static void copy_row(struct policy_state *state, const struct rule *rule, uint64_t from,
+		     uint64_t to)
+{
+	struct keyed *table = state->tables[rule->sequence.table];
+	const uint64_t *row = keyed_find(table, from);
+	uint64_t kept[MAX_ROW];
+
+	if (!row) {
+		keyed_drop(table, to);
+		return;
+	}
+	memcpy(kept, row, row_words(&rule->sequence) * sizeof(*row));
+	memcpy(make_row(state, rule, to), kept, row_words(&rule->sequence) * sizeof(*row));
+}
+
+/* renameat2(2) can exchange two files, and what is done cannot be told from what was: so the rows
+ * are exchanged, of which a plain rename leaves one with nobody. */
+static void exchange_rows(struct policy_state *state, const struct rule *rule, uint64_t a,
+			  uint64_t b)
+{
+	struct keyed *table = state->tables[rule->sequence.table];
+	const size_t bytes = row_words(&rule->sequence) * sizeof(uint64_t);
+	const uint64_t *of_b = keyed_find(table, b);
+	uint64_t kept[MAX_ROW] = {0};
+
+	if (of_b)
+		memcpy(kept, of_b, bytes);
+	copy_row(state, rule, a, b);
+	keyed_drop(table, a);
+	if (of_b)
+		memcpy(make_row(state, rule, a), kept, bytes);
+}
+
+static void follow(const struct policy *policy, struct policy_state *state, const struct rule *rule,
+		   const struct action *action)
+{
+	struct keyed *table = state->tables[rule->sequence.table];
+	uint64_t from, to;
+
+	if (action->kind == ACTION_FORK) {
+		copy_row(state, rule, (uint64_t)action->parent, action->pid);
+	} else if (action->kind == ACTION_PROC_EXIT) {
+		keyed_drop(table, action->pid);
+	} else {
+		from = hashed(policy, action->path);
+		to = hashed(policy, action->target);
+		if (str_eq(action->op, STR("link")))
+			copy_row(state, rule, from, to);
+		else
+			exchange_rows(state, rule, from, to);
+	}
+}
+
+void sequences_follow(const struct policy *policy, struct policy_state *state,
+		      const struct action *action, bool refused)
+{
+	const bool is_process = action->kind == ACTION_FORK || action->kind == ACTION_PROC_EXIT;
+	const bool is_name = action->kind == ACTION_FILE_CHANGE && action->target.len &&
+			     action->path.len && action->result >= 0 && !refused &&
+			     (str_eq(action->op, STR("link")) || str_eq(action->op, STR("rename")));
+
+	if (!is_process && !is_name)
+		return;
+	for (size_t i = 0; i < policy->sequence_count; i++) {
+		const struct rule *rule = &policy->rules[policy->sequences[i]];
+
+		if (state->tables[i] && rule->sequence.by == (is_process ? BY_LINEAGE : BY_FILE))
+			follow(policy, state, rule, action);
+	}
+}

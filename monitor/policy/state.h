@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The inside of a session's state, shared by state.c and sequence.c. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "monitor/policy/keyed.h"
+#include "monitor/policy/policy.h"
+
+struct counter {
+	uint64_t *times; /* ring, or NULL */
+	size_t next;
+	size_t filled;
+	struct keyed *seen; /* by value when it was last seen, or NULL */
+};
+
+/* Of one rule's sequence: what nobody can see here, and counts as having happened. */
+struct unseen {
+	uint64_t places; /* bit per place */
+	bool since;
+};
+
+struct policy_state {
+	const struct policy *policy; /* borrowed: outlives its sessions */
+	uint64_t labels;
+	uint64_t now_ns;
+	struct counter *counters;
+	size_t counter_count;
+	struct keyed **tables; /* of sequences */
+	struct unseen *unseen; /* as many */
+	size_t table_count;
+	bool untraced;
+	uint64_t evicted;
+	const struct rule_info *evicted_rule; /* borrowed */
+};

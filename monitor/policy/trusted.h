@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Files that only root and the caller can have written: neither the file, nor a folder on its way,
+ * nor a symbolic link that leads there belongs to somebody else or can be written by others. What
+ * a policy allows is what its file says, so whoever can change that file, or put another in its
+ * place, decides.
+ */
+
+#include <sys/stat.h>
+
+#include "common/error.h"
+
+/*
+ * trusted_open - walks to @path component by component, each checked before the next is looked up
+ * in it, and opens the end for reading: what was checked is what is read.
+ * Return: the fd, owned by the caller, with the file's status in @ret_st. Errors: -EPERM with the
+ * way out, -ELOOP, and those of open(2).
+ */
+int trusted_open(const char *path, struct stat *ret_st, struct error *err);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "monitor/trace/object.h"
+
+#include <lsm.lskel.h>
+
+#define OBJECT		 trace_object_lsm
+#define OBJECT_NAME	 "lsm"
+#define SKELETON(suffix) lsm_bpf##suffix
+#include "monitor/trace/object_template.h"

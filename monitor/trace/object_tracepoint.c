@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "monitor/trace/object.h"
+
+#include <trace.lskel.h>
+
+#define OBJECT		 trace_object_tracepoint
+#define OBJECT_NAME	 "tracepoint"
+#define SKELETON(suffix) trace_bpf##suffix
+#include "monitor/trace/object_template.h"
