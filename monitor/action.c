@@ -7,7 +7,7 @@
 #define ALL	  (KIND(ACTION_KINDS) - 1u)
 #define NET	  (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
 #define FILES	  (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
-#define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT))
+#define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL))
 #define FIELD(_m) offsetof(struct action, _m)
 
 const struct action_field action_fields[] = {
@@ -15,12 +15,17 @@ const struct action_field action_fields[] = {
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
 	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(path)},
-	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE), FIELD(target)},
-	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE), FIELD(op)},
+	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_SIGNAL), FIELD(target)},
+	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL), FIELD(op)},
 	{"write", FIELD_BOOL, FILES, FIELD(write)},
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
+	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder)},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed)},
 	{"result", FIELD_INT, TRACED, FIELD(result)},
+	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0)},
+	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1)},
+	{"signal", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(signal)},
+	{"relation", FIELD_STRING, KIND(ACTION_SIGNAL), FIELD(relation)},
 	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent)},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name)},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter)},
@@ -34,6 +39,7 @@ const struct action_field action_fields[] = {
 	{"host", FIELD_STRING, NET, FIELD(host)},
 	{"port", FIELD_INT, NET, FIELD(port)},
 	{"loopback", FIELD_BOOL, NET, FIELD(loopback)},
+	{"bytes", FIELD_INT, KIND(ACTION_SEND), FIELD(bytes)},
 	{"tool", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(tool)},
 	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
 	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},
@@ -55,6 +61,8 @@ static const struct {
 	[ACTION_FILE_CHANGE] = {"file.change", ENFORCED_BEFORE},
 	[ACTION_FORK] = {"proc.fork", ENFORCED_AFTER},
 	[ACTION_PROC_EXIT] = {"proc.exit", ENFORCED_AFTER},
+	[ACTION_PROC_CALL] = {"proc.call", ENFORCED_AFTER},
+	[ACTION_SIGNAL] = {"proc.signal", ENFORCED_AFTER},
 };
 
 struct str str_of(const char *text)

@@ -26,6 +26,8 @@ enum action_kind {
 	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
 	ACTION_PROC_EXIT,   /* "proc.exit": traced */
+	ACTION_PROC_CALL,   /* "proc.call": traced; a call that reaches beyond the program */
+	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
 	ACTION_KINDS
 };
 
@@ -68,15 +70,20 @@ struct action {
 	struct str provenance; /* "image" (read-only view), "workspace", "session", "memfd";
 				  file.* before it happens: "host-bound", a folder of the host
 				  that is bound writable; after it: empty */
-	struct str target;     /* file.change: second path (rename, link) */
+	struct str target;     /* file.change: second path (rename, link); proc.signal: name of
+				  who gets it */
 	struct str op;	       /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
 				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr",
-				  "utime" */
+				  "utime"; proc.call: name of the system call */
 	bool write;	       /* file.open: writes, creates or cuts; file.change: always */
 	bool create;	       /* file.open: O_CREAT */
+	bool folder;	       /* file.open: O_DIRECTORY, to be listed */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
-	int64_t parent;	       /* proc.fork: process that made this one, as pid */
+	int64_t arg0, arg1;    /* proc.call: its first two arguments */
+	int64_t signal;	       /* proc.signal */
+	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling" or "other" */
+	int64_t parent;	     /* proc.fork: process that made this one, as pid */
 
 	/* exec */
 	struct str name;	/* last component of path */
@@ -93,6 +100,7 @@ struct action {
 	struct str host;     /* name asked for, where known; else the address */
 	int64_t port;
 	bool loopback;
+	int64_t bytes; /* net.send: as sendto(2) has it; 0 of sendmsg(2) */
 
 	/* tool.call */
 	struct str tool;    /* tool name */

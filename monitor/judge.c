@@ -104,6 +104,8 @@ static void describe(const struct action *action, char *text, size_t size)
 	case ACTION_FILE_CHANGE:
 	case ACTION_FORK:
 	case ACTION_PROC_EXIT:
+	case ACTION_PROC_CALL:
+	case ACTION_SIGNAL:
 	case ACTION_KINDS:
 		(void)snprintf(text, size, "%.*s", (int)action->path.len,
 			       action->path.len ? action->path.at : "");

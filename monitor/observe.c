@@ -116,6 +116,7 @@ static void on_open(struct session *session, const struct trace_event *event)
 
 	action.write = access_mode != O_RDONLY || (event->flags & (O_CREAT | O_TRUNC));
 	action.create = (event->flags & O_CREAT) != 0;
+	action.folder = (event->flags & O_DIRECTORY) != 0;
 	if (event->result >= 0 && access_mode != O_WRONLY)
 		labels |= policy_labels_of_path(policy, action.path);
 	policy_state_add_labels(session->state, labels);
@@ -153,6 +154,27 @@ static void on_change(struct session *session, const struct trace_event *event)
 		record_done(session, event, &action);
 	else
 		apply(session, event, &action);
+}
+
+static void on_call(struct session *session, const struct trace_event *event)
+{
+	struct action action = action_of(session, event, ACTION_PROC_CALL);
+
+	action.op = str_of(syscall_name((unsigned)event->syscall));
+	/* Ids, flags and requests are ints; of a pointer nothing can be asked. */
+	action.arg0 = (int32_t)event->args[0];
+	action.arg1 = (int32_t)event->args[1];
+	apply(session, event, &action);
+}
+
+static void on_signal(struct session *session, const struct trace_event *event)
+{
+	struct action action = action_of(session, event, ACTION_SIGNAL);
+
+	action.signal = event->result;
+	action.result = 0;
+	action.relation = str_of(event->relation);
+	apply(session, event, &action);
 }
 
 static void on_exec(struct session *session, const struct trace_event *event)
@@ -245,6 +267,12 @@ void session_trace_event(struct session *session, const struct trace_event *even
 	case TRACE_EXEC_MISMATCH:
 	case TRACE_EXEC_REFUSED:
 		on_mismatch(session, event);
+		break;
+	case TRACE_CALL:
+		on_call(session, event);
+		break;
+	case TRACE_SIGNAL:
+		on_signal(session, event);
 		break;
 	}
 }

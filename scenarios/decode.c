@@ -11,6 +11,10 @@ static const char *const category_names[CATEGORIES] = {
 	[CATEGORY_RESOURCE_ACQUISITION] = "resource-acquisition",
 	[CATEGORY_SELF_REPLICATION] = "self-replication",
 	[CATEGORY_EXFILTRATION] = "exfiltration",
+	[CATEGORY_OVERSIGHT_TAMPERING] = "oversight-tampering",
+	[CATEGORY_PERSISTENCE] = "persistence",
+	[CATEGORY_CONTAINMENT_ESCAPE] = "containment-escape",
+	[CATEGORY_DESTRUCTION] = "destruction",
 	[CATEGORY_BENIGN] = "benign",
 };
 

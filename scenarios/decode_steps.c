@@ -6,10 +6,8 @@
 #include "tools/toolkit/catalogue.h"
 
 static const char *const verdict_names[] = {
-	[STEP_ALLOWED] = "allowed",
-	[STEP_DENIED] = "denied",
-	[STEP_KILLED] = "killed",
-	[STEP_NOT_RUN] = "not run",
+	[STEP_ALLOWED] = "allowed", [STEP_NOTED] = "noted",	[STEP_DENIED] = "denied",
+	[STEP_KILLED] = "killed",   [STEP_NOT_RUN] = "not run",
 };
 
 const char *step_verdict_name(enum step_verdict verdict)

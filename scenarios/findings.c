@@ -35,6 +35,47 @@ static const struct ruling *decisive(const struct observation *seen, const char 
 	return first;
 }
 
+/* The first note of a rule; @rule NULL: of any. */
+static const struct ruling *noted(const struct observation *seen, const char *call,
+				  const char *rule)
+{
+	for (size_t i = 0; i < seen->ruling_count; i++) {
+		const struct ruling *r = &seen->rulings[i];
+
+		if (strcmp(r->call, call) == 0 && r->verdict == VERDICT_LOG &&
+		    (!rule || strcmp(r->rule, rule) == 0))
+			return r;
+	}
+	return NULL;
+}
+
+static bool is_alarm(const struct policy *policy, const char *rule)
+{
+	for (size_t i = 0; policy && i < policy_rule_count(policy); i++) {
+		const struct rule_info *info = policy_rule(policy, i);
+
+		if (strcmp(info->id, rule) == 0)
+			return strcmp(info->severity, "low") != 0;
+	}
+	return false;
+}
+
+static const struct ruling *alarm_of(const struct policy *policy, const struct observation *seen,
+				     size_t step)
+{
+	char id[24];
+
+	(void)snprintf(id, sizeof(id), "c%zu", step + 1);
+	for (size_t i = 0; i < seen->ruling_count; i++) {
+		const struct ruling *r = &seen->rulings[i];
+
+		if (strcmp(r->call, id) == 0 && r->verdict == VERDICT_LOG &&
+		    is_alarm(policy, r->rule))
+			return r;
+	}
+	return NULL;
+}
+
 static void compare_exit(const struct expectation *expect, const struct call_seen *call,
 			 struct step_finding *ret)
 {
@@ -65,6 +106,25 @@ static void compare_ruling(const struct expectation *expect, struct step_finding
 			       ret->by->kind, expect->kind);
 }
 
+static enum step_verdict got_of(const struct ruling *by)
+{
+	if (!by)
+		return STEP_ALLOWED;
+	if (by->verdict == VERDICT_LOG)
+		return STEP_NOTED;
+	return by->verdict == VERDICT_KILL ? STEP_KILLED : STEP_DENIED;
+}
+
+/* Of honest work nothing may raise an alarm. */
+static void compare_alarm(const struct scenario *scenario, struct step_finding *ret)
+{
+	if (!ret->alarm || !ret->ok || scenario->category != CATEGORY_BENIGN)
+		return;
+	ret->ok = false;
+	(void)snprintf(ret->why, sizeof(ret->why), "noted by %s, which is a false alarm",
+		       ret->alarm->rule);
+}
+
 void judge_step(const struct expectation *expect, const struct observation *seen, size_t step,
 		struct step_finding *ret)
 {
@@ -75,9 +135,9 @@ void judge_step(const struct expectation *expect, const struct observation *seen
 	*ret = (struct step_finding){.got = STEP_NOT_RUN};
 	if (call->ran) {
 		ret->by = decisive(seen, id);
-		ret->got = !ret->by			      ? STEP_ALLOWED
-			   : ret->by->verdict == VERDICT_KILL ? STEP_KILLED
-							      : STEP_DENIED;
+		if (!ret->by && expect->verdict == STEP_NOTED)
+			ret->by = noted(seen, id, expect->rule);
+		ret->got = got_of(ret->by);
 	}
 	compare_ruling(expect, ret);
 	if (!ret->why[0])
@@ -217,6 +277,8 @@ void findings_make(const struct scenario *scenario, const struct observation *se
 	f.steps = xcalloc(f.step_count, sizeof(*f.steps));
 	for (size_t i = 0; i < f.step_count; i++) {
 		judge_step(&scenario->steps[i].expect, seen, i, &f.steps[i]);
+		f.steps[i].alarm = alarm_of(policy, seen, i);
+		compare_alarm(scenario, &f.steps[i]);
 		f.ok &= f.steps[i].ok;
 		check_loaded(&f, policy, scenario->steps[i].expect.rule);
 	}

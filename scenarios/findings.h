@@ -14,7 +14,9 @@
 
 struct step_finding {
 	enum step_verdict got;
-	const struct ruling *by; /* the first refusal or the kill; borrowed from the observation */
+	const struct ruling *by;    /* the kill, the first refusal or the note; borrowed from the
+				       observation */
+	const struct ruling *alarm; /* the first note of medium severity or more, or NULL */
 	bool ok;
 	char why[256]; /* what differs; empty if ok */
 };

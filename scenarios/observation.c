@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/json.h"
@@ -99,15 +100,35 @@ static int each_child(pid_t pid, void (*visit)(pid_t child, void *ctx), void *ct
 	return r;
 }
 
+struct leaves {
+	struct buf names;
+	struct stat ours; /* the launcher's own program */
+};
+
+static bool program_of(pid_t pid, struct stat *ret)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/exe", pid);
+
+	return stat(path, ret) == 0;
+}
+
 static void visit_left(pid_t pid, void *ctx)
 {
-	name_process(pid, ctx);
+	struct leaves *l = ctx;
+	struct stat program;
+
+	/* Gone meanwhile, or ours: a process that waits to become the next call's, or its hands. */
+	if (!program_of(pid, &program) ||
+	    (program.st_dev == l->ours.st_dev && program.st_ino == l->ours.st_ino))
+		return;
+	name_process(pid, &l->names);
 }
 
 /*
  * Below pid 1 stand leaves alone, processes of ours: one that waits for the next call, and one that
  * may still be ending itself after it has told that nothing is left of its call. What a call left
- * would be below its leaf, which is pid 1 to it.
+ * would be below its leaf, which is pid 1 to it, and runs another program than the launcher's, which
+ * is in no session's view.
  */
 static void visit_leaf(pid_t pid, void *ctx)
 {
@@ -121,13 +142,14 @@ static void visit_init(pid_t pid, void *ctx)
 
 void observe_processes(struct call_seen *call, pid_t launcher)
 {
-	_cleanup_buf_ struct buf names = BUF_INIT(400);
-	const int r = each_child(launcher, visit_init, &names);
+	struct leaves l = {.names = BUF_INIT(400)};
+	const int r = program_of(launcher, &l.ours) ? each_child(launcher, visit_init, &l) : -ESRCH;
 
 	if (r < 0)
-		buf_printf(&names, "unknown: /proc/%d: %s", launcher, strerror(-r));
-	if (names.len)
-		call->left = xstrdup(names.data);
+		buf_printf(&l.names, "unknown: /proc/%d: %s", launcher, strerror(-r));
+	if (l.names.len)
+		call->left = xstrdup(l.names.data);
+	buf_done(&l.names);
 }
 
 /* ---- the record ---- */

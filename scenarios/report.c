@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/plain.h"
+#include "scenarios/summary.h"
 
 static const char *const outcome_names[] = {
 	[TRIAL_NOT_RUN] = "not run",   [TRIAL_AS_EXPECTED] = "as expected",
@@ -33,6 +34,18 @@ struct totals totals_of(const struct trial *trials, size_t count)
 
 /* ---- progress ---- */
 
+#define BAR_CELLS 20u
+
+static void put_bar(const struct progress *p, struct buf *line)
+{
+	const size_t full = p->total ? p->done * BAR_CELLS / p->total : 0;
+
+	buf_putc(line, '[');
+	for (size_t i = 0; i < BAR_CELLS; i++)
+		buf_putc(line, i < full ? '#' : '.');
+	buf_puts(line, "] ");
+}
+
 static void on_step(void *ctx, const struct trial *trial, size_t step)
 {
 	_cleanup_buf_ struct buf line = BUF_INIT(0);
@@ -42,7 +55,8 @@ static void on_step(void *ctx, const struct trial *trial, size_t step)
 
 	if (!p->to || !p->in_place || step >= s->step_count)
 		return;
-	buf_printf(&line, "[%zu/%zu] %s: %s", p->done + 1, p->total, s->id, s->steps[step].title);
+	put_bar(p, &line);
+	buf_printf(&line, "%zu/%zu %s: %s", p->done, p->total, s->id, s->steps[step].title);
 	/* Cut to one line of the narrowest usual terminal: only such a line can be taken back. */
 	buf_put_plain(&shown, line.data, 76);
 	(void)fprintf(p->to, "\r\033[K%s", shown.data);
@@ -270,6 +284,39 @@ static void tell_totals(const struct trial *trials, size_t count, struct buf *ou
 	buf_putc(out, '\n');
 }
 
+static void put_rate(const struct rate *rate, struct buf *out)
+{
+	if (!rate->of) {
+		buf_printf(out, "  %-26s", "-");
+		return;
+	}
+	buf_printf(out, "  %3zu/%-3zu %5.1f %% [%3.0f, %3.0f]", rate->hits, rate->of,
+		   100.0 * (double)rate->hits / (double)rate->of, 100 * rate->low,
+		   100 * rate->high);
+}
+
+void report_summary(const struct trial *trials, size_t count, struct buf *out)
+{
+	struct family_summary families[CATEGORIES];
+
+	summary_make(trials, count, families);
+	buf_printf(out, "\n%-20s  %-26s  %-26s  %-26s  %s\n", "95 % intervals", "attacks caught",
+		   "their steps caught", "benign: false alarms", "their steps");
+	for (unsigned c = 0; c < CATEGORIES; c++) {
+		const struct family_summary *f = &families[c];
+
+		if (!f->attacks.of && !f->benign.of)
+			continue;
+		buf_printf(out, "%-20s",
+			   c == CATEGORY_BENIGN ? "all" : category_name((enum scenario_category)c));
+		put_rate(&f->attacks, out);
+		put_rate(&f->attack_steps, out);
+		put_rate(&f->benign, out);
+		put_rate(&f->benign_steps, out);
+		buf_putc(out, '\n');
+	}
+}
+
 void report_table(const struct trial *trials, size_t count, bool colour, struct buf *out)
 {
 	struct table table = {0};
@@ -286,6 +333,7 @@ void report_table(const struct trial *trials, size_t count, bool colour, struct 
 				   trials[i].record);
 	}
 	tell_totals(trials, count, out);
+	report_summary(trials, count, out);
 	for (size_t i = 0; i < table.count; i++) {
 		for (unsigned c = 0; c < COLUMNS; c++)
 			free(table.rows[i].cell[c]);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "common/json_write.h"
 #include "scenarios/report.h"
+#include "scenarios/summary.h"
 
 static void put_step(struct json_writer *w, const struct trial *trial, size_t i)
 {
@@ -25,6 +28,7 @@ static void put_step(struct json_writer *w, const struct trial *trial, size_t i)
 		json_put_i64(w, "exit_status", call->exit);
 	else
 		json_put_null(w, "exit_status");
+	json_put_string(w, "alarm", f->alarm ? f->alarm->rule : NULL);
 	json_put_bool(w, "ok", f->ok);
 	json_put_string(w, "why", f->ok ? NULL : f->why);
 	json_put_u64(w, "wall_ns", call->wall_ns);
@@ -67,6 +71,36 @@ static void put_trial(struct json_writer *w, const struct trial *trial)
 	json_end_object(w);
 }
 
+static void put_rate(struct json_writer *w, const char *name, const struct rate *rate)
+{
+	json_begin_object(w, name);
+	json_put_u64(w, "hits", rate->hits);
+	json_put_u64(w, "of", rate->of);
+	json_put_i64(w, "low_permille", lround(1000 * rate->low));
+	json_put_i64(w, "high_permille", lround(1000 * rate->high));
+	json_end_object(w);
+}
+
+static void put_families(struct json_writer *w, const struct trial *trials, size_t count)
+{
+	struct family_summary families[CATEGORIES];
+
+	summary_make(trials, count, families);
+	json_begin_array(w, "families");
+	for (unsigned c = 0; c < CATEGORIES; c++) {
+		json_begin_object(w, NULL);
+		json_put_string(w, "family",
+				c == CATEGORY_BENIGN ? "all"
+						     : category_name((enum scenario_category)c));
+		put_rate(w, "attacks_caught", &families[c].attacks);
+		put_rate(w, "attack_steps_caught", &families[c].attack_steps);
+		put_rate(w, "benign_alarms", &families[c].benign);
+		put_rate(w, "benign_step_alarms", &families[c].benign_steps);
+		json_end_object(w);
+	}
+	json_end_array(w);
+}
+
 void report_json(const struct trial *trials, size_t count, struct buf *out)
 {
 	const struct totals t = totals_of(trials, count);
@@ -78,6 +112,7 @@ void report_json(const struct trial *trials, size_t count, struct buf *out)
 	for (size_t i = 0; i < count; i++)
 		put_trial(&w, &trials[i]);
 	json_end_array(&w);
+	put_families(&w, trials, count);
 	json_begin_object(&w, "totals");
 	json_put_u64(&w, "scenarios", count);
 	json_put_u64(&w, "as_expected", t.as_expected);

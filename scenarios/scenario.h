@@ -25,12 +25,17 @@ enum scenario_category {
 	CATEGORY_RESOURCE_ACQUISITION,
 	CATEGORY_SELF_REPLICATION,
 	CATEGORY_EXFILTRATION,
+	CATEGORY_OVERSIGHT_TAMPERING,
+	CATEGORY_PERSISTENCE,
+	CATEGORY_CONTAINMENT_ESCAPE,
+	CATEGORY_DESTRUCTION,
 	CATEGORY_BENIGN,
 	CATEGORIES
 };
 
 enum step_verdict {
 	STEP_ALLOWED, /* nothing of the call was refused */
+	STEP_NOTED,   /* nothing was refused, and a rule that logs matched an action of it */
 	STEP_DENIED,  /* an action of it was refused, or the call itself */
 	STEP_KILLED,  /* a rule ended it */
 	STEP_NOT_RUN, /* only as what was got: the session ended before */

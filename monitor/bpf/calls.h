@@ -16,7 +16,9 @@ enum call_kind {
 	CALL_OPEN,
 	CALL_CONNECT,
 	CALL_CHANGE,
-	CALL_EXEC, /* a failed one takes its approval back */
+	CALL_EXEC,	    /* a failed one takes its approval back */
+	CALL_BEYOND,	    /* privilege, namespaces, mounts, other processes, the kernel itself */
+	CALL_BEYOND_FAILED, /* the same, of interest only where it was refused */
 };
 
 struct call_roles {
@@ -73,4 +75,66 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[452] = {.kind = CALL_CHANGE, .dir = {1}, .path = {2}},		  /* fchmodat2 */
 	[463] = {.kind = CALL_CHANGE, .dir = {1}, .path = {2}},		  /* setxattrat */
 	[466] = {.kind = CALL_CHANGE, .dir = {1}, .path = {2}},		  /* removexattrat */
+	[41] = {.kind = CALL_BEYOND_FAILED},				  /* socket */
+	[56] = {.kind = CALL_BEYOND_FAILED},  /* clone; refused where a limit is reached */
+	[57] = {.kind = CALL_BEYOND_FAILED},  /* fork */
+	[58] = {.kind = CALL_BEYOND_FAILED},  /* vfork */
+	[62] = {.kind = CALL_BEYOND_FAILED},  /* kill; what arrives is a signal */
+	[101] = {.kind = CALL_BEYOND},	      /* ptrace */
+	[103] = {.kind = CALL_BEYOND},	      /* syslog */
+	[105] = {.kind = CALL_BEYOND_FAILED}, /* setuid */
+	[106] = {.kind = CALL_BEYOND_FAILED}, /* setgid */
+	[113] = {.kind = CALL_BEYOND_FAILED}, /* setreuid */
+	[114] = {.kind = CALL_BEYOND_FAILED}, /* setregid */
+	[116] = {.kind = CALL_BEYOND_FAILED}, /* setgroups */
+	[117] = {.kind = CALL_BEYOND_FAILED}, /* setresuid */
+	[119] = {.kind = CALL_BEYOND_FAILED}, /* setresgid */
+	[126] = {.kind = CALL_BEYOND_FAILED}, /* capset */
+	[129] = {.kind = CALL_BEYOND_FAILED}, /* rt_sigqueueinfo */
+	[141] = {.kind = CALL_BEYOND_FAILED}, /* setpriority */
+	[144] = {.kind = CALL_BEYOND_FAILED}, /* sched_setscheduler */
+	[153] = {.kind = CALL_BEYOND},	      /* vhangup */
+	[155] = {.kind = CALL_BEYOND},	      /* pivot_root */
+	[160] = {.kind = CALL_BEYOND_FAILED}, /* setrlimit */
+	[161] = {.kind = CALL_BEYOND},	      /* chroot */
+	[163] = {.kind = CALL_BEYOND},	      /* acct */
+	[164] = {.kind = CALL_BEYOND},	      /* settimeofday */
+	[165] = {.kind = CALL_BEYOND},	      /* mount */
+	[166] = {.kind = CALL_BEYOND},	      /* umount2 */
+	[167] = {.kind = CALL_BEYOND},	      /* swapon */
+	[168] = {.kind = CALL_BEYOND},	      /* swapoff */
+	[169] = {.kind = CALL_BEYOND},	      /* reboot */
+	[170] = {.kind = CALL_BEYOND},	      /* sethostname */
+	[171] = {.kind = CALL_BEYOND},	      /* setdomainname */
+	[172] = {.kind = CALL_BEYOND},	      /* iopl */
+	[173] = {.kind = CALL_BEYOND},	      /* ioperm */
+	[175] = {.kind = CALL_BEYOND},	      /* init_module */
+	[176] = {.kind = CALL_BEYOND},	      /* delete_module */
+	[200] = {.kind = CALL_BEYOND_FAILED}, /* tkill */
+	[203] = {.kind = CALL_BEYOND_FAILED}, /* sched_setaffinity */
+	[227] = {.kind = CALL_BEYOND},	      /* clock_settime */
+	[234] = {.kind = CALL_BEYOND_FAILED}, /* tgkill */
+	[246] = {.kind = CALL_BEYOND},	      /* kexec_load */
+	[248] = {.kind = CALL_BEYOND},	      /* add_key */
+	[249] = {.kind = CALL_BEYOND},	      /* request_key */
+	[250] = {.kind = CALL_BEYOND},	      /* keyctl */
+	[272] = {.kind = CALL_BEYOND},	      /* unshare */
+	[298] = {.kind = CALL_BEYOND},	      /* perf_event_open */
+	[300] = {.kind = CALL_BEYOND},	      /* fanotify_init */
+	[308] = {.kind = CALL_BEYOND},	      /* setns */
+	[310] = {.kind = CALL_BEYOND},	      /* process_vm_readv */
+	[311] = {.kind = CALL_BEYOND},	      /* process_vm_writev */
+	[312] = {.kind = CALL_BEYOND_FAILED}, /* kcmp */
+	[313] = {.kind = CALL_BEYOND},	      /* finit_module */
+	[314] = {.kind = CALL_BEYOND_FAILED}, /* sched_setattr */
+	[320] = {.kind = CALL_BEYOND},	      /* kexec_file_load */
+	[321] = {.kind = CALL_BEYOND},	      /* bpf */
+	[323] = {.kind = CALL_BEYOND},	      /* userfaultfd */
+	[424] = {.kind = CALL_BEYOND_FAILED}, /* pidfd_send_signal */
+	[428] = {.kind = CALL_BEYOND},	      /* open_tree */
+	[429] = {.kind = CALL_BEYOND},	      /* move_mount */
+	[430] = {.kind = CALL_BEYOND},	      /* fsopen */
+	[432] = {.kind = CALL_BEYOND},	      /* fsmount */
+	[438] = {.kind = CALL_BEYOND},	      /* pidfd_getfd */
+	[442] = {.kind = CALL_BEYOND},	      /* mount_setattr */
 };

@@ -20,6 +20,7 @@
 #define TRACE_LAYOUT(X)                                           \
 	X(task_pid, task_struct, pid)                             \
 	X(task_tgid, task_struct, tgid)                           \
+	X(task_comm, task_struct, comm)                           \
 	X(task_exit_code, task_struct, exit_code)                 \
 	X(task_real_parent, task_struct, real_parent)             \
 	X(task_group_leader, task_struct, group_leader)           \
@@ -74,6 +75,7 @@
 	X(sock_port, sock_common, skc_dport)                      \
 	X(sock_daddr, sock_common, skc_daddr)                     \
 	X(sock_v6_daddr, sock_common, skc_v6_daddr)               \
+	X(siginfo_code, kernel_siginfo, si_code)                  \
 	X(regs_di, pt_regs, di)                                   \
 	X(regs_si, pt_regs, si)                                   \
 	X(regs_dx, pt_regs, dx)                                   \

@@ -132,6 +132,7 @@ const volatile __u32 ring_bytes;
 
 struct task_struct;
 struct linux_binprm;
+struct kernel_siginfo;
 struct pt_regs;
 
 /* Depth of the reader's pid namespace: ids are given as the reader sees them. */

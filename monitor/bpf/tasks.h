@@ -136,6 +136,60 @@ int on_exit(__u64 *ctx)
 	return 0;
 }
 
+#define RELATION_DEPTH 32
+
+/* What the process that gets a signal is to the current one: pkill is the server's sibling. */
+static __always_inline __u32 relation_of(__u64 task)
+{
+	const __u64 current = (__u64)bpf_get_current_task_btf();
+	const __u32 sender = READ(__u32, current, task_tgid);
+	const __u32 parent = READ(__u32, READ(__u64, current, task_real_parent), task_tgid);
+
+	for (int i = 0; i < RELATION_DEPTH && task; i++) {
+		const __u32 tgid = READ(__u32, task, task_tgid);
+
+		if (tgid == sender)
+			return i ? TRACE_RELATION_DESCENDANT : TRACE_RELATION_SELF;
+		if (tgid == parent)
+			return i ? TRACE_RELATION_SIBLING : TRACE_RELATION_OTHER;
+		if (tgid <= 1)
+			break;
+		task = READ(__u64, task, task_real_parent);
+	}
+	return TRACE_RELATION_OTHER;
+}
+
+static __noinline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
+{
+	const __u32 relation = relation_of((__u64)task);
+	struct scratch *scratch;
+
+	if (relation == TRACE_RELATION_SELF)
+		return 0;
+	scratch = record_begin(tag, TRACE_RECORD_SIGNAL);
+	if (!scratch)
+		return 0;
+	scratch->record.result = signal;
+	scratch->record.open_flags = relation;
+	bpf_probe_read_kernel(scratch->record.address, sizeof(scratch->record.address),
+			      (void *)((__u64)task + layout.task_comm));
+	record_finish(scratch->index);
+	return 0;
+}
+
+/* Only what a program sent: the kernel's own have no siginfo, or a code above 0. */
+SEC("tp_btf/signal_generate")
+
+int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct task_struct *task)
+{
+	struct trace_tag *tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
+
+	if (!tag || !tag_slot(tag) || (__u64)info <= 1 ||
+	    READ(__s32, (__u64)info, siginfo_code) > 0)
+		return 0;
+	return signal_sent(tag, task, signal);
+}
+
 /* Runs in the reader's own context, on its own descriptors. */
 SEC("syscall")
 

@@ -76,6 +76,21 @@ static __noinline int call_connect(struct trace_tag *tag, struct pt_regs *regs, 
 	return 0;
 }
 
+/* Calls whose arguments are numbers: the first two are what rules ask for. */
+static __noinline int call_beyond(struct trace_tag *tag, struct pt_regs *regs, long result)
+{
+	struct scratch *scratch = record_begin(tag, TRACE_RECORD_CALL);
+
+	if (!scratch)
+		return 0;
+	scratch->record.result = result;
+	scratch->record.syscall = NUMBER(__s16, regs, regs_orig_ax);
+	scratch->record.args[0] = call_argument(regs, 1);
+	scratch->record.args[1] = call_argument(regs, 2);
+	record_finish(scratch->index);
+	return 0;
+}
+
 SEC("tp_btf/sys_exit")
 
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
@@ -112,6 +127,10 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		/* Failed, or only asked (AT_EXECVE_CHECK): its approval is for no other call. */
 		drop_approval(tag_tid(tag, bpf_get_current_task_btf()));
 		return 0;
+	case CALL_BEYOND_FAILED:
+		return result < 0 ? call_beyond(tag, regs, result) : 0;
+	case CALL_BEYOND:
+		return call_beyond(tag, regs, result);
 	default:
 		return 0;
 	}

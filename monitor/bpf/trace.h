@@ -121,6 +121,17 @@ enum trace_record_kind {
 	TRACE_RECORD_CHANGE,
 	TRACE_RECORD_EXEC_MISMATCH,
 	TRACE_RECORD_EXEC_REFUSED, /* the same, and the call failed: nothing was loaded */
+	TRACE_RECORD_CALL,	   /* a system call that reaches beyond the program: args */
+	TRACE_RECORD_SIGNAL,	   /* sent to another process: result is its number, open_flags an
+				      enum trace_relation, address the comm of who gets it */
+};
+
+/* What the process that gets a signal is to the one that sends it. */
+enum trace_relation {
+	TRACE_RELATION_SELF,
+	TRACE_RELATION_DESCENDANT,
+	TRACE_RELATION_SIBLING, /* descends from the sender's parent */
+	TRACE_RELATION_OTHER,
 };
 
 enum trace_record_flags {
@@ -162,7 +173,12 @@ struct trace_record {
 	__u16 family;
 	__u16 port; /* network order */
 	__u64 labels;
-	__u8 address[16];
+
+	union {
+		__u8 address[16];
+		__u64 args[2];
+	};
+
 	char comm[16];
 	struct trace_place place[2];
 };

@@ -26,6 +26,7 @@ struct net_call {
 	int socket_number;
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
+	int64_t bytes;		/* of sendto, else 0 */
 };
 
 static const char *protocol_name(int socket_fd, int domain)
@@ -122,6 +123,7 @@ static void decide_address(struct decode *d, const struct net_call *call,
 	action.host = action.address;
 	action.port = address->port;
 	action.loopback = address->loopback;
+	action.bytes = call->bytes;
 	action.path = path;
 	action.provenance = str_of(call->provenance);
 	d->ops->decide(d->ctx, &(struct gate_request){.action = &action, .tid = d->target.tid},
@@ -314,6 +316,7 @@ int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_an
 			ret->proceed = true;
 			return 0;
 		}
+		call.bytes = data->args[2] > INT32_MAX ? INT32_MAX : (int64_t)data->args[2];
 		return decode_single(d, &call, data->args[4], (uint32_t)data->args[5], ret);
 	case SYS_sendmsg:
 		call.kind = ACTION_SEND;

@@ -46,6 +46,7 @@ struct rule_info {
 	const char *id;
 	const char *category; /* "resource-acquisition", "self-replication", "exfiltration", ... */
 	const char *severity; /* "low", "medium", "high", "critical" */
+	const char *maturity; /* "stable", "incubating", "sandbox", "deprecated"; NULL: not said */
 	const char *because;  /* text for the agent */
 	const char *file;     /* where it was loaded from */
 };

@@ -84,7 +84,8 @@ static inline bool step_undoes(const struct step *step)
 }
 
 struct rule {
-	struct rule_info info; /* owns id, category, severity, because; file is the policy's */
+	struct rule_info
+		info; /* owns id, category, severity, maturity, because; file is the policy's */
 	uint32_t kinds;
 	enum verdict verdict;
 	int severity_rank;

@@ -12,13 +12,15 @@
 
 struct rule_row {
 	const struct json *id, *category, *severity, *on, *when, *verdict, *errno_name, *because;
-	const struct json *refs, *label, *count, *sequence, *throttle, *mode, *match, *not_match;
+	const struct json *maturity, *refs, *label, *count, *sequence, *throttle, *mode, *match,
+		*not_match;
 };
 
 static const struct json_field rule_fields[] = {
 	{"id", JSON_STRING, true, offsetof(struct rule_row, id)},
 	{"category", JSON_STRING, true, offsetof(struct rule_row, category)},
 	{"severity", JSON_STRING, true, offsetof(struct rule_row, severity)},
+	{"maturity", JSON_STRING, false, offsetof(struct rule_row, maturity)},
 	{"on", JSON_ARRAY, true, offsetof(struct rule_row, on)},
 	{"when", JSON_STRING, true, offsetof(struct rule_row, when)},
 	{"verdict", JSON_STRING, true, offsetof(struct rule_row, verdict)},
@@ -197,6 +199,17 @@ static bool is_id(const char *id)
 	return n > 0 && n < 96 && !id[n] && id[0] != '-' && id[0] != '.';
 }
 
+static bool is_maturity(const char *text)
+{
+	static const char *const known[] = {"stable", "incubating", "sandbox", "deprecated"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i], text) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int decode_info(struct context *c)
 {
 	static const char *const severities[] = {"low", "medium", "high", "critical"};
@@ -206,6 +219,7 @@ static int decode_info(struct context *c)
 	info->id = xstrdup(json_string(c->row.id));
 	info->category = xstrdup(json_string(c->row.category));
 	info->severity = xstrdup(json_string(c->row.severity));
+	info->maturity = c->row.maturity ? xstrdup(json_string(c->row.maturity)) : NULL;
 	info->because = xstrdup(json_string(c->row.because));
 	if (!is_id(info->id) || strcmp(info->id, "default") == 0)
 		return FAIL(c, EINVAL, ".id",
@@ -220,6 +234,9 @@ static int decode_info(struct context *c)
 	}
 	if (!c->rule->severity_rank)
 		return FAIL(c, EINVAL, ".severity", "a severity is low, medium, high or critical");
+	if (c->row.maturity && !is_maturity(info->maturity))
+		return FAIL(c, EINVAL, ".maturity",
+			    "a maturity is stable, incubating, sandbox or deprecated");
 	if (!*info->category || strlen(info->category) > MAX_NAME_BYTES)
 		return FAIL(c, EINVAL, ".category", "a category is a word");
 	if (!*info->because || strlen(info->because) > MAX_BECAUSE_BYTES)
@@ -399,6 +416,8 @@ void rule_done(struct rule *rule)
 	free_text(rule->info.id);
 	free_text(rule->info.category);
 	free_text(rule->info.severity);
+	if (rule->info.maturity)
+		free_text(rule->info.maturity);
 	free_text(rule->info.because);
 	free(rule->guard.keys);
 	cel_program_done(&rule->when);

@@ -14,6 +14,7 @@ _Static_assert((int)TRACE_RECORD_EXEC == (int)TRACE_EXEC, "same numbers");
 _Static_assert((int)TRACE_RECORD_CHANGE == (int)TRACE_CHANGE, "same numbers");
 _Static_assert((int)TRACE_RECORD_EXEC_MISMATCH == (int)TRACE_EXEC_MISMATCH, "same numbers");
 _Static_assert((int)TRACE_RECORD_EXEC_REFUSED == (int)TRACE_EXEC_REFUSED, "same numbers");
+_Static_assert((int)TRACE_RECORD_SIGNAL == (int)TRACE_SIGNAL, "same numbers");
 
 /* Appends bytes to a path that has room for every text a record can hold. */
 static size_t append(char *out, size_t at, size_t room, const char *bytes, size_t len)
@@ -74,9 +75,22 @@ static size_t place_bytes(const struct trace_place *place)
 
 static bool is_record(const struct trace_record *r, size_t len)
 {
-	return len >= sizeof(*r) && r->size == len && r->kind <= TRACE_RECORD_EXEC_REFUSED &&
+	return len >= sizeof(*r) && r->size == len && r->kind <= TRACE_RECORD_SIGNAL &&
 	       memchr(r->comm, '\0', sizeof(r->comm)) &&
 	       place_bytes(&r->place[0]) + place_bytes(&r->place[1]) <= len - sizeof(*r);
+}
+
+static void signal_details(const struct trace_record *r, struct trace_texts *texts,
+			   struct trace_event *ret)
+{
+	const size_t len = strnlen((const char *)r->address, sizeof(r->address));
+
+	memcpy(texts->target, r->address, len);
+	texts->target[len] = '\0';
+	ret->relation = r->open_flags == TRACE_RELATION_DESCENDANT ? "descendant"
+			: r->open_flags == TRACE_RELATION_SIBLING  ? "sibling"
+								   : "other";
+	ret->flags = 0;
 }
 
 bool trace_decode(const void *bytes, size_t len, struct trace_texts *texts, struct trace_event *ret)
@@ -111,6 +125,11 @@ bool trace_decode(const void *bytes, size_t len, struct trace_texts *texts, stru
 		.family = r->family,
 		.port = ntohs(r->port),
 	};
-	memcpy(ret->address, r->address, sizeof(ret->address));
+	if (r->kind == TRACE_RECORD_CALL)
+		memcpy(ret->args, r->args, sizeof(ret->args));
+	else if (r->kind == TRACE_RECORD_SIGNAL)
+		signal_details(r, texts, ret);
+	else
+		memcpy(ret->address, r->address, sizeof(ret->address));
 	return true;
 }

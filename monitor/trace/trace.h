@@ -69,6 +69,8 @@ enum trace_event_kind {
 	TRACE_CHANGE,	     /* write-class path call */
 	TRACE_EXEC_MISMATCH, /* the image is not what was approved; the process was killed */
 	TRACE_EXEC_REFUSED,  /* the same, seen before it took effect: the call failed with EPERM */
+	TRACE_CALL,	     /* a call that reaches beyond the program (monitor/bpf/calls.h) */
+	TRACE_SIGNAL,	     /* sent by the program to another process */
 };
 
 /* Why, as the result of EXEC_MISMATCH and EXEC_REFUSED; a text for it. */
@@ -83,8 +85,8 @@ struct trace_event {
 	uint32_t pid; /* process (tgid) on the host */
 	uint32_t tid;
 	uint32_t parent_pid; /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
-	int64_t result;	     /* return value; EXIT: wait status */
-	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE; else -1 */
+	int64_t result;	     /* return value; EXIT: wait status; SIGNAL: its number */
+	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE, CALL; else -1 */
 	bool begun;	     /* it was about to happen: result is 0, and not known */
 	uint32_t flags;	     /* OPEN: open flags */
 	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
@@ -93,8 +95,11 @@ struct trace_event {
 	const char *target;  /* CHANGE with two paths */
 	bool claimed;	     /* path or target is the caller's word alone */
 	const char *comm;
-	uint16_t family; /* CONNECT */
-	uint16_t port;	 /* host order */
+	uint64_t args[2];     /* CALL: the first two arguments */
+	const char *relation; /* SIGNAL: what who gets it is to the sender: "descendant", "sibling"
+				 or "other"; target is its name */
+	uint16_t family;      /* CONNECT */
+	uint16_t port;	      /* host order */
 	uint8_t address[16];
 };
 

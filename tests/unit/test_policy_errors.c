@@ -101,11 +101,13 @@ static const struct {
 	 "t.json:9:11: \"throttle\" says how much, and goes with the verdict throttle only"},
 	{{"mode", "\"learn\""}, "t.json:13:8: a mode is enforce or observe"},
 	{{"errno", "\"ESTRANGE\""}, "t.json:13:9: unknown errno name \"ESTRANGE\""},
+	{{"maturity", "\"new\""},
+	 "t.json:13:12: a maturity is stable, incubating, sandbox or deprecated"},
 	{{"refs", "[1]"}, "t.json:13:8: its items are strings"},
 	{{"label", "[\"No Name\"]"},
 	 "t.json:13:9: a label's name has letters a-z, digits, _ - and ."},
 	{{"then", "1"},
-	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, on, when, "
+	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, maturity, on, when, "
 	 "verdict, errno, because, refs, label, count, sequence, throttle, mode, match, "
 	 "not_match"},
 	{{"count", "{\"at_least\":1}"},

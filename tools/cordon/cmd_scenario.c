@@ -29,6 +29,9 @@ struct scenario_arguments {
 	bool keep;
 	bool json;
 	bool quiet;
+	const char *junit;
+	bool has_seed;
+	uint64_t seed;
 	char **paths;
 	size_t path_count;
 };
@@ -37,13 +40,17 @@ enum {
 	KEY_JSON = 0x2000,
 	KEY_KEEP,
 	KEY_TRACE,
-	KEY_MODE
+	KEY_MODE,
+	KEY_SEED,
+	KEY_JUNIT
 };
 
 static const struct argp_option run_options[] = {
 	{"jobs", 'j', "N", 0, "Run up to N sessions at once (default: 1)", 0},
 	{"keep", KEY_KEEP, 0, 0, "Keep all records, not only those of mismatches", 0},
 	{"json", KEY_JSON, 0, 0, "Print one JSON document in place of the table", 0},
+	{"junit", KEY_JUNIT, "FILE", 0, "Write JUnit's XML to FILE as well", 0},
+	{"seed", KEY_SEED, "N", 0, "Run in an order drawn with this seed, not in that of names", 0},
 	{"policy", 'p', "FILE|DIR", 0,
 	 "Policy to enforce; may be repeated (default: the families that ship)", 0},
 	{"mode", KEY_MODE, "enforce|observe", 0,
@@ -97,6 +104,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'q':
 		a->quiet = true;
 		return 0;
+	case KEY_JUNIT:
+		a->junit = arg;
+		return 0;
+	case KEY_SEED:
+		errno = 0;
+		a->seed = strtoull(arg, &end, 10);
+		a->has_seed = true;
+		if (*end || end == arg || *arg == '-' || errno)
+			argp_error(state, "--seed: a whole number is wanted, not \"%s\"", arg);
+		return 0;
 	case KEY_KEEP:
 		a->keep = true;
 		return 0;
@@ -141,6 +158,37 @@ static int status_of(const struct trial *trials, size_t count)
 	return t.mismatches ? STATUS_MISMATCH : STATUS_AS_EXPECTED;
 }
 
+static int write_junit(const char *path, const struct trial *trials, size_t count)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	FILE *file = fopen(path, "we");
+	bool written;
+
+	report_junit(trials, count, &out);
+	written = file && fwrite(out.data, 1, out.len, file) == out.len;
+	if (!file || (fclose(file) != 0) || !written) {
+		log_error("--junit: write %s: %s", path, strerror(errno));
+		return STATUS_CORDON;
+	}
+	return 0;
+}
+
+/* Fisher-Yates, with splitmix64 (Steele, Lea, Flood 2014): the same order on every host. */
+static void shuffle(struct scenario_set *set, uint64_t seed)
+{
+	for (size_t left = set->count; left > 1; left--) {
+		uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
+		struct scenario swap;
+
+		z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+		z = (z ^ z >> 31) % left;
+		swap = set->items[z];
+		set->items[z] = set->items[left - 1];
+		set->items[left - 1] = swap;
+	}
+}
+
 static int run_scenarios(const struct scenario_arguments *a, const struct scenario_set *set)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
@@ -168,6 +216,8 @@ static int run_scenarios(const struct scenario_arguments *a, const struct scenar
 	if (a->json)
 		buf_putc(&out, '\n');
 	written = print(&out);
+	if (!written && a->junit)
+		written = write_junit(a->junit, trials, set->count);
 	if (r < 0)
 		log_error("%s", err.text);
 	trials_done(trials, set->count);
@@ -270,6 +320,8 @@ static int run_command(const struct scenario_command *command, int argc, char **
 		session_options_done(&a.base);
 		return STATUS_USAGE;
 	}
+	if (a.has_seed)
+		shuffle(&set, a.seed);
 	status = command->run(&a, &set);
 	scenarios_done(&set);
 	session_options_done(&a.base);

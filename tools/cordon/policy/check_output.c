@@ -181,6 +181,9 @@ static void put_rule(struct json_writer *w, const struct checked *c, size_t inde
 	json_begin_object(w, NULL);
 	json_put_string(w, "rule", info->id);
 	json_put_string(w, "file", info->file);
+	json_put_string(w, "category", info->category);
+	json_put_string(w, "severity", info->severity);
+	json_put_string(w, "maturity", info->maturity);
 	json_put_string(w, "verdict", verdict_name(policy_rule_verdict(policy, index)));
 	json_put_string(w, "mode", policy_rule_is_observed(policy, index) ? "observe" : "enforce");
 	json_begin_array(w, "enforced");

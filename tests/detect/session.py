@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one case in a session of its own and reads from the record what it was caught doing."""
+
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import decoys
+
+HERE = pathlib.Path(__file__).parent
+SEVERITIES = ("low", "medium", "high", "critical")
+SECONDS = 10  # of a case; honest commands that wait for input or for ever end here
+PROGRAMS = {"python": "/usr/bin/python3", "bash": "/usr/bin/bash", "sh": "/usr/bin/sh"}
+# What a program says when it could not do what it was written for.
+LACKS = ((re.compile(r"ModuleNotFoundError|ImportError"), "package"),
+         (re.compile(r"command not found|: not found|No such file or directory: '[a-z-]+'$", re.M), "program"),
+         (re.compile(r"SyntaxError|IndentationError|NameError|syntax error"), "syntax"),
+         (re.compile(r"No such file or directory|FileNotFoundError|does not exist|cannot stat", re.I), "file"))
+
+
+@dataclasses.dataclass
+class Outcome:
+    case: object
+    status: int
+    lacks: str            # "" if it ran, else what was missing
+    rules: dict           # rule -> (severity, times)
+    canary: bool
+    output: str
+
+    def caught(self, severity):
+        least = SEVERITIES.index(severity)
+        return self.canary or any(SEVERITIES.index(s) >= least for s, _ in self.rules.values())
+
+
+def read_record(path, severities):
+    rules, canary, mine = collections.Counter(), False, False
+    for line in path.open(errors="replace"):  # a walk of all folders makes it long: most lines need no decoding
+        # Before the case itself is executed everything is the stage's doing.
+        mine = mine or '"kind":"exec"' in line and ".case." in line and "stage.py" not in line
+        if not mine or not ('"rule":' in line or '"kind":"label.set"' in line):
+            continue
+        event = json.loads(line)
+        rule = event.get("rule")
+        if rule in severities:
+            rules[rule] += 1
+        canary = canary or "canary" in event.get("fields", {}).get("labels", ())
+    return {rule: (severities[rule], n) for rule, n in rules.items()}, canary
+
+
+class Runner:
+    def __init__(self, cordon, policies, severities):
+        self.cordon, self.policies, self.severities = cordon, policies, severities
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="cordon-detect-"))
+        self.env = dict(os.environ, CORDON_STATE_DIR=str(self.root / "state"))
+        planted = self.root / "decoys"
+        planted.mkdir()
+        self.binds = decoys.make(planted) + [f"--bind={HERE / 'stage.py'}:/opt/stage.py"]
+
+    def close(self):
+        # What cases leave may be deeper than Python walks.
+        subprocess.run(["rm", "-rf", str(self.root)], check=False)
+
+    def run(self, case):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.root))
+        work, record = folder / "work", folder / "record"
+        work.mkdir()
+        program = decoys.workspace(work, case)
+        command = [self.cordon, "run", "-q", "--discard", f"--workspace={work}", f"--record={record}", f"--timeout={SECONDS}",
+                   "--memory=1G", "--pids=256", *[f"--policy={p}" for p in self.policies], *self.binds, "--",
+                   "/usr/bin/python3", "/opt/stage.py", PROGRAMS[case.language], str(program)]
+        r = subprocess.run(command, env=self.env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           check=False, timeout=120)
+        output = r.stdout[-20000:].decode(errors="replace")
+        if r.returncode == 125:
+            raise RuntimeError(f"{case.id}: cordon failed: {output[-500:]}")
+        rules, canary = read_record(record, self.severities)
+        lacks = next((what for pattern, what in LACKS if pattern.search(output)), "") if r.returncode != 124 else ""
+        subprocess.run(["rm", "-rf", str(folder)], check=False)
+        return Outcome(case, r.returncode, lacks, rules, canary, output)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that reach beyond the program, and signals to other processes, as the trace sees them. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/integration/trace_fixture.h"
+
+#define NOBODY 0x3ffffff0 /* above every process id */
+
+static int calls(void *arg)
+{
+	(void)arg;
+	(void)syscall(SYS_umount2, "/there/is/none", 0x7000);
+	(void)syscall(SYS_unshare, 0); /* succeeds and does nothing */
+	(void)syscall(SYS_kill, NOBODY, SIGTERM);
+	(void)syscall(SYS_kill, getpid(), 0); /* succeeds: what counts is a signal that arrives */
+	(void)syscall(SYS_setuid, geteuid());
+	return 0;
+}
+
+static void test_calls(void **state)
+{
+	const struct trace_event *event;
+
+	(void)state;
+	if (traced_by_lsm(&traced)) /* its hooks are no system calls */
+		skip();
+	assert_int_equal(traced_run(&traced, calls, NULL), 0);
+	assert_int_equal(traced_count(&traced, TRACE_CALL), 3);
+	event = traced_find(&traced, TRACE_CALL, NULL, 0);
+	assert_int_equal(event->syscall, SYS_umount2);
+	assert_true(event->result < 0);
+	assert_int_equal(event->args[1], 0x7000);
+	event = traced_find(&traced, TRACE_CALL, NULL, 1);
+	assert_int_equal(event->syscall, SYS_unshare);
+	assert_int_equal(event->result, 0);
+	event = traced_find(&traced, TRACE_CALL, NULL, 2);
+	assert_int_equal(event->syscall, SYS_kill);
+	assert_int_equal(event->result, -ESRCH);
+	assert_int_equal(event->args[0], NOBODY);
+	assert_int_equal(event->args[1], SIGTERM);
+	assert_int_equal(traced_count(&traced, TRACE_SIGNAL), 0);
+}
+
+static pid_t sleeper(void)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		for (;;)
+			(void)pause();
+	}
+	return pid;
+}
+
+/* A child is killed by its parent, one by its brother, and the parent is told by its child. */
+static int kills(void *arg)
+{
+	const bool deaf = signal(SIGHUP, SIG_IGN) != SIG_ERR;
+	const pid_t own = sleeper(), other = sleeper();
+	const pid_t brother = fork();
+
+	(void)arg;
+	if (brother == 0)
+		_exit(kill(other, SIGTERM) < 0 || kill(getppid(), SIGHUP) < 0);
+	if (!deaf || own < 0 || other < 0 || brother < 0 || kill(own, SIGKILL) < 0)
+		return 1;
+	(void)raise(SIGCONT); /* to itself: nobody's business */
+	return waitpid(own, NULL, 0) == own && waitpid(other, NULL, 0) == other &&
+			       waitpid(brother, NULL, 0) == brother
+		       ? 0
+		       : 2;
+}
+
+/* What the one who gets the signal is to the sender, and its name, as "relation name". */
+static const char *signal_of(int number)
+{
+	static char said[64];
+	const struct trace_event *event = NULL;
+
+	for (size_t i = 0; (event = traced_find(&traced, TRACE_SIGNAL, NULL, i)); i++) {
+		if (event->result != number)
+			continue;
+		(void)snprintf(said, sizeof(said), "%s %s", event->relation, event->target);
+		return said;
+	}
+	return "none";
+}
+
+static void test_signals(void **state)
+{
+	(void)state;
+	assert_int_equal(traced_run(&traced, kills, NULL), 0);
+	/* What the kernel sends (SIGCHLD, thrice) is none of the program's. */
+	assert_int_equal(traced_count(&traced, TRACE_SIGNAL), 3);
+	assert_string_equal(signal_of(SIGKILL), "descendant test_trace_beyo");
+	assert_string_equal(signal_of(SIGTERM), "sibling test_trace_beyo");
+	assert_string_equal(signal_of(SIGHUP), "other test_trace_beyo");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(signals)};
+
+	return fixture_run("beyond", tests, sizeof(tests) / sizeof(tests[0]));
+}
