@@ -20,7 +20,7 @@ PROGRAMS = {"python": "/usr/bin/python3", "bash": "/usr/bin/bash", "sh": "/usr/b
 LACKS = ((re.compile(r"ModuleNotFoundError|ImportError"), "package"),
          (re.compile(r"command not found|: not found|No such file or directory: '[a-z-]+'$", re.M), "program"),
          (re.compile(r"SyntaxError|IndentationError|NameError|syntax error"), "syntax"),
-         (re.compile(r"No such file or directory|FileNotFoundError|does not exist|cannot stat", re.I), "file"))
+         (re.compile(r"No such file or directory|FileNotFoundError|does not exist|cannot stat|Failed to open|cannot open", re.I), "file"))
 
 
 @dataclasses.dataclass
