@@ -13,6 +13,7 @@
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
  *	lint.c, lint_tree.c	what cannot be meant
+ *	format.c		the form of the files
  *	example.c, examples.c	actions as files give them; runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
