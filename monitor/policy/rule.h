@@ -147,7 +147,7 @@ struct text_place policy_place_of(const struct policy *policy, const struct cel_
  * also where it is used. Return: -code.
  */
 int policy_expression_error(const struct policy *policy, const struct cel_tree *tree,
-			    const struct source *source, const char *path, int code,
+			    const struct source *source, const char *path,
 			    const struct cel_error *why, struct error *err);
 
 /* rule_json.c */

@@ -332,8 +332,7 @@ static int compile_when(struct context *c)
 		if (r == 0 && cel_needs_scratch(&c->rule->when) && !c->policy->scratch)
 			c->policy->scratch = xcalloc(1, CEL_MAX_MEMORY);
 	}
-	return r < 0 ? policy_expression_error(c->policy, &tree, c->source, path, r, &why, c->err)
-		     : 0;
+	return r < 0 ? policy_expression_error(c->policy, &tree, c->source, path, &why, c->err) : 0;
 }
 
 static struct rule *new_rule(struct policy *policy)

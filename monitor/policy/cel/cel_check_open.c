@@ -173,7 +173,7 @@ static const struct cel_type *type_of_value(struct open_typing *t, const struct 
 
 static int open_type_select(struct open_typing *t, struct cel_node *node)
 {
-	const struct cel_type *of = node->child->type;
+	const struct cel_type *of = cel_operand(node, 0)->type;
 
 	if (!open_is(of, CEL_MAP))
 		return cel_fail(t->err, node->at, "type '%s' does not support field selection",

@@ -5,6 +5,7 @@
 
 #include "monitor/policy/cel/cel_resolve.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
@@ -110,6 +111,7 @@ static int resolve_use(struct resolving *r, struct cel_node *node)
 				  r->err);
 	if (e < 0)
 		return e;
+	assert(root); /* the parser gave one */
 	*node = *root;
 	node->next = old.next;
 	node->all = old.all;

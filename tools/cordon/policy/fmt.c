@@ -83,6 +83,11 @@ static int format(const char *name, const char *text, size_t len, struct buf *ou
 	return r < 0 ? r : policy_format(&sources.items[0], out, err);
 }
 
+static bool is_same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && (!a->len || memcmp(a->data, b->data, a->len) == 0);
+}
+
 static int print(const struct buf *out, struct error *err)
 {
 	if (fwrite(out->data, 1, out->len, stdout) != out->len || fflush(stdout) != 0)
@@ -103,7 +108,7 @@ static int do_file(const struct fmt_arguments *a, const char *path, struct error
 		return r;
 	if (a->to_stdout)
 		return print(&out, err);
-	if (out.len == file.text.len && memcmp(out.data, file.text.data, out.len) == 0)
+	if (is_same(&out, &file.text))
 		return POLICY_GOOD;
 	r = a->check ? POLICY_BAD : fmt_file_replace(&file, &out, err);
 	if (r >= 0 && printf("%s\n", path) < 0)
@@ -123,8 +128,7 @@ static int do_input(const struct fmt_arguments *a, struct error *err)
 		return r;
 	if (!a->check)
 		return print(&out, err);
-	return out.len == text.len && memcmp(out.data, text.data, out.len) == 0 ? POLICY_GOOD
-										: POLICY_BAD;
+	return is_same(&out, &text) ? POLICY_GOOD : POLICY_BAD;
 }
 
 static int do_path(const struct fmt_arguments *a, const char *path, struct error *err)
