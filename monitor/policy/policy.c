@@ -306,6 +306,13 @@ uint64_t policy_labels_read(const struct policy *policy)
 	return labels;
 }
 
+bool policy_reads_label(const struct policy *policy, const char *name)
+{
+	const int index = policy_label_index(policy, name);
+
+	return index >= 0 && (policy_labels_read(policy) & (UINT64_C(1) << index));
+}
+
 bool policy_uses_labels(const struct policy *policy)
 {
 	return policy_labels_read(policy) != 0;

@@ -156,6 +156,9 @@ size_t policy_rule_holds(const struct policy *policy, size_t index, bool traced,
  */
 bool policy_gates_files(const struct policy *policy, bool host_bound);
 
+/* Whether some rule's verdict depends on the label. */
+bool policy_reads_label(const struct policy *policy, const char *name);
+
 /* Label names a face adds with --label; call before the first policy_state_new(). */
 int policy_add_label(struct policy *policy, const char *name, struct error *err);
 

@@ -15,6 +15,7 @@
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
  *	lint.c, lint_tree.c	what cannot be meant
+ *	format.c		the form of the files
  *	example.c, examples.c	actions as files give them; runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
@@ -185,7 +186,7 @@ struct text_place policy_place_of(const struct policy *policy, const struct cel_
  * also where it is used. Return: -code.
  */
 int policy_expression_error(const struct policy *policy, const struct cel_tree *tree,
-			    const struct source *source, const char *path, int code,
+			    const struct source *source, const char *path,
 			    const struct cel_error *why, struct error *err);
 
 /* rule_json.c */

@@ -82,8 +82,9 @@ struct resident_status {
 
 struct resident_reply {
 	uint32_t kind;
-	int32_t error;	   /* CLOSED: negative errno, 0 for a clean end */
-	uint64_t question; /* ASK, CANCEL */
+	int32_t error;		/* CLOSED: negative errno, 0 for a clean end */
+	uint64_t question;	/* ASK, CANCEL */
+	uint64_t unread_labels; /* ACCEPTED: a bit for each of the RUN's that no rule reads */
 	struct command_outcome outcome;
 	struct resident_status status;
 };
