@@ -93,6 +93,19 @@ bool trace_counts_syscalls(const struct trace *trace)
 	return trace->object == &trace_object_tracepoint;
 }
 
+uint64_t trace_skips(const struct trace *trace)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < trace->programs.attach_count; i++) {
+		uint64_t skips = 0;
+
+		if (bpf_call_skips(trace->programs.attach_fds[i], &skips) == 0)
+			all += skips;
+	}
+	return all;
+}
+
 int trace_map_fd(const struct trace *trace, enum trace_map map)
 {
 	return trace->programs.map_fds[map];

@@ -132,9 +132,16 @@ enum trace_backend {
 	TRACE_BACKEND_TRACEPOINT
 };
 
+/* What CORDON_TRACE_BACKEND says. Errors: -EINVAL if it is none of them. */
+int trace_wanted_backend(enum trace_backend *ret, struct error *err);
 /* "lsm" or "tracepoint". */
 const char *trace_backend_name(const struct trace *trace);
 bool trace_counts_syscalls(const struct trace *trace);
+/*
+ * How often a program was not run though its event was there: the kernel skips one on a tracepoint,
+ * or at the return of a function, that was preempted on the same CPU. For whom is not known.
+ */
+uint64_t trace_skips(const struct trace *trace);
 
 /* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller.
  */

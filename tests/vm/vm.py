@@ -76,6 +76,11 @@ def extra(build):
                         "on" if user == 0 else "auto", f"{group}."], "/tmp", MOST_SECONDS, user)
 
 
+def bench(build):
+    """Of the trace's back ends beside each other; only when asked for by name. What counts is its output."""
+    yield Test("bench.trace", [f"{build}/tests/bench_trace"], "/tmp", MOST_SECONDS)
+
+
 def with_each_backend(tests):
     for test in tests:
         for backend in BACKENDS if TRACED.match(test.name) else ():
@@ -162,7 +167,11 @@ def main():
         return 2
     name, build = sys.argv[1], pathlib.Path(sys.argv[2]).absolute()
     pattern = re.compile(sys.argv[3] if len(sys.argv) == 4 else "")
-    tests = [t for t in with_each_backend([*extra(build), *of_ctest(build)]) if pattern.search(t.name)]
+    tests = with_each_backend([*extra(build), *of_ctest(build)])
+    if pattern.pattern == "bench":
+        tests = bench(build)
+        os.environ["CORDON_VM_VERBOSE"] = "1"
+    tests = [t for t in tests if pattern.search(t.name)]
     folder = build / "vm" / f"run-{name}"
     try:
         qemu()
