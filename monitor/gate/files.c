@@ -125,6 +125,9 @@ static void give_fd(struct files *files, struct file_call *call, int file_fd)
 static void finish(struct files *files, struct file_call *call, const struct hands_reply *reply,
 		   const struct msg_fds *fds)
 {
+	if (call->about)
+		files->config.ops->carried_out(files->config.ctx, &call->about->action,
+					       reply->error);
 	if (reply->error)
 		refuse(files, call, reply->error);
 	else if (call->request.op == HANDS_OPEN)
@@ -142,7 +145,10 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 	struct gate_answer answer = {.errno_value = EPERM};
 
 	config->ops->decide(config->ctx, &about->action, call->tid, NULL, &answer);
-	file_action_free(about);
+	if (answer.proceed && config->ops->carried_out)
+		call->about = about;
+	else
+		file_action_free(about);
 	if (answer.kill_execution ||
 	    (answer.proceed && !notify_is_valid(config->notify, call->notify_id))) {
 		/* Unanswered, a thread waits where only a signal can reach it; see gate.c. */

@@ -42,6 +42,8 @@ struct gate_ops {
 	 */
 	void (*decide)(void *ctx, const struct action *action, uint32_t tid,
 		       const struct exec_image *image, struct gate_answer *ret);
+	/* What was decided on with "proceed" and carried out for the thread. @error: errno or 0. */
+	void (*carried_out)(void *ctx, const struct action *action, int error);
 	/* The thread was gone before the answer came: an exec that was approved does not happen. */
 	void (*unanswered)(void *ctx, uint32_t tid);
 	/* The last task under this filter is gone; the gate may be freed from here. */

@@ -150,7 +150,7 @@ int trace_syscall_counts(struct trace *trace, uint32_t slot, uint64_t counts[TRA
 {
 	if (!trace_session(trace, slot))
 		return -ENOENT;
-	if (!trace_counts_syscalls(trace))
+	if (!trace_sees_returns(trace))
 		return -EOPNOTSUPP;
 	return bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, counts);
 }

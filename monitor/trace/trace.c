@@ -88,7 +88,7 @@ const char *trace_backend_name(const struct trace *trace)
 	return trace->object->name;
 }
 
-bool trace_counts_syscalls(const struct trace *trace)
+bool trace_sees_returns(const struct trace *trace)
 {
 	return trace->object == &trace_object_tracepoint;
 }

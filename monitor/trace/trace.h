@@ -136,7 +136,8 @@ enum trace_backend {
 int trace_wanted_backend(enum trace_backend *ret, struct error *err);
 /* "lsm" or "tracepoint". */
 const char *trace_backend_name(const struct trace *trace);
-bool trace_counts_syscalls(const struct trace *trace);
+/* Does it see system calls return, and count them; or only begin what they do? */
+bool trace_sees_returns(const struct trace *trace);
 /*
  * How often a program was not run though its event was there: the kernel skips one on a tracepoint,
  * or at the return of a function, that was preempted on the same CPU. For whom is not known.
