@@ -208,4 +208,7 @@ void probe_session(struct probe_result *ret)
 void probe_lite(struct probe_result *ret)
 {
 	probe_in_child(try_lite, ret);
+	if (ret->state != PROBE_HOLDS)
+		probe_remedy(ret, "needed only where there are no namespaces; the reason says what "
+				  "it needs");
 }
