@@ -18,8 +18,8 @@
  * length are held to the approval there, the strings themselves at bprm_committed_creds.
  *
  * Whatever must hold is on such a hook. A program on a tracepoint or on the return of a function is
- * skipped where a task that it was running for was preempted by another one on the same CPU (7.0
- * and newer preempt there); programs on security hooks never are. So the others here only report,
+ * skipped where a task that it was running for was preempted by another one on the same CPU (seen
+ * on 7.2); programs on security hooks never are. So the others here only report,
  * or tidy up.
  *
  * The loader that bpftool makes holds 32 functions, programs among them; this object has as many.

@@ -33,6 +33,7 @@ int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 			return r;
 		}
 	}
+	trace_note_skips(trace); /* those from before are not this one's */
 	session = xcalloc(1, sizeof(*session));
 	trace->next_generation++;
 	if (trace->next_generation == 0)

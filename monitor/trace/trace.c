@@ -106,6 +106,21 @@ uint64_t trace_skips(const struct trace *trace)
 	return all;
 }
 
+void trace_note_skips(struct trace *trace)
+{
+	const uint64_t skips = trace_skips(trace), fresh = skips - trace->skips;
+
+	trace->skips = skips;
+	if (!fresh || !trace_sees_returns(trace))
+		return;
+	for (uint32_t slot = 0; slot < TRACE_SLOTS; slot++) {
+		if (!trace->sessions[slot])
+			continue;
+		__atomic_fetch_add(&trace->slots[slot].emitted, fresh, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&trace->slots[slot].lost, fresh, __ATOMIC_SEQ_CST);
+	}
+}
+
 int trace_map_fd(const struct trace *trace, enum trace_map map)
 {
 	return trace->programs.map_fds[map];

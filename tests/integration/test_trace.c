@@ -331,10 +331,15 @@ static void test_fork_storm(void **state)
 		(void)usleep(10000);
 		(void)trace_drain(traced.trace);
 	}
-	assert_int_equal(traced_count(&traced, TRACE_FORK), 400);
-	assert_int_equal(traced_count(&traced, TRACE_EXIT), 401);
+	trace_note_skips(traced.trace);
 	assert_int_equal(trace_session_counts(traced.trace, TRACED_SLOT, &counts), 0);
-	assert_int_equal(counts.emitted, counts.consumed);
+	assert_int_equal(counts.emitted, counts.consumed + counts.lost);
+	/* What is missing is known to be: kernels that preempt programs skip some (seen on 7.2). */
+	if (!trace_skips(traced.trace)) {
+		assert_int_equal(traced_count(&traced, TRACE_FORK), 400);
+		assert_int_equal(traced_count(&traced, TRACE_EXIT), 401);
+	}
+	assert_int_equal(counts.lost, traced_by_lsm(&traced) ? 0 : trace_skips(traced.trace));
 }
 
 static void test_slot_is_reused(void **state)
