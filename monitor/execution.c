@@ -198,13 +198,22 @@ static void on_unanswered(void *ctx, uint32_t tid)
 		trace_revoke_exec(execution->session->trace, tid);
 }
 
+static void on_carried_out(void *ctx, const struct action *action, int error)
+{
+	const struct execution *execution = ctx;
+
+	observe_carried_out(execution->session, action, error);
+}
+
 static void on_gone(void *ctx)
 {
 	(void)ctx; /* EXIT follows from the init, which saw the leaf end. */
 }
 
-static const struct gate_ops gate_ops = {
-	.decide = on_decide, .unanswered = on_unanswered, .gone = on_gone};
+static const struct gate_ops gate_ops = {.decide = on_decide,
+					 .carried_out = on_carried_out,
+					 .unanswered = on_unanswered,
+					 .gone = on_gone};
 
 /* The group is the program's own: exec.c makes it the leader of a session. */
 static void send_signal(const struct execution *execution, int signum)

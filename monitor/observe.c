@@ -107,6 +107,26 @@ static void record_done(struct session *session, const struct trace_event *event
 	truth_end(session, w);
 }
 
+/*
+ * The hands are not traced. That a descriptor arrived is seen; how all else went, by the caller's
+ * return alone, where returns are seen.
+ */
+void observe_carried_out(struct session *session, const struct action *action, int error)
+{
+	const struct trace_event event = {
+		.time_ns = monotonic_ns(),
+		.exec_id = action->exec_id,
+		.pid = action->pid,
+		.comm = "cordon-hands",
+		.result = -error,
+	};
+
+	if (!session->trace || trace_sees_returns(session->trace) ||
+	    (action->kind == ACTION_FILE_OPEN && !error))
+		return;
+	record_done(session, &event, action);
+}
+
 static void on_open(struct session *session, const struct trace_event *event)
 {
 	const struct policy *policy = session->policy;

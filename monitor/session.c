@@ -329,6 +329,8 @@ static void record_end_event(struct session *session)
 	/* Ended before its init said HELLO: the record tells of that too. */
 	if (!record_count(session->record))
 		record_start(session);
+	if (trace)
+		trace_note_skips(trace);
 	loss_check(session);
 	if (trace) {
 		(void)trace_session_counts(trace, session->slot, &totals->trace);

@@ -240,3 +240,5 @@ void loss_denial(const struct session *session, const char *subject, struct deni
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);
+/* How a gated file operation went that was allowed; @error: errno or 0. */
+void observe_carried_out(struct session *session, const struct action *action, int error);

@@ -202,7 +202,9 @@ static void on_run(struct serve_client *client, struct msg_fds *fds)
 	for (size_t i = 0; i < 3; i++)
 		client->stdio_fds[i] = take_fd(&fds->fd[RESIDENT_FD_STDIO + i]);
 	if (memcmp(&client->run.head.identity, &server->identity, sizeof(server->identity)) != 0)
-		(void)error_set(&err, EXDEV, "the client is in other namespaces than the server");
+		(void)error_set(&err, EXDEV,
+				"the client is in other namespaces than the server, or wants "
+				"another back end of the trace");
 	else if (get_policy(client, &err) == 0 && start_command(client, fds, &err) == 0) {
 		server->served++;
 		accept_run(client);
