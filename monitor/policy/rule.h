@@ -104,10 +104,6 @@ struct policy {
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
 
-/* policy.c */
-/* From texts to a policy; sorts @sources, which stay the caller's. */
-int policy_build(struct sources *sources, struct policy **ret, struct error *err);
-
 /* policy_json.c */
 int policy_decode_lists(struct policy *policy, const struct source *source, struct error *err);
 int policy_decode(struct policy *policy, const struct source *source, struct error *err);

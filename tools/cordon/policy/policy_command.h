@@ -27,6 +27,7 @@ int policy_check_command(int argc, char **argv);
 int policy_diff_command(int argc, char **argv);
 int policy_eval_command(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
+int policy_learn_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 
 /* Words of the command line, as many as come. The words are borrowed. */
