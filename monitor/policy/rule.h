@@ -147,10 +147,6 @@ struct policy {
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
 
-/* policy.c */
-/* From texts to a policy; sorts @sources, which stay the caller's. */
-int policy_build(struct sources *sources, struct policy **ret, struct error *err);
-
 /* policy_json.c */
 /* What the expressions of all files may name: lists and macros. */
 int policy_decode_names(struct policy *policy, const struct source *source, size_t file,
