@@ -160,6 +160,7 @@ static void on_decide(void *ctx, const struct action *action, uint32_t tid,
 
 	full.call_id = str_of(execution->call_id);
 	full.call_tool = str_of(execution->tool);
+	full.declared = declared_list(execution->declared);
 	full.time_ns = monotonic_ns();
 	judge(session, &full, &judgement, &denial);
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
@@ -312,6 +313,7 @@ static struct execution *execution_new(struct session *session, const struct exe
 	execution->id = ++session->last_exec_id;
 	execution->call_id = xstrdup(request->call_id);
 	execution->tool = xstrdup(request->tool);
+	execution->declared = request->declared;
 	execution->ops = ops;
 	execution->tty = request->tty;
 	execution->ctx = ctx;

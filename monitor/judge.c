@@ -19,7 +19,8 @@ static void put_list(struct json_writer *w, const char *name, const struct str_l
 	json_end_array(w);
 }
 
-/* All fields that the kind has, but for empty strings and what the event's head tells already. */
+/* All fields that the kind has, but for empty strings, what the event's head tells already, and the
+ * text that a tool returned: it may be what a rule keeps from the agent. */
 static void put_fields(struct json_writer *w, const struct action *action)
 {
 	json_begin_object(w, "fields");
@@ -29,6 +30,10 @@ static void put_fields(struct json_writer *w, const struct action *action)
 
 		if (!(field->kinds & (1u << action->kind)) || strcmp(field->name, "call_id") == 0)
 			continue;
+		if (action->kind == ACTION_TOOL_RESULT && strcmp(field->name, "text") == 0) {
+			json_put_u64(w, "text_bytes", action->text.len);
+			continue;
+		}
 		switch (field->type) {
 		case FIELD_STRING:
 			text = action_string(action, field);
@@ -42,7 +47,8 @@ static void put_fields(struct json_writer *w, const struct action *action)
 			json_put_bool(w, field->name, action_boolean(action, field));
 			break;
 		case FIELD_LIST:
-			put_list(w, field->name, action_list(action, field));
+			if (strcmp(field->name, "declared") != 0 || action->declared.count)
+				put_list(w, field->name, action_list(action, field));
 			break;
 		}
 	}
@@ -97,6 +103,7 @@ static void describe(const struct action *action, char *text, size_t size)
 				       (long long)action->port);
 		break;
 	case ACTION_TOOL_CALL:
+	case ACTION_TOOL_RESULT:
 		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);
 		break;
 	case ACTION_EXEC:
@@ -245,6 +252,7 @@ bool session_check_call(struct session *session, const struct call *call, struct
 		.tool = str_of(call->tool),
 		.args = str_of(call->args),
 		.command = str_of(call->command),
+		.declared = declared_list(call->declared),
 	};
 	struct judgement judgement;
 
@@ -252,13 +260,22 @@ bool session_check_call(struct session *session, const struct call *call, struct
 	return judgement.proceed;
 }
 
-void session_end_call(struct session *session, const struct call *call, bool is_error)
+bool session_end_call(struct session *session, const struct call *call, const struct str *text,
+		      bool is_error, struct denial *ret)
 {
-	struct json_writer *w = event_begin(session, "tool.result", call->id, 0);
+	const struct action action = {
+		.kind = ACTION_TOOL_RESULT,
+		.time_ns = monotonic_ns(),
+		.call_id = str_of(call->id),
+		.call_tool = str_of(call->tool),
+		.tool = str_of(call->tool),
+		.declared = declared_list(call->declared),
+		.text = text ? *text : STR(""),
+		.is_error = is_error,
+	};
+	struct judgement judgement;
 
-	json_begin_object(w, "fields");
-	json_put_string(w, "tool", call->tool);
-	json_put_bool(w, "is_error", is_error);
-	json_end_object(w);
-	event_end(session);
+	judge(session, &action, &judgement, ret);
+	/* What is there already may be told even if the session is failing. */
+	return judgement.proceed || judgement.decision.verdict < VERDICT_ASK;
 }

@@ -163,7 +163,8 @@ int example_decode_action(const struct example_place *place, const char *member,
 		return example_fail(place, member, "the action needs a \"kind\" that exists");
 	if (!(place->kinds & (1u << ret->action.kind)))
 		return example_fail(place, at_kind, "the rule is not \"on\" this kind of action");
-	ret->action.pid = ret->action.kind != ACTION_TOOL_CALL;
+	ret->action.pid =
+		ret->action.kind != ACTION_TOOL_CALL && ret->action.kind != ACTION_TOOL_RESULT;
 	for (const struct json *m = json_first(action); m; m = json_next(m)) {
 		_cleanup_free_ char *at = xasprintf("%s.%s", member, json_key(m));
 		const char *reason;

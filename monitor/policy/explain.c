@@ -10,6 +10,11 @@ static void put_field(struct json_writer *w, const struct action *action,
 	switch (field->type) {
 	case FIELD_STRING:
 		text = action_string(action, field);
+		/* It may be what the rule keeps from the agent, and others read the record. */
+		if (field->offset == offsetof(struct action, text)) {
+			json_put_u64(w, "text_bytes", text.len);
+			return;
+		}
 		json_put_bytes(w, field->name, text.len ? text.at : "", text.len);
 		return;
 	case FIELD_INT:

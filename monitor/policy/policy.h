@@ -103,6 +103,8 @@ uint64_t policy_labels_of_path(const struct policy *policy, struct str path);
 uint64_t policy_labels_of_paths(const struct policy *policy);
 /* Those that reading it gives a session: of a file.open that succeeded and does not write. */
 uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action);
+/* True if some rule or step looks at the text that a tool returned. */
+bool policy_reads_results(const struct policy *policy);
 /* True if some rule's verdict can depend on labels. */
 bool policy_uses_labels(const struct policy *policy);
 /* Bits of the labels that some rule reads; all bits if a rule reads them in another way than by

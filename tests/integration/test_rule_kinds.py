@@ -4,7 +4,8 @@
 import json
 import unittest
 
-from cordon_testing import NO_TRACE, TRACE
+from cordon_testing import CORDON, NO_TRACE, TRACE
+from mcp_client import Client
 from policy_testing import PolicyTest, rule
 
 CONNECT = "import socket; print(socket.socket().connect_ex(('127.0.0.1', 9)))"
@@ -147,6 +148,78 @@ class Distinct(RuleKindsTest):
                                   "cat secret-c > /dev/null; python3 connect.py 9")
         self.assertEqual(out, [REFUSED, EPERM])
         self.replays_the_same(policy)
+
+
+class Intent(RuleKindsTest):
+    def test_a_command_that_does_not_do_what_it_declares(self):
+        policy = self.write(
+            "p", rule("wrote", ["file.open", "file.change"], "'read-only' in call.declared && action.write &&"
+                      "!action.path.startsWith('/dev/')", "deny",
+                      [act("file.open", write=True, path="/w/x", declared=["read-only"])], [act("file.open", write=True, path="/w/x")]),
+            rule("went-out", "net.connect", "'closed-world' in action.declared", "deny",
+                 [act("net.connect", declared=["closed-world"])], [act("net.connect", declared=["read-only"])]))
+        (self.work / "connect.py").write_text(CONNECT)
+        script = "(echo > made) 2> /dev/null && echo wrote || echo no; cat connect.py > /dev/null; python3 connect.py"
+        self.assertEqual(self.run_by(policy, script), ["wrote", REFUSED])
+        self.assertEqual(self.run_by(policy, script, "--declare", "read-only"), ["no", REFUSED])
+        self.assertEqual(self.run_by(policy, script, "--declare", "closed-world"), ["wrote", EPERM])
+        self.assertEqual(self.run_by(policy, script, "--declare", "closed-world", "--declare", "read-only"), ["no", EPERM])
+        started = [e for e in self.events() if e["kind"] == "tool.call"]
+        self.assertEqual(started[0]["fields"]["declared"], ["read-only", "closed-world"])
+        self.replays_the_same(policy)
+
+    def test_a_word_that_is_none(self):
+        r = self.sh("true", options=["--declare", "harmless"])
+        self.assertEqual(r.returncode, 125)
+        self.assertIn("must be read-only or closed-world", r.stderr.decode())
+
+
+class Result(RuleKindsTest):
+    def client(self, policy):
+        client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record), "--policy",
+                         str(policy)], self.env, self.dir)
+        self.addCleanup(client.abandon)
+        client.open()
+        return client
+
+    def test_a_canary_is_withheld_and_marks_the_session(self):
+        (self.work / "connect.py").write_text(CONNECT)
+        (self.work / "notes").write_text("the key is CANARY-7f3d\n")
+        policy = self.write(
+            "p", rule("canary", "tool.result", "action.text.contains('CANARY-7f3d')", "deny",
+                      [act("tool.result", text="a CANARY-7f3d b")], [act("tool.result", text="CANARY")], label=["canary"]),
+            rule("after", "net.connect", "'canary' in session.labels", "deny",
+                 [{**act("net.connect"), "labels": ["canary"]}], [act("net.connect")]))
+        client = self.client(policy)
+        self.assertEqual(client.text("bash", command="python3 connect.py").strip(), REFUSED)
+        result = client.call("read_file", path="notes")
+        self.assertTrue(result["isError"])
+        self.assertEqual(result["content"][0]["text"], "Denied by canary: what the call returned is withheld. why canary\n")
+        self.assertNotIn("CANARY", json.dumps(result))
+        denied = result["structuredContent"]
+        self.assertEqual((denied["denied_count"], denied["denied"][0]["kind"], denied["denied"][0]["subject"]),
+                         (1, "tool.result", "read_file"))
+        self.assertEqual(client.text("bash", command="python3 connect.py").strip().splitlines()[-1], EPERM)
+        self.assertEqual(client.close()[0], 0)
+        results = [e for e in self.events() if e["kind"] == "tool.result"]
+        self.assertEqual([e["verdict"] for e in results], ["allow", "deny", "allow"])
+        self.assertEqual(results[1]["fields"], {"call_tool": "read_file", "declared": ["read-only", "closed-world"],
+                                                "tool": "read_file", "text_bytes": 23, "is_error": False})
+        self.assertEqual(results[1]["matched"], {"text_bytes": 23})
+        self.assertNotIn("CANARY", self.record.read_text())
+        r = self.cordon("log", "replay", "--json", "--policy", policy, self.record)
+        self.assertIn("what a tool returned is not on the record", r.stderr.decode())
+
+    def test_what_a_tool_declares_binds_its_own_program(self):
+        policy = self.write("p", rule(
+            "wrote", ["file.open", "file.change", "exec"], "'read-only' in call.declared", "log",
+            [act("exec", path="/bin/cat", declared=["read-only"])], [act("exec", path="/bin/cat")]))
+        client = self.client(policy)
+        client.text("write_file", path="a", content="x")
+        client.text("bash", command="cat a")
+        self.assertEqual(client.text("read_file", path="a"), "x")
+        self.assertEqual(client.close()[0], 0)
+        self.assertEqual({e["fields"]["call_tool"] for e in self.events() if e.get("rule") == "wrote"}, {"read_file"})
 
 
 class Tools(RuleKindsTest):

@@ -162,8 +162,12 @@ static const char *read_action(struct replay *r, const struct json *event, const
 
 	if (json_get(fields, "oversize"))
 		return "its fields were too large for the record";
+	if (r->example.action.kind == ACTION_TOOL_RESULT && policy_reads_results(r->policy))
+		return "what a tool returned is not on the record";
 	for (const struct json *f = json_first(fields); f; f = json_next(f)) {
-		const char *reason = example_set_field(&r->example, json_key(f), f);
+		const char *reason = is(json_key(f), "text_bytes")
+					     ? NULL
+					     : example_set_field(&r->example, json_key(f), f);
 
 		if (reason)
 			return reason;
@@ -211,7 +215,7 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 	if (r->evicted)
 		note_loss(r, "state.evicted");
 	if (was_lost && lost >= VERDICT_ASK && ret->now.verdict < lost &&
-	    action_enforced(r->action.kind) == ENFORCED_BEFORE) {
+	    action_begins(r->action.kind)) {
 		ret->now.verdict = lost;
 		ret->now.rule = NULL;
 		ret->now_rule = r->loss_rule;

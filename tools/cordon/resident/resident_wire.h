@@ -56,6 +56,7 @@ struct resident_request {
 	uint32_t trace; /* enum trace_mode */
 	uint32_t tty;
 	uint32_t timeout_ms;
+	uint32_t declared;		       /* bits of enum declared */
 	uint32_t signal;		       /* SIGNAL: its number */
 	uint32_t policies, labels, args, vars; /* how many strings of each */
 	struct resident_identity identity;
