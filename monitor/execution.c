@@ -64,6 +64,8 @@ static void record_end_of(const struct execution *execution)
 	struct json_writer *w =
 		event_begin(execution->session, "exec.end", execution->call_id, execution->id);
 
+	policy_state_note_cpu(execution->session->state,
+			      result->user_time_us + result->system_time_us);
 	json_begin_object(w, "fields");
 	json_put_string(w, "outcome", outcomes[result->outcome]);
 	json_put_i64(w, "status", result->status);

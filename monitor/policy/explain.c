@@ -116,6 +116,20 @@ static void put_sequence(struct json_writer *w, const struct rule *rule,
 	json_end_object(w);
 }
 
+static void put_budget(struct json_writer *w, const struct rule *rule, uint64_t used)
+{
+	const struct budget *budget = &rule->budget;
+
+	if (!budget->is_set)
+		return;
+	json_begin_object(w, "budget");
+	json_put_string(w, "of", budget_of_name(budget->of));
+	json_put_string(w, "per", budget_per_name(budget->per));
+	json_put_u64(w, "limit", budget->limit);
+	json_put_u64(w, "used", used);
+	json_end_object(w);
+}
+
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w)
@@ -135,6 +149,7 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	if (rule) {
 		put_count(w, rule);
 		put_sequence(w, rule, action, decision->began_ns);
+		put_budget(w, rule, decision->used);
 	}
 }
 

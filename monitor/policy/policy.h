@@ -56,6 +56,7 @@ struct decision {
 	unsigned rule_index;	      /* for policy_explain() */
 	unsigned matched;	      /* number of rules that matched */
 	uint64_t labels_added;	      /* bits newly set in the session by this action */
+	uint64_t used;	   /* of a rule with a budget: how much of it, this action included */
 	uint64_t began_ns; /* of a rule with a sequence: when its first step was; else 0 */
 };
 
@@ -162,7 +163,11 @@ uint64_t policy_state_evicted(const struct policy_state *state, const struct rul
  */
 void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start);
 
-/* policy_decide - the verdict on one action; updates counters, sequences and labels in @state. */
+/* An execution has ended that took so much processor time, of all its processes. */
+void policy_state_note_cpu(struct policy_state *state, uint64_t us);
+
+/* policy_decide - the verdict on one action; updates counters, sequences, budgets and labels in
+ * @state. */
 void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
@@ -172,6 +177,7 @@ enum rule_answer {
 	RULE_MATCHED,	  /* true, and counted enough */
 	RULE_BELOW_COUNT, /* true, but not often enough yet */
 	RULE_NO_SEQUENCE, /* true, but what must have been before has not */
+	RULE_IN_BUDGET,	  /* true, but no more is used than it allows */
 	RULE_FAILED, /* ended in an error, which counts as a match (once it is counted enough) */
 	RULE_FAILED_ALLOW /* ended in an error, which allows nothing */
 };
@@ -199,7 +205,7 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 /*
  * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
  * fields that the deciding rule reads, with the values they had; session.labels among them), and
- * for a rule that counts "count", for one with a sequence "sequence", into an object that the
+ * for a rule that has them "count", "sequence" and "budget", into an object that the
  * caller has begun. Where the kind's default decided, "rule" is "default".
  */
 void policy_explain(const struct policy *policy, const struct policy_state *state,

@@ -10,6 +10,7 @@
  *	rule_json.c		one rule
  *	condition.c		what an action must be, of a rule and of a step
  *	sequence*.c, keyed.c	what must have happened before
+ *	budget*.c		what must be used up
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
@@ -27,6 +28,7 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "monitor/policy/budget.h"
 #include "monitor/policy/cel/cel.h"
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/keys.h"
@@ -90,6 +92,7 @@ struct rule {
 	uint64_t labels_read; /* those of its steps among them */
 	uint64_t labels;      /* set in the session on a match */
 	struct sequence sequence;
+	struct budget budget;
 	struct count_spec count;
 	size_t counter; /* index in the state; valid if count.at_least */
 };
@@ -113,6 +116,7 @@ struct policy {
 	size_t step_count;
 	uint32_t *sequences; /* rules that have one */
 	size_t sequence_count;
+	struct budget_needs budgets;
 	struct cel_list *lists; /* own their names */
 	void *scratch; /* for the one rule that is evaluated at a time; NULL if none needs it */
 	size_t list_count;
@@ -215,8 +219,16 @@ bool rule_outranks(const struct rule *rule, const struct rule *other);
 struct rule_match {
 	enum cel_result result; /* of its expression */
 	bool in_sequence;	/* what must be before has been; else it was not counted */
+	bool over_budget;	/* or it has none; else it was not counted */
 	uint64_t began_ns;	/* when the first step was; 0: there is none */
+	uint64_t used;		/* of its budget */
 };
+
+/* It does not match whenever its expression is true. */
+static inline bool rule_looks_back(const struct rule *rule)
+{
+	return rule->count.at_least || rule->sequence.step_count || rule->budget.is_set;
+}
 
 /* One rule alone, as policy_decide() sees it: true, in sequence, and counted. */
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,

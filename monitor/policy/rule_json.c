@@ -12,7 +12,7 @@
 
 struct rule_row {
 	const struct json *id, *category, *severity, *on, *when, *verdict, *errno_name, *because;
-	const struct json *refs, *label, *count, *sequence, *match, *not_match;
+	const struct json *refs, *label, *count, *sequence, *budget, *match, *not_match;
 };
 
 static const struct json_field rule_fields[] = {
@@ -28,6 +28,7 @@ static const struct json_field rule_fields[] = {
 	{"label", JSON_ARRAY, false, offsetof(struct rule_row, label)},
 	{"count", JSON_OBJECT, false, offsetof(struct rule_row, count)},
 	{"sequence", JSON_OBJECT, false, offsetof(struct rule_row, sequence)},
+	{"budget", JSON_OBJECT, false, offsetof(struct rule_row, budget)},
 	{"match", JSON_ARRAY, true, offsetof(struct rule_row, match)},
 	{"not_match", JSON_ARRAY, true, offsetof(struct rule_row, not_match)},
 };
@@ -350,6 +351,8 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 		r = decode_count(&c);
 	if (r == 0 && c.row.sequence)
 		r = sequence_decode(policy, source, c.rule, c.row.sequence, path, err);
+	if (r == 0 && c.row.budget)
+		r = budget_decode(policy, source, c.rule, c.row.budget, path, err);
 	if (r == 0)
 		r = decode_when(&c);
 	if (r == 0)

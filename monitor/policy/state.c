@@ -55,6 +55,7 @@ static struct policy_state *state_new(const struct policy *policy)
 	state->tables = xcalloc(policy->sequence_count, sizeof(struct keyed *));
 	state->unseen = xcalloc(policy->sequence_count, sizeof(*state->unseen));
 	state->table_count = policy->sequence_count;
+	state->budgets = budget_state_new(policy);
 	return state;
 }
 
@@ -88,6 +89,7 @@ struct policy_state *policy_state_free(struct policy_state *state)
 	}
 	for (size_t i = 0; i < state->table_count; i++)
 		(void)keyed_free(state->tables[i]);
+	state->budgets = budget_state_free(state->budgets);
 	free(state->tables);
 	free(state->unseen);
 	free(state->counters);

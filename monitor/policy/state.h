@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "monitor/policy/budget.h"
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/policy.h"
 
@@ -32,6 +33,7 @@ struct policy_state {
 	struct keyed **tables; /* of sequences */
 	struct unseen *unseen; /* as many */
 	size_t table_count;
+	struct budget_state *budgets; /* NULL: no rule has one */
 	bool untraced;
 	uint64_t evicted;
 	const struct rule_info *evicted_rule; /* borrowed */

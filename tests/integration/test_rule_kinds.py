@@ -28,6 +28,13 @@ class RuleKindsTest(PolicyTest):
         r = self.sh(script, options=["--policy", policy, *options])
         return r.stdout.decode().split()
 
+    def client(self, policy):
+        client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record), "--policy",
+                         str(policy)], self.env, self.dir)
+        self.addCleanup(client.abandon)
+        client.open()
+        return client
+
     def replays_the_same(self, policy):
         r = self.cordon("log", "replay", "--json", "--policy", policy, self.record)
         self.assertEqual((r.returncode, r.stderr.decode()), (0, ""), r.stdout.decode())
@@ -150,6 +157,62 @@ class Distinct(RuleKindsTest):
         self.replays_the_same(policy)
 
 
+class Budget(RuleKindsTest):
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_processes(self):
+        policy = self.write("p", rule(
+            "many", "exec", "action.name == 'id'", "deny",
+            [{"before": [{**act("proc.fork"), "repeat": 21}], **act("exec", path="/bin/id")}], [act("exec", path="/bin/id")],
+            budget={"of": "processes_created", "per": "session", "limit": 20}))
+        # The shell is one process, each id two: that of the pipe's side, and the shell's own.
+        out = self.run_by(policy, "i=0; while [ $i -lt 30 ]; do i=$((i + 1)); id -u 2> /dev/null || echo no; done")
+        self.assertEqual(out, ["1000"] * 19 + ["no"] * 11)
+        refused = [e for e in self.events() if e.get("rule") == "many"]
+        self.assertEqual(refused[0]["budget"], {"of": "processes_created", "per": "session", "limit": 20, "used": 21})
+        self.replays_the_same(policy)
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_processes_alive(self):
+        policy = self.write("p", rule(
+            "many", "exec", "action.name == 'id'", "deny",
+            [{"before": [{**act("proc.fork"), "repeat": 6}], **act("exec", path="/bin/id")}], [act("exec", path="/bin/id")],
+            budget={"of": "processes_alive", "per": "session", "limit": 5}))
+        out = self.run_by(policy, "for i in 1 2 3 4 5 6 7 8; do env true; done; id -u || echo no;"
+                                  "for i in 1 2 3 4; do sleep 600 > /dev/null & last=$!; done; id -u 2> /dev/null || echo no;"
+                                  "kill $last; wait $last; id -u")
+        self.assertEqual(out, ["1000", "no", "1000"])
+        self.replays_the_same(policy)
+
+    def test_files_written(self):
+        policy = self.write("p", rule(
+            "many", "file.open", "action.write && action.path.startsWith('/tmp/')", "deny",
+            [{**act("file.open", write=True, path="/tmp/x"), "repeat": 4, "vary": "path"}],
+            [{**act("file.open", write=True, path="/tmp/x"), "repeat": 9}],
+            budget={"of": "files_written", "per": "session", "limit": 3}))
+        out = self.run_by(policy, "for f in a a b a c d a e; do (echo > /tmp/$f) 2> /dev/null && echo $f || echo no; done; cd /tmp; ls -d ?")
+        self.assertEqual(out[:8], ["a", "a", "b", "a", "c", "no", "a", "no"])
+        self.assertEqual(out[8:], ["a", "b", "c"])
+        self.replays_the_same(policy)
+
+    def test_calls_and_processor_time(self):
+        spin = "import time\nwhile time.process_time() < 1.2: pass\nprint('done')"
+        policy = self.write(
+            "p", rule("calls", "tool.call", "action.tool == 'bash'", "deny",
+                      [{**act("tool.call", tool="bash"), "repeat": 4}], [{**act("tool.call", tool="bash"), "repeat": 3}],
+                      budget={"of": "tool_calls", "per": "session", "limit": 3}),
+            rule("cpu", "tool.call", "action.tool == 'python'", "deny",
+                 [{**act("tool.call", tool="python"), "cpu_seconds": 2}], [act("tool.call", tool="python")],
+                 budget={"of": "cpu_seconds", "per": "session", "limit": 0}))
+        client = self.client(policy)
+        self.assertEqual(client.text("python", code=spin), "done\n")
+        self.assertIn("Denied by cpu", client.text("python", code=spin))
+        self.assertEqual([client.text("bash", command="echo ok") for _ in range(2)], ["ok\n"] * 2)
+        self.assertIn("Denied by calls", client.text("bash", command="echo ok"))
+        self.assertEqual(client.text("list_directory", path="."), client.text("list_directory", path="."))
+        self.assertEqual(client.close()[0], 0)
+        self.replays_the_same(policy)
+
+
 class Intent(RuleKindsTest):
     def test_a_command_that_does_not_do_what_it_declares(self):
         policy = self.write(
@@ -175,13 +238,6 @@ class Intent(RuleKindsTest):
 
 
 class Result(RuleKindsTest):
-    def client(self, policy):
-        client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record), "--policy",
-                         str(policy)], self.env, self.dir)
-        self.addCleanup(client.abandon)
-        client.open()
-        return client
-
     def test_a_canary_is_withheld_and_marks_the_session(self):
         (self.work / "connect.py").write_text(CONNECT)
         (self.work / "notes").write_text("the key is CANARY-7f3d\n")

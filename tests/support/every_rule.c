@@ -49,6 +49,7 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 				  ret->verdict >= VERDICT_ASK);
 	}
 	sequences_follow(policy, state, action, ret->verdict >= VERDICT_ASK);
+	budgets_take(policy, state, action, ret->verdict >= VERDICT_ASK);
 }
 
 void every_action(unsigned index, struct str text, struct str items[4], struct action *ret)

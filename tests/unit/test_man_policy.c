@@ -229,10 +229,10 @@ static void test_members(void **state)
 		"\"not_match\":[]}]}");
 }
 
-#define SEQUENCE(_inside)                                                                           \
-	"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":" \
-	"\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\","        \
-	"\"sequence\":" _inside ",\"match\":[],\"not_match\":[]}]}"
+#define WITH(_member)                                                                                \
+	"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":"  \
+	"\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\"," _member \
+	",\"match\":[],\"not_match\":[]}]}"
 
 /* The rule in the section's code block loads, with the examples it has. */
 static void expect_rule_loads(const char *heading)
@@ -255,8 +255,10 @@ static void expect_rule_loads(const char *heading)
 static void test_rules_over_more_than_one_action(void **state)
 {
 	(void)state;
-	expect_members_on(rules, "# SEQUENCES", SEQUENCE("{\"no\":1}"));
+	expect_members_on(rules, "# SEQUENCES", WITH("\"sequence\":{\"no\":1}"));
+	expect_members_on(rules, "# BUDGETS", WITH("\"budget\":{\"no\":1}"));
 	expect_rule_loads("# SEQUENCES");
+	expect_rule_loads("# BUDGETS");
 	expect_rule_loads("# INTENT");
 	expect_rule_loads("# RESULTS");
 }

@@ -243,6 +243,10 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	}
 	if (is(kind, "session.start"))
 		on_start(r, fields);
+	if (is(kind, "exec.end"))
+		policy_state_note_cpu(r->state,
+				      (uint64_t)(json_number(json_get(fields, "user_us")) +
+						 json_number(json_get(fields, "system_us"))));
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		if (is(kind, losses[i]))
 			result = on_loss(r, kind, event, ret);

@@ -48,6 +48,7 @@ static const char *answer_name(enum rule_answer answer)
 		[RULE_MATCHED] = "matched",
 		[RULE_BELOW_COUNT] = "below count",
 		[RULE_NO_SEQUENCE] = "not after its steps",
+		[RULE_IN_BUDGET] = "within budget",
 		[RULE_FAILED] = "error: counts as a match",
 		[RULE_FAILED_ALLOW] = "error: allows nothing",
 	};
