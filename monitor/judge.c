@@ -174,6 +174,36 @@ static void record_action(struct session *session, const struct action *action,
 	event_end(session);
 }
 
+static void put_label_names(struct json_writer *w, const struct policy *policy, uint64_t labels)
+{
+	json_begin_array(w, "labels");
+	for (size_t i = 0; i < policy_label_count(policy); i++) {
+		if (labels & (UINT64_C(1) << i))
+			json_put_string(w, NULL, policy_label_name(policy, i));
+	}
+	json_end_array(w);
+}
+
+/* What a rule took away is set anew by the next read, in the kernel too. */
+static void clear_labels(struct session *session, const struct action *action, uint64_t labels)
+{
+	char call[96] = "";
+	struct json_writer *w;
+
+	if (!labels)
+		return;
+	if (session->trace)
+		trace_session_clear_labels(session->trace, session->slot, labels);
+	session->labels_recorded &= ~labels;
+	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
+		       action->call_id.len ? action->call_id.at : "");
+	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
+	json_begin_object(w, "fields");
+	put_label_names(w, session->policy, labels);
+	json_end_object(w);
+	event_end(session);
+}
+
 static void decide(struct session *session, const struct action *action, struct judgement *ret)
 {
 	policy_decide(session->policy, session->state, action, &ret->decision);
@@ -182,6 +212,7 @@ static void decide(struct session *session, const struct action *action, struct 
 	if (ret->decision.errno_value <= 0)
 		ret->decision.errno_value = EPERM;
 	record_action(session, action, ret);
+	clear_labels(session, action, ret->decision.labels_removed);
 	judge_note_labels(session, action);
 	loss_check_sequences(session);
 	/* A session that is failing lets nothing through, whatever the policy says. */
@@ -217,7 +248,6 @@ void judge_note_labels(struct session *session, const struct action *cause)
 {
 	const uint64_t labels = policy_state_labels(session->state);
 	const uint64_t added = labels & ~session->labels_recorded;
-	const struct policy *policy = session->policy;
 	char call[96] = "";
 	struct json_writer *w;
 
@@ -230,12 +260,7 @@ void judge_note_labels(struct session *session, const struct action *cause)
 			       cause->call_id.len ? cause->call_id.at : "");
 	w = event_begin(session, "label.set", call[0] ? call : NULL, cause ? cause->exec_id : 0);
 	json_begin_object(w, "fields");
-	json_begin_array(w, "labels");
-	for (size_t i = 0; i < policy_label_count(policy); i++) {
-		if (added & (UINT64_C(1) << i))
-			json_put_string(w, NULL, policy_label_name(policy, i));
-	}
-	json_end_array(w);
+	put_label_names(w, session->policy, added);
 	if (cause && cause->path.len)
 		json_put_bytes(w, "path", cause->path.at, cause->path.len);
 	json_end_object(w);

@@ -173,6 +173,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	const uint64_t before = policy_state_labels(state);
 	bool decided = false;
 	uint64_t labels = 0;
+	uint64_t declassified = 0;
 
 	*ret = (struct decision){.verdict = VERDICT_ALLOW};
 	state_set_time(state, action->time_ns);
@@ -192,6 +193,8 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 			if (!matched)
 				continue;
 			labels |= rule->labels;
+			if (match.result == CEL_TRUE)
+				declassified |= rule->declassify;
 			if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 				continue;
 			decided |= rule->verdict != VERDICT_LOG;
@@ -203,6 +206,8 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	if (policy->step_count)
 		take_steps(policy, state, action, &c, ret->verdict >= VERDICT_ASK);
 	budgets_take(policy, state, action, ret->verdict >= VERDICT_ASK);
+	if (declassified && ret->verdict < VERDICT_ASK)
+		ret->labels_removed = state_remove_labels(state, declassified & ~labels);
 	ret->labels_added = labels & ~before;
 	policy_state_add_labels(state, labels);
 }

@@ -144,7 +144,9 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	put_fields(w, action, rule ? rule->when.reads.fields : default_fields(policy, action));
 	/* The labels that the decision saw: those that it set itself came after it. */
 	if (rule && rule->when.reads.labels)
-		put_labels(w, policy, policy_state_labels(state) & ~decision->labels_added);
+		put_labels(w, policy,
+			   (policy_state_labels(state) & ~decision->labels_added) |
+				   decision->labels_removed);
 	json_end_object(w);
 	if (rule) {
 		put_count(w, rule);

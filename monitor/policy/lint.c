@@ -170,7 +170,8 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 static bool hides(const struct rule_tree *b, const struct rule_tree *a)
 {
 	if ((a->rule->kinds & ~b->rule->kinds) || rule_looks_back(b->rule) ||
-	    (a->rule->labels & ~b->rule->labels) || !rule_outranks(b->rule, a->rule) ||
+	    (a->rule->labels & ~b->rule->labels) || (a->rule->declassify & ~b->rule->declassify) ||
+	    !rule_outranks(b->rule, a->rule) ||
 	    (b->rule->verdict == VERDICT_LOG && a->rule->verdict == VERDICT_ALLOW))
 		return false;
 	return tree_implies(a->tree.root, b->tree.root);

@@ -56,6 +56,7 @@ struct decision {
 	unsigned rule_index;	      /* for policy_explain() */
 	unsigned matched;	      /* number of rules that matched */
 	uint64_t labels_added;	      /* bits newly set in the session by this action */
+	uint64_t labels_removed;      /* bits that a rule took from it */
 	uint64_t used;	   /* of a rule with a budget: how much of it, this action included */
 	uint64_t began_ns; /* of a rule with a sequence: when its first step was; else 0 */
 };
@@ -147,8 +148,10 @@ int policy_add_label(struct policy *policy, const char *name, struct error *err)
 struct policy_state *policy_state_new(const struct policy *policy);
 struct policy_state *policy_state_free(struct policy_state *state);
 uint64_t policy_state_labels(const struct policy_state *state);
-/* Labels are only ever added. */
+/* They are taken away only by rules with "declassify". */
 void policy_state_add_labels(struct policy_state *state, uint64_t labels);
+/* From here on nothing takes labels away: nobody can tell what is read. */
+void policy_state_fix_labels(struct policy_state *state);
 
 /*
  * How often a sequence was forgotten that could still have come to its end, for want of room: what

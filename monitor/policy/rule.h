@@ -91,6 +91,7 @@ struct rule {
 	struct guard guard;
 	uint64_t labels_read; /* those of its steps among them */
 	uint64_t labels;      /* set in the session on a match */
+	uint64_t declassify;  /* taken from it, if the action goes on */
 	struct sequence sequence;
 	struct budget budget;
 	struct count_spec count;
@@ -208,6 +209,8 @@ size_t count_state_bytes(const struct count_spec *count);
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action);
 /* A state in which only this rule can count; for its examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);
+/* Return: those that were there and may go. */
+uint64_t state_remove_labels(struct policy_state *state, uint64_t labels);
 /* Never goes back, whatever the caller's clock does. */
 void state_set_time(struct policy_state *state, uint64_t time_ns);
 

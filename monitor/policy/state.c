@@ -149,6 +149,19 @@ void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bo
 	}
 }
 
+void policy_state_fix_labels(struct policy_state *state)
+{
+	state->labels_fixed = true;
+}
+
+uint64_t state_remove_labels(struct policy_state *state, uint64_t labels)
+{
+	const uint64_t removed = state->labels_fixed ? 0 : labels & state->labels;
+
+	state->labels &= ~removed;
+	return removed;
+}
+
 void state_set_time(struct policy_state *state, uint64_t time_ns)
 {
 	if (time_ns > state->now_ns)

@@ -27,6 +27,7 @@ struct unseen {
 struct policy_state {
 	const struct policy *policy; /* borrowed: outlives its sessions */
 	uint64_t labels;
+	bool labels_fixed;
 	uint64_t now_ns;
 	struct counter *counters;
 	size_t counter_count;

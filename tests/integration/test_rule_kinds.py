@@ -278,6 +278,38 @@ class Result(RuleKindsTest):
         self.assertEqual({e["fields"]["call_tool"] for e in self.events() if e.get("rule") == "wrote"}, {"read_file"})
 
 
+class Declassify(RuleKindsTest):
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_a_label_goes_and_comes_again(self):
+        (self.work / "connect.py").write_text(CONNECT)
+        for name in ("key", "other"):
+            (self.work / name).write_text(name)
+        policy = self.write(
+            "p", rule("scrubbed", "exec", "action.name == 'true'", "log", [act("exec", path="/bin/true")], [act("exec")],
+                      declassify=["key", "other"]),
+            rule("after", "net.connect", "'key' in session.labels || 'other' in session.labels", "deny",
+                 [{**act("net.connect"), "labels": ["key"]}], [act("net.connect")]),
+            labels=[{"label": "key", "paths": [str(self.work / "key")]}])
+        for name in ("key", "other"):  # one by its path, one by its inode, which the kernel keeps
+            out = self.run_by(policy, f"python3 connect.py; cat {name} > /dev/null; python3 connect.py; env true;"
+                                      f"python3 connect.py; cat {name} > /dev/null; python3 connect.py",
+                              "--label", f"{self.work}/other=other")
+            self.assertEqual(out, [REFUSED, EPERM, REFUSED, EPERM], name)
+            told = [e["kind"] for e in self.events() if e["kind"].startswith("label.")]
+            self.assertEqual(told, ["label.set", "label.cleared", "label.set"], name)
+            self.replays_the_same(policy)
+
+    def test_without_a_trace_nothing_takes_labels_away(self):
+        (self.work / "connect.py").write_text(CONNECT)
+        policy = self.write(
+            "p", rule("scrubbed", "exec", "action.name == 'true'", "log", [act("exec", path="/bin/true")], [act("exec")],
+                      declassify=["key"]),
+            rule("after", "net.connect", "'key' in session.labels", "deny",
+                 [{**act("net.connect"), "labels": ["key"]}], [act("net.connect")]))
+        self.assertEqual(self.run_by(policy, "env true; python3 connect.py", "--trace", "off"), [EPERM])
+        self.replays_the_same(policy)
+
+
 class Tools(RuleKindsTest):
     def setUp(self):
         super().setUp()
@@ -317,6 +349,15 @@ class Tools(RuleKindsTest):
         self.assertEqual((a["weaker"][0]["was"]["rule"], a["weaker"][0]["example"]["after"]), ("seq", "9000ms"))
         self.assertEqual(a["weaker"][0]["example"]["before"][0]["action"]["kind"], "exec")
         self.assertEqual(self.answer("diff", new, self.rules)["weaker"], [])
+
+    def test_diff_tells_what_is_newly_declassified(self):
+        def policy(name, **more):
+            return self.write(name, rule("a", "exec", "action.name == 'x'", "log", [{**act("exec", path="/x"), "labels": ["k"]}],
+                                         [act("exec", path="/y")], **more), labels=[{"label": "k", "paths": ["/k"]}])
+        old, new = policy("old"), policy("new", declassify=["k"])
+        a = self.answer("diff", old, new, status=1)
+        self.assertEqual([(w["label"], w["taken"]) for w in a["weaker"]], [("k", True)])
+        self.assertEqual(self.answer("diff", new, old)["weaker"], [])
 
     def test_check_looks_at_steps(self):
         text = json.loads(self.rules.read_text())

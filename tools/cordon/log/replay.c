@@ -42,9 +42,10 @@ static void assume_labels(struct replay *r)
 {
 	const size_t count = policy_label_count(r->policy);
 
-	if (count && policy_uses_labels(r->policy))
-		policy_state_add_labels(r->state,
-					count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+	if (!count || !policy_uses_labels(r->policy))
+		return;
+	policy_state_add_labels(r->state, count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+	policy_state_fix_labels(r->state);
 }
 
 static void on_start(struct replay *r, const struct json *fields)
