@@ -134,7 +134,7 @@ static void fill_denial(const struct session *session, const struct action *acti
 		return;
 	}
 	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
-	/* The rule's text speaks of a read that may never have been. */
+	/* The rule's text speaks of what may never have been. */
 	(void)snprintf(
 		ret->because, sizeof(ret->because), "%s%s",
 		session->labels_assumed &&
@@ -142,6 +142,9 @@ static void fill_denial(const struct session *session, const struct action *acti
 			? "Nobody can tell what this session has read (no trace, or events of it "
 			  "were lost), so it counts as having read all that is protected. The rule "
 			  "says: "
+		: policy_decided_unseen(session->policy, session->state, &judgement->decision)
+			? "Nobody can see all that this session does (no trace, or events of it were "
+			  "lost), so what this rule waits for counts as having been. The rule says: "
 			: "",
 		policy_because(session->policy, action, &judgement->decision));
 }

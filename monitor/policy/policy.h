@@ -83,6 +83,10 @@ uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_
 /* How many steps must have been before, and within what time (0: any). Return 0: no sequence. */
 uint32_t policy_rule_steps(const struct policy *policy, size_t index, uint64_t *ret_within_ns);
 
+/* True if the rule waits for something that only a trace sees: a step of its sequence that is seen
+ * after it happened, processes of its budget. */
+bool policy_rule_needs_trace(const struct policy *policy, size_t index);
+
 /* The files it was loaded from, by index; NULL past the last. Borrowed. */
 const char *policy_file(const struct policy *policy, size_t index);
 
@@ -200,6 +204,10 @@ void policy_decide_told(const struct policy *policy, struct policy_state *state,
 /* The text for the agent: the rule's own, or what the default that decided means. Static or
  * borrowed. */
 const char *policy_because(const struct policy *policy, const struct action *action,
+			   const struct decision *decision);
+
+/* True if the rule that decided waited for what nobody saw (policy_state_assume_unseen()). */
+bool policy_decided_unseen(const struct policy *policy, const struct policy_state *state,
 			   const struct decision *decision);
 
 /* True if the rule that decided reads session.labels. */

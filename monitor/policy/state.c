@@ -130,6 +130,32 @@ static bool is_unseen(const struct step *step, bool gates_files)
 	return (step->is.kinds & ~seen) != 0;
 }
 
+bool policy_rule_needs_trace(const struct policy *policy, size_t index)
+{
+	const struct rule *rule = &policy->rules[index];
+	const struct sequence *s = &rule->sequence;
+	bool needs = s->step_count && s->by == BY_LINEAGE;
+
+	for (size_t i = 0; i < s->step_count; i++)
+		needs |= is_unseen(&policy->steps[s->first_step + i], false);
+	return needs || (rule->budget.is_set && (rule->budget.of == BUDGET_PROCESSES_CREATED ||
+						 rule->budget.of == BUDGET_PROCESSES_ALIVE));
+}
+
+bool policy_decided_unseen(const struct policy *policy, const struct policy_state *state,
+			   const struct decision *decision)
+{
+	const struct rule *rule = decision->rule ? &policy->rules[decision->rule_index] : NULL;
+	const struct unseen *unseen;
+
+	if (!rule)
+		return false;
+	if (rule->budget.is_set && rule->budget.of == BUDGET_PROCESSES_ALIVE && state->untraced)
+		return true;
+	unseen = rule->sequence.step_count ? &state->unseen[rule->sequence.table] : NULL;
+	return unseen && (unseen->places || unseen->since);
+}
+
 void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start)
 {
 	const struct policy *policy = state->policy;

@@ -105,8 +105,10 @@ class Sequence(RuleKindsTest):
         policy = self.write("p", self.after(
             step("file.open", f"action.path == '{key}'"), step("exec", "action.name == 'base64'"),
             before=[act("file.open", path=key, result=3), act("exec", path="/usr/bin/base64")]))
-        out = self.run_by(policy, "python3 connect.py; base64 connect.py > /dev/null; python3 connect.py", "--trace", "off")
-        self.assertEqual(out, [REFUSED, EPERM])
+        r = self.sh("python3 connect.py; base64 connect.py > /dev/null; python3 connect.py",
+                    options=["--policy", policy, "--trace", "off"])
+        self.assertEqual(r.stdout.decode().split(), [REFUSED, EPERM])
+        self.assertIn("Nobody can see all that this session does", r.stderr.decode())
         self.replays_the_same(policy)
 
     @unittest.skipUnless(TRACE == "on", NO_TRACE)
@@ -358,6 +360,21 @@ class Tools(RuleKindsTest):
         a = self.answer("diff", old, new, status=1)
         self.assertEqual([(w["label"], w["taken"]) for w in a["weaker"]], [("k", True)])
         self.assertEqual(self.answer("diff", new, old)["weaker"], [])
+
+    def test_check_tells_which_rules_need_a_trace(self):
+        after = {"match": [{"before": [act("exec", path="/x")], **act("net.connect")}], "not_match": [act("net.connect")]}
+        text = json.loads(self.rules.read_text())
+        seen = text["rules"][0]
+        lineage = {**seen, **after, "id": "lineage", "sequence": {**seen["sequence"], "by": "lineage"}}
+        reads = {**seen, "id": "reads", "sequence": {"steps": [step("file.open", "true")]},
+                 "match": [{"before": [act("file.open")], **act("net.connect")}], "not_match": [act("net.connect")]}
+        text["rules"] += [lineage, reads]
+        file = self.dir / "three.json"
+        file.write_text(json.dumps(text))
+        rules = self.answer("check", "--trace", "off", file)["rules"]
+        self.assertEqual({r["rule"]: r["needs_trace"] for r in rules}, {"seq": False, "lineage": True, "reads": True})
+        told = self.policy("check", "--trace", "off", file).stdout.decode()
+        self.assertEqual(told.count("what it waits for is not seen"), 2)
 
     def test_check_looks_at_steps(self):
         text = json.loads(self.rules.read_text())

@@ -65,6 +65,8 @@ static size_t print_rules(const struct checked *c, bool colour)
 			     end_colour(colour));
 		for (size_t h = 0; h < count; h++)
 			print_hold(&holds[h], h ? "; " : "");
+		if (!c->traced && policy_rule_needs_trace(policy, i))
+			(void)printf("; what it waits for is not seen, and counts as having been");
 		(void)putchar('\n');
 	}
 	return idle;
@@ -190,6 +192,7 @@ static void put_rule(struct json_writer *w, const struct checked *c, size_t inde
 		json_end_object(w);
 	}
 	json_end_array(w);
+	json_put_bool(w, "needs_trace", policy_rule_needs_trace(policy, index));
 	json_end_object(w);
 }
 
