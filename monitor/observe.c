@@ -48,6 +48,7 @@ static struct action action_of(struct session *session, const struct trace_event
 		.exe = str_of(event->comm),
 		.call_id = str_of(execution ? execution->call_id : NULL),
 		.call_tool = str_of(execution ? execution->tool : NULL),
+		.declared = declared_list(execution ? execution->declared : 0),
 		.path = str_of(event->path),
 		.target = str_of(event->target),
 		.claimed = event->claimed,

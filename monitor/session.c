@@ -212,6 +212,7 @@ void session_assume_labels(struct session *session)
 	policy_state_add_labels(session->state,
 				count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
 	session->labels_assumed = true;
+	policy_state_fix_labels(session->state);
 	judge_note_labels(session, NULL);
 }
 

@@ -50,6 +50,7 @@ struct execution {
 	bool kill_sent;
 	char *call_id;
 	char *tool;
+	uint32_t declared;
 	struct gate *gate;  /* NULL before READY */
 	int program_pidfd;  /* -1 before READY */
 	int early_signal;   /* to be sent at READY; 0: none */

@@ -170,8 +170,8 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 static bool hides(const struct rule_tree *b, const struct rule_tree *a)
 {
 	if (a->rule->observed || b->rule->observed || (a->rule->kinds & ~b->rule->kinds) ||
-	    b->rule->count.at_least || b->rule->sequence.step_count ||
-	    (a->rule->labels & ~b->rule->labels) || !rule_outranks(b->rule, a->rule) ||
+	    rule_looks_back(b->rule) || (a->rule->labels & ~b->rule->labels) ||
+	    (a->rule->declassify & ~b->rule->declassify) || !rule_outranks(b->rule, a->rule) ||
 	    (b->rule->verdict <= VERDICT_THROTTLE && a->rule->verdict == VERDICT_ALLOW))
 		return false;
 	return tree_implies(a->tree.root, b->tree.root);
@@ -186,8 +186,8 @@ static void look_at_pair(struct lint *l, const struct rule_tree *a, const struct
 		add_for_rule(l, FINDING_SHADOWED, a, "when",
 			     "%s is never named: %s (%s too, %s) matches whatever it matches", id,
 			     other, verdict_name(b->rule->verdict), b->rule->info.severity);
-	else if (a->rule->kinds == b->rule->kinds && !a->rule->count.at_least &&
-		 !a->rule->sequence.step_count && tree_implies(b->tree.root, a->tree.root))
+	else if (a->rule->kinds == b->rule->kinds && !rule_looks_back(a->rule) &&
+		 tree_implies(b->tree.root, a->tree.root))
 		add_for_rule(l, FINDING_CONTRADICTORY, a, "verdict",
 			     "%s says %s and %s says %s of the same actions; %s holds", id,
 			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict),

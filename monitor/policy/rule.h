@@ -11,6 +11,7 @@
  *	rule_json.c		one rule
  *	condition.c		what an action must be, of a rule and of a step
  *	sequence*.c, keyed.c	what must have happened before
+ *	budget*.c		what must be used up
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
@@ -29,6 +30,7 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "monitor/policy/budget.h"
 #include "monitor/policy/cel/cel.h"
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/keys.h"
@@ -100,7 +102,9 @@ struct rule {
 	struct guard guard;
 	uint64_t labels_read; /* those of its steps among them */
 	uint64_t labels;      /* set in the session on a match */
+	uint64_t declassify;  /* taken from it, if the action goes on */
 	struct sequence sequence;
+	struct budget budget;
 	struct count_spec count;
 	size_t counter; /* index in the state; valid if count.at_least */
 };
@@ -128,6 +132,7 @@ struct policy {
 	struct cel_definition *macros; /* own their names and texts */
 	size_t *macro_files;	       /* of each macro the file's index */
 	size_t macro_count;
+	struct budget_needs budgets;
 	struct cel_list *lists; /* own their names */
 	void *scratch; /* for the one rule that is evaluated at a time; NULL if none needs it */
 	size_t list_count;
@@ -251,6 +256,8 @@ bool state_count(struct policy_state *state, const struct rule *rule, const stru
 void state_look_only(struct policy_state *state, bool look_only);
 /* A state in which only this rule can count; for its examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);
+/* Return: those that were there and may go. */
+uint64_t state_remove_labels(struct policy_state *state, uint64_t labels);
 /* Never goes back, whatever the caller's clock does. */
 void state_set_time(struct policy_state *state, uint64_t time_ns);
 
@@ -262,8 +269,16 @@ bool rule_outranks(const struct rule *rule, const struct rule *other);
 struct rule_match {
 	enum cel_result result; /* of its expression */
 	bool in_sequence;	/* what must be before has been; else it was not counted */
+	bool over_budget;	/* or it has none; else it was not counted */
 	uint64_t began_ns;	/* when the first step was; 0: there is none */
+	uint64_t used;		/* of its budget */
 };
+
+/* It does not match whenever its expression is true. */
+static inline bool rule_looks_back(const struct rule *rule)
+{
+	return rule->count.at_least || rule->sequence.step_count || rule->budget.is_set;
+}
 
 /* One rule alone, as policy_decide() sees it: true, in sequence, and counted. */
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,

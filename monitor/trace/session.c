@@ -133,6 +133,12 @@ uint64_t trace_session_labels(struct trace *trace, uint32_t slot)
 	return __atomic_load_n(&trace->slots[slot].labels, __ATOMIC_ACQUIRE);
 }
 
+void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels)
+{
+	if (trace_session(trace, slot))
+		__atomic_fetch_and(&trace->slots[slot].labels, ~labels, __ATOMIC_SEQ_CST);
+}
+
 int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret)
 {
 	const struct trace_session *session = trace_session(trace, slot);

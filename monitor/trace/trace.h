@@ -196,6 +196,9 @@ int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t l
 /* Labels that reads in the session have set so far; read from the kernel, no drain needed. */
 uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
 
+/* Takes labels from the session; a read from here on sets them again. */
+void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels);
+
 /* Hands every event that the kernel has so far to the handler. Return: events handled, or negative
  * errno. */
 int trace_drain(struct trace *trace);

@@ -128,10 +128,13 @@ int resolve_member(struct resolving *r, struct cel_node *node)
 
 	if (str_eq(base, STR("call"))) {
 		const bool tool = str_eq(node->text, STR("tool"));
+		const bool declared = str_eq(node->text, STR("declared"));
 
-		if (!tool && !str_eq(node->text, STR("id")))
-			return cel_fail(r->err, node->at, "call has the members id and tool");
-		node->text = tool ? STR("call_tool") : STR("call_id");
+		if (!tool && !declared && !str_eq(node->text, STR("id")))
+			return cel_fail(r->err, node->at,
+					"call has the members id, tool and declared");
+		if (!declared)
+			node->text = tool ? STR("call_tool") : STR("call_id");
 	}
 	if (str_eq(base, STR("action")) || str_eq(base, STR("call")))
 		return resolve_field(r, node);

@@ -213,10 +213,13 @@ static char *clause_of(const struct learned *const *items, size_t count, size_t 
 	case ACTION_FILE_CHANGE:
 		return file_clause(items, count, first);
 	case ACTION_TOOL_CALL:
+	case ACTION_TOOL_RESULT:
 		put_equal(&out, "tool", a->tool);
 		return out.data;
 	case ACTION_FORK:
 	case ACTION_PROC_EXIT:
+	case ACTION_PROC_CALL:
+	case ACTION_SIGNAL:
 	case ACTION_KINDS:
 		break;
 	}

@@ -62,6 +62,7 @@ struct resident_request {
 	uint32_t trace; /* enum trace_mode */
 	uint32_t tty;
 	uint32_t timeout_ms;
+	uint32_t declared; /* bits of enum declared */
 	uint32_t signal;   /* SIGNAL: its number */
 	uint32_t approver; /* RUN: the client has one */
 	uint32_t approver_timeout_ms;

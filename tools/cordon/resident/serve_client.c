@@ -166,6 +166,7 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 		.stdio_fds = {client->stdio_fds[0], client->stdio_fds[1], client->stdio_fds[2]},
 		.tty = run->head.tty,
 		.timeout_ms = run->head.timeout_ms,
+		.declared = run->head.declared & DECLARED_ALL,
 	};
 
 	return command_start(&config, &command_ops, client, &client->command, err);

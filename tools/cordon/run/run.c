@@ -194,6 +194,7 @@ static int start_command(struct run *run, struct error *err)
 		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
 		.tty = wants_tty(),
 		.timeout_ms = options->timeout_ms,
+		.declared = run->options->declared,
 	};
 	const int r = command_start(&config, &command_ops, run, &run->command, err);
 
@@ -292,6 +293,7 @@ static int send_run(struct run *run, const struct resident_place *place,
 			 .timeout_ms = options->timeout_ms,
 			 .approver = run->approver != NULL,
 			 .approver_timeout_ms = options->approver_timeout_ms,
+			 .declared = run->options->declared,
 			 .policies = (uint32_t)policy_count,
 			 .labels = (uint32_t)options->label_count,
 			 .args = (uint32_t)count_of(run->options->command),
