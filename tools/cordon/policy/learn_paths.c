@@ -65,6 +65,8 @@ static void widen(struct text_list *list, const char *ending)
 {
 	struct text_list out = {0};
 
+	if (!list->count)
+		return;
 	qsort(list->items, list->count, sizeof(*list->items), compare);
 	for (size_t i = 0, end; i < list->count; i = end) {
 		const size_t len = folder_length(list->items[i]);
