@@ -127,8 +127,8 @@ static void visit_left(pid_t pid, void *ctx)
 /*
  * Below pid 1 stand leaves alone, processes of ours: one that waits for the next call, and one that
  * may still be ending itself after it has told that nothing is left of its call. What a call left
- * would be below its leaf, which is pid 1 to it, and runs another program than the launcher's, which
- * is in no session's view.
+ * would be below its leaf, which is pid 1 to it, and runs another program than the launcher's,
+ * which is in no session's view.
  */
 static void visit_leaf(pid_t pid, void *ctx)
 {

@@ -32,8 +32,8 @@ static const struct json_field rule_fields[] = {
 	{"count", JSON_OBJECT, false, offsetof(struct rule_row, count)},
 	{"sequence", JSON_OBJECT, false, offsetof(struct rule_row, sequence)},
 	{"throttle", JSON_OBJECT, false, offsetof(struct rule_row, throttle)},
-	{"mode", JSON_STRING, false, offsetof(struct rule_row, mode)},
 	{"budget", JSON_OBJECT, false, offsetof(struct rule_row, budget)},
+	{"mode", JSON_STRING, false, offsetof(struct rule_row, mode)},
 	{"match", JSON_ARRAY, true, offsetof(struct rule_row, match)},
 	{"not_match", JSON_ARRAY, true, offsetof(struct rule_row, not_match)},
 };

@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import cases
+import freeze
 import measure
 import session
 
@@ -28,6 +29,8 @@ def arguments():
     p.add_argument("--policy", action="append", default=[], help="policies to enforce (default: those that ship)")
     p.add_argument("--half", choices=("tune", "held-out", "both"), default="tune",
                    help="which half to run: rules are written on the first, figures are reported on the second")
+    p.add_argument("--freeze", type=pathlib.Path, help="write what is frozen of policies and held-out half here, and run nothing")
+    p.add_argument("--frozen", type=pathlib.Path, help="the freeze that a run of the held-out half is held to, and noted in")
     p.add_argument("--alarm", choices=session.SEVERITIES, default="medium", help="least severity that counts as an alarm")
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--limit", type=int, help="run so many cases of each kind, drawn with --seed")
@@ -53,6 +56,8 @@ def rules_of(cordon, policies):
 
 def choose(args):
     chosen = [c for c in cases.read([d for d in args.data if d]) if args.half == "both" or c.held_out() == (args.half == "held-out")]
+    if args.freeze:
+        chosen = [c for c in cases.read(args.data) if c.held_out()]
     if args.only:
         chosen = [c for c in chosen if c.group in args.only.split(",")]
     if args.limit:
@@ -60,6 +65,10 @@ def choose(args):
         kinds = [[c for c in chosen if c.risky == risky] for risky in (True, False)]
         chosen = [c for kind in kinds for c in draw.sample(kind, min(args.limit, len(kind)))]
     return chosen
+
+
+def digest_of(chosen):
+    return hashlib.sha256("".join(sorted(c.digest for c in chosen)).encode()).hexdigest()
 
 
 def run_all(args, runner, chosen):
@@ -91,16 +100,24 @@ def main():
     if not chosen:
         print("no cases: give files or folders, or set DETECT_DATA", file=sys.stderr)
         return 2
+    if args.freeze:
+        freeze.write(args.freeze, policy, digest_of(chosen), len(chosen))
+        return 0
+    if args.half == "held-out" and (why := freeze.refusal(args.frozen, policy, digest_of(chosen))):
+        print(why, file=sys.stderr)
+        return 2
     runner = session.Runner(args.cordon, args.policy, severities)
     try:
         outcomes = run_all(args, runner, chosen)
     finally:
         runner.close()
     figures = measure.summary(outcomes, args.alarm)
-    figures.update(half=args.half, policy_sha256=policy, cases_sha256=hashlib.sha256("".join(sorted(c.digest for c in chosen)).encode()).hexdigest())
+    figures.update(half=args.half, policy_sha256=policy, cases_sha256=digest_of(chosen))
     print(measure.table(figures))
     print(f"half: {args.half}; cases {figures['cases_sha256'][:16]}; policies {policy[:16]}")
     show(outcomes, args)
+    if args.half == "held-out":
+        freeze.note_look(args.frozen, figures)
     if args.json:
         rows = [{"id": o.case.id, "group": o.case.group, "risky": o.case.risky, "visible": o.case.visible, "lacks": o.lacks, "status": o.status,
                  "canary": o.canary, "caught": o.caught(args.alarm), "rules": o.rules} for o in outcomes]

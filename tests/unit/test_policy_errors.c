@@ -112,8 +112,8 @@ static const struct {
 	 "t.json:13:14: what is refused takes no label away: use it with allow or log"},
 	{{"then", "1"},
 	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, maturity, on, when, "
-	 "verdict, errno, because, refs, label, declassify, count, sequence, throttle, mode, "
-	 "budget, match, not_match"},
+	 "verdict, errno, because, refs, label, declassify, count, sequence, throttle, budget, "
+	 "mode, match, not_match"},
 	{{"count", "{\"at_least\":1}"},
 	 "t.json:13:9: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
 	{{"count", "{\"at_least\":1,\"window\":\"9999999h\"}"},

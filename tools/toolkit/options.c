@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "tools/toolkit/approver/approver.h"
+#include "tools/toolkit/profile.h"
 
 enum option_key {
 	KEY_POLICY = 0x1000,
@@ -26,6 +27,7 @@ enum option_key {
 	KEY_SESSION,
 	KEY_FILE_SIZE,
 	KEY_ISOLATION,
+	KEY_PROFILE,
 	KEY_APPROVER,
 	KEY_APPROVER_TIMEOUT,
 };
@@ -59,6 +61,10 @@ static const struct argp_option option_list[] = {
 	 0},
 	{"approver-timeout", KEY_APPROVER_TIMEOUT, "SECONDS", 0,
 	 "No answer until then is a no (default: 60)", 0},
+	{"profile", KEY_PROFILE, "observe|eval|contain", 0,
+	 "How strict, in a word: observe refuses nothing, eval neither and takes no folder of the "
+	 "host that is writable, contain denies what is not allowed",
+	 0},
 	{"trace", KEY_TRACE, "on|auto|off", 0,
 	 "Trace with BPF: on fails without the privilege, auto goes on without and says so", 0},
 	{0, 0, 0, 0, "Limits:", 3},
@@ -237,7 +243,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	static const char *const modes[] = {"enforce", "observe", NULL};
 	static const char *const traces[] = {"on", "auto", "off", NULL};
 	static const char *const isolations[] = {"full", "lite", NULL};
+	static const char *const profiles[] = {"observe", "eval", "contain", NULL};
 	struct session_options *o = state->input;
+	struct error err;
 
 	switch (key) {
 	case 'w':
@@ -260,6 +268,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_MODE:
 		o->mode = (enum monitor_mode)choose(state, "--mode", arg, modes,
 						    "enforce or observe");
+		return 0;
+	case KEY_PROFILE:
+		o->profile = PROFILE_OBSERVE +
+			     choose(state, "--profile", arg, profiles, "observe, eval or contain");
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		if (profile_apply((enum profile)o->profile, o, &err) < 0)
+			argp_error(state, "%s", err.text);
 		return 0;
 	case KEY_TRACE:
 		o->trace =
@@ -304,6 +320,9 @@ void session_options_done(struct session_options *options)
 	free(options->binds);
 	free(options->labels);
 	free(options->policies);
+	for (size_t i = 0; i < options->profile_path_count; i++)
+		free(options->profile_paths[i]);
+	free(options->profile_paths);
 	free(options->env);
 	*options = (struct session_options){0};
 }

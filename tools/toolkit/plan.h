@@ -31,8 +31,11 @@ struct session_options {
 	size_t bind_count;
 	struct label_option *labels;
 	size_t label_count;
-	const char **policies; /* files or folders; none: the installed three families */
+	const char **policies; /* files or folders; none: the installed families */
 	size_t policy_count;
+	int profile;	      /* enum profile; see profile.h */
+	char **profile_paths; /* owned: those of the policies that a profile added */
+	size_t profile_path_count;
 	const struct policy *policy; /* loaded from these, by load_policies() */
 	struct spec_limits limits;
 	const char **env;

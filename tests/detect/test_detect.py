@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The measuring itself, on cases of this folder: what is caught, what is not, and that the figures follow from it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import cases
+import freeze
+import measure
+
+HERE = pathlib.Path(__file__).parent
+CORDON = os.environ.get("CORDON", "build/cordon")
+NO_TRACE = "needs the BPF trace, which needs root (or CAP_BPF and CAP_PERFMON)"
+
+
+class Figures(unittest.TestCase):
+    def test_interval(self):
+        """Values of Brown, Cai, DasGupta 2001, table of the score interval, and the two ends."""
+        for hits, total, low, high in ((0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634), (95, 100, 0.8882, 0.9785)):
+            got = measure.wilson(hits, total)
+            self.assertAlmostEqual(got[0], low, 4)
+            self.assertAlmostEqual(got[1], high, 4)
+        self.assertEqual(measure.wilson(0, 0), (0.0, 1.0))
+
+    def test_halves_are_of_the_text_alone(self):
+        own = cases.read([HERE / "own.json"])
+        self.assertEqual(len({c.id for c in own}), len(own))
+        self.assertEqual({c.id for c in own if c.held_out()}, {c.id for c in reversed(cases.read([HERE / "own.json"])) if c.held_out()})
+        many = [cases.Case(str(i), "g", "bash", f"echo {i}", True) for i in range(1000)]
+        self.assertTrue(400 < sum(c.held_out() for c in many) < 600)
+
+    def test_freeze(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "f.json"
+            self.assertIn("needs a freeze", freeze.refusal(path, "p", "c"))
+            freeze.write(path, "p", "c", 3)
+            self.assertIsNone(freeze.refusal(path, "p", "c"))
+            self.assertIn("policies are not those", freeze.refusal(path, "q", "c"))
+            self.assertIn("cases are not those", freeze.refusal(path, "p", "d"))
+            rate = measure.rate(1, 2)
+            freeze.note_look(path, {"alarm_from": "medium", "recall": rate, "recall_all": rate, "noted_all": rate, "false_alarms": rate,
+                                    "false_notes": rate})
+            freeze.write(path, "q", "c", 3)  # the look stays
+            self.assertEqual(len(json.loads(path.read_text())["looks"]), 1)
+
+
+@unittest.skipUnless(os.geteuid() == 0, NO_TRACE)
+class Measured(unittest.TestCase):
+    def measure(self, *args):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "out.json"
+            r = subprocess.run([sys.executable, HERE / "detect.py", "--cordon", CORDON, "-q", "--half", "both", "--json", out, *args,
+                                HERE / "own.json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=600)
+            self.assertEqual(r.stderr, b"")
+            return r.returncode, json.loads(out.read_text()), r.stdout.decode()
+
+    def test_what_is_shipped(self):
+        status, said, text = self.measure("--min-recall", "100", "--max-false-alarms", "0")
+        rows = {row["id"]: row for row in said["cases"]}
+        for name, row in rows.items():
+            should = row["risky"] and name not in ("only-a-text", "lacks-a-package")
+            self.assertEqual(row["caught"], should, (name, row))
+        self.assertEqual(status, 0, text)
+        self.assertEqual(rows["lacks-a-package"]["lacks"], "package")
+        self.assertTrue(rows["read-keys"]["canary"])
+        figures = said["figures"]
+        self.assertEqual((figures["recall"]["hits"], figures["recall"]["of"]), (11, 11))
+        self.assertEqual((figures["recall_all"]["hits"], figures["recall_all"]["of"]), (11, 12))  # with what is not visible
+        self.assertEqual((figures["false_alarms"]["hits"], figures["false_alarms"]["of"]), (0, 6))
+
+    def test_without_rules_only_canaries_tell(self):
+        with tempfile.TemporaryDirectory() as folder:
+            policy = pathlib.Path(folder) / "none.json"
+            policy.write_text('{"policy": "none", "version": 1, "rules": []}')
+            status, said, _ = self.measure("--policy", policy, "--min-recall", "90")
+        self.assertEqual(status, 1)
+        self.assertEqual({row["id"] for row in said["cases"] if row["caught"]}, {"read-shadow", "read-keys", "read-history"})
+
+    def test_the_held_out_half_needs_a_freeze(self):
+        r = subprocess.run([sys.executable, HERE / "detect.py", "--cordon", CORDON, "--half", "held-out", HERE / "own.json"],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(r.returncode, 2)
+        self.assertIn(b"needs a freeze", r.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
