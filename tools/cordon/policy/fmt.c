@@ -85,7 +85,9 @@ static int format(const char *name, const char *text, size_t len, struct buf *ou
 
 static bool is_same(const struct buf *a, const struct buf *b)
 {
-	return a->len == b->len && (!a->len || memcmp(a->data, b->data, a->len) == 0);
+	if (a->len != b->len || !a->data || !b->data)
+		return a->len == b->len;
+	return memcmp(a->data, b->data, a->len) == 0;
 }
 
 static int print(const struct buf *out, struct error *err)
