@@ -9,7 +9,7 @@ from approver_testing import rule
 from cordon_testing import CordonTest
 
 CONNECT = "python3 -c 'import socket; print(socket.socket().connect_ex((\"127.0.0.1\", {})))'"
-RUN = f"""mkdir -p out/a; for i in 1 2 3 4; do echo $i > out/f$i; done; mv out/f1 out/a/g; rm out/f2
+RUN = f"""mkdir -p out/a; for i in 1 2 3 4; do echo $i > out/f$i; done; mv out/f1 out/a/g; rm out/f2; echo 1 > 'out/a/[x]{{y}}*'
 expr 1 + 1; expr 1 + 2; git --version >/dev/null; {CONNECT.format(9)}"""
 
 

@@ -18,7 +18,7 @@ static char *exactly(const char *path)
 		path += 6 + strspn(path + 6, "0123456789");
 	}
 	for (; *path; path++) {
-		if (strchr("*?\\~[", *path))
+		if (strchr("*?\\[]{}", *path))
 			buf_putc(&out, '\\');
 		buf_putc(&out, *path);
 	}
@@ -129,7 +129,8 @@ void learn_patterns(const struct text_list *paths, struct text_list *ret)
 	struct text_list folders = {0};
 
 	for (size_t i = 0; i < paths->count; i++)
-		text_list_add(&list, exactly(paths->items[i]));
+		text_list_add(&list, paths->items[i][0] == '/' ? exactly(paths->items[i])
+							       : xstrdup(paths->items[i]));
 	widen(&list, "/*");
 	take_folders(&list, &folders);
 	widen(&folders, "/**");

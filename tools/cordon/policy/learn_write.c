@@ -150,9 +150,13 @@ static void put_globs(struct buf *out, const char *field, const struct text_list
 	learn_patterns(paths, &globs);
 	buf_puts(out, globs.count > 1 ? "(" : "");
 	for (size_t i = 0; i < globs.count; i++) {
-		buf_printf(out, "%sglob(action.%s, ", i ? " || " : "", field);
+		const bool is_path = globs.items[i][0] == '/';
+
+		/* What the session cannot reach by a path has a name that is none. */
+		buf_printf(out, is_path ? "%sglob(action.%s, " : "%saction.%s == ", i ? " || " : "",
+			   field);
 		put_text(out, str_of(globs.items[i]));
-		buf_putc(out, ')');
+		buf_puts(out, is_path ? ")" : "");
 	}
 	buf_puts(out, globs.count > 1 ? ")" : "");
 	text_list_done(&globs);
