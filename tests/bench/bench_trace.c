@@ -177,7 +177,7 @@ static int bench_calls(enum work work, const char *name)
 
 static int bench_start(void)
 {
-	double load[MOST_LOADS], attach[MOST_LOADS], end[MOST_LOADS];
+	double load[MOST_LOADS] = {0}, attach[MOST_LOADS] = {0}, end[MOST_LOADS] = {0};
 	double first_load = 0, first_attach = 0;
 	const int loads = slower() > 1 ? 3 : MOST_LOADS;
 	struct error err = {0};
