@@ -9,18 +9,17 @@
  * calls as such: a process that is not traced pays for opens, changes, connects and execs alone,
  * one lookup each.
  *
- * What is not seen: how a call went on (TRACE_RECORD_BEGUN; a failed open or creat is seen by
- * itself, as those functions return), calls that never came to a hook because something before it
- * refused them, counts of calls, changes of extended attributes and times, and what opens with
- * O_PATH.
+ * What is not seen: how a call went on (TRACE_RECORD_BEGUN; a failed open is seen by
+ * itself, as open and openat return), calls that never came to a hook because something before it
+ * refused them, failed creats, counts of calls, changes of extended attributes and times, and what
+ * opens with O_PATH.
  *
  * At bprm_check_security the new image's strings are copied, but mapped nowhere yet: program and
  * length are held to the approval there, the strings themselves at bprm_committed_creds.
  *
  * Whatever must hold is on such a hook. A program on a tracepoint or on the return of a function is
  * skipped where a task that it was running for was preempted by another one on the same CPU (seen
- * on 7.2); programs on security hooks never are. So the others here only report,
- * or tidy up.
+ * on 7.2); programs on security hooks never are. So the others here only report, or tidy up.
  *
  * The loader that bpftool makes holds 32 functions, programs among them; this object has as many.
  */
@@ -38,7 +37,6 @@ struct socket;
 struct sockaddr;
 struct path;
 struct dentry;
-struct open_how;
 
 /* The current task, if it is one of a session. */
 struct caller {
@@ -294,24 +292,34 @@ int BPF_PROG(on_file_receive, struct file *file)
 }
 
 /*
- * For the record; an open that succeeded was seen at file_open. All of open, openat, openat2 and
- * creat come through here.
+ * For the record; an open that succeeded was seen at file_open. On the system calls themselves:
+ * do_sys_openat2, which all come through, is inlined on 7.2.
  */
-SEC("fexit/do_sys_openat2")
-
-int BPF_PROG(on_opened, int dir_fd, const char *name, struct open_how *how, long result)
+static __always_inline int open_returned(const struct pt_regs *regs, long result)
 {
-	struct pt_regs *regs;
 	struct caller caller;
 	__u32 nr;
 
 	if (result >= 0 || !caller_is_traced(&caller))
 		return 0;
-	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	nr = (__u32)NUMBER(__u64, regs, regs_orig_ax);
-	if (call_kind(nr) != CALL_OPEN || nr >= TRACE_SYSCALL_MAX)
+	if (nr >= TRACE_SYSCALL_MAX || call_kind(nr) != CALL_OPEN)
 		return 0;
-	return call_open(caller.slot, caller.tag, regs, &call_roles[nr], result);
+	return call_open(caller.slot, caller.tag, (struct pt_regs *)regs, &call_roles[nr], result);
+}
+
+SEC("fexit/__x64_sys_openat")
+
+int BPF_PROG(on_openat, const struct pt_regs *regs, long result)
+{
+	return open_returned(regs, result);
+}
+
+SEC("fexit/__x64_sys_open")
+
+int BPF_PROG(on_open, const struct pt_regs *regs, long result)
+{
+	return open_returned(regs, result);
 }
 
 /* ---- connects ---- */
@@ -363,8 +371,8 @@ static __always_inline void change_place(struct scratch *scratch, __u32 which,
  * @second: the other name, or NULL. @text: what a link is to say, or NULL. Files are also made and
  * cut by opens, and named by bind(2): those are no changes here, as they are none at the gate.
  */
-static __noinline int change_begun(const struct named *first, const struct named *second,
-				   const char *text)
+static __always_inline int change_begun(const struct named *first, const struct named *second,
+					const char *text)
 {
 	const __u32 nr = current_call();
 	struct scratch *scratch;

@@ -284,13 +284,22 @@ static void look_at_lists(struct lint *l, const struct source *source)
 	}
 }
 
-static bool uses_macro(const struct cel_tree *tree, const struct policy *policy, const char *name)
+static bool names_macro(const struct cel_tree *tree, const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < tree->use_count; i++) {
 		if (strcmp(policy->macros[tree->uses[i].definition].name, name) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool uses_macro(const struct rule_tree *r, const struct policy *policy, const char *name)
+{
+	bool used = names_macro(&r->tree, policy, name);
+
+	for (size_t i = 0; i < r->step_count && !used; i++)
+		used = names_macro(&r->steps[i].tree, policy, name);
+	return used;
 }
 
 static void look_at_macros(struct lint *l, const struct source *source)
@@ -302,7 +311,7 @@ static void look_at_macros(struct lint *l, const struct source *source)
 		bool used = false;
 
 		for (size_t i = 0; i < l->set.count && !used; i++)
-			used = uses_macro(&l->set.rules[i].tree, l->set.policy, name);
+			used = uses_macro(&l->set.rules[i], l->set.policy, name);
 		if (!used)
 			add(l, FINDING_UNUSED, source, path, "no rule uses the macro %s", name);
 	}

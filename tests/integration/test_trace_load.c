@@ -74,7 +74,7 @@ static void test_attached_only_while_a_session_lives(void **state)
 {
 	unsigned links[64], again[64], programs[64];
 	const size_t link_count = ids_held("link_id:", links, 64);
-	const size_t expected = traced_by_lsm(&traced) ? 22 : 5;
+	const size_t expected = traced_by_lsm(&traced) ? 23 : 5;
 	struct error err = {0};
 	size_t program_count;
 
