@@ -45,33 +45,38 @@ static void table_init(struct policy_state *state, const struct rule *rule)
 		state->tables[rule->sequence.table] = sequence_table_new(&rule->sequence);
 }
 
-static struct policy_state *state_new(const struct policy *policy)
+static struct policy_state *state_new(const struct policy *policy, size_t counters, size_t tables)
 {
 	struct policy_state *state = xcalloc(1, sizeof(*state));
 
 	state->policy = policy;
-	state->counters = xcalloc(policy->counters, sizeof(*state->counters));
-	state->counter_count = policy->counters;
-	state->tables = xcalloc(policy->sequence_count, sizeof(struct keyed *));
-	state->unseen = xcalloc(policy->sequence_count, sizeof(*state->unseen));
-	state->table_count = policy->sequence_count;
-	state->budgets = budget_state_new(policy);
+	state->counters = xcalloc(counters, sizeof(*state->counters));
+	state->counter_count = counters;
+	state->tables = xcalloc(tables, sizeof(struct keyed *));
+	state->unseen = xcalloc(tables, sizeof(*state->unseen));
+	state->table_count = tables;
 	return state;
 }
 
+/* No more than it needs: there are many examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule)
 {
-	struct policy_state *state = state_new(policy);
+	struct policy_state *state =
+		state_new(policy, rule->count.at_least ? rule->counter + 1 : 0,
+			  rule->sequence.step_count ? rule->sequence.table + 1 : 0);
 
 	counter_init(state, rule);
 	table_init(state, rule);
+	if (rule->budget.is_set)
+		state->budgets = budget_state_new(policy);
 	return state;
 }
 
 struct policy_state *policy_state_new(const struct policy *policy)
 {
-	struct policy_state *state = state_new(policy);
+	struct policy_state *state = state_new(policy, policy->counters, policy->sequence_count);
 
+	state->budgets = budget_state_new(policy);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		counter_init(state, &policy->rules[i]);
 		table_init(state, &policy->rules[i]);
