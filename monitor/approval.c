@@ -41,7 +41,7 @@ int approval_read(const char *text, struct approval *ret, struct error *err)
 {
 	struct {
 		const struct json *id, *verdict, *scope, *pattern;
-	} row;
+	} row = {0};
 	static const struct json_field fields[] = {
 		{"id", JSON_NUMBER, false, 0 * sizeof(void *)},
 		{"verdict", JSON_STRING, true, 1 * sizeof(void *)},

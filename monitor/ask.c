@@ -42,7 +42,7 @@ static const struct grant *granted(const struct session *session, const struct r
 				   const struct action *action)
 {
 	const struct grant *found = NULL;
-	const struct grant *g;
+	const struct grant *g = NULL;
 
 	DL_FOREACH (session->pendings.grants, g) {
 		if (g->rule == rule && (!found || !g->allow) && grant_holds(g, action))
@@ -251,7 +251,7 @@ void ask_withdraw(struct pending *p, const char *reason)
 
 void ask_free_grants(struct waiting *waiting)
 {
-	struct grant *g;
+	struct grant *g = NULL;
 	struct grant *next;
 
 	DL_FOREACH_SAFE (waiting->grants, g, next) {

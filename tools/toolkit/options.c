@@ -238,6 +238,28 @@ static void add_word(const char ***words, size_t *count, const char *word)
 	(*words)[*count] = NULL;
 }
 
+/* Those whose text is kept as it is. */
+static error_t set_text(struct argp_state *state, struct session_options *o, int key,
+			const char *arg)
+{
+	switch (key) {
+	case KEY_APPROVER:
+		set_approver(state, o, arg);
+		return 0;
+	case KEY_RECORD:
+		o->record_path = arg;
+		return 0;
+	case KEY_SPEC:
+		o->spec_path = arg;
+		return 0;
+	case KEY_SESSION:
+		o->session_id = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	static const char *const modes[] = {"enforce", "observe", NULL};
@@ -285,18 +307,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->isolation = (enum isolation)choose(state, "--isolation", arg, isolations,
 						      "full or lite");
 		return 0;
-	case KEY_RECORD:
-		o->record_path = arg;
-		return 0;
-	case KEY_SPEC:
-		o->spec_path = arg;
-		return 0;
-	case KEY_APPROVER:
-		set_approver(state, o, arg);
-		return 0;
-	case KEY_SESSION:
-		o->session_id = arg;
-		return 0;
 	case KEY_DISCARD:
 		o->discard = true;
 		return 0;
@@ -309,7 +319,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		set_limit(state, o, key, arg);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return set_text(state, o, key, arg);
 	}
 }
 

@@ -8,7 +8,7 @@
 
 #include "tools/cordon/policy/learn.h"
 
-#define CONTEXT 3u
+#define CONTEXT ((size_t)3)
 
 static size_t count_lines(const char *text)
 {

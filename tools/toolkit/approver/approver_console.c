@@ -106,15 +106,15 @@ static void give_terminal_back(struct console *c)
 
 static void put_member(struct buf *out, const char *name, const struct json *value)
 {
-	_cleanup_free_ char *text = NULL;
 	const char *plain = json_string(value);
+	_cleanup_free_ char *text = NULL;
 
 	if (!value || json_type(value) == JSON_NULL || (plain && !*plain))
 		return;
 	if (!plain)
-		plain = text = json_print(value);
+		text = json_print(value);
 	buf_printf(out, "  %-12s ", name);
-	buf_put_plain(out, plain, MAX_SHOWN_BYTES);
+	buf_put_plain(out, text ? text : plain, MAX_SHOWN_BYTES);
 	buf_putc(out, '\n');
 }
 
