@@ -222,12 +222,12 @@ static void take(const struct policy *policy, struct policy_state *state, enum b
 
 	for (uint32_t left = policy->budgets.of[per]; left; left &= left - 1) {
 		const enum budget_of of = (enum budget_of)__builtin_ctz(left);
-		const bool is_process =
-			of == BUDGET_PROCESSES_CREATED || of == BUDGET_PROCESSES_ALIVE;
+		/* A process is there, whatever it was refused; a program that was, is not. */
+		const bool is_process = !state->untraced && (of == BUDGET_PROCESSES_CREATED ||
+							     of == BUDGET_PROCESSES_ALIVE);
 		struct str thing = STR("");
 		uint64_t key;
 
-		/* A process is there, whatever it was refused. */
 		if ((refused && !is_process) || !uses(state, of, action, &thing))
 			continue;
 		key = key_of_thing(policy, b, of, per, action, thing);

@@ -216,6 +216,35 @@ static void test_what_is_refused_is_not_used(void **state)
 	close_session(&s);
 }
 
+/* What the rule itself refuses: a process is there all the same, a program is not. */
+static void test_programs_that_are_refused(void **state)
+{
+	static const char text[] =
+		"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\","
+		"\"severity\":\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"deny\","
+		"\"because\":\"b\",\"budget\":{\"of\":\"processes_created\",\"per\":\"session\","
+		"\"limit\":1},\"match\":[{\"before\":[{\"action\":{\"kind\":\"proc.fork\"},\"repeat\":2}],"
+		"\"action\":{\"kind\":\"exec\"}}],\"not_match\":[{\"action\":{\"kind\":\"exec\"}}]}]}";
+
+	(void)state;
+	for (unsigned untraced = 0; untraced < 2; untraced++) {
+		struct session s = {0};
+		struct error err = {0};
+
+		if (policy_load_text("t", text, sizeof(text) - 1, &s.policy, &err) < 0)
+			fail_msg("%s", err.text);
+		s.state = policy_state_new(s.policy);
+		if (untraced)
+			policy_state_assume_unseen(s.state, false, true);
+		assert_false(over(&s, of_process(ACTION_EXEC, 10, 1)));
+		for (uint32_t i = 0; i < 5; i++) {
+			assert_true(over(&s, of_process(ACTION_EXEC, 11 + i, 2 + i)));
+			assert_int_equal(s.decision.used, untraced ? 2 : 2 + i);
+		}
+		close_session(&s);
+	}
+}
+
 static void test_processor_time(void **state)
 {
 	struct session s = open_session("cpu_seconds", "session", 0);
@@ -261,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_where_processes_are_not_seen),
 		cmocka_unit_test(test_what_is_refused_is_not_used),
+		cmocka_unit_test(test_programs_that_are_refused),
 		cmocka_unit_test(test_processor_time),
 		cmocka_unit_test(test_more_calls_at_once_than_there_is_room_for),
 	};

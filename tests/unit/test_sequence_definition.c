@@ -144,8 +144,9 @@ static void make_spec(struct spec *spec, struct buf *text, struct buf *history)
 		buf_puts(history, CONNECT(50));
 	for (unsigned i = 0; i < spec->count; i++) {
 		struct element *e = &spec->elements[i];
+		const unsigned one = 1u << chance(PORTS);
 
-		*e = (struct element){.ports = 1u << chance(PORTS) | 1u << chance(PORTS),
+		*e = (struct element){.ports = one | 1u << chance(PORTS),
 				      .missing = !chance(3),
 				      .repeat = chance(3) ? 1 : 1 + chance(3)};
 		buf_printf(text, "%s{", i ? "," : "");
