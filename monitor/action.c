@@ -7,13 +7,15 @@
 #define ALL	  (KIND(ACTION_KINDS) - 1u)
 #define NET	  (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
 #define FILES	  (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
+#define TOOL	  (KIND(ACTION_TOOL_CALL) | KIND(ACTION_TOOL_RESULT))
 #define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL))
 #define FIELD(_m) offsetof(struct action, _m)
 
 const struct action_field action_fields[] = {
-	{"exe", FIELD_STRING, ALL & ~KIND(ACTION_TOOL_CALL), FIELD(exe)},
+	{"exe", FIELD_STRING, ALL & ~TOOL, FIELD(exe)},
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
+	{"declared", FIELD_LIST, ALL, FIELD(declared)},
 	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(path)},
 	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_SIGNAL), FIELD(target)},
 	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL), FIELD(op)},
@@ -40,9 +42,11 @@ const struct action_field action_fields[] = {
 	{"port", FIELD_INT, NET, FIELD(port)},
 	{"loopback", FIELD_BOOL, NET, FIELD(loopback)},
 	{"bytes", FIELD_INT, KIND(ACTION_SEND), FIELD(bytes)},
-	{"tool", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(tool)},
+	{"tool", FIELD_STRING, TOOL, FIELD(tool)},
 	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
 	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},
+	{"text", FIELD_STRING, KIND(ACTION_TOOL_RESULT), FIELD(text)},
+	{"is_error", FIELD_BOOL, KIND(ACTION_TOOL_RESULT), FIELD(is_error)},
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);
@@ -63,6 +67,7 @@ static const struct {
 	[ACTION_PROC_EXIT] = {"proc.exit", ENFORCED_AFTER},
 	[ACTION_PROC_CALL] = {"proc.call", ENFORCED_AFTER},
 	[ACTION_SIGNAL] = {"proc.signal", ENFORCED_AFTER},
+	[ACTION_TOOL_RESULT] = {"tool.result", ENFORCED_BEFORE},
 };
 
 struct str str_of(const char *text)
@@ -73,6 +78,27 @@ struct str str_of(const char *text)
 bool str_eq(struct str a, struct str b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* In the order of bits; each set of them is a part of it. */
+static const struct str declarations[] = {{"read-only", 9}, {"closed-world", 12}};
+
+struct str_list declared_list(uint32_t declared)
+{
+	const bool is_read_only = declared & DECLARED_READ_ONLY;
+	const bool is_closed = declared & DECLARED_CLOSED_WORLD;
+
+	return (struct str_list){declarations + (is_read_only ? 0 : 1),
+				 (size_t)is_read_only + is_closed};
+}
+
+uint32_t declared_by_name(const char *name)
+{
+	for (uint32_t i = 0; i < sizeof(declarations) / sizeof(declarations[0]); i++) {
+		if (str_eq(declarations[i], str_of(name)))
+			return 1u << i;
+	}
+	return 0;
 }
 
 const char *action_kind_name(enum action_kind kind)
@@ -92,6 +118,11 @@ enum action_kind action_kind_by_name(const char *name)
 enum enforced action_enforced(enum action_kind kind)
 {
 	return kind < ACTION_KINDS ? kinds[kind].enforced : ENFORCED_AFTER;
+}
+
+bool action_begins(enum action_kind kind)
+{
+	return action_enforced(kind) == ENFORCED_BEFORE && kind != ACTION_TOOL_RESULT;
 }
 
 static const char *field_at(const struct action *action, const struct action_field *field)

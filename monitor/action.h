@@ -28,6 +28,7 @@ enum action_kind {
 	ACTION_PROC_EXIT,   /* "proc.exit": traced */
 	ACTION_PROC_CALL,   /* "proc.call": traced; a call that reaches beyond the program */
 	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
+	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
 	ACTION_KINDS
 };
 
@@ -58,11 +59,12 @@ struct action {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 
 	/* who: all kinds */
-	uint32_t exec_id;     /* 0: none (tool.call) */
-	uint32_t pid;	      /* on the host; 0: none */
-	struct str exe;	      /* of the acting process, path inside */
-	struct str call_id;   /* tool call that this belongs to */
-	struct str call_tool; /* its tool name */
+	uint32_t exec_id;	  /* 0: none (tool.call) */
+	uint32_t pid;		  /* on the host; 0: none */
+	struct str exe;		  /* of the acting process, path inside */
+	struct str call_id;	  /* tool call that this belongs to */
+	struct str call_tool;	  /* its tool name */
+	struct str_list declared; /* what it says that it will not do; see declared_list() */
 
 	/* exec, file.*, and a UNIX socket's path in net.* */
 	struct str path; /* resolved, canonical, inside */
@@ -102,10 +104,12 @@ struct action {
 	bool loopback;
 	int64_t bytes; /* net.send: as sendto(2) has it; 0 of sendmsg(2) */
 
-	/* tool.call */
+	/* tool.call, tool.result */
 	struct str tool;    /* tool name */
 	struct str args;    /* its arguments, as JSON text */
 	struct str command; /* shell or code text, for tools that have one; else empty */
+	struct str text;    /* tool.result: what the agent would get; not in the record */
+	bool is_error;
 };
 
 enum field_type {
@@ -125,10 +129,24 @@ struct action_field {
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
 
+/* What a call may declare: bits. Nobody holds it to that but rules that ask. */
+enum declared {
+	DECLARED_READ_ONLY = 1,	   /* "read-only": changes no file */
+	DECLARED_CLOSED_WORLD = 2, /* "closed-world": needs nothing outside of the session */
+	DECLARED_ALL = 3
+};
+
+/* The words for the bits; static. */
+struct str_list declared_list(uint32_t declared);
+/* Return: the bit, or 0 if no declaration has the name. */
+uint32_t declared_by_name(const char *name);
+
 const char *action_kind_name(enum action_kind kind);
 /* Return: the kind, or ACTION_KINDS if no kind has the name. */
 enum action_kind action_kind_by_name(const char *name);
 enum enforced action_enforced(enum action_kind kind);
+/* Something new would begin: what a loss can still keep from being. */
+bool action_begins(enum action_kind kind);
 
 /* The value of a field; the row must be of that type, the strings are borrowed. */
 struct str action_string(const struct action *action, const struct action_field *field);

@@ -102,6 +102,9 @@ static bool path_fits(const struct json *pattern, const struct action *action)
 {
 	const char *glob = json_string(pattern);
 
+	/* An abstract socket's name is no path: it is taken as it is. */
+	if (glob && action->path.len && action->path.at[0] != '/')
+		return str_eq(str_of(glob), action->path);
 	return glob && !glob_check(str_of(glob), true) && action->path.len &&
 	       glob_match(str_of(glob), action->path, false) &&
 	       (!action->target.len || glob_match(str_of(glob), action->target, false));
@@ -156,10 +159,14 @@ static void suggest_path(const struct action *action, struct json_writer *w)
 	_cleanup_buf_ struct buf glob = BUF_INIT(0);
 	size_t len = action->path.len;
 
+	if (action->path.at[0] != '/') {
+		json_put_bytes(w, "path", action->path.at, len);
+		return;
+	}
 	while (len && action->path.at[len - 1] != '/')
 		len--;
 	for (size_t i = 0; i < len; i++) {
-		if (strchr("*?\\~[", action->path.at[i]) && action->path.at[i])
+		if (strchr("*?\\[]{}", action->path.at[i]) && action->path.at[i])
 			buf_putc(&glob, '\\');
 		buf_putc(&glob, action->path.at[i]);
 	}

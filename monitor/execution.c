@@ -64,6 +64,8 @@ static void record_end_of(const struct execution *execution)
 	struct json_writer *w =
 		event_begin(execution->session, "exec.end", execution->call_id, execution->id);
 
+	policy_state_note_cpu(execution->session->state,
+			      result->user_time_us + result->system_time_us);
 	json_begin_object(w, "fields");
 	json_put_string(w, "outcome", outcomes[result->outcome]);
 	json_put_i64(w, "status", result->status);
@@ -165,6 +167,7 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 
 	full.call_id = str_of(execution->call_id);
 	full.call_tool = str_of(execution->tool);
+	full.declared = declared_list(execution->declared);
 	full.time_ns = monotonic_ns();
 	judge(session, &full, &stop, &judgement, &denial);
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
@@ -198,13 +201,22 @@ static void on_unanswered(void *ctx, uint32_t tid)
 		trace_revoke_exec(execution->session->trace, tid);
 }
 
+static void on_carried_out(void *ctx, const struct action *action, int error)
+{
+	const struct execution *execution = ctx;
+
+	observe_carried_out(execution->session, action, error);
+}
+
 static void on_gone(void *ctx)
 {
 	(void)ctx; /* EXIT follows from the init, which saw the leaf end. */
 }
 
-static const struct gate_ops gate_ops = {
-	.decide = on_decide, .unanswered = on_unanswered, .gone = on_gone};
+static const struct gate_ops gate_ops = {.decide = on_decide,
+					 .carried_out = on_carried_out,
+					 .unanswered = on_unanswered,
+					 .gone = on_gone};
 
 /* The group is the program's own: exec.c makes it the leader of a session. */
 static void send_signal(const struct execution *execution, int signum)
@@ -321,6 +333,7 @@ static struct execution *execution_new(struct session *session, const struct exe
 	execution->id = ++session->last_exec_id;
 	execution->call_id = xstrdup(request->call_id);
 	execution->tool = xstrdup(request->tool);
+	execution->declared = request->declared;
 	execution->ops = ops;
 	execution->tty = request->tty;
 	execution->ctx = ctx;

@@ -19,7 +19,8 @@ static void put_list(struct json_writer *w, const char *name, const struct str_l
 	json_end_array(w);
 }
 
-/* All fields that the kind has, but for empty strings and what the event's head tells already. */
+/* All fields that the kind has, but for empty strings, what the event's head tells already, and the
+ * text that a tool returned: it may be what a rule keeps from the agent. */
 void judge_put_fields(struct json_writer *w, const struct action *action)
 {
 	json_begin_object(w, "fields");
@@ -29,6 +30,10 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 
 		if (!(field->kinds & (1u << action->kind)) || strcmp(field->name, "call_id") == 0)
 			continue;
+		if (action->kind == ACTION_TOOL_RESULT && strcmp(field->name, "text") == 0) {
+			json_put_u64(w, "text_bytes", action->text.len);
+			continue;
+		}
 		switch (field->type) {
 		case FIELD_STRING:
 			text = action_string(action, field);
@@ -42,7 +47,8 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 			json_put_bool(w, field->name, action_boolean(action, field));
 			break;
 		case FIELD_LIST:
-			put_list(w, field->name, action_list(action, field));
+			if (strcmp(field->name, "declared") != 0 || action->declared.count)
+				put_list(w, field->name, action_list(action, field));
 			break;
 		}
 	}
@@ -97,6 +103,7 @@ static void describe(const struct action *action, char *text, size_t size)
 				       (long long)action->port);
 		break;
 	case ACTION_TOOL_CALL:
+	case ACTION_TOOL_RESULT:
 		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);
 		break;
 	case ACTION_EXEC:
@@ -129,7 +136,7 @@ static void fill_denial(const struct session *session, const struct action *acti
 		return;
 	}
 	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
-	/* The rule's text speaks of a read that may never have been. */
+	/* The rule's text speaks of what may never have been. */
 	(void)snprintf(
 		ret->because, sizeof(ret->because), "%s%s%s%s",
 		judgement->reason ? judgement->reason : "", judgement->reason ? " " : "",
@@ -138,6 +145,9 @@ static void fill_denial(const struct session *session, const struct action *acti
 			? "Nobody can tell what this session has read (no trace, or events of it "
 			  "were lost), so it counts as having read all that is protected. The rule "
 			  "says: "
+		: policy_decided_unseen(session->policy, session->state, &judgement->decision)
+			? "Nobody can see all that this session does (no trace, or events of it were "
+			  "lost), so what this rule waits for counts as having been. The rule says: "
 			: "",
 		policy_because(session->policy, action, &judgement->decision));
 }
@@ -182,6 +192,36 @@ static void record_action(struct session *session, const struct action *action,
 	event_end(session);
 }
 
+static void put_label_names(struct json_writer *w, const struct policy *policy, uint64_t labels)
+{
+	json_begin_array(w, "labels");
+	for (size_t i = 0; i < policy_label_count(policy); i++) {
+		if (labels & (UINT64_C(1) << i))
+			json_put_string(w, NULL, policy_label_name(policy, i));
+	}
+	json_end_array(w);
+}
+
+/* What a rule took away is set anew by the next read, in the kernel too. */
+static void clear_labels(struct session *session, const struct action *action, uint64_t labels)
+{
+	char call[96] = "";
+	struct json_writer *w;
+
+	if (!labels)
+		return;
+	if (session->trace)
+		trace_session_clear_labels(session->trace, session->slot, labels);
+	session->labels_recorded &= ~labels;
+	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
+		       action->call_id.len ? action->call_id.at : "");
+	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
+	json_begin_object(w, "fields");
+	put_label_names(w, session->policy, labels);
+	json_end_object(w);
+	event_end(session);
+}
+
 static void decide(struct session *session, const struct action *action, const struct stop *stop,
 		   struct judgement *ret)
 {
@@ -204,6 +244,7 @@ static void decide(struct session *session, const struct action *action, const s
 		policy_note_let_through(session->policy, session->state, action);
 	if (!ret->is_told)
 		record_action(session, action, ret);
+	clear_labels(session, action, ret->decision.labels_removed);
 	judge_note_labels(session, action);
 	loss_check_sequences(session);
 	/* A session that is failing lets nothing through, whatever the policy says. */
@@ -241,7 +282,6 @@ void judge_note_labels(struct session *session, const struct action *cause)
 {
 	const uint64_t labels = policy_state_labels(session->state);
 	const uint64_t added = labels & ~session->labels_recorded;
-	const struct policy *policy = session->policy;
 	char call[96] = "";
 	struct json_writer *w;
 
@@ -254,12 +294,7 @@ void judge_note_labels(struct session *session, const struct action *cause)
 			       cause->call_id.len ? cause->call_id.at : "");
 	w = event_begin(session, "label.set", call[0] ? call : NULL, cause ? cause->exec_id : 0);
 	json_begin_object(w, "fields");
-	json_begin_array(w, "labels");
-	for (size_t i = 0; i < policy_label_count(policy); i++) {
-		if (added & (UINT64_C(1) << i))
-			json_put_string(w, NULL, policy_label_name(policy, i));
-	}
-	json_end_array(w);
+	put_label_names(w, session->policy, added);
 	if (cause && cause->path.len)
 		json_put_bytes(w, "path", cause->path.at, cause->path.len);
 	json_end_object(w);
@@ -277,6 +312,7 @@ enum call_check session_check_call(struct session *session, const struct call *c
 		.tool = str_of(call->tool),
 		.args = str_of(call->args),
 		.command = str_of(call->command),
+		.declared = declared_list(call->declared),
 	};
 	const struct stop stop = {.waiter = waiter, .evidence = {.action = &action}};
 	struct judgement judgement;
@@ -289,13 +325,22 @@ enum call_check session_check_call(struct session *session, const struct call *c
 	return judgement.proceed ? CALL_MAY_GO_ON : CALL_IS_REFUSED;
 }
 
-void session_end_call(struct session *session, const struct call *call, bool is_error)
+bool session_end_call(struct session *session, const struct call *call, const struct str *text,
+		      bool is_error, struct denial *ret)
 {
-	struct json_writer *w = event_begin(session, "tool.result", call->id, 0);
+	const struct action action = {
+		.kind = ACTION_TOOL_RESULT,
+		.time_ns = monotonic_ns(),
+		.call_id = str_of(call->id),
+		.call_tool = str_of(call->tool),
+		.tool = str_of(call->tool),
+		.declared = declared_list(call->declared),
+		.text = text ? *text : STR(""),
+		.is_error = is_error,
+	};
+	struct judgement judgement;
 
-	json_begin_object(w, "fields");
-	json_put_string(w, "tool", call->tool);
-	json_put_bool(w, "is_error", is_error);
-	json_end_object(w);
-	event_end(session);
+	judge(session, &action, NULL, &judgement, ret);
+	/* What is there already may be told even if the session is failing. */
+	return judgement.proceed || judgement.decision.verdict < VERDICT_ASK;
 }

@@ -189,7 +189,7 @@ bool loss_overrules(const struct session *session, const struct action *action,
 	const enum verdict verdict = on_loss_verdict(policy_on_loss(session->policy));
 
 	if (session->loss.cause == LOSS_NONE || verdict < VERDICT_ASK ||
-	    action_enforced(action->kind) != ENFORCED_BEFORE || decision->verdict >= verdict)
+	    !action_begins(action->kind) || decision->verdict >= verdict)
 		return false;
 	decision->verdict = verdict;
 	decision->errno_value = EPERM;

@@ -48,6 +48,7 @@ static struct action action_of(struct session *session, const struct trace_event
 		.exe = str_of(event->comm),
 		.call_id = str_of(execution ? execution->call_id : NULL),
 		.call_tool = str_of(execution ? execution->tool : NULL),
+		.declared = declared_list(execution ? execution->declared : 0),
 		.path = str_of(event->path),
 		.target = str_of(event->target),
 		.claimed = event->claimed,
@@ -105,6 +106,26 @@ static void record_done(struct session *session, const struct trace_event *event
 	json_put_bool(w, "claimed", action->claimed);
 	put_result(w, event);
 	truth_end(session, w);
+}
+
+/*
+ * The hands are not traced. That a descriptor arrived is seen; how all else went, by the caller's
+ * return alone, where returns are seen.
+ */
+void observe_carried_out(struct session *session, const struct action *action, int error)
+{
+	const struct trace_event event = {
+		.time_ns = monotonic_ns(),
+		.exec_id = action->exec_id,
+		.pid = action->pid,
+		.comm = "cordon-hands",
+		.result = -error,
+	};
+
+	if (!session->trace || trace_sees_returns(session->trace) ||
+	    (action->kind == ACTION_FILE_OPEN && !error))
+		return;
+	record_done(session, &event, action);
 }
 
 static void on_open(struct session *session, const struct trace_event *event)

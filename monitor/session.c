@@ -159,6 +159,7 @@ static void record_start(struct session *session)
 		json_put_string(w, "trace_backend", trace_backend_name(session->trace));
 	else
 		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
+	json_put_string(w, "approver", session->approver ? "on" : "off");
 	json_put_string(w, "file_gate", session->gates_files ? "on" : "off");
 	json_begin_object(w, "layers");
 	for (size_t i = 0; session->layers && session->layers[i]; i++) {
@@ -212,6 +213,7 @@ void session_assume_labels(struct session *session)
 	policy_state_add_labels(session->state,
 				count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
 	session->labels_assumed = true;
+	policy_state_fix_labels(session->state);
 	judge_note_labels(session, NULL);
 }
 
@@ -329,6 +331,8 @@ static void record_end_event(struct session *session)
 	/* Ended before its init said HELLO: the record tells of that too. */
 	if (!record_count(session->record))
 		record_start(session);
+	if (trace)
+		trace_note_skips(trace);
 	loss_check(session);
 	if (trace) {
 		(void)trace_session_counts(trace, session->slot, &totals->trace);

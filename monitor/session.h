@@ -30,6 +30,7 @@ struct call {
 	const char *tool;    /* catalogue or gateway name; "run" for cordon run */
 	const char *args;    /* its arguments as JSON text */
 	const char *command; /* shell or code text if the tool has one, else NULL */
+	uint32_t declared;   /* bits of enum declared */
 };
 
 /* Why something was refused, in words and ids that outlive the callback it came with. */
@@ -45,6 +46,7 @@ struct denial {
 struct exec_request {
 	const char *call_id;
 	const char *tool;
+	uint32_t declared;	 /* as of the call */
 	const char *const *argv; /* NULL-terminated */
 	const char *const *env;	 /* NULL: the spec's */
 	const char *cwd;	 /* inside; NULL: the workspace */
@@ -130,8 +132,13 @@ struct call_waiter {
 enum call_check session_check_call(struct session *session, const struct call *call,
 				   const struct call_waiter *waiter, struct denial *ret);
 void session_forget_call(struct session *session, const struct call_waiter *waiter);
-/* Records that the call is over; is_error as the agent will see it. */
-void session_end_call(struct session *session, const struct call *call, bool is_error);
+/*
+ * session_end_call - policy on what the call returned, before the agent sees it; recorded, but for
+ * the text. @text: NULL if it went to the agent without us. @is_error: as the agent will see it.
+ * Return: true if the agent may have it; else *ret (may be NULL) says why not.
+ */
+bool session_end_call(struct session *session, const struct call *call, const struct str *text,
+		      bool is_error, struct denial *ret);
 
 /* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG,
  * -ENOBUFS when its init takes no requests. */

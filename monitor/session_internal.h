@@ -50,6 +50,7 @@ struct execution {
 	bool kill_sent;
 	char *call_id;
 	char *tool;
+	uint32_t declared;
 	struct gate *gate;  /* NULL before READY */
 	int program_pidfd;  /* -1 before READY */
 	int early_signal;   /* to be sent at READY; 0: none */
@@ -240,3 +241,5 @@ void loss_denial(const struct session *session, const char *subject, struct deni
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);
+/* How a gated file operation went that was allowed; @error: errno or 0. */
+void observe_carried_out(struct session *session, const struct action *action, int error);

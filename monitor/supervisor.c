@@ -14,6 +14,7 @@
  * supervisor per event (a wake-up costs more than the open(2) that it would report).
  */
 #define DRAIN_PERIOD_MS 5
+#define DRAINS_A_LOOK	20 /* at what the kernel skipped */
 
 /* A leap second is no step, nor is what adjtime(3) does between two looks at the clock. */
 #define CLOCK_STEP_NS INT64_C(2000000000)
@@ -73,6 +74,8 @@ static void on_drain_timer(uv_timer_t *timer)
 	const int64_t step_ns = look_at_clock(supervisor);
 
 	supervisor_drain(supervisor);
+	if (supervisor->trace && ++supervisor->drains % DRAINS_A_LOOK == 0)
+		trace_note_skips(supervisor->trace);
 	for (uint32_t i = 0; i < MAX_SESSIONS; i++) {
 		struct session *session = supervisor->sessions[i];
 

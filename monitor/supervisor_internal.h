@@ -17,6 +17,7 @@ struct supervisor {
 	uint32_t linger_ms;
 	int64_t (*wall_clock)(void);
 	int64_t wall_ahead_ns; /* of the clock that nobody sets, when last looked at */
+	unsigned drains;
 	unsigned handles;
 	uint32_t session_count;
 	struct session *sessions[MAX_SESSIONS]; /* by slot; borrowed */

@@ -8,7 +8,7 @@
 
 #define MAX_THROTTLED 64u
 
-/* Return: when it may go on; takes the turn. */
+/* Return: when it may go on, having taken the turn; UINT64_MAX if too many turns are taken. */
 static uint64_t take_turn(struct session *session, const struct judgement *judgement)
 {
 	const struct throttle *throttle = policy_throttle(session->policy, &judgement->decision);
@@ -24,8 +24,18 @@ static uint64_t take_turn(struct session *session, const struct judgement *judge
 			xcalloc(policy_rule_count(session->policy), sizeof(*waiting->turn_ns));
 	turn = &waiting->turn_ns[judgement->decision.rule_index];
 	due = *turn > now ? *turn : now;
+	/* Turns of calls that were ended meanwhile are not given back. */
+	if (due - now > MAX_THROTTLED * throttle->interval_ns)
+		return UINT64_MAX;
 	*turn = due + throttle->interval_ns;
 	return due;
+}
+
+static void refuse(struct judgement *judgement)
+{
+	judgement->proceed = false;
+	judgement->decision.errno_value = EAGAIN;
+	judgement->reason = "Too many actions of this session wait for their turn.";
 }
 
 void pending_throttle(struct session *session, const struct stop *stop, struct judgement *judgement)
@@ -42,13 +52,11 @@ void pending_throttle(struct session *session, const struct stop *stop, struct j
 		judgement->proceed = p->state == PENDING_ALLOWED;
 		return;
 	}
-	if (waiting->throttled == MAX_THROTTLED) {
-		judgement->proceed = false;
-		judgement->decision.errno_value = EAGAIN;
-		judgement->reason = "Too many actions of this session wait for their turn.";
+	due = waiting->throttled < MAX_THROTTLED ? take_turn(session, judgement) : UINT64_MAX;
+	if (due == UINT64_MAX) {
+		refuse(judgement);
 		return;
 	}
-	due = take_turn(session, judgement);
 	now = monotonic_ns();
 	if (due <= now)
 		return;

@@ -102,6 +102,10 @@ const size_t filter_denied_count = sizeof(filter_denied) / sizeof(filter_denied[
 	{                               \
 		(_arg), LOW32, (_value) \
 	}
+#define TYPE_IS(_arg, _type)                \
+	{                                   \
+		(_arg), 0170000ull, (_type) \
+	}
 #define CREAT	0100ull	     /* O_CREAT */
 #define TMPFILE 020000000ull /* the O_TMPFILE bit proper */
 
@@ -142,6 +146,13 @@ const struct filter_bits filter_bits[] = {
 	NO_SETID("creat", 1),
 	NO_SETID("mknod", 1),
 	NO_SETID("mknodat", 2),
+	/* device nodes: an overlay's whiteout (0:0) needs no privilege, and Landlock does not
+	   refuse it on 7.2 */
+	{"mknod", EPERM, {TYPE_IS(1, 0020000)}},
+	{"mknod", EPERM, {TYPE_IS(1, 0060000)}},
+	{"mknodat", EPERM, {TYPE_IS(2, 0020000)}},
+	{"mknodat", EPERM, {TYPE_IS(2, 0060000)}},
+	{"renameat2", EPERM, {SET(4, 4)}}, /* RENAME_WHITEOUT */
 	NO_SETID_OPEN("open", 1, 2),
 	NO_SETID_OPEN("openat", 2, 3),
 	/* typing into somebody's terminal, and line disciplines */

@@ -9,14 +9,19 @@
  * calls as such: a process that is not traced pays for opens, changes, connects and execs alone,
  * one lookup each.
  *
- * What is not seen: how a call went on (TRACE_RECORD_BEGUN; a failed open or creat is seen by
- * itself, as those functions return), calls that never came to a hook because something before it
- * refused them, counts of calls, changes of extended attributes and times, new pipes and devices,
- * and what opens with O_PATH.
+ * What is not seen: how a call went on (TRACE_RECORD_BEGUN; a failed open is seen by
+ * itself, as open and openat return), calls that never came to a hook because something before it
+ * refused them, failed creats, counts of calls, changes of extended attributes and times, and what
+ * opens with O_PATH.
  *
- * Tasks are followed as everywhere (tasks.h). At bprm_check_security the new image's strings are
- * copied, but mapped nowhere yet: program and length are held to the approval there, the strings
- * themselves at sched_process_exec.
+ * At bprm_check_security the new image's strings are copied, but mapped nowhere yet: program and
+ * length are held to the approval there, the strings themselves at bprm_committed_creds.
+ *
+ * Whatever must hold is on such a hook. A program on a tracepoint or on the return of a function is
+ * skipped where a task that it was running for was preempted by another one on the same CPU (seen
+ * on 7.2); programs on security hooks never are. So the others here only report, or tidy up.
+ *
+ * The loader that bpftool makes holds 32 functions, programs among them; this object has as many.
  */
 #define SCRATCHES 6 /* hooks can be preempted */
 
@@ -24,6 +29,7 @@
 #include "monitor/bpf/tasks.h"
 
 #define EPERM	   1
+#define EAGAIN	   11
 #define FMODE_EXEC 0x20u /* in f_flags: opened to be run */
 
 struct file;
@@ -31,7 +37,6 @@ struct socket;
 struct sockaddr;
 struct path;
 struct dentry;
-struct open_how;
 
 /* The current task, if it is one of a session. */
 struct caller {
@@ -89,6 +94,31 @@ static __always_inline struct scratch *begun(struct trace_tag *tag, __u32 kind, 
 	return scratch;
 }
 
+/* ---- tasks ---- */
+
+/* A child that cannot be traced is not made. */
+SEC("lsm/task_alloc")
+
+int BPF_PROG(on_task_alloc, struct task_struct *child)
+{
+	struct caller caller;
+
+	return !caller_is_traced(&caller) || tag_child(caller.tag, child, 0) ? 0 : -EAGAIN;
+}
+
+SEC("tp_btf/sched_process_fork")
+
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct trace_tag *tag = bpf_task_storage_get(&tags, child, NULL, 0);
+
+	if (!tag || !tag_slot(tag))
+		return 0;
+	tag->tid = task_id(child);
+	tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
+	return tag ? report_fork(tag, child, task_id(child)) : 0;
+}
+
 /* ---- programs ---- */
 
 /* A script is followed by its interpreter, at this hook once more; that is what was approved. */
@@ -97,20 +127,33 @@ static __always_inline bool is_script(__u64 bprm)
 	return READ(__u16, bprm, bprm_buf) == ('#' | '!' << 8);
 }
 
-/* Program and length of the image that is about to be made; enum trace_mismatch. */
-static __always_inline __u32 image_mismatch(const struct trace_tag *tag, __u64 bprm)
+enum image_stage {
+	IMAGE_PLANNED, /* its strings are copied, but mapped nowhere yet */
+	IMAGE_MADE     /* its memory is the current task's */
+};
+
+/* As the image is now against what was approved; enum trace_mismatch. */
+static __always_inline __u32 image_mismatch(const struct trace_tag *tag, __u64 bprm,
+					    enum image_stage stage)
 {
 	__u32 tid = tag_tid(tag, bpf_get_current_task_btf());
 	const struct trace_approval *approved = bpf_map_lookup_elem(&approvals, &tid);
-	const __u64 bytes = READ(__u64, bprm, bprm_exec) - READ(__u64, bprm, bprm_p);
+	const __u64 start = READ(__u64, bprm, bprm_p), end = READ(__u64, bprm, bprm_exec);
+	__u64 bytes, hash = 0;
 
 	if (!approved || approved->slot != tag->slot || approved->generation != tag->generation)
 		return TRACE_MISMATCH_NOT_APPROVED;
 	if (approved->inode != file_inode(READ(__u64, bprm, bprm_file)))
 		return TRACE_MISMATCH_PROGRAM;
-	if ((__u64)approved->argv_bytes + approved->env_bytes != bytes)
+	bytes = (__u64)approved->argv_bytes + approved->env_bytes;
+	if (bytes != end - start)
 		return TRACE_MISMATCH_STRINGS;
-	return TRACE_MISMATCH_NONE;
+	if (stage == IMAGE_PLANNED)
+		return TRACE_MISMATCH_NONE;
+	bytes += approved->name_bytes;
+	if (bytes > TRACE_BLOCK_MAX || !hash_block(start, (__u32)bytes, &hash))
+		return TRACE_MISMATCH_UNREADABLE;
+	return hash == approved->hash ? TRACE_MISMATCH_NONE : TRACE_MISMATCH_STRINGS;
 }
 
 SEC("lsm/bprm_check_security")
@@ -124,7 +167,7 @@ int BPF_PROG(on_bprm_check, struct linux_binprm *bprm)
 	if (!caller_is_traced(&caller) || !(caller.slot->flags & TRACE_SESSION_VERIFY) ||
 	    is_script((__u64)bprm))
 		return 0;
-	mismatch = image_mismatch(caller.tag, (__u64)bprm);
+	mismatch = image_mismatch(caller.tag, (__u64)bprm, IMAGE_PLANNED);
 	if (!mismatch)
 		return 0;
 	drop_approval(tag_tid(caller.tag, bpf_get_current_task_btf()));
@@ -135,6 +178,34 @@ int BPF_PROG(on_bprm_check, struct linux_binprm *bprm)
 		record_finish(scratch->index);
 	}
 	return -EPERM;
+}
+
+/* After the point of no return, before the first instruction of the new image: it can be killed. */
+SEC("lsm/bprm_committed_creds")
+
+int BPF_PROG(on_exec, struct linux_binprm *bprm)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
+	__u32 mismatch = TRACE_MISMATCH_NONE;
+	struct trace_slot *slot;
+
+	if (!tag)
+		tag = untagged_exec(task, NUMBER(__u32, task, task_pid));
+	if (!tag)
+		return 0;
+	slot = tag_slot(tag);
+	if (!slot)
+		return 0;
+	if (slot->flags & TRACE_SESSION_VERIFY) {
+		mismatch = image_mismatch(tag, (__u64)bprm, IMAGE_MADE);
+		drop_approval(tag_tid(tag, task));
+	}
+	if (mismatch)
+		kill_current(slot, tag);
+	tag->tid = task_id(task);
+	report_exec(slot, tag, READ(__u64, (__u64)bprm, bprm_file), mismatch);
+	return 0;
 }
 
 /* Failed, or only asked (AT_EXECVE_CHECK): its approval is for no other call. */
@@ -175,8 +246,8 @@ static __always_inline bool is_of_file_system(void)
 	return READ(__u64, task, task_cred) != READ(__u64, task, task_real_cred);
 }
 
-static __noinline int open_begun(struct trace_tag *tag, struct trace_slot *slot, __u64 file,
-				 __u32 nr)
+static __always_inline int open_begun(struct trace_tag *tag, struct trace_slot *slot, __u64 file,
+				      __u32 nr)
 {
 	struct scratch *scratch = begun(tag, TRACE_RECORD_OPEN, nr);
 	const __u64 added = take_file(scratch, slot, tag, file, false);
@@ -221,24 +292,34 @@ int BPF_PROG(on_file_receive, struct file *file)
 }
 
 /*
- * For the record; an open that succeeded was seen at file_open. All of open, openat, openat2 and
- * creat come through here.
+ * For the record; an open that succeeded was seen at file_open. On the system calls themselves:
+ * do_sys_openat2, which all come through, is inlined on 7.2.
  */
-SEC("fexit/do_sys_openat2")
-
-int BPF_PROG(on_opened, int dir_fd, const char *name, struct open_how *how, long result)
+static __always_inline int open_returned(const struct pt_regs *regs, long result)
 {
-	struct pt_regs *regs;
 	struct caller caller;
 	__u32 nr;
 
 	if (result >= 0 || !caller_is_traced(&caller))
 		return 0;
-	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	nr = (__u32)NUMBER(__u64, regs, regs_orig_ax);
-	if (call_kind(nr) != CALL_OPEN || nr >= TRACE_SYSCALL_MAX)
+	if (nr >= TRACE_SYSCALL_MAX || call_kind(nr) != CALL_OPEN)
 		return 0;
-	return call_open(caller.slot, caller.tag, regs, &call_roles[nr], result);
+	return call_open(caller.slot, caller.tag, (struct pt_regs *)regs, &call_roles[nr], result);
+}
+
+SEC("fexit/__x64_sys_openat")
+
+int BPF_PROG(on_openat, const struct pt_regs *regs, long result)
+{
+	return open_returned(regs, result);
+}
+
+SEC("fexit/__x64_sys_open")
+
+int BPF_PROG(on_open, const struct pt_regs *regs, long result)
+{
+	return open_returned(regs, result);
 }
 
 /* ---- connects ---- */
@@ -290,8 +371,8 @@ static __always_inline void change_place(struct scratch *scratch, __u32 which,
  * @second: the other name, or NULL. @text: what a link is to say, or NULL. Files are also made and
  * cut by opens, and named by bind(2): those are no changes here, as they are none at the gate.
  */
-static __noinline int change_begun(const struct named *first, const struct named *second,
-				   const char *text)
+static __always_inline int change_begun(const struct named *first, const struct named *second,
+					const char *text)
 {
 	const __u32 nr = current_call();
 	struct scratch *scratch;
@@ -336,6 +417,13 @@ int BPF_PROG(on_rmdir, const struct path *dir, struct dentry *dentry)
 SEC("lsm/path_mkdir")
 
 int BPF_PROG(on_mkdir, const struct path *dir, struct dentry *dentry)
+{
+	return changed(named_in(dir, dentry));
+}
+
+SEC("lsm/path_mknod")
+
+int BPF_PROG(on_mknod, const struct path *dir, struct dentry *dentry)
 {
 	return changed(named_in(dir, dentry));
 }

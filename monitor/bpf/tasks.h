@@ -2,11 +2,8 @@
 #pragma once
 
 /*
- * The programs that every back end has: tasks begin, become another program, and end; and what the
- * reader asks for.
- *
- * sched_process_exec comes after the point of no return and before the first instruction of the
- * new image: SIGKILL there leaves the new image without effect.
+ * Tasks begin, become another program, and end; and what the reader asks for. What is here is the
+ * same in every back end.
  */
 
 #include "monitor/bpf/files.h"
@@ -16,83 +13,49 @@
 #define EINVAL	   22
 #define GROUP_EXIT 4u /* SIGNAL_GROUP_EXIT */
 
-SEC("tp_btf/sched_process_fork")
-
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+/* A child's tag, made from its parent's. Return: false when there is no memory for it. */
+static __always_inline bool tag_child(const struct trace_tag *tag, struct task_struct *child,
+				      __u32 tid)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
-	const bool is_thread = NUMBER(__u32, child, task_pid) != NUMBER(__u32, child, task_tgid);
-	struct trace_tag inherited = {};
-	struct trace_slot *slot;
+	struct trace_tag inherited = {.slot = tag->slot,
+				      .generation = tag->generation,
+				      .exec_id = tag->exec_id,
+				      .tid = tid};
+
+	return !no_tags &&
+	       bpf_task_storage_get(&tags, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/* A thread is no process: it makes no record. */
+static __always_inline int report_fork(struct trace_tag *tag, struct task_struct *child, __u32 tid)
+{
 	struct scratch *scratch;
 
-	if (!tag)
-		return 0;
-	slot = tag_slot(tag);
-	if (!slot)
-		return 0;
-	inherited.slot = tag->slot;
-	inherited.generation = tag->generation;
-	inherited.exec_id = tag->exec_id;
-	inherited.tid = task_id(child);
-	if (no_tags ||
-	    !bpf_task_storage_get(&tags, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE)) {
-		/*
-		 * No memory: this child goes untraced, which must not go unnoticed. It may read
-		 * anything. A thread of ours dies with its process here; a process is met again by
-		 * untagged_exec().
-		 */
-		slot_lose(slot);
-		__sync_fetch_and_add(&slot->untraced, 1);
-		slot_add_labels(slot, slot->every_label);
-		if (is_thread)
-			kill_current(slot, tag);
-		return 0;
-	}
-	if (is_thread)
+	if (NUMBER(__u32, child, task_pid) != NUMBER(__u32, child, task_tgid))
 		return 0;
 	scratch = record_begin(tag, TRACE_RECORD_FORK);
 	if (!scratch)
 		return 0;
 	scratch->record.parent_pid = scratch->record.pid;
-	scratch->record.pid = inherited.tid;
-	scratch->record.tid = inherited.tid;
+	scratch->record.pid = tid;
+	scratch->record.tid = tid;
 	record_finish(scratch->index);
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-
-int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+/* What became of an exec: its record, and the label of the program. */
+static __always_inline void report_exec(struct trace_slot *slot, struct trace_tag *tag, __u64 file,
+					__u32 mismatch)
 {
-	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
-	__u32 mismatch = TRACE_MISMATCH_NONE;
-	struct trace_slot *slot;
-	struct scratch *scratch;
-	__u64 file, added;
+	struct scratch *scratch =
+		record_begin(tag, mismatch ? TRACE_RECORD_EXEC_MISMATCH : TRACE_RECORD_EXEC);
+	const __u64 added = take_file(scratch, slot, tag, file, true);
 
-	if (!tag)
-		tag = untagged_exec(task, (__u32)old_pid);
-	if (!tag)
-		return 0;
-	slot = tag_slot(tag);
-	if (!slot)
-		return 0;
-	file = READ(__u64, (__u64)bprm, bprm_file);
-	if (slot->flags & TRACE_SESSION_VERIFY)
-		mismatch = exec_mismatch(tag, file_inode(file));
-	if (mismatch)
-		kill_current(slot, tag);
-	tag->tid = task_id(task);
-	scratch = record_begin(tag, mismatch ? TRACE_RECORD_EXEC_MISMATCH : TRACE_RECORD_EXEC);
-	added = take_file(scratch, slot, tag, file, true);
 	if (!scratch)
-		return 0;
+		return;
 	scratch->record.result = mismatch;
 	scratch->record.labels = added;
 	record_finish(scratch->index);
-	return 0;
 }
 
 /* Is this the last thread of its process? */

@@ -12,6 +12,9 @@
  * much again. What a call touched is taken from the kernel's own objects (the new descriptor's
  * file, the socket's peer) wherever the call left one; text that only the caller has is read from
  * its memory at the return and is no more than what it says.
+ *
+ * sched_process_exec comes after the point of no return and before the first instruction of the
+ * new image: SIGKILL there leaves the new image without effect.
  */
 #include "monitor/bpf/report.h"
 #include "monitor/bpf/tasks.h"
@@ -91,6 +94,47 @@ static __noinline int call_beyond(struct trace_tag *tag, struct pt_regs *regs, l
 	return 0;
 }
 
+/* The strings of the current image against those approved; enum trace_mismatch. */
+static __noinline __u32 strings_mismatch(const struct trace_approval *approved)
+{
+	const __u64 mm = READ(__u64, (__u64)bpf_get_current_task_btf(), task_mm);
+	const __u64 start = READ(__u64, mm, mm_arg_start);
+	const __u64 env = READ(__u64, mm, mm_env_start);
+	const __u64 end = READ(__u64, mm, mm_env_end);
+	const __u64 bytes =
+		(__u64)approved->argv_bytes + approved->env_bytes + approved->name_bytes;
+	__u64 hash = 0;
+
+	if (!start || READ(__u64, mm, mm_arg_end) != env || bytes > TRACE_BLOCK_MAX)
+		return TRACE_MISMATCH_UNREADABLE;
+	if (env - start != approved->argv_bytes)
+		return TRACE_MISMATCH_ARGUMENTS;
+	if (end - env != approved->env_bytes)
+		return TRACE_MISMATCH_ENVIRONMENT;
+	if (!hash_block(start, (__u32)bytes, &hash))
+		return TRACE_MISMATCH_UNREADABLE;
+	return hash == approved->hash ? TRACE_MISMATCH_NONE : TRACE_MISMATCH_STRINGS;
+}
+
+/* Holds the current exec to its approval, and uses that up; enum trace_mismatch. */
+static __noinline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
+{
+	__u32 tid = tag_tid(tag, bpf_get_current_task_btf());
+	const struct trace_approval *approved = bpf_map_lookup_elem(&approvals, &tid);
+	__u32 mismatch;
+
+	if (!approved)
+		return TRACE_MISMATCH_NOT_APPROVED;
+	if (approved->slot != tag->slot || approved->generation != tag->generation)
+		mismatch = TRACE_MISMATCH_NOT_APPROVED;
+	else if (approved->inode != inode)
+		mismatch = TRACE_MISMATCH_PROGRAM;
+	else
+		mismatch = strings_mismatch(approved);
+	bpf_map_delete_elem(&approvals, &tid);
+	return mismatch;
+}
+
 SEC("tp_btf/sys_exit")
 
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
@@ -134,6 +178,61 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	default:
 		return 0;
 	}
+}
+
+SEC("tp_btf/sched_process_fork")
+
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
+	struct trace_slot *slot;
+	__u32 tid;
+
+	if (!tag)
+		return 0;
+	slot = tag_slot(tag);
+	if (!slot)
+		return 0;
+	tid = task_id(child);
+	if (tag_child(tag, child, tid))
+		return report_fork(tag, child, tid);
+	/*
+	 * No memory: this child goes untraced, which must not go unnoticed. It may read anything. A
+	 * thread of ours dies with its process here; a process is met again by untagged_exec().
+	 */
+	slot_lose(slot);
+	__sync_fetch_and_add(&slot->untraced, 1);
+	slot_add_labels(slot, slot->every_label);
+	if (NUMBER(__u32, child, task_pid) != NUMBER(__u32, child, task_tgid))
+		kill_current(slot, tag);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
+	__u32 mismatch = TRACE_MISMATCH_NONE;
+	struct trace_slot *slot;
+	__u64 file;
+
+	if (!tag)
+		tag = untagged_exec(task, (__u32)old_pid);
+	if (!tag)
+		return 0;
+	slot = tag_slot(tag);
+	if (!slot)
+		return 0;
+	file = READ(__u64, (__u64)bprm, bprm_file);
+	if (slot->flags & TRACE_SESSION_VERIFY)
+		mismatch = exec_mismatch(tag, file_inode(file));
+	if (mismatch)
+		kill_current(slot, tag);
+	tag->tid = task_id(task);
+	report_exec(slot, tag, file, mismatch);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

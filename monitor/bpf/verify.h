@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Is what the kernel loaded what was approved? At sched_process_exec the strings lie in the new
- * image's own memory, which no other thread shares: what is hashed there is what will run.
+ * Is what the kernel loaded what was approved? Once the new image's memory is the task's, no other
+ * thread shares it: the strings that are hashed there are those that will run.
  */
 
 #include "monitor/bpf/siphash.h"
@@ -86,47 +86,6 @@ __noinline int hash_block(__u64 at, __u32 bytes, __u64 *ret)
 	__sync_fetch_and_and(&scratch->busy, 0);
 	*ret = siphash_end(&hash, 0, bytes);
 	return done;
-}
-
-/* The strings of the current image against those approved; enum trace_mismatch. */
-static __noinline __u32 strings_mismatch(const struct trace_approval *approved)
-{
-	const __u64 mm = READ(__u64, (__u64)bpf_get_current_task_btf(), task_mm);
-	const __u64 start = READ(__u64, mm, mm_arg_start);
-	const __u64 env = READ(__u64, mm, mm_env_start);
-	const __u64 end = READ(__u64, mm, mm_env_end);
-	const __u64 bytes =
-		(__u64)approved->argv_bytes + approved->env_bytes + approved->name_bytes;
-	__u64 hash = 0;
-
-	if (!start || READ(__u64, mm, mm_arg_end) != env || bytes > TRACE_BLOCK_MAX)
-		return TRACE_MISMATCH_UNREADABLE;
-	if (env - start != approved->argv_bytes)
-		return TRACE_MISMATCH_ARGUMENTS;
-	if (end - env != approved->env_bytes)
-		return TRACE_MISMATCH_ENVIRONMENT;
-	if (!hash_block(start, (__u32)bytes, &hash))
-		return TRACE_MISMATCH_UNREADABLE;
-	return hash == approved->hash ? TRACE_MISMATCH_NONE : TRACE_MISMATCH_STRINGS;
-}
-
-/* Holds the current exec to its approval, and uses that up; enum trace_mismatch. */
-static __always_inline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
-{
-	__u32 tid = tag_tid(tag, bpf_get_current_task_btf());
-	const struct trace_approval *approved = bpf_map_lookup_elem(&approvals, &tid);
-	__u32 mismatch;
-
-	if (!approved)
-		return TRACE_MISMATCH_NOT_APPROVED;
-	if (approved->slot != tag->slot || approved->generation != tag->generation)
-		mismatch = TRACE_MISMATCH_NOT_APPROVED;
-	else if (approved->inode != inode)
-		mismatch = TRACE_MISMATCH_PROGRAM;
-	else
-		mismatch = strings_mismatch(approved);
-	bpf_map_delete_elem(&approvals, &tid);
-	return mismatch;
 }
 
 /*

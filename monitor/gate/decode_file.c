@@ -17,6 +17,7 @@
 
 #include "common/cleanup.h"
 #include "monitor/gate/decode.h"
+#include "monitor/gate/file_action.h"
 
 #define MAX_XATTR_NAME 255u
 
@@ -35,6 +36,7 @@ struct file_call *file_call_free(struct file_call *call)
 		return NULL;
 	close_fd(&call->base_fd[0]);
 	close_fd(&call->base_fd[1]);
+	file_action_free(call->about);
 	buf_done(&call->payload);
 	free(call->exe);
 	free(call);

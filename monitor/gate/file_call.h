@@ -12,6 +12,8 @@
 #include "common/buf.h"
 #include "common/hands.h"
 
+struct file_action;
+
 struct file_call {
 	uint64_t notify_id;
 	uint32_t tid, pid; /* on the host */
@@ -21,6 +23,7 @@ struct file_call {
 	int base_fd[2];	    /* owned; -1 where there is none */
 	unsigned base_count;
 	unsigned tries;
+	struct file_action *about; /* owned; once it was allowed */
 	struct file_call *next, *prev;
 };
 

@@ -138,6 +138,9 @@ static void give_fd(struct files *files, struct file_call *call, int file_fd)
 static void finish(struct files *files, struct file_call *call, const struct hands_reply *reply,
 		   const struct msg_fds *fds)
 {
+	if (call->about)
+		files->config.ops->carried_out(files->config.ctx, &call->about->action,
+					       reply->error);
 	if (reply->error)
 		refuse(files, call, reply->error);
 	else if (call->request.op == HANDS_OPEN)
@@ -162,12 +165,16 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 	struct gate_answer answer = {.errno_value = EPERM};
 
 	config->ops->decide(config->ctx, &request, &answer);
-	file_action_free(about);
 	if (answer.later) {
+		file_action_free(about);
 		files->active = NULL;
 		DL_APPEND(files->undecided, call);
 		return;
 	}
+	if (answer.proceed && config->ops->carried_out)
+		call->about = about;
+	else
+		file_action_free(about);
 	if (answer.kill_execution ||
 	    (answer.proceed && !notify_is_valid(config->notify, call->notify_id))) {
 		/* Unanswered, a thread waits where only a signal can reach it; see gate.c. */

@@ -53,8 +53,7 @@ int condition_compile(const struct policy_place *place, const char *when, struct
 	int r = condition_type(policy, ret->kinds, when, &tree, &reads, &why);
 
 	if (r < 0)
-		return policy_expression_error(policy, &tree, place->source, at, r, &why,
-					       place->err);
+		return policy_expression_error(policy, &tree, place->source, at, &why, place->err);
 	r = guard_of_tree(policy, &tree, &ret->guard, &ret->labels_read);
 	if (r < 0)
 		return source_error(place->source, place->err, r, at, "it names a label that is %s",
@@ -64,8 +63,7 @@ int condition_compile(const struct policy_place *place, const char *when, struct
 	ret->only_host_bound = tree_demands_text(&tree, "provenance", STR("host-bound"));
 	r = cel_compile(&tree, &ret->when, &why);
 	if (r < 0)
-		return policy_expression_error(policy, &tree, place->source, at, r, &why,
-					       place->err);
+		return policy_expression_error(policy, &tree, place->source, at, &why, place->err);
 	ret->when.reads = reads;
 	if (cel_needs_scratch(&ret->when) && !policy->scratch)
 		policy->scratch = xcalloc(1, CEL_MAX_MEMORY);

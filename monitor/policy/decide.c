@@ -54,14 +54,18 @@ static enum cel_result evaluate(const struct policy *policy, const struct policy
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
 		  const struct action *action, struct rule_match *ret)
 {
-	*ret = (struct rule_match){evaluate(policy, state, &rule->when, action), true, 0};
+	*ret = (struct rule_match){.result = evaluate(policy, state, &rule->when, action),
+				   .in_sequence = true,
+				   .over_budget = true};
 	if (ret->result == CEL_FALSE)
 		return false;
 	if (ret->result == CEL_FAILED && rule->verdict == VERDICT_ALLOW && !rule->labels)
 		return false;
 	if (rule->sequence.step_count)
 		ret->in_sequence = sequence_holds(policy, state, rule, action, &ret->began_ns);
-	if (!ret->in_sequence)
+	if (ret->in_sequence && rule->budget.is_set)
+		ret->over_budget = budget_is_over(policy, state, rule, action, &ret->used);
+	if (!ret->in_sequence || !ret->over_budget)
 		return false;
 	return !rule->count.at_least || state_count(state, rule, action);
 }
@@ -102,6 +106,7 @@ static void apply_default(const struct policy *policy, const struct action *acti
 	ret->rule = NULL;
 	ret->rule_index = 0;
 	ret->began_ns = 0;
+	ret->used = 0;
 	ret->errno_value = verdict >= VERDICT_ASK ? EPERM : 0;
 }
 
@@ -112,6 +117,8 @@ static enum rule_answer answer_of(const struct rule *rule, const struct rule_mat
 		return RULE_FALSE;
 	if (!match->in_sequence)
 		return RULE_NO_SEQUENCE;
+	if (!match->over_budget)
+		return RULE_IN_BUDGET;
 	if (match->result == CEL_FAILED)
 		return rule->verdict == VERDICT_ALLOW ? RULE_FAILED_ALLOW : RULE_FAILED;
 	return matched ? RULE_MATCHED : RULE_BELOW_COUNT;
@@ -138,6 +145,7 @@ static void weigh(const struct policy *policy, uint32_t index, const struct rule
 	ret->rule_index = index;
 	ret->errno_value = rule->errno_value;
 	ret->began_ns = match->began_ns;
+	ret->used = match->used;
 }
 
 /*
@@ -168,6 +176,7 @@ void policy_note_let_through(const struct policy *policy, struct policy_state *s
 {
 	struct candidates c;
 
+	budgets_take(policy, state, action, false);
 	if (!policy->step_count)
 		return;
 	c.numbers = policy_index_candidates(policy, action, policy_state_labels(state), c.bits,
@@ -195,6 +204,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	const uint64_t before = policy_state_labels(state);
 	bool decided = false;
 	uint64_t labels = 0;
+	uint64_t declassified = 0;
 
 	*ret = (struct decision){.verdict = VERDICT_ALLOW};
 	state_set_time(state, action->time_ns);
@@ -218,6 +228,8 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 				continue;
 			}
 			labels |= rule->labels;
+			if (match.result == CEL_TRUE)
+				declassified |= rule->declassify;
 			if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 				continue;
 			decided |=
@@ -227,8 +239,15 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	}
 	if (!decided)
 		apply_default(policy, action, ret);
-	if (policy->step_count && !state->look_only)
-		take_steps(policy, state, action, &c, ret->verdict >= VERDICT_ASK, false);
+	if (!state->look_only) {
+		const bool refused = ret->verdict >= VERDICT_ASK;
+
+		if (policy->step_count)
+			take_steps(policy, state, action, &c, refused, false);
+		budgets_take(policy, state, action, refused);
+	}
+	if (declassified && ret->verdict < VERDICT_ASK)
+		ret->labels_removed = state_remove_labels(state, declassified & ~labels);
 	ret->labels_added = labels & ~before;
 	policy_state_add_labels(state, labels);
 }

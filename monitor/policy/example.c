@@ -14,7 +14,7 @@
 #define MAX_BEFORE 256u
 
 struct example_row {
-	const struct json *action, *labels, *repeat, *vary, *every, *after, *before;
+	const struct json *action, *labels, *repeat, *vary, *every, *after, *before, *cpu_seconds;
 };
 
 static const struct json_field example_fields[] = {
@@ -25,6 +25,7 @@ static const struct json_field example_fields[] = {
 	{"every", JSON_STRING, false, offsetof(struct example_row, every)},
 	{"after", JSON_STRING, false, offsetof(struct example_row, after)},
 	{"before", JSON_ARRAY, false, offsetof(struct example_row, before)},
+	{"cpu_seconds", JSON_NUMBER, false, offsetof(struct example_row, cpu_seconds)},
 };
 
 int example_fail(const struct example_place *place, const char *member, const char *reason)
@@ -163,7 +164,8 @@ int example_decode_action(const struct example_place *place, const char *member,
 		return example_fail(place, member, "the action needs a \"kind\" that exists");
 	if (!(place->kinds & (1u << ret->action.kind)))
 		return example_fail(place, at_kind, "the rule is not \"on\" this kind of action");
-	ret->action.pid = ret->action.kind != ACTION_TOOL_CALL;
+	ret->action.pid =
+		ret->action.kind != ACTION_TOOL_CALL && ret->action.kind != ACTION_TOOL_RESULT;
 	for (const struct json *m = json_first(action); m; m = json_next(m)) {
 		_cleanup_free_ char *at = xasprintf("%s.%s", member, json_key(m));
 		const char *reason;
@@ -203,6 +205,11 @@ static int decode_labels(const struct example_place *place, const struct json *l
 static int decode_times(const struct example_place *place, const struct example_row *row,
 			struct example *e)
 {
+	int64_t seconds = 0;
+
+	if (row->cpu_seconds && json_i64(row->cpu_seconds, 0, UINT32_MAX, &seconds) < 0)
+		return example_fail(place, ".cpu_seconds", "a number of seconds");
+	e->cpu_us = (uint64_t)seconds * 1000000;
 	if (row->repeat && json_i64(row->repeat, 1, MAX_REPEAT, &e->repeat) < 0)
 		return example_fail(place, ".repeat", "a number of times, 1 to 262144");
 	if (row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)

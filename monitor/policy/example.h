@@ -15,7 +15,7 @@
 #include "monitor/policy/policy.h"
 #include "monitor/policy/source.h"
 
-#define EXAMPLE_LISTS	   2u /* fields of one action that are lists */
+#define EXAMPLE_LISTS	   3u /* fields of one action that are lists */
 #define EXAMPLE_TEXT_BYTES 256u
 
 struct example {
@@ -26,6 +26,7 @@ struct example {
 	uint64_t every_ns;
 	const struct action_field *vary;
 	uint64_t after_ns;	/* time that goes by before it */
+	uint64_t cpu_us;	/* that ended executions took before it */
 	struct example *before; /* owned; what was done before, which has nothing before it */
 	size_t before_count;
 };
@@ -45,7 +46,7 @@ int example_fail(const struct example_place *place, const char *member, const ch
 
 /*
  * example_decode - {"action": {"kind": ...}, "before": ..., "after": ..., "labels": ...,
- * "repeat": ..., "vary": ..., "every": ...}
+ * "repeat": ..., "vary": ..., "every": ..., "cpu_seconds": ...}
  * example_decode_action - the inside of "action" alone, found at `member` of the place. Free with
  * example_done(), also after an error.
  */

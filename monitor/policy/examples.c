@@ -47,6 +47,7 @@ static bool decide_alone(struct run *run, const struct action *action)
 	}
 	if (s->step_count)
 		sequences_follow(policy, run->state, action, refused);
+	budgets_take(policy, run->state, action, refused);
 	run->failed |= match.result == CEL_FAILED;
 	return matched;
 }
@@ -62,6 +63,7 @@ static bool play(struct run *run, const struct example *e)
 	for (size_t i = 0; i < e->before_count; i++)
 		(void)play(run, &e->before[i]);
 	policy_state_add_labels(run->state, e->labels);
+	policy_state_note_cpu(run->state, e->cpu_us);
 	run->now_ns += e->after_ns;
 	for (int64_t n = 0; n < e->repeat; n++) {
 		example_action(e, n, run->now_ns, text, &action);

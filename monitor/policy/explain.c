@@ -10,6 +10,11 @@ static void put_field(struct json_writer *w, const struct action *action,
 	switch (field->type) {
 	case FIELD_STRING:
 		text = action_string(action, field);
+		/* It may be what the rule keeps from the agent, and others read the record. */
+		if (field->offset == offsetof(struct action, text)) {
+			json_put_u64(w, "text_bytes", text.len);
+			return;
+		}
 		json_put_bytes(w, field->name, text.len ? text.at : "", text.len);
 		return;
 	case FIELD_INT:
@@ -111,6 +116,20 @@ static void put_sequence(struct json_writer *w, const struct rule *rule,
 	json_end_object(w);
 }
 
+static void put_budget(struct json_writer *w, const struct rule *rule, uint64_t used)
+{
+	const struct budget *budget = &rule->budget;
+
+	if (!budget->is_set)
+		return;
+	json_begin_object(w, "budget");
+	json_put_string(w, "of", budget_of_name(budget->of));
+	json_put_string(w, "per", budget_per_name(budget->per));
+	json_put_u64(w, "limit", budget->limit);
+	json_put_u64(w, "used", used);
+	json_end_object(w);
+}
+
 void policy_explain(const struct policy *policy, const struct policy_state *state,
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w)
@@ -125,11 +144,14 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	put_fields(w, action, rule ? rule->when.reads.fields : default_fields(policy, action));
 	/* The labels that the decision saw: those that it set itself came after it. */
 	if (rule && rule->when.reads.labels)
-		put_labels(w, policy, policy_state_labels(state) & ~decision->labels_added);
+		put_labels(w, policy,
+			   (policy_state_labels(state) & ~decision->labels_added) |
+				   decision->labels_removed);
 	json_end_object(w);
 	if (rule) {
 		put_count(w, rule);
 		put_sequence(w, rule, action, decision->began_ns);
+		put_budget(w, rule, decision->used);
 	}
 }
 

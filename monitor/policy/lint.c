@@ -170,8 +170,8 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 static bool hides(const struct rule_tree *b, const struct rule_tree *a)
 {
 	if (a->rule->observed || b->rule->observed || (a->rule->kinds & ~b->rule->kinds) ||
-	    b->rule->count.at_least || b->rule->sequence.step_count ||
-	    (a->rule->labels & ~b->rule->labels) || !rule_outranks(b->rule, a->rule) ||
+	    rule_looks_back(b->rule) || (a->rule->labels & ~b->rule->labels) ||
+	    (a->rule->declassify & ~b->rule->declassify) || !rule_outranks(b->rule, a->rule) ||
 	    (b->rule->verdict <= VERDICT_THROTTLE && a->rule->verdict == VERDICT_ALLOW))
 		return false;
 	return tree_implies(a->tree.root, b->tree.root);
@@ -186,8 +186,8 @@ static void look_at_pair(struct lint *l, const struct rule_tree *a, const struct
 		add_for_rule(l, FINDING_SHADOWED, a, "when",
 			     "%s is never named: %s (%s too, %s) matches whatever it matches", id,
 			     other, verdict_name(b->rule->verdict), b->rule->info.severity);
-	else if (a->rule->kinds == b->rule->kinds && !a->rule->count.at_least &&
-		 !a->rule->sequence.step_count && tree_implies(b->tree.root, a->tree.root))
+	else if (a->rule->kinds == b->rule->kinds && !rule_looks_back(a->rule) &&
+		 tree_implies(b->tree.root, a->tree.root))
 		add_for_rule(l, FINDING_CONTRADICTORY, a, "verdict",
 			     "%s says %s and %s says %s of the same actions; %s holds", id,
 			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict),
@@ -284,13 +284,22 @@ static void look_at_lists(struct lint *l, const struct source *source)
 	}
 }
 
-static bool uses_macro(const struct cel_tree *tree, const struct policy *policy, const char *name)
+static bool names_macro(const struct cel_tree *tree, const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < tree->use_count; i++) {
 		if (strcmp(policy->macros[tree->uses[i].definition].name, name) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool uses_macro(const struct rule_tree *r, const struct policy *policy, const char *name)
+{
+	bool used = names_macro(&r->tree, policy, name);
+
+	for (size_t i = 0; i < r->step_count && !used; i++)
+		used = names_macro(&r->steps[i].tree, policy, name);
+	return used;
 }
 
 static void look_at_macros(struct lint *l, const struct source *source)
@@ -302,7 +311,7 @@ static void look_at_macros(struct lint *l, const struct source *source)
 		bool used = false;
 
 		for (size_t i = 0; i < l->set.count && !used; i++)
-			used = uses_macro(&l->set.rules[i].tree, l->set.policy, name);
+			used = uses_macro(&l->set.rules[i], l->set.policy, name);
 		if (!used)
 			add(l, FINDING_UNUSED, source, path, "no rule uses the macro %s", name);
 	}

@@ -114,10 +114,11 @@ struct text_place policy_place_of(const struct policy *policy, const struct cel_
 }
 
 int policy_expression_error(const struct policy *policy, const struct cel_tree *tree,
-			    const struct source *source, const char *path, int code,
+			    const struct source *source, const char *path,
 			    const struct cel_error *why, struct error *err)
 {
 	struct text_place place = policy_place_of(policy, tree, source, path, why->at);
+	const int code = why->why.code;
 	const int r = source_error_at(place.source, err, code, place.offset, why->why.text);
 
 	for (const struct cel_use *use = cel_use_of(tree, why->at); use;
@@ -156,7 +157,7 @@ int policy_check_macros(const struct policy *policy, struct error *err)
 		if (r == 0)
 			r = cel_check_types(&tree, &why);
 		if (r < 0)
-			return policy_expression_error(policy, &tree, source, path, r, &why, err);
+			return policy_expression_error(policy, &tree, source, path, &why, err);
 	}
 	return 0;
 }

@@ -306,6 +306,33 @@ uint64_t policy_labels_read(const struct policy *policy)
 	return labels;
 }
 
+bool policy_reads_label(const struct policy *policy, const char *name)
+{
+	const int index = policy_label_index(policy, name);
+
+	return index >= 0 && (policy_labels_read(policy) & (UINT64_C(1) << index));
+}
+
+static bool reads_text(const struct cel_reads *reads)
+{
+	for (uint64_t left = reads->fields; left; left &= left - 1) {
+		if (strcmp(action_fields[__builtin_ctzll(left)].name, "text") == 0)
+			return true;
+	}
+	return false;
+}
+
+bool policy_reads_results(const struct policy *policy)
+{
+	bool reads = false;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		reads |= reads_text(&policy->rules[i].when.reads);
+	for (size_t i = 0; i < policy->step_count; i++)
+		reads |= reads_text(&policy->steps[i].is.when.reads);
+	return reads;
+}
+
 bool policy_uses_labels(const struct policy *policy)
 {
 	return policy_labels_read(policy) != 0;

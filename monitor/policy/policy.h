@@ -58,6 +58,8 @@ struct decision {
 	unsigned rule_index;	      /* for policy_explain() */
 	unsigned matched;	      /* number of rules that matched */
 	uint64_t labels_added;	      /* bits newly set in the session by this action */
+	uint64_t labels_removed;      /* bits that a rule took from it */
+	uint64_t used;	   /* of a rule with a budget: how much of it, this action included */
 	uint64_t began_ns; /* of a rule with a sequence: when its first step was; else 0 */
 	/* The strictest rule that matched and is only observed; NULL: none. It decided nothing. */
 	const struct rule_info *would;
@@ -99,6 +101,10 @@ uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_
 /* How many steps must have been before, and within what time (0: any). Return 0: no sequence. */
 uint32_t policy_rule_steps(const struct policy *policy, size_t index, uint64_t *ret_within_ns);
 
+/* True if the rule waits for something that only a trace sees: a step of its sequence that is seen
+ * after it happened, processes of its budget. */
+bool policy_rule_needs_trace(const struct policy *policy, size_t index);
+
 /* The files it was loaded from, by index; NULL past the last. Borrowed. */
 const char *policy_file(const struct policy *policy, size_t index);
 
@@ -121,6 +127,8 @@ uint64_t policy_labels_of_path(const struct policy *policy, struct str path);
 uint64_t policy_labels_of_paths(const struct policy *policy);
 /* Those that reading it gives a session: of a file.open that succeeded and does not write. */
 uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action);
+/* True if some rule or step looks at the text that a tool returned. */
+bool policy_reads_results(const struct policy *policy);
 /* True if some rule's verdict can depend on labels. */
 bool policy_uses_labels(const struct policy *policy);
 /* Bits of the labels that some rule reads; all bits if a rule reads them in another way than by
@@ -156,14 +164,19 @@ size_t policy_rule_holds(const struct policy *policy, size_t index, bool traced,
  */
 bool policy_gates_files(const struct policy *policy, bool host_bound);
 
+/* Whether some rule's verdict depends on the label. */
+bool policy_reads_label(const struct policy *policy, const char *name);
+
 /* Label names a face adds with --label; call before the first policy_state_new(). */
 int policy_add_label(struct policy *policy, const char *name, struct error *err);
 
 struct policy_state *policy_state_new(const struct policy *policy);
 struct policy_state *policy_state_free(struct policy_state *state);
 uint64_t policy_state_labels(const struct policy_state *state);
-/* Labels are only ever added. */
+/* They are taken away only by rules with "declassify". */
 void policy_state_add_labels(struct policy_state *state, uint64_t labels);
+/* From here on nothing takes labels away: nobody can tell what is read. */
+void policy_state_fix_labels(struct policy_state *state);
 
 /*
  * How often a sequence was forgotten that could still have come to its end, for want of room: what
@@ -178,7 +191,11 @@ uint64_t policy_state_evicted(const struct policy_state *state, const struct rul
  */
 void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start);
 
-/* policy_decide - the verdict on one action; updates counters, sequences and labels in @state. */
+/* An execution has ended that took so much processor time, of all its processes. */
+void policy_state_note_cpu(struct policy_state *state, uint64_t us);
+
+/* policy_decide - the verdict on one action; updates counters, sequences, budgets and labels in
+ * @state. */
 void policy_decide(const struct policy *policy, struct policy_state *state,
 		   const struct action *action, struct decision *ret);
 
@@ -188,7 +205,7 @@ void policy_decide_again(const struct policy *policy, struct policy_state *state
 			 const struct action *action, struct decision *ret);
 
 /* It goes on though the verdict is to refuse it: an approver said yes, or the session observes.
- * Sequences then see what it undoes, and files that it renames. */
+ * Sequences then see what it undoes, and files that it renames; budgets what it uses. */
 void policy_note_let_through(const struct policy *policy, struct policy_state *state,
 			     const struct action *action);
 
@@ -198,6 +215,7 @@ enum rule_answer {
 	RULE_MATCHED,	  /* true, and counted enough */
 	RULE_BELOW_COUNT, /* true, but not often enough yet */
 	RULE_NO_SEQUENCE, /* true, but what must have been before has not */
+	RULE_IN_BUDGET,	  /* true, but no more is used than it allows */
 	RULE_FAILED, /* ended in an error, which counts as a match (once it is counted enough) */
 	RULE_FAILED_ALLOW /* ended in an error, which allows nothing */
 };
@@ -219,13 +237,17 @@ void policy_decide_told(const struct policy *policy, struct policy_state *state,
 const char *policy_because(const struct policy *policy, const struct action *action,
 			   const struct decision *decision);
 
+/* True if the rule that decided waited for what nobody saw (policy_state_assume_unseen()). */
+bool policy_decided_unseen(const struct policy *policy, const struct policy_state *state,
+			   const struct decision *decision);
+
 /* True if the rule that decided reads session.labels. */
 bool policy_decided_by_labels(const struct policy *policy, const struct decision *decision);
 
 /*
  * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
  * fields that the deciding rule reads, with the values they had; session.labels among them), and
- * for a rule that counts "count", for one with a sequence "sequence", into an object that the
+ * for a rule that has them "count", "sequence" and "budget", into an object that the
  * caller has begun. Where the kind's default decided, "rule" is "default".
  */
 void policy_explain(const struct policy *policy, const struct policy_state *state,

@@ -11,10 +11,12 @@
  *	rule_json.c		one rule
  *	condition.c		what an action must be, of a rule and of a step
  *	sequence*.c, keyed.c	what must have happened before
+ *	budget*.c		what must be used up
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
  *	lint.c, lint_tree.c	what cannot be meant
+ *	format.c		the form of the files
  *	example.c, examples.c	actions as files give them; runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
@@ -28,6 +30,7 @@
 
 #include "common/json.h"
 #include "common/limits.h"
+#include "monitor/policy/budget.h"
 #include "monitor/policy/cel/cel.h"
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/keys.h"
@@ -99,7 +102,9 @@ struct rule {
 	struct guard guard;
 	uint64_t labels_read; /* those of its steps among them */
 	uint64_t labels;      /* set in the session on a match */
+	uint64_t declassify;  /* taken from it, if the action goes on */
 	struct sequence sequence;
+	struct budget budget;
 	struct count_spec count;
 	size_t counter; /* index in the state; valid if count.at_least */
 };
@@ -127,6 +132,7 @@ struct policy {
 	struct cel_definition *macros; /* own their names and texts */
 	size_t *macro_files;	       /* of each macro the file's index */
 	size_t macro_count;
+	struct budget_needs budgets;
 	struct cel_list *lists; /* own their names */
 	void *scratch; /* for the one rule that is evaluated at a time; NULL if none needs it */
 	size_t list_count;
@@ -145,10 +151,6 @@ struct policy {
 	char hash[65];
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
-
-/* policy.c */
-/* From texts to a policy; sorts @sources, which stay the caller's. */
-int policy_build(struct sources *sources, struct policy **ret, struct error *err);
 
 /* policy_json.c */
 /* What the expressions of all files may name: lists and macros. */
@@ -185,7 +187,7 @@ struct text_place policy_place_of(const struct policy *policy, const struct cel_
  * also where it is used. Return: -code.
  */
 int policy_expression_error(const struct policy *policy, const struct cel_tree *tree,
-			    const struct source *source, const char *path, int code,
+			    const struct source *source, const char *path,
 			    const struct cel_error *why, struct error *err);
 
 /* rule_json.c */
@@ -254,6 +256,8 @@ bool state_count(struct policy_state *state, const struct rule *rule, const stru
 void state_look_only(struct policy_state *state, bool look_only);
 /* A state in which only this rule can count; for its examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);
+/* Return: those that were there and may go. */
+uint64_t state_remove_labels(struct policy_state *state, uint64_t labels);
 /* Never goes back, whatever the caller's clock does. */
 void state_set_time(struct policy_state *state, uint64_t time_ns);
 
@@ -265,8 +269,16 @@ bool rule_outranks(const struct rule *rule, const struct rule *other);
 struct rule_match {
 	enum cel_result result; /* of its expression */
 	bool in_sequence;	/* what must be before has been; else it was not counted */
+	bool over_budget;	/* or it has none; else it was not counted */
 	uint64_t began_ns;	/* when the first step was; 0: there is none */
+	uint64_t used;		/* of its budget */
 };
+
+/* It does not match whenever its expression is true. */
+static inline bool rule_looks_back(const struct rule *rule)
+{
+	return rule->count.at_least || rule->sequence.step_count || rule->budget.is_set;
+}
 
 /* One rule alone, as policy_decide() sees it: true, in sequence, and counted. */
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,

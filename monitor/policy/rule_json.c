@@ -12,8 +12,8 @@
 
 struct rule_row {
 	const struct json *id, *category, *severity, *on, *when, *verdict, *errno_name, *because;
-	const struct json *maturity, *refs, *label, *count, *sequence, *throttle, *mode, *match,
-		*not_match;
+	const struct json *maturity, *refs, *label, *declassify, *count, *sequence, *throttle;
+	const struct json *mode, *budget, *match, *not_match;
 };
 
 static const struct json_field rule_fields[] = {
@@ -28,9 +28,11 @@ static const struct json_field rule_fields[] = {
 	{"because", JSON_STRING, true, offsetof(struct rule_row, because)},
 	{"refs", JSON_ARRAY, false, offsetof(struct rule_row, refs)},
 	{"label", JSON_ARRAY, false, offsetof(struct rule_row, label)},
+	{"declassify", JSON_ARRAY, false, offsetof(struct rule_row, declassify)},
 	{"count", JSON_OBJECT, false, offsetof(struct rule_row, count)},
 	{"sequence", JSON_OBJECT, false, offsetof(struct rule_row, sequence)},
 	{"throttle", JSON_OBJECT, false, offsetof(struct rule_row, throttle)},
+	{"budget", JSON_OBJECT, false, offsetof(struct rule_row, budget)},
 	{"mode", JSON_STRING, false, offsetof(struct rule_row, mode)},
 	{"match", JSON_ARRAY, true, offsetof(struct rule_row, match)},
 	{"not_match", JSON_ARRAY, true, offsetof(struct rule_row, not_match)},
@@ -250,21 +252,37 @@ static int decode_info(struct context *c)
 	return 0;
 }
 
-static int decode_set_labels(struct context *c)
+static int decode_labels(struct context *c, const struct json *labels, const char *member,
+			 uint64_t *ret)
 {
-	for (const struct json *l = json_first(c->row.label); l; l = json_next(l)) {
+	for (const struct json *l = json_first(labels); l; l = json_next(l)) {
 		const int r = json_string(l)
 				      ? policy_label_intern(c->policy, str_of(json_string(l)))
 				      : -EINVAL;
 
 		if (r < 0)
-			return FAIL(c, r, ".label", "%s",
+			return FAIL(c, r, member, "%s",
 				    r == -E2BIG
 					    ? "more than 64 labels"
 					    : "a label's name has letters a-z, digits, _ - and .");
-		c->rule->labels |= UINT64_C(1) << r;
+		*ret |= UINT64_C(1) << r;
 	}
 	return 0;
+}
+
+static int decode_set_labels(struct context *c)
+{
+	struct rule *rule = c->rule;
+	int r = decode_labels(c, c->row.label, ".label", &rule->labels);
+
+	if (r == 0)
+		r = decode_labels(c, c->row.declassify, ".declassify", &rule->declassify);
+	if (r == 0 && rule->declassify && rule->verdict >= VERDICT_ASK)
+		return FAIL(c, EINVAL, ".declassify",
+			    "what is refused takes no label away: use it with allow or log");
+	if (r == 0 && (rule->declassify & rule->labels))
+		return FAIL(c, EINVAL, ".declassify", "the rule sets this label itself");
+	return r;
 }
 
 static int add_distinct(struct context *c, const struct json *node)
@@ -396,6 +414,8 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 		r = decode_count(&c);
 	if (r == 0 && c.row.sequence)
 		r = sequence_decode(policy, source, c.rule, c.row.sequence, path, err);
+	if (r == 0 && c.row.budget)
+		r = budget_decode(policy, source, c.rule, c.row.budget, path, err);
 	if (r == 0)
 		r = decode_when(&c);
 	if (r == 0)

@@ -340,7 +340,7 @@ void sequences_follow(const struct policy *policy, struct policy_state *state,
 
 	if (!is_process && !is_name)
 		return;
-	for (size_t i = 0; i < policy->sequence_count; i++) {
+	for (size_t i = 0; i < state->table_count; i++) {
 		const struct rule *rule = &policy->rules[policy->sequences[i]];
 
 		if (state->tables[i] && rule->sequence.by == (is_process ? BY_LINEAGE : BY_FILE))

@@ -37,6 +37,11 @@ void sources_sort(struct sources *sources);
 /* Hex digest over the names and contents, 64 digits and the NUL. */
 void sources_hash(const struct sources *sources, char ret[65]);
 void sources_done(struct sources *sources);
+/* From texts to a policy, with all that policy_load() checks; sorts @sources, which stay the
+ * caller's. */
+struct policy;
+int policy_build(struct sources *sources, struct policy **ret, struct error *err);
+
 const char *base_of(const char *path);
 
 /* Text to document. */

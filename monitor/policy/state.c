@@ -45,32 +45,38 @@ static void table_init(struct policy_state *state, const struct rule *rule)
 		state->tables[rule->sequence.table] = sequence_table_new(&rule->sequence);
 }
 
-static struct policy_state *state_new(const struct policy *policy)
+static struct policy_state *state_new(const struct policy *policy, size_t counters, size_t tables)
 {
 	struct policy_state *state = xcalloc(1, sizeof(*state));
 
 	state->policy = policy;
-	state->counters = xcalloc(policy->counters, sizeof(*state->counters));
-	state->counter_count = policy->counters;
-	state->tables = xcalloc(policy->sequence_count, sizeof(struct keyed *));
-	state->unseen = xcalloc(policy->sequence_count, sizeof(*state->unseen));
-	state->table_count = policy->sequence_count;
+	state->counters = xcalloc(counters, sizeof(*state->counters));
+	state->counter_count = counters;
+	state->tables = xcalloc(tables, sizeof(struct keyed *));
+	state->unseen = xcalloc(tables, sizeof(*state->unseen));
+	state->table_count = tables;
 	return state;
 }
 
+/* No more than it needs: there are many examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule)
 {
-	struct policy_state *state = state_new(policy);
+	struct policy_state *state =
+		state_new(policy, rule->count.at_least ? rule->counter + 1 : 0,
+			  rule->sequence.step_count ? rule->sequence.table + 1 : 0);
 
 	counter_init(state, rule);
 	table_init(state, rule);
+	if (rule->budget.is_set)
+		state->budgets = budget_state_new(policy);
 	return state;
 }
 
 struct policy_state *policy_state_new(const struct policy *policy)
 {
-	struct policy_state *state = state_new(policy);
+	struct policy_state *state = state_new(policy, policy->counters, policy->sequence_count);
 
+	state->budgets = budget_state_new(policy);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		counter_init(state, &policy->rules[i]);
 		table_init(state, &policy->rules[i]);
@@ -88,6 +94,7 @@ struct policy_state *policy_state_free(struct policy_state *state)
 	}
 	for (size_t i = 0; i < state->table_count; i++)
 		(void)keyed_free(state->tables[i]);
+	state->budgets = budget_state_free(state->budgets);
 	free(state->tables);
 	free(state->unseen);
 	free(state->counters);
@@ -128,6 +135,32 @@ static bool is_unseen(const struct step *step, bool gates_files)
 	return (step->is.kinds & ~seen) != 0;
 }
 
+bool policy_rule_needs_trace(const struct policy *policy, size_t index)
+{
+	const struct rule *rule = &policy->rules[index];
+	const struct sequence *s = &rule->sequence;
+	bool needs = s->step_count && s->by == BY_LINEAGE;
+
+	for (size_t i = 0; i < s->step_count; i++)
+		needs |= is_unseen(&policy->steps[s->first_step + i], false);
+	return needs || (rule->budget.is_set && (rule->budget.of == BUDGET_PROCESSES_CREATED ||
+						 rule->budget.of == BUDGET_PROCESSES_ALIVE));
+}
+
+bool policy_decided_unseen(const struct policy *policy, const struct policy_state *state,
+			   const struct decision *decision)
+{
+	const struct rule *rule = decision->rule ? &policy->rules[decision->rule_index] : NULL;
+	const struct unseen *unseen;
+
+	if (!rule)
+		return false;
+	if (rule->budget.is_set && rule->budget.of == BUDGET_PROCESSES_ALIVE && state->untraced)
+		return true;
+	unseen = rule->sequence.step_count ? &state->unseen[rule->sequence.table] : NULL;
+	return unseen && (unseen->places || unseen->since);
+}
+
 void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start)
 {
 	const struct policy *policy = state->policy;
@@ -145,6 +178,19 @@ void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bo
 		for (uint32_t n = 0; step->role == STEP_DONE && n < step->repeat; n++)
 			unseen->places |= UINT64_C(1) << (step->place + n);
 	}
+}
+
+void policy_state_fix_labels(struct policy_state *state)
+{
+	state->labels_fixed = true;
+}
+
+uint64_t state_remove_labels(struct policy_state *state, uint64_t labels)
+{
+	const uint64_t removed = state->labels_fixed ? 0 : labels & state->labels;
+
+	state->labels &= ~removed;
+	return removed;
 }
 
 void state_set_time(struct policy_state *state, uint64_t time_ns)

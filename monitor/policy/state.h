@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "monitor/policy/budget.h"
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/policy.h"
 
@@ -26,12 +27,14 @@ struct unseen {
 struct policy_state {
 	const struct policy *policy; /* borrowed: outlives its sessions */
 	uint64_t labels;
+	bool labels_fixed;
 	uint64_t now_ns;
 	struct counter *counters;
 	size_t counter_count;
 	struct keyed **tables; /* of sequences */
 	struct unseen *unseen; /* as many */
 	size_t table_count;
+	struct budget_state *budgets; /* NULL: no rule has one */
 	bool untraced;
 	bool look_only; /* what is asked about now is counted already */
 	uint64_t evicted;

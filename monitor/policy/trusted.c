@@ -2,6 +2,7 @@
 
 #include "monitor/policy/trusted.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -141,10 +142,13 @@ static int start(struct walk *w)
 /* The next component of the path; false at its end. Owned by the caller. */
 static bool next_name(struct walk *w, char **ret)
 {
-	const char *name = w->rest + strspn(w->rest, "/");
-	const size_t n = strcspn(name, "/");
+	const char *name;
+	size_t n;
 	char *rest;
 
+	assert(w->rest); /* from start() on */
+	name = w->rest + strspn(w->rest, "/");
+	n = strcspn(name, "/");
 	if (!n)
 		return false;
 	*ret = xstrndup(name, n);

@@ -85,6 +85,41 @@ int bpf_call_run(int program_fd, void *ctx, uint32_t ctx_bytes)
 	return call(BPF_PROG_RUN, &attr);
 }
 
+int bpf_call_may_load_lsm(void)
+{
+	const struct bpf_insn returns_0[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union bpf_attr attr = {0};
+	int r;
+
+	attr.prog_type = BPF_PROG_TYPE_LSM;
+	attr.expected_attach_type = BPF_LSM_MAC;
+	attr.insns = address(returns_0);
+	attr.insn_cnt = sizeof(returns_0) / sizeof(returns_0[0]);
+	attr.license = address("GPL");
+	attr.attach_btf_id = 1; /* no function */
+	r = call(BPF_PROG_LOAD, &attr);
+	if (r >= 0)
+		(void)close(r);
+	return r == -EPERM ? r : 0;
+}
+
+int bpf_call_skips(int program_fd, uint64_t *ret)
+{
+	struct bpf_prog_info info = {0};
+	union bpf_attr attr = {0};
+	int r;
+
+	attr.info.bpf_fd = (uint32_t)program_fd;
+	attr.info.info = address(&info);
+	attr.info.info_len = sizeof(info);
+	r = call(BPF_OBJ_GET_INFO_BY_FD, &attr);
+	*ret = info.recursion_misses;
+	return r;
+}
+
 int bpf_call_attach(int program_fd)
 {
 	union bpf_attr attr = {0};

@@ -18,5 +18,12 @@ int bpf_call_map_first(int map_fd, void *ret_key);
 int bpf_call_map_delete(int map_fd, const void *key);
 /* Runs a SEC("syscall") program on @ctx, which it may change. */
 int bpf_call_run(int program_fd, void *ctx, uint32_t ctx_bytes);
-/* Attaches a tp_btf program. Return: the link's descriptor. */
+/*
+ * May we load a program for the kernel's security hooks at all? -EPERM where nobody lets us, told
+ * by one that is not valid and hence costs nothing: else it is refused for that, which is 0.
+ */
+int bpf_call_may_load_lsm(void);
+/* How often the kernel skipped a program, because it was running on that CPU already. */
+int bpf_call_skips(int program_fd, uint64_t *ret);
+/* Attaches a tp_btf, LSM, fentry or fexit program. Return: the link's descriptor. */
 int bpf_call_attach(int program_fd);

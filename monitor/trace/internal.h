@@ -40,6 +40,7 @@ struct trace {
 	struct ring ring;
 	unsigned session_count;
 	uint32_t next_generation;
+	uint64_t skips;		    /* noted so far */
 	int links[TRACE_MAX_LINKS]; /* -1 while detached */
 	uint64_t approval_key[2];
 	bool draining;

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "monitor/trace/bpf_call.h"
 #include "monitor/trace/internal.h"
 #include "monitor/trace/layout.h"
 #include "monitor/trace/trace.h"
@@ -117,6 +118,7 @@ static int asks_bpf(void)
 static int load_lsm(struct trace *trace, const struct trace_constants *constants, struct error *err)
 {
 	const int asks = asks_bpf();
+	int r;
 
 	if (asks < 0)
 		return error_errno(err, asks,
@@ -126,10 +128,17 @@ static int load_lsm(struct trace *trace, const struct trace_constants *constants
 		return error_set(err, EOPNOTSUPP,
 				 "\"bpf\" is not among the security modules in " LSM_PATH
 				 "; boot with it in lsm=");
+	r = bpf_call_may_load_lsm();
+	if (r < 0)
+		return error_set(err, r,
+				 "the kernel's security hooks take no program from us: that needs "
+				 "root, or CAP_BPF and CAP_PERFMON, and a host that allows it; "
+				 "CORDON_TRACE_BACKEND=tracepoint does without the hooks, "
+				 "--trace=auto without a trace");
 	return load_object(trace, &trace_object_lsm, constants, err);
 }
 
-static int wanted_backend(enum trace_backend *ret, struct error *err)
+int trace_wanted_backend(enum trace_backend *ret, struct error *err)
 {
 	static const char *const names[] = {"auto", "lsm", "tracepoint"};
 	const char *given = getenv("CORDON_TRACE_BACKEND"); /* NOLINT(concurrency-mt-unsafe) */
@@ -153,7 +162,7 @@ int trace_load(struct trace *trace, const struct trace_room *room, struct error 
 	struct trace_constants constants = {.no_tags = room->no_tags,
 					    .ring_bytes = (uint32_t)room->ring_bytes};
 	enum trace_backend wanted;
-	int r = wanted_backend(&wanted, err);
+	int r = trace_wanted_backend(&wanted, err);
 
 	if (r < 0)
 		return r;

@@ -3,6 +3,8 @@
  * The code of one object; included once by its file, which has defined OBJECT (what it is to be
  * called), OBJECT_NAME (as people say it) and SKELETON(suffix) (its type and functions).
  */
+#pragma once
+
 #include "monitor/trace/object.h"
 
 #include <errno.h>

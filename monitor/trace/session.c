@@ -33,6 +33,7 @@ int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 			return r;
 		}
 	}
+	trace_note_skips(trace); /* those from before are not this one's */
 	session = xcalloc(1, sizeof(*session));
 	trace->next_generation++;
 	if (trace->next_generation == 0)
@@ -132,6 +133,12 @@ uint64_t trace_session_labels(struct trace *trace, uint32_t slot)
 	return __atomic_load_n(&trace->slots[slot].labels, __ATOMIC_ACQUIRE);
 }
 
+void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels)
+{
+	if (trace_session(trace, slot))
+		__atomic_fetch_and(&trace->slots[slot].labels, ~labels, __ATOMIC_SEQ_CST);
+}
+
 int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret)
 {
 	const struct trace_session *session = trace_session(trace, slot);
@@ -150,7 +157,7 @@ int trace_syscall_counts(struct trace *trace, uint32_t slot, uint64_t counts[TRA
 {
 	if (!trace_session(trace, slot))
 		return -ENOENT;
-	if (!trace_counts_syscalls(trace))
+	if (!trace_sees_returns(trace))
 		return -EOPNOTSUPP;
 	return bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, counts);
 }

@@ -88,9 +88,37 @@ const char *trace_backend_name(const struct trace *trace)
 	return trace->object->name;
 }
 
-bool trace_counts_syscalls(const struct trace *trace)
+bool trace_sees_returns(const struct trace *trace)
 {
 	return trace->object == &trace_object_tracepoint;
+}
+
+uint64_t trace_skips(const struct trace *trace)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < trace->programs.attach_count; i++) {
+		uint64_t skips = 0;
+
+		if (bpf_call_skips(trace->programs.attach_fds[i], &skips) == 0)
+			all += skips;
+	}
+	return all;
+}
+
+void trace_note_skips(struct trace *trace)
+{
+	const uint64_t skips = trace_skips(trace), fresh = skips - trace->skips;
+
+	trace->skips = skips;
+	if (!fresh || !trace_sees_returns(trace))
+		return;
+	for (uint32_t slot = 0; slot < TRACE_SLOTS; slot++) {
+		if (!trace->sessions[slot])
+			continue;
+		__atomic_fetch_add(&trace->slots[slot].emitted, fresh, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&trace->slots[slot].lost, fresh, __ATOMIC_SEQ_CST);
+	}
 }
 
 int trace_map_fd(const struct trace *trace, enum trace_map map)

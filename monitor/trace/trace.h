@@ -137,9 +137,23 @@ enum trace_backend {
 	TRACE_BACKEND_TRACEPOINT
 };
 
+/* What CORDON_TRACE_BACKEND says. Errors: -EINVAL if it is none of them. */
+int trace_wanted_backend(enum trace_backend *ret, struct error *err);
 /* "lsm" or "tracepoint". */
 const char *trace_backend_name(const struct trace *trace);
-bool trace_counts_syscalls(const struct trace *trace);
+/* Does it see system calls return, and count them; or only begin what they do? */
+bool trace_sees_returns(const struct trace *trace);
+/*
+ * How often a program was not run though its event was there: the kernel skips one on a tracepoint,
+ * or at the return of a function, where it was preempted on the same CPU. For whom is not known.
+ */
+uint64_t trace_skips(const struct trace *trace);
+/*
+ * Counts what was skipped since as lost, for every session, with tracepoint: there tags, labels and
+ * the verification at exec may be among it. With lsm only reports are. Costs a system call a
+ * program: for a timer.
+ */
+void trace_note_skips(struct trace *trace);
 
 /* Attaches with the first session, detaches with the last. slot < MAX_SESSIONS, chosen by caller.
  */
@@ -181,6 +195,9 @@ int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels);
 /* Labels that reads in the session have set so far; read from the kernel, no drain needed. */
 uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
+
+/* Takes labels from the session; a read from here on sets them again. */
+void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels);
 
 /* Hands every event that the kernel has so far to the handler. Return: events handled, or negative
  * errno. */

@@ -49,6 +49,11 @@ templates[] = {
 	{"net.listen", "'l%' in session.labels && action.port == 1#", "deny", NULL, ""},
 	{"exec", "action.name in ['scan#', 'probe#']", "deny", "\"name\":\"scan#\"",
 	 "\"count\":{\"window\":\"60s\",\"at_least\":1},"},
+	{"exec", "action.name == 'push#'", "deny", "\"name\":\"push#\"",
+	 "\"sequence\":{\"within\":\"60s\",\"by\":\"lineage\",\"steps\":[{\"on\":[\"exec\","
+	 "\"file.open\"],\"when\":\"glob(action.path, '**/.seq#/**')\",\"missing\":true}]},"},
+	{"net.connect", "!action.loopback && action.port in [4#, 5#]", "deny", "\"port\":4#",
+	 "\"budget\":{\"of\":\"connections\",\"per\":\"session\",\"limit\":0},"},
 };
 
 static double now_ns(void)
@@ -210,6 +215,7 @@ static void bench_action(const struct policy *policy, unsigned rules, size_t whi
 		struct decision d;
 		double start;
 
+		action.pid = 1 + i % 8;
 		action.time_ns = UINT64_C(1000000000) * (i + 1);
 		start = now_ns();
 		policy_decide(policy, state, &action, &d);

@@ -32,6 +32,7 @@ static void ask(const struct policy *policy, struct str text)
 		fuzz_expect(got.matched == expected.matched);
 		fuzz_expect(got.errno_value == expected.errno_value);
 		fuzz_expect(policy_state_labels(by_index) == policy_state_labels(by_rule));
+		fuzz_expect(got.labels_removed == expected.labels_removed);
 		fuzz_expect(policy_state_evicted(by_index, &evicted) ==
 			    policy_state_evicted(by_rule, &evicted));
 		fuzz_expect(policy_because(policy, &action, &got)[0] != '\0');

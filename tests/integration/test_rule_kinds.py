@@ -4,7 +4,8 @@
 import json
 import unittest
 
-from cordon_testing import NO_TRACE, TRACE
+from cordon_testing import CORDON, NO_TRACE, TRACE
+from mcp_client import Client
 from policy_testing import PolicyTest, rule
 
 CONNECT = "import socket; print(socket.socket().connect_ex(('127.0.0.1', 9)))"
@@ -26,6 +27,13 @@ class RuleKindsTest(PolicyTest):
     def run_by(self, policy, script, *options):
         r = self.sh(script, options=["--policy", policy, *options])
         return r.stdout.decode().split()
+
+    def client(self, policy):
+        client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record), "--policy",
+                         str(policy)], self.env, self.dir)
+        self.addCleanup(client.abandon)
+        client.open()
+        return client
 
     def replays_the_same(self, policy):
         r = self.cordon("log", "replay", "--json", "--policy", policy, self.record)
@@ -97,8 +105,10 @@ class Sequence(RuleKindsTest):
         policy = self.write("p", self.after(
             step("file.open", f"action.path == '{key}'"), step("exec", "action.name == 'base64'"),
             before=[act("file.open", path=key, result=3), act("exec", path="/usr/bin/base64")]))
-        out = self.run_by(policy, "python3 connect.py; base64 connect.py > /dev/null; python3 connect.py", "--trace", "off")
-        self.assertEqual(out, [REFUSED, EPERM])
+        r = self.sh("python3 connect.py; base64 connect.py > /dev/null; python3 connect.py",
+                    options=["--policy", policy, "--trace", "off"])
+        self.assertEqual(r.stdout.decode().split(), [REFUSED, EPERM])
+        self.assertIn("Nobody can see all that this session does", r.stderr.decode())
         self.replays_the_same(policy)
 
     @unittest.skipUnless(TRACE == "on", NO_TRACE)
@@ -149,6 +159,159 @@ class Distinct(RuleKindsTest):
         self.replays_the_same(policy)
 
 
+class Budget(RuleKindsTest):
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_processes(self):
+        policy = self.write("p", rule(
+            "many", "exec", "action.name == 'id'", "deny",
+            [{"before": [{**act("proc.fork"), "repeat": 21}], **act("exec", path="/bin/id")}], [act("exec", path="/bin/id")],
+            budget={"of": "processes_created", "per": "session", "limit": 20}))
+        # The shell is one process, each id two: that of the pipe's side, and the shell's own.
+        out = self.run_by(policy, "i=0; while [ $i -lt 30 ]; do i=$((i + 1)); id -u 2> /dev/null || echo no; done")
+        self.assertEqual(out, ["1000"] * 19 + ["no"] * 11)
+        refused = [e for e in self.events() if e.get("rule") == "many"]
+        self.assertEqual(refused[0]["budget"], {"of": "processes_created", "per": "session", "limit": 20, "used": 21})
+        self.replays_the_same(policy)
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_processes_alive(self):
+        policy = self.write("p", rule(
+            "many", "exec", "action.name == 'id'", "deny",
+            [{"before": [{**act("proc.fork"), "repeat": 6}], **act("exec", path="/bin/id")}], [act("exec", path="/bin/id")],
+            budget={"of": "processes_alive", "per": "session", "limit": 5}))
+        out = self.run_by(policy, "for i in 1 2 3 4 5 6 7 8; do env true; done; id -u || echo no;"
+                                  "for i in 1 2 3 4; do sleep 600 > /dev/null & last=$!; done; id -u 2> /dev/null || echo no;"
+                                  "kill $last; wait $last; id -u")
+        self.assertEqual(out, ["1000", "no", "1000"])
+        self.replays_the_same(policy)
+
+    def test_files_written(self):
+        policy = self.write("p", rule(
+            "many", "file.open", "action.write && action.path.startsWith('/tmp/')", "deny",
+            [{**act("file.open", write=True, path="/tmp/x"), "repeat": 4, "vary": "path"}],
+            [{**act("file.open", write=True, path="/tmp/x"), "repeat": 9}],
+            budget={"of": "files_written", "per": "session", "limit": 3}))
+        out = self.run_by(policy, "for f in a a b a c d a e; do (echo > /tmp/$f) 2> /dev/null && echo $f || echo no; done; cd /tmp; ls -d ?")
+        self.assertEqual(out[:8], ["a", "a", "b", "a", "c", "no", "a", "no"])
+        self.assertEqual(out[8:], ["a", "b", "c"])
+        self.replays_the_same(policy)
+
+    def test_calls_and_processor_time(self):
+        spin = "import time\nwhile time.process_time() < 1.2: pass\nprint('done')"
+        policy = self.write(
+            "p", rule("calls", "tool.call", "action.tool == 'bash'", "deny",
+                      [{**act("tool.call", tool="bash"), "repeat": 4}], [{**act("tool.call", tool="bash"), "repeat": 3}],
+                      budget={"of": "tool_calls", "per": "session", "limit": 3}),
+            rule("cpu", "tool.call", "action.tool == 'python'", "deny",
+                 [{**act("tool.call", tool="python"), "cpu_seconds": 2}], [act("tool.call", tool="python")],
+                 budget={"of": "cpu_seconds", "per": "session", "limit": 0}))
+        client = self.client(policy)
+        self.assertEqual(client.text("python", code=spin), "done\n")
+        self.assertIn("Denied by cpu", client.text("python", code=spin))
+        self.assertEqual([client.text("bash", command="echo ok") for _ in range(2)], ["ok\n"] * 2)
+        self.assertIn("Denied by calls", client.text("bash", command="echo ok"))
+        self.assertEqual(client.text("list_directory", path="."), client.text("list_directory", path="."))
+        self.assertEqual(client.close()[0], 0)
+        self.replays_the_same(policy)
+
+
+class Intent(RuleKindsTest):
+    def test_a_command_that_does_not_do_what_it_declares(self):
+        policy = self.write(
+            "p", rule("wrote", ["file.open", "file.change"], "'read-only' in call.declared && action.write &&"
+                      "!action.path.startsWith('/dev/')", "deny",
+                      [act("file.open", write=True, path="/w/x", declared=["read-only"])], [act("file.open", write=True, path="/w/x")]),
+            rule("went-out", "net.connect", "'closed-world' in action.declared", "deny",
+                 [act("net.connect", declared=["closed-world"])], [act("net.connect", declared=["read-only"])]))
+        (self.work / "connect.py").write_text(CONNECT)
+        script = "(echo > made) 2> /dev/null && echo wrote || echo no; cat connect.py > /dev/null; python3 connect.py"
+        self.assertEqual(self.run_by(policy, script), ["wrote", REFUSED])
+        self.assertEqual(self.run_by(policy, script, "--declare", "read-only"), ["no", REFUSED])
+        self.assertEqual(self.run_by(policy, script, "--declare", "closed-world"), ["wrote", EPERM])
+        self.assertEqual(self.run_by(policy, script, "--declare", "closed-world", "--declare", "read-only"), ["no", EPERM])
+        started = [e for e in self.events() if e["kind"] == "tool.call"]
+        self.assertEqual(started[0]["fields"]["declared"], ["read-only", "closed-world"])
+        self.replays_the_same(policy)
+
+    def test_a_word_that_is_none(self):
+        r = self.sh("true", options=["--declare", "harmless"])
+        self.assertEqual(r.returncode, 125)
+        self.assertIn("must be read-only or closed-world", r.stderr.decode())
+
+
+class Result(RuleKindsTest):
+    def test_a_canary_is_withheld_and_marks_the_session(self):
+        (self.work / "connect.py").write_text(CONNECT)
+        (self.work / "notes").write_text("the key is CANARY-7f3d\n")
+        policy = self.write(
+            "p", rule("canary", "tool.result", "action.text.contains('CANARY-7f3d')", "deny",
+                      [act("tool.result", text="a CANARY-7f3d b")], [act("tool.result", text="CANARY")], label=["canary"]),
+            rule("after", "net.connect", "'canary' in session.labels", "deny",
+                 [{**act("net.connect"), "labels": ["canary"]}], [act("net.connect")]))
+        client = self.client(policy)
+        self.assertEqual(client.text("bash", command="python3 connect.py").strip(), REFUSED)
+        result = client.call("read_file", path="notes")
+        self.assertTrue(result["isError"])
+        self.assertEqual(result["content"][0]["text"], "Denied by canary: what the call returned is withheld. why canary\n")
+        self.assertNotIn("CANARY", json.dumps(result))
+        denied = result["structuredContent"]
+        self.assertEqual((denied["denied_count"], denied["denied"][0]["kind"], denied["denied"][0]["subject"]),
+                         (1, "tool.result", "read_file"))
+        self.assertEqual(client.text("bash", command="python3 connect.py").strip().splitlines()[-1], EPERM)
+        self.assertEqual(client.close()[0], 0)
+        results = [e for e in self.events() if e["kind"] == "tool.result"]
+        self.assertEqual([e["verdict"] for e in results], ["allow", "deny", "allow"])
+        self.assertEqual(results[1]["fields"], {"call_tool": "read_file", "declared": ["read-only", "closed-world"],
+                                                "tool": "read_file", "text_bytes": 23, "is_error": False})
+        self.assertEqual(results[1]["matched"], {"text_bytes": 23})
+        self.assertNotIn("CANARY", self.record.read_text())
+        r = self.cordon("log", "replay", "--json", "--policy", policy, self.record)
+        self.assertIn("what a tool returned is not on the record", r.stderr.decode())
+
+    def test_what_a_tool_declares_binds_its_own_program(self):
+        policy = self.write("p", rule(
+            "wrote", ["file.open", "file.change", "exec"], "'read-only' in call.declared", "log",
+            [act("exec", path="/bin/cat", declared=["read-only"])], [act("exec", path="/bin/cat")]))
+        client = self.client(policy)
+        client.text("write_file", path="a", content="x")
+        client.text("bash", command="cat a")
+        self.assertEqual(client.text("read_file", path="a"), "x")
+        self.assertEqual(client.close()[0], 0)
+        self.assertEqual({e["fields"]["call_tool"] for e in self.events() if e.get("rule") == "wrote"}, {"read_file"})
+
+
+class Declassify(RuleKindsTest):
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_a_label_goes_and_comes_again(self):
+        (self.work / "connect.py").write_text(CONNECT)
+        for name in ("key", "other"):
+            (self.work / name).write_text(name)
+        policy = self.write(
+            "p", rule("scrubbed", "exec", "action.name == 'true'", "log", [act("exec", path="/bin/true")], [act("exec")],
+                      declassify=["key", "other"]),
+            rule("after", "net.connect", "'key' in session.labels || 'other' in session.labels", "deny",
+                 [{**act("net.connect"), "labels": ["key"]}], [act("net.connect")]),
+            labels=[{"label": "key", "paths": [str(self.work / "key")]}])
+        for name in ("key", "other"):  # one by its path, one by its inode, which the kernel keeps
+            out = self.run_by(policy, f"python3 connect.py; cat {name} > /dev/null; python3 connect.py; env true;"
+                                      f"python3 connect.py; cat {name} > /dev/null; python3 connect.py",
+                              "--label", f"{self.work}/other=other")
+            self.assertEqual(out, [REFUSED, EPERM, REFUSED, EPERM], name)
+            told = [e["kind"] for e in self.events() if e["kind"].startswith("label.")]
+            self.assertEqual(told, ["label.set", "label.cleared", "label.set"], name)
+            self.replays_the_same(policy)
+
+    def test_without_a_trace_nothing_takes_labels_away(self):
+        (self.work / "connect.py").write_text(CONNECT)
+        policy = self.write(
+            "p", rule("scrubbed", "exec", "action.name == 'true'", "log", [act("exec", path="/bin/true")], [act("exec")],
+                      declassify=["key"]),
+            rule("after", "net.connect", "'key' in session.labels", "deny",
+                 [{**act("net.connect"), "labels": ["key"]}], [act("net.connect")]))
+        self.assertEqual(self.run_by(policy, "env true; python3 connect.py", "--trace", "off"), [EPERM])
+        self.replays_the_same(policy)
+
+
 class Tools(RuleKindsTest):
     def setUp(self):
         super().setUp()
@@ -188,6 +351,30 @@ class Tools(RuleKindsTest):
         self.assertEqual((a["weaker"][0]["was"]["rule"], a["weaker"][0]["example"]["after"]), ("seq", "9000ms"))
         self.assertEqual(a["weaker"][0]["example"]["before"][0]["action"]["kind"], "exec")
         self.assertEqual(self.answer("diff", new, self.rules)["weaker"], [])
+
+    def test_diff_tells_what_is_newly_declassified(self):
+        def policy(name, **more):
+            return self.write(name, rule("a", "exec", "action.name == 'x'", "log", [{**act("exec", path="/x"), "labels": ["k"]}],
+                                         [act("exec", path="/y")], **more), labels=[{"label": "k", "paths": ["/k"]}])
+        old, new = policy("old"), policy("new", declassify=["k"])
+        a = self.answer("diff", old, new, status=1)
+        self.assertEqual([(w["label"], w["taken"]) for w in a["weaker"]], [("k", True)])
+        self.assertEqual(self.answer("diff", new, old)["weaker"], [])
+
+    def test_check_tells_which_rules_need_a_trace(self):
+        after = {"match": [{"before": [act("exec", path="/x")], **act("net.connect")}], "not_match": [act("net.connect")]}
+        text = json.loads(self.rules.read_text())
+        seen = text["rules"][0]
+        lineage = {**seen, **after, "id": "lineage", "sequence": {**seen["sequence"], "by": "lineage"}}
+        reads = {**seen, "id": "reads", "sequence": {"steps": [step("file.open", "true")]},
+                 "match": [{"before": [act("file.open")], **act("net.connect")}], "not_match": [act("net.connect")]}
+        text["rules"] += [lineage, reads]
+        file = self.dir / "three.json"
+        file.write_text(json.dumps(text))
+        rules = self.answer("check", "--trace", "off", file)["rules"]
+        self.assertEqual({r["rule"]: r["needs_trace"] for r in rules}, {"seq": False, "lineage": True, "reads": True})
+        told = self.policy("check", "--trace", "off", file).stdout.decode()
+        self.assertEqual(told.count("what it waits for is not seen"), 2)
 
     def test_check_looks_at_steps(self):
         text = json.loads(self.rules.read_text())

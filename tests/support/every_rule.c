@@ -12,6 +12,8 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 	const uint64_t before = policy_state_labels(state);
 	const enum verdict otherwise = policy_default(policy, action);
 	const struct rule *best = NULL;
+	uint64_t declassified = 0;
+	uint64_t set = 0;
 	bool decided = false;
 
 	*ret = (struct decision){.verdict = otherwise};
@@ -24,6 +26,9 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 		    !rule_matches(policy, state, rule, action, &match))
 			continue;
 		ret->labels_added |= rule->labels & ~before;
+		set |= rule->labels;
+		if (match.result == CEL_TRUE)
+			declassified |= rule->declassify;
 		if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 			continue;
 		ret->matched++;
@@ -43,12 +48,15 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 	} else {
 		ret->errno_value = otherwise >= VERDICT_ASK ? EPERM : 0;
 	}
+	if (ret->verdict < VERDICT_ASK)
+		ret->labels_removed = state_remove_labels(state, declassified & ~set);
 	for (size_t i = 0; i < policy->step_count; i++) {
 		if (policy->steps[i].is.kinds & (1u << action->kind))
 			step_take(policy, state, &policy->steps[i], action,
 				  ret->verdict >= VERDICT_ASK);
 	}
 	sequences_follow(policy, state, action, ret->verdict >= VERDICT_ASK);
+	budgets_take(policy, state, action, ret->verdict >= VERDICT_ASK);
 }
 
 void every_action(unsigned index, struct str text, struct str items[4], struct action *ret)

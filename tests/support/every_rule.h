@@ -13,6 +13,6 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 		       const struct action *action, struct decision *ret);
 
 /* Actions of every kind; each text of them can be replaced by the one given. */
-#define EVERY_ACTION_COUNT 40u
+#define EVERY_ACTION_COUNT 44u
 /* @items: room for the argv, 4 strings. */
 void every_action(unsigned index, struct str text, struct str items[4], struct action *ret);

@@ -295,7 +295,7 @@ static const struct error_row type_errors[] = {
 	{"nosuch == 1", 0, "unknown name \"nosuch\""},
 	{"nosuch.a == 1", 0, "unknown name \"nosuch\""},
 	{"session.nosuch == 1", 8, "session has the member labels"},
-	{"call.nosuch == 'a'", 5, "call has the members id and tool"},
+	{"call.nosuch == 'a'", 5, "call has the members id, tool and declared"},
 	{"'a' in lists.nosuch", 13, "no file defines the list \"nosuch\""},
 	{"action.host.a == 1", 12,
 	 "only action, session, call, lists and maps by string have members"},

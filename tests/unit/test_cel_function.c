@@ -5,7 +5,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/policy/cel/cel_regex.h"
+#include "monitor/policy/cel/cel_regex_class.h"
 
 /* Each function: what it gives, and which values it does not take. */
 
@@ -204,6 +204,20 @@ static const struct {
 	{"(?i)^[a-c]$", "B", "d"},
 	{"^(?i:a)b$", "Ab", "AB"},
 	{"^(?i)a(?-i)b$", "Ab", "aB"},
+	{"(?i)^größe$", "GRÖßE", "GRÖSSE"}, /* one character for one */
+	{"(?i)^ÄÖÜ$", "äÖü", "aou"},
+	{"^ä$", "ä", "Ä"},
+	{"(?i)^ß$", "ẞ", "ss"},
+	{"(?i)^σσ$", "Σς", "ΣΤ"},
+	{"(?i)^k$", "\xe2\x84\xaa" /* KELVIN SIGN */, "κ"},
+	{"(?i)^\\x{212a}s$", "Kſ", "ks "},
+	{"(?i)^[а-я]+$", "ПРИВЕТ", "PRIVET"},
+	{"(?i)^[^я]$", "а", "Я"},
+	{"(?i)^i$", "I", "\xc4\xb0" /* I WITH DOT ABOVE: of Turkish only */},
+	{"(?i)^𐐀$", "𐐨", "𐐩"},
+	{"(?i)^ǆ$", "ǅ", "ǉ"},
+	{"(?i)^ա$", "Ա", "Բ"},
+	{"(?i)^[@-`]$", "x", "{"}, /* the letters between them */
 	{"(?m)^b$", "a\nb\nc", "ab"},
 	{"^b$", "b", "a\nb"},
 	{"\\Aab\\z", "ab", "xab"},
@@ -232,6 +246,25 @@ static void test_regular_expressions(void **state)
 		if (regexes[i].no && regex_match(regex, str_of(regexes[i].no), scratch))
 			fail_msg("%s matches %s", regexes[i].pattern, regexes[i].no);
 	}
+}
+
+/* Whatever character one begins with, one comes back to it, and soon: matching goes around. */
+static void test_characters_of_one_folding(void **state)
+{
+	unsigned folded = 0;
+
+	(void)state;
+	for (uint32_t c = 0; c <= 0x10ffff; c++) {
+		uint32_t other = fold_next(c);
+		unsigned steps = 1;
+
+		folded += other != c;
+		for (; other != c && steps <= 4; steps++)
+			other = fold_next(other);
+		if (other != c || steps > 4)
+			fail_msg("U+%04X does not come back", c);
+	}
+	assert_int_equal(folded, 2878); /* in Unicode 14.0, forms that are folded to among them */
 }
 
 static void test_wrong_regular_expressions(void **state)
@@ -320,6 +353,7 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_wrong_times),
 		cmocka_unit_test(test_regular_expressions),
+		cmocka_unit_test(test_characters_of_one_folding),
 		cmocka_unit_test(test_wrong_regular_expressions),
 		cmocka_unit_test(test_hostile_patterns_take_no_time),
 		cmocka_unit_test(test_matches),

@@ -68,73 +68,73 @@ static const char *type_of(struct cel_tree *tree, const char *text, struct cel_e
 	return cel_type_text(tree, tree->root->type);
 }
 
+static const struct {
+	const char *text;
+	const char *type;
+} types[] = {
+	{"1", "int"},
+	{"[1u, 2u]", "list(uint)"},
+	{"[1, 'a']", "list(dyn)"},
+	{"[[], ['a']]", "list(list(string))"},
+	{"[['a'], []]", "list(list(string))"},
+	{"[[1], ['a']]", "list(dyn)"},
+	{"[[[]], []]", "list(list(list(dyn)))"},
+	{"[1, dyn(1)]", "list(dyn)"},
+	{"{'a': [1.5]}", "map(string, list(double))"},
+	{"{}", "map(dyn, dyn)"},
+	{"{1: 'a', 2: b'a'}", "map(int, dyn)"},
+	{"dyn(1) + 1", "int"},
+	{"dyn(1) + dyn(1)", "dyn"},
+	{"dyn(1) - timestamp(0)", "duration"},
+	{"[] + [1]", "list(int)"},
+	{"dyn([]) + ['a']", "list(string)"},
+	{"-dyn(1)", "dyn"},
+	{"!dyn(true)", "bool"},
+	{"1 < dyn('a')", "bool"},
+	{"1 < 2.0", "bool"},
+	{"true ? null : duration('1s')", "duration"},
+	{"true ? [] : [null]", "list(null)"},
+	{"'a' in {'a': 1}", "bool"},
+	{"1 in dyn([1])", "bool"},
+	{"['x'][0]", "string"},
+	{"[][0]", "dyn"},
+	{"{'a': 1}.a", "int"},
+	{"dyn({}).a.b", "dyn"},
+	{"has({'a': 1}.b)", "bool"},
+	{"[1, 2].map(x, string(x))", "list(string)"},
+	{"[1, 2].map(x, x > 1, [x])", "list(list(int))"},
+	{"{'a': 1}.filter(k, true)", "list(string)"},
+	{"[1.5].exists(x, x > 1.0)", "bool"},
+	{"['a'].transformMap(i, v, v)", "map(int, string)"},
+	{"['a'].transformList(i, v, i)", "list(int)"},
+	{"dyn([]).map(x, x.y)", "list(dyn)"},
+	{"[].map(x, x)", "list(dyn)"},
+	{"i", "int"},
+	{"l", "list(dyn)"},
+	{"m.k", "dyn"},
+	{"a.b.c", "int"},
+	{"type(1)", "type"},
+	{"timestamp(0)", "timestamp"},
+	{"google.protobuf.Int64Value{value: 1}", "wrapper(int)"},
+	{"google.protobuf.Int64Value{} != null", "bool"},
+	{"[1, google.protobuf.Int64Value{}]", "list(wrapper(int))"},
+	{"google.protobuf.Int64Value{} + 1", "int"},
+	{"google.protobuf.Struct{}.a", "dyn"},
+	{"google.protobuf.ListValue{}", "list(dyn)"},
+	{"google.protobuf.Value{}", "dyn"},
+	{"google.protobuf.Duration{}", "duration"},
+};
+
 static void test_types_before_a_run(void **state)
 {
-	static const struct {
-		const char *text;
-		const char *type;
-	} rows[] = {
-		{"1", "int"},
-		{"[1u, 2u]", "list(uint)"},
-		{"[1, 'a']", "list(dyn)"},
-		{"[[], ['a']]", "list(list(string))"},
-		{"[['a'], []]", "list(list(string))"},
-		{"[[1], ['a']]", "list(dyn)"},
-		{"[[[]], []]", "list(list(list(dyn)))"},
-		{"[1, dyn(1)]", "list(dyn)"},
-		{"{'a': [1.5]}", "map(string, list(double))"},
-		{"{}", "map(dyn, dyn)"},
-		{"{1: 'a', 2: b'a'}", "map(int, dyn)"},
-		{"dyn(1) + 1", "int"},
-		{"dyn(1) + dyn(1)", "dyn"},
-		{"dyn(1) - timestamp(0)", "duration"},
-		{"[] + [1]", "list(int)"},
-		{"dyn([]) + ['a']", "list(string)"},
-		{"-dyn(1)", "dyn"},
-		{"!dyn(true)", "bool"},
-		{"1 < dyn('a')", "bool"},
-		{"1 < 2.0", "bool"},
-		{"true ? null : duration('1s')", "duration"},
-		{"true ? [] : [null]", "list(null)"},
-		{"'a' in {'a': 1}", "bool"},
-		{"1 in dyn([1])", "bool"},
-		{"['x'][0]", "string"},
-		{"[][0]", "dyn"},
-		{"{'a': 1}.a", "int"},
-		{"dyn({}).a.b", "dyn"},
-		{"has({'a': 1}.b)", "bool"},
-		{"[1, 2].map(x, string(x))", "list(string)"},
-		{"[1, 2].map(x, x > 1, [x])", "list(list(int))"},
-		{"{'a': 1}.filter(k, true)", "list(string)"},
-		{"[1.5].exists(x, x > 1.0)", "bool"},
-		{"['a'].transformMap(i, v, v)", "map(int, string)"},
-		{"['a'].transformList(i, v, i)", "list(int)"},
-		{"dyn([]).map(x, x.y)", "list(dyn)"},
-		{"[].map(x, x)", "list(dyn)"},
-		{"i", "int"},
-		{"l", "list(dyn)"},
-		{"m.k", "dyn"},
-		{"a.b.c", "int"},
-		{"type(1)", "type"},
-		{"timestamp(0)", "timestamp"},
-		{"google.protobuf.Int64Value{value: 1}", "wrapper(int)"},
-		{"google.protobuf.Int64Value{} != null", "bool"},
-		{"[1, google.protobuf.Int64Value{}]", "list(wrapper(int))"},
-		{"google.protobuf.Int64Value{} + 1", "int"},
-		{"google.protobuf.Struct{}.a", "dyn"},
-		{"google.protobuf.ListValue{}", "list(dyn)"},
-		{"google.protobuf.Value{}", "dyn"},
-		{"google.protobuf.Duration{}", "duration"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(types); i++) {
 		struct cel_tree tree;
 		struct cel_error err = {0};
-		const char *type = type_of(&tree, rows[i].text, &err);
+		const char *type = type_of(&tree, types[i].text, &err);
 
-		if (strcmp(type, rows[i].type) != 0)
-			fail_msg("%s: %s, not %s", rows[i].text, type, rows[i].type);
+		if (strcmp(type, types[i].type) != 0)
+			fail_msg("%s: %s, not %s", types[i].text, type, types[i].type);
 		cel_tree_done(&tree);
 	}
 }

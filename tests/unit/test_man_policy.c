@@ -234,28 +234,38 @@ static void test_members(void **state)
 		"\"not_match\":[]}]}");
 }
 
-#define SEQUENCE(_inside)                                                                           \
-	"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":" \
-	"\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\","        \
-	"\"sequence\":" _inside ",\"match\":[],\"not_match\":[]}]}"
+#define WITH(_member)                                                                                \
+	"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":"  \
+	"\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\"," _member \
+	",\"match\":[],\"not_match\":[]}]}"
 
-static void test_sequences(void **state)
+/* The rule in the section's code block loads, with the examples it has. */
+static void expect_rule_loads(const char *heading)
 {
-	_cleanup_free_ char *text = section_of(rules, "# SEQUENCES");
+	_cleanup_free_ char *text = section_of(rules, heading);
 	char *start = strstr(text, "```\n");
 	char *end = start ? strstr(start + 4, "\n```") : NULL;
 	_cleanup_buf_ struct buf document = BUF_INIT(0);
 	struct policy *policy = NULL;
 	struct error err = {0};
 
-	(void)state;
 	assert_non_null(end);
 	buf_printf(&document, "{\"policy\":\"t\",\"version\":1,\"rules\":[%.*s]}",
 		   (int)(end - start - 4), start + 4);
 	if (policy_load_text("t", document.data, document.len, &policy, &err) < 0)
 		fail_msg("%s", err.text);
 	(void)policy_free(policy);
-	expect_members_on(rules, "# SEQUENCES", SEQUENCE("{\"no\":1}"));
+}
+
+static void test_rules_over_more_than_one_action(void **state)
+{
+	(void)state;
+	expect_members_on(rules, "# SEQUENCES", WITH("\"sequence\":{\"no\":1}"));
+	expect_members_on(rules, "# BUDGETS", WITH("\"budget\":{\"no\":1}"));
+	expect_rule_loads("# SEQUENCES");
+	expect_rule_loads("# BUDGETS");
+	expect_rule_loads("# INTENT");
+	expect_rule_loads("# RESULTS");
 }
 
 static void test_verdicts(void **state)
@@ -374,7 +384,7 @@ int main(void)
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_members),
-		cmocka_unit_test(test_sequences),
+		cmocka_unit_test(test_rules_over_more_than_one_action),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_the_example_loads_and_does_what_is_said),
 		cmocka_unit_test(test_the_error_is_told_like_that),

@@ -318,6 +318,61 @@ static void test_malformed_files(void **state)
 	}
 }
 
+/* ---- declassification ---- */
+
+static void test_labels_are_taken_away_by_rule(void **state)
+{
+	static const char text[] =
+		"{\"policy\":\"t\",\"version\":1,\"rules\":["
+		"{\"id\":\"clean\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"exec\"],"
+		"\"when\":\"action.name == 'scrub'\",\"verdict\":\"log\",\"because\":\"b\","
+		"\"declassify\":[\"secret\",\"other\"],\"match\":[{\"action\":{\"kind\":\"exec\","
+		"\"name\":\"scrub\"}}],\"not_match\":[{\"action\":{\"kind\":\"exec\"}}]},"
+		"{\"id\":\"sets\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"exec\"],"
+		"\"when\":\"action.cwd == '/w'\",\"verdict\":\"log\",\"because\":\"b\","
+		"\"label\":[\"other\"],\"match\":[{\"action\":{\"kind\":\"exec\",\"cwd\":\"/w\"}}],"
+		"\"not_match\":[{\"action\":{\"kind\":\"exec\"}}]},"
+		"{\"id\":\"no\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"exec\"],"
+		"\"when\":\"action.path == '/no'\",\"verdict\":\"deny\",\"because\":\"b\","
+		"\"match\":[{\"action\":{\"kind\":\"exec\",\"path\":\"/no\"}}],"
+		"\"not_match\":[{\"action\":{\"kind\":\"exec\"}}]}]}";
+
+	static const struct {
+		const char *cwd, *path;
+		bool fixed;
+		uint64_t left, removed;
+	} rows[] = {
+		{"/", "/bin/scrub", false, 4, 3},
+		{"/w", "/bin/scrub", false, 6, 1}, /* what is set at the same time stays */
+		{"/", "/no", false, 7, 0},	   /* refused, it was not */
+		{"/", "/bin/scrub", true, 7, 0},
+	};
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	if (policy_load_text("t", text, sizeof(text) - 1, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(policy_add_label(policy, "third", &err), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct policy_state *session = policy_state_new(policy);
+		const struct action action = {.kind = ACTION_EXEC,
+					      .name = STR("scrub"),
+					      .cwd = str_of(rows[i].cwd),
+					      .path = str_of(rows[i].path)};
+		struct decision d;
+
+		policy_state_add_labels(session, 7);
+		if (rows[i].fixed)
+			policy_state_fix_labels(session);
+		policy_decide(policy, session, &action, &d);
+		assert_int_equal(policy_state_labels(session), rows[i].left);
+		assert_int_equal(d.labels_removed, rows[i].removed);
+		policy_state_free(session);
+	}
+	(void)policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_labels_are_of_one_session_and_stay),
 		cmocka_unit_test(test_a_counter_fires_in_its_window_only),
 		cmocka_unit_test(test_malformed_files),
+		cmocka_unit_test(test_labels_are_taken_away_by_rule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,10 +106,14 @@ static const struct {
 	{{"refs", "[1]"}, "t.json:13:8: its items are strings"},
 	{{"label", "[\"No Name\"]"},
 	 "t.json:13:9: a label's name has letters a-z, digits, _ - and ."},
+	{{"declassify", "[\"No Name\"]"},
+	 "t.json:13:14: a label's name has letters a-z, digits, _ - and ."},
+	{{"declassify", "[\"x\"]"},
+	 "t.json:13:14: what is refused takes no label away: use it with allow or log"},
 	{{"then", "1"},
 	 "t.json:13:8: unknown member \"then\"; known are: id, category, severity, maturity, on, when, "
-	 "verdict, errno, because, refs, label, count, sequence, throttle, mode, match, "
-	 "not_match"},
+	 "verdict, errno, because, refs, label, declassify, count, sequence, throttle, budget, "
+	 "mode, match, not_match"},
 	{{"count", "{\"at_least\":1}"},
 	 "t.json:13:9: \"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\""},
 	{{"count", "{\"at_least\":1,\"window\":\"9999999h\"}"},
@@ -163,6 +167,22 @@ static const struct {
 	{{"sequence", "{\"steps\":[{\"on\":[\"exec\"],\"when\":\"true\"}],\"since\":{\"on\":["
 		      "\"exec\"],\"when\":\"true\",\"repeat\":1}}"},
 	 "t.json:13:99: unknown member \"repeat\"; known are: on, when"},
+	{{"budget", "{\"of\":\"hosts\",\"per\":\"call\"}"},
+	 "t.json:13:10: member \"limit\" (number) is missing"},
+	{{"budget", "{\"of\":\"stars\",\"per\":\"call\",\"limit\":1}"},
+	 "t.json:13:16: \"of\" is tool_calls, processes_created, processes_alive, files_written, "
+	 "connections, hosts or cpu_seconds"},
+	{{"budget", "{\"of\":\"hosts\",\"per\":\"day\",\"limit\":1}"},
+	 "t.json:13:30: \"per\" is session or call"},
+	{{"budget", "{\"of\":\"hosts\",\"per\":\"call\",\"limit\":4096}"},
+	 "t.json:13:45: \"limit\" is a whole number from 0 to 4095"},
+	{{"budget", "{\"of\":\"cpu_seconds\",\"per\":\"call\",\"limit\":1}"},
+	 "t.json:13:36: cpu_seconds is known of a session only: of a call when it is over"},
+	{{"budget", "{\"of\":\"bytes_out\",\"per\":\"call\",\"limit\":1}"},
+	 "t.json:13:16: bytes_out is not measured: what is sent does not pass through here; count "
+	 "\"connections\" or \"hosts\""},
+	{{"budget", "{\"of\":\"memory\",\"per\":\"session\",\"limit\":1}"},
+	 "t.json:13:16: memory is not measured: it is bounded while it is used, with --memory"},
 	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"before\":[{\"action\":{"
 		   "\"kind\":\"exec\"},\"before\":[]}]}]"},
 	 "t.json:11:92: a.b: what was before is one list, in order"},
@@ -207,7 +227,7 @@ static const struct {
 	 "t.json:12:14: a.b: \"when\" ends in an error on this example (an index outside its "
 	 "list, a text that is no address); let it be true or false"},
 	{{"match", "[{\"on\":1,\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
-	 "t.json:11:16: unknown member \"on\"; known are: action, labels, repeat, vary, every, after, before"},
+	 "t.json:11:16: unknown member \"on\"; known are: action, labels, repeat, vary, every, after, before, cpu_seconds"},
 };
 
 static void test_members_of_a_rule(void **state)

@@ -161,6 +161,8 @@ static void test_what_is_refused_undoes_nothing(void **state)
 			   "\"missing\":true}],\"until\":" STEP(3) "},\"match\":[{\"before\":[" CONNECT(
 				   1) "],\"action\":{\"kind\":\"net.connect\",\"port\":9}}],\"not_match\":[{\"action\":{"
 				      "\"kind\":\"net.connect\",\"port\":9}}]}]}";
+	const struct action let_through = {
+		.kind = ACTION_CONNECT, .time_ns = 3 * MS, .pid = 1, .port = 3};
 	struct policy *policy = NULL;
 	struct policy_state *session;
 	struct error err = {0};
@@ -172,6 +174,8 @@ static void test_what_is_refused_undoes_nothing(void **state)
 	assert_true(at(policy, session, 1, 1)); /* denied */
 	assert_true(at(policy, session, 2, 3)); /* denied, so it resets nothing */
 	assert_true(at(policy, session, 3, 9));
+	policy_note_let_through(policy, session, &let_through);
+	assert_false(at(policy, session, 4, 9));
 	(void)policy_state_free(session);
 	(void)policy_free(policy);
 }

@@ -133,7 +133,7 @@ def disk(path, source, build, tests):
     for program in programs:
         tree.add(str(program))
     tree.add_libraries([str(p) for p in programs])
-    for name in ("policies", "scenarios", "man", "tests/escape", "tests/integration", "tests/vm", "tools/prove"):
+    for name in ("policies", "scenarios", "man", "tests", "tools/prove"):
         tree.add_folder(source / name)
     for folder in {build / test.folder for test in tests}:
         tree.place(str(folder / "x")).parent.mkdir(parents=True, exist_ok=True)

@@ -26,9 +26,11 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 LABELS = {"unit", "integration"}
 # Those in Python or shell start sessions by the dozen, and a traced start takes seconds in an emulator.
 LEFT_OUT = re.compile(r"\.(py|sh)$")
+ALL = "CORDON_VM_ALL" in os.environ
 # The escape suite by groups of its rows: as root those about limits, which are cgroup v2's here; the
 # others as an ordinary user, whose sessions start without a trace.
 ESCAPE = {0: ("limit",), 1000: ("limit", "process", "view", "write", "kernel", "network")}
+ESCAPE_ALL = (*ESCAPE[1000], "denied", "number", "call", "session", "exec", "gate", "race", "file", "file-race", "file-way")
 # What depends on the trace runs once with each of its back ends, which all of these kernels have.
 BACKENDS = ("lsm", "tracepoint")
 TRACED = re.compile(r"^(integration\.(trace.*|exec_verified|bounds|fairness|loss)|vm\..*_as_root|escape\..*_as_root)$")
@@ -58,9 +60,10 @@ def of_ctest(build):
     told = json.loads(said(["ctest", "--test-dir", str(build), "--show-only=json-v1"]))
     for test in told["tests"]:
         has = {p["name"]: p["value"] for p in test["properties"]}
-        if not LABELS & set(has.get("LABELS", [])) or any(map(LEFT_OUT.search, test["command"])):
+        if not LABELS & set(has.get("LABELS", [])) or not ALL and any(map(LEFT_OUT.search, test["command"])):
             continue
-        yield Test(test["name"], test["command"], has["WORKING_DIRECTORY"], MOST_SECONDS,
+        command = [re.sub(r".*/(?=python3$)", "", word) for word in test["command"]]
+        yield Test(test["name"], command, has["WORKING_DIRECTORY"], MOST_SECONDS,
                    environment=tuple(has.get("ENVIRONMENT", ())))
 
 
@@ -70,10 +73,15 @@ def extra(build):
     for user, name in ((0, "root"), (1000, "user")):
         yield Test(f"vm.host_as_{name}", ["python3", f"{SOURCE}/tests/vm/guest/test_host.py"], "/tmp",
                    MOST_SECONDS, user, environment)
-        for group in ESCAPE[user]:
+        for group in ESCAPE_ALL if ALL else ESCAPE[user]:
             yield Test(f"escape.{group}_as_{name}",
                        [f"{build}/cordon-prove", "--cordon", f"{build}/cordon", "--verbose", "--trace",
                         "on" if user == 0 else "auto", f"{group}."], "/tmp", MOST_SECONDS, user)
+
+
+def bench(build):
+    """Of the trace's back ends beside each other; only when asked for by name. What counts is its output."""
+    yield Test("bench.trace", [f"{build}/tests/bench_trace"], "/tmp", MOST_SECONDS)
 
 
 def with_each_backend(tests):
@@ -162,7 +170,11 @@ def main():
         return 2
     name, build = sys.argv[1], pathlib.Path(sys.argv[2]).absolute()
     pattern = re.compile(sys.argv[3] if len(sys.argv) == 4 else "")
-    tests = [t for t in with_each_backend([*extra(build), *of_ctest(build)]) if pattern.search(t.name)]
+    tests = with_each_backend([*extra(build), *of_ctest(build)])
+    if pattern.pattern == "bench":
+        tests = bench(build)
+        os.environ["CORDON_VM_VERBOSE"] = "1"
+    tests = [t for t in tests if pattern.search(t.name)]
     folder = build / "vm" / f"run-{name}"
     try:
         qemu()

@@ -205,6 +205,7 @@ static int start(struct mcp *mcp, struct error *err)
 		return r;
 	if (!supervisor_has_trace(mcp->supervisor, &reason))
 		log_warning("no trace: %s", reason);
+	warn_of_labels(&mcp->options, mcp->policy);
 	mcp->options.policy = mcp->policy;
 	r = agent_session_open(mcp->supervisor, &mcp->options, &agent_ops, mcp, &mcp->agent, err);
 	if (r < 0) {

@@ -17,6 +17,9 @@ static const struct policy_command {
 	{"diff", policy_diff_command, "tell what a change newly allows"},
 	{"eval", policy_eval_command, "evaluate an expression of the policies' language"},
 	{"explain", policy_explain_command, "tell what would happen to an action, and why"},
+	{"fmt", policy_fmt_command, "bring policies and cases into one form"},
+	{"learn", policy_learn_command,
+	 "propose the narrowest policy that would have allowed a record"},
 	{"test", policy_test_command, "run the cases beside policies, tell which rules they cover"},
 };
 

@@ -22,11 +22,16 @@ struct run_arguments {
 enum {
 	KEY_DRY_RUN = 0x2000,
 	KEY_JSON,
-	KEY_RESIDENT
+	KEY_RESIDENT,
+	KEY_DECLARE
 };
 
 static const struct argp_option run_options[] = {
 	{"dry-run", KEY_DRY_RUN, 0, 0, "Print the sandbox that would be built, as JSON, and exit",
+	 5},
+	{"declare", KEY_DECLARE, "WHAT", 0,
+	 "What CMD says that it will not do, read-only or closed-world, for rules that hold it to "
+	 "that",
 	 5},
 	{"json", KEY_JSON, 0, 0, "Print a summary as JSON on stderr at the end", 5},
 	{"resident", KEY_RESIDENT, "auto|off", 0,
@@ -64,6 +69,11 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_RESIDENT:
 		set_resident(state, options, "--resident ", arg);
+		return 0;
+	case KEY_DECLARE:
+		if (!declared_by_name(arg))
+			argp_error(state, "--declare %s: must be read-only or closed-world", arg);
+		options->declared |= declared_by_name(arg);
 		return 0;
 	case 'q':
 		options->quiet = true;

@@ -6,6 +6,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "tools/toolkit/approver/approver.h"
 #include "tools/toolkit/floor.h"
 #include "tools/toolkit/paths.h"
@@ -190,6 +191,21 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 	}
 	*ret = policy;
 	return 0;
+}
+
+void warn_of_label(const struct label_option *label)
+{
+	log_warning(
+		"--label %s=%s: no rule reads the label \"%s\": it is recorded and decides nothing",
+		label->path, label->name, label->name);
+}
+
+void warn_of_labels(const struct session_options *options, const struct policy *policy)
+{
+	for (size_t i = 0; i < options->label_count; i++) {
+		if (!policy_reads_label(policy, options->labels[i].name))
+			warn_of_label(&options->labels[i]);
+	}
 }
 
 int start_supervisor(const struct session_options *options, uv_loop_t *loop,

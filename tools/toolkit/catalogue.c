@@ -305,6 +305,7 @@ const struct tool catalogue[] = {
 						 "\"limit\":{\"type\":\"integer\",\"minimum\":1,"
 						 "\"description\":\"How many lines.\"}"),
 		.read_only = true,
+		.declared = DECLARED_READ_ONLY | DECLARED_CLOSED_WORLD,
 		.plan = plan_read_file,
 		.render = render_read,
 	},
@@ -318,6 +319,7 @@ const struct tool catalogue[] = {
 				      PATH_SCHEMA("The file.") ",\"content\":{\"type\":\"string\","
 							       "\"description\":\"All of its new "
 							       "text.\"}"),
+		.declared = DECLARED_CLOSED_WORLD,
 		.plan = plan_write_file,
 		.render = render_write,
 	},
@@ -327,6 +329,7 @@ const struct tool catalogue[] = {
 		.description = "Lists what is in a folder: kind, size in bytes, name.",
 		.input_schema = OBJECT_SCHEMA("\"path\"", PATH_SCHEMA("The folder.")),
 		.read_only = true,
+		.declared = DECLARED_READ_ONLY | DECLARED_CLOSED_WORLD,
 		.plan = plan_list_directory,
 		.render = render_list,
 	},

@@ -43,6 +43,7 @@ struct tool {
 	const char *description;
 	const char *input_schema; /* JSON text */
 	bool read_only;
+	uint32_t declared; /* bits of enum declared: what its program does not do */
 	/* Fills the plan from checked arguments. Errors: -EINVAL with a text for the model. */
 	int (*plan)(const struct json *args, struct tool_plan *ret, struct error *err);
 	/* Appends the text for the model (UTF-8). Return: true if the call failed. */

@@ -26,7 +26,10 @@ struct command {
 
 static struct call call_of(const struct command *command)
 {
-	return (struct call){.id = CALL_ID, .tool = TOOL, .args = command->args.data};
+	return (struct call){.id = CALL_ID,
+			     .tool = TOOL,
+			     .args = command->args.data,
+			     .declared = command->config.declared};
 }
 
 static void write_args(struct command *command)
@@ -62,7 +65,8 @@ static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *resu
 	(void)exec_id;
 	command->outcome.ended = true;
 	command->outcome.result = *result;
-	session_end_call(command->session, &call, is_error(result));
+	/* What it returned went where it writes to, past us. */
+	(void)session_end_call(command->session, &call, NULL, is_error(result), NULL);
 	session_totals(command->session, &command->outcome.totals);
 	session_end(command->session);
 }
@@ -101,6 +105,7 @@ static void start(void *ctx)
 		.stdio_fds = {config->stdio_fds[0], config->stdio_fds[1], config->stdio_fds[2]},
 		.tty = config->tty,
 		.timeout_ms = config->timeout_ms,
+		.declared = config->declared,
 	};
 
 	if (!may_start(command))

@@ -21,6 +21,7 @@ struct command_config {
 	int stdio_fds[3];	       /* borrowed until closed */
 	bool tty;
 	uint32_t timeout_ms; /* 0: none */
+	uint32_t declared;   /* bits of enum declared */
 };
 
 /* How it went. Plain data: it crosses a socket as it is. */

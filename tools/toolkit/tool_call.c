@@ -137,6 +137,24 @@ static void on_finish(uv_timer_t *timer)
 	uv_close((uv_handle_t *)&call->finish, on_handle_closed);
 }
 
+/* What policy keeps from the agent is replaced by the reason. */
+static void show_result(struct session *session, struct tool_call *call)
+{
+	const struct str text = {call->text.len ? call->text.data : "", call->text.len};
+	struct denial denial;
+
+	if (session_end_call(session, &call->call, &text, call->is_error, &denial))
+		return;
+	call->denied = true;
+	call->denial = denial;
+	call->is_error = true;
+	buf_done(&call->text);
+	call->text = (struct buf)BUF_INIT(0);
+	buf_printf(&call->text, "Denied by %s: what the call returned is withheld. ", denial.rule);
+	(void)text_put_utf8(&call->text, denial.because, strlen(denial.because));
+	buf_putc(&call->text, '\n');
+}
+
 /* The call is over. From here on the session is not touched: it may be gone when done() comes. */
 static void settle(struct tool_call *call)
 {
@@ -144,7 +162,7 @@ static void settle(struct tool_call *call)
 
 	call->is_error = put_result(call, &call->text);
 	if (session)
-		session_end_call(session, &call->call, call->is_error);
+		show_result(session, call);
 	call->agent = NULL;
 	(void)uv_timer_start(&call->finish, on_finish, 0, 0);
 }
@@ -300,6 +318,7 @@ static int start_execution(struct tool_call *call, const struct tool_plan *plan,
 	return session_exec(session,
 			    &(struct exec_request){.call_id = call->id,
 						   .tool = call->tool->name,
+						   .declared = call->tool->declared,
 						   .argv = plan->argv,
 						   .stdio_fds = {input_fd, output_fd, output_fd},
 						   .timeout_ms = timeout_of(call, plan)},
@@ -360,7 +379,7 @@ static struct tool_call *call_new(struct agent_session *agent, const char *id,
 	call->id = xstrdup(id);
 	call->subject = plan->subject ? xstrdup(plan->subject) : NULL;
 	call->input_len = plan->input.len;
-	call->call = (struct call){.id = call->id, .tool = tool->name};
+	call->call = (struct call){.id = call->id, .tool = tool->name, .declared = tool->declared};
 	tool_output_init(&call->output);
 	(void)uv_timer_init(agent_session_loop(agent), &call->finish);
 	call->finish.data = call;

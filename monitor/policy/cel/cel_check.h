@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the files of the type checker share: cel_check.c walks the tree, cel_check_call.c knows the
- * functions, cel_check_cost.c what evaluating may take. Errors are those of cel_fail(): negative
- * errno with the place in the text.
+ * What the files of the type checker share: cel_check.c walks the tree, cel_check_operator.c and
+ * cel_check_call.c know operators and functions, cel_check_cost.c what evaluating may take. Errors
+ * are those of cel_fail(): negative errno with the place in the text.
  */
 
 #include "monitor/policy/cel/cel.h"
@@ -32,6 +32,14 @@ const char *type_text(struct typing *t, const struct cel_type *type);
 const struct cel_type *type_join(const struct cel_type *a, const struct cel_type *b);
 int type_mismatch(struct typing *t, const struct cel_node *node, const char *what,
 		  const char *expected);
+/* Type a node whose children are typed already. */
+int type_list(struct typing *t, struct cel_node *node);
+int type_map(struct typing *t, struct cel_node *node);
+int type_binary(struct typing *t, struct cel_node *node);
+int type_cond(struct typing *t, struct cel_node *node);
+int type_unary(struct typing *t, struct cel_node *node);
+int type_index(struct typing *t, struct cel_node *node);
+int type_select(struct typing *t, struct cel_node *node);
 /* Types a call whose arguments are typed already. */
 int type_call(struct typing *t, struct cel_node *node);
 

@@ -103,7 +103,7 @@ const char *cel_type_text(struct cel_tree *tree, const struct cel_type *type)
 /* ---- literals ---- */
 
 /* Items of several types make a list of dyn. */
-static void type_list(struct open_typing *t, struct cel_node *node)
+static void open_type_list(struct open_typing *t, struct cel_node *node)
 {
 	const struct cel_type *item = NULL;
 
@@ -112,7 +112,7 @@ static void type_list(struct open_typing *t, struct cel_node *node)
 	node->type = open_list(t, item);
 }
 
-static void type_map(struct open_typing *t, struct cel_node *node)
+static void open_type_map(struct open_typing *t, struct cel_node *node)
 {
 	const struct cel_type *key = NULL;
 	const struct cel_type *value = NULL;
@@ -141,7 +141,7 @@ static const struct cel_type *type_of_message(struct open_typing *t,
 	return type;
 }
 
-static int type_message(struct open_typing *t, struct cel_node *node)
+static int open_type_message(struct open_typing *t, struct cel_node *node)
 {
 	const struct cel_message *message = node->message;
 
@@ -171,9 +171,9 @@ static const struct cel_type *type_of_value(struct open_typing *t, const struct 
 	return type_simple(v->kind == CEL_ERROR ? CEL_DYN : (enum cel_kind)v->kind);
 }
 
-static int type_select(struct open_typing *t, struct cel_node *node)
+static int open_type_select(struct open_typing *t, struct cel_node *node)
 {
-	const struct cel_type *of = node->child->type;
+	const struct cel_type *of = cel_operand(node, 0)->type;
 
 	if (!open_is(of, CEL_MAP))
 		return cel_fail(t->err, node->at, "type '%s' does not support field selection",
@@ -210,13 +210,13 @@ static const struct cel_type *type_of_loop(struct open_typing *t, const struct c
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
 
-static int type_node(struct open_typing *t, struct cel_node *node);
+static int open_type_node(struct open_typing *t, struct cel_node *node);
 
-static int type_loop(struct open_typing *t, struct cel_node *node)
+static int open_type_loop(struct open_typing *t, struct cel_node *node)
 {
 	struct cel_node *over = node->child;
 	const struct cel_node *last = over;
-	int r = type_node(t, over);
+	int r = open_type_node(t, over);
 
 	if (r < 0)
 		return r;
@@ -227,7 +227,7 @@ static int type_loop(struct open_typing *t, struct cel_node *node)
 				cel_type_text(t->tree, over->type));
 	declare(t, node, over->type);
 	for (struct cel_node *part = over->next; part && r == 0; part = part->next) {
-		r = type_node(t, part);
+		r = open_type_node(t, part);
 		if (r == 0 && (part->next || node->macro < MACRO_MAP) &&
 		    !open_is(part->type, CEL_BOOL))
 			r = cel_fail(t->err, part->at, "expected type 'bool' but found '%s'",
@@ -239,7 +239,7 @@ static int type_loop(struct open_typing *t, struct cel_node *node)
 	return r;
 }
 
-static int type_by_kind(struct open_typing *t, struct cel_node *node)
+static int open_type_by_kind(struct open_typing *t, struct cel_node *node)
 {
 	static const enum cel_kind literals[] = {
 		[NODE_NULL] = CEL_NULL,	  [NODE_BOOL] = CEL_BOOL,     [NODE_INT] = CEL_INT,
@@ -249,18 +249,18 @@ static int type_by_kind(struct open_typing *t, struct cel_node *node)
 
 	switch ((int)node->kind) {
 	case NODE_LIST:
-		type_list(t, node);
+		open_type_list(t, node);
 		return 0;
 	case NODE_MAP:
-		type_map(t, node);
+		open_type_map(t, node);
 		return 0;
 	case NODE_MESSAGE:
-		return type_message(t, node);
+		return open_type_message(t, node);
 	case NODE_SET:
 		return 0;
 	case NODE_SELECT:
 	case NODE_HAS:
-		return type_select(t, node);
+		return open_type_select(t, node);
 	case NODE_CALL:
 		return open_call(t, node);
 	case NODE_INDEX:
@@ -287,18 +287,18 @@ static int type_by_kind(struct open_typing *t, struct cel_node *node)
 	}
 }
 
-static int type_node(struct open_typing *t, struct cel_node *node)
+static int open_type_node(struct open_typing *t, struct cel_node *node)
 {
 	struct cel_node *child = node->child;
 	int r = 0;
 
 	if (node->kind == NODE_LOOP)
-		return type_loop(t, node);
+		return open_type_loop(t, node);
 	if (node->kind == NODE_MESSAGE)
 		child = child->next; /* behind its name */
 	for (; child && r == 0; child = child->next)
-		r = type_node(t, child);
-	return r < 0 ? r : type_by_kind(t, node);
+		r = open_type_node(t, child);
+	return r < 0 ? r : open_type_by_kind(t, node);
 }
 
 /* NOLINTEND(misc-no-recursion) */
@@ -307,5 +307,5 @@ int cel_check_open(struct cel_tree *tree, struct cel_error *err)
 {
 	struct open_typing t = {.tree = tree, .err = err};
 
-	return type_node(&t, tree->root);
+	return open_type_node(&t, tree->root);
 }

@@ -9,63 +9,8 @@
 
 #include <string.h>
 
-#include "monitor/policy/cel/cel.h"
 #include "monitor/policy/cel/cel_fast.h"
-#include "monitor/policy/command.h"
-
-/* A list at run time: constant items, argv, or the bits of the labels. */
-struct list_value {
-	const struct str *strings;
-	const int64_t *integers;
-	uint64_t bits;
-	size_t count;
-};
-
-struct value {
-	enum cel_kind kind;
-	bool fold; /* string under lowerAscii() */
-
-	union {
-		bool boolean;
-		int64_t integer;
-		struct str string;
-		struct list_value list;
-	};
-};
-
-struct loop {
-	struct list_value list;
-	size_t index;
-	bool failed; /* some item gave an error */
-};
-
-struct machine {
-	const struct cel_program *program;
-	const struct cel_env *env;
-	struct loop loops[CEL_MAX_LOOPS];
-	struct value stack[CEL_MAX_STACK];
-	unsigned top; /* number of values */
-};
-
-static struct value of_bool(bool b)
-{
-	return (struct value){.kind = CEL_BOOL, .boolean = b};
-}
-
-static struct value of_int(int64_t i)
-{
-	return (struct value){.kind = CEL_INT, .integer = i};
-}
-
-static struct value of_string(struct str s, bool fold)
-{
-	return (struct value){.kind = CEL_STRING, .fold = fold, .string = s};
-}
-
-static struct value of_error(void)
-{
-	return (struct value){.kind = CEL_ERROR};
-}
+#include "monitor/policy/cel/cel_fast_machine.h"
 
 static struct value of_field(const struct machine *m, uint32_t index)
 {
@@ -182,109 +127,6 @@ static void binary(struct machine *m, const struct cel_op *op)
 		*a = of_bool(list_has(&b.list, a));
 	else
 		*a = item_at(a, &b);
-}
-
-static bool any_pattern(const struct machine *m, const struct cel_op *op, const struct value *v)
-{
-	const struct cel_list *patterns = &m->program->lists[op->arg];
-
-	for (size_t i = 0; i < patterns->count; i++) {
-		if (op->function == FN_GLOB ? glob_match(patterns->strings[i], v->string, v->fold)
-					    : host_match(patterns->strings[i], v->string))
-			return true;
-	}
-	return false;
-}
-
-/* An address that cannot be read is an error: a rule about networks must not be dodged by it. */
-static struct value in_networks(const struct machine *m, const struct cel_op *op, struct str text)
-{
-	const struct cidr_set *set = &m->program->cidrs[op->arg];
-	uint8_t address[16];
-
-	if (!text.len)
-		return of_bool(false);
-	if (!address_parse(text, address))
-		return of_error();
-	for (size_t i = 0; i < set->count; i++) {
-		if (cidr_has(&set->nets[i], address))
-			return of_bool(true);
-	}
-	return of_bool(false);
-}
-
-/* CEL's size of a string is in characters. */
-static int64_t size_of(const struct value *v)
-{
-	int64_t n = 0;
-
-	if (v->kind == CEL_LIST)
-		return (int64_t)v->list.count;
-	for (size_t i = 0; i < v->string.len; i++)
-		n += ((unsigned char)v->string.at[i] & 0xc0) != 0x80;
-	return n;
-}
-
-static bool has_affix(enum cel_function function, const struct value *v, const struct value *part)
-{
-	struct str s = v->string;
-
-	if (part->string.len > s.len)
-		return false;
-	if (function == FN_ENDS_WITH)
-		s.at += s.len - part->string.len;
-	s.len = part->string.len;
-	return text_compare(s, part->string, v->fold, part->fold) == 0;
-}
-
-static struct value command_of(const struct machine *m, const struct value *v)
-{
-	const struct str_list argv = {v->list.strings, v->list.count};
-
-	return of_string(v->kind == CEL_LIST ? command_of_argv(m->env->action->name, &argv)
-					     : command_of_text(v->string),
-			 false);
-}
-
-static void call(struct machine *m, const struct cel_op *op)
-{
-	const enum cel_function function = (enum cel_function)op->function;
-	const bool two = function <= FN_CONTAINS;
-	const struct value *part = &m->stack[m->top - 1];
-	struct value *v = &m->stack[m->top - 1 - two];
-
-	m->top -= two;
-	if (v->kind == CEL_ERROR || part->kind == CEL_ERROR) {
-		*v = of_error();
-		return;
-	}
-	switch ((int)function) {
-	case FN_STARTS_WITH:
-	case FN_ENDS_WITH:
-		*v = of_bool(has_affix(function, v, part));
-		break;
-	case FN_CONTAINS:
-		*v = of_bool(text_contains(v->string, part->string, v->fold, part->fold));
-		break;
-	case FN_LOWER:
-		v->fold = true;
-		break;
-	case FN_SIZE:
-		*v = of_int(size_of(v));
-		break;
-	case FN_COMMAND:
-		*v = command_of(m, v);
-		break;
-	case FN_HOST_MATCHES:
-	case FN_GLOB:
-		*v = of_bool(any_pattern(m, op, v));
-		break;
-	case FN_IN_CIDR:
-		*v = in_networks(m, op, v->string);
-		break;
-	default:
-		break;
-	}
 }
 
 /* cel-spec: "false && error" is false on either side, and "true || error" is true. */
@@ -417,7 +259,7 @@ enum cel_result cel_fast(const struct cel_program *program, const struct cel_env
 			m.stack[m.top - 1] =
 				logic(&m.stack[m.top - 1], &m.stack[m.top], op->slot != 0);
 		} else if (op->op == CODE_CALL) {
-			call(&m, op);
+			fast_call(&m, op);
 		} else {
 			at = control(&m, op, at);
 		}

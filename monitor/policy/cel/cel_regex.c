@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * From a pattern to its program, in one pass: code is emitted behind what stands there already; an
- * operator that comes after its operand moves it, or copies it for a repetition.
- */
+/* From a pattern to its program, in one pass along the syntax of RE2. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,35 +8,14 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/utf8.h"
-#include "monitor/policy/cel/cel_regex.h"
-#include "monitor/policy/cel/cel_regex_class.h"
+#include "monitor/policy/cel/cel_regex_code.h"
 
-struct compiler {
-	struct str pattern;
-	size_t at;
-	unsigned depth;
-	bool fold;	/* (?i) */
-	bool dot_all;	/* (?s) */
-	bool multiline; /* (?m) */
-	struct regex_instruction code[REGEX_MAX_CODE];
-	unsigned count;
-	struct class_set set;
-	const char *reason;
-};
-
-static bool fail(struct compiler *c, const char *reason)
-{
-	if (!c->reason)
-		c->reason = reason;
-	return false;
-}
-
-static bool looking_at(const struct compiler *c, char what)
+static bool looking_at(const struct regex_compiler *c, char what)
 {
 	return c->at < c->pattern.len && c->pattern.at[c->at] == what;
 }
 
-static bool take(struct compiler *c, char what)
+static bool take(struct regex_compiler *c, char what)
 {
 	if (!looking_at(c, what))
 		return false;
@@ -47,51 +23,7 @@ static bool take(struct compiler *c, char what)
 	return true;
 }
 
-/* Makes room for `more` instructions at `at`. */
-static bool make_room(struct compiler *c, unsigned at, unsigned more)
-{
-	if (c->count + more > REGEX_MAX_CODE)
-		return fail(c, "the pattern is too large");
-	memmove(&c->code[at + more], &c->code[at], (c->count - at) * sizeof(c->code[0]));
-	memset(&c->code[at], 0, more * sizeof(c->code[0]));
-	c->count += more;
-	return true;
-}
-
-static bool put(struct compiler *c, unsigned at, enum regex_op op, int jump)
-{
-	if (!make_room(c, at, 1))
-		return false;
-	c->code[at].op = (uint8_t)op;
-	c->code[at].jump = (int16_t)jump;
-	return true;
-}
-
-/* The ranges from `first` to the end of the set, as one instruction. */
-static bool put_ranges(struct compiler *c, unsigned first, bool negated)
-{
-	struct regex_instruction *i = &c->code[c->count];
-
-	if (c->set.full)
-		return fail(c, "the classes of the pattern are too large");
-	if (!put(c, c->count, REGEX_RANGES, 0))
-		return false;
-	i->first = (uint16_t)first;
-	i->count = (uint16_t)(c->set.count - first);
-	i->negated = negated;
-	i->fold = c->fold;
-	return true;
-}
-
-static bool put_char(struct compiler *c, uint32_t low, uint32_t high)
-{
-	const unsigned first = c->set.count;
-
-	class_add(&c->set, low, high);
-	return put_ranges(c, first, false);
-}
-
-static bool put_escape(struct compiler *c)
+static bool put_escape(struct regex_compiler *c)
 {
 	static const struct {
 		char letter;
@@ -106,16 +38,16 @@ static bool put_escape(struct compiler *c)
 
 	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
 		if (take(c, edges[i].letter))
-			return put(c, c->count, edges[i].op, 0);
+			return put_op(c, c->count, edges[i].op, 0);
 	}
 	if (class_escape(&c->set, c->pattern, &c->at))
 		return put_ranges(c, first, false);
 	if (!class_character(c->pattern, &c->at, &character))
-		return fail(c, "an escape that is not known (\\p, \\C and \\Q are left out)");
+		return regex_fail(c, "an escape that is not known (\\p, \\C and \\Q are left out)");
 	return put_char(c, character, character);
 }
 
-static bool put_class(struct compiler *c)
+static bool put_class(struct regex_compiler *c)
 {
 	const unsigned first = c->set.count;
 	bool negated = false;
@@ -126,7 +58,7 @@ static bool put_class(struct compiler *c)
 }
 
 /* Flags behind "(?", up to ':' or ')'. Return: false on an error; *ret_group: a ':' came. */
-static bool read_flags(struct compiler *c, bool *ret_group)
+static bool read_flags(struct regex_compiler *c, bool *ret_group)
 {
 	bool on = true;
 
@@ -144,13 +76,13 @@ static bool read_flags(struct compiler *c, bool *ret_group)
 		else if (looking_at(c, 'm'))
 			c->multiline = on;
 		else if (!looking_at(c, 'U'))
-			return fail(c, "a group that is not known: write (...), (?:...), "
-				       "(?P<name>...) or (?ims)");
+			return regex_fail(c, "a group that is not known: write (...), (?:...), "
+					     "(?P<name>...) or (?ims)");
 	}
 }
 
 /* "P<name>" or "<name>" behind "(?". */
-static bool read_name(struct compiler *c)
+static bool read_name(struct regex_compiler *c)
 {
 	const size_t start = c->at;
 	size_t p = start + (looking_at(c, 'P') ? 1 : 0);
@@ -167,10 +99,10 @@ static bool read_name(struct compiler *c)
 
 /* NOLINTBEGIN(misc-no-recursion): bounded by REGEX_MAX_DEPTH */
 
-static bool put_alternatives(struct compiler *c);
+static bool put_alternatives(struct regex_compiler *c);
 
 /* Behind "(". *ret_operand: something was emitted that can be repeated. */
-static bool put_group(struct compiler *c, bool *ret_operand)
+static bool put_group(struct regex_compiler *c, bool *ret_operand)
 {
 	const bool fold = c->fold;
 	const bool dot_all = c->dot_all;
@@ -187,17 +119,17 @@ static bool put_group(struct compiler *c, bool *ret_operand)
 		}
 	}
 	if (++c->depth > REGEX_MAX_DEPTH)
-		return fail(c, "groups are nested too deep");
+		return regex_fail(c, "groups are nested too deep");
 	if (!put_alternatives(c))
 		return false;
 	c->depth--;
 	c->fold = fold;
 	c->dot_all = dot_all;
 	c->multiline = multiline;
-	return take(c, ')') || fail(c, "a group has no end");
+	return take(c, ')') || regex_fail(c, "a group has no end");
 }
 
-static bool put_atom(struct compiler *c, bool *ret_operand)
+static bool put_atom(struct regex_compiler *c, bool *ret_operand)
 {
 	uint32_t character = 0;
 	unsigned n;
@@ -210,9 +142,9 @@ static bool put_atom(struct compiler *c, bool *ret_operand)
 	if (take(c, '\\'))
 		return put_escape(c);
 	if (take(c, '^'))
-		return put(c, c->count, c->multiline ? REGEX_LINE_START : REGEX_TEXT_START, 0);
+		return put_op(c, c->count, c->multiline ? REGEX_LINE_START : REGEX_TEXT_START, 0);
 	if (take(c, '$'))
-		return put(c, c->count, c->multiline ? REGEX_LINE_END : REGEX_TEXT_END, 0);
+		return put_op(c, c->count, c->multiline ? REGEX_LINE_END : REGEX_TEXT_END, 0);
 	if (take(c, '.')) {
 		const unsigned first = c->set.count;
 
@@ -221,61 +153,14 @@ static bool put_atom(struct compiler *c, bool *ret_operand)
 		return put_ranges(c, first, true);
 	}
 	if (looking_at(c, '*') || looking_at(c, '+') || looking_at(c, '?'))
-		return fail(c, "nothing stands before *, + or ?");
+		return regex_fail(c, "nothing stands before *, + or ?");
 	n = utf8_decode_at(c->pattern, c->at, &character);
 	c->at += n;
 	return put_char(c, character, character);
 }
 
-/* One more copy of the operand [start, end) behind all. */
-static bool put_copy(struct compiler *c, unsigned start, unsigned length)
-{
-	const unsigned at = c->count;
-
-	if (!make_room(c, at, length))
-		return false;
-	memcpy(&c->code[at], &c->code[start], length * sizeof(c->code[0]));
-	return true;
-}
-
-/* x* of the operand that is last: split, x, back. */
-static bool put_star(struct compiler *c, unsigned start)
-{
-	const int length = (int)(c->count - start);
-
-	return put(c, start, REGEX_SPLIT, length + 2) &&
-	       put(c, c->count, REGEX_JUMP, -(length + 1));
-}
-
-/* The operand from `start` on, between `least` and `most` times; UINT32_MAX: without an end. */
-static bool put_repeat(struct compiler *c, unsigned start, uint32_t least, uint32_t most)
-{
-	const unsigned length = c->count - start;
-	unsigned last;
-
-	for (uint32_t i = 1; i < least; i++) {
-		if (!put_copy(c, start, length))
-			return false;
-	}
-	if (most == UINT32_MAX) {
-		if (least && !put_copy(c, start, length))
-			return false;
-		return put_star(c, c->count - length);
-	}
-	for (uint32_t i = least ? least : 1; i < most; i++) {
-		last = c->count;
-		if (!put_copy(c, start, length) || !put(c, last, REGEX_SPLIT, (int)length + 1))
-			return false;
-	}
-	if (!least && most)
-		return put(c, start, REGEX_SPLIT, (int)length + 1);
-	if (!most)
-		c->count = start;
-	return true;
-}
-
 /* "{n}", "{n,}" or "{n,m}"; anything else is text. */
-static bool read_braces(struct compiler *c, uint32_t *ret_least, uint32_t *ret_most)
+static bool read_braces(struct regex_compiler *c, uint32_t *ret_least, uint32_t *ret_most)
 {
 	const size_t start = c->at;
 	uint32_t values[2] = {0, UINT32_MAX};
@@ -307,7 +192,7 @@ static bool read_braces(struct compiler *c, uint32_t *ret_least, uint32_t *ret_m
 	return true;
 }
 
-static bool put_repeated(struct compiler *c)
+static bool put_repeated(struct regex_compiler *c)
 {
 	const unsigned start = c->count;
 	bool operand = true;
@@ -326,7 +211,7 @@ static bool put_repeated(struct compiler *c)
 			break;
 		else if (least > REGEX_MAX_REPEAT ||
 			 (most != UINT32_MAX && (most > REGEX_MAX_REPEAT || most < least)))
-			ok = fail(c, "a repetition is out of order, or of more than 1000");
+			ok = regex_fail(c, "a repetition is out of order, or of more than 1000");
 		else
 			ok = put_repeat(c, start, least, most);
 		(void)take(c, '?'); /* whether it takes few or many makes no difference here */
@@ -334,7 +219,7 @@ static bool put_repeated(struct compiler *c)
 	return ok;
 }
 
-static bool put_alternatives(struct compiler *c)
+static bool put_alternatives(struct regex_compiler *c)
 {
 	const unsigned start = c->count;
 
@@ -348,10 +233,10 @@ static bool put_alternatives(struct compiler *c)
 		const unsigned length = c->count - start;
 		unsigned jump;
 
-		if (!put(c, start, REGEX_SPLIT, (int)length + 2))
+		if (!put_op(c, start, REGEX_SPLIT, (int)length + 2))
 			return false;
 		jump = c->count;
-		if (!put(c, jump, REGEX_JUMP, 0))
+		if (!put_op(c, jump, REGEX_JUMP, 0))
 			return false;
 		while (c->at < c->pattern.len && !looking_at(c, '|') && !looking_at(c, ')')) {
 			if (!put_repeated(c))
@@ -364,7 +249,7 @@ static bool put_alternatives(struct compiler *c)
 
 /* NOLINTEND(misc-no-recursion) */
 
-static struct regex *pack(const struct compiler *c)
+static struct regex *pack(const struct regex_compiler *c)
 {
 	const size_t code = c->count * sizeof(c->code[0]);
 	const size_t ranges = c->set.count * sizeof(c->set.ranges[0]);
@@ -381,13 +266,13 @@ static struct regex *pack(const struct compiler *c)
 
 struct regex *regex_new(struct str pattern, const char **ret_reason)
 {
-	_cleanup_free_ struct compiler *c = xcalloc(1, sizeof(*c));
+	_cleanup_free_ struct regex_compiler *c = xcalloc(1, sizeof(*c));
 
 	c->pattern = pattern;
 	if (put_alternatives(c) && c->at < pattern.len)
-		(void)fail(c, "a ) without its (");
+		(void)regex_fail(c, "a ) without its (");
 	if (!c->reason)
-		(void)put(c, c->count, REGEX_MATCH, 0);
+		(void)put_op(c, c->count, REGEX_MATCH, 0);
 	*ret_reason = c->reason;
 	return c->reason ? NULL : pack(c);
 }

@@ -8,7 +8,8 @@
  * looked at once, by every thread at most once. There is no backtracking, so no pattern and no text
  * can make it take longer than their lengths' product.
  *
- * Of RE2 left out, each an error that says so: \p{...}, \C, \Q...\E. (?i) folds ASCII letters only.
+ * Of RE2 left out, each an error that says so: \p{...}, \C, \Q...\E.
+ * (?i) takes as equal what has one simple case folding (cel_regex_fold.c).
  */
 
 #include <stdbool.h>

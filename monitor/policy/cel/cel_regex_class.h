@@ -22,5 +22,8 @@ bool class_character(struct str pattern, size_t *at, uint32_t *ret);
 bool class_parse(struct class_set *set, struct str pattern, size_t *at, bool *ret_negated,
 		 const char **ret_reason);
 
+/* The next of the characters that differ from it in case only, in a cycle; itself if none does. */
+uint32_t fold_next(uint32_t c);
+
 /* The character at `at`, and its bytes; a byte that is no UTF-8 stands for U+FFFD. */
 unsigned utf8_decode_at(struct str text, size_t at, uint32_t *ret);

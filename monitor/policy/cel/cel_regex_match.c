@@ -103,8 +103,8 @@ static bool accepts(const struct regex *regex, const struct regex_instruction *i
 {
 	bool in = in_ranges(regex, i, c);
 
-	if (!in && i->fold && c < 0x80 && (c | 32) >= 'a' && (c | 32) <= 'z')
-		in = in_ranges(regex, i, c ^ 32);
+	for (uint32_t other = c; !in && i->fold && (other = fold_next(other)) != c;)
+		in = in_ranges(regex, i, other);
 	return in != i->negated;
 }
 

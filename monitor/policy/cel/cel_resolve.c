@@ -6,139 +6,14 @@
  * evaluation, which && and || may take away.
  */
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "monitor/policy/cel/cel.h"
 #include "monitor/policy/cel/cel_message.h"
 #include "monitor/policy/cel/cel_regex.h"
+#include "monitor/policy/cel/cel_resolve.h"
 
 #define MAX_NAME 256u /* a name with its dots and its container */
-
-struct resolving {
-	struct cel_tree *tree;
-	const struct cel_scope *scope;
-	struct cel_reads *reads;
-	struct cel_error *err;
-
-	struct {
-		struct str name;
-		unsigned slot;
-	} vars[2 * CEL_MAX_LOOPS];
-
-	unsigned var_count;
-	unsigned loops;
-};
-
-bool cel_is_root_name(struct str name)
-{
-	return str_eq(name, STR("action")) || str_eq(name, STR("session")) ||
-	       str_eq(name, STR("call")) || str_eq(name, STR("lists")) ||
-	       str_eq(name, STR("macros"));
-}
-
-static const struct action_field *find_field(struct str name)
-{
-	for (size_t i = 0; i < action_field_count; i++) {
-		if (str_eq(name, str_of(action_fields[i].name)))
-			return &action_fields[i];
-	}
-	return NULL;
-}
-
-/* ---- rules ---- */
-
-static int resolve_field(struct resolving *r, struct cel_node *node)
-{
-	const bool has = node->kind == NODE_HAS;
-	const struct action_field *field = find_field(node->text);
-	uint32_t without;
-
-	if (!field)
-		return cel_fail(r->err, node->at, "unknown field action.%.*s", (int)node->text.len,
-				node->text.at);
-	without = r->scope->kinds & ~field->kinds;
-	if (has && (!without || without == r->scope->kinds)) {
-		node->kind = NODE_BOOL;
-		node->boolean = !without;
-		node->child = NULL;
-		return 0;
-	}
-	for (unsigned k = 0; k < ACTION_KINDS; k++) {
-		if (without & (1u << k))
-			return cel_fail(r->err, node->at,
-					"action.%s is not there for %s, which the rule is \"on\"",
-					field->name, action_kind_name((enum action_kind)k));
-	}
-	node->kind = NODE_FIELD;
-	node->child = NULL;
-	node->field = field;
-	r->reads->fields |= UINT64_C(1) << (field - action_fields);
-	return 0;
-}
-
-static int resolve_list(struct resolving *r, struct cel_node *node)
-{
-	for (size_t i = 0; i < r->scope->list_count; i++) {
-		if (!str_eq(node->text, str_of(r->scope->lists[i].name)))
-			continue;
-		node->kind = NODE_NAMED;
-		node->list = &r->scope->lists[i];
-		return 0;
-	}
-	return cel_fail(r->err, node->at, "no file defines the list \"%.*s\"", (int)node->text.len,
-			node->text.at);
-}
-
-/* Return: the index, or a negative errno. */
-static int find_definition(struct resolving *r, const struct cel_node *node)
-{
-	for (size_t i = 0; i < r->scope->definition_count; i++) {
-		if (str_eq(node->text, str_of(r->scope->definitions[i].name)))
-			return (int)i;
-	}
-	return cel_fail(r->err, node->at, "no file defines the macro \"%.*s\"", (int)node->text.len,
-			node->text.at);
-}
-
-static int resolve_use(struct resolving *r, struct cel_node *node);
-
-/* A member of action, call, session, lists or macros; of has() what of it is known. */
-static int resolve_member(struct resolving *r, struct cel_node *node)
-{
-	const struct str base = node->child->text;
-	const bool has = node->kind == NODE_HAS;
-	int e = 0;
-
-	if (str_eq(base, STR("call"))) {
-		const bool tool = str_eq(node->text, STR("tool"));
-
-		if (!tool && !str_eq(node->text, STR("id")))
-			return cel_fail(r->err, node->at, "call has the members id and tool");
-		node->text = tool ? STR("call_tool") : STR("call_id");
-	}
-	if (str_eq(base, STR("action")) || str_eq(base, STR("call")))
-		return resolve_field(r, node);
-	if (str_eq(base, STR("macros")) && !has)
-		return resolve_use(r, node);
-	if (str_eq(base, STR("macros"))) {
-		e = find_definition(r, node) < 0 ? -EINVAL : 0;
-	} else if (str_eq(base, STR("lists"))) {
-		e = resolve_list(r, node);
-	} else if (!str_eq(node->text, STR("labels"))) {
-		return cel_fail(r->err, node->at, "session has the member labels");
-	} else {
-		node->kind = NODE_LABELS;
-		r->reads->labels |= !has;
-	}
-	if (has) {
-		node->kind = NODE_BOOL;
-		node->boolean = true;
-	}
-	node->child = NULL;
-	return e;
-}
 
 /* ---- names ---- */
 
@@ -210,8 +85,6 @@ static bool is_local(const struct resolving *r, const struct cel_node *name, uns
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
 
-static int resolve(struct resolving *r, struct cel_node *node);
-
 /* "a.b.c" of a chain of selections from a name; 0 if it is another, or too long. */
 static size_t dotted_name(const struct resolving *r, const struct cel_node *node, char *ret,
 			  bool *ret_absolute)
@@ -250,7 +123,7 @@ static int resolve_select(struct resolving *r, struct cel_node *node)
 	if (!r->scope->open && base->kind == NODE_NAME && !is_local(r, base, &slot) &&
 	    cel_is_root_name(base->text))
 		return resolve_member(r, node);
-	return resolve(r, node->child);
+	return resolve_node(r, node->child);
 }
 
 static int resolve_name(struct resolving *r, struct cel_node *node)
@@ -349,7 +222,7 @@ static int resolve_loop(struct resolving *r, struct cel_node *node)
 	if (r->loops == CEL_MAX_LOOPS)
 		return cel_fail(r->err, node->at, "more than %u loops inside one another",
 				CEL_MAX_LOOPS);
-	e = resolve(r, node->child);
+	e = resolve_node(r, node->child);
 	node->slot = count;
 	r->loops++;
 	if (e == 0)
@@ -357,50 +230,10 @@ static int resolve_loop(struct resolving *r, struct cel_node *node)
 	if (e == 0 && node->text2.len)
 		e = bind(r, node, node->text2);
 	for (struct cel_node *part = node->child->next; part && e == 0; part = part->next)
-		e = resolve(r, part);
+		e = resolve_node(r, part);
 	r->loops--;
 	r->var_count = count;
 	return e;
-}
-
-/* Whether the macro is one of those that the place is in, or they are too many. */
-static int check_use(const struct resolving *r, const struct cel_node *node, size_t definition)
-{
-	const struct cel_use *use = cel_use_of(r->tree, node->at);
-	unsigned depth = 0;
-
-	for (; use; use = cel_use_of(r->tree, use->at)) {
-		if (use->definition == definition)
-			return cel_fail(r->err, node->at, "the macro %s uses itself",
-					r->scope->definitions[definition].name);
-		if (++depth == CEL_MAX_USES)
-			return cel_fail(r->err, node->at, "more than %u macros inside one another",
-					CEL_MAX_USES);
-	}
-	return 0;
-}
-
-/* The node becomes the macro's root. Names of loops around it are not in there: a macro with such a
- * name would not have been loaded. */
-static int resolve_use(struct resolving *r, struct cel_node *node)
-{
-	const struct cel_node old = *node;
-	const int definition = find_definition(r, node);
-	const struct cel_use use = {.at = node->at, .definition = (size_t)definition};
-	struct cel_node *root = NULL;
-	int e = definition < 0 ? definition : check_use(r, node, use.definition);
-
-	if (e == 0)
-		e = cel_parse_use(r->tree, r->scope->definitions[definition].text, &use, &root,
-				  r->err);
-	if (e < 0)
-		return e;
-	*node = *root;
-	node->next = old.next;
-	node->all = old.all;
-	root->kind = NODE_NULL; /* what it was is now `node` */
-	root->child = NULL;
-	return resolve(r, node);
 }
 
 static int resolve_message(struct resolving *r, struct cel_node *node)
@@ -419,12 +252,12 @@ static int resolve_message(struct resolving *r, struct cel_node *node)
 	for (struct cel_node *set = node->child->next; set && e == 0; set = set->next) {
 		e = cel_message_check(node->message, set, r->err);
 		if (e == 0)
-			e = resolve(r, set->child);
+			e = resolve_node(r, set->child);
 	}
 	return e;
 }
 
-static int resolve(struct resolving *r, struct cel_node *node)
+int resolve_node(struct resolving *r, struct cel_node *node)
 {
 	int e = 0;
 
@@ -438,7 +271,7 @@ static int resolve(struct resolving *r, struct cel_node *node)
 	if (node->kind == NODE_LOOP)
 		return resolve_loop(r, node);
 	for (struct cel_node *child = node->child; child && e == 0; child = child->next)
-		e = resolve(r, child);
+		e = resolve_node(r, child);
 	if (e == 0 && node->kind == NODE_CALL)
 		e = find_function(r, node);
 	if (e == 0 && node->kind == NODE_CALL)
@@ -454,5 +287,5 @@ int cel_resolve(struct cel_tree *tree, const struct cel_scope *scope, struct cel
 	struct resolving r = {.tree = tree, .scope = scope, .reads = reads, .err = err};
 
 	*reads = (struct cel_reads){0};
-	return resolve(&r, tree->root);
+	return resolve_node(&r, tree->root);
 }

@@ -11,6 +11,8 @@ import unittest
 
 CORDON = os.environ["CORDON"]
 ROOT = os.geteuid() == 0
+# Of the trace: these kernels have both, and the one on security hooks is taken where nobody chooses.
+BACKEND = os.environ.get("CORDON_TRACE_BACKEND", "lsm")
 LIMITS = ["--memory", "128M", "--pids", "64"]
 
 
@@ -40,6 +42,14 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.state["trace"] == "holds", ROOT)
         self.assertEqual(self.state["cgroups"] == "holds", ROOT)
 
+    @unittest.skipUnless(ROOT, "an ordinary user has no trace here")
+    def test_the_back_end_of_the_trace(self):
+        free = {k: v for k, v in os.environ.items() if k != "CORDON_TRACE_BACKEND"}
+        for env, expected in ((os.environ, BACKEND), (free, "lsm")):
+            report = json.loads(cordon("doctor", "--json", env=env).stdout)
+            detail = next(row["detail"] for row in report["layers"] if row["layer"] == "trace")
+            self.assertIn(f"back end {expected}", detail)
+
     def test_cgroups_are_said_to_be_v2(self):
         detail = next(row["detail"] for row in self.report["layers"] if row["layer"] == "cgroups")
         if ROOT:
@@ -66,9 +76,11 @@ class Run(unittest.TestCase):
                       f"{self.path}/work", "--record", f"{self.path}/record", *options, "--", *args,
                       env=self.env)
 
+    def start(self):
+        return json.loads((self.path / "record").read_text().splitlines()[0])["fields"]
+
     def layers(self):
-        first = (self.path / "record").read_text().splitlines()[0]
-        return json.loads(first)["fields"]["layers"]
+        return self.start()["layers"]
 
     def test_layers_in_the_record(self):
         options = [*LIMITS, "--cpus", "1"] if ROOT else LIMITS
@@ -78,6 +90,7 @@ class Run(unittest.TestCase):
         by = "cgroup2" if ROOT else "rlimit"
         self.assertEqual([layers["limit.memory"], layers["limit.pids"]], [by, by], layers)
         self.assertEqual(layers["limit.cpu"], "cgroup2" if ROOT else "none")
+        self.assertEqual(self.start().get("trace_backend"), BACKEND if ROOT else None)
 
     @unittest.skipUnless(ROOT, "an ordinary user has no cgroup here")
     def test_limits_are_set_in_the_kernel(self):

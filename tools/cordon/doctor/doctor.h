@@ -44,7 +44,7 @@ void probe_remedy(struct probe_result *ret, const char *format, ...)
  * probe_in_child - runs fn in a forked child and waits at most PROBE_TIMEOUT_MS for its result,
  * which starts as PROBE_MISSING. A child that dies or hangs leaves PROBE_MISSING with that reason.
  */
-#define PROBE_TIMEOUT_MS 10000
+#define PROBE_TIMEOUT_MS 30000 /* a limit, not a claim: emulated machines are slow */
 void probe_in_child(void (*fn)(struct probe_result *ret), struct probe_result *ret);
 
 struct prove_options {

@@ -57,7 +57,7 @@ static void try_trace(struct probe_result *ret)
 		trace_session_remove(trace, 0);
 		probe_set(ret, PROBE_HOLDS, "back end %s, loaded and attached: %s",
 			  trace_backend_name(trace),
-			  trace_counts_syscalls(trace)
+			  trace_sees_returns(trace)
 				  ? "every image is verified at exec"
 				  : "every image is verified before and at exec; no counts of "
 				    "system calls");
@@ -138,7 +138,7 @@ static _Noreturn void exec_cordon(const struct trial *trial, const char *folder,
 	(void)dup2(out_fd, STDERR_FILENO);
 	if (chdir(folder) == 0)
 		(void)execl("/proc/self/exe", "cordon", "run", "--quiet", "--discard",
-			    "--timeout=8", trial->isolation, trial->trace, "--", "/bin/sh", "-c",
+			    "--timeout=25", trial->isolation, trial->trace, "--", "/bin/sh", "-c",
 			    "echo held", (char *)NULL);
 	_exit(127);
 }
@@ -208,4 +208,7 @@ void probe_session(struct probe_result *ret)
 void probe_lite(struct probe_result *ret)
 {
 	probe_in_child(try_lite, ret);
+	if (ret->state != PROBE_HOLDS)
+		probe_remedy(ret, "needed only where there are no namespaces; the reason says what "
+				  "it needs");
 }

@@ -42,9 +42,10 @@ static void assume_labels(struct replay *r)
 {
 	const size_t count = policy_label_count(r->policy);
 
-	if (count && policy_uses_labels(r->policy))
-		policy_state_add_labels(r->state,
-					count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+	if (!count || !policy_uses_labels(r->policy))
+		return;
+	policy_state_add_labels(r->state, count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+	policy_state_fix_labels(r->state);
 }
 
 static void on_start(struct replay *r, const struct json *fields)
@@ -162,8 +163,12 @@ static const char *read_action(struct replay *r, const struct json *event, const
 
 	if (json_get(fields, "oversize"))
 		return "its fields were too large for the record";
+	if (r->example.action.kind == ACTION_TOOL_RESULT && policy_reads_results(r->policy))
+		return "what a tool returned is not on the record";
 	for (const struct json *f = json_first(fields); f; f = json_next(f)) {
-		const char *reason = example_set_field(&r->example, json_key(f), f);
+		const char *reason = is(json_key(f), "text_bytes")
+					     ? NULL
+					     : example_set_field(&r->example, json_key(f), f);
 
 		if (reason)
 			return reason;
@@ -211,7 +216,7 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 	if (r->evicted)
 		note_loss(r, "state.evicted");
 	if (was_lost && lost >= VERDICT_ASK && ret->now.verdict < lost &&
-	    action_enforced(r->action.kind) == ENFORCED_BEFORE) {
+	    action_begins(r->action.kind)) {
 		ret->now.verdict = lost;
 		ret->now.rule = NULL;
 		ret->now_rule = r->loss_rule;
@@ -239,6 +244,10 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	}
 	if (is(kind, "session.start"))
 		on_start(r, fields);
+	if (is(kind, "exec.end"))
+		policy_state_note_cpu(r->state,
+				      (uint64_t)(json_number(json_get(fields, "user_us")) +
+						 json_number(json_get(fields, "system_us"))));
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		if (is(kind, losses[i]))
 			result = on_loss(r, kind, event, ret);

@@ -169,7 +169,7 @@ static void put_structured(struct json_writer *w, const struct tool_result *resu
 	else
 		json_put_null(w, "exit_code");
 	json_put_bool(w, "timed_out", exec && exec->timed_out);
-	json_put_u64(w, "denied_count", exec ? exec->denied : result->denied ? 1 : 0);
+	json_put_u64(w, "denied_count", exec && exec->denied ? exec->denied : result->denied);
 	json_begin_array(w, "denied");
 	if (result->denial)
 		put_denial(w, result->denial);

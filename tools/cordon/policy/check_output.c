@@ -67,6 +67,8 @@ static size_t print_rules(const struct checked *c, bool colour)
 			print_hold(&holds[h], h ? "; " : "");
 		if (policy_rule_is_observed(policy, i))
 			(void)fputs("  (observed only)", stdout);
+		if (!c->traced && policy_rule_needs_trace(policy, i))
+			(void)printf("; what it waits for is not seen, and counts as having been");
 		(void)putchar('\n');
 	}
 	return idle;
@@ -196,6 +198,7 @@ static void put_rule(struct json_writer *w, const struct checked *c, size_t inde
 		json_end_object(w);
 	}
 	json_end_array(w);
+	json_put_bool(w, "needs_trace", policy_rule_needs_trace(policy, index));
 	json_end_object(w);
 }
 

@@ -27,6 +27,7 @@ enum {
 /* One way in which the new side is weaker, with the first action that showed it. */
 struct weaker {
 	const char *label; /* not set any more; NULL: newly allowed */
+	bool takes;	   /* no, newly taken away */
 	enum action_kind kind;
 	enum verdict was, now;
 	const char *was_rule, *now_rule; /* borrowed */
@@ -36,6 +37,7 @@ struct weaker {
 struct outcome {
 	struct decision decision;
 	uint64_t added; /* labels that were not given, bits of its own policy */
+	uint64_t taken; /* of those that were */
 };
 
 struct diffing {
@@ -81,6 +83,7 @@ static void judge(const struct policy *policy, const struct policy *labels_of,
 	}
 	example_play(&player, &mine, NULL, &action, &ret->decision);
 	ret->added = policy_state_labels(player.state) & ~given;
+	ret->taken = given & ~policy_state_labels(player.state);
 	(void)policy_state_free(player.state);
 	free(mine.before);
 }
@@ -109,6 +112,8 @@ static void put_example(struct json_writer *w, const char *key, const struct pol
 		json_put_string(w, "vary", example->vary->name);
 	put_time(w, "every", example->every_ns);
 	put_time(w, "after", example->after_ns);
+	if (example->cpu_us)
+		json_put_u64(w, "cpu_seconds", example->cpu_us / 1000000);
 	if (example->before_count) {
 		json_begin_array(w, "before");
 		for (size_t i = 0; i < example->before_count; i++)
@@ -138,7 +143,7 @@ static void note(struct diffing *d, struct weaker found, const struct policy *la
 	for (size_t i = 0; i < d->count; i++) {
 		const struct weaker *w = &d->weaker[i];
 
-		if (is_same(w->label, found.label) &&
+		if (is_same(w->label, found.label) && w->takes == found.takes &&
 		    (found.label || (w->kind == found.kind && w->was == found.was &&
 				     w->now == found.now && is_same(w->was_rule, found.was_rule) &&
 				     is_same(w->now_rule, found.now_rule))))
@@ -171,6 +176,14 @@ static void try_action(struct diffing *d, const struct policy *labels_of,
 				     .now = new.decision.verdict,
 				     .was_rule = rule_of(&old.decision),
 				     .now_rule = rule_of(&new.decision)},
+		     labels_of, example);
+	lost = labels_by_name(d->new.policy, d->old.policy, new.taken) & ~old.taken;
+	for (uint64_t left = lost; left; left &= left - 1)
+		note(d,
+		     (struct weaker){.label = policy_label_name(d->old.policy,
+								(size_t)__builtin_ctzll(left)),
+				     .takes = true,
+				     .kind = example->action.kind},
 		     labels_of, example);
 	lost = old.added & ~labels_by_name(d->new.policy, d->old.policy, new.added);
 	for (uint64_t left = lost; left; left &= left - 1)
@@ -254,7 +267,8 @@ static void print_text_report(const struct diffing *d)
 		const struct weaker *w = &d->weaker[i];
 
 		if (w->label)
-			(void)printf("no longer sets the label %s (%s):\n    ", w->label,
+			(void)printf("%s the label %s (%s):\n    ",
+				     w->takes ? "newly takes away" : "no longer sets", w->label,
 				     action_kind_name(w->kind));
 		else
 			(void)printf("newly allowed: %s, was %s by %s, is %s by %s:\n    ",
@@ -294,6 +308,8 @@ static void print_json_report(const struct diffing *d)
 
 		json_begin_object(&w, NULL);
 		json_put_string(&w, "label", f->label);
+		if (f->label)
+			json_put_bool(&w, "taken", f->takes);
 		json_put_string(&w, "kind", action_kind_name(f->kind));
 		if (!f->label) {
 			put_side(&w, "was", f->was, f->was_rule);

@@ -48,6 +48,7 @@ static const char *answer_name(enum rule_answer answer)
 		[RULE_MATCHED] = "matched",
 		[RULE_BELOW_COUNT] = "below count",
 		[RULE_NO_SEQUENCE] = "not after its steps",
+		[RULE_IN_BUDGET] = "within budget",
 		[RULE_FAILED] = "error: counts as a match",
 		[RULE_FAILED_ALLOW] = "error: allows nothing",
 	};
@@ -117,6 +118,7 @@ static void print_json(const struct explanation *e, const struct policy_state *s
 			d->verdict >= VERDICT_ASK ? strerrorname_np(d->errno_value) : NULL);
 	policy_explain(e->policy, state, &e->action, d, &w);
 	put_label_names(&w, "labels_set", e->policy, d->labels_added);
+	put_label_names(&w, "labels_taken", e->policy, d->labels_removed);
 	put_answers(&w, e);
 	json_end_object(&w);
 	(void)puts(out.data);
@@ -202,6 +204,7 @@ static void print_plainly(const struct explanation *e)
 	print_labels("labels before:", e->policy, e->labels_before);
 	print_verdict(e, colour);
 	print_labels("sets the labels:", e->policy, e->decision.labels_added);
+	print_labels("takes away the labels:", e->policy, e->decision.labels_removed);
 	if (rules_on_kind(e))
 		(void)printf("rules that were asked:\n");
 	print_answers(e, colour);
@@ -240,7 +243,9 @@ static int play(const struct explain_arguments *a, struct example_player *player
 	if (r == 0)
 		example_play(player, &example, &teller, &e->action, &e->decision);
 	if (r == 0) {
-		e->labels_before = policy_state_labels(player->state) & ~e->decision.labels_added;
+		e->labels_before =
+			(policy_state_labels(player->state) & ~e->decision.labels_added) |
+			e->decision.labels_removed;
 		if (a->json)
 			print_json(e, player->state);
 		else

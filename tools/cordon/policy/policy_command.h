@@ -19,7 +19,7 @@
 /* What the exit status means, for every subcommand; cordon-policy(1) says it of each. */
 enum policy_status {
 	POLICY_GOOD = 0,
-	POLICY_BAD = 1,	   /* the answer is no: refused, findings, failed cases, wider */
+	POLICY_BAD = 1, /* the answer is no: refused, findings, failed cases, wider, out of form */
 	POLICY_FAILED = 2, /* no answer: wrong usage, a policy or an action that cannot be read */
 };
 
@@ -27,6 +27,8 @@ int policy_check_command(int argc, char **argv);
 int policy_diff_command(int argc, char **argv);
 int policy_eval_command(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
+int policy_fmt_command(int argc, char **argv);
+int policy_learn_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
 
 /* Words of the command line, as many as come. The words are borrowed. */

@@ -89,7 +89,7 @@ static void on_reply(struct resident_client *client, const struct resident_reply
 	case RESIDENT_ACCEPTED:
 		client->accepted = true;
 		(void)uv_timer_stop(&client->answer);
-		client->ops->accepted(client->ctx, text);
+		client->ops->accepted(client->ctx, text, reply->unread_labels);
 		break;
 	case RESIDENT_DECLINED:
 		finish(client);

@@ -14,8 +14,9 @@ struct resident_client;
 
 struct resident_client_ops {
 	/* The session is the server's: our copy of its control socket must go now. @no_trace: why
-	 * it is not traced, empty if it is. */
-	void (*accepted)(void *ctx, const char *no_trace);
+	 * it is not traced, empty if it is. @unread_labels: a bit for each label of the request
+	 * that no rule reads. */
+	void (*accepted)(void *ctx, const char *no_trace, uint64_t unread_labels);
 	/* The server will not, and touched nothing. The client is freed after it. */
 	void (*declined)(void *ctx);
 	/* tty only: the pty's master, owned by the callee. */

@@ -14,6 +14,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/trace/trace.h"
 #include "tools/cordon/version.h"
 #include "tools/toolkit/paths.h"
 
@@ -219,6 +220,8 @@ static int inode_of(const char *path, uint64_t *ret)
 int resident_identity_get(struct resident_identity *ret)
 {
 	struct resident_identity identity = {0};
+	enum trace_backend backend = TRACE_BACKEND_AUTO;
+	struct error err;
 	struct stat root;
 	int r = stat("/", &root) < 0 ? -errno : 0;
 
@@ -233,6 +236,9 @@ int resident_identity_get(struct resident_identity *ret)
 		r = inode_of("/proc/self/ns/pid_for_children", &identity.pid);
 	if (!r)
 		r = inode_of("/proc/self/ns/net", &identity.net);
+	if (!r)
+		r = trace_wanted_backend(&backend, &err);
+	identity.backend = backend;
 	*ret = identity;
 	return r;
 }

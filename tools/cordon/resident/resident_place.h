@@ -26,6 +26,7 @@ struct resident_place {
 struct resident_identity {
 	uint64_t root_dev, root_inode;
 	uint64_t mnt, user, pid, net; /* inodes of /proc/self/ns */
+	uint64_t backend;	      /* enum trace_backend that is wanted */
 };
 
 /* Makes the folder if need be. Errors: -EPERM when it is not ours alone. */

@@ -62,6 +62,7 @@ struct resident_request {
 	uint32_t trace; /* enum trace_mode */
 	uint32_t tty;
 	uint32_t timeout_ms;
+	uint32_t declared; /* bits of enum declared */
 	uint32_t signal;   /* SIGNAL: its number */
 	uint32_t approver; /* RUN: the client has one */
 	uint32_t approver_timeout_ms;
@@ -82,8 +83,9 @@ struct resident_status {
 
 struct resident_reply {
 	uint32_t kind;
-	int32_t error;	   /* CLOSED: negative errno, 0 for a clean end */
-	uint64_t question; /* ASK, CANCEL */
+	int32_t error;		/* CLOSED: negative errno, 0 for a clean end */
+	uint64_t question;	/* ASK, CANCEL */
+	uint64_t unread_labels; /* ACCEPTED: a bit for each of the RUN's that no rule reads */
 	struct command_outcome outcome;
 	struct resident_status status;
 };

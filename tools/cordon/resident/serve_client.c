@@ -166,6 +166,7 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 		.stdio_fds = {client->stdio_fds[0], client->stdio_fds[1], client->stdio_fds[2]},
 		.tty = run->head.tty,
 		.timeout_ms = run->head.timeout_ms,
+		.declared = run->head.declared & DECLARED_ALL,
 	};
 
 	return command_start(&config, &command_ops, client, &client->command, err);
@@ -181,6 +182,17 @@ static const char *no_trace_reason(const struct serve_client *client)
 	return supervisor_has_trace(client->server->supervisor, &reason) ? "" : reason;
 }
 
+static void accept_run(const struct serve_client *client)
+{
+	struct resident_reply reply = {.kind = RESIDENT_ACCEPTED};
+
+	for (uint32_t i = 0; i < client->run.head.labels; i++) {
+		if (!policy_reads_label(client->policy, client->run.labels[i].name))
+			reply.unread_labels |= UINT64_C(1) << i;
+	}
+	(void)resident_send_reply(client->socket_fd, &reply, no_trace_reason(client), -1);
+}
+
 /* Whatever stands in the way, the client can do it all by itself, and says what is wrong. */
 static void on_run(struct serve_client *client, struct msg_fds *fds)
 {
@@ -191,10 +203,12 @@ static void on_run(struct serve_client *client, struct msg_fds *fds)
 	for (size_t i = 0; i < 3; i++)
 		client->stdio_fds[i] = take_fd(&fds->fd[RESIDENT_FD_STDIO + i]);
 	if (memcmp(&client->run.head.identity, &server->identity, sizeof(server->identity)) != 0)
-		(void)error_set(&err, EXDEV, "the client is in other namespaces than the server");
+		(void)error_set(&err, EXDEV,
+				"the client is in other namespaces than the server, or wants "
+				"another back end of the trace");
 	else if (get_policy(client, &err) == 0 && start_command(client, fds, &err) == 0) {
 		server->served++;
-		answer(client, RESIDENT_ACCEPTED, no_trace_reason(client));
+		accept_run(client);
 		return;
 	}
 	answer(client, RESIDENT_DECLINED, err.text);

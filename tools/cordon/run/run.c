@@ -194,6 +194,7 @@ static int start_command(struct run *run, struct error *err)
 		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
 		.tty = wants_tty(),
 		.timeout_ms = options->timeout_ms,
+		.declared = run->options->declared,
 	};
 	const int r = command_start(&config, &command_ops, run, &run->command, err);
 
@@ -213,6 +214,8 @@ static void watch_here(struct run *run)
 		r = start_supervisor(&options->session, &run->loop, &run->supervisor, &err);
 	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet)
 		log_warning("no trace: %s", reason);
+	if (r == 0 && !options->quiet)
+		warn_of_labels(&options->session, run->policy);
 	if (r == 0)
 		r = start_command(run, &err);
 	if (r < 0) {
@@ -223,9 +226,15 @@ static void watch_here(struct run *run)
 
 /* ---- by the resident supervisor ---- */
 
-static void on_accepted(void *ctx, const char *no_trace)
+static void on_accepted(void *ctx, const char *no_trace, uint64_t unread_labels)
 {
 	struct run *run = ctx;
+	const struct session_options *options = &run->options->session;
+
+	for (size_t i = 0; i < options->label_count && i < 64 && !run->options->quiet; i++) {
+		if (unread_labels & (UINT64_C(1) << i))
+			warn_of_label(&options->labels[i]);
+	}
 
 	if (no_trace[0] && !run->options->quiet)
 		log_warning("no trace: %s", no_trace);
@@ -284,6 +293,7 @@ static int send_run(struct run *run, const struct resident_place *place,
 			 .timeout_ms = options->timeout_ms,
 			 .approver = run->approver != NULL,
 			 .approver_timeout_ms = options->approver_timeout_ms,
+			 .declared = run->options->declared,
 			 .policies = (uint32_t)policy_count,
 			 .labels = (uint32_t)options->label_count,
 			 .args = (uint32_t)count_of(run->options->command),

@@ -15,6 +15,7 @@ struct run_options {
 	bool resident; /* use the resident supervisor, and start one for the next runs */
 	bool json;
 	bool quiet;
+	uint32_t declared; /* bits of enum declared */
 	char **command;
 };
 

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include "common/plain.h"
 #include "tools/toolkit/approver/face.h"
 
+#define PTS_MAJOR	136   /* UNIX98_PTY_SLAVE_MAJOR */
 #define MAX_SHOWN_BYTES 4000u /* of one member */
 
 struct shown {
@@ -208,18 +211,30 @@ static void on_typed(uv_poll_t *poll, int status, int events)
 		show_next(c);
 }
 
+/* /dev/tty is everybody's own; the kernel tells which one it is. */
+static void name_terminal(struct console *c)
+{
+	const unsigned uid = getuid();
+	unsigned device = 0;
+
+	(void)ioctl(c->tty_fd, TIOCGDEV, &device);
+	if (major(device) == PTS_MAJOR)
+		(void)snprintf(c->by, sizeof(c->by), "console /dev/pts/%u, uid %u", minor(device),
+			       uid);
+	else
+		(void)snprintf(c->by, sizeof(c->by), "console %u:%u, uid %u", major(device),
+			       minor(device), uid);
+}
+
 static int show_first(struct console *c)
 {
 	_cleanup_(json_freep) struct json *q = NULL;
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
-	char name[64];
 	int r = take_terminal(c);
 
 	if (r < 0)
 		return r;
-	if (ttyname_r(c->tty_fd, name, sizeof(name)) != 0)
-		(void)snprintf(name, sizeof(name), "/dev/tty");
-	(void)snprintf(c->by, sizeof(c->by), "console %s, uid %u", name, (unsigned)getuid());
+	name_terminal(c);
 	(void)json_parse("question", c->queue->text, strlen(c->queue->text), &q, NULL);
 	write_question(q, &out);
 	c->len = 0;

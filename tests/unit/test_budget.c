@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "monitor/policy/policy.h"
+
+/* Budgets: what is used, by whom, and when that is too much. */
+
+#define ON_ALL                                                                              \
+	"[\"exec\",\"net.connect\",\"net.send\",\"tool.call\",\"file.open\",\"proc.fork\"," \
+	"\"tool.result\"]"
+
+static struct policy *load(const char *of, const char *per, unsigned limit)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+	const bool is_file = strcmp(of, "files_written") == 0;
+	const bool is_net = strcmp(of, "hosts") == 0 || strcmp(of, "connections") == 0;
+	const bool is_cpu = strcmp(of, "cpu_seconds") == 0;
+	const char *one = strcmp(of, "tool_calls") == 0 ? "\"kind\":\"tool.call\""
+			  : is_file ? "\"kind\":\"file.open\",\"write\":true,\"path\":\"/f\""
+			  : is_net  ? "\"kind\":\"net.connect\",\"host\":\"h\""
+				    : "\"kind\":\"proc.fork\"";
+
+	buf_printf(
+		&text,
+		"{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\","
+		"\"net.send\":\"allow\"},\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":"
+		"\"low\",\"on\":" ON_ALL ",\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\","
+		"\"budget\":{\"of\":\"%s\",\"per\":\"%s\",\"limit\":%u},\"match\":[{\"action\":{%s},"
+		"\"repeat\":%u%s}],\"not_match\":[{\"action\":{\"kind\":\"tool.result\"}}]}]}",
+		of, per, limit, one, limit + 1,
+		is_cpu	  ? ",\"cpu_seconds\":1"
+		: is_file ? ",\"vary\":\"path\""
+		: is_net  ? ",\"vary\":\"host\""
+			  : "");
+	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
+		fail_msg("%s\n%s", err.text, text.data);
+	return policy;
+}
+
+struct session {
+	struct policy *policy;
+	struct policy_state *state;
+	struct decision decision;
+};
+
+static struct session open_session(const char *of, const char *per, unsigned limit)
+{
+	struct policy *policy = load(of, per, limit);
+
+	return (struct session){.policy = policy, .state = policy_state_new(policy)};
+}
+
+static void close_session(struct session *s)
+{
+	s->state = policy_state_free(s->state);
+	s->policy = policy_free(s->policy);
+}
+
+static bool over(struct session *s, struct action action)
+{
+	policy_decide(s->policy, s->state, &action, &s->decision);
+	return s->decision.rule != NULL;
+}
+
+static struct action connect_to(const char *host, const char *call)
+{
+	return (struct action){
+		.kind = ACTION_CONNECT, .host = str_of(host), .call_id = str_of(call)};
+}
+
+static struct action of_process(enum action_kind kind, uint32_t pid, uint32_t exec_id)
+{
+	return (struct action){.kind = kind, .pid = pid, .exec_id = exec_id};
+}
+
+static void test_the_action_that_is_too_much_matches(void **state)
+{
+	struct session s = open_session("tool_calls", "session", 2);
+	const struct action call = {.kind = ACTION_TOOL_CALL};
+
+	(void)state;
+	assert_false(over(&s, call));
+	assert_false(over(&s, call));
+	assert_false(over(&s, (struct action){.kind = ACTION_FILE_OPEN})); /* 2 are used */
+	assert_true(over(&s, call));
+	assert_int_equal(s.decision.used, 3);
+	assert_true(over(&s, (struct action){.kind = ACTION_FILE_OPEN})); /* more than 2 are */
+	close_session(&s);
+}
+
+static void test_hosts_are_counted_once(void **state)
+{
+	struct session s = open_session("hosts", "session", 2);
+	struct action loopback = connect_to("127.0.0.1", NULL);
+	struct action sent = connect_to("b", NULL);
+
+	(void)state;
+	loopback.loopback = true;
+	sent.kind = ACTION_SEND;
+	assert_false(over(&s, connect_to("a", NULL)));
+	assert_false(over(&s, connect_to("a", NULL)));
+	assert_false(over(&s, loopback));
+	assert_false(over(&s, sent));
+	assert_false(over(&s, connect_to("b", NULL)));
+	assert_true(over(&s, connect_to("c", NULL)));
+	assert_true(over(&s, connect_to("a", NULL))); /* that is in it, but 3 are used */
+	close_session(&s);
+}
+
+static void test_calls_are_apart_and_end(void **state)
+{
+	struct session s = open_session("hosts", "call", 1);
+	const struct action result = {.kind = ACTION_TOOL_RESULT, .call_id = STR("c1")};
+
+	(void)state;
+	assert_false(over(&s, connect_to("a", "c1")));
+	assert_false(over(&s, connect_to("b", "c2")));
+	assert_false(over(&s, connect_to("a", "c1")));
+	assert_true(over(&s, connect_to("b", "c1")));
+	assert_false(over(&s, connect_to("b", "c2")));
+	assert_true(over(&s, connect_to("a", "c1")));
+	assert_true(over(&s, result));
+	assert_false(over(&s, connect_to("x", "c1")));
+	close_session(&s);
+}
+
+static void test_files_that_were_really_opened(void **state)
+{
+	struct session s = open_session("files_written", "session", 1);
+	struct action open = {.kind = ACTION_FILE_OPEN, .path = STR("/a"), .write = true};
+	struct action other = {.kind = ACTION_FILE_OPEN, .path = STR("/b"), .write = true};
+
+	(void)state;
+	assert_false(over(&s, open));
+	assert_false(over(&s, open));
+	other.result = -2;
+	assert_false(over(&s, other));
+	other.result = 3;
+	other.write = false;
+	assert_false(over(&s, other));
+	other.write = true;
+	other.path = STR("/dev/null");
+	assert_false(over(&s, other));
+	other.path = STR("/b");
+	assert_true(over(&s, other));
+	close_session(&s);
+}
+
+static void test_processes(void **state)
+{
+	struct session s = open_session("processes_created", "session", 3);
+
+	(void)state;
+	assert_false(over(&s, of_process(ACTION_EXEC, 10, 1))); /* the first, which nobody forked */
+	assert_false(over(&s, of_process(ACTION_EXEC, 10, 1))); /* the same */
+	assert_false(over(&s, of_process(ACTION_FORK, 11, 1)));
+	assert_false(over(&s, of_process(ACTION_EXEC, 20, 2)));
+	assert_false(over(&s, of_process(ACTION_PROC_EXIT, 20, 2)));
+	assert_true(over(&s, of_process(ACTION_FORK, 12, 1)));
+	assert_int_equal(s.decision.used, 4);
+	close_session(&s);
+
+	s = open_session("processes_alive", "session", 2);
+	assert_false(over(&s, of_process(ACTION_EXEC, 10, 1)));
+	for (unsigned i = 0; i < 9; i++) {
+		assert_false(over(&s, of_process(ACTION_FORK, 11, 1)));
+		(void)over(&s, of_process(ACTION_PROC_EXIT, 11, 1));
+	}
+	assert_false(over(&s, of_process(ACTION_FORK, 11, 1)));
+	assert_true(over(&s, of_process(ACTION_FORK, 12, 1)));
+	(void)over(&s, of_process(ACTION_PROC_EXIT, 12, 1));
+	assert_false(over(&s, of_process(ACTION_EXEC, 11, 1)));
+	close_session(&s);
+}
+
+static void test_where_processes_are_not_seen(void **state)
+{
+	struct session s = open_session("processes_created", "session", 1);
+
+	(void)state;
+	policy_state_assume_unseen(s.state, false, true);
+	assert_false(over(&s, of_process(ACTION_EXEC, 10, 1)));
+	assert_true(over(&s, of_process(ACTION_EXEC, 11, 1)));
+	close_session(&s);
+	s = open_session("processes_alive", "session", 1);
+	policy_state_assume_unseen(s.state, false, true);
+	assert_true(over(&s, of_process(ACTION_EXEC, 10, 1)));
+	close_session(&s);
+}
+
+static void test_what_is_refused_is_not_used(void **state)
+{
+	static const char text[] =
+		"{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\"},\"rules\":[{"
+		"\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"net.connect\"],\"when\":"
+		"\"true\",\"verdict\":\"deny\",\"because\":\"b\",\"budget\":{\"of\":\"hosts\",\"per\":"
+		"\"session\",\"limit\":1},\"match\":[{\"action\":{\"kind\":\"net.connect\",\"host\":"
+		"\"h\"},\"repeat\":2,\"vary\":\"host\"}],\"not_match\":[{\"action\":{"
+		"\"kind\":\"net.connect\"}}]}]}";
+	struct session s = {0};
+	struct error err = {0};
+
+	(void)state;
+	if (policy_load_text("t", text, sizeof(text) - 1, &s.policy, &err) < 0)
+		fail_msg("%s", err.text);
+	s.state = policy_state_new(s.policy);
+	assert_false(over(&s, connect_to("a", NULL)));
+	assert_true(over(&s, connect_to("b", NULL)));
+	assert_false(over(&s, connect_to("a", NULL)));
+	close_session(&s);
+}
+
+static void test_processor_time(void **state)
+{
+	struct session s = open_session("cpu_seconds", "session", 0);
+	const struct action call = {.kind = ACTION_TOOL_CALL};
+
+	(void)state;
+	policy_state_note_cpu(s.state, 999999);
+	assert_false(over(&s, call));
+	policy_state_note_cpu(s.state, 1);
+	assert_true(over(&s, call));
+	close_session(&s);
+}
+
+static void test_more_calls_at_once_than_there_is_room_for(void **state)
+{
+	struct session s = open_session("connections", "call", 5);
+	const struct rule_info *rule;
+	char id[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(id, sizeof(id), "c%u", i);
+		(void)over(&s, connect_to("a", id));
+		(void)over(&s, (struct action){.kind = ACTION_TOOL_RESULT, .call_id = str_of(id)});
+	}
+	assert_int_equal(policy_state_evicted(s.state, &rule), 0);
+	for (unsigned i = 0; i < 257; i++) {
+		(void)snprintf(id, sizeof(id), "c%u", i);
+		(void)over(&s, connect_to("a", id));
+	}
+	assert_int_equal(policy_state_evicted(s.state, &rule), 1);
+	assert_string_equal(rule->id, "a");
+	close_session(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_action_that_is_too_much_matches),
+		cmocka_unit_test(test_hosts_are_counted_once),
+		cmocka_unit_test(test_calls_are_apart_and_end),
+		cmocka_unit_test(test_files_that_were_really_opened),
+		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_where_processes_are_not_seen),
+		cmocka_unit_test(test_what_is_refused_is_not_used),
+		cmocka_unit_test(test_processor_time),
+		cmocka_unit_test(test_more_calls_at_once_than_there_is_room_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

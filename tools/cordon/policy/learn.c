@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * cordon policy learn: a record is judged by policies (log/replay.h); what they refuse of it is
+ * described as narrowly as can be and allowed, by a file of its own where a default refuses it, by
+ * an exception in the rule where a rule does; and judged again, until nothing of it is refused.
+ * What comes out is a proposal to be read, and has been proven on the record.
+ */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "monitor/evidence/chain.h"
+#include "monitor/evidence/reader.h"
+#include "tools/cordon/log/replay.h"
+#include "tools/cordon/policy/learn.h"
+#include "tools/cordon/policy/policy_command.h"
+
+#define LEARNED_NAME "learned.json"
+#define MAX_ROUNDS   16u /* each brings to light what other rules refuse behind the first */
+
+struct learning {
+	const char *record;
+	struct word_list paths;
+	struct sources originals;
+	struct learned_set set;
+	struct sources proposal; /* the originals with exceptions, and what was learned */
+	char *learned;		 /* text of the new file; NULL: none is needed */
+	bool closed;		 /* no policies were given: all that the run did, and no more */
+	bool collects;		 /* of a closed one, before there is a proposal */
+	/* of one round */
+	struct replay replay;
+	struct chain_check check;
+	uint64_t refused;
+	bool is_new;
+	char still[160]; /* who refuses, for the error */
+	struct error *err;
+};
+
+/* ---- the record ---- */
+
+static bool is_wanted(const struct learning *l, const struct replayed *what)
+{
+	const struct action *action = &l->replay.action;
+
+	if (!l->collects)
+		return what->now.verdict >= VERDICT_ASK;
+	return action_enforced(action->kind) == ENFORCED_BEFORE ||
+	       (action->kind == ACTION_FILE_OPEN && action->write);
+}
+
+static void on_line(struct learning *l, const char *line, size_t len, uint64_t number)
+{
+	_cleanup_(json_freep) struct json *event = NULL;
+	struct replayed what;
+	enum replay_result result;
+
+	if (json_parse("event", line, len, &event, NULL) < 0)
+		return;
+	result = replay_event(&l->replay, event, line, len, &what);
+	if (result == REPLAY_UNKNOWN && l->collects)
+		log_warning("%s: line %" PRIu64 " cannot be learned from: %s", l->record, number,
+			    what.reason);
+	if (result == REPLAY_NOTHING || result == REPLAY_UNKNOWN || !is_wanted(l, &what))
+		return;
+	l->refused++;
+	l->is_new |= learned_add(&l->set, &l->replay.action, what.now.rule ? what.now_rule : NULL);
+	(void)snprintf(l->still, sizeof(l->still), "%s by %.96s",
+		       action_kind_name(l->replay.action.kind),
+		       what.now_rule ? what.now_rule : "the default");
+}
+
+static int read_record(struct learning *l)
+{
+	_cleanup_(reader_done) struct record_reader reader = {.input_fd = -1};
+	char reason[256];
+	const char *line;
+	size_t len;
+	int r = reader_open(l->record, &reader, l->err);
+
+	if (r < 0)
+		return r;
+	l->check = (struct chain_check){0};
+	while ((r = reader_next(&reader, &line, &len)) == READER_LINE) {
+		if (chain_check_line(&l->check, line, len, reason, sizeof(reason)) < 0)
+			return error_set(l->err, EBADMSG,
+					 "%s: line %" PRIu64
+					 ": %s; what is not proven is not learned from",
+					 l->record, reader.line, reason);
+		on_line(l, line, len, reader.line);
+	}
+	return r < 0 ? error_errno(l->err, r, "read the record %s", l->record) : 0;
+}
+
+/* Judges the record by the proposal as it stands. */
+static int judge(struct learning *l)
+{
+	struct policy *policy = NULL;
+	int r = policy_build(&l->proposal, &policy, l->err);
+
+	if (r < 0)
+		return error_prefix(l->err, "the proposal cannot be loaded");
+	l->refused = 0;
+	l->is_new = false;
+	replay_init(&l->replay, policy);
+	r = read_record(l);
+	replay_done(&l->replay);
+	(void)policy_free(policy);
+	return r;
+}
+
+/* ---- the proposal ---- */
+
+static size_t select_items(const struct learning *l, const char *rule,
+			   const struct learned **ret_items)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < l->set.count; i++) {
+		const char *by = l->set.items[i].rule;
+
+		if (rule ? by && strcmp(by, rule) == 0 : !by)
+			ret_items[count++] = &l->set.items[i];
+	}
+	return count;
+}
+
+static int except_rule(struct learning *l, const char *rule)
+{
+	_cleanup_free_ const struct learned **items = xcalloc(l->set.count, sizeof(const void *));
+	const size_t count = select_items(l, rule, items);
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < l->proposal.count && r == -ENOENT; i++)
+		r = learn_except(&l->proposal.items[i], rule, (const struct learned *const *)items,
+				 count, l->err);
+	return r == -ENOENT
+		       ? error_set(l->err, r, "%s refuses what was recorded, and is no rule", rule)
+		       : r;
+}
+
+static int propose(struct learning *l)
+{
+	_cleanup_free_ const struct learned **items =
+		xcalloc(l->set.count + 1, sizeof(const void *));
+	const size_t count = select_items(l, NULL, items);
+	int r = 0;
+
+	sources_done(&l->proposal);
+	l->proposal = (struct sources){0};
+	for (size_t i = 0; i < l->originals.count && r == 0; i++)
+		r = sources_add_text(&l->proposal, l->originals.items[i].name,
+				     l->originals.items[i].text, l->originals.items[i].len, l->err);
+	for (size_t i = 0; i < l->set.count && r == 0; i++) {
+		bool done = !l->set.items[i].rule;
+
+		for (size_t k = 0; k < i && !done; k++)
+			done = l->set.items[k].rule &&
+			       strcmp(l->set.items[k].rule, l->set.items[i].rule) == 0;
+		if (!done)
+			r = except_rule(l, l->set.items[i].rule);
+	}
+	free(l->learned);
+	l->learned = count || l->closed
+			     ? learn_policy((const struct learned *const *)items, count, l->closed)
+			     : NULL;
+	if (r == 0 && l->learned)
+		r = sources_add_text(&l->proposal, LEARNED_NAME, l->learned, strlen(l->learned),
+				     l->err);
+	return r;
+}
+
+static int learn(struct learning *l)
+{
+	static const char nothing[] = "{\"policy\":\"nothing\",\"version\":1}";
+	int r;
+
+	if (l->closed) {
+		l->collects = true;
+		r = sources_add_text(&l->proposal, "nothing", nothing, sizeof(nothing) - 1, l->err);
+	} else {
+		r = propose(l);
+	}
+	for (unsigned round = 0; r == 0 && round < MAX_ROUNDS; round++) {
+		r = judge(l);
+		if (r < 0 || (!l->refused && !l->collects))
+			return r;
+		if (!l->collects && !l->is_new)
+			break;
+		l->collects = false;
+		r = propose(l);
+	}
+	return r < 0 ? r
+		     : error_set(l->err, ELOOP,
+				 "no proposal: what was recorded is still refused (%s); change "
+				 "that rule by hand",
+				 l->still);
+}
+
+static void print_proposal(const struct learning *l)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+
+	if (l->closed) {
+		(void)fputs(l->learned, stdout);
+		return;
+	}
+	for (size_t i = 0; i < l->originals.count; i++) {
+		const struct source *was = &l->originals.items[i];
+
+		for (size_t k = 0; k < l->proposal.count; k++)
+			if (strcmp(l->proposal.items[k].name, was->name) == 0 &&
+			    strcmp(l->proposal.items[k].text, was->text) != 0)
+				learn_put_diff(was->name, was->text, l->proposal.items[k].text,
+					       &out);
+	}
+	if (l->learned)
+		learn_put_diff(LEARNED_NAME, NULL, l->learned, &out);
+	if (!out.len)
+		log_info("nothing of %s is refused: there is nothing to propose", l->record);
+	else
+		(void)fputs(out.data, stdout);
+}
+
+/* ---- the command ---- */
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+	struct learning *l = state->input;
+
+	switch (key) {
+	case 'p':
+		word_list_add(&l->paths, value);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (l->record)
+			argp_error(state, "one RECORD at a time");
+		l->record = value;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state,
+			   "which RECORD? `cordon log` and cordon-log(1) tell where they are");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{"policy", 'p', "PATH", 0,
+	 "Policies that are to allow it: propose a change of them; may be repeated", 0},
+	{0},
+};
+
+static const struct argp learn_argp = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "RECORD",
+	.doc = "Propose the narrowest policy that would have allowed what a record tells of, for "
+	       "somebody to review: a file that allows that and nothing else, or with --policy a "
+	       "unified diff.\v"
+	       "A record of --mode=observe tells of all that a run does. Exit status: 0 with a "
+	       "proposal, or nothing to propose; 2 without.",
+};
+
+int policy_learn_command(int argc, char **argv)
+{
+	struct error err = {0};
+	struct learning l = {.err = &err};
+	int r = -EINVAL;
+
+	if (argp_parse(&learn_argp, argc, argv, 0, NULL, &l) != 0)
+		return POLICY_FAILED;
+	r = sodium_init() < 0 ? error_set(&err, EIO, "libsodium finds no source of randomness") : 0;
+	l.closed = l.paths.count == 0;
+	for (size_t i = 0; i < l.paths.count && r == 0; i++)
+		r = sources_add_path(&l.originals, l.paths.words[i], &err);
+	if (r == 0)
+		r = learn(&l);
+	if (r == 0)
+		print_proposal(&l);
+	else
+		log_error("%s", err.text);
+	sources_done(&l.originals);
+	sources_done(&l.proposal);
+	learned_done(&l.set);
+	word_list_done(&l.paths);
+	free(l.learned);
+	return r == 0 ? POLICY_GOOD : POLICY_FAILED;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What `cordon policy learn` is made of:
+ *
+ *	learn.c		the command: a record judged by policies, until none of it is refused
+ *	learn_set.c	the actions that were refused, each once
+ *	learn_paths.c	many paths as few patterns
+ *	learn_write.c	conditions that describe these actions and nothing else; rules of them
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "monitor/action.h"
+#include "monitor/policy/source.h"
+
+/* An action with strings of its own, without what is of one occurrence. */
+struct learned {
+	struct action action;
+	char *rule; /* owned: that refuses it; NULL: a default */
+	char *key;  /* owned: two of the same key are one */
+};
+
+struct learned_set {
+	struct learned *items;
+	size_t count;
+};
+
+/* Return: true if it is new. */
+bool learned_add(struct learned_set *set, const struct action *action, const char *rule);
+void learned_done(struct learned_set *set);
+
+struct text_list {
+	char **items; /* owned, as the texts */
+	size_t count;
+};
+
+void text_list_add(struct text_list *list, char *owned);
+void text_list_done(struct text_list *list);
+
+/*
+ * learn_patterns - globs that match these paths. A folder of which several entries were used
+ * becomes all its entries; several such folders below one become all below it. Folders that hold
+ * other things of importance (the root, /etc, the home folder itself) are never widened so.
+ */
+void learn_patterns(const struct text_list *paths, struct text_list *ret);
+
+/* The condition that takes in all of these items of one kind, as CEL. */
+char *learn_condition(const struct learned *const *items, size_t count);
+/* A policy file of its own that allows the items and, if @closed, nothing else of their kinds. */
+char *learn_policy(const struct learned *const *items, size_t count, bool closed);
+/*
+ * learn_except - the rule's condition without the items, in the text of its file.
+ * Errors: -ENOENT when the file has no such rule.
+ */
+int learn_except(struct source *source, const char *rule, const struct learned *const *items,
+		 size_t count, struct error *err);
+/* What became of a file, as a unified diff; of a new one (@was NULL) all its lines. */
+void learn_put_diff(const char *name, const char *was, const char *now, struct buf *out);
