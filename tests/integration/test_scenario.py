@@ -150,13 +150,13 @@ class Runner(ScenarioTest):
 
     def test_junit(self):
         self.scenario("a")
-        self.scenario("b", steps=[self.step("exit 3"), self.step("./aws x", "denied", rule="ra.provision-compute")], title="<&>")
+        self.scenario("b", steps=[{**self.step("exit 3"), "title": "<&\">"}, self.step("./aws x", "denied", rule="ra.provision-compute")])
         status, _ = self.result("--junit", self.dir / "junit.xml", self.dir / "work/a.json", self.dir / "work/b.json")
         self.assertEqual(status, 1)
         root = xml.etree.ElementTree.parse(self.dir / "junit.xml").getroot()
         self.assertEqual((root.get("tests"), root.get("failures")), ("2", "1"))
         self.assertEqual([(c.get("name"), [x.tag for x in c]) for c in root.iter("testcase")], [("a", []), ("b", ["failure"])])
-        self.assertIn("exit status 3, expected 0", root.find(".//failure").text)
+        self.assertIn("step 1, <&\">: exit status 3, expected 0", root.find(".//failure").text)
         r = self.run_scenarios("-q", "--junit", self.dir / "none/x.xml", self.dir / "work/a.json")
         self.assertEqual(r.returncode, 125)
         self.assertIn(b"No such file or directory", r.stderr)
