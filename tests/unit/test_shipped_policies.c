@@ -233,7 +233,7 @@ static const struct {
 	{NULL, "/etc/ssl/certs/ca-certificates.crt", false, 3},
 	{"ra.private-file", "/home/agent/.ssh/id_ed25519", false, 3},
 	{"ra.private-file", "/w/.git-credentials", false, 3},
-	{"ra.credential-read", "/home/agent/.config/gcloud/a/b.db", false, 3},
+	{"ra.private-file", "/home/agent/.config/gcloud/a/b.db", false, 3},
 };
 
 static void test_files(void **state)
