@@ -310,14 +310,25 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 
 /* ---- end ---- */
 
+/* The session has ended, and nothing was wrong with it before. */
+static void record_is_cut(struct session *session, int reason, const char *path)
+{
+	if (reason == 0 || session->failed)
+		return;
+	session->failed = true;
+	(void)error_errno(&session->failure, reason, "write the record %s", path);
+}
+
 static void close_record(struct session *session, const char *extra)
 {
-	const int r = record_close(take_ptr(session->record), monotonic_ns(), extra);
+	_cleanup_free_ char *path = xstrdup(record_path(session->record));
+	int r = record_flush(session->record);
 
-	if (r < 0) {
-		session->failed = true;
-		(void)error_errno(&session->failure, r, "close the record");
-	}
+	if (r < 0)
+		session->record = record_abandon(session->record);
+	else
+		r = record_close(take_ptr(session->record), monotonic_ns(), extra);
+	record_is_cut(session, r, path);
 }
 
 static void record_end_event(struct session *session)
@@ -354,13 +365,7 @@ static void record_end_event(struct session *session)
 	json_put_u64(&w, "trace_lost", totals->trace.lost);
 	if (session->failed)
 		json_put_string(&w, "error", session->failure.text);
-	(void)record_flush(session->record);
-	if (record_error(session->record) < 0)
-		session->record = record_abandon(session->record);
-	else if (!session->failed)
-		close_record(session, extra.data);
-	else
-		(void)record_close(take_ptr(session->record), monotonic_ns(), extra.data);
+	close_record(session, extra.data);
 }
 
 /* The one way out: everything of the session is over, in this order. */

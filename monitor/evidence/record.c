@@ -238,11 +238,6 @@ int record_flush(struct record *record)
 	return 0;
 }
 
-int record_error(const struct record *record)
-{
-	return record->error;
-}
-
 void record_set_observer(struct record *record, record_observer observer, void *ctx)
 {
 	record->observer = observer;

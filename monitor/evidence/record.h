@@ -72,7 +72,6 @@ int record_open_fd(int output_fd, const char *path, const char *session, const c
 struct json_writer *record_begin(struct record *record, const struct event_head *head);
 int record_end(struct record *record);
 int record_flush(struct record *record);
-int record_error(const struct record *record);
 
 void record_set_observer(struct record *record, record_observer observer, void *ctx);
 const char *record_path(const struct record *record);

@@ -101,7 +101,7 @@ static void test_full_disk(void **state)
 	for (int i = 0; i < 1000 && r == 0; i++)
 		r = put_event(record, "file.open", "/some/path");
 	assert_int_equal(r, -ENOSPC); /* at 64 KiB, without a flush being asked for */
-	assert_int_equal(record_error(record), -ENOSPC);
+	assert_int_equal(record_flush(record), -ENOSPC);
 	assert_int_equal(put_event(record, "file.open", "y"), -ENOSPC);
 	assert_int_equal(record_flush(record), -ENOSPC);
 	assert_int_equal(record_close(record, 0, NULL), -ENOSPC);
@@ -177,7 +177,7 @@ static void test_oversize_elsewhere(void **state)
 	json_put_string(w, "because", large);
 	free(large);
 	assert_int_equal(record_end(record), -E2BIG);
-	assert_int_equal(record_error(record), -E2BIG);
+	assert_int_equal(record_flush(record), -E2BIG);
 	assert_null(record_abandon(record));
 }
 
