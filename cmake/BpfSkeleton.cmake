@@ -24,6 +24,7 @@ function(bpf_skeleton target source)
                         -Wall -Wextra -Wno-unused-parameter $<$<BOOL:${CORDON_WERROR}>:-Werror>
                         ${includes} -c ${source} -o ${object}
                 COMMAND ${LLVM_STRIP} -g ${object}
+                COMMAND ${CMAKE_SOURCE_DIR}/cmake/bpf_functions.sh ${CMAKE_NM} ${object}
                 COMMAND ${BPFTOOL} gen skeleton -L ${object} > ${skeleton}
                 DEPENDS ${source} ${ARGN}
                 COMMENT "BPF program ${name}"

@@ -141,7 +141,7 @@ __u32 reader_level;
 __u32 ring_is_shared;
 
 /* Id of the task or process at an address, below the first level of pid namespaces. */
-static __noinline __u32 nested_id(__u64 task)
+static __always_inline __u32 nested_id(__u64 task)
 {
 	const __u32 level = reader_level;
 	const __u64 pid = READ(__u64, task, task_thread_pid);

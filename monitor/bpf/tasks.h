@@ -122,7 +122,7 @@ static __always_inline __u32 relation_of(__u64 task)
 	return TRACE_RELATION_OTHER;
 }
 
-static __noinline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
+static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
 {
 	const __u32 relation = relation_of((__u64)task);
 	struct scratch *scratch;
