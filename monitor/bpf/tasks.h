@@ -146,10 +146,16 @@ SEC("tp_btf/signal_generate")
 int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct task_struct *task)
 {
 	struct trace_tag *tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
+	__u32 what;
 
 	if (!tag || !tag_slot(tag) || (__u64)info <= 1 ||
 	    READ(__s32, (__u64)info, siginfo_code) > 0)
 		return 0;
+	/* A storm of one signal is no news, and would push out what is. */
+	what = READ(__u32, (__u64)task, task_tgid) << 7 | ((__u32)signal & 127);
+	if (tag->signalled == what)
+		return 0;
+	tag->signalled = what;
 	return signal_sent(tag, task, signal);
 }
 

@@ -51,7 +51,7 @@ struct trace_tag {
 	__u32 exec_id;
 	__u32 tid; /* its own, in the reader's pid namespace; 0: not looked up yet */
 	__u32 flags;
-	__u32 reserved;
+	__u32 signalled; /* process and number of the signal that it sent last */
 };
 
 _Static_assert(sizeof(struct trace_tag) == 24, "no padding");
