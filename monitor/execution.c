@@ -117,107 +117,6 @@ void execution_end_all(struct session *session)
 	}
 }
 
-/* An image that the kernel cannot be told to expect must not run, whatever policy said of it. */
-static void refuse_unapproved(struct execution *execution, const struct action *action, int reason,
-			      struct gate_answer *ret)
-{
-	static const char because[] =
-		"The kernel could not be told what this program must be, so it was not started.";
-	struct session *session = execution->session;
-	struct denial denial = {.verdict = VERDICT_DENY,
-				.kind = "exec",
-				.rule = "exec.unapproved",
-				.seq = record_count(session->record)};
-	struct json_writer *w;
-
-	*ret = (struct gate_answer){.errno_value = EPERM};
-	execution->result.denied++;
-	session->totals.denied++;
-	(void)snprintf(denial.because, sizeof(denial.because), "%s", because);
-	(void)snprintf(denial.subject, sizeof(denial.subject), "%.*s", (int)action->path.len,
-		       action->path.len ? action->path.at : "");
-	execution->result.last_denial = denial;
-	w = event_begin(session, "exec.refused", execution->call_id, execution->id);
-	json_begin_object(w, "fields");
-	json_put_bytes(w, "path", action->path.at, action->path.len);
-	json_put_i64(w, "result", reason);
-	json_end_object(w);
-	json_put_string(w, "verdict", verdict_name(VERDICT_DENY));
-	json_put_string(w, "rule", denial.rule);
-	json_put_string(w, "because", because);
-	event_end(session);
-	if (reason == -ENOSPC)
-		loss_of_approval(session, action);
-	ret->kill_execution = execution->result.killed;
-}
-
-static void on_decide(void *ctx, const struct gate_request *request, struct gate_answer *ret)
-{
-	struct execution *execution = ctx;
-	struct session *session = execution->session;
-	struct action full = *request->action;
-	const struct stop stop = {
-		.execution = execution,
-		.ticket = request->id,
-		.evidence = {&full, request->image, request->held_fds, request->held},
-	};
-	struct judgement judgement;
-	struct denial denial;
-	int r;
-
-	full.call_id = str_of(execution->call_id);
-	full.call_tool = str_of(execution->tool);
-	full.declared = declared_list(execution->declared);
-	full.time_ns = monotonic_ns();
-	judge(session, &full, &stop, &judgement, &denial);
-	*ret = (struct gate_answer){.proceed = judgement.proceed,
-				    .later = judgement.later,
-				    .errno_value = judgement.decision.errno_value};
-	if (judgement.later)
-		return;
-	if (!judgement.proceed) {
-		execution->result.denied++;
-		execution->result.last_denial = denial;
-		if (judgement.decision.verdict == VERDICT_KILL) {
-			execution->result.killed = true;
-			ret->kill_execution = true;
-			execution_kill(execution);
-		}
-		return;
-	}
-	if (!request->image || !session->trace)
-		return;
-	r = trace_approve_exec(session->trace, session->slot, execution->id, request->tid,
-			       request->image);
-	if (r < 0)
-		refuse_unapproved(execution, &full, r, ret);
-}
-
-static void on_unanswered(void *ctx, uint32_t tid)
-{
-	const struct execution *execution = ctx;
-
-	if (execution->session->trace)
-		trace_revoke_exec(execution->session->trace, tid);
-}
-
-static void on_carried_out(void *ctx, const struct action *action, int error)
-{
-	const struct execution *execution = ctx;
-
-	observe_carried_out(execution->session, action, error);
-}
-
-static void on_gone(void *ctx)
-{
-	(void)ctx; /* EXIT follows from the init, which saw the leaf end. */
-}
-
-static const struct gate_ops gate_ops = {.decide = on_decide,
-					 .carried_out = on_carried_out,
-					 .unanswered = on_unanswered,
-					 .gone = on_gone};
-
 /* The group is the program's own: exec.c makes it the leader of a session. */
 static void send_signal(const struct execution *execution, int signum)
 {
@@ -244,7 +143,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		.exec_id = m->exec,
 		.host_bound = session->host_bound,
 		.owners = {session->workspace, session->writable},
-		.ops = &gate_ops,
+		.ops = &execution_gate_ops,
 		.ctx = execution,
 	};
 	struct error err = {0};

@@ -17,7 +17,7 @@
 
 #include "common/error.h"
 #include "common/proto.h"
-#include "monitor/approver.h"
+#include "monitor/ask/approver.h"
 #include "monitor/evidence/record.h"
 #include "monitor/policy/policy.h"
 #include "monitor/supervisor.h"

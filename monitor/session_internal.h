@@ -19,7 +19,7 @@
 
 #include "common/buf.h"
 #include "common/proto.h"
-#include "monitor/approval.h"
+#include "monitor/ask/approval.h"
 #include "monitor/gate/gate.h"
 #include "monitor/session.h"
 #include "monitor/supervisor_internal.h"
@@ -141,8 +141,6 @@ void session_tick(struct session *session);
 void session_assume_labels(struct session *session);
 /* The same of what rules with a sequence wait for. @from_start: there is no trace at all. */
 void session_assume_steps(struct session *session, bool from_start);
-/* The wall clock's time as the member "utc". */
-void session_put_utc(const struct session *session, struct json_writer *w);
 void session_handle_closed(struct session *session);
 
 /* control.c */
@@ -162,6 +160,15 @@ void execution_on_exit(struct session *session, const struct msg *m, const char 
 void execution_kill(struct execution *execution);
 /* The init is gone: every execution is over; reports each as killed. */
 void execution_end_all(struct session *session);
+/* execution_gate.c; their context is the execution. */
+extern const struct gate_ops execution_gate_ops;
+
+/* session_record.c */
+/* The wall clock's time as the member "utc". */
+void session_put_utc(const struct session *session, struct json_writer *w);
+void session_record_start(struct session *session);
+/* Closes the record; the session has failed if that cannot be written. */
+void session_record_end(struct session *session);
 
 /* judge.c */
 struct judgement {
@@ -204,11 +211,11 @@ void event_end(struct session *session);
 /* The record cannot be written: the session ends. */
 void event_failed(struct session *session, int reason);
 
-/* question.c: the text of a question, into a buffer with a ceiling. */
+/* ask/question.c: the text of a question, into a buffer with a ceiling. */
 void question_write(const struct session *session, const struct action *action,
 		    const struct decision *decision, uint64_t id, struct buf *out);
 
-/* pending.c, ask.c, turn.c */
+/* ask/pending.c, ask.c, turn.c */
 void pending_start(struct session *session);
 /* True if this very action was decided before and waits since. */
 bool pending_knows(struct session *session, const struct stop *stop);

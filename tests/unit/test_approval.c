@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "monitor/approval.h"
+#include "monitor/ask/approval.h"
 
 #define COUNT(_a) (sizeof(_a) / sizeof((_a)[0]))
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The approvers that a face can offer (monitor/approver.h), by what --approver says:
+ * The approvers that a face can offer (monitor/ask/approver.h), by what --approver says:
  *
  *	none			nobody: what is to be asked is refused
  *	console			a person at the terminal of cordon itself
@@ -18,7 +18,7 @@
 #include <uv.h>
 
 #include "common/error.h"
-#include "monitor/approver.h"
+#include "monitor/ask/approver.h"
 
 /* What an approver needs of its face. */
 struct approver_host {

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "monitor/pending.h"
+#include "monitor/ask/pending.h"
 
 #define MAX_THROTTLED 64u
 

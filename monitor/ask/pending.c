@@ -14,7 +14,7 @@
  * Everything that is no clear yes in time is a no. What waits is bounded; more is refused.
  */
 
-#include "monitor/pending.h"
+#include "monitor/ask/pending.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/approval.h"
+#include "monitor/ask/approval.h"
 
 #include <errno.h>
 #include <stddef.h>

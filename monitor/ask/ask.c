@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "monitor/pending.h"
+#include "monitor/ask/pending.h"
 
 #define MAX_QUESTIONS 16u
 #define MAX_GRANTS    256u

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The first and the last event of a session, and what of it must be on disk. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/syscall_table.h"
+#include "monitor/session_internal.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+void session_put_utc(const struct session *session, struct json_writer *w)
+{
+	const int64_t now_ns = session->supervisor->wall_clock();
+	const time_t seconds = (time_t)(now_ns / NS_PER_S);
+	struct tm parts;
+	char text[40];
+	size_t used;
+
+	(void)gmtime_r(&seconds, &parts);
+	used = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+	(void)snprintf(text + used, sizeof(text) - used, ".%09" PRId64 "Z", now_ns % NS_PER_S);
+	json_put_string(w, "utc", text);
+}
+
+void session_record_start(struct session *session)
+{
+	struct json_writer *w = event_begin(session, "session.start", NULL, 0);
+	int r;
+
+	json_begin_object(w, "fields");
+	session_put_utc(session, w);
+	json_put_string(w, "policy", policy_hash(session->policy));
+	json_put_u64(w, "rules", policy_rule_count(session->policy));
+	json_put_string(w, "mode", session->mode == MODE_OBSERVE ? "observe" : "enforce");
+	json_put_string(w, "workspace", session->workspace);
+	json_put_string(w, "isolation", session_layer(session, "isolation"));
+	json_put_string(w, "trace", session->trace ? "on" : "off");
+	if (session->trace)
+		json_put_string(w, "trace_backend", trace_backend_name(session->trace));
+	else
+		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
+	json_put_string(w, "approver", session->approver ? "on" : "off");
+	json_put_string(w, "file_gate", session->gates_files ? "on" : "off");
+	json_begin_object(w, "layers");
+	for (size_t i = 0; session->layers && session->layers[i]; i++) {
+		_cleanup_free_ char *name = xstrdup(session->layers[i]);
+		char *state = strchr(name, '=');
+
+		if (state)
+			*state++ = '\0';
+		json_put_string(w, name, state ? state : "on");
+	}
+	json_end_object(w);
+	json_end_object(w);
+	event_end(session);
+	/* Nothing runs before it is known that the record can be written. */
+	r = record_flush(session->record);
+	if (r < 0)
+		event_failed(session, r);
+}
+
+/* The session has ended, and nothing was wrong with it before. */
+static void record_is_cut(struct session *session, int reason, const char *path)
+{
+	if (reason == 0 || session->failed)
+		return;
+	session->failed = true;
+	(void)error_errno(&session->failure, reason, "write the record %s", path);
+}
+
+static void close_record(struct session *session, const char *extra)
+{
+	_cleanup_free_ char *path = xstrdup(record_path(session->record));
+	int r = record_flush(session->record);
+
+	if (r < 0)
+		session->record = record_abandon(session->record);
+	else
+		r = record_close(take_ptr(session->record), monotonic_ns(), extra);
+	record_is_cut(session, r, path);
+}
+
+void session_record_end(struct session *session)
+{
+	struct session_totals *totals = &session->totals;
+	_cleanup_buf_ struct buf extra = BUF_INIT(0);
+	struct trace *trace = session->trace;
+	uint64_t syscalls[TRACE_SYSCALLS];
+	struct json_writer w = {.out = &extra};
+
+	/* Ended before its init said HELLO: the record tells of that too. */
+	if (!record_count(session->record))
+		session_record_start(session);
+	if (trace)
+		trace_note_skips(trace);
+	loss_check(session);
+	if (trace) {
+		(void)trace_session_counts(trace, session->slot, &totals->trace);
+		if (trace_syscall_counts(trace, session->slot, syscalls) == 0) {
+			json_begin_object(&w, "syscalls");
+			for (unsigned nr = 0; nr < TRACE_SYSCALLS; nr++) {
+				if (syscalls[nr] && syscall_name(nr))
+					json_put_u64(&w, syscall_name(nr), syscalls[nr]);
+			}
+			json_end_object(&w);
+		}
+	}
+	json_put_u64(&w, "execs", totals->execs);
+	json_put_u64(&w, "gated", totals->gated);
+	json_put_u64(&w, "denied", totals->denied);
+	json_put_u64(&w, "killed", totals->killed);
+	json_put_u64(&w, "trace_emitted", totals->trace.emitted);
+	json_put_u64(&w, "trace_consumed", totals->trace.consumed);
+	json_put_u64(&w, "trace_lost", totals->trace.lost);
+	if (session->failed)
+		json_put_string(&w, "error", session->failure.text);
+	close_record(session, extra.data);
+}
