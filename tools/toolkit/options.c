@@ -34,9 +34,10 @@ enum option_key {
 
 static const struct argp_option option_list[] = {
 	{0, 0, 0, 0, "What the session sees:", 1},
-	{"workspace", 'w', "DIR[:cow|ro|live]", 0,
-	 "Folder to work in, at the same path inside (default: the current one). cow keeps changes "
-	 "in a layer of their own, ro refuses them, live makes them on the host",
+	{"workspace", 'w', "DIR[:MODE]", 0,
+	 "Folder to work in, at the same path inside (default: the current one). MODE cow, the "
+	 "default, keeps changes in a layer of their own, ro refuses them, live makes them on the "
+	 "host",
 	 0},
 	{"isolation", KEY_ISOLATION, "full|lite", 0,
 	 "lite is for hosts without namespaces: Landlock, seccomp and the gate alone, no network, no "
@@ -55,15 +56,15 @@ static const struct argp_option option_list[] = {
 	 0},
 	{"mode", KEY_MODE, "enforce|observe", 0,
 	 "observe records what would have been refused and refuses nothing", 0},
-	{"approver", KEY_APPROVER, "none|console|unix:PATH|command:PROGRAM ARG...", 0,
-	 "Who answers what rules want asked: a person at this terminal, a socket, a program "
-	 "(default: none, which refuses it)",
+	{"approver", KEY_APPROVER, "WHO", 0,
+	 "Who answers what rules want asked: console (a person at this terminal), unix:PATH (a "
+	 "socket), command:PROGRAM ARG...; or none, the default, which refuses it",
 	 0},
-	{"approver-timeout", KEY_APPROVER_TIMEOUT, "SECONDS", 0,
-	 "No answer until then is a no (default: 60)", 0},
-	{"profile", KEY_PROFILE, "observe|eval|contain", 0,
-	 "How strict, in a word: observe refuses nothing, eval neither and takes no folder of the "
-	 "host that is writable, contain denies what is not allowed",
+	{"approver-timeout", KEY_APPROVER_TIMEOUT, "TIME", 0,
+	 "No answer after so many seconds is a no (default: 60)", 0},
+	{"profile", KEY_PROFILE, "NAME", 0,
+	 "How strict, in a word: observe refuses nothing, eval neither and takes no writable folder "
+	 "of the host, contain denies what is not allowed",
 	 0},
 	{"trace", KEY_TRACE, "on|auto|off", 0,
 	 "Trace with BPF: on fails without the privilege, auto goes on without and says so", 0},
