@@ -77,6 +77,20 @@ struct budget_state *budget_state_free(struct budget_state *b)
 	return NULL;
 }
 
+void budget_state_reset(struct budget_state *b)
+{
+	if (!b)
+		return;
+	memset(b->used, 0, sizeof(b->used));
+	b->cpu_us = 0;
+	for (unsigned per = 0; per < BUDGET_PERS; per++) {
+		for (unsigned of = 0; of < BUDGETS; of++)
+			keyed_clear(b->distinct[per][of]);
+	}
+	keyed_clear(b->calls);
+	keyed_clear(b->executions);
+}
+
 /* ---- one action ---- */
 
 static uint64_t hashed(const struct policy *policy, struct str text, uint64_t more)

@@ -68,6 +68,7 @@ int budget_decode(struct policy *policy, const struct source *source, struct rul
 /* NULL if no rule needs it. */
 struct budget_state *budget_state_new(const struct policy *policy);
 struct budget_state *budget_state_free(struct budget_state *budgets);
+void budget_state_reset(struct budget_state *budgets); /* NULL: nothing */
 
 /* Whether more than the rule's limit is used with this action. @ret_used: how much. */
 bool budget_is_over(const struct policy *policy, const struct policy_state *state,

@@ -169,3 +169,11 @@ size_t keyed_count(const struct keyed *t)
 {
 	return t->count;
 }
+
+void keyed_clear(struct keyed *t)
+{
+	uint64_t key = 0;
+
+	while (t && keyed_oldest(t, &key))
+		keyed_drop(t, key);
+}

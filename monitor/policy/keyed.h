@@ -17,6 +17,7 @@ struct keyed;
 /* @capacity: 1 to MAX_KEYED. */
 struct keyed *keyed_new(size_t capacity, size_t words);
 struct keyed *keyed_free(struct keyed *table);
+void keyed_clear(struct keyed *table); /* NULL: nothing */
 /* Bytes that such a table takes for each key. */
 size_t keyed_bytes(size_t words);
 

@@ -172,6 +172,8 @@ int policy_add_label(struct policy *policy, const char *name, struct error *err)
 
 struct policy_state *policy_state_new(const struct policy *policy);
 struct policy_state *policy_state_free(struct policy_state *state);
+/* As if it were new, but that nothing is allocated: for tools that try many actions. */
+void policy_state_reset(struct policy_state *state);
 uint64_t policy_state_labels(const struct policy_state *state);
 /* They are taken away only by rules with "declassify". */
 void policy_state_add_labels(struct policy_state *state, uint64_t labels);

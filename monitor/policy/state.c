@@ -102,6 +102,31 @@ struct policy_state *policy_state_free(struct policy_state *state)
 	return NULL;
 }
 
+void policy_state_reset(struct policy_state *state)
+{
+	const struct policy_state kept = *state;
+
+	for (size_t i = 0; i < kept.counter_count; i++) {
+		kept.counters[i].next = 0;
+		kept.counters[i].filled = 0;
+		keyed_clear(kept.counters[i].seen);
+	}
+	for (size_t i = 0; i < kept.table_count; i++) {
+		keyed_clear(kept.tables[i]);
+		kept.unseen[i] = (struct unseen){0};
+	}
+	budget_state_reset(kept.budgets);
+	*state = (struct policy_state){
+		.policy = kept.policy,
+		.counters = kept.counters,
+		.counter_count = kept.counter_count,
+		.tables = kept.tables,
+		.unseen = kept.unseen,
+		.table_count = kept.table_count,
+		.budgets = kept.budgets,
+	};
+}
+
 uint64_t policy_state_labels(const struct policy_state *state)
 {
 	return state->labels;

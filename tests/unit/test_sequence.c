@@ -176,6 +176,9 @@ static void test_what_is_refused_undoes_nothing(void **state)
 	assert_true(at(policy, session, 3, 9));
 	policy_note_let_through(policy, session, &let_through);
 	assert_false(at(policy, session, 4, 9));
+	assert_true(at(policy, session, 5, 1));
+	policy_state_reset(session);
+	assert_false(at(policy, session, 1, 9));
 	(void)policy_state_free(session);
 	(void)policy_free(policy);
 }

@@ -42,6 +42,7 @@ struct outcome {
 
 struct diffing {
 	struct policy_trees old, new;
+	struct policy_state *old_state, *new_state; /* reset before each action */
 	struct constants constants;
 	struct weaker *weaker; /* owned */
 	size_t count;
@@ -64,15 +65,16 @@ static uint64_t labels_by_name(const struct policy *from, const struct policy *t
 	return mapped;
 }
 
-static void judge(const struct policy *policy, const struct policy *labels_of,
-		  const struct example *example, struct outcome *ret)
+static void judge(const struct policy *policy, struct policy_state *state,
+		  const struct policy *labels_of, const struct example *example,
+		  struct outcome *ret)
 {
 	struct example mine = *example;
-	struct example_player player = {
-		.policy = policy, .state = policy_state_new(policy), .now_ns = START_NS};
+	struct example_player player = {.policy = policy, .state = state, .now_ns = START_NS};
 	struct action action;
 	uint64_t given;
 
+	policy_state_reset(state);
 	mine.before = xcalloc(example->before_count, sizeof(*mine.before));
 	given = mine.labels = labels_by_name(labels_of, policy, example->labels);
 	for (size_t i = 0; i < example->before_count; i++) {
@@ -84,7 +86,6 @@ static void judge(const struct policy *policy, const struct policy *labels_of,
 	example_play(&player, &mine, NULL, &action, &ret->decision);
 	ret->added = policy_state_labels(player.state) & ~given;
 	ret->taken = given & ~policy_state_labels(player.state);
-	(void)policy_state_free(player.state);
 	free(mine.before);
 }
 
@@ -167,8 +168,8 @@ static void try_action(struct diffing *d, const struct policy *labels_of,
 	uint64_t lost;
 
 	d->tried++;
-	judge(d->old.policy, labels_of, example, &old);
-	judge(d->new.policy, labels_of, example, &new);
+	judge(d->old.policy, d->old_state, labels_of, example, &old);
+	judge(d->new.policy, d->new_state, labels_of, example, &new);
 	if (old.decision.verdict >= VERDICT_ASK && new.decision.verdict < VERDICT_ASK)
 		note(d,
 		     (struct weaker){.kind = example->action.kind,
@@ -348,6 +349,8 @@ static int diff(const struct diff_arguments *a)
 	if (r < 0) {
 		log_error("%s", err.text);
 	} else {
+		d.old_state = policy_state_new(d.old.policy);
+		d.new_state = policy_state_new(d.new.policy);
 		constants_add(&d.constants, &d.old);
 		constants_add(&d.constants, &d.new);
 		/* The first that shows something is shown: what people wrote, then what says least.
@@ -367,6 +370,8 @@ static int diff(const struct diff_arguments *a)
 		free(d.weaker[i].example);
 	free(d.weaker);
 	constants_done(&d.constants);
+	(void)policy_state_free(d.old_state);
+	(void)policy_state_free(d.new_state);
 	policy_trees_done(&d.old);
 	policy_trees_done(&d.new);
 	return status;
