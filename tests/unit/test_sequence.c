@@ -178,7 +178,7 @@ static void test_what_is_refused_undoes_nothing(void **state)
 	assert_false(at(policy, session, 4, 9));
 	assert_true(at(policy, session, 5, 1));
 	policy_state_reset(session);
-	assert_false(at(policy, session, 1, 9));
+	assert_false(at(policy, session, 6, 9));
 	(void)policy_state_free(session);
 	(void)policy_free(policy);
 }
