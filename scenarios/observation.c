@@ -102,26 +102,33 @@ static int each_child(pid_t pid, void (*visit)(pid_t child, void *ctx), void *ct
 
 struct leaves {
 	struct buf names;
-	struct stat ours; /* the launcher's own program */
+	struct stat ours; /* the launcher's program */
 };
 
-static bool program_of(pid_t pid, struct stat *ret)
+/*
+ * A process that waits to become the next call's, or its hands. Who may not be looked at is one of
+ * these too if it is called so: programs can be, unless they hide.
+ */
+static bool is_ours(pid_t pid, const struct leaves *l)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/%d/exe", pid);
+	_cleanup_buf_ struct buf name = BUF_INIT(64);
+	struct stat program;
 
-	return stat(path, ret) == 0;
+	if (stat(path, &program) == 0)
+		return program.st_dev == l->ours.st_dev && program.st_ino == l->ours.st_ino;
+	if (errno == ENOENT || errno == ESRCH)
+		return true; /* gone meanwhile */
+	name_process(pid, &name);
+	return name.len && strstr(name.data, "cordon-");
 }
 
 static void visit_left(pid_t pid, void *ctx)
 {
 	struct leaves *l = ctx;
-	struct stat program;
 
-	/* Gone meanwhile, or ours: a process that waits to become the next call's, or its hands. */
-	if (!program_of(pid, &program) ||
-	    (program.st_dev == l->ours.st_dev && program.st_ino == l->ours.st_ino))
-		return;
-	name_process(pid, &l->names);
+	if (!is_ours(pid, l))
+		name_process(pid, &l->names);
 }
 
 /*
@@ -143,8 +150,13 @@ static void visit_init(pid_t pid, void *ctx)
 void observe_processes(struct call_seen *call, pid_t launcher)
 {
 	struct leaves l = {.names = BUF_INIT(400)};
-	const int r = program_of(launcher, &l.ours) ? each_child(launcher, visit_init, &l) : -ESRCH;
+	_cleanup_free_ char *program = NULL;
+	int r = paths_launcher(&program, NULL);
 
+	if (r == 0 && stat(program, &l.ours) < 0)
+		r = -errno;
+	if (r == 0)
+		r = each_child(launcher, visit_init, &l);
 	if (r < 0)
 		buf_printf(&l.names, "unknown: /proc/%d: %s", launcher, strerror(-r));
 	if (l.names.len)
