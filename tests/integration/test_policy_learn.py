@@ -6,13 +6,20 @@ import subprocess
 import unittest
 
 from approver_testing import rule
-from cordon_testing import CordonTest
+from cordon_testing import NO_TRACE, TRACE, CordonTest
 
 CONNECT = "python3 -c 'import socket; print(socket.socket().connect_ex((\"127.0.0.1\", {})))'"
 RUN = f"""mkdir -p out/a; for i in 1 2 3 4; do echo $i > out/f$i; done; mv out/f1 out/a/g; rm out/f2; echo 1 > 'out/a/[x]{{y}}*'
 expr 1 + 1; expr 1 + 2; git --version >/dev/null; {CONNECT.format(9)}"""
 
 
+class Untraced(CordonTest):
+    def test_it_is_told(self):
+        self.assertEqual(self.run_in("true", options=["--trace", "off", "-p", self.policy()]).returncode, 0)
+        self.assertIn(b"without a trace", self.cordon("policy", "learn", self.record).stderr)
+
+
+@unittest.skipUnless(TRACE == "on", "a record tells of writes only where they are traced: " + NO_TRACE)
 class Learn(CordonTest):
     def setUp(self):
         super().setUp()

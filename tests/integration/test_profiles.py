@@ -7,7 +7,7 @@ import pathlib
 import re
 import unittest
 
-from cordon_testing import TRACE, CordonTest
+from cordon_testing import NO_TRACE, TRACE, CordonTest
 
 SOURCE = pathlib.Path(os.environ.get("SOURCE", "."))
 
@@ -26,6 +26,7 @@ class Profiles(CordonTest):
         path.write_text("#!/bin/sh\necho rented\n")
         path.chmod(0o755)
 
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_eval_lets_decoys_happen_and_keeps_what_is_the_hosts(self):
         self.program("aws")
         for profile in ("observe", "eval"):
@@ -40,6 +41,7 @@ class Profiles(CordonTest):
             self.assertNotEqual(status, 0)
             self.assertIn("no folder of the host may be writable", out)
 
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_contain_denies_by_default(self):
         self.program("tool")
         (self.work / "shutdown.sh").write_text("stop\n")

@@ -240,6 +240,7 @@ class Intent(RuleKindsTest):
 
 
 class Result(RuleKindsTest):
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)  # without one the label counts as set from the start
     def test_a_canary_is_withheld_and_marks_the_session(self):
         (self.work / "connect.py").write_text(CONNECT)
         (self.work / "notes").write_text("the key is CANARY-7f3d\n")

@@ -57,6 +57,19 @@ static bool is_wanted(const struct learning *l, const struct replayed *what)
 	       (action->kind == ACTION_FILE_OPEN && action->write);
 }
 
+/* What is not in the record cannot be learned. */
+static void warn_of_no_trace(const struct learning *l, const struct json *event)
+{
+	const char *trace = json_string(json_get(json_get(event, "fields"), "trace"));
+	const char *kind = json_string(json_get(event, "kind"));
+
+	if (l->collects && kind && trace && strcmp(kind, "session.start") == 0 &&
+	    strcmp(trace, "off") == 0)
+		log_warning("%s was made without a trace: writes that no rule stopped are not in "
+			    "it, and will be refused; record the run again as root",
+			    l->record);
+}
+
 static void on_line(struct learning *l, const char *line, size_t len, uint64_t number)
 {
 	_cleanup_(json_freep) struct json *event = NULL;
@@ -65,6 +78,7 @@ static void on_line(struct learning *l, const char *line, size_t len, uint64_t n
 
 	if (json_parse("event", line, len, &event, NULL) < 0)
 		return;
+	warn_of_no_trace(l, event);
 	result = replay_event(&l->replay, event, line, len, &what);
 	if (result == REPLAY_UNKNOWN && l->collects)
 		log_warning("%s: line %" PRIu64 " cannot be learned from: %s", l->record, number,
