@@ -29,7 +29,7 @@
 #include "sandbox/lite.h"
 
 #define MAX_LEAVES 1024u /* executions at the same time */
-#define IDLE_MS	   5	 /* before a leaf is made for the next one, who may never come */
+#define IDLE_MS	   1	 /* before a leaf is made for the next one, who may never come */
 
 struct leaf {
 	uint32_t exec;
