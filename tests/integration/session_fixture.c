@@ -37,7 +37,14 @@ static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *resu
 	next_script(run);
 }
 
-static const struct exec_ops exec_ops = {.ended = on_ended};
+static void on_tty(void *ctx, int master_fd)
+{
+	struct run *run = ctx;
+
+	run->tty_fd = master_fd;
+}
+
+static const struct exec_ops exec_ops = {.ended = on_ended, .tty = on_tty};
 
 static int start_script(struct run *run)
 {
@@ -50,7 +57,8 @@ static int start_script(struct run *run)
 	const struct exec_request request = {.call_id = id,
 					     .tool = "shell",
 					     .argv = argv,
-					     .stdio_fds = {null_fd, null_fd, null_fd}};
+					     .stdio_fds = {null_fd, null_fd, null_fd},
+					     .tty = run->scripts[run->at].tty};
 	struct outcome *outcome = &run->outcomes[run->at];
 	struct error err = {0};
 	uint32_t exec_id;
@@ -170,6 +178,8 @@ void session_run(struct run *const *runs, size_t count, const struct supervisor_
 
 void session_run_done(struct run *run)
 {
+	if (run->tty_fd > 0)
+		(void)close(run->tty_fd);
 	run->loaded = policy_free(run->loaded);
 	buf_done(&run->lines);
 }

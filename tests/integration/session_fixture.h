@@ -20,6 +20,7 @@ struct run;
 struct script {
 	const char *text;	       /* for sh -c; NULL: no more */
 	bool (*when)(struct run *run); /* asked every 2 ms until true; NULL: at once */
+	bool tty;		       /* on a terminal, which nobody reads */
 };
 
 struct outcome {
@@ -43,6 +44,7 @@ struct run {
 	struct buf lines; /* the record so far */
 	bool failed;
 	struct error failure;
+	int tty_fd; /* the terminal's other end, until session_run_done(); 0: none */
 };
 
 /* A folder for states and records, named to the toolkit by the environment. */

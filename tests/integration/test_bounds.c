@@ -96,9 +96,40 @@ static void test_requests_that_wait_are_bounded(void **state)
 	session_run_done(&run);
 }
 
+/* By then a leaf stands ready for what is like the call before. */
+static bool after_a_while(struct run *run)
+{
+	static unsigned asked;
+
+	(void)run;
+	return ++asked % 50 == 0;
+}
+
+/* A process that has its walls up for another kind of call is not taken. */
+static void test_a_leaf_that_is_ready_is_of_the_right_kind(void **state)
+{
+	struct run run = {.policy = "{\"policy\":\"t\",\"version\":1}",
+			  .scripts = {{"! test -t 1", NULL, false},
+				      {"test -t 1 && echo > /dev/tty", after_a_while, true},
+				      {"! test -t 1", after_a_while, false},
+				      {"! test -t 1", after_a_while, false}}};
+	struct run *const runs[] = {&run};
+
+	(void)state;
+	session_run(runs, 1, &(struct supervisor_config){.trace = TRACE_MODE_AUTO});
+	for (size_t i = 0; i < 4; i++) {
+		assert_string_equal(run.outcomes[i].result.error, "");
+		assert_int_equal(run.outcomes[i].result.outcome, EXEC_EXITED);
+		assert_int_equal(run.outcomes[i].result.status, 0);
+	}
+	session_run_done(&run);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_requests_that_wait_are_bounded)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_requests_that_wait_are_bounded),
+		cmocka_unit_test(test_a_leaf_that_is_ready_is_of_the_right_kind)};
 
 	return cmocka_run_group_tests(tests, session_set_up, session_tear_down);
 }
