@@ -16,6 +16,6 @@ endfunction()
 # CORDON (the binary), BUILD and SOURCE in its environment, and no resident supervisor by itself; exit 77 is a skip with its reason printed.
 function(cordon_script_test label name)
         add_test(NAME ${label}.${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-        set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 120 SKIP_RETURN_CODE 77
+        set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 300 SKIP_RETURN_CODE 77
                 ENVIRONMENT "CORDON=${CMAKE_BINARY_DIR}/cordon;BUILD=${CMAKE_BINARY_DIR};SOURCE=${CMAKE_SOURCE_DIR};CORDON_RESIDENT=off")
 endfunction()
