@@ -21,8 +21,8 @@
  * skipped where a task that it was running for was preempted by another one on the same CPU (seen
  * on 7.2); programs on security hooks never are. So the others here only report, or tidy up.
  *
- * The loader that bpftool makes holds 32 functions, programs among them; this object has as many, and
- * the build fails with one more.
+ * The loader that bpftool makes holds 32 functions, programs among them; this object has as many,
+ * and the build fails with one more.
  */
 #define SCRATCHES 6 /* hooks can be preempted */
 
