@@ -70,15 +70,7 @@ const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a
 
 static void put_type(struct buf *out, const struct cel_type *type)
 {
-	static const char *const names[] = {
-		[CEL_NULL] = "null",	     [CEL_BOOL] = "bool",	    [CEL_INT] = "int",
-		[CEL_UINT] = "uint",	     [CEL_DOUBLE] = "double",	    [CEL_STRING] = "string",
-		[CEL_BYTES] = "bytes",	     [CEL_LIST] = "list",	    [CEL_MAP] = "map",
-		[CEL_DURATION] = "duration", [CEL_TIMESTAMP] = "timestamp", [CEL_TYPE] = "type",
-		[CEL_DYN] = "dyn",	     [CEL_ERROR] = "error",
-	};
-
-	buf_printf(out, type->wrapper ? "wrapper(%s)" : "%s", names[type->kind]);
+	buf_printf(out, type->wrapper ? "wrapper(%s)" : "%s", type_kind_name(type->kind));
 	if (type->kind != CEL_LIST && type->kind != CEL_MAP)
 		return;
 	buf_putc(out, '(');
