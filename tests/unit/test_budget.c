@@ -94,6 +94,18 @@ static void test_the_action_that_is_too_much_matches(void **state)
 	close_session(&s);
 }
 
+static void test_what_was_let_through_is_used(void **state)
+{
+	struct session s = open_session("tool_calls", "session", 1);
+	const struct action call = {.kind = ACTION_TOOL_CALL};
+
+	(void)state;
+	policy_note_let_through(s.policy, s.state, &call);
+	assert_true(over(&s, call));
+	assert_int_equal(s.decision.used, 2);
+	close_session(&s);
+}
+
 static void test_hosts_are_counted_once(void **state)
 {
 	struct session s = open_session("hosts", "session", 2);
@@ -284,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_action_that_is_too_much_matches),
+		cmocka_unit_test(test_what_was_let_through_is_used),
 		cmocka_unit_test(test_hosts_are_counted_once),
 		cmocka_unit_test(test_calls_are_apart_and_end),
 		cmocka_unit_test(test_files_that_were_really_opened),
