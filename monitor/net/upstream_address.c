@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/net/endpoint.h"
 
 /* What of the rules' allowed networks lifts a refusal. */
 enum lift {
@@ -157,38 +158,23 @@ const char *upstream_address_refusal(const uint8_t address[16], const struct ups
 	return range->reason && !is_lifted(address, range->lift, rules) ? range->reason : NULL;
 }
 
-bool upstream_address_of(const struct sockaddr *from, socklen_t len, uint8_t ret[16])
+static bool of_interface(const struct ifaddrs *one, struct endpoint *ret)
 {
-	static const struct cidr v4 = V4(0, 0, 0, 0, 0);
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in;
+	union socket_address address = {0};
 
-	if (len >= sizeof(in) && from->sa_family == AF_INET) {
-		memcpy(&in, from, sizeof(in));
-		memcpy(ret, v4.address, 12);
-		memcpy(ret + 12, &in.sin_addr, 4);
-		return true;
-	}
-	if (len >= sizeof(in6) && from->sa_family == AF_INET6) {
-		memcpy(&in6, from, sizeof(in6));
-		memcpy(ret, &in6.sin6_addr, 16);
-		return true;
-	}
-	return false;
-}
-
-static bool of_interface(const struct ifaddrs *one, uint8_t ret[16])
-{
-	static const struct cidr loopback[] = {V4(127, 0, 0, 0, 8), V6(0, 0, 0, 1, 128)};
-	const struct sockaddr *from = one->ifa_addr;
-
-	if (!from)
+	if (!one->ifa_addr)
 		return false;
-	const socklen_t len = from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-							  : sizeof(struct sockaddr_in);
-
-	return upstream_address_of(from, len, ret) && !cidr_has(&loopback[0], ret) &&
-	       !cidr_has(&loopback[1], ret);
+	switch (one->ifa_addr->sa_family) {
+	case AF_INET:
+		memcpy(&address.in, one->ifa_addr, sizeof(address.in));
+		break;
+	case AF_INET6:
+		memcpy(&address.in6, one->ifa_addr, sizeof(address.in6));
+		break;
+	default:
+		return false;
+	}
+	return endpoint_from_socket(&address, ret) && !endpoint_is_loopback(ret);
 }
 
 int upstream_own_addresses(uint8_t (**ret)[16], size_t *ret_count, struct error *err)
@@ -200,12 +186,12 @@ int upstream_own_addresses(uint8_t (**ret)[16], size_t *ret_count, struct error 
 	if (getifaddrs(&all) < 0)
 		return error_errno(err, errno, "ask for the addresses of this host");
 	for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
-		uint8_t address[16];
+		struct endpoint found;
 
-		if (!of_interface(one, address))
+		if (!of_interface(one, &found))
 			continue;
 		own = xrealloc_array(own, count + 1, sizeof(*own));
-		memcpy(own[count++], address, sizeof(address));
+		memcpy(own[count++], found.address, sizeof(*own));
 	}
 	freeifaddrs(all);
 	*ret = own;
