@@ -5,7 +5,10 @@
 
 #include "monitor/net/tls_hello.h"
 
-enum { RECORD_HANDSHAKE = 22, HANDSHAKE_CLIENT_HELLO = 1 };
+enum {
+	RECORD_HANDSHAKE = 22,
+	HANDSHAKE_CLIENT_HELLO = 1
+};
 
 #define MAX_RECORD	 (16u << 10) /* of a record that is not encrypted */
 #define HANDSHAKE_HEADER 4u
