@@ -62,9 +62,15 @@ static bool take_framing(struct http_body *body, uint8_t c)
 	case BODY_DATA:
 	case BODY_CHUNK:
 	case BODY_OVER:
+	case BODY_BAD:
 		break;
 	}
 	return false;
+}
+
+static bool is_framing(enum body_state state)
+{
+	return state != BODY_DATA && state != BODY_CHUNK && state != BODY_OVER && state != BODY_BAD;
 }
 
 enum body_outcome http_body_feed(struct http_body *body, const uint8_t *bytes, size_t len,
@@ -81,15 +87,15 @@ enum body_outcome http_body_feed(struct http_body *body, const uint8_t *bytes, s
 	}
 	size_t taken = 0;
 
-	while (taken < len && body->state != BODY_DATA && body->state != BODY_CHUNK &&
-	       body->state != BODY_OVER) {
-		if (!take_framing(body, bytes[taken])) {
-			*ret_taken = taken;
-			*ret_why = "a chunk of the request's body is malformed";
-			return BODY_IS_BROKEN;
-		}
-		taken++;
+	while (taken < len && is_framing(body->state)) {
+		if (take_framing(body, bytes[taken]))
+			taken++;
+		else
+			body->state = BODY_BAD;
 	}
 	*ret_taken = taken;
-	return BODY_IS_FRAMING;
+	if (taken)
+		return BODY_IS_FRAMING;
+	*ret_why = "a chunk of the request's body is malformed";
+	return BODY_IS_BROKEN;
 }

@@ -20,6 +20,7 @@ enum body_state {
 	BODY_LAST_CR,
 	BODY_LAST_LF,
 	BODY_OVER,
+	BODY_BAD,
 };
 
 struct http_body {
@@ -37,6 +38,7 @@ enum body_outcome {
 	BODY_IS_BROKEN,
 };
 
-/* Until body->state is BODY_OVER. *ret_taken: at least 1, of @len which is not 0. */
+/* Until body->state is BODY_OVER. *ret_taken: of @len, which is not 0, at least 1 unless
+ * it is broken. */
 enum body_outcome http_body_feed(struct http_body *body, const uint8_t *bytes, size_t len,
 				 size_t *ret_taken, const char **ret_why);

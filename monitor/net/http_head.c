@@ -268,7 +268,7 @@ static const char *parse_field(struct text line, struct fields *fields, struct h
 /* The target may name a host as well; then that is the one which servers go by. */
 static const char *join_host(const struct fields *fields, struct http_head *ret)
 {
-	struct http_head other;
+	struct http_head other = {0};
 
 	if (!fields->has_host && !fields->is_1_0)
 		return "Host is missing";
