@@ -40,7 +40,7 @@ static inline void first_transcript_make(const uint8_t *bytes, size_t len, size_
 		for (size_t i = 0; i < taken && is_piece(outcome); i++)
 			buf_putc(ret, letters[outcome]);
 		if (outcome == FIRST_HEAD || outcome == FIRST_BROKEN) {
-			buf_printf(ret, "[%zu%c", at + taken, letters[outcome]);
+			buf_printf(ret, "[%zu", outcome == FIRST_HEAD ? at + taken : 0);
 			buf_put(ret, first_bytes_seen(fb), sizeof(struct first_seen));
 		}
 	}
