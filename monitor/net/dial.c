@@ -21,7 +21,6 @@ struct dial {
 	struct resolver_lookup *lookup;
 	uint8_t addresses[MAX_RESOLVER_ADDRESSES][16];
 	size_t count, next;
-	uint16_t port;
 	uint64_t deadline_ms; /* of uv_now() */
 	struct dial_result result;
 	int socket_fd;

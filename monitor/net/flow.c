@@ -121,8 +121,8 @@ static void watch(struct side *side, bool reads, bool writes)
 {
 	const int events = (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0);
 
-	(void)uv_poll_start(&side->poll,
-			    events || side->no_urgent ? events : (int)UV_PRIORITIZED, on_poll);
+	(void)uv_poll_start(&side->poll, events || side->no_urgent ? events : (int)UV_PRIORITIZED,
+			    on_poll);
 }
 
 /* Moves what can be moved. Return: false when the flow has ended. */

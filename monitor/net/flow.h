@@ -20,7 +20,7 @@
 struct flow;
 
 struct flow_totals {
-	uint64_t bytes_out, bytes_in; /* that the receiver's kernel took; out: to upstream */
+	uint64_t bytes_out, bytes_in;  /* that the receiver's kernel took; out: to upstream */
 	uint64_t started_ns, moved_ns; /* CLOCK_MONOTONIC; moved: when last a byte was */
 };
 

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #define CHUNK_BYTES (256u << 10)
 
