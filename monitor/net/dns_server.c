@@ -6,21 +6,19 @@
 #include "common/cleanup.h"
 #include "monitor/net/dns_server_internal.h"
 
-size_t dns_server_answer(struct dns_server *server, const struct dns_path *path,
-			 const uint8_t *bytes, size_t len, uint8_t ret[DNS_REPLY_BYTES])
+size_t dns_server_answer(struct dns_server *server, const uint8_t *bytes, size_t len,
+			 uint8_t ret[DNS_REPLY_BYTES])
 {
 	struct dns_reply reply = {.ede = DNS_EDE_NONE};
 	struct dns_query query;
 	const int code = dns_query_parse(bytes, len, &query);
-	const struct dns_request request = {
-		.query = &query, .from = path->from, .to = path->to, .is_tcp = path->is_tcp};
 	const char *reason = NULL;
 
 	if (code == DNS_DROP)
 		return 0;
 	if (code != DNS_NOERROR) {
 		reply.rcode = (unsigned)code;
-	} else if (!server->ops->decide(server->ctx, &request, &reason)) {
+	} else if (!server->ops->decide(server->ctx, &query, &reason)) {
 		/* REFUSED would say it better, but musl takes that for no answer, and waits. */
 		reply = (struct dns_reply){
 			.rcode = DNS_NXDOMAIN, .ede = DNS_EDE_FILTERED, .ede_text = reason};

@@ -12,29 +12,24 @@
  * Sources: RFC 1035 4.2, 7766 (TCP: pipelining, idle connections), ip(7) and ipv6(7) for PKTINFO.
  */
 
+#include <stdbool.h>
+
 #include <uv.h>
 
 #include "common/error.h"
 #include "monitor/net/dns_message.h"
-#include "monitor/net/endpoint.h"
 
 #define MAX_DNS_CLIENTS 32u    /* TCP connections of one session */
 #define DNS_IDLE_MS	10000u /* since its last whole query */
 
 struct dns_server;
 
-struct dns_request {
-	const struct dns_query *query;
-	struct endpoint from, to;
-	bool is_tcp;
-};
-
 struct dns_server_ops {
 	/*
 	 * May it be answered? If not, it is answered with NXDOMAIN, and with the reason for those
 	 * who can read one (EDNS). *ret_reason: borrowed until the next call; may stay NULL.
 	 */
-	bool (*decide)(void *ctx, const struct dns_request *request, const char **ret_reason);
+	bool (*decide)(void *ctx, const struct dns_query *query, const char **ret_reason);
 	/* A name got no address, since MAX_NET_NAMES have theirs. */
 	void (*full)(void *ctx);
 };

@@ -38,15 +38,9 @@ struct dns_server {
 	void *closed_ctx;
 };
 
-/* Where a message came from. */
-struct dns_path {
-	struct endpoint from, to;
-	bool is_tcp;
-};
-
 /* Return: bytes of the answer; 0: there is none. */
-size_t dns_server_answer(struct dns_server *server, const struct dns_path *path,
-			 const uint8_t *bytes, size_t len, uint8_t ret[DNS_REPLY_BYTES]);
+size_t dns_server_answer(struct dns_server *server, const uint8_t *bytes, size_t len,
+			 uint8_t ret[DNS_REPLY_BYTES]);
 /* A handle of the server is closed; the last one frees it. */
 void dns_server_handle_closed(struct dns_server *server);
 void dns_server_on_closed(uv_handle_t *handle); /* for handles whose data is the server */

@@ -17,8 +17,7 @@
 struct dns_client {
 	uv_tcp_t socket;
 	struct dns_server *server; /* borrowed */
-	struct dns_path path;
-	uint64_t active_ms; /* start, or last whole query */
+	uint64_t active_ms;	   /* start, or last whole query */
 	uv_write_t write;
 	bool is_writing;
 	bool is_closing;
@@ -81,8 +80,8 @@ static bool answer_whole(struct dns_client *client)
 			return false;
 		if (client->in_len - at - LENGTH_BYTES < len)
 			break;
-		reply = dns_server_answer(client->server, &client->path,
-					  client->in + at + LENGTH_BYTES, len, out + LENGTH_BYTES);
+		reply = dns_server_answer(client->server, client->in + at + LENGTH_BYTES, len,
+					  out + LENGTH_BYTES);
 		if (reply == 0 || client->is_closing)
 			return false;
 		out[0] = (uint8_t)(reply >> 8);
@@ -192,7 +191,6 @@ static void on_connection(uv_stream_t *listener, int status)
 {
 	struct dns_server *server = listener->data;
 	struct dns_client *client;
-	uv_os_fd_t socket_fd;
 
 	if (status < 0 || server->is_stopping)
 		return;
@@ -200,7 +198,6 @@ static void on_connection(uv_stream_t *listener, int status)
 		client_close(server->clients);
 	client = xcalloc(1, sizeof(*client));
 	client->server = server;
-	client->path.is_tcp = true;
 	client->active_ms = uv_now(server->loop);
 	(void)uv_tcp_init(server->loop, &client->socket);
 	client->socket.data = client;
@@ -208,10 +205,7 @@ static void on_connection(uv_stream_t *listener, int status)
 	DL_APPEND(server->clients, client);
 	if (server->client_count++ == 0)
 		(void)uv_timer_start(&server->idle, on_idle, IDLE_CHECK_MS, IDLE_CHECK_MS);
-	if (uv_accept(listener, (uv_stream_t *)&client->socket) < 0 ||
-	    uv_fileno((uv_handle_t *)&client->socket, &socket_fd) < 0 ||
-	    endpoint_of_socket(socket_fd, &client->path.to) < 0 ||
-	    endpoint_of_peer(socket_fd, &client->path.from) < 0)
+	if (uv_accept(listener, (uv_stream_t *)&client->socket) < 0)
 		client_close(client);
 	else
 		go_on(client);

@@ -17,7 +17,7 @@ union control {
 
 /* One datagram and its answer. */
 struct datagram {
-	union socket_address from;
+	struct sockaddr_storage from;
 	union control control;
 	struct iovec in, out;
 	uint8_t query[MAX_DNS_QUERY_BYTES];
@@ -37,74 +37,39 @@ static void prepare(struct datagram *datagram, struct mmsghdr *message)
 	};
 }
 
-/* The address that was asked. False if the kernel did not tell. */
-static bool read_destination(struct msghdr *message, struct endpoint *ret)
+/*
+ * The answer is to come from the address that was asked: the same PKTINFO says both. False if the
+ * kernel did not tell.
+ */
+static bool turn_around(struct msghdr *message)
 {
-	union socket_address to = {0};
-	struct in6_pktinfo info6;
 	struct in_pktinfo info;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			to.in.sin_family = AF_INET;
-			to.in.sin_port = htons(53);
-			to.in.sin_addr = info.ipi_addr;
-			return endpoint_from_socket(&to, ret);
+			info = (struct in_pktinfo){.ipi_spec_dst = info.ipi_addr};
+			memcpy(CMSG_DATA(c), &info, sizeof(info));
+			return true;
 		}
 		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
-			to.in6.sin6_family = AF_INET6;
-			to.in6.sin6_port = htons(53);
-			to.in6.sin6_addr = info6.ipi6_addr;
-			return endpoint_from_socket(&to, ret);
+			return true; /* as it is: its interface is right as well */
 		}
 	}
 	return false;
-}
-
-/* The answer is to come from there. */
-static void write_source(struct datagram *datagram, struct msghdr *message,
-			 const struct endpoint *source)
-{
-	struct cmsghdr *c = &datagram->control.head;
-	union socket_address address;
-
-	memset(&datagram->control, 0, sizeof(datagram->control));
-	(void)endpoint_to_socket(source, &address);
-	if (address.generic.sa_family == AF_INET) {
-		const struct in_pktinfo info = {.ipi_spec_dst = address.in.sin_addr};
-
-		c->cmsg_level = IPPROTO_IP;
-		c->cmsg_type = IP_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-		message->msg_controllen = CMSG_SPACE(sizeof(info));
-	} else {
-		const struct in6_pktinfo info = {.ipi6_addr = address.in6.sin6_addr};
-
-		c->cmsg_level = IPPROTO_IPV6;
-		c->cmsg_type = IPV6_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-		message->msg_controllen = CMSG_SPACE(sizeof(info));
-	}
 }
 
 /* Turns the message received into the one to send. False: there is no answer. */
 static bool answer(struct dns_server *server, struct datagram *datagram, struct mmsghdr *message)
 {
 	struct msghdr *head = &message->msg_hdr;
-	struct dns_path path = {.is_tcp = false};
 	size_t len;
 
-	if (!endpoint_from_socket(&datagram->from, &path.from) ||
-	    !read_destination(head, &path.to) || (head->msg_flags & MSG_TRUNC))
+	if ((head->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !turn_around(head))
 		return false;
-	len = dns_server_answer(server, &path, datagram->query, message->msg_len, datagram->reply);
+	len = dns_server_answer(server, datagram->query, message->msg_len, datagram->reply);
 	if (len == 0)
 		return false;
-	write_source(datagram, head, &path.to);
 	datagram->out = (struct iovec){datagram->reply, len};
 	head->msg_iov = &datagram->out;
 	head->msg_flags = 0;
