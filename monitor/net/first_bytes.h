@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "common/cleanup.h"
+#include "monitor/net/endpoint.h"
 #include "monitor/net/http_head.h"
 #include "monitor/net/tls_hello.h"
 
@@ -77,9 +78,8 @@ enum first_outcome first_bytes_end(struct first_bytes *fb);
 
 /* Whom the program asked to be connected with. */
 struct first_target {
-	const char *name;    /* canonical (names.h); NULL: the address was written as a number */
-	uint8_t address[16]; /* then that address, as in monitor/policy/cidr.h */
-	uint16_t port;
+	const char *name; /* canonical (names.h); NULL: the address was written as a number */
+	struct endpoint endpoint; /* the port; without a name also the address */
 };
 
 /*

@@ -11,14 +11,12 @@
  * of global unicast, and the host's own addresses. The ranges are those of the IANA special-purpose
  * address registries (RFC 6890), multicast and class E beside them.
  *
- * An address has one form here, the 16 bytes of monitor/policy/cidr.h: address_parse() makes it of
- * text, upstream_address_of() of a socket address. A v4-mapped address is the v4 address.
+ * An address has one form here, the 16 bytes of endpoint.h: a v4-mapped address is the v4 address.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "common/error.h"
 #include "monitor/policy/cidr.h"
@@ -38,9 +36,6 @@ struct upstream_rules {
  * text that fits behind "ADDRESS is ": "a private address (RFC 1918)". The errno is EPERM.
  */
 const char *upstream_address_refusal(const uint8_t address[16], const struct upstream_rules *rules);
-
-/* Return: false if @from is no AF_INET or AF_INET6 address of full length. */
-bool upstream_address_of(const struct sockaddr *from, socklen_t len, uint8_t ret[16]);
 
 /*
  * upstream_own_addresses - The host's addresses as they are now, loopback ones left out (they are a
