@@ -23,3 +23,4 @@
 /* monitor/net, a session each */
 #define MAX_NET_CONNECTIONS 4096u /* relayed, or about to be */
 #define MAX_NET_LISTENERS   512u  /* addresses with a port, in use at one time */
+#define MAX_UNIX_SOCKETS  4096u /* of one session that are looked through for the owner of one */
