@@ -263,7 +263,7 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		session->layers[i] = xstrdup(layer);
 	note_host_bound(session, count);
 	session_record_start(session);
-	if (apply_labels(session, fds->fd[0], &err) < 0 || session_net_start(session, &err) < 0) {
+	if (apply_labels(session, fds->fd[0], &err) < 0) {
 		session_fail(session, &err);
 		return;
 	}
@@ -271,7 +271,10 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		return;
 	session->stage = SESSION_READY;
 	watch_sockets(session);
-	session->ops->ready(session->ctx);
+	if (session_net_start(session, &err) < 0)
+		session_fail(session, &err);
+	else if (!session->net)
+		session->ops->ready(session->ctx);
 }
 
 /* ---- end ---- */

@@ -8,6 +8,7 @@
  *	control.c	the socket to the session's init, with a queue of what it could not take yet
  *	execution.c	one execution: its gate, its timer, its result
  *	session_socket.c sockets in its network
+ *	session_dns.c	the name server there
  *	session_net.c	what of that leads out: the relay, between gate and record
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
@@ -53,6 +54,7 @@ struct execution {
 	char *call_id;
 	char *tool;
 	uint32_t declared;
+	bool asks_names;    /* has turned to the session's name server */
 	struct gate *gate;  /* NULL before READY */
 	int program_pidfd;  /* -1 before READY */
 	int early_signal;   /* to be sent at READY; 0: none */
@@ -176,7 +178,15 @@ void session_on_socket(struct session *session, const struct msg *m, struct msg_
 /* What was asked for will not come. */
 void session_end_orders(struct session *session);
 
+/* session_dns.c */
+struct session_dns;
+/* Makes the session ready, or fails it, once it is known whether the server stands. */
+struct session_dns *session_dns_start(struct session *session, struct names *names);
+/* Frees it, later. */
+void session_dns_end(struct session_dns *dns);
+
 /* session_net.c; without a relayed network all of it does nothing. */
+/* With one, the session is ready when session_dns.c says so. */
 int session_net_start(struct session *session, struct error *err);
 void session_net_drop_execution(struct execution *execution);
 void session_net_end(struct session *session);
