@@ -120,7 +120,7 @@ static void refuse_address(struct session *session, const struct relay_end *end)
 
 	endpoint_text(&end->upstream, address);
 	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", end->host,
-		       end->destination.port);
+		       end->destination->port);
 	(void)snprintf(denial.because, sizeof(denial.because),
 		       "%s%s%s is %s, where nothing is dialled for a session "
 		       "(--allow-private=%s lifts that).",
@@ -144,7 +144,7 @@ static void on_closed(void *ctx, const struct relay_end *end)
 	w = event_begin(session, "net.close", caller->call_id[0] ? caller->call_id : NULL,
 			caller->exec_id);
 	json_begin_object(w, "fields");
-	put_endpoint(w, end->host, was_tried ? &end->upstream : &end->destination);
+	put_endpoint(w, end->host, was_tried ? &end->upstream : end->destination);
 	json_put_u64(w, "bytes_out", end->bytes_out);
 	json_put_u64(w, "bytes_in", end->bytes_in);
 	json_put_u64(w, "duration_ms", end->duration_ms);
