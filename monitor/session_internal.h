@@ -8,6 +8,7 @@
  *	control.c	the socket to the session's init, with a queue of what it could not take yet
  *	execution.c	one execution: its gate, its timer, its result
  *	session_socket.c sockets in its network
+ *	session_dns.c	the name server there
  *	session_net.c	what of that leads out: the relay, between gate and record
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
@@ -53,6 +54,7 @@ struct execution {
 	char *call_id;
 	char *tool;
 	uint32_t declared;
+	bool asks_names;    /* has turned to the session's name server */
 	struct gate *gate;  /* NULL before READY */
 	int program_pidfd;  /* -1 before READY */
 	int early_signal;   /* to be sent at READY; 0: none */
@@ -134,6 +136,7 @@ struct session {
 	struct execution *executions;
 	uint32_t last_exec_id;
 	char **layers;		 /* NULL-terminated, owned */
+	int diag_fd;		 /* tells of its sockets; 0: no need */
 	const char **host_bound; /* owned; its strings are parts of layers, NULL-terminated */
 	const char **writable;	 /* likewise: these and the private folder, lite only; or NULL */
 	bool gates_files;	 /* writing opens and path changes are decided before */
@@ -175,7 +178,16 @@ void session_on_socket(struct session *session, const struct msg *m, struct msg_
 /* What was asked for will not come. */
 void session_end_orders(struct session *session);
 
+/* session_dns.c */
+struct names;
+struct session_dns;
+/* Makes the session ready, or fails it, once it is known whether the server stands. */
+struct session_dns *session_dns_start(struct session *session, struct names *names);
+/* Frees it, later. */
+void session_dns_end(struct session_dns *dns);
+
 /* session_net.c; without a relayed network all of it does nothing. */
+/* With one, the session is ready when session_dns.c says so. */
 int session_net_start(struct session *session, struct error *err);
 void session_net_drop_execution(struct execution *execution);
 void session_net_end(struct session *session);

@@ -23,6 +23,7 @@
 struct session_net {
 	struct session *session; /* borrowed: is freed after us */
 	struct names *names;
+	struct session_dns *dns;
 	struct relay *relay;
 };
 
@@ -119,7 +120,7 @@ static void refuse_address(struct session *session, const struct relay_end *end)
 
 	endpoint_text(&end->upstream, address);
 	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", end->host,
-		       end->destination.port);
+		       end->destination->port);
 	(void)snprintf(denial.because, sizeof(denial.because),
 		       "%s%s%s is %s, where nothing is dialled for a session "
 		       "(--allow-private=%s lifts that).",
@@ -143,7 +144,7 @@ static void on_closed(void *ctx, const struct relay_end *end)
 	w = event_begin(session, "net.close", caller->call_id[0] ? caller->call_id : NULL,
 			caller->exec_id);
 	json_begin_object(w, "fields");
-	put_endpoint(w, end->host, was_tried ? &end->upstream : &end->destination);
+	put_endpoint(w, end->host, was_tried ? &end->upstream : end->destination);
 	json_put_u64(w, "bytes_out", end->bytes_out);
 	json_put_u64(w, "bytes_in", end->bytes_in);
 	json_put_u64(w, "duration_ms", end->duration_ms);
@@ -217,6 +218,7 @@ bool session_net_answers(struct execution *execution, const struct gate_request 
 	if (!session->net || !leads_out(action, &to) || session->failed)
 		return false;
 	if (to.port == DNS_PORT && (is_tcp(action) || is_udp(action))) {
+		execution->asks_names = true;
 		ret->proceed = true; /* to our own server, which asks about each name */
 		return true;
 	}
@@ -357,6 +359,7 @@ int session_net_start(struct session *session, struct error *err)
 	free(allowed);
 	session->net = net;
 	session->handles++;
+	net->dns = session_dns_start(session, net->names);
 	return 0;
 }
 
@@ -380,6 +383,8 @@ void session_net_end(struct session *session)
 {
 	struct session_net *net = take_ptr(session->net);
 
-	if (net)
-		relay_stop(net->relay, on_relay_freed);
+	if (!net)
+		return;
+	session_dns_end(net->dns);
+	relay_stop(net->relay, on_relay_freed);
 }

@@ -200,10 +200,21 @@ static int prepare(int socket_fd, enum socket_kind kind, int family)
 		r = set_option(socket_fd, IPPROTO_IPV6, IPV6_V6ONLY);
 	if (!r && kind == SOCKET_LISTEN)
 		r = set_option(socket_fd, SOL_SOCKET, SO_REUSEADDR);
+	/* For IPv6 a local route alone does not make an address one to bind to. */
+	if (!r && kind != SOCKET_CONNECT && family == AF_INET6)
+		r = set_option(socket_fd, IPPROTO_IPV6, IPV6_FREEBIND);
 	if (!r && kind == SOCKET_DATAGRAM)
 		r = family == AF_INET ? set_option(socket_fd, IPPROTO_IP, IP_PKTINFO)
 				      : set_option(socket_fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 	return r;
+}
+
+static int diag_socket(void)
+{
+	const int socket_fd =
+		socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
+
+	return socket_fd < 0 ? -errno : socket_fd;
 }
 
 int net_socket(enum socket_kind kind, const char *address, uint16_t port)
@@ -213,6 +224,8 @@ int net_socket(enum socket_kind kind, const char *address, uint16_t port)
 	const int type = kind == SOCKET_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM;
 	int r;
 
+	if (kind == SOCKET_DIAG)
+		return diag_socket();
 	if (!len || kind > SOCKET_CONNECT)
 		return -EINVAL;
 	_cleanup_close_ int socket_fd =
