@@ -23,6 +23,7 @@ enum action_kind {
 	ACTION_BIND,	    /* "net.bind" */
 	ACTION_LISTEN,	    /* "net.listen" */
 	ACTION_DNS,	    /* "net.dns": asked of the session's own name server */
+	ACTION_REQUEST,	    /* "net.request": what a relayed connection says first */
 	ACTION_FILE_OPEN,   /* "file.open": traced; gated for writing where a rule needs it */
 	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
@@ -111,6 +112,17 @@ struct action {
 	struct str qtype;  /* "A", "AAAA", "TXT", "TYPE1234" */
 	int64_t label_max; /* longest label, bytes */
 	int64_t entropy;   /* of that label, thousandths of a bit per byte */
+
+	/* net.request, whose protocol is "tls", "http", "http2", "ssh" or "other" */
+	struct str sni;		  /* tls: the server name, as said; empty: none */
+	struct str_list alpn;	  /* tls */
+	bool ech;		  /* tls: encrypted_client_hello is there */
+	struct str method;	  /* http */
+	struct str url_path;	  /* http: with the query; of CONNECT empty */
+	struct str http_host;	  /* http: without the port */
+	int64_t body_bytes;	  /* http; -1: not said beforehand */
+	bool agrees;		  /* what it says names no other host than the one connected to */
+	struct str_list canaries; /* names of those found in what it sends */
 
 	/* tool.call, tool.result */
 	struct str tool;    /* tool name */
