@@ -87,6 +87,14 @@ void event_end(struct session *session)
 		event_failed(session, r);
 }
 
+static void describe_host(const struct action *action, char *text, size_t size)
+{
+	const struct str host = action->host.len ? action->host : action->address;
+
+	(void)snprintf(text, size, "%.*s port %lld", (int)host.len, host.len ? host.at : "",
+		       (long long)action->port);
+}
+
 static void describe(const struct action *action, char *text, size_t size)
 {
 	switch (action->kind) {
@@ -98,9 +106,11 @@ static void describe(const struct action *action, char *text, size_t size)
 			(void)snprintf(text, size, "unix:%.*s", (int)action->path.len,
 				       action->path.at);
 		else
-			(void)snprintf(text, size, "%.*s port %lld", (int)action->address.len,
-				       action->address.len ? action->address.at : "",
-				       (long long)action->port);
+			describe_host(action, text, size);
+		break;
+	case ACTION_REQUEST:
+	case ACTION_CLOSE:
+		describe_host(action, text, size);
 		break;
 	case ACTION_DNS:
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
@@ -156,6 +166,17 @@ static void fill_denial(const struct session *session, const struct action *acti
 		policy_because(session->policy, action, &judgement->decision));
 }
 
+static void put_label_names(struct json_writer *w, const char *key, const struct policy *policy,
+			    uint64_t labels)
+{
+	json_begin_array(w, key);
+	for (size_t i = 0; i < policy_label_count(policy); i++) {
+		if (labels & (UINT64_C(1) << i))
+			json_put_string(w, NULL, policy_label_name(policy, i));
+	}
+	json_end_array(w);
+}
+
 static void record_action(struct session *session, const struct action *action,
 			  struct judgement *judgement)
 {
@@ -174,6 +195,9 @@ static void record_action(struct session *session, const struct action *action,
 	judgement->seq = record_count(session->record);
 	w = begin_event(session, &head);
 	judge_put_fields(w, action);
+	if (judgement->decision.process_labels && action->pid)
+		put_label_names(w, "process_labels", session->policy,
+				judgement->decision.process_labels);
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
 	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE)
 		json_put_bool(w, "enforced", false);
@@ -196,16 +220,6 @@ static void record_action(struct session *session, const struct action *action,
 	event_end(session);
 }
 
-static void put_label_names(struct json_writer *w, const struct policy *policy, uint64_t labels)
-{
-	json_begin_array(w, "labels");
-	for (size_t i = 0; i < policy_label_count(policy); i++) {
-		if (labels & (UINT64_C(1) << i))
-			json_put_string(w, NULL, policy_label_name(policy, i));
-	}
-	json_end_array(w);
-}
-
 /* What a rule took away is set anew by the next read, in the kernel too. */
 static void clear_labels(struct session *session, const struct action *action, uint64_t labels)
 {
@@ -221,7 +235,7 @@ static void clear_labels(struct session *session, const struct action *action, u
 		       action->call_id.len ? action->call_id.at : "");
 	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
 	json_begin_object(w, "fields");
-	put_label_names(w, session->policy, labels);
+	put_label_names(w, "labels", session->policy, labels);
 	json_end_object(w);
 	event_end(session);
 }
@@ -261,20 +275,24 @@ static void decide(struct session *session, const struct action *action, const s
 void judge(struct session *session, const struct action *action, const struct stop *stop,
 	   struct judgement *ret, struct denial *ret_denial)
 {
+	struct action full = *action;
+
 	supervisor_drain(session->supervisor);
 	loss_check(session);
 	if (session->trace)
-		policy_state_add_labels(session->state,
-					trace_session_labels(session->trace, session->slot));
+		policy_state_add_session_labels(
+			session->state, trace_session_labels(session->trace, session->slot));
 	judge_note_labels(session, action);
-	decide(session, action, stop, ret);
+	if (session->trace && action->pid)
+		full.labels = trace_process_labels(session->trace, session->slot, action->pid);
+	decide(session, &full, stop, ret);
 	if (ret->proceed || ret->later)
 		return;
 	session->totals.denied++;
 	if (ret->decision.verdict == VERDICT_KILL)
 		session->totals.killed++;
 	if (ret_denial)
-		fill_denial(session, action, ret, ret_denial);
+		fill_denial(session, &full, ret, ret_denial);
 }
 
 void judge_traced(struct session *session, const struct action *action, struct judgement *ret)
@@ -298,7 +316,7 @@ void judge_note_labels(struct session *session, const struct action *cause)
 			       cause->call_id.len ? cause->call_id.at : "");
 	w = event_begin(session, "label.set", call[0] ? call : NULL, cause ? cause->exec_id : 0);
 	json_begin_object(w, "fields");
-	put_label_names(w, session->policy, added);
+	put_label_names(w, "labels", session->policy, added);
 	if (cause && cause->path.len)
 		json_put_bytes(w, "path", cause->path.at, cause->path.len);
 	json_end_object(w);
