@@ -16,6 +16,7 @@
 #include "common/cleanup.h"
 #include "monitor/net/names.h"
 #include "monitor/net/relay.h"
+#include "monitor/request.h"
 #include "monitor/session_internal.h"
 
 #define DNS_PORT 53
@@ -202,30 +203,19 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 {
 	struct session_net *net = ctx;
 	struct session *session = net->session;
-	const struct first_seen *seen = head->seen;
-	struct str alpn[MAX_ALPN];
+	const bool is_fine = !head->disagrees && !head->seen->broken;
+	struct request_lists lists;
 	char address[ENDPOINT_TEXT];
 	struct action action =
 		action_of(ACTION_REQUEST, head->caller, head->host, head->upstream, address);
 
-	for (unsigned i = 0; i < seen->tls.alpn_count; i++)
-		alpn[i] = str_of(seen->tls.alpn[i]);
-	action.protocol = str_of(seen->protocol);
-	action.sni = str_of(seen->tls.sni);
-	action.alpn = (struct str_list){alpn, seen->tls.alpn_count};
-	action.ech = seen->tls.ech;
-	action.method = str_of(seen->http.method);
-	action.url_path = str_of(seen->http.path);
-	action.http_host = str_of(seen->http.host);
-	action.body_bytes = seen->http.body_bytes;
-	action.agrees = !head->disagrees && !seen->broken;
-	action.broken = str_of(seen->broken);
+	request_action(head->seen, head->target, address, 0, NULL, &lists, &action);
 	if (!decide(session, &action))
 		return "refused by policy";
-	if (action.agrees || session->mode == MODE_OBSERVE)
+	if (is_fine || session->mode == MODE_OBSERVE)
 		return NULL;
 	refuse_head(session, head);
-	return seen->broken ? "broken first bytes" : "names differ";
+	return head->seen->broken ? "broken first bytes" : "names differ";
 }
 
 static void on_stray(void *ctx, const struct endpoint *destination)
