@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -398,6 +399,17 @@ static int parse_allowed(const struct net_config *config, struct cidr **ret, siz
 	return 0;
 }
 
+/* A connection takes two descriptors while it flows. What was started before keeps its limit. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int session_net_start(struct session *session, struct error *err)
 {
 	const char *mode = session_layer(session, "net");
@@ -411,6 +423,7 @@ int session_net_start(struct session *session, struct error *err)
 	r = parse_allowed(&session->net_config, &allowed, &count, err);
 	if (r < 0)
 		return r;
+	raise_file_limit();
 	net = xcalloc(1, sizeof(*net));
 	net->session = session;
 	net->names = names_new();
