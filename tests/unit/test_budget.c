@@ -11,7 +11,7 @@
 
 #define ON_ALL                                                                              \
 	"[\"exec\",\"net.connect\",\"net.send\",\"tool.call\",\"file.open\",\"proc.fork\"," \
-	"\"tool.result\"]"
+	"\"tool.result\",\"proc.usage\"]"
 
 static struct policy *load(const char *of, const char *per, unsigned limit)
 {
@@ -21,10 +21,15 @@ static struct policy *load(const char *of, const char *per, unsigned limit)
 	const bool is_file = strcmp(of, "files_written") == 0;
 	const bool is_net = strcmp(of, "hosts") == 0 || strcmp(of, "connections") == 0;
 	const bool is_cpu = strcmp(of, "cpu_seconds") == 0;
+	const bool is_memory = strcmp(of, "memory") == 0;
+	const bool is_written = strcmp(of, "bytes_written") == 0;
 	const char *one = strcmp(of, "tool_calls") == 0 ? "\"kind\":\"tool.call\""
-			  : is_file ? "\"kind\":\"file.open\",\"write\":true,\"path\":\"/f\""
-			  : is_net  ? "\"kind\":\"net.connect\",\"host\":\"h\""
-				    : "\"kind\":\"proc.fork\"";
+			  : is_file    ? "\"kind\":\"file.open\",\"write\":true,\"path\":\"/f\""
+			  : is_net     ? "\"kind\":\"net.connect\",\"host\":\"h\""
+			  : is_cpu     ? "\"kind\":\"proc.usage\",\"cpu_ms\":3000"
+			  : is_memory  ? "\"kind\":\"proc.usage\",\"memory_bytes\":101"
+			  : is_written ? "\"kind\":\"proc.usage\",\"written_bytes\":11"
+				       : "\"kind\":\"proc.fork\"";
 
 	buf_printf(
 		&text,
@@ -34,10 +39,9 @@ static struct policy *load(const char *of, const char *per, unsigned limit)
 		"\"budget\":{\"of\":\"%s\",\"per\":\"%s\",\"limit\":%u},\"match\":[{\"action\":{%s},"
 		"\"repeat\":%u%s}],\"not_match\":[{\"action\":{\"kind\":\"tool.result\"}}]}]}",
 		of, per, limit, one, limit + 1,
-		is_cpu	  ? ",\"cpu_seconds\":1"
-		: is_file ? ",\"vary\":\"path\""
-		: is_net  ? ",\"vary\":\"host\""
-			  : "");
+		is_file	 ? ",\"vary\":\"path\""
+		: is_net ? ",\"vary\":\"host\""
+			 : "");
 	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
 		fail_msg("%s\n%s", err.text, text.data);
 	return policy;
@@ -263,10 +267,204 @@ static void test_processor_time(void **state)
 	const struct action call = {.kind = ACTION_TOOL_CALL};
 
 	(void)state;
-	policy_state_note_cpu(s.state, 999999);
+	policy_state_note_cpu(s.state, 1, 999999);
 	assert_false(over(&s, call));
-	policy_state_note_cpu(s.state, 1);
+	policy_state_note_cpu(s.state, 2, 1);
 	assert_true(over(&s, call));
+	close_session(&s);
+}
+
+static struct action usage_of(uint32_t exec_id, int64_t cpu_ms, int64_t memory, const char *call)
+{
+	return (struct action){.kind = ACTION_USAGE,
+			       .exec_id = exec_id,
+			       .call_id = str_of(call),
+			       .cpu_ms = cpu_ms,
+			       .memory_bytes = memory,
+			       .written_bytes = cpu_ms};
+}
+
+static void test_processor_time_of_what_runs(void **state)
+{
+	struct session s = open_session("cpu_seconds", "session", 2);
+	const struct action call = {.kind = ACTION_TOOL_CALL};
+
+	(void)state;
+	assert_false(over(&s, usage_of(1, 1500, 0, "c")));
+	assert_false(over(&s, usage_of(1, 2900, 0, "c"))); /* told again, counted once */
+	policy_state_note_cpu(s.state, 1, 2999000);
+	assert_false(over(&s, call));
+	assert_true(over(&s, usage_of(2, 1, 0, "d")));
+	assert_int_equal(s.decision.used, 3);
+	close_session(&s);
+
+	s = open_session("cpu_seconds", "call", 2);
+	assert_false(over(&s, usage_of(1, 2900, 0, "c")));
+	assert_false(over(&s, usage_of(2, 2900, 0, "d")));
+	assert_true(over(&s, usage_of(1, 3000, 0, "c")));
+	close_session(&s);
+}
+
+static void test_memory_is_what_is_there_now(void **state)
+{
+	struct session s = open_session("memory", "session", 100);
+	const struct action call = {.kind = ACTION_TOOL_CALL};
+
+	(void)state;
+	assert_false(over(&s, usage_of(1, 1, 60, "c")));
+	assert_false(over(&s, usage_of(1, 2, 100, "c")));
+	assert_true(over(&s, usage_of(2, 1, 1, "d")));
+	assert_int_equal(s.decision.used, 101);
+	assert_false(over(&s, usage_of(1, 3, 0, "c")));
+	assert_false(over(&s, call));
+	close_session(&s);
+
+	s = open_session("memory", "call", 100);
+	assert_true(over(&s, usage_of(1, 1, 101, "c")));
+	(void)over(&s, (struct action){.kind = ACTION_TOOL_RESULT, .call_id = STR("c")});
+	assert_false(over(&s, usage_of(1, 2, 50, "c"))); /* forgotten with its call */
+	assert_int_equal(s.decision.used, 0);
+	close_session(&s);
+}
+
+static void test_bytes_written(void **state)
+{
+	struct session s = open_session("bytes_written", "session", 10);
+
+	(void)state;
+	for (uint32_t i = 1; i <= 300; i++) /* more executions than are remembered */
+		assert_int_equal(over(&s, usage_of(i, 1, 0, "c")), i > 10);
+	assert_int_equal(s.decision.used, 300);
+	close_session(&s);
+}
+
+static struct policy *load_one(const char *on, const char *budget, const char *match,
+			       const char *not_match)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	buf_printf(&text,
+		   "{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\"},"
+		   "\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":[%s],"
+		   "\"when\":\"true\",\"verdict\":\"deny\",\"because\":\"b\",\"budget\":{%s},"
+		   "\"match\":[%s],\"not_match\":[%s]}]}",
+		   on, budget, match, not_match);
+	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
+		fail_msg("%s\n%s", err.text, text.data);
+	return policy;
+}
+
+static bool stops(struct session *s, const char *host, const char *call, uint64_t bytes)
+{
+	const struct action flow = connect_to(host, call);
+
+	policy_count_bytes(s->policy, s->state, &flow, bytes, &s->decision);
+	return s->decision.verdict >= VERDICT_ASK;
+}
+
+static struct session open_flows(const char *budget)
+{
+	struct policy *policy = load_one(
+		"\"net.connect\"", budget,
+		"{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"},\"bytes_out\":101}",
+		"{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"},\"bytes_out\":100}");
+
+	return (struct session){.policy = policy, .state = policy_state_new(policy)};
+}
+
+static void test_a_flow_is_stopped_in_its_middle(void **state)
+{
+	struct session s = open_flows("\"of\":\"bytes_out\",\"per\":\"session\",\"limit\":100");
+
+	(void)state;
+	assert_false(over(&s, connect_to("a", "c")));
+	assert_false(stops(&s, "a", "c", 60));
+	assert_false(stops(&s, "b", "d", 40));
+	assert_false(over(&s, connect_to("a", "c")));
+	assert_true(stops(&s, "a", "c", 1));
+	assert_int_equal(s.decision.used, 101);
+	assert_string_equal(s.decision.rule->id, "a");
+	assert_true(over(&s, connect_to("z", "e"))); /* nor does a new one begin */
+	close_session(&s);
+}
+
+static void test_bytes_of_each_host(void **state)
+{
+	struct session s = open_flows(
+		"\"of\":\"bytes_out\",\"per\":\"session\",\"by\":\"host\",\"limit\":100");
+	const struct rule_info *rule;
+	char host[16];
+
+	(void)state;
+	assert_false(stops(&s, "a", "c", 100));
+	assert_false(stops(&s, "b", "c", 100));
+	assert_true(stops(&s, "a", "d", 1));
+	assert_true(over(&s, connect_to("a", "c")));
+	assert_false(over(&s, connect_to("b", "c")));
+	assert_int_equal(policy_state_evicted(s.state, &rule), 0);
+	for (unsigned i = 0; i < 1023; i++) {
+		(void)snprintf(host, sizeof(host), "h%u", i);
+		(void)stops(&s, host, "c", 1);
+	}
+	assert_int_equal(policy_state_evicted(s.state, &rule), 1);
+	close_session(&s);
+
+	s = open_flows("\"of\":\"bytes_out\",\"per\":\"call\",\"by\":\"host\",\"limit\":100");
+	assert_false(stops(&s, "a", "c", 100));
+	assert_false(stops(&s, "a", "d", 100));
+	assert_true(stops(&s, "a", "c", 1));
+	close_session(&s);
+}
+
+static void test_spend(void **state)
+{
+	struct policy *policy = load_one(
+		"\"tool.call\"",
+		"\"of\":\"spend\",\"per\":\"session\",\"unit\":\"cents\",\"limit\":100",
+		"{\"action\":{\"kind\":\"tool.call\",\"cost\":51,\"unit\":\"cents\"},\"repeat\":2}",
+		"{\"action\":{\"kind\":\"tool.call\",\"cost\":500,\"unit\":\"tokens\"}}");
+	struct session s = {.policy = policy, .state = policy_state_new(policy)};
+	struct action call = {.kind = ACTION_TOOL_CALL, .cost = 60, .unit = STR("cents")};
+
+	(void)state;
+	assert_false(over(&s, call));
+	assert_true(over(&s, call)); /* refused, so not spent */
+	call.cost = 40;
+	assert_false(over(&s, call));
+	call.cost = 0;
+	assert_false(over(&s, call));
+	call.cost = INT64_MAX;
+	for (unsigned i = 0; i < 3; i++) {
+		policy_note_let_through(s.policy, s.state, &call);
+		assert_true(over(&s, call)); /* more than a number holds is not less */
+	}
+	close_session(&s);
+}
+
+/* Its sampling costs, so it is for those who ask. */
+static void test_who_needs_usage(void **state)
+{
+	struct session s = open_session("tool_calls", "session", 1);
+	struct policy *cpu =
+		load_one("\"exec\"", "\"of\":\"memory\",\"per\":\"call\",\"limit\":9",
+			 "{\"before\":[{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":10}}],"
+			 "\"action\":{\"kind\":\"exec\"}}",
+			 "{\"before\":[{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":10}},"
+			 "{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":9}}],"
+			 "\"action\":{\"kind\":\"exec\"}}");
+	struct policy *hosts =
+		load_one("\"net.connect\"", "\"of\":\"hosts\",\"per\":\"session\",\"limit\":0",
+			 "{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"}}",
+			 "{\"action\":{\"kind\":\"net.connect\",\"loopback\":true}}");
+
+	(void)state;
+	assert_true(policy_needs_usage(s.policy)); /* on proc.usage */
+	assert_true(policy_needs_usage(cpu));
+	assert_false(policy_needs_usage(hosts));
+	(void)policy_free(cpu);
+	(void)policy_free(hosts);
 	close_session(&s);
 }
 
@@ -305,6 +503,13 @@ int main(void)
 		cmocka_unit_test(test_what_is_refused_is_not_used),
 		cmocka_unit_test(test_programs_that_are_refused),
 		cmocka_unit_test(test_processor_time),
+		cmocka_unit_test(test_processor_time_of_what_runs),
+		cmocka_unit_test(test_memory_is_what_is_there_now),
+		cmocka_unit_test(test_bytes_written),
+		cmocka_unit_test(test_a_flow_is_stopped_in_its_middle),
+		cmocka_unit_test(test_bytes_of_each_host),
+		cmocka_unit_test(test_spend),
+		cmocka_unit_test(test_who_needs_usage),
 		cmocka_unit_test(test_more_calls_at_once_than_there_is_room_for),
 	};
 

@@ -21,6 +21,7 @@ struct mcp_call {
 	struct mcp_call *prev, *next; /* in mcp_server.calls, in the order of arrival */
 	struct mcp_server *server;
 	struct mcp_message message; /* without its tree once it runs */
+	struct mcp_cost cost;	    /* borrows from the message */
 	size_t bytes;		    /* of the message, while it waits */
 	char call_id[24];
 	struct tool_call *running; /* NULL: waits */
@@ -129,6 +130,8 @@ static void start_call(struct mcp_call *call)
 	const struct tool_request request = {.call_id = call->call_id,
 					     .tool = name,
 					     .args = args ? args : server->no_arguments,
+					     .cost = call->cost.amount,
+					     .unit = call->cost.unit,
 					     .done = on_done,
 					     .ctx = call};
 	struct buf out = BUF_INIT(0);
@@ -217,6 +220,8 @@ static void on_tools_call(struct mcp_server *server, struct mcp_message *m, size
 	const struct json *args = json_get(m->params, "arguments");
 	const char *name = json_string(json_get(m->params, "name"));
 	struct mcp_call *call;
+	struct mcp_cost cost;
+	const char *wrong = mcp_call_cost(m->params, &cost);
 	char text[160];
 
 	if (!name) {
@@ -233,6 +238,10 @@ static void on_tools_call(struct mcp_server *server, struct mcp_message *m, size
 			   "params.arguments: must be an object");
 		return;
 	}
+	if (wrong) {
+		send_error(server, m->id.raw, MCP_INVALID_PARAMS, wrong);
+		return;
+	}
 	if (find_call(server, m->id.key)) {
 		send_error(server, m->id.raw, MCP_INVALID_REQUEST,
 			   "id: belongs to a call that is not over");
@@ -245,6 +254,7 @@ static void on_tools_call(struct mcp_server *server, struct mcp_message *m, size
 	call = xcalloc(1, sizeof(*call));
 	call->server = server;
 	call->message = *m;
+	call->cost = cost;
 	call->bytes = bytes;
 	*m = (struct mcp_message){.kind = MCP_INVALID};
 	(void)snprintf(call->call_id, sizeof(call->call_id), "c%llu", ++server->last_call);

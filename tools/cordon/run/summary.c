@@ -54,12 +54,15 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 
 	if (result && result->timed_out)
 		log_info("the command was ended: its time was over");
-	if (result && result->denied) {
+	if (result && (result->denied || result->killed)) {
 		const struct denial *denial = &result->last_denial;
 		_cleanup_buf_ struct buf line = BUF_INIT(0);
 
-		buf_printf(&line, "%u action%s refused; the last: %s ", result->denied,
-			   result->denied == 1 ? "" : "s", denial->kind);
+		if (result->denied)
+			buf_printf(&line, "%u action%s refused; the last: %s ", result->denied,
+				   result->denied == 1 ? "" : "s", denial->kind);
+		else
+			buf_printf(&line, "the command was killed for %s ", denial->kind);
 		/* The one part that comes from inside. */
 		buf_put_plain(&line, denial->subject, sizeof(denial->subject));
 		buf_printf(&line, ", by %s: %s", denial->rule, denial->because);
