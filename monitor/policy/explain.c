@@ -116,8 +116,8 @@ static void put_sequence(struct json_writer *w, const struct rule *rule,
 	json_end_object(w);
 }
 
-static void put_budget(struct json_writer *w, const struct policy *policy,
-		       const struct rule *rule, uint64_t used)
+static void put_budget(struct json_writer *w, const struct policy *policy, const struct rule *rule,
+		       uint64_t used)
 {
 	const struct budget *budget = &rule->budget;
 	const struct str *unit = &policy->budgets.units[budget->unit];
