@@ -141,8 +141,7 @@ static void test_spend(void **state)
 /* Its sampling costs, so it is for those who ask. */
 static void test_who_needs_usage(void **state)
 {
-	struct session s = open_session("tool_calls", "session", 1);
-	struct policy *cpu =
+	struct policy *memory =
 		load_one("\"exec\"", "\"of\":\"memory\",\"per\":\"call\",\"limit\":9",
 			 "{\"before\":[{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":10}}],"
 			 "\"action\":{\"kind\":\"exec\"}}",

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -26,6 +27,7 @@
 #include "tools/cordon/mcp/mcp_framing.h"
 #include "tools/cordon/mcp/mcp_server.h"
 #include "tools/cordon/mcp/mcp_stdio.h"
+#include "tools/cordon/policy/learn_session.h"
 #include "tools/cordon/standard_fds.h"
 #include "tools/toolkit/options.h"
 
@@ -44,6 +46,8 @@ struct mcp {
 	struct mcp_server *server;
 	struct mcp_stdio *stdio;
 	uv_signal_t signals[3];
+	struct learn_session learn;
+	char *record;	/* its path; owned */
 	bool at_end;	/* no more requests: end when the calls are over */
 	bool is_ending; /* the session was told to end */
 	bool is_gone;	/* the session is, with its record closed */
@@ -198,7 +202,9 @@ static int start(struct mcp *mcp, struct error *err)
 	const char *reason;
 	int r;
 
-	r = load_policies(&mcp->options, &mcp->policy, err);
+	r = learn_session_start(&mcp->options, &mcp->learn, err);
+	if (r == 0)
+		r = load_policies(&mcp->options, &mcp->policy, err);
 	if (r == 0)
 		r = start_supervisor(&mcp->options, &mcp->loop, &mcp->supervisor, err);
 	if (r < 0)
@@ -212,6 +218,7 @@ static int start(struct mcp *mcp, struct error *err)
 		supervisor_free(mcp->supervisor);
 		return r;
 	}
+	mcp->record = xstrdup(agent_session_record(mcp->agent));
 	mcp->server =
 		mcp_server_new(agent_session_spec_of(mcp->agent)->workspace, &server_ops, mcp);
 	watch_signals(mcp);
@@ -260,6 +267,9 @@ int cmd_mcp(int argc, char **argv)
 	}
 	(void)uv_run(&mcp.loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&mcp.loop);
+	if (mcp.exit_status == 0 && learn_session_end(&mcp.learn, mcp.record) < 0)
+		mcp.exit_status = EXIT_CORDON;
+	free(mcp.record);
 	mcp_server_free(mcp.server);
 	mcp_framing_done(&mcp.framing);
 	(void)policy_free(mcp.policy);
