@@ -65,32 +65,6 @@ struct run {
 
 /* ---- the end ---- */
 
-static int status_of(const struct run *run)
-{
-	const struct exec_result *result = &run->outcome.result;
-
-	if (run->failed)
-		return EXIT_CORDON;
-	if (run->outcome.refused)
-		return EXIT_NOT_EXECUTABLE;
-	if (!run->outcome.ended)
-		return run->outcome.early_signal ? 128 + run->outcome.early_signal : EXIT_CORDON;
-	if (result->timed_out)
-		return EXIT_TIMED_OUT;
-	switch (result->outcome) {
-	case EXEC_EXITED:
-		return result->status;
-	case EXEC_SIGNALED:
-		return 128 + result->status;
-	case EXEC_NOT_STARTED:
-		return result->status == ENOENT || result->status == ENOTDIR ? EXIT_NOT_FOUND
-									     : EXIT_NOT_EXECUTABLE;
-	case EXEC_SETUP_ERROR:
-		break;
-	}
-	return EXIT_CORDON;
-}
-
 static void report_failures(const struct run *run)
 {
 	const struct exec_result *result = &run->outcome.result;
@@ -493,7 +467,7 @@ int run_command(struct run_options *options)
 		log_error("%s", err.text);
 	} else {
 		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
-		exit_status = status_of(&run);
+		exit_status = run.failed ? EXIT_CORDON : summary_status(&run.outcome);
 		say_how_it_went(&run, exit_status);
 		if (!run.failed &&
 		    learn_session_end(&run.learn, floor_plan(run.floor)->record_path) < 0)

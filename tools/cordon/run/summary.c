@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cordon/run/summary.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/plain.h"
+#include "tools/cordon/run/run.h"
 
 static void put_denial(struct json_writer *w, const struct exec_result *result)
 {
@@ -71,4 +73,28 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 	}
 	if (changes)
 		log_info("changes are kept in %s", changes);
+}
+
+int summary_status(const struct command_outcome *outcome)
+{
+	const struct exec_result *result = &outcome->result;
+
+	if (outcome->refused)
+		return EXIT_NOT_EXECUTABLE;
+	if (!outcome->ended)
+		return outcome->early_signal ? 128 + outcome->early_signal : EXIT_CORDON;
+	if (result->timed_out)
+		return EXIT_TIMED_OUT;
+	switch (result->outcome) {
+	case EXEC_EXITED:
+		return result->status;
+	case EXEC_SIGNALED:
+		return 128 + result->status;
+	case EXEC_NOT_STARTED:
+		return result->status == ENOENT || result->status == ENOTDIR ? EXIT_NOT_FOUND
+									     : EXIT_NOT_EXECUTABLE;
+	case EXEC_SETUP_ERROR:
+		break;
+	}
+	return EXIT_CORDON;
 }
