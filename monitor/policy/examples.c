@@ -63,7 +63,7 @@ static bool play(struct run *run, const struct example *e)
 
 	for (size_t i = 0; i < e->before_count; i++)
 		(void)play(run, &e->before[i]);
-	policy_state_add_labels(run->state, e->labels);
+	example_add_labels(e, run->state);
 	policy_state_note_cpu(run->state, 0, e->cpu_us);
 	if (e->bytes_out)
 		budgets_take_bytes(run->policy, run->state, &e->action, e->bytes_out);
