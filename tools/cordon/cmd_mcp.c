@@ -29,6 +29,7 @@
 #include "tools/cordon/mcp/mcp_stdio.h"
 #include "tools/cordon/policy/learn_session.h"
 #include "tools/cordon/standard_fds.h"
+#include "tools/toolkit/approver/approver.h"
 #include "tools/toolkit/options.h"
 
 #define EXIT_CORDON 125
@@ -199,6 +200,7 @@ static void watch_signals(struct mcp *mcp)
 
 static int start(struct mcp *mcp, struct error *err)
 {
+	struct mcp_approver *asker = NULL;
 	const char *reason;
 	int r;
 
@@ -213,6 +215,10 @@ static int start(struct mcp *mcp, struct error *err)
 		log_warning("no trace: %s", reason);
 	warn_of_labels(&mcp->options, mcp->policy);
 	mcp->options.policy = mcp->policy;
+	if (approver_is_client(mcp->options.approver)) {
+		asker = mcp_approver_new(&mcp->loop);
+		mcp->options.own_approver = mcp_approver_face(asker);
+	}
 	r = agent_session_open(mcp->supervisor, &mcp->options, &agent_ops, mcp, &mcp->agent, err);
 	if (r < 0) {
 		supervisor_free(mcp->supervisor);
@@ -221,6 +227,8 @@ static int start(struct mcp *mcp, struct error *err)
 	mcp->record = xstrdup(agent_session_record(mcp->agent));
 	mcp->server =
 		mcp_server_new(agent_session_spec_of(mcp->agent)->workspace, &server_ops, mcp);
+	if (asker)
+		mcp_server_ask_by(mcp->server, asker);
 	watch_signals(mcp);
 	r = mcp_stdio_start(&mcp->loop, &stdio_ops, mcp, &mcp->stdio, err);
 	if (r < 0)

@@ -16,7 +16,7 @@
 enum mcp_kind {
 	MCP_REQUEST,
 	MCP_NOTIFICATION,
-	MCP_RESPONSE, /* we ask nothing, so it is for nobody */
+	MCP_RESPONSE, /* to what mcp_approver.c asks */
 	MCP_INVALID,  /* answer with code and reason */
 };
 

@@ -32,7 +32,8 @@ struct mcp_server {
 	const struct mcp_server_ops *ops;
 	void *ctx;
 	const char *workspace;
-	struct agent_session *agent; /* NULL until it is ready */
+	struct agent_session *agent;   /* NULL until it is ready */
+	struct mcp_approver *approver; /* borrowed; NULL: the client is not asked */
 	struct json *no_arguments;
 	struct mcp_call *calls;
 	size_t running, waiting, waiting_bytes;
@@ -68,9 +69,13 @@ size_t mcp_server_load(const struct mcp_server *server)
 	return server->running + server->waiting;
 }
 
+/* An answer that calls wait for comes behind what was sent before it, so more is read then. */
 bool mcp_server_is_full(const struct mcp_server *server)
 {
-	return server->waiting >= MAX_WAITING || server->waiting_bytes >= MAX_WAITING_BYTES;
+	const unsigned times = server->approver && mcp_approver_waits(server->approver) ? 2 : 1;
+
+	return server->waiting >= times * MAX_WAITING ||
+	       server->waiting_bytes >= times * MAX_WAITING_BYTES;
 }
 
 static void send_lines(struct mcp_server *server, struct buf *lines)
@@ -78,6 +83,24 @@ static void send_lines(struct mcp_server *server, struct buf *lines)
 	if (!server->stopped)
 		server->ops->send(server->ctx, lines);
 	buf_done(lines);
+}
+
+static void send_question(void *ctx, struct buf *line)
+{
+	send_lines(ctx, line);
+}
+
+static void forget_approver(void *ctx)
+{
+	((struct mcp_server *)ctx)->approver = NULL;
+}
+
+void mcp_server_ask_by(struct mcp_server *server, struct mcp_approver *approver)
+{
+	const struct mcp_carrier carrier = {send_question, forget_approver, server};
+
+	server->approver = approver;
+	mcp_approver_carry(approver, &carrier);
 }
 
 static void send_error(struct mcp_server *server, const char *id, enum mcp_code code,
@@ -194,6 +217,8 @@ static void on_initialize(struct mcp_server *server, const struct mcp_message *m
 		return;
 	}
 	server->initialized = true;
+	if (server->approver)
+		mcp_approver_note_client(server->approver, m->params);
 	mcp_put_initialize(&out, m->id.raw, mcp_revision(wanted), server->workspace);
 	send_lines(server, &out);
 }
@@ -331,6 +356,8 @@ void mcp_server_line(struct mcp_server *server, const char *line, size_t len)
 			on_cancelled(server, line, len);
 		break;
 	case MCP_RESPONSE:
+		if (server->approver)
+			mcp_approver_answer(server->approver, m.id.key, m.doc);
 		break;
 	case MCP_INVALID:
 		send_error(server, m.id.raw, m.code, m.reason.text);

@@ -236,15 +236,17 @@ static void put_proposal(const struct learning *l, struct buf *out)
 		learn_put_diff(LEARNED_NAME, NULL, l->learned, out);
 }
 
-int learn_from(const char *record, const char *const *paths, size_t count, struct buf *out,
-	       struct error *err)
+int learn_from(const struct learn_request *request, struct buf *out, struct error *err)
 {
-	struct learning l = {.err = err, .record = record, .closed = count == 0};
+	struct learning l = {.err = err, .record = request->record, .closed = request->count == 0};
 	int r;
 
 	r = sodium_init() < 0 ? error_set(err, EIO, "libsodium finds no source of randomness") : 0;
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = sources_add_path(&l.originals, paths[i], err);
+	for (size_t i = 0; i < request->count && r == 0; i++)
+		r = sources_add_path(&l.originals, request->paths[i], err);
+	if (r == 0 && request->more)
+		r = sources_add_text(&l.originals, "options", request->more, strlen(request->more),
+				     err);
 	if (r == 0)
 		r = learn(&l);
 	if (r == 0)

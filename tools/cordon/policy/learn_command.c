@@ -58,12 +58,16 @@ int policy_learn_command(int argc, char **argv)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
 	struct learn_arguments l = {0};
+	struct learn_request request;
 	struct error err = {0};
 	int r;
 
 	if (argp_parse(&learn_argp, argc, argv, 0, NULL, &l) != 0)
 		return POLICY_FAILED;
-	r = learn_from(l.record, (const char *const *)l.paths.words, l.paths.count, &out, &err);
+	request = (struct learn_request){.record = l.record,
+					 .paths = (const char *const *)l.paths.words,
+					 .count = l.paths.count};
+	r = learn_from(&request, &out, &err);
 	if (r < 0)
 		log_error("%s", err.text);
 	else if (!out.len)

@@ -47,13 +47,18 @@ static int propose(const struct session_options *o, const char *record, struct b
 {
 	_cleanup_free_ char *shipped = NULL;
 	const char *families;
-	int r;
+	struct learn_request request = {.record = record,
+					.paths = o->policies,
+					.count = o->policy_count,
+					.more = o->policy_text};
+	const int r = o->policy_count ? 0 : paths_policies(&shipped, err);
 
-	if (o->policy_count)
-		return learn_from(record, o->policies, o->policy_count, out, err);
-	r = paths_policies(&shipped, err);
 	families = shipped;
-	return r < 0 ? r : learn_from(record, &families, 1, out, err);
+	if (!o->policy_count) {
+		request.paths = &families;
+		request.count = 1;
+	}
+	return r < 0 ? r : learn_from(&request, out, err);
 }
 
 static int put(struct learn_session *learn, const char *record, const struct buf *out,
