@@ -64,7 +64,7 @@ class Approver:
                 pass
 
     def next(self, seconds=60):
-        question, peer = self.questions.get(timeout=seconds)
+        question, peer = self.questions.get(timeout=seconds * SLOWER)
         self.asked.append(question)
         return question, peer
 

@@ -26,6 +26,10 @@ from kernels import KERNELS, Unavailable, kernel
 JOBS = {"tracepoint": 3, "lsm": 6}
 WHOLE_SECONDS = {False: 1200, True: 7200}
 MEMORY = "2048"
+# The emulator's processors do not always agree on code that the kernel patches while it runs: one of them
+# meets the breakpoint that the patching puts there when the kernel has forgotten it. No processor does that.
+EMULATORS_FAULT = re.compile(r"\bint3: 0000 \[#1\]")
+MOST_BOOTS = 4
 
 
 def qemu():
@@ -63,7 +67,7 @@ class Machine:
     def last_words(self):
         said_itself = self.process.stderr.read().decode(errors="replace")
         console = self.console.read_text(errors="replace") if self.console.exists() else ""
-        return said_itself + "\n".join(console.splitlines()[-40:])
+        return said_itself + "\n".join(console.splitlines()[-100:])
 
 
 class Result:
@@ -102,8 +106,8 @@ class Result:
 
 
 def run(machine, show):
-    """Prints what comes; returns the result of each test that ended."""
-    results, result, booted, linux = {}, None, time.monotonic(), "?"
+    """Prints what comes; returns the result of each test that ended, and whether all was told."""
+    results, result, booted, linux, done = {}, None, time.monotonic(), "?", False
     for line in machine.lines():
         word, _, rest = line.partition(" ")
         if word == "|" and result:
@@ -119,8 +123,9 @@ def run(machine, show):
             results[name], last, result = result, result, None
             last.tell(name, linux, show)
         elif word == "@done":
+            done = True
             break
-    return results
+    return results, done
 
 
 def keep(path, results):
@@ -152,8 +157,22 @@ def parsed():
     return parser.parse_args()
 
 
+def boot(args, kern, folder, tests, until):
+    """One machine's life. Returns its results, and what it said last if it ended before its time."""
+    image.disk(folder / "disk", suites.SOURCE, args.build,
+               {"jobs": JOBS[args.backend], "tests": [t.as_json() for t in tests]})
+    machine = Machine(kern, folder, max(1, until - time.monotonic()))
+    try:
+        results, done = run(machine, args.pattern == "bench" or "CORDON_VM_VERBOSE" in os.environ)
+    finally:
+        machine.end()
+    (folder / "disk").unlink()
+    return results, None if done else machine.last_words()
+
+
 def main():
     args = parsed()
+    results, until = {}, time.monotonic() + WHOLE_SECONDS[args.all] * suites.PATIENCE
     try:
         tests = suites.chosen(args.build, args.backend, args.all, args.pattern)
         if not tests:
@@ -165,21 +184,19 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         image.initramfs(kern, folder / "initramfs")
-        image.disk(folder / "disk", suites.SOURCE, args.build,
-                   {"jobs": JOBS[args.backend], "tests": [t.as_json() for t in tests]})
+        for _ in range(MOST_BOOTS):
+            fresh, last_words = boot(args, kern, folder, [t for t in tests if t.name not in results], until)
+            results |= fresh
+            if last_words is None or not EMULATORS_FAULT.search(last_words):
+                break
+            print(f"the emulator failed ({EMULATORS_FAULT.search(last_words)[0]}); the rest in a machine of its own", flush=True)
     except Unavailable as e:
         print(f"skipped: {e}")
         return 77
-    machine = Machine(kern, folder, WHOLE_SECONDS[args.all] * suites.PATIENCE)
-    try:
-        results = run(machine, args.pattern == "bench" or "CORDON_VM_VERBOSE" in os.environ)
-    finally:
-        machine.end()
-    (folder / "disk").unlink()
     keep(args.build / "vm" / f"results-{args.kernel}-{args.backend}.tsv", results)
     missing = [t.name for t in tests if t.name not in results]
     if missing:
-        print(f"the machine ended before: {', '.join(missing)}\n{machine.last_words()}")
+        print(f"the machine ended before: {', '.join(missing)}\n{last_words}")
     return 0 if sum_up(tests, results) else 1
 
 
