@@ -6,6 +6,8 @@ import queue
 import socket
 import threading
 
+from slower import SLOWER
+
 
 def rule(name, when, on=("exec",), verdict="ask", match=None, not_match=None, **more):
     """A rule with the examples that a program of this name or none makes."""
