@@ -31,6 +31,7 @@ FILES = {
     "etc/group": "root:x:0:\nnogroup:x:65534:\nuser:x:1000:\n",
     "etc/shadow": "root:*:::::::\n",
     "etc/hosts": "127.0.0.1 localhost\n",
+    "etc/hostname": "vm\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
 

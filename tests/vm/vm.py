@@ -24,7 +24,7 @@ from kernels import KERNELS, Unavailable, kernel
 
 # Detaching the programs on security hooks is mostly waiting.
 JOBS = {"tracepoint": 3, "lsm": 6}
-WHOLE_SECONDS = {False: 1200, True: 7200}
+WHOLE_SECONDS = {False: 1200, True: 14400}
 MEMORY = "2048"
 # The emulator's processors do not always agree on code that the kernel patches while it runs: one of them
 # meets the breakpoint that the patching puts there when the kernel has forgotten it. No processor does that.
@@ -163,7 +163,7 @@ def boot(args, kern, folder, tests, until):
                {"jobs": JOBS[args.backend], "tests": [t.as_json() for t in tests]})
     machine = Machine(kern, folder, max(1, until - time.monotonic()))
     try:
-        results, done = run(machine, args.pattern == "bench" or "CORDON_VM_VERBOSE" in os.environ)
+        results, done = run(machine, args.pattern == suites.BENCH or "CORDON_VM_VERBOSE" in os.environ)
     finally:
         machine.end()
     (folder / "disk").unlink()
