@@ -275,6 +275,42 @@ os._exit(0)
         self.assertTrue(ended.wait(60))
 
 
+class Budgets(NetTest):
+    def test_a_flow_is_stopped_in_its_middle(self):
+        limit, got = 3 << 20, []
+
+        def serve(connection):
+            while data := connection.recv(1 << 16):
+                got.append(len(data))
+        server = self.server(serve)
+        self.rules = self.policy(
+            {"id": "t.bytes", "category": "exfiltration", "severity": "low", "on": ["net.connect"], "when": "true",
+             "verdict": "deny", "because": "Enough was sent.", "budget": {"of": "bytes_out", "per": "session", "limit": limit},
+             "match": [{"action": {"kind": "net.connect"}, "bytes_out": limit + 1}],
+             "not_match": [{"action": {"kind": "net.connect"}, "bytes_out": limit}]},
+            defaults={"net.connect": "allow"})
+        script = """
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+try:
+    for _ in range(int(sys.argv[3])): s.sendall(b"\\0" * 1024)
+except OSError as e: print(errno.errorcode[e.errno])
+s.close()
+print(errno.errorcode.get(socket.socket().connect_ex((sys.argv[1], int(sys.argv[2])))))
+"""
+        done = self.python(script, SERVER, server.port, 64 << 10)
+        self.assertEqual(done.stdout.split(), [b"ECONNRESET", b"EPERM"], done.stderr)
+        self.assertIn(b"Enough was sent.", done.stderr)
+        # One turn of the relay may go over.
+        self.assertLessEqual(sum(got), limit + (1 << 20) + (1 << 18))
+        self.assertEqual(self.closes()[0]["reason"], "over a budget")
+        stopped, = self.events("net.stopped")
+        self.assertEqual((stopped["rule"], stopped["verdict"]), ("t.bytes", "deny"))
+        del got[:]
+        done = self.python(script, SERVER, server.port, limit >> 10)
+        self.assertEqual(done.stdout.split(), [b"None"], done.stderr)
+        self.assertTrue(wait_for(lambda: sum(got) == limit))
+
+
 class FirstBytes(NetTest):
     """Nothing of what names another host, or of half a head, is sent."""
 
