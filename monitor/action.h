@@ -115,16 +115,18 @@ struct action {
 	int64_t label_max; /* longest label, bytes */
 	int64_t entropy;   /* of that label, thousandths of a bit per byte */
 
-	/* net.request; what was not said is empty or false */
+	/* net.request, whose protocol is "tls", "http", "http2", "ssh" or "other"; what was not
+	 * said is empty or false */
 	struct str sni;
 	struct str_list alpn;
-	bool ech;	      /* the name that counts is hidden from us */
-	struct str method;    /* of HTTP/1 */
-	struct str url_path;  /* with the query */
-	struct str http_host; /* without the port */
-	int64_t body_bytes;   /* -1: chunked */
-	bool agrees;	      /* whom it names is the host that was asked for */
-	struct str broken;    /* why these bytes are no proper head */
+	bool ech;		  /* the name that counts may be hidden */
+	struct str method;	  /* of HTTP/1 */
+	struct str url_path;	  /* with the query */
+	struct str http_host;	  /* without the port */
+	int64_t body_bytes;	  /* -1: chunked */
+	bool agrees;		  /* whom it names is the host that was asked for */
+	struct str_list canaries; /* names of those found in what it sends */
+	struct str broken;	  /* why these bytes are no proper head */
 
 	/* net.close */
 	int64_t bytes_out, bytes_in;
