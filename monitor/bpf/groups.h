@@ -10,6 +10,11 @@
 
 #include "monitor/bpf/state.h"
 
+/* Else what one process reads counts as having reached every other one at once. */
+#ifndef SEES_FLOWS
+#define SEES_FLOWS 0
+#endif
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -17,6 +22,15 @@ struct {
 	__type(key, __u64);
 	__type(value, struct trace_group);
 } groups SEC(".maps");
+
+/* Where it is seen how labels go on; see flows.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TRACE_FLOW_MAX);
+	__type(key, struct trace_flow_key);
+	__type(value, __u64);
+} flows SEC(".maps");
 
 /* Below the numbers that the reader gives. */
 __u64 last_group;
@@ -48,6 +62,8 @@ static __always_inline __u64 tag_add_labels(struct trace_slot *slot, const struc
 	group = bpf_map_lookup_elem(&groups, &id);
 	if (group && (bits & ~group->labels))
 		__sync_fetch_and_or(&group->labels, bits);
+	if (!SEES_FLOWS && (bits & ~slot->everywhere))
+		__sync_fetch_and_or(&slot->everywhere, bits);
 	return slot_add_labels(slot, bits);
 }
 
@@ -60,6 +76,7 @@ static __always_inline void group_split(const struct trace_slot *slot, struct tr
 
 	group = bpf_map_lookup_elem(&groups, &id);
 	made.labels = group ? group->labels : slot->labels;
+	made.flags = group ? group->flags : TRACE_GROUP_SHARES;
 	id = __sync_fetch_and_add(&last_group, 1) + 1;
 	bpf_map_update_elem(&groups, &id, &made, BPF_NOEXIST);
 	tag->group = id;
@@ -96,12 +113,18 @@ static __always_inline void group_fork(const struct trace_slot *slot, struct tra
 static __always_inline void group_exec(const struct trace_slot *slot, struct trace_tag *tag)
 {
 	const __u64 old = tag->group;
-	const struct trace_group *group;
+	struct trace_group *group;
 	__u64 id = old;
 
 	group = bpf_map_lookup_elem(&groups, &id);
-	if (!group || group->processes <= 1)
+	if (!group)
 		return;
-	group_split(slot, tag);
-	group_leave(old);
+	if (group->processes > 1) {
+		group_split(slot, tag);
+		group_leave(old);
+		id = tag->group;
+		group = bpf_map_lookup_elem(&groups, &id);
+	}
+	if (group)
+		__sync_fetch_and_and(&group->flags, ~(__u32)TRACE_GROUP_SHARES);
 }

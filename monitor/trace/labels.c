@@ -100,3 +100,22 @@ void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t lab
 	if (trace_session(trace, slot))
 		__atomic_fetch_and(&trace->slots[slot].labels, ~labels, __ATOMIC_SEQ_CST);
 }
+
+void flows_drop(const struct trace *trace, uint32_t slot)
+{
+	const int map_fd = trace_map_fd(trace, TRACE_MAP_FLOWS);
+	struct trace_flow_key key, next;
+
+	/* Other sessions add and take away meanwhile: the end may not come by itself. */
+	if (!trace->slots[slot].flows || bpf_call_map_first(map_fd, &key) < 0)
+		return;
+	for (uint32_t i = 0; i < 2 * TRACE_FLOW_MAX; i++) {
+		const int r = bpf_call_map_next(map_fd, &key, &next);
+
+		if (key.slot == slot)
+			(void)bpf_call_map_delete(map_fd, &key);
+		if (r < 0)
+			return;
+		key = next;
+	}
+}
