@@ -116,8 +116,6 @@ static __always_inline unsigned long call_argument(struct pt_regs *regs, __u32 n
 		return NUMBER(__u64, regs, regs_dx);
 	case 4:
 		return NUMBER(__u64, regs, regs_r10);
-	case 5:
-		return NUMBER(__u64, regs, regs_r8);
 	default:
 		return 0;
 	}

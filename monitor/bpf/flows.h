@@ -254,12 +254,49 @@ __noinline int flow_spread(struct trace_tag *tag, __u64 labels)
 	return 0;
 }
 
-static __always_inline struct flow flow_begin(const struct trace_tag *tag, __u64 bits)
+/*
+ * A system call as it returned. The two that go by it are functions of their own to the verifier,
+ * and all branches are in them: it would else follow the rest of the program once for each.
+ */
+struct flow_call {
+	__u64 di, si, dx, r10, r8;
+	__s64 result;
+	__u32 kind, reads, makes; /* as in call_roles */
+	__u32 reserved;
+};
+
+static __always_inline void flow_call(struct pt_regs *regs, const struct call_roles *roles,
+				      long result, struct flow_call *ret)
 {
-	return (struct flow){.bits = bits, .slot = tag->slot, .generation = tag->generation};
+	ret->di = NUMBER(__u64, regs, regs_di);
+	ret->si = NUMBER(__u64, regs, regs_si);
+	ret->dx = NUMBER(__u64, regs, regs_dx);
+	ret->r10 = NUMBER(__u64, regs, regs_r10);
+	ret->r8 = NUMBER(__u64, regs, regs_r8);
+	ret->result = result;
+	ret->kind = roles->kind;
+	ret->reads = roles->reads;
+	ret->makes = roles->makes;
+	ret->reserved = 0;
 }
 
-/* It has memory that others may have, too, or will once it forks. */
+static __always_inline bool flow_shares(const struct flow_call *call)
+{
+	__u64 file;
+
+	if (call->result < 0)
+		return false;
+	if (call->makes != MAKES_MAP)
+		return call->makes == MAKES_SHARED;
+	if ((call->r10 & MAP_KIND) == MAP_PRIVATE)
+		return false;
+	if (call->r10 & MAP_ANONYMOUS)
+		return true;
+	file = fd_file((__u32)call->r8);
+	return !file || (READ(__u32, file, file_mode) & FMODE_WRITE);
+}
+
+/* Its process has memory that others may have, too, or will once it forks. */
 static __always_inline void flow_share(struct trace_slot *slot, const struct trace_tag *tag)
 {
 	struct trace_group *group;
@@ -268,86 +305,82 @@ static __always_inline void flow_share(struct trace_slot *slot, const struct tra
 	group = bpf_map_lookup_elem(&groups, &id);
 	if (group)
 		__sync_fetch_and_or(&group->flags, TRACE_GROUP_SHARES);
-	if (slot->labels)
-		flow_everywhere(slot, tag_labels(slot, tag));
+	flow_everywhere(slot, tag_labels(slot, tag));
 }
 
-static __always_inline bool flow_map_shares(struct pt_regs *regs)
+/* The descriptor that content was taken from; -1: none. */
+static __always_inline __s32 flow_source(const struct flow_call *call)
 {
-	const __u64 flags = call_argument(regs, 4);
-	__u64 file;
+	__s64 fd = -1;
 
-	if ((flags & MAP_KIND) == MAP_PRIVATE)
-		return false;
-	if (flags & MAP_ANONYMOUS)
-		return true;
-	file = fd_file((__u32)call_argument(regs, 5));
-	return !file || (READ(__u32, file, file_mode) & FMODE_WRITE);
-}
-
-/* Which descriptor a call has taken from; -1: none. */
-static __always_inline __s32 flow_source(struct pt_regs *regs, const struct call_roles *roles,
-					 long result)
-{
-	__u32 request;
-
-	if (roles->makes == MAKES_ONE && roles->kind == CALL_OPEN)
-		return (__s32)result;
-	if (roles->reads)
-		return (__s32)call_argument(regs, roles->reads);
-	if (roles->makes != MAKES_CLONE)
+	if (call->kind == CALL_OPEN)
+		return (__s32)call->result;
+	if (call->reads)
+		return (__s32)(call->reads == 1	  ? call->di
+			       : call->reads == 2 ? call->si
+						  : call->r8);
+	if (call->makes != MAKES_CLONE)
 		return -1;
-	request = (__u32)call_argument(regs, 2);
-	if (request == FICLONE)
-		return (__s32)call_argument(regs, 3);
-	if (request == FICLONERANGE) {
-		__s64 fd = -1;
-
-		bpf_probe_read_user(&fd, sizeof(fd), (void *)call_argument(regs, 3));
-		return (__s32)fd;
-	}
-	return -1;
+	if ((__u32)call->si == FICLONE)
+		return (__s32)call->dx;
+	if ((__u32)call->si == FICLONERANGE)
+		bpf_probe_read_user(&fd, sizeof(fd), (void *)call->dx);
+	return (__s32)fd;
 }
 
-/* What a call has brought to the process; before the call is reported. */
-static __always_inline void flow_read(struct trace_slot *slot, const struct trace_tag *tag,
-				      struct pt_regs *regs, const struct call_roles *roles,
-				      long result)
+/* What a call has brought to the process; before it is reported. */
+__noinline int flow_read(struct trace_tag *tag, struct flow_call *call)
 {
-	struct flow flow = flow_begin(tag, 0);
-	__s32 fd;
+	struct flow flow = {};
+	struct trace_slot *slot;
 	__u64 file;
+	__s32 fd;
 
-	if (roles->makes == MAKES_MESSAGE)
+	slot = tag ? tag_slot(tag) : NULL;
+	/* What one that failed half-way has read may be there all the same. */
+	if (!slot || !call || (call->result <= 0 && call->result != -EFAULT))
+		return 0;
+	flow.slot = tag->slot;
+	flow.generation = tag->generation;
+	if (call->makes == MAKES_MESSAGE)
 		flow.bits = slot->unplaced;
-	else if (roles->makes == MAKES_UNSEEN)
+	else if (call->makes == MAKES_UNSEEN)
 		flow.bits = slot->labels;
-	fd = flow_source(regs, roles, result);
+	fd = flow_source(call);
 	file = fd >= 0 ? fd_file((__u32)fd) : 0;
 	if (file)
 		flow_in(&flow, file);
 	else if (fd >= 0) /* closed meanwhile: it may have been any */
 		flow.bits = slot->labels;
 	tag_add_labels(slot, tag, flow.bits);
+	return 0;
 }
 
-/* What the process can reach from now on; after the call was reported. */
-static __always_inline void flow_write(struct trace_slot *slot, struct trace_tag *tag,
-				       const struct call_roles *roles, long result)
+/* What it can reach from now on; after it was reported. */
+__noinline int flow_write(struct trace_tag *tag, struct flow_call *call)
 {
-	const __u64 labels = tag_labels(slot, tag);
-	struct flow flow = flow_begin(tag, labels);
+	struct flow flow = {};
+	struct trace_slot *slot;
 	__u64 file;
 
-	if (!labels)
-		return;
-	if ((labels & ~tag->spread) || roles->makes == MAKES_MANY) {
-		flow_spread(tag, labels);
-	} else if (roles->makes == MAKES_ONE && result >= 0) {
-		file = fd_file((__u32)result);
+	slot = tag ? tag_slot(tag) : NULL;
+	if (!slot || !call)
+		return 0;
+	if (flow_shares(call))
+		flow_share(slot, tag);
+	flow.slot = tag->slot;
+	flow.generation = tag->generation;
+	flow.bits = tag_labels(slot, tag);
+	if (!flow.bits)
+		return 0;
+	if ((flow.bits & ~tag->spread) || call->makes == MAKES_MANY) {
+		flow_spread(tag, flow.bits);
+	} else if (call->makes == MAKES_ONE && call->result >= 0) {
+		file = fd_file((__u32)call->result);
 		if (file)
 			flow_out(&flow, file);
-	} else if (roles->makes == MAKES_MESSAGE || roles->makes == MAKES_UNSEEN) {
-		flow_to_session(slot, labels);
+	} else if (call->makes == MAKES_MESSAGE || call->makes == MAKES_UNSEEN) {
+		flow_to_session(slot, flow.bits);
 	}
+	return 0;
 }

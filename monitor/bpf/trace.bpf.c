@@ -177,6 +177,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	struct trace_slot *slot;
 	struct trace_counters *counted;
 	const struct call_roles *roles;
+	struct flow_call call;
 	unsigned long nr;
 	__u32 key;
 
@@ -194,15 +195,12 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	if (counted)
 		__sync_fetch_and_add(&counted->calls[nr], 1);
 	roles = &call_roles[nr];
-	/* What a call that failed half-way has read may be there all the same. */
-	if ((slot->flows || slot->unplaced) && (result > 0 || result == -EFAULT))
-		flow_read(slot, tag, regs, roles, result);
+	flow_call(regs, roles, result, &call);
+	if (slot->flows | slot->unplaced)
+		flow_read(tag, &call);
 	report_call(slot, tag, regs, roles, result);
-	if (result >= 0 &&
-	    (roles->makes == MAKES_SHARED || (roles->makes == MAKES_MAP && flow_map_shares(regs))))
-		flow_share(slot, tag);
-	if (slot->labels)
-		flow_write(slot, tag, roles, result);
+	if (slot->labels || roles->makes == MAKES_MAP || roles->makes == MAKES_SHARED)
+		flow_write(tag, &call);
 	return 0;
 }
 
