@@ -15,6 +15,16 @@
 #define SEES_FLOWS 0
 #endif
 
+/*
+ * A function that the verifier looks at once and not for each use, where the loader has room for
+ * it: see lsm.bpf.c. Such a one takes no pointer for granted.
+ */
+#if SEES_FLOWS
+#define OWN_FUNCTION __noinline
+#else
+#define OWN_FUNCTION static __always_inline
+#endif
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -36,13 +46,13 @@ struct {
 __u64 last_group;
 
 /* What the process of a tag has, of the labels that its session has. */
-static __always_inline __u64 tag_labels(const struct trace_slot *slot, const struct trace_tag *tag)
+OWN_FUNCTION __u64 tag_labels(const struct trace_slot *slot, const struct trace_tag *tag)
 {
 	const struct trace_group *group;
-	const __u64 all = slot->labels;
+	const __u64 all = slot ? slot->labels : 0;
 	__u64 id;
 
-	if (!all)
+	if (!all || !tag)
 		return 0;
 	id = tag->group;
 	group = bpf_map_lookup_elem(&groups, &id);
@@ -50,14 +60,14 @@ static __always_inline __u64 tag_labels(const struct trace_slot *slot, const str
 }
 
 /* Adds labels to a process, and to its session. Return: those that are new to the session. */
-static __always_inline __u64 tag_add_labels(struct trace_slot *slot, const struct trace_tag *tag,
-					    __u64 bits)
+OWN_FUNCTION __u64 tag_add_labels(struct trace_slot *slot, const struct trace_tag *tag, __u64 bits)
 {
 	struct trace_group *group;
-	__u64 id = tag->group;
+	__u64 id;
 
-	if (!bits)
+	if (!bits || !slot || !tag)
 		return 0;
+	id = tag->group;
 	/* The process first: whoever sees that the session has it is to see that this has, too. */
 	group = bpf_map_lookup_elem(&groups, &id);
 	if (group && (bits & ~group->labels))
@@ -110,15 +120,17 @@ static __always_inline void group_fork(const struct trace_slot *slot, struct tra
 }
 
 /* The memory is its own from here on. */
-static __always_inline void group_exec(const struct trace_slot *slot, struct trace_tag *tag)
+OWN_FUNCTION int group_exec(const struct trace_slot *slot, struct trace_tag *tag)
 {
-	const __u64 old = tag->group;
 	struct trace_group *group;
-	__u64 id = old;
+	__u64 id, old;
 
+	if (!slot || !tag)
+		return 0;
+	id = old = tag->group;
 	group = bpf_map_lookup_elem(&groups, &id);
 	if (!group)
-		return;
+		return 0;
 	if (group->processes > 1) {
 		group_split(slot, tag);
 		group_leave(old);
@@ -127,4 +139,5 @@ static __always_inline void group_exec(const struct trace_slot *slot, struct tra
 	}
 	if (group)
 		__sync_fetch_and_and(&group->flags, ~(__u32)TRACE_GROUP_SHARES);
+	return 0;
 }
