@@ -23,10 +23,13 @@
 #define S_IFREG	    0100000
 #define FMODE_WRITE 2u
 
-#define LOOPBACK 127u /* the first byte of an address, in network order */
+#define AF_NETLINK 16
+#define AF_ALG	   38
+#define LOOPBACK   127u /* the first byte of an address, in network order */
 
 #define ANON_INODES   0x09041934u /* their one inode is that of all: eventfd, epoll, bpf, pidfd */
-#define PTY_MAJOR     136u	  /* and seven more */
+#define PROC_FILES    0x9fa0u
+#define PTY_MAJOR     136u /* and seven more */
 #define SCAN_FDS      65536u
 #define FICLONE	      0x40049409u
 #define FICLONERANGE  0x4020940du
@@ -110,14 +113,14 @@ static __always_inline __u64 flow_peer(__u64 sk)
 	return socket ? socket + layout.socket_inode - layout.socket_socket : 0;
 }
 
-/* May the other end be in the session, too? Of IPv6 it is taken so. */
+/* May the other end be in the session, too? Of other families than IPv4 it is taken so. */
 static __always_inline bool flow_is_inside(__u64 sk, __u32 family)
 {
 	const __u64 common = sk + layout.sock_common;
 	__u32 peer;
 
-	if (family != AF_INET)
-		return family == AF_INET6;
+	if (family != AF_INET) /* those two reach the kernel alone, or who asks */
+		return family != AF_NETLINK && family != AF_ALG;
 	peer = READ(__u32, common, sock_daddr);
 	return !peer || (peer & 0xff) == LOOPBACK || peer == READ(__u32, common, sock_rcv_saddr);
 }
@@ -135,6 +138,18 @@ static __always_inline bool flow_is_object(const struct file_view *view)
 {
 	return view->type == S_IFIFO ||
 	       (view->type == S_IFREG && READ(__u32, view->sb, sb_magic) != ANON_INODES);
+}
+
+/* /proc/PID/cmdline and environ are memory of that process, which can put anything there. */
+static __always_inline bool flow_is_memory(const struct file_view *view)
+{
+	char name[8] = {};
+
+	if (view->type != S_IFREG || READ(__u32, view->sb, sb_magic) != PROC_FILES)
+		return false;
+	bpf_probe_read_kernel(name, sizeof(name),
+			      (void *)READ(__u64, view->dentry + layout.dentry_name, qstr_name));
+	return !__builtin_memcmp(name, "cmdline", 8) || !__builtin_memcmp(name, "environ", 8);
 }
 
 /* Not to be told apart by those who ask: what of the session's own set an open file is part of. */
@@ -209,6 +224,8 @@ __noinline int flow_in(struct flow *flow, __u64 file)
 	file_view(file, &view);
 	if (!(view.mode & FMODE_READ))
 		return 0;
+	if (flow_is_memory(&view))
+		flow->bits |= slot->labels;
 	if (slot->unplaced && flow_is_unplaced(slot, file, &view, false))
 		flow->bits |= slot->unplaced;
 	if (slot->flows && (view.type == S_IFSOCK || flow_is_object(&view)))
@@ -379,6 +396,8 @@ __noinline int flow_write(struct trace_tag *tag, struct flow_call *call)
 		file = fd_file((__u32)call->result);
 		if (file)
 			flow_out(&flow, file);
+		else /* another thread has moved it */
+			flow_spread(tag, flow.bits);
 	} else if (call->makes == MAKES_MESSAGE || call->makes == MAKES_UNSEEN) {
 		flow_to_session(slot, flow.bits);
 	}

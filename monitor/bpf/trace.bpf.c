@@ -196,7 +196,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		__sync_fetch_and_add(&counted->calls[nr], 1);
 	roles = &call_roles[nr];
 	flow_call(regs, roles, result, &call);
-	if (slot->flows | slot->unplaced)
+	if (slot->labels | slot->flows | slot->unplaced)
 		flow_read(tag, &call);
 	report_call(slot, tag, regs, roles, result);
 	if (slot->labels || roles->makes == MAKES_MAP || roles->makes == MAKES_SHARED)

@@ -82,8 +82,15 @@ uint64_t trace_process_labels(struct trace *trace, uint32_t slot, uint32_t pid)
 	    tag.slot != slot || tag.generation != session->generation ||
 	    bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_GROUPS), &tag.group, &group) < 0)
 		return all;
-	return (group.labels | __atomic_load_n(&trace->slots[slot].everywhere, __ATOMIC_ACQUIRE)) &
-	       all;
+	return (group.labels & all) | trace_everywhere_labels(trace, slot);
+}
+
+uint64_t trace_everywhere_labels(struct trace *trace, uint32_t slot)
+{
+	if (!trace_session(trace, slot))
+		return 0;
+	return __atomic_load_n(&trace->slots[slot].everywhere, __ATOMIC_ACQUIRE) &
+	       trace_session_labels(trace, slot);
 }
 
 void groups_drop_all(const struct trace *trace)

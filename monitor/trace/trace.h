@@ -204,6 +204,9 @@ uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
  */
 uint64_t trace_process_labels(struct trace *trace, uint32_t slot, uint32_t pid);
 
+/* Of these, what any process of the session may have: nobody can tell which ones do. */
+uint64_t trace_everywhere_labels(struct trace *trace, uint32_t slot);
+
 /* Takes labels from the session; a read from here on sets them again. */
 void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels);
 
