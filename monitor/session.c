@@ -35,6 +35,8 @@ static void session_free(struct session *session)
 		free(session->layers[i]);
 	free(session->layers);
 	free(session->host_bound);
+	if (session->diag_fd)
+		close_fd(&session->diag_fd);
 	free(session->writable);
 	pending_free(session);
 	free(session->inbox);
@@ -95,6 +97,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 	session->id = xstrdup(config->id);
 	session->workspace = xstrdup(config->workspace);
 	session->env = config->env;
+	session->net_config = config->net;
 	session->control_fd = -1;
 	copy_labels(session, config);
 	r = session_open_parts(session, config, err);
@@ -217,6 +220,25 @@ static void note_host_bound(struct session *session, size_t layer_count)
 	session->writable[count] = private_dir;
 }
 
+static void on_diag_socket(void *ctx, int result)
+{
+	struct session *session = ctx;
+
+	if (result >= 0)
+		session->diag_fd = result; /* never 0, which is taken */
+}
+
+/*
+ * In a folder of the host that is writable here a socket may be the host's or the session's. It is
+ * there before the first READY, since the init answers in order; without it all count as the
+ * host's.
+ */
+static void watch_sockets(struct session *session)
+{
+	if (session->host_bound[0] && !session->writable)
+		(void)session_ask_socket(session, SOCKET_DIAG, "", 0, on_diag_socket, session);
+}
+
 /* HELLO brings the layers as strings and, as its one descriptor, the session's root directory. */
 void session_on_hello(struct session *session, const struct msg *m, const char *payload,
 		      struct msg_fds *fds)
@@ -241,14 +263,18 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		session->layers[i] = xstrdup(layer);
 	note_host_bound(session, count);
 	session_record_start(session);
-	if (apply_labels(session, fds->fd[0], &err) < 0) {
+	if (usage_start(session, &err) < 0 || apply_labels(session, fds->fd[0], &err) < 0) {
 		session_fail(session, &err);
 		return;
 	}
 	if (session->failed)
 		return;
 	session->stage = SESSION_READY;
-	session->ops->ready(session->ctx);
+	watch_sockets(session);
+	if (session_net_start(session, &err) < 0)
+		session_fail(session, &err);
+	else if (!session->net)
+		session->ops->ready(session->ctx);
 }
 
 /* ---- end ---- */
@@ -259,8 +285,10 @@ static void finish(struct session *session)
 	if (session->stage == SESSION_CLOSED)
 		return;
 	control_close(session);
+	session_end_orders(session);
 	pending_end(session);
 	execution_end_all(session);
+	session_net_end(session);
 	supervisor_drain(session->supervisor);
 	session->stage = SESSION_CLOSED;
 	session_record_end(session);
@@ -323,6 +351,7 @@ void session_tick(struct session *session)
 	if (session->stage == SESSION_CLOSED)
 		return;
 	loss_check(session);
+	usage_tick(session);
 	r = record_flush(session->record);
 	if (r < 0)
 		event_failed(session, r);

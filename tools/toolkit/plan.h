@@ -20,6 +20,22 @@ struct label_option {
 	const char *name;
 };
 
+struct allowed_host {
+	char *name;    /* lower case; "*.NAME" stands for those below it */
+	unsigned port; /* 0: all */
+};
+
+/* What is said about the network; options_net.h. */
+struct net_options {
+	enum net_mode mode;
+	bool is_named; /* the mode was */
+	struct allowed_host *hosts;
+	size_t host_count;
+	const char **allow_private; /* networks, NULL-terminated; or NULL */
+	size_t private_count;
+	const char *resolver; /* ADDRESS[:PORT]; NULL: the host's */
+};
+
 /* What the command line (or a scenario) says; zero values are the defaults. Borrowed strings. */
 struct session_options {
 	const char *session_id; /* NULL: made up */
@@ -33,21 +49,26 @@ struct session_options {
 	size_t label_count;
 	const char **policies; /* files or folders; none: the installed families */
 	size_t policy_count;
+	char *policy_text;    /* owned: one more document, which the options stand for; or NULL */
 	int profile;	      /* enum profile; see profile.h */
 	char **profile_paths; /* owned: those of the policies that a profile added */
 	size_t profile_path_count;
 	const struct policy *policy; /* loaded from these, by load_policies() */
 	struct spec_limits limits;
+	struct net_options net;
 	const char **env;
 	size_t env_count;
 	const char *record_path; /* NULL: in the state folder */
 	const char *spec_path;	 /* JSON spec in place of the options above */
 	enum monitor_mode mode;
+	bool learns;		/* mode is observe, and a proposal follows */
+	const char *learn_path; /* where it goes; NULL: beside the record */
 	enum trace_mode trace;
-	const char *approver;	      /* as approver_open() takes it; NULL: none */
-	uint32_t approver_timeout_ms; /* 0: the monitor's default */
-	uint32_t timeout_ms;	      /* for one call; 0: none */
-	bool discard;		      /* drop the kept layer at the end */
+	const char *approver;	       /* as approver_open() takes it; NULL: none */
+	struct approver *own_approver; /* of the face, in its place; the session closes it */
+	uint32_t approver_timeout_ms;  /* 0: the monitor's default */
+	uint32_t timeout_ms;	       /* for one call; 0: none */
+	bool discard;		       /* drop the kept layer at the end */
 };
 
 struct plan {
