@@ -140,16 +140,26 @@ static __always_inline bool flow_is_object(const struct file_view *view)
 	       (view->type == S_IFREG && READ(__u32, view->sb, sb_magic) != ANON_INODES);
 }
 
-/* /proc/PID/cmdline and environ are memory of that process, which can put anything there. */
-static __always_inline bool flow_is_memory(const struct file_view *view)
+enum flow_memory {
+	FLOW_NO_MEMORY,
+	FLOW_PART_OF_MEMORY, /* what that process can put anything into */
+	FLOW_MEMORY,
+};
+
+/* Is it a file of /proc that shows the memory of a process? */
+static __always_inline enum flow_memory flow_memory(const struct file_view *view)
 {
 	char name[8] = {};
 
 	if (view->type != S_IFREG || READ(__u32, view->sb, sb_magic) != PROC_FILES)
-		return false;
+		return FLOW_NO_MEMORY;
 	bpf_probe_read_kernel(name, sizeof(name),
 			      (void *)READ(__u64, view->dentry + layout.dentry_name, qstr_name));
-	return !__builtin_memcmp(name, "cmdline", 8) || !__builtin_memcmp(name, "environ", 8);
+	if (!__builtin_memcmp(name, "mem", 4))
+		return FLOW_MEMORY;
+	return !__builtin_memcmp(name, "cmdline", 8) || !__builtin_memcmp(name, "environ", 8)
+		       ? FLOW_PART_OF_MEMORY
+		       : FLOW_NO_MEMORY;
 }
 
 /* Not to be told apart by those who ask: what of the session's own set an open file is part of. */
@@ -191,6 +201,10 @@ __noinline int flow_out(struct flow *flow, __u64 file)
 		flow_to_session(slot, flow->bits);
 		return 0;
 	}
+	if (flow_memory(&view) == FLOW_MEMORY) {
+		flow_everywhere(slot, flow->bits);
+		return 0;
+	}
 	inode = view.inode;
 	if (view.type == S_IFSOCK) {
 		const __u64 sk = flow_sock(file);
@@ -224,7 +238,7 @@ __noinline int flow_in(struct flow *flow, __u64 file)
 	file_view(file, &view);
 	if (!(view.mode & FMODE_READ))
 		return 0;
-	if (flow_is_memory(&view))
+	if (flow_memory(&view))
 		flow->bits |= slot->labels;
 	if (slot->unplaced && flow_is_unplaced(slot, file, &view, false))
 		flow->bits |= slot->unplaced;

@@ -42,6 +42,10 @@
  *	- tracepoint only: a descriptor that another thread replaces in the moment between its
  *	  creation and the return of its open; closing it there counts as having read everything.
  *
+ * Which processes have a label: monitor/bpf/groups.h and flows.h say how labels go on, and
+ * cordon-policy(5) what is not seen of it. With lsm every process has what its session has, for
+ * who reads what another one wrote is not seen there.
+ *
  * All sessions share one ring. A session may have no more in it, not yet drained, than is still
  * free, so that a flood loses events of its own and of nobody else; alone it has all of it. What is
  * enforced (approvals, labels) needs no room in the ring.
