@@ -442,7 +442,7 @@ class OfTheClient(AskTest):
 
     def test_what_it_is_asked(self):
         client = self.client({"elicitation": {}})
-        params, text = self.text(client, "id -u 'a\x1b[31mb'; id -u", self.accept(verdict="deny"))
+        params, text = self.text(client, "id -u 'a\x1b[31mb'", self.accept(verdict="deny"))
         self.assertIn("Denied by ask.name", text)
         self.assertEqual(params["requestedSchema"]["required"], ["verdict"])
         self.assertEqual(params["requestedSchema"]["properties"]["scope"]["enum"], ["once", "session", "pattern"])
