@@ -12,7 +12,7 @@ import time
 import unittest
 import xml.etree.ElementTree
 
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest
 
 SCENARIOS = pathlib.Path(os.environ.get("SOURCE", ".")) / "scenarios"
 FAMILIES = {"resource-acquisition": "ra.", "self-replication": "sr.", "exfiltration": "ex.", "oversight-tampering": "ov.",
@@ -394,7 +394,7 @@ class Runner(ScenarioTest):
             self.assertIsNone(p.poll())
             time.sleep(0.05)
         p.send_signal(signal.SIGINT)
-        out, err = p.communicate(timeout=60)
+        out, err = p.communicate(timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 125, err)
         self.assertEqual([s["outcome"] for s in json.loads(out)["scenarios"]], ["not run", "not run"])
         self.assertIn(b"ended by a signal", err)
