@@ -27,10 +27,10 @@ USERS = ("integration.run", "integration.files", "integration.floor", "integrati
 # What shows what is different from kernel to kernel, for a run that has few minutes.
 QUICK = re.compile(
     r"^(unit\.(filter_lite|plan)|vm\.host_as_(root|user)|escape\.(limit|process|view|write|network)_as_user|escape\.limit_as_root"
-    r"|integration\.(trace|trace_(load|share|beyond|verify|strings|labels)|exec_verified|gate|gate_exec|gate_net|floor|refusals"
+    r"|integration\.(trace|trace_(load|share|beyond|verify|strings|labels|process)|exec_verified|gate|gate_exec|gate_net|floor|refusals"
     r"|bounds|fairness|loss))$")
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
-ALONE = re.compile(r"^integration\.(fairness|loss|bounds|leaks|supervisor_lost|trace_load)$")
+ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|bounds|leaks|supervisor_lost|trace_load)$")
 BENCH = "bench"
 BACKENDS = ("tracepoint", "lsm")
 # An emulated machine is slower than the tests' limits and rounds have in mind: tests/support/slower.h.
