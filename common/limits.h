@@ -20,3 +20,7 @@
 #define MAX_EVENT_LINE	  (64u << 10)
 #define MAX_SESSIONS	  4096u
 #define MAX_UNIX_SOCKETS  4096u /* of one session that are looked through for the owner of one */
+
+/* monitor/net, a session each */
+#define MAX_NET_CONNECTIONS 4096u /* relayed, or about to be */
+#define MAX_NET_LISTENERS   512u  /* addresses with a port, in use at one time */

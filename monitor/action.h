@@ -22,6 +22,9 @@ enum action_kind {
 	ACTION_SEND,	    /* "net.send": sendto, sendmsg, sendmmsg with an address */
 	ACTION_BIND,	    /* "net.bind" */
 	ACTION_LISTEN,	    /* "net.listen" */
+	ACTION_DNS,	    /* "net.dns": asked of the session's own name server */
+	ACTION_REQUEST,	    /* "net.request": what a relayed connection says first */
+	ACTION_CLOSE,	    /* "net.close": a relayed connection is over */
 	ACTION_FILE_OPEN,   /* "file.open": traced; gated for writing where a rule needs it */
 	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
@@ -29,6 +32,7 @@ enum action_kind {
 	ACTION_PROC_CALL,   /* "proc.call": traced; a call that reaches beyond the program */
 	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
 	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
+	ACTION_USAGE,	    /* "proc.usage": what an execution has used so far; sampled */
 	ACTION_KINDS
 };
 
@@ -106,12 +110,40 @@ struct action {
 	bool loopback;
 	int64_t bytes; /* net.send: as sendto(2) has it; 0 of sendmsg(2) */
 
+	/* net.dns, whose host is the name asked for */
+	struct str qtype;  /* "A", "AAAA", "TXT", "TYPE1234" */
+	int64_t label_max; /* longest label, bytes */
+	int64_t entropy;   /* of that label, thousandths of a bit per byte */
+
+	/* net.request; what was not said is empty or false */
+	struct str sni;
+	struct str_list alpn;
+	bool ech;	      /* the name that counts is hidden from us */
+	struct str method;    /* of HTTP/1 */
+	struct str url_path;  /* with the query */
+	struct str http_host; /* without the port */
+	int64_t body_bytes;   /* -1: chunked */
+	bool agrees;	      /* whom it names is the host that was asked for */
+	struct str broken;    /* why these bytes are no proper head */
+
+	/* net.close */
+	int64_t bytes_out, bytes_in;
+	int64_t duration_ms; /* since it was asked for */
+	struct str reason;   /* "closed", "reset", "not connected", ... */
+
 	/* tool.call, tool.result */
 	struct str tool;    /* tool name */
 	struct str args;    /* its arguments, as JSON text */
 	struct str command; /* shell or code text, for tools that have one; else empty */
+	int64_t cost;	    /* tool.call: what it says that it costs, in units; 0: nothing */
+	struct str unit;    /* of the cost, as "cents"; empty if it says nothing */
 	struct str text;    /* tool.result: what the agent would get; not in the record */
 	bool is_error;
+
+	/* proc.usage: of all processes of the execution since it began */
+	int64_t cpu_ms;	       /* user and system time */
+	int64_t memory_bytes;  /* resident now, but for what is a file's */
+	int64_t written_bytes; /* given to write(2) and its like, whatever was written to */
 };
 
 enum field_type {
@@ -130,6 +162,8 @@ struct action_field {
 
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
+
+#define MAX_UNIT_BYTES 31u /* of what a call costs */
 
 /* What a call may declare: bits. Nobody holds it to that but rules that ask. */
 enum declared {

@@ -97,6 +97,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 	session->id = xstrdup(config->id);
 	session->workspace = xstrdup(config->workspace);
 	session->env = config->env;
+	session->net_config = config->net;
 	session->control_fd = -1;
 	copy_labels(session, config);
 	r = session_open_parts(session, config, err);
@@ -262,7 +263,7 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		session->layers[i] = xstrdup(layer);
 	note_host_bound(session, count);
 	session_record_start(session);
-	if (apply_labels(session, fds->fd[0], &err) < 0) {
+	if (usage_start(session, &err) < 0 || apply_labels(session, fds->fd[0], &err) < 0) {
 		session_fail(session, &err);
 		return;
 	}
@@ -270,7 +271,10 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		return;
 	session->stage = SESSION_READY;
 	watch_sockets(session);
-	session->ops->ready(session->ctx);
+	if (session_net_start(session, &err) < 0)
+		session_fail(session, &err);
+	else if (!session->net)
+		session->ops->ready(session->ctx);
 }
 
 /* ---- end ---- */
@@ -284,6 +288,7 @@ static void finish(struct session *session)
 	session_end_orders(session);
 	pending_end(session);
 	execution_end_all(session);
+	session_net_end(session);
 	supervisor_drain(session->supervisor);
 	session->stage = SESSION_CLOSED;
 	session_record_end(session);
@@ -346,6 +351,7 @@ void session_tick(struct session *session)
 	if (session->stage == SESSION_CLOSED)
 		return;
 	loss_check(session);
+	usage_tick(session);
 	r = record_flush(session->record);
 	if (r < 0)
 		event_failed(session, r);
