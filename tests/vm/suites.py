@@ -27,7 +27,7 @@ USERS = ("integration.run", "integration.files", "integration.floor", "integrati
          "integration.gate_exec", "integration.gate_net", "integration.lite", "integration.signals")
 # What shows what is different from kernel to kernel, for a run that has few minutes.
 QUICK = re.compile(
-    r"^(unit\.(filter_lite|plan)|vm\.host_as_(root|user)|escape\.(limit|process|view|write|network)_as_user|escape\.limit_as_root"
+    r"^(unit\.(filter_lite|plan)|vm\.host_as_(root|user)|escape\.(process|view|write)_as_user|escape\.limit_as_root"
     r"|integration\.(trace|trace_(load|share|beyond|verify|strings|labels|process)|exec_verified|gate|gate_exec|gate_net|floor|refusals"
     r"|bounds|fairness|loss))$")
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
