@@ -137,8 +137,9 @@ struct session {
 
 	struct record *record;
 	struct policy_state *state;
-	uint64_t labels_recorded; /* label bits that the record has already told of */
-	bool labels_assumed;	  /* all of them are set, since nobody sees what is read */
+	uint64_t labels_recorded;     /* label bits that the record has already told of */
+	uint64_t everywhere_recorded; /* the same of those that any process may have */
+	bool labels_assumed;	      /* all of them are set, since nobody sees what is read */
 	struct execution *executions;
 	uint32_t last_exec_id;
 	char **layers;		 /* NULL-terminated, owned */

@@ -7,6 +7,7 @@
 #include "monitor/net/dial.h"
 #include "monitor/net/flow.h"
 #include "monitor/net/relay.h"
+#include "monitor/net/udp.h"
 #include "monitor/net/upstream_address.h"
 
 enum connection_stage {
@@ -54,6 +55,7 @@ struct relay {
 	struct pipes pipes;
 	size_t held; /* bytes, by the screens of all flows */
 	struct listeners *listeners;
+	struct udp *udp;
 	struct connection *connections;
 	unsigned count;
 	uv_timer_t sweep;
