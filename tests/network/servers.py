@@ -41,7 +41,7 @@ http {{
     location = /latest/meta-data/ {{ return 200 "credentials\\n"; }}
     location = /dns-query {{ return 200 "an answer\\n"; }}
     location = /drip {{ limit_rate 4k; root {dir}/www; }}
-    location /upload {{ proxy_pass http://127.0.0.1:8082; proxy_request_buffering off; proxy_http_version 1.1; }}
+    location /upload {{ proxy_pass http://127.0.0.1:8082; proxy_http_version 1.1; }}
     location /git/ {{ proxy_pass http://127.0.0.1:{git}/; }}
     location / {{ root {dir}/www; autoindex off; }}
   }}
