@@ -9,13 +9,14 @@
  * the head is a plain struct; each side still checks every length, since the peer may have been
  * taken over.
  *
- *	init -> supervisor	HELLO	the floor stands; strings "layer=state" say which walls
- *hold; fd: the session's root directory (O_PATH) supervisor -> init	EXEC	start an execution;
- *fds: stdin, stdout, stderr init -> supervisor	READY	about to exec; fds: listener (if gated),
- *pidfd, pty (if tty) supervisor -> init	KILL	end execution `exec` and everything in its
- *leaf init -> supervisor	EXIT	execution over, its leaf is empty either
- *ERROR	text; from init before HELLO: the sandbox could not be built supervisor -> init	BYE	end
- *the session (closing the socket does the same)
+ *	HELLO	init -> supervisor: the floor stands; strings "layer=state" say which walls hold;
+ *fd: the session's root directory (O_PATH) EXEC	supervisor -> init: start an execution; fds:
+ *stdin, stdout, stderr READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd,
+ *pty (if tty) KILL	supervisor -> init: end execution `exec` and everything in its leaf EXIT
+ *init -> supervisor: execution over, its leaf is empty SOCKET	supervisor -> init: make a socket in
+ *the session's network; init -> supervisor: fd: it
+ *	ERROR	either: text; from init before HELLO: the sandbox could not be built
+ *	BYE	supervisor -> init: end the session (closing the socket does the same)
  *
  * Order for one execution: EXEC, then READY or EXIT, then EXIT if READY came.
  */
@@ -33,7 +34,8 @@ enum msg_type {
 	MSG_KILL,
 	MSG_EXIT,
 	MSG_ERROR,
-	MSG_BYE
+	MSG_BYE,
+	MSG_SOCKET
 };
 
 enum exec_flags {
@@ -42,6 +44,16 @@ enum exec_flags {
 	/* With EXEC_GATE: it notifies of writing opens and path changes too; the socket of the
 	   hands that carry them out (common/hands.h) comes with READY */
 	EXEC_FILES = 1u << 2,
+};
+
+/*
+ * What SOCKET asks for, in msg.flags; the first string is a numeric address, msg.status the port,
+ * msg.exec a number that the answer has too. There msg.status is 0, or a negative errno and no fd.
+ */
+enum socket_kind {
+	SOCKET_LISTEN,	 /* TCP, listening there */
+	SOCKET_DATAGRAM, /* UDP, bound there; tells of each datagram where it was sent to */
+	SOCKET_CONNECT,	 /* TCP, its connection to there begun */
 };
 
 /* How an execution ended, in msg.outcome of EXIT. */

@@ -37,6 +37,9 @@ static void on_message(struct session *session, const struct msg *m, struct msg_
 	case MSG_EXIT:
 		execution_on_exit(session, m, session->inbox);
 		break;
+	case MSG_SOCKET:
+		session_on_socket(session, m, fds);
+		break;
 	case MSG_ERROR: {
 		struct error err;
 

@@ -259,6 +259,7 @@ static void finish(struct session *session)
 	if (session->stage == SESSION_CLOSED)
 		return;
 	control_close(session);
+	session_end_orders(session);
 	pending_end(session);
 	execution_end_all(session);
 	supervisor_drain(session->supervisor);

@@ -88,6 +88,14 @@ struct session_ops {
 	record_observer observer;
 };
 
+/* Of a session whose network is relayed (its init says so). Borrowed for the life of the session.
+ */
+struct net_config {
+	const char *resolver;		  /* ADDRESS[:PORT]; NULL: the host's */
+	const char *const *allow_private; /* networks that may be dialled though they are private,
+					     NULL-terminated; or NULL */
+};
+
 #define DEFAULT_APPROVER_MS 60000u
 
 struct session_config {
@@ -104,6 +112,7 @@ struct session_config {
 	int record_fd; /* of the record, new and empty; taken over, also on failure. 0: made here */
 	const struct session_label *labels;
 	size_t label_count;
+	struct net_config net;
 	const char *const *env; /* default environment; borrowed for the life of the session */
 	const struct session_ops *ops;
 	void *ctx;

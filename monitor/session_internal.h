@@ -7,6 +7,7 @@
  *	session.c	life: start, ready, end
  *	control.c	the socket to the session's init, with a queue of what it could not take yet
  *	execution.c	one execution: its gate, its timer, its result
+ *	session_socket.c sockets in its network
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
@@ -84,6 +85,8 @@ struct waiting {
 	uv_timer_t timer;
 };
 
+struct socket_order; /* session_socket.c */
+
 struct loss {
 	enum loss_cause cause;	   /* the first one; the session goes by it */
 	uint64_t seq;		   /* its event */
@@ -116,7 +119,9 @@ struct session {
 	unsigned waiting;  /* of these with a payload */
 	char *inbox;	   /* MAX_MESSAGE_BYTES, for msg_recv */
 	uv_timer_t ending; /* grace after BYE, and "fail from the loop, not from here" */
-	unsigned handles;  /* open libuv handles; the last one's close frees the session */
+	struct socket_order *orders;
+	uint32_t last_order;
+	unsigned handles; /* open libuv handles; the last one's close frees the session */
 
 	struct record *record;
 	struct policy_state *state;
@@ -152,6 +157,19 @@ void control_close(struct session *session);
 void session_on_hello(struct session *session, const struct msg *m, const char *payload,
 		      struct msg_fds *fds);
 void session_on_lost_init(struct session *session);
+
+/* session_socket.c */
+/* @result: the socket, non-blocking, the callee's; or a negative errno. */
+typedef void (*socket_cb)(void *ctx, int result);
+/*
+ * Has the init make a socket in the session's network, at a numeric address inside. @done comes
+ * once, from the loop. Errors: -EPIPE while the session is not ready or ends, -ENOBUFS.
+ */
+int session_ask_socket(struct session *session, enum socket_kind kind, const char *address,
+		       uint16_t port, socket_cb done, void *ctx);
+void session_on_socket(struct session *session, const struct msg *m, struct msg_fds *fds);
+/* What was asked for will not come. */
+void session_end_orders(struct session *session);
 
 /* execution.c */
 struct execution *execution_find(struct session *session, uint32_t exec_id);

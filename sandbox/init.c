@@ -293,6 +293,20 @@ static void kill_leaf(uint32_t exec)
 			(void)kill(self.leaves[i].pid, self.launch->lite ? SIGTERM : SIGKILL);
 }
 
+static void make_socket(const struct msg *asked)
+{
+	struct msg m = {.type = MSG_SOCKET, .exec = asked->exec};
+	size_t at = 0;
+	const char *address = msg_next_string(asked, self.payload, &at);
+	_cleanup_close_ int socket_fd = address ? net_socket((enum socket_kind)asked->flags,
+							     address, (uint16_t)asked->status)
+						: -EINVAL;
+
+	m.status = socket_fd < 0 ? socket_fd : 0;
+	if (msg_send(self.launch->control_fd, &m, NULL, &socket_fd, socket_fd >= 0 ? 1 : 0) < 0)
+		leave(0); /* the supervisor is gone: so are we */
+}
+
 static void serve_message(void)
 {
 	struct msg m;
@@ -307,6 +321,8 @@ static void serve_message(void)
 		start_leaf(&m, &fds);
 	else if (m.type == MSG_KILL)
 		kill_leaf(m.exec);
+	else if (m.type == MSG_SOCKET)
+		make_socket(&m);
 	msg_fds_close(&fds);
 }
 

@@ -129,6 +129,10 @@ int mounts_attach(int mount_fd, int target_fd, const char *target, struct error 
 
 /* net.c */
 int net_loopback_up(struct launch *l, struct error *err);
+/* With NET_RELAY: makes every address one of the session's own. */
+int net_make_local(struct launch *l, struct error *err);
+/* A socket in the session's network for MSG_SOCKET: O_CLOEXEC, O_NONBLOCK; or a negative errno. */
+int net_socket(enum socket_kind kind, const char *address, uint16_t port);
 
 /* cgroup.c: P but for cgroup_join, by which C moves itself before it does anything else. */
 void cgroup_make(struct launch *l);

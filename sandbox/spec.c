@@ -20,6 +20,16 @@ static const char *const isolation_names[] = {
 	[ISOLATION_LITE] = "lite",
 };
 
+static const char *const net_names[] = {
+	[NET_NONE] = "none",
+	[NET_RELAY] = "relay",
+};
+
+const char *net_mode_name(unsigned net)
+{
+	return net < sizeof(net_names) / sizeof(net_names[0]) ? net_names[net] : NULL;
+}
+
 const char *isolation_name(unsigned isolation)
 {
 	return isolation < sizeof(isolation_names) / sizeof(isolation_names[0])
@@ -230,6 +240,11 @@ static int check_lite(const struct spec *spec, struct error *err)
 		return error_set(err, EINVAL,
 				 "isolation lite stands on Landlock and has no overlay: "
 				 "\"landlock\" must be true, \"upper_dir\" not there");
+	if (spec->net != NET_NONE)
+		return error_set(err, EINVAL,
+				 "isolation lite has no network namespace, so \"net\" can only be "
+				 "\"none\" (%s is asked for); --isolation=full has one",
+				 net_mode_name(spec->net));
 	for (size_t i = 0; i < spec->mount_count; i++) {
 		const struct spec_mount *m = &spec->mounts[i];
 		const bool is_private = m->kind == MOUNT_TMPFS && m->writable &&

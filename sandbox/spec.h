@@ -62,6 +62,12 @@ enum isolation {
 	ISOLATION_LITE
 };
 
+/* What the session's network leads to. */
+enum net_mode {
+	NET_NONE,  /* its own loopback */
+	NET_RELAY, /* every address there is, each of them local: whoever supervises answers */
+};
+
 enum workspace_mode {
 	WORKSPACE_DEFAULT, /* cow; in lite, which cannot have that, ro */
 	WORKSPACE_COW,
@@ -72,6 +78,7 @@ enum workspace_mode {
 struct spec {
 	char *session; /* id, [A-Za-z0-9._-]{1,64} */
 	enum isolation isolation;
+	enum net_mode net;
 	char *hostname; /* inside */
 	uint32_t uid;	/* inside */
 	uint32_t gid;
@@ -99,6 +106,7 @@ struct spec_options {
 	const char *session;
 	const char *state_dir; /* host directory of this session, for the kept layer; absolute */
 	enum isolation isolation;
+	enum net_mode net;
 	const char *workspace_dir; /* NULL: an empty tmpfs at /workspace */
 	enum workspace_mode workspace_mode;
 	const struct spec_bind *binds;
@@ -108,6 +116,11 @@ struct spec_options {
 };
 
 struct spec_limits spec_default_limits(void);
+
+/* With NET_RELAY: the session's own addresses, and the one it asks for names. */
+#define SPEC_NET_ADDRESS    "198.18.0.2"
+#define SPEC_NET_ADDRESS6   "fd5c:6f72:646f:6e00::2"
+#define SPEC_NET_NAMESERVER "198.18.0.1"
 
 #define SPEC_MAX_MOUNTS	   256u
 #define SPEC_MAX_TEXT	   (64u << 10) /* bytes of one MOUNT_FILE */
@@ -134,6 +147,8 @@ void spec_add_env(struct spec *spec, const char *assignment); /* replaces one of
 const char *spec_mount_kind_name(unsigned kind);
 /* "full", "lite", NULL. */
 const char *isolation_name(unsigned isolation);
+/* "none", "relay", NULL. */
+const char *net_mode_name(unsigned net);
 /* lite: the host's folder for what the session's own; the caller frees. */
 char *spec_private_dir(const char *session);
 

@@ -168,6 +168,7 @@ static int build(const struct spec_options *options, struct spec *spec, struct e
 	if (!options->session || !options->session[0])
 		return error_set(err, EINVAL, "a sandbox needs a session id");
 	spec->isolation = options->isolation;
+	spec->net = options->net;
 	spec->session = xstrdup(options->session);
 	spec->hostname = xstrdup("cordon");
 	spec->uid = spec->gid = AGENT_ID;

@@ -22,14 +22,15 @@ enum member_type {
 	FLAG,
 	KIND,	   /* enum spec_mount_kind, by its name */
 	ISOLATION, /* enum isolation, likewise */
+	NET,	   /* enum net_mode, likewise */
 	OBJECT,
 	ARRAY, /* these two are read and written apart */
 };
 
 static const enum json_type json_types[] = {
-	[TEXT] = JSON_STRING,	[U32] = JSON_NUMBER,  [U64] = JSON_NUMBER,
-	[FLAG] = JSON_BOOL,	[KIND] = JSON_STRING, [ISOLATION] = JSON_STRING,
-	[OBJECT] = JSON_OBJECT, [ARRAY] = JSON_ARRAY,
+	[TEXT] = JSON_STRING, [U32] = JSON_NUMBER,    [U64] = JSON_NUMBER,
+	[FLAG] = JSON_BOOL,   [KIND] = JSON_STRING,   [ISOLATION] = JSON_STRING,
+	[NET] = JSON_STRING,  [OBJECT] = JSON_OBJECT, [ARRAY] = JSON_ARRAY,
 };
 
 /* How a member of a struct stands in JSON under its own name. */
@@ -68,13 +69,13 @@ static const struct member limit_members[] = {
 
 static const struct member spec_members[] = {
 	MEMBER(spec, session, TEXT, true),    MEMBER(spec, isolation, ISOLATION, false),
-	MEMBER(spec, hostname, TEXT, true),   MEMBER(spec, uid, U32, true),
-	MEMBER(spec, gid, U32, true),	      MEMBER(spec, outer_base, U32, true),
-	MEMBER(spec, outer_count, U32, true), MEMBER(spec, home, TEXT, true),
-	MEMBER(spec, workspace, TEXT, true),  MEMBER(spec, upper_dir, TEXT, false),
-	MEMBER(spec, landlock, FLAG, true),   MEMBER(spec, cgroup, FLAG, true),
-	MEMBER(spec, limits, OBJECT, true),   MEMBER(spec, env, ARRAY, true),
-	MEMBER(spec, mounts, ARRAY, true),
+	MEMBER(spec, net, NET, false),	      MEMBER(spec, hostname, TEXT, true),
+	MEMBER(spec, uid, U32, true),	      MEMBER(spec, gid, U32, true),
+	MEMBER(spec, outer_base, U32, true),  MEMBER(spec, outer_count, U32, true),
+	MEMBER(spec, home, TEXT, true),	      MEMBER(spec, workspace, TEXT, true),
+	MEMBER(spec, upper_dir, TEXT, false), MEMBER(spec, landlock, FLAG, true),
+	MEMBER(spec, cgroup, FLAG, true),     MEMBER(spec, limits, OBJECT, true),
+	MEMBER(spec, env, ARRAY, true),	      MEMBER(spec, mounts, ARRAY, true),
 };
 
 _Static_assert(COUNT(mount_members) <= MAX_MEMBERS && COUNT(limit_members) <= MAX_MEMBERS &&
@@ -110,6 +111,9 @@ static void put_member(struct json_writer *w, const struct member *member, const
 		break;
 	case ISOLATION:
 		json_put_string(w, member->name, isolation_name(*(const enum isolation *)at));
+		break;
+	case NET:
+		json_put_string(w, member->name, net_mode_name(*(const enum net_mode *)at));
 		break;
 	case OBJECT:
 	case ARRAY:
@@ -157,29 +161,22 @@ static int read_number(const struct json *node, uint64_t max, uint64_t *ret, str
 	return 0;
 }
 
-static int read_kind(const char *name, enum spec_mount_kind *ret, struct error *err)
+/* The number of a name; @what: for the error. */
+static int read_name(const char *name, const char *(*name_of)(unsigned), const char *what,
+		     unsigned *ret, struct error *err)
 {
-	for (unsigned kind = 0; spec_mount_kind_name(kind); kind++)
-		if (!strcmp(spec_mount_kind_name(kind), name)) {
-			*ret = (enum spec_mount_kind)kind;
+	for (unsigned number = 0; name_of(number); number++)
+		if (!strcmp(name_of(number), name)) {
+			*ret = number;
 			return 0;
 		}
-	return error_set(err, EINVAL, "there is no mount kind \"%s\"", name);
-}
-
-static int read_isolation(const char *name, enum isolation *ret, struct error *err)
-{
-	for (unsigned isolation = 0; isolation_name(isolation); isolation++)
-		if (!strcmp(isolation_name(isolation), name)) {
-			*ret = (enum isolation)isolation;
-			return 0;
-		}
-	return error_set(err, EINVAL, "there is no isolation \"%s\"", name);
+	return error_set(err, EINVAL, "there is no %s \"%s\"", what, name);
 }
 
 static int read_member(const struct json *node, enum member_type type, void *to, struct error *err)
 {
 	uint64_t number = 0;
+	unsigned choice = 0;
 	int r = 0;
 
 	switch (type) {
@@ -198,10 +195,16 @@ static int read_member(const struct json *node, enum member_type type, void *to,
 		*(bool *)to = json_bool(node);
 		break;
 	case KIND:
-		r = read_kind(json_string(node), to, err);
+		r = read_name(json_string(node), spec_mount_kind_name, "mount kind", &choice, err);
+		*(enum spec_mount_kind *)to = (enum spec_mount_kind)choice;
 		break;
 	case ISOLATION:
-		r = read_isolation(json_string(node), to, err);
+		r = read_name(json_string(node), isolation_name, "isolation", &choice, err);
+		*(enum isolation *)to = (enum isolation)choice;
+		break;
+	case NET:
+		r = read_name(json_string(node), net_mode_name, "net", &choice, err);
+		*(enum net_mode *)to = (enum net_mode)choice;
 		break;
 	case OBJECT:
 	case ARRAY:

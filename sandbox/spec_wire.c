@@ -11,7 +11,7 @@
 
 #include "common/cleanup.h"
 
-#define WIRE_MAGIC 0x32435053u /* "SPC2" */
+#define WIRE_MAGIC 0x33435053u /* "SPC3" */
 #define WIRE_NULL  UINT32_MAX
 #define WIRE_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -148,6 +148,15 @@ static void wire_isolation(struct wire *w, enum isolation *value)
 	*value = number == ISOLATION_LITE ? ISOLATION_LITE : ISOLATION_FULL;
 }
 
+static void wire_net(struct wire *w, enum net_mode *value)
+{
+	uint32_t number = (uint32_t)*value;
+
+	wire_u32(w, &number);
+	w->bad |= !net_mode_name(number);
+	*value = number == NET_RELAY ? NET_RELAY : NET_NONE;
+}
+
 static void wire_spec(struct wire *w, struct spec *s)
 {
 	uint32_t magic = WIRE_MAGIC;
@@ -156,6 +165,7 @@ static void wire_spec(struct wire *w, struct spec *s)
 	w->bad |= magic != WIRE_MAGIC;
 	wire_string(w, &s->session);
 	wire_isolation(w, &s->isolation);
+	wire_net(w, &s->net);
 	wire_string(w, &s->hostname);
 	wire_u32(w, &s->uid);
 	wire_u32(w, &s->gid);

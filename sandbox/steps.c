@@ -93,6 +93,8 @@ static const struct step steps[] = {
 	{"pivot", FULL, mounts_pivot,
 	 WAY_OUT WAY_OUT_CONTAINER "pivot_root, umount2 and mount_setattr"},
 	{"user-namespaces", FULL, forbid_user_namespaces, WAY_OUT "a kernel with CONFIG_SYSCTL"},
+	/* Needs /proc of the view. */
+	{"relay", FULL, net_make_local, WAY_OUT "Linux with IPv4 and IPv6; or --net=none"},
 	/* As the session's user: may it read and write what it was given? */
 	{"places", LITE, lite_check_places, NULL},
 	/* Removes the way back to any capability; the init's own last until it ends. */

@@ -91,7 +91,7 @@ int policy_build(struct sources *s, struct policy **ret, struct error *err)
 		r = check_ids(policy, s, err);
 	if (r == 0)
 		r = sequences_share(policy, err);
-	for (size_t i = 0; i < s->count && r == 0; i++)
+	for (size_t i = 0; i < s->count && r == 0 && !s->has_examples_checked; i++)
 		r = policy_check_examples(policy, &s->items[i], &next, err);
 	if (r < 0)
 		return r;
@@ -108,17 +108,38 @@ static int let_go(int r, struct policy **policy)
 	return r;
 }
 
+static int add_paths(struct sources *s, const char *const *paths, size_t count, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = sources_add_path(s, paths[i], err);
+	return r;
+}
+
 int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err)
 {
 	_cleanup_(sources_done) struct sources s = {0};
+	const int r = add_paths(&s, paths, count, err);
 
-	for (size_t i = 0; i < count; i++) {
-		const int r = sources_add_path(&s, paths[i], err);
+	return r < 0 ? r : let_go(policy_build(&s, ret, err), ret);
+}
 
-		if (r < 0)
-			return r;
+int policy_load_with(const char *const *paths, size_t count, const char *more, struct policy **ret,
+		     struct error *err)
+{
+	_cleanup_(sources_done) struct sources s = {.has_examples_checked = true};
+	_cleanup_(free_policyp) struct policy *alone = NULL;
+	int r = policy_load(paths, count, &alone, err);
+
+	if (r < 0 || !more) {
+		*ret = take_ptr(alone);
+		return r;
 	}
-	return let_go(policy_build(&s, ret, err), ret);
+	r = add_paths(&s, paths, count, err);
+	if (r == 0)
+		r = sources_add_text(&s, "options", more, strlen(more), err);
+	return r < 0 ? r : let_go(policy_build(&s, ret, err), ret);
 }
 
 int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,

@@ -6,6 +6,7 @@
  * error text is "file:line:column: reason", then the line and a mark under the place.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/error.h"
@@ -22,6 +23,8 @@ struct source {
 struct sources {
 	struct source *items;
 	size_t count;
+	bool has_examples_checked; /* without what the command line adds to them, which may say
+				      of an example's host that it is trusted */
 };
 
 /*

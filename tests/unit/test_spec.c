@@ -358,6 +358,25 @@ static void expect_refusal(const struct spec_options *options, const char *reaso
 		fail_msg("not \"%s\": %s", reason, err.text);
 }
 
+/* A relayed network is the session's own, and asks the supervisor for names. */
+static void test_relay(void **unused)
+{
+	struct spec_options options = {
+		.session = "s1", .state_dir = state, .net = NET_RELAY, .workspace_dir = work};
+	_cleanup_(spec_done) struct spec spec = build(&options);
+	_cleanup_(spec_done) struct spec again = {0};
+	_cleanup_buf_ struct buf bytes = BUF_INIT(0);
+	struct error err = {0};
+
+	(void)unused;
+	assert_non_null(strstr(mount_at(&spec, "/etc/resolv.conf")->text, SPEC_NET_NAMESERVER));
+	spec_encode(&spec, &bytes);
+	assert_int_equal(spec_decode(bytes.data, bytes.len, &again, &err), 0);
+	assert_int_equal(again.net, NET_RELAY);
+	options.isolation = ISOLATION_LITE;
+	expect_refusal(&options, "has no network namespace");
+}
+
 /* Isolation lite: only what Landlock can say, with defaults that it can hold. */
 static void test_lite(void **unused)
 {
@@ -413,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_json_and_back),
 		cmocka_unit_test(test_the_wire_and_back),
 		cmocka_unit_test(test_bytes_that_are_no_spec),
+		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_lite),
 	};
 

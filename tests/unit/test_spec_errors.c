@@ -42,6 +42,7 @@ static const struct {
 	{"session", "7", "$.session: expected string, found number"},
 	{"session", NULL, "$: member \"session\" (string) is missing"},
 	{"hostname", "\"a b\"", "host name \"a b\" is not usable"},
+	{"net", "\"host\"", "$.net: there is no net \"host\""},
 	{"isolation", "\"half\"", "$.isolation: there is no isolation \"half\""},
 	{"isolation", "\"lite\"",
 	 "mount /proc of kind proc: isolation lite has no mounts, only binds at their own path and "
@@ -71,7 +72,7 @@ static const struct {
 	{"env", "[\"A\"]", "environment entry \"A\" is not NAME=value"},
 	{"env", "[\"=A\"]", "environment entry \"=A\" is not NAME=value"},
 	{"extra", "1",
-	 "$: unknown member \"extra\"; known are: session, isolation, hostname, uid, gid, "
+	 "$: unknown member \"extra\"; known are: session, isolation, net, hostname, uid, gid, "
 	 "outer_base, outer_count, home, workspace, upper_dir, landlock, cgroup, limits, env, mounts"},
 	{"mounts", "[]", "a spec has one mount of kind proc and at most one of kind dev"},
 	{"mounts", "[" PROC "," PROC "]",

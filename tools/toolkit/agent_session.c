@@ -100,6 +100,7 @@ static int start_session(struct supervisor *supervisor, struct agent_session *ag
 					 .record_path = plan->record_path,
 					 .labels = labels,
 					 .label_count = options->label_count,
+					 .net = {options->net.resolver, options->net.allow_private},
 					 .env = (const char *const *)plan->spec.env,
 					 .ops = &monitor_ops,
 					 .ctx = agent},
@@ -181,8 +182,9 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 			return r;
 		defaults[0] = shipped;
 	}
-	r = policy_load(options->policy_count ? options->policies : defaults,
-			options->policy_count ? options->policy_count : 1, &policy, err);
+	r = policy_load_with(options->policy_count ? options->policies : defaults,
+			     options->policy_count ? options->policy_count : 1,
+			     options->policy_text, &policy, err);
 	for (size_t i = 0; r == 0 && i < options->label_count; i++)
 		r = policy_add_label(policy, options->labels[i].name, err);
 	if (r < 0) {

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "tools/toolkit/approver/approver.h"
+#include "tools/toolkit/options_net.h"
 #include "tools/toolkit/profile.h"
 
 enum option_key {
@@ -296,7 +297,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->profile = PROFILE_OBSERVE +
 			     choose(state, "--profile", arg, profiles, "observe, eval or contain");
 		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->net;
+		return 0;
 	case ARGP_KEY_SUCCESS:
+		o->policy_text = net_policy(&o->net);
 		if (profile_apply((enum profile)o->profile, o, &err) < 0)
 			argp_error(state, "%s", err.text);
 		return 0;
@@ -324,7 +329,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const struct argp session_argp = {.options = option_list, .parser = parse_option};
+static const struct argp_child children[] = {{&net_argp, 0, 0, 2}, {0}};
+
+const struct argp session_argp = {
+	.options = option_list, .parser = parse_option, .children = children};
 
 void session_options_done(struct session_options *options)
 {
@@ -335,5 +343,7 @@ void session_options_done(struct session_options *options)
 		free(options->profile_paths[i]);
 	free(options->profile_paths);
 	free(options->env);
+	free(options->policy_text);
+	net_options_done(&options->net);
 	*options = (struct session_options){0};
 }

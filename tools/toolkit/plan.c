@@ -83,6 +83,11 @@ static int build_spec(const struct session_options *options, const char *id, con
 			return r;
 		r = spec_from_json(doc, ret, err);
 		json_free(doc);
+		if (r == 0 && options->net.mode != NET_NONE && ret->net != options->net.mode)
+			r = error_set(err, EINVAL,
+				      "its \"net\" is \"%s\", and the options want \"%s\"; change "
+				      "one of them",
+				      net_mode_name(ret->net), net_mode_name(options->net.mode));
 		return r < 0 ? error_prefix(err, "%s", options->spec_path) : 0;
 	}
 	r = choose_workspace(options, &workspace, err);
@@ -91,6 +96,7 @@ static int build_spec(const struct session_options *options, const char *id, con
 	return spec_build(&(struct spec_options){.session = id,
 						 .state_dir = state_dir,
 						 .isolation = options->isolation,
+						 .net = options->net.mode,
 						 .workspace_dir = workspace,
 						 .workspace_mode = options->workspace_mode,
 						 .binds = options->binds,

@@ -20,6 +20,22 @@ struct label_option {
 	const char *name;
 };
 
+struct allowed_host {
+	char *name;    /* lower case; "*.NAME" stands for those below it */
+	unsigned port; /* 0: all */
+};
+
+/* What is said about the network; options_net.h. */
+struct net_options {
+	enum net_mode mode;
+	bool is_named; /* the mode was */
+	struct allowed_host *hosts;
+	size_t host_count;
+	const char **allow_private; /* networks, NULL-terminated; or NULL */
+	size_t private_count;
+	const char *resolver; /* ADDRESS[:PORT]; NULL: the host's */
+};
+
 /* What the command line (or a scenario) says; zero values are the defaults. Borrowed strings. */
 struct session_options {
 	const char *session_id; /* NULL: made up */
@@ -33,11 +49,13 @@ struct session_options {
 	size_t label_count;
 	const char **policies; /* files or folders; none: the installed families */
 	size_t policy_count;
+	char *policy_text;    /* owned: one more document, which the options stand for; or NULL */
 	int profile;	      /* enum profile; see profile.h */
 	char **profile_paths; /* owned: those of the policies that a profile added */
 	size_t profile_path_count;
 	const struct policy *policy; /* loaded from these, by load_policies() */
 	struct spec_limits limits;
+	struct net_options net;
 	const char **env;
 	size_t env_count;
 	const char *record_path; /* NULL: in the state folder */

@@ -72,6 +72,7 @@ static char *make_key(const struct session_options *options)
 	for (size_t i = 0; i < options->label_count; i++)
 		buf_printf(&key, "l%zu:%s", strlen(options->labels[i].name),
 			   options->labels[i].name);
+	buf_printf(&key, "t:%s", options->policy_text ? options->policy_text : "");
 	return take_ptr(key.data);
 }
 

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 
 #define MAX_POLICIES 256u
+#define MAX_PRIVATES 256u
 #define MAX_VARS     1024u
 
 static void put(struct buf *out, const char *text)
@@ -26,6 +27,10 @@ int resident_send_run(int socket_fd, const struct resident_run *run, const int f
 	put(&strings, run->record_path);
 	for (uint32_t i = 0; i < head.policies; i++)
 		put(&strings, run->policies[i]);
+	put(&strings, run->policy_text ? run->policy_text : "");
+	put(&strings, run->resolver ? run->resolver : "");
+	for (uint32_t i = 0; i < head.privates; i++)
+		put(&strings, run->allow_private[i]);
 	for (uint32_t i = 0; i < head.labels; i++) {
 		put(&strings, run->labels[i].path);
 		put(&strings, run->labels[i].name);
@@ -113,6 +118,14 @@ static const char *take(struct strings *s)
 	return text;
 }
 
+/* The same of one that may be missing, and is empty then. */
+static const char *take_or_null(struct strings *s)
+{
+	const char *text = take(s);
+
+	return text[0] ? text : NULL;
+}
+
 static const char **take_list(struct strings *s, uint32_t count)
 {
 	const char **list = xcalloc((size_t)count + 1, sizeof(*list));
@@ -128,13 +141,17 @@ static int take_apart(struct resident_run *run, size_t len)
 	struct strings s = {.at = run->payload, .left = len};
 
 	if (head->policies < 1 || head->policies > MAX_POLICIES || head->labels > MAX_LABELS ||
-	    head->args < 1 || head->args > MAX_ARGV_ITEMS || head->vars > MAX_VARS ||
-	    head->mode > MODE_OBSERVE || head->trace > TRACE_MODE_OFF || head->tty > 1)
+	    head->privates > MAX_PRIVATES || head->args < 1 || head->args > MAX_ARGV_ITEMS ||
+	    head->vars > MAX_VARS || head->mode > MODE_OBSERVE || head->trace > TRACE_MODE_OFF ||
+	    head->tty > 1)
 		return -EPROTO;
 	run->session = take(&s);
 	run->workspace = take(&s);
 	run->record_path = take(&s);
 	run->policies = take_list(&s, head->policies);
+	run->policy_text = take_or_null(&s);
+	run->resolver = take_or_null(&s);
+	run->allow_private = take_list(&s, head->privates);
 	run->labels = xcalloc(head->labels, sizeof(*run->labels));
 	for (uint32_t i = 0; i < head->labels; i++) {
 		run->labels[i].path = take(&s);
@@ -182,6 +199,7 @@ int resident_recv_request(int socket_fd, struct resident_run *ret, struct msg_fd
 void resident_run_done(struct resident_run *run)
 {
 	free(without_const(run->policies));
+	free(without_const(run->allow_private));
 	free(run->labels);
 	free(without_const(run->args));
 	free(without_const(run->vars));

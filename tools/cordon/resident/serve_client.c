@@ -135,6 +135,7 @@ static int get_policy(struct serve_client *client, struct error *err)
 		/* Read only, though the options' own list may grow. */
 		.policies = without_const(run->policies),
 		.policy_count = run->head.policies,
+		.policy_text = without_const(run->policy_text),
 		.labels = labels,
 		.label_count = run->head.labels,
 	};
@@ -161,6 +162,7 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 			    .record_fd = take_fd(&fds->fd[RESIDENT_FD_RECORD]),
 			    .labels = run->labels,
 			    .label_count = run->head.labels,
+			    .net = {run->resolver, run->allow_private},
 			    .env = run->vars},
 		.argv = run->args,
 		.stdio_fds = {client->stdio_fds[0], client->stdio_fds[1], client->stdio_fds[2]},
