@@ -19,3 +19,7 @@
 #define MAX_OUTPUT_BYTES  (1u << 20) /* tool output kept for one call of a catalogue tool */
 #define MAX_EVENT_LINE	  (64u << 10)
 #define MAX_SESSIONS	  4096u
+
+/* monitor/net, a session each */
+#define MAX_NET_CONNECTIONS 4096u /* relayed, or about to be */
+#define MAX_NET_LISTENERS   512u  /* addresses with a port, in use at one time */

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Theory of operation
+ *
+ * Two pumps, one poll handle a socket. After every turn each socket is watched for what the pumps
+ * wait for on it and nothing else: a side that nobody reads or writes now does not wake the loop,
+ * and its bytes stay in its sender's kernel.
+ *
+ * A socket that is waited for nowhere would not tell of a reset either. It is then watched for
+ * urgent data, with which epoll reports errors too. Urgent data itself is left unread, so the first
+ * time it comes that watch is given up: it would wake the loop for ever.
+ *
+ * Closing with data unread, or with SO_LINGER set to nothing, makes the kernel send RST: so is a
+ * reset carried over.
+ */
+
+#include "monitor/net/flow.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/net/pump.h"
+
+struct side {
+	int fd;
+	uv_poll_t poll;
+	bool no_urgent; /* urgent data is there: not to be waited for again */
+};
+
+struct flow {
+	struct side program, upstream;
+	struct pump out, in;
+	int out_state, in_state; /* enum pump_state */
+	unsigned handles;
+	bool draining;
+	bool has_ended;
+	uint64_t started_ns, moved_ns;
+	const struct flow_ops *ops;
+	void *ctx;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void flow_totals(const struct flow *flow, struct flow_totals *ret)
+{
+	*ret = (struct flow_totals){
+		.bytes_out = flow->out.bytes,
+		.bytes_in = flow->in.bytes,
+		.started_ns = flow->started_ns,
+		.moved_ns = flow->moved_ns,
+	};
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct flow *flow = handle->data;
+
+	if (--flow->handles == 0)
+		free(flow);
+}
+
+static void reset_at_close(int socket_fd)
+{
+	const struct linger at_once = {.l_onoff = 1};
+
+	(void)setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+static void close_side(struct side *side, bool reset)
+{
+	uv_close((uv_handle_t *)&side->poll, on_closed);
+	if (reset)
+		reset_at_close(side->fd);
+	close_fd(&side->fd);
+}
+
+static void end(struct flow *flow, const char *reason, bool reset)
+{
+	struct flow_totals totals;
+
+	if (flow->has_ended)
+		return;
+	flow->has_ended = true;
+	pump_done(&flow->out);
+	pump_done(&flow->in);
+	close_side(&flow->program, reset);
+	close_side(&flow->upstream, reset);
+	flow_totals(flow, &totals);
+	flow->ops->ended(flow->ctx, flow, &totals, reason);
+}
+
+static const char *reason_of(int error, const char *reset_reason)
+{
+	switch (error) {
+	case -ECONNRESET:
+	case -EPIPE:
+		return reset_reason;
+	case -ETIMEDOUT:
+		return "timed out";
+	case -EMFILE:
+	case -ENFILE:
+		return "out of file descriptors";
+	default:
+		return "broken";
+	}
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void watch(struct side *side, bool reads, bool writes)
+{
+	const int events = (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0);
+
+	(void)uv_poll_start(&side->poll, events || side->no_urgent ? events : (int)UV_PRIORITIZED,
+			    on_poll);
+}
+
+/* Moves what can be moved. Return: false when the flow has ended. */
+static bool run(struct flow *flow)
+{
+	const uint64_t before = flow->out.bytes + flow->in.bytes;
+
+	flow->out_state = pump_run(&flow->out);
+	flow->in_state = pump_run(&flow->in);
+	if (flow->out.bytes + flow->in.bytes != before)
+		flow->moved_ns = now_ns();
+	if (flow->out_state < 0)
+		end(flow, reason_of(flow->out_state, "reset"), true);
+	else if (flow->in_state < 0)
+		end(flow, reason_of(flow->in_state, "reset"), true);
+	else if (flow->out_state == PUMP_ENDED && (flow->draining || flow->in_state == PUMP_ENDED))
+		end(flow, "closed", false);
+	return !flow->has_ended;
+}
+
+static void serve(struct flow *flow)
+{
+	if (!run(flow))
+		return;
+	watch(&flow->program, flow->out_state == PUMP_READS, flow->in_state == PUMP_WRITES);
+	watch(&flow->upstream, flow->in_state == PUMP_READS, flow->out_state == PUMP_WRITES);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct flow *flow = poll->data;
+	struct side *side = poll == &flow->program.poll ? &flow->program : &flow->upstream;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (flow->has_ended)
+		return;
+	if (events & UV_PRIORITIZED)
+		side->no_urgent = true;
+	/* epoll's error alone; libuv has stopped the handle. */
+	if (status < 0) {
+		(void)getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+		if (error) {
+			end(flow, reason_of(-error, "reset"), true);
+			return;
+		}
+	}
+	serve(flow);
+}
+
+static int start_side(struct flow *flow, uv_loop_t *loop, struct side *side)
+{
+	const int r = uv_poll_init(loop, &side->poll, side->fd);
+
+	if (r < 0)
+		return r;
+	side->poll.data = flow;
+	flow->handles++;
+	return 0;
+}
+
+int flow_start(const struct flow_config *config, struct flow **ret)
+{
+	struct flow *flow = xcalloc(1, sizeof(*flow));
+	int r;
+
+	flow->program.fd = config->program_fd;
+	flow->upstream.fd = config->upstream_fd;
+	flow->ops = config->ops;
+	flow->ctx = config->ctx;
+	flow->started_ns = flow->moved_ns = now_ns();
+	pump_init(&flow->out, config->program_fd, config->upstream_fd, config->pipes);
+	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
+	r = start_side(flow, config->loop, &flow->program);
+	if (r == 0)
+		r = start_side(flow, config->loop, &flow->upstream);
+	if (r < 0) {
+		flow->has_ended = true;
+		if (flow->handles)
+			uv_close((uv_handle_t *)&flow->program.poll, on_closed);
+		close_fd(&flow->program.fd);
+		close_fd(&flow->upstream.fd);
+		if (!flow->handles)
+			free(flow);
+		return r;
+	}
+	/* Not run from here: the owner does not know it yet. */
+	watch(&flow->program, true, false);
+	watch(&flow->upstream, true, false);
+	*ret = flow;
+	return 0;
+}
+
+void flow_reset(struct flow *flow, const char *reason)
+{
+	end(flow, reason, true);
+}
+
+void flow_finish(struct flow *flow, const char *reason)
+{
+	if (run(flow))
+		end(flow, reason, flow->out_state != PUMP_ENDED);
+}
+
+void flow_drain(struct flow *flow)
+{
+	flow->draining = true;
+	serve(flow);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/net/listeners.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <uthash.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/limits.h"
+
+#define KEPT_MS		   10000u
+#define MAX_ACCEPTS_A_TURN 32u
+
+struct key {
+	struct endpoint at; /* bytes after the port are zero */
+};
+
+struct listener {
+	struct listeners *owner;
+	struct key key;
+	int fd;	   /* -1: asked for */
+	int error; /* negative: it cannot listen; who uses it lets go of it */
+	bool is_watched;
+	bool is_asked;	 /* somebody will answer; until then it is not freed */
+	bool is_dropped; /* and then it is of no use any more */
+	uv_poll_t poll;	 /* of fd, from then on */
+	unsigned users;
+	uint64_t idle_since_ms;
+	UT_hash_handle hh;
+};
+
+struct listeners {
+	uv_loop_t *loop;
+	const struct listeners_ops *ops;
+	void *ctx;
+	struct listener *table;
+};
+
+static struct key key_of(const struct endpoint *at)
+{
+	struct key key;
+
+	memset(&key, 0, sizeof(key));
+	memcpy(key.at.address, at->address, sizeof(key.at.address));
+	key.at.port = at->port;
+	return key;
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* Out of the table; freed as soon as nobody points to it. */
+static void drop(struct listener *listener)
+{
+	HASH_DEL(listener->owner->table, listener);
+	listener->is_dropped = true;
+	if (listener->fd >= 0) {
+		uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
+		close_fd(&listener->fd);
+	} else if (!listener->is_asked) {
+		free(listener);
+	}
+}
+
+struct listeners *listeners_new(uv_loop_t *loop, const struct listeners_ops *ops, void *ctx)
+{
+	struct listeners *listeners = xcalloc(1, sizeof(*listeners));
+
+	listeners->loop = loop;
+	listeners->ops = ops;
+	listeners->ctx = ctx;
+	return listeners;
+}
+
+void listeners_free(struct listeners *listeners)
+{
+	struct listener *listener;
+	struct listener *next;
+
+	if (!listeners)
+		return;
+	HASH_ITER (hh, listeners->table, listener, next)
+		drop(listener);
+	free(listeners);
+}
+
+/* Out of descriptors, it would wake the loop again at once: the next sweep watches it again. */
+static void pause_watch(struct listener *listener)
+{
+	(void)uv_poll_stop(&listener->poll);
+	listener->is_watched = false;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct listener *listener = poll->data;
+	struct listeners *listeners = listener->owner;
+
+	(void)events;
+	if (status < 0) {
+		pause_watch(listener);
+		return;
+	}
+	for (unsigned i = 0; i < MAX_ACCEPTS_A_TURN && !listener->is_dropped; i++) {
+		const int program_fd =
+			accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (program_fd >= 0) {
+			listeners->ops->accepted(listeners->ctx, listener, program_fd);
+			continue;
+		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno != EAGAIN)
+			pause_watch(listener);
+		return;
+	}
+}
+
+static int watch(struct listener *listener)
+{
+	const int r = uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+
+	listener->is_watched = r == 0;
+	return r;
+}
+
+static void on_socket(void *ctx, int socket_fd)
+{
+	struct listener *listener = ctx;
+	struct listeners *listeners = listener->owner;
+	int r = socket_fd < 0 ? socket_fd : 0;
+
+	listener->is_asked = false;
+	if (listener->is_dropped) {
+		close_fd(&socket_fd);
+		free(listener);
+		return;
+	}
+	if (r == 0)
+		r = uv_poll_init(listeners->loop, &listener->poll, socket_fd);
+	if (r < 0) {
+		close_fd(&socket_fd);
+	} else {
+		listener->poll.data = listener;
+		listener->fd = socket_fd;
+		r = watch(listener);
+	}
+	listener->error = r;
+	listeners->ops->opened(listeners->ctx, listener, r);
+}
+
+static struct listener *find_idle(const struct listeners *listeners)
+{
+	struct listener *oldest = NULL;
+
+	for (struct listener *l = listeners->table; l; l = l->hh.next)
+		if (!l->users && (!oldest || l->idle_since_ms < oldest->idle_since_ms))
+			oldest = l;
+	return oldest;
+}
+
+static int listener_new(struct listeners *listeners, const struct key *key, struct listener **ret)
+{
+	struct listener *listener;
+	int r;
+
+	if (HASH_COUNT(listeners->table) >= MAX_NET_LISTENERS) {
+		struct listener *idle = find_idle(listeners);
+
+		if (!idle)
+			return -ENOBUFS;
+		drop(idle);
+	}
+	listener = xcalloc(1, sizeof(*listener));
+	listener->owner = listeners;
+	listener->key = *key;
+	listener->fd = -1;
+	listener->is_asked = true;
+	HASH_ADD(hh, listeners->table, key, sizeof(listener->key), listener);
+	r = listeners->ops->open(listeners->ctx, &key->at, on_socket, listener);
+	if (r < 0) {
+		listener->is_asked = false;
+		drop(listener);
+		return r;
+	}
+	*ret = listener;
+	return 0;
+}
+
+int listeners_use(struct listeners *listeners, const struct endpoint *at, struct listener **ret)
+{
+	const struct key key = key_of(at);
+	struct listener *listener;
+	int r;
+
+	HASH_FIND(hh, listeners->table, &key, sizeof(key), listener);
+	if (!listener) {
+		r = listener_new(listeners, &key, &listener);
+		if (r < 0)
+			return r;
+	}
+	if (listener->error)
+		return listener->error;
+	listener->users++;
+	*ret = listener;
+	return 0;
+}
+
+void listener_release(struct listener *listener)
+{
+	listener->idle_since_ms = uv_now(listener->owner->loop);
+	if (--listener->users == 0 && listener->fd < 0)
+		drop(listener);
+}
+
+bool listener_is_open(const struct listener *listener)
+{
+	return listener->fd >= 0;
+}
+
+const struct endpoint *listener_endpoint(const struct listener *listener)
+{
+	return &listener->key.at;
+}
+
+void listeners_yield(struct listeners *listeners, uint16_t port)
+{
+	struct listener *listener;
+	struct listener *next;
+
+	HASH_ITER (hh, listeners->table, listener, next)
+		if (!listener->users && listener->key.at.port == port)
+			drop(listener);
+}
+
+void listeners_sweep(struct listeners *listeners)
+{
+	const uint64_t now = uv_now(listeners->loop);
+	struct listener *listener;
+	struct listener *next;
+
+	HASH_ITER (hh, listeners->table, listener, next) {
+		if (!listener->users && now - listener->idle_since_ms >= KEPT_MS)
+			drop(listener);
+		else if (listener->fd >= 0 && !listener->is_watched)
+			(void)watch(listener);
+	}
+}

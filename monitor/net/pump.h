@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One direction of a relayed connection: bytes from one socket to another by splice(2), without a
+ * copy in user space. Knows no loop: the owner waits for what pump_run() says and runs it again.
+ *
+ * Reads only when all that was read is written, so what the receiver does not take stays with the
+ * sender, whom TCP holds up: at most one pipe full lies in between.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "monitor/net/pipes.h"
+
+struct pump {
+	int from_fd, to_fd; /* borrowed: the flow's; non-blocking */
+	struct pipes *pipes;
+	struct pipe_ends ends;
+	uint64_t bytes; /* that to_fd took */
+	size_t in_pipe;
+	bool ended; /* from_fd has no more to say */
+	bool shut;  /* and to_fd was told so */
+};
+
+enum pump_state {
+	PUMP_READS,  /* from_fd has to become readable */
+	PUMP_WRITES, /* to_fd has to become writable */
+	PUMP_ENDED   /* all is over there, in order */
+};
+
+void pump_init(struct pump *pump, int from_fd, int to_fd, struct pipes *pipes);
+void pump_done(struct pump *pump);
+
+/*
+ * pump_run - moves what can be moved, at most about PUMP_TURN_BYTES.
+ * Return: enum pump_state; or a negative errno: the connection is broken, here or there.
+ */
+#define PUMP_TURN_BYTES (1u << 20)
+int pump_run(struct pump *pump);

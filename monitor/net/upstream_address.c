@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/net/upstream_address.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "monitor/net/endpoint.h"
+
+/* What of the rules' allowed networks lifts a refusal. */
+enum lift {
+	LIFT_NETWORK, /* one that holds the address */
+	LIFT_ADDRESS, /* one that is the address */
+	LIFT_NEVER,
+};
+
+struct range {
+	struct cidr net;
+	enum lift lift;
+	const char *reason;
+};
+
+#define HI(_group) ((_group) >> 8) & 0xff
+#define LO(_group) (_group) & 0xff
+#define V4(_a, _b, _c, _d, _bits)                                                        \
+	{                                                                                \
+		{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, _a, _b, _c, _d}, 96 + (_bits) \
+	}
+/* The first three groups, and the last one. */
+#define V6(_0, _1, _2, _7, _bits)                                                               \
+	{                                                                                       \
+		{HI(_0), LO(_0), HI(_1), LO(_1), HI(_2), LO(_2), [14] = HI(_7), [15] = LO(_7)}, \
+			_bits                                                                   \
+	}
+#define V6_FOURTH(_0, _3, _bits)                                    \
+	{                                                           \
+		{HI(_0), LO(_0), [6] = HI(_3), [7] = LO(_3)}, _bits \
+	}
+
+static const char metadata[] = "a metadata service of a cloud";
+static const char documentation[] = "of a range for documentation (RFC 5737, 3849, 9637)";
+static const char private_v4[] = "a private address (RFC 1918)";
+
+/* The first that holds an address decides: narrow ones stand before the ones they lie in. */
+static const struct range ranges[] = {
+	/* AWS (instances, containers, pods), also GCP, Azure, OpenStack, DigitalOcean; Alibaba;
+	 * Azure's own agent; Oracle; the v6 ones of AWS and GCP. */
+	{V4(169, 254, 169, 254, 32), LIFT_ADDRESS, metadata},
+	{V4(169, 254, 170, 2, 32), LIFT_ADDRESS, metadata},
+	{V4(169, 254, 170, 23, 32), LIFT_ADDRESS, metadata},
+	{V4(100, 100, 100, 200, 32), LIFT_ADDRESS, metadata},
+	{V4(168, 63, 129, 16, 32), LIFT_ADDRESS, metadata},
+	{V4(192, 0, 0, 192, 32), LIFT_ADDRESS, metadata},
+	{V6(0xfd00, 0x0ec2, 0, 0x254, 128), LIFT_ADDRESS, metadata},
+	{V6(0xfd00, 0x0ec2, 0, 0x23, 128), LIFT_ADDRESS, metadata},
+	{V6(0xfd20, 0x00ce, 0, 0x254, 128), LIFT_ADDRESS, metadata},
+
+	{V4(0, 0, 0, 0, 8), LIFT_NEVER, "of the range that means this host (0.0.0.0/8)"},
+	{V4(10, 0, 0, 0, 8), LIFT_NETWORK, private_v4},
+	{V4(100, 64, 0, 0, 10), LIFT_NETWORK, "of a carrier's own network (RFC 6598)"},
+	{V4(127, 0, 0, 0, 8), LIFT_NETWORK, "a loopback address"},
+	{V4(169, 254, 0, 0, 16), LIFT_NETWORK, "a link-local address"},
+	{V4(172, 16, 0, 0, 12), LIFT_NETWORK, private_v4},
+	/* Two of it can be reached, by programs that are no concern of a session: PCP, TURN. */
+	{V4(192, 0, 0, 0, 24), LIFT_NETWORK, "reserved for protocols (192.0.0.0/24)"},
+	{V4(192, 0, 2, 0, 24), LIFT_NETWORK, documentation},
+	{V4(192, 88, 99, 0, 24), LIFT_NETWORK, "a 6to4 relay (RFC 7526)"},
+	{V4(192, 168, 0, 0, 16), LIFT_NETWORK, private_v4},
+	{V4(198, 18, 0, 0, 15), LIFT_NEVER, "of the range that names are given addresses of"},
+	{V4(198, 51, 100, 0, 24), LIFT_NETWORK, documentation},
+	{V4(203, 0, 113, 0, 24), LIFT_NETWORK, documentation},
+	{V4(224, 0, 0, 0, 4), LIFT_NEVER, "a multicast address"},
+	{V4(255, 255, 255, 255, 32), LIFT_NEVER, "the broadcast address"},
+	{V4(240, 0, 0, 0, 4), LIFT_NEVER, "a reserved address (240.0.0.0/4)"},
+	/* The rest of v4 can be dialled. */
+	{V4(0, 0, 0, 0, 0), LIFT_NETWORK, NULL},
+
+	{V6(0, 0, 0, 0, 128), LIFT_NEVER, "the unspecified address"},
+	{V6(0, 0, 0, 1, 128), LIFT_NETWORK, "a loopback address"},
+	{V6(0, 0, 0, 0, 96), LIFT_NEVER, "an IPv4 address written as IPv6 (v4-compatible)"},
+	{V6(0x64, 0xff9b, 1, 0, 48), LIFT_NETWORK, "of a local NAT64 (RFC 8215)"},
+	{V6(0x100, 0, 0, 0, 64), LIFT_NEVER, "of the range that is discarded (RFC 6666)"},
+	{V6_FOURTH(0x100, 1, 64), LIFT_NEVER, "of the dummy range (RFC 9780)"},
+	{V6(0xfd5c, 0x6f72, 0x646f, 0, 48), LIFT_NEVER,
+	 "of the range that names are given addresses of"},
+	{V6(0xfc00, 0, 0, 0, 7), LIFT_NETWORK, "a unique local address (RFC 4193)"},
+	{V6(0xfe80, 0, 0, 0, 10), LIFT_NETWORK, "a link-local address"},
+	{V6(0xfec0, 0, 0, 0, 10), LIFT_NETWORK, "a site-local address (RFC 3879)"},
+	{V6(0xff00, 0, 0, 0, 8), LIFT_NEVER, "a multicast address"},
+	/* Both carry a v4 address to which somebody on the way sends what comes. */
+	{V6(0x2001, 0, 0, 0, 32), LIFT_NETWORK, "an IPv4 address written as IPv6 (Teredo)"},
+	{V6(0x2002, 0, 0, 0, 16), LIFT_NETWORK, "an IPv4 address written as IPv6 (6to4)"},
+	{V6(0x2001, 0, 0, 0, 23), LIFT_NETWORK, "reserved for protocols (2001::/23)"},
+	{V6(0x2001, 0x0db8, 0, 0, 32), LIFT_NETWORK, documentation},
+	{V6(0x3fff, 0, 0, 0, 20), LIFT_NETWORK, documentation},
+	{V6(0x2000, 0, 0, 0, 3), LIFT_NETWORK, NULL},
+	{V6(0, 0, 0, 0, 0), LIFT_NETWORK, "outside of the addresses that are reachable globally"},
+};
+
+static const struct cidr nat64 = V6(0x64, 0xff9b, 0, 0, 96);
+
+static bool is_lifted(const uint8_t address[16], enum lift lift, const struct upstream_rules *rules)
+{
+	for (size_t i = 0; i < rules->allowed_count && lift != LIFT_NEVER; i++) {
+		if (lift == LIFT_ADDRESS && rules->allowed[i].bits != 128)
+			continue;
+		if (cidr_has(&rules->allowed[i], address))
+			return true;
+	}
+	return false;
+}
+
+static bool is_own(const uint8_t address[16], const struct upstream_rules *rules)
+{
+	for (size_t i = 0; i < rules->own_count; i++) {
+		if (memcmp(rules->own[i], address, sizeof(rules->own[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct range *range_of(const uint8_t address[16])
+{
+	const struct range *range = ranges;
+
+	/* The last row holds every address. */
+	while (!cidr_has(&range->net, address))
+		range++;
+	return range;
+}
+
+/* NAT64 is a way to the v4 address in its last four bytes, and no better than that. */
+static void carried_by_nat64(const uint8_t address[16], uint8_t ret[16])
+{
+	static const struct cidr v4 = V4(0, 0, 0, 0, 0);
+
+	memcpy(ret, v4.address, 12);
+	memcpy(ret + 12, address + 12, 4);
+}
+
+const char *upstream_address_refusal(const uint8_t address[16], const struct upstream_rules *rules)
+{
+	uint8_t v4[16];
+
+	if (cidr_has(&nat64, address)) {
+		if (is_lifted(address, LIFT_NETWORK, rules))
+			return NULL;
+		carried_by_nat64(address, v4);
+		address = v4;
+	}
+	if (is_own(address, rules) && !is_lifted(address, LIFT_ADDRESS, rules))
+		return "an address of this host";
+	const struct range *range = range_of(address);
+
+	return range->reason && !is_lifted(address, range->lift, rules) ? range->reason : NULL;
+}
+
+static bool of_interface(const struct ifaddrs *one, struct endpoint *ret)
+{
+	union socket_address address = {0};
+
+	if (!one->ifa_addr)
+		return false;
+	switch (one->ifa_addr->sa_family) {
+	case AF_INET:
+		memcpy(&address.in, one->ifa_addr, sizeof(address.in));
+		break;
+	case AF_INET6:
+		memcpy(&address.in6, one->ifa_addr, sizeof(address.in6));
+		break;
+	default:
+		return false;
+	}
+	return endpoint_from_socket(&address, ret) && !endpoint_is_loopback(ret);
+}
+
+int upstream_own_addresses(uint8_t (**ret)[16], size_t *ret_count, struct error *err)
+{
+	uint8_t(*own)[16] = NULL;
+	struct ifaddrs *all;
+	size_t count = 0;
+
+	if (getifaddrs(&all) < 0)
+		return error_errno(err, errno, "ask for the addresses of this host");
+	for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+		struct endpoint found;
+
+		if (!of_interface(one, &found))
+			continue;
+		own = xrealloc_array(own, count + 1, sizeof(*own));
+		memcpy(own[count++], found.address, sizeof(*own));
+	}
+	freeifaddrs(all);
+	*ret = own;
+	*ret_count = count;
+	return 0;
+}
