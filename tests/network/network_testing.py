@@ -12,10 +12,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 
 import world as worlds  # noqa: E402
 import zone  # noqa: E402
-from cordon_testing import CORDON, TRACE, CordonTest  # noqa: E402
+import cordon_testing  # noqa: E402
+from cordon_testing import TRACE, CordonTest  # noqa: E402
 
+CORDON = os.path.abspath(cordon_testing.CORDON)
 BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
 DEFAULTS = {kind: "allow" for kind in ("exec", "net.connect", "net.bind", "net.listen", "net.send")}
+# As the family that ships says it; --allow-host fills the list.
+TRUSTED = {"id": "t.trusted", "category": "test", "severity": "low", "on": ["net.connect", "net.send"],
+           "when": "!action.loopback && !hostMatches(action.host, lists.trusted_hosts)", "verdict": "deny",
+           "because": "No host of the task.",
+           "match": [{"action": {"kind": "net.connect", "host": "evil.test", "loopback": False}}],
+           "not_match": [{"action": {"kind": "net.connect", "host": "127.0.0.1", "loopback": True}}]}
 LIMIT_S = 200
 _world = None
 
@@ -71,7 +79,7 @@ class NetworkTest(CordonTest):
 
     def inside(self, script, *args, allow=(), private=zone.DOCUMENTATION, options=(), rules=(), mode="cow", **kw):
         """bash in a session with a relayed network."""
-        policy = self.policy(*rules, defaults=DEFAULTS)
+        policy = self.policy(TRUSTED, *rules, defaults=DEFAULTS, lists={"trusted_hosts": []})
         self.record.unlink(missing_ok=True)
         bound = "--discard" if mode == "cow" else "-q"
         variables = [f"--env={k}={v}" for k, v in self.variables.items()]
