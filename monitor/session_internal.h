@@ -179,6 +179,7 @@ void session_on_socket(struct session *session, const struct msg *m, struct msg_
 void session_end_orders(struct session *session);
 
 /* session_dns.c */
+struct names;
 struct session_dns;
 /* Makes the session ready, or fails it, once it is known whether the server stands. */
 struct session_dns *session_dns_start(struct session *session, struct names *names);
