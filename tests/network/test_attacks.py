@@ -45,7 +45,7 @@ class AttackTest(NetworkTest):
 
     def attacked(self, script, **kw):
         """Inside, and alive afterwards. Return: (packets, what the servers saw)."""
-        self.outcome()
+        self.world.quiet()
         done = self.inside("A=./net_attacks; " + script + ALIVE, **kw)
         self.assert_alive(done)
         seen = []

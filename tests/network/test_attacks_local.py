@@ -98,7 +98,7 @@ class LocalAttacks(NetworkTest):
         self.outside(script)
         self.assertGreaterEqual(len(witness.came), len(spelled) - 1, witness.came)  # mapped.test may choose the other address
         witness.came.clear()
-        self.world.crossed()
+        self.world.quiet()
         self.more_names = names
         for allow in (ALLOWED, (*ALLOWED, *names)):
             done = self.alive(script, allow=allow)
@@ -125,7 +125,7 @@ class LocalAttacks(NetworkTest):
                 witness = self.witness(socket.AF_UNIX, str(path), gift)
                 path.chmod(0o777)
                 script = f"./net_attacks passed {path}"
-                self.world.crossed()
+                self.world.quiet()
                 self.outside(script)
                 self.assertTrue([p for p in self.world.crossed() if p.to == zone.EVIL and p.payload.startswith(b"attack")])
                 self.assertEqual(len(witness.came), 1)
@@ -135,7 +135,7 @@ class LocalAttacks(NetworkTest):
     def test_inherited_descriptors(self):
         script = "./net_attacks inherited"
         with socket.create_connection((zone.EVIL, zone.ECHO)) as held:
-            self.world.crossed()
+            self.world.quiet()
             self.outside(script, pass_fds=(held.fileno(),))
             self.assertTrue([p for p in self.world.crossed() if p.payload.startswith(b"attack")])
             self.alive(script, pass_fds=(held.fileno(),))
@@ -179,7 +179,7 @@ time.sleep(1)' & sleep 0.5; curl -sS -m 30 http://good.test/hello; curl -sS -m 3
 
     def test_nothing_crosses_without_a_command(self):
         """A session that asks for nothing sends nothing, and with --net=none nothing at all."""
-        self.world.crossed()
+        self.world.quiet()
         self.assertEqual(self.inside("true", allow=("good.test", "evil.test", zone.EVIL)).returncode, 0)
         self.assertEqual(self.world.crossed(), [])
         script = f"getent hosts good.test; curl -sS -m 5 http://good.test/hello http://{zone.GOOD}/hello; ./net_attacks udp-sendto {zone.EVIL} 53"

@@ -41,6 +41,7 @@ class Races(NetworkTest):
         self.assertGreaterEqual(reached, {allowed, zone.EVIL}, outside)
         if not has_network():
             self.skipTest("this build of cordon has no --net")
+        self.world.quiet()
         done = self.inside(script + ALIVE, allow=("good.test", zone.GOOD), timeout=200 + 20 * SECONDS)
         self.assertTrue(done.stdout.endswith("hello from good.test\n"), done)
         packets = self.world.crossed()

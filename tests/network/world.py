@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import capture
 import servers
@@ -109,8 +110,14 @@ class World:
                 raise RuntimeError(f"nobody listens on port {port}: " + "\n".join(texts))
 
     def crossed(self):
-        """Packets on the link since the last time; and forgets what the servers saw until then."""
+        """Packets on the link since the last time."""
         return self.capture.since()
+
+    def quiet(self):
+        """What the last commands left on its way has come, and is forgotten: goodbyes of streams, late answers."""
+        while time.sleep(0.05) or self.crossed():
+            pass
+        self.seen()
 
     def seen(self, kind=None):
         """What the servers saw since the last time, as they wrote it down."""
