@@ -16,6 +16,7 @@ import cordon_testing  # noqa: E402
 from cordon_testing import TRACE, CordonTest  # noqa: E402
 
 CORDON = os.path.abspath(cordon_testing.CORDON)
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
 DEFAULTS = {kind: "allow" for kind in ("exec", "net.connect", "net.bind", "net.listen", "net.send")}
 # As the family that ships says it; --allow-host fills the list.

@@ -186,8 +186,10 @@ def start(folder):
     pathlib.Path("/run/sshd").mkdir(mode=0o755)
     for name in ("passwd", "shadow"):
         run("mount", "--bind", folder / name, f"/etc/{name}")
+    netload = str(pathlib.Path(os.environ.get("BUILD", "build")).resolve() / "tests/netload")
     # nginx keeps all privileges that it has, to open what this user can; sshd is an ordinary program of that user.
     for argv in ([shutil.which("nginx", path=SBIN), "-e", f"{folder}/nginx.error", "-c", f"{folder}/nginx.conf"],
+                 [netload, "serve", str(zone.FAST)],
                  ["setpriv", "--ambient-caps=-all", "--inh-caps=-all", shutil.which("sshd", path=SBIN), "-D", "-E",
                   f"{folder}/sshd.error", "-f", f"{folder}/sshd.conf"]):
         subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=open(folder / "servers.log", "a"),

@@ -23,11 +23,12 @@ if __name__ == "__main__":
 import network_testing  # noqa: E402
 import zone  # noqa: E402
 from cordon_testing import wait_for  # noqa: E402
-from network_testing import BUILD, NetworkTest, requires_network, tcp  # noqa: E402
+from network_testing import BUILD, SOURCE, NetworkTest, requires_network, tcp  # noqa: E402
 
 tearDownModule = network_testing.end_of_world
 ALIVE = "; curl -sS -m 30 http://good.test/hello?alive"
 ALLOWED = ("good.test",)
+FAMILY = SOURCE / "policies/exfiltration.json"  # whose sockets may be used is a rule of it
 
 
 class Witness:
@@ -77,6 +78,7 @@ class LocalAttacks(NetworkTest):
         return found
 
     def alive(self, script, **kw):
+        self.world.quiet()
         done = self.inside(script + ALIVE, **{"allow": ALLOWED, **kw})
         self.assertTrue(done.stdout.endswith("hello from good.test\n"), done)
         return done
@@ -129,7 +131,7 @@ class LocalAttacks(NetworkTest):
                 self.outside(script)
                 self.assertTrue([p for p in self.world.crossed() if p.to == zone.EVIL and p.payload.startswith(b"attack")])
                 self.assertEqual(len(witness.came), 1)
-                done = self.alive(script, mode="live")
+                done = self.alive(script, mode="live", options=["-p", FAMILY])
                 self.assertEqual([p for p in self.world.crossed() if p.payload.startswith(b"attack")], [], done)
 
     def test_inherited_descriptors(self):

@@ -102,7 +102,7 @@ class World:
             raise RuntimeError("the internet does not come up: " + (self.dir / "internet.log").read_text()[-2000:])
 
     def wait_for_servers(self):
-        for port in (zone.HTTP, zone.HTTPS, zone.SSH):
+        for port in (zone.HTTP, zone.HTTPS, zone.SSH, zone.FAST):
             done = subprocess.run(["bash", "-c", f"for i in $(seq 600); do : 2>/dev/null </dev/tcp/{zone.GOOD}/{port} && exit; "
                                    "sleep 0.05; done; exit 1"], stderr=subprocess.DEVNULL)
             if done.returncode:
