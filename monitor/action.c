@@ -6,6 +6,7 @@
 #define KIND(_k)  (1u << (_k))
 #define ALL	  (KIND(ACTION_KINDS) - 1u)
 #define NET	  (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
+#define RELAYED	  (KIND(ACTION_REQUEST) | KIND(ACTION_CLOSE))
 #define FILES	  (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
 #define TOOL	  (KIND(ACTION_TOOL_CALL) | KIND(ACTION_TOOL_RESULT))
 #define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL))
@@ -23,7 +24,7 @@ const struct action_field action_fields[] = {
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder)},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed)},
-	{"result", FIELD_INT, TRACED, FIELD(result)},
+	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result)},
 	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0)},
 	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1)},
 	{"signal", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(signal)},
@@ -36,15 +37,28 @@ const struct action_field action_fields[] = {
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv)},
 	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env)},
 	{"family", FIELD_STRING, NET, FIELD(family)},
-	{"protocol", FIELD_STRING, NET, FIELD(protocol)},
-	{"address", FIELD_STRING, NET, FIELD(address)},
-	{"host", FIELD_STRING, NET | KIND(ACTION_DNS), FIELD(host)},
-	{"port", FIELD_INT, NET, FIELD(port)},
+	{"protocol", FIELD_STRING, NET | KIND(ACTION_REQUEST), FIELD(protocol)},
+	{"address", FIELD_STRING, NET | RELAYED, FIELD(address)},
+	{"host", FIELD_STRING, NET | RELAYED | KIND(ACTION_DNS), FIELD(host)},
+	{"port", FIELD_INT, NET | RELAYED, FIELD(port)},
 	{"loopback", FIELD_BOOL, NET, FIELD(loopback)},
 	{"bytes", FIELD_INT, KIND(ACTION_SEND), FIELD(bytes)},
 	{"qtype", FIELD_STRING, KIND(ACTION_DNS), FIELD(qtype)},
 	{"label_max", FIELD_INT, KIND(ACTION_DNS), FIELD(label_max)},
 	{"entropy", FIELD_INT, KIND(ACTION_DNS), FIELD(entropy)},
+	{"sni", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(sni)},
+	{"alpn", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(alpn)},
+	{"ech", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(ech)},
+	{"method", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(method)},
+	{"url_path", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(url_path)},
+	{"http_host", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(http_host)},
+	{"body_bytes", FIELD_INT, KIND(ACTION_REQUEST), FIELD(body_bytes)},
+	{"agrees", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(agrees)},
+	{"broken", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(broken)},
+	{"bytes_out", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_out)},
+	{"bytes_in", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_in)},
+	{"duration_ms", FIELD_INT, KIND(ACTION_CLOSE), FIELD(duration_ms)},
+	{"reason", FIELD_STRING, KIND(ACTION_CLOSE), FIELD(reason)},
 	{"tool", FIELD_STRING, TOOL, FIELD(tool)},
 	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
 	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},
@@ -65,6 +79,8 @@ static const struct {
 	[ACTION_BIND] = {"net.bind", ENFORCED_BEFORE},
 	[ACTION_LISTEN] = {"net.listen", ENFORCED_BEFORE},
 	[ACTION_DNS] = {"net.dns", ENFORCED_BEFORE},
+	[ACTION_REQUEST] = {"net.request", ENFORCED_BEFORE},
+	[ACTION_CLOSE] = {"net.close", ENFORCED_AFTER},
 	[ACTION_FILE_OPEN] = {"file.open", ENFORCED_WRITES},
 	[ACTION_FILE_CHANGE] = {"file.change", ENFORCED_BEFORE},
 	[ACTION_FORK] = {"proc.fork", ENFORCED_AFTER},

@@ -23,6 +23,8 @@ enum action_kind {
 	ACTION_BIND,	    /* "net.bind" */
 	ACTION_LISTEN,	    /* "net.listen" */
 	ACTION_DNS,	    /* "net.dns": asked of the session's own name server */
+	ACTION_REQUEST,	    /* "net.request": what a relayed connection says first */
+	ACTION_CLOSE,	    /* "net.close": a relayed connection is over */
 	ACTION_FILE_OPEN,   /* "file.open": traced; gated for writing where a rule needs it */
 	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
@@ -111,6 +113,22 @@ struct action {
 	struct str qtype;  /* "A", "AAAA", "TXT", "TYPE1234" */
 	int64_t label_max; /* longest label, bytes */
 	int64_t entropy;   /* of that label, thousandths of a bit per byte */
+
+	/* net.request; what was not said is empty or false */
+	struct str sni;
+	struct str_list alpn;
+	bool ech;	      /* the name that counts is hidden from us */
+	struct str method;    /* of HTTP/1 */
+	struct str url_path;  /* with the query */
+	struct str http_host; /* without the port */
+	int64_t body_bytes;   /* -1: chunked */
+	bool agrees;	      /* whom it names is the host that was asked for */
+	struct str broken;    /* why these bytes are no proper head */
+
+	/* net.close */
+	int64_t bytes_out, bytes_in;
+	int64_t duration_ms; /* since it was asked for */
+	struct str reason;   /* "closed", "reset", "not connected", ... */
 
 	/* tool.call, tool.result */
 	struct str tool;    /* tool name */

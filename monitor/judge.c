@@ -87,6 +87,14 @@ void event_end(struct session *session)
 		event_failed(session, r);
 }
 
+static void describe_host(const struct action *action, char *text, size_t size)
+{
+	const struct str host = action->host.len ? action->host : action->address;
+
+	(void)snprintf(text, size, "%.*s port %lld", (int)host.len, host.len ? host.at : "",
+		       (long long)action->port);
+}
+
 static void describe(const struct action *action, char *text, size_t size)
 {
 	switch (action->kind) {
@@ -98,9 +106,11 @@ static void describe(const struct action *action, char *text, size_t size)
 			(void)snprintf(text, size, "unix:%.*s", (int)action->path.len,
 				       action->path.at);
 		else
-			(void)snprintf(text, size, "%.*s port %lld", (int)action->address.len,
-				       action->address.len ? action->address.at : "",
-				       (long long)action->port);
+			describe_host(action, text, size);
+		break;
+	case ACTION_REQUEST:
+	case ACTION_CLOSE:
+		describe_host(action, text, size);
 		break;
 	case ACTION_DNS:
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,

@@ -80,16 +80,6 @@ const char *session_net_host(const struct session *session, const char *address)
 
 /* ---- what the record and the agent are told ---- */
 
-static void put_endpoint(struct json_writer *w, const char *host, const struct endpoint *at)
-{
-	char text[ENDPOINT_TEXT];
-
-	endpoint_text(at, text);
-	json_put_string(w, "host", host);
-	json_put_string(w, "address", text);
-	json_put_u64(w, "port", at->port);
-}
-
 /* Policy let it through, and the network refuses it. @execution: NULL if it is over. */
 static void refuse(struct session *session, struct execution *execution, const char *call,
 		   struct denial *denial)
@@ -131,28 +121,111 @@ static void refuse_address(struct session *session, const struct relay_end *end)
 	       &denial);
 }
 
+/* What both say of their connection; @address: room for its text. */
+static struct action action_of(enum action_kind kind, const struct relay_caller *caller,
+			       const char *host, const struct endpoint *at,
+			       char address[ENDPOINT_TEXT])
+{
+	endpoint_text(at, address);
+	return (struct action){
+		.kind = kind,
+		.time_ns = monotonic_ns(),
+		.exec_id = caller->exec_id,
+		.pid = caller->pid,
+		.exe = str_of(caller->exe),
+		.call_id = str_of(caller->call_id),
+		.call_tool = str_of(caller->call_tool),
+		.declared = declared_list(caller->declared),
+		.host = str_of(host),
+		.address = str_of(address),
+		.port = at->port,
+	};
+}
+
+/* Return: true if policy lets it pass. */
+static bool decide(struct session *session, const struct action *action)
+{
+	struct execution *execution = execution_find(session, action->exec_id);
+	struct judgement judgement;
+	struct denial denial;
+
+	judge(session, action, NULL, &judgement, &denial);
+	if (judgement.proceed || !execution)
+		return judgement.proceed;
+	execution->result.denied++;
+	execution->result.last_denial = denial;
+	if (judgement.decision.verdict == VERDICT_KILL) {
+		execution->result.killed = true;
+		execution_kill(execution);
+	}
+	return false;
+}
+
 static void on_closed(void *ctx, const struct relay_end *end)
 {
 	struct session_net *net = ctx;
-	struct session *session = net->session;
-	const struct relay_caller *caller = end->caller;
-	const bool was_tried = end->upstream.port != 0;
-	struct json_writer *w;
+	char address[ENDPOINT_TEXT];
+	struct action action =
+		action_of(ACTION_CLOSE, end->caller, end->host,
+			  end->upstream.port ? &end->upstream : end->destination, address);
 
 	if (end->refusal)
-		refuse_address(session, end);
-	w = event_begin(session, "net.close", caller->call_id[0] ? caller->call_id : NULL,
-			caller->exec_id);
-	json_begin_object(w, "fields");
-	put_endpoint(w, end->host, was_tried ? &end->upstream : end->destination);
-	json_put_u64(w, "bytes_out", end->bytes_out);
-	json_put_u64(w, "bytes_in", end->bytes_in);
-	json_put_u64(w, "duration_ms", end->duration_ms);
-	json_put_string(w, "reason", end->reason);
-	if (end->error)
-		json_put_i64(w, "result", end->error);
-	json_end_object(w);
-	event_end(session);
+		refuse_address(net->session, end);
+	action.bytes_out = (int64_t)end->bytes_out;
+	action.bytes_in = (int64_t)end->bytes_in;
+	action.duration_ms = (int64_t)end->duration_ms;
+	action.reason = str_of(end->reason);
+	action.result = end->error;
+	(void)decide(net->session, &action);
+}
+
+static void refuse_head(struct session *session, const struct relay_head *head)
+{
+	const char *broken = head->seen->broken;
+	struct denial denial = {.kind = "net.request"};
+
+	(void)snprintf(denial.rule, sizeof(denial.rule), "%s", broken ? "net.broken" : "net.name");
+	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", head->host,
+		       head->upstream->port);
+	(void)snprintf(denial.because, sizeof(denial.because),
+		       broken ? "What was to be sent to %s reads like %s and is not: %s. The "
+				"connection was reset."
+			      : "The connection is for %s, and the %s that was to be sent is for "
+				"another: %s. The connection was reset.",
+		       head->host, head->seen->protocol, broken ? broken : head->disagrees);
+	refuse(session, execution_find(session, head->caller->exec_id), head->caller->call_id,
+	       &denial);
+}
+
+/* Policy first, so that the record tells what it was, and a rule may say more about it. */
+static const char *on_head(void *ctx, const struct relay_head *head)
+{
+	struct session_net *net = ctx;
+	struct session *session = net->session;
+	const struct first_seen *seen = head->seen;
+	struct str alpn[MAX_ALPN];
+	char address[ENDPOINT_TEXT];
+	struct action action =
+		action_of(ACTION_REQUEST, head->caller, head->host, head->upstream, address);
+
+	for (unsigned i = 0; i < seen->tls.alpn_count; i++)
+		alpn[i] = str_of(seen->tls.alpn[i]);
+	action.protocol = str_of(seen->protocol);
+	action.sni = str_of(seen->tls.sni);
+	action.alpn = (struct str_list){alpn, seen->tls.alpn_count};
+	action.ech = seen->tls.ech;
+	action.method = str_of(seen->http.method);
+	action.url_path = str_of(seen->http.path);
+	action.http_host = str_of(seen->http.host);
+	action.body_bytes = seen->http.body_bytes;
+	action.agrees = !head->disagrees && !seen->broken;
+	action.broken = str_of(seen->broken);
+	if (!decide(session, &action))
+		return "refused by policy";
+	if (action.agrees || session->mode == MODE_OBSERVE)
+		return NULL;
+	refuse_head(session, head);
+	return seen->broken ? "broken first bytes" : "names differ";
 }
 
 static void on_stray(void *ctx, const struct endpoint *destination)
@@ -202,6 +275,7 @@ static void on_resume(void *ctx, void *owner, uint64_t ticket)
 static const struct relay_ops relay_ops = {.listen = on_listen,
 					   .is_waiting = on_is_waiting,
 					   .resume = on_resume,
+					   .head = on_head,
 					   .closed = on_closed,
 					   .stray = on_stray};
 

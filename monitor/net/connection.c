@@ -24,6 +24,7 @@
 #define GIVE_UP_MS 35000u /* the dial has its own time; this is for a listener that never comes */
 #define ARRIVAL_MS 10000u /* from the call's going on to the socket's arrival */
 #define DRAIN_MS   10000u /* the program is gone and upstream takes nothing */
+#define HELD_MS	   10000u /* half a head, which is never passed on */
 #define IDLE_MS	   (15u * 60u * 1000u)
 #define MOST_MS	   (24u * 60u * 60u * 1000u)
 
@@ -94,7 +95,26 @@ static void on_flow_ended(void *ctx, struct flow *flow, const struct flow_totals
 	over(connection, totals, reason);
 }
 
-static const struct flow_ops flow_ops = {.ended = on_flow_ended};
+static const char *on_head(void *ctx, const struct first_seen *seen)
+{
+	const struct connection *connection = ctx;
+	const struct relay *relay = connection->relay;
+	struct first_target target = {.endpoint = connection->destination};
+	struct relay_head head = {
+		.caller = &connection->caller,
+		.host = connection->host,
+		.upstream = &connection->upstream,
+		.seen = seen,
+	};
+
+	if (!endpoint_parse(connection->host, &target.endpoint))
+		target.name = connection->host;
+	if (!seen->broken)
+		(void)names_agree(seen, &target, &head.disagrees);
+	return relay->ops->head(relay->ctx, &head);
+}
+
+static const struct flow_ops flow_ops = {.head = on_head, .ended = on_flow_ended};
 
 void connection_end(struct connection *connection, const char *reason)
 {
@@ -148,6 +168,8 @@ void connection_check_time(struct connection *connection)
 	idle_ms = (uv_hrtime() - totals.moved_ns) / 1000000u;
 	if (uv_now(connection->relay->loop) - connection->started_ms >= MOST_MS)
 		flow_reset(connection->flow, "total time limit");
+	else if (totals.held_ns && (uv_hrtime() - totals.held_ns) / 1000000u >= HELD_MS)
+		flow_reset(connection->flow, "first bytes incomplete");
 	else if (idle_ms >= (connection->caller.owner ? IDLE_MS : DRAIN_MS))
 		flow_reset(connection->flow,
 			   connection->caller.owner ? "idle time limit" : "program ended");

@@ -16,15 +16,19 @@
 #include <uv.h>
 
 #include "monitor/net/pipes.h"
+#include "monitor/net/screen.h"
 
 struct flow;
 
 struct flow_totals {
 	uint64_t bytes_out, bytes_in;  /* that the receiver's kernel took; out: to upstream */
 	uint64_t started_ns, moved_ns; /* CLOCK_MONOTONIC; moved: when last a byte was */
+	uint64_t held_ns;	       /* since when half a head is held; 0: none */
 };
 
 struct flow_ops {
+	/* As screen_head_cb. */
+	const char *(*head)(void *ctx, const struct first_seen *seen);
 	/*
 	 * Once, last: both sockets are closed. @reason: static, "closed" if in order. The flow
 	 * frees itself afterwards.

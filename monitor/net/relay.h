@@ -25,6 +25,7 @@
 
 #include <uv.h>
 
+#include "monitor/net/first_bytes.h"
 #include "monitor/net/listeners.h"
 #include "monitor/policy/cidr.h"
 
@@ -47,6 +48,15 @@ struct relay_request {
 	int socket_fd;		     /* the program's; borrowed: a duplicate is kept */
 };
 
+/* What a program says on its connection, before anything of it is sent. */
+struct relay_head {
+	const struct relay_caller *caller;
+	const char *host;
+	const struct endpoint *upstream;
+	const struct first_seen *seen;
+	const char *disagrees; /* with the host that it asked for: why, static; NULL: it agrees */
+};
+
 /* One connection, at its end. */
 struct relay_end {
 	const struct relay_caller *caller;
@@ -67,6 +77,8 @@ struct relay_ops {
 	void (*resume)(void *ctx, void *owner, uint64_t ticket);
 	/* True while the call is still stopped. */
 	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
+	/* May it be sent? Return: NULL, or the reason of the flow's end, static. */
+	const char *(*head)(void *ctx, const struct relay_head *head);
 	/* Once for each connection that was asked for. */
 	void (*closed)(void *ctx, const struct relay_end *end);
 	/* A socket arrived that nothing was approved for; it was reset. */

@@ -273,6 +273,104 @@ os._exit(0)
         self.assertTrue(ended.wait(60))
 
 
+class FirstBytes(NetTest):
+    """Nothing of what names another host, or of half a head, is sent."""
+
+    def setUp(self):
+        super().setUp()
+        self.got = []
+        self.outside = self.server(self.listen)
+
+    def listen(self, connection):
+        while data := connection.recv(1 << 16):
+            self.got.append(data)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    SAY = """
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+for i, what in enumerate(eval(sys.argv[3])):
+    if i: time.sleep(float(sys.argv[4]))
+    s.sendall(what)
+try:
+    s.settimeout(40)
+    print("answered" if s.recv(100) else "ended")
+    s.sendall(eval(sys.argv[5]))
+    print("answered" if s.recv(100) else "ended")
+except OSError as e: print(errno.errorcode[e.errno])
+"""
+
+    def say(self, *what, pause=0.3, then=b"", **kw):
+        done = self.python(self.SAY, SERVER, self.outside.port, repr(what), pause, repr(then), **kw)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode().split()
+
+    def head(self, host, more="", method="GET /path?q=1"):
+        return f"{method} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode()
+
+    def test_request_is_on_the_record(self):
+        head = self.head(f"{SERVER}:{self.outside.port}", "Content-Length: 5\r\n", "POST /path?q=1")
+        self.say(head[:20], head[20:], b"12345")
+        self.assertEqual(b"".join(self.got), head + b"12345")
+        request, = self.events("net.request")
+        for name, value in {"host": SERVER, "protocol": "http", "method": "POST", "url_path": "/path?q=1",
+                            "http_host": SERVER, "body_bytes": 5, "agrees": True}.items():
+            self.assertEqual(request["fields"][name], value)
+
+    def test_policy_on_the_request(self):
+        self.rules = self.policy(
+            {"id": "t.post", "category": "exfiltration", "severity": "low", "on": ["net.request"],
+             "when": "action.method == 'POST'", "verdict": "deny", "because": "Only reading is allowed.",
+             "match": [{"action": {"kind": "net.request", "method": "POST"}}],
+             "not_match": [{"action": {"kind": "net.request", "method": "GET"}}]},
+            defaults={"net.connect": "allow"})
+        self.assertEqual(self.say(self.head(SERVER, "Content-Length: 0\r\n", "POST /")), ["ECONNRESET"])
+        self.assertEqual(self.got, [])
+        self.assertEqual(self.closes()[0]["reason"], "refused by policy")
+
+    def test_other_host(self):
+        self.assertEqual(self.say(self.head("other.example")), ["ECONNRESET"])
+        self.assertEqual(self.got, [])
+        self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.name"])
+
+    def test_other_host_in_a_later_request(self):
+        self.assertEqual(self.say(self.head(SERVER), then=self.head("other.example")), ["answered", "ECONNRESET"])
+        self.assertNotIn(b"other.example", b"".join(self.got))
+
+    def test_connect_through_it(self):
+        self.assertEqual(self.say(self.head("other.example:443", method="CONNECT other.example:443")), ["ECONNRESET"])
+        self.assertEqual(self.got, [])
+
+    def test_two_hosts(self):
+        self.assertEqual(self.say(self.head(SERVER, "Host: other.example\r\n")), ["ECONNRESET"])
+        self.assertEqual(self.got, [])
+        self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.broken"])
+
+    def test_other_name_in_tls(self):
+        done = self.python("""
+import ssl
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+context = ssl.create_default_context()
+try: context.wrap_socket(s, server_hostname="other.example")
+except OSError as e: print(type(e).__name__)
+""", SERVER, self.outside.port)
+        self.assertEqual(done.stdout.strip(), b"ConnectionResetError", done.stderr)
+        self.assertEqual(self.got, [])
+        request, = self.events("net.request")
+        self.assertEqual((request["fields"]["protocol"], request["fields"]["sni"], request["fields"]["agrees"]),
+                         ("tls", "other.example", False))
+
+    def test_half_a_head_does_not_leave(self):
+        """Waiting does not make of it what is not looked at."""
+        self.assertEqual(self.say(b"GET / HTTP/1.1\r\n"), ["ECONNRESET"])
+        self.assertEqual(self.got, [])
+        self.assertEqual(self.closes()[0]["reason"], "first bytes incomplete")
+
+    def test_other_protocols_pass(self):
+        self.assertEqual(self.say(b"\x00\x01binary\xff", then=b"more"), ["answered", "answered"])
+        self.assertEqual(b"".join(self.got), b"\x00\x01binary\xffmore")
+        self.assertEqual(self.events("net.request")[0]["fields"]["protocol"], "other")
+
+
 class Bounds(NetTest):
     def test_stays_inside(self):
         outside = self.server(address="127.0.0.1")
