@@ -235,6 +235,14 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	return 0;
 }
 
+void flow_let_go(struct flow *flow)
+{
+	if (screen_let_go(&flow->out))
+		serve(flow);
+	else if (flow->out.refusal)
+		end(flow, flow->out.refusal, true);
+}
+
 void flow_reset(struct flow *flow, const char *reason)
 {
 	end(flow, reason, true);

@@ -50,6 +50,8 @@ int flow_start(const struct flow_config *config, struct flow **ret);
 
 void flow_totals(const struct flow *flow, struct flow_totals *ret);
 
+/* The program is silent in the middle of a head; as screen_let_go(). May end it. */
+void flow_let_go(struct flow *flow);
 /* Ends it now, both sides reset; ended() is called from here. */
 void flow_reset(struct flow *flow, const char *reason);
 /*

@@ -37,8 +37,8 @@ assert got == b"x" * 1000
         server = self.server(address=SERVER6)
         done = self.python("""
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-s.sendall(b"six")
-assert s.recv(10) == b"six"
+s.sendall(b"six\\n")
+assert s.recv(10) == b"six\\n"
 """, SERVER6, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.closes()[0]["address"], SERVER6)
@@ -48,8 +48,8 @@ assert s.recv(10) == b"six"
         done = self.python("""
 s = socket.socket(socket.AF_INET6)
 s.connect(("::ffff:" + sys.argv[1], int(sys.argv[2])))
-s.sendall(b"mapped")
-assert s.recv(10) == b"mapped"
+s.sendall(b"mapped\\n")
+assert s.recv(10) == b"mapped\\n"
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.closes()[0]["address"], SERVER)
@@ -191,7 +191,7 @@ print(n, h.hexdigest())
         server = self.server(lambda c: (c.recv(1), reset(c)))
         done = self.python("""
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-s.sendall(b"x")
+s.sendall(b"x\\n")
 try: print(s.recv(10))
 except OSError as e: print(errno.errorcode[e.errno])
 """, SERVER, server.port)
@@ -210,7 +210,7 @@ except OSError as e: print(errno.errorcode[e.errno])
         server = self.server(serve)
         done = self.python("""
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-s.sendall(b"x")
+s.sendall(b"x\\n")
 time.sleep(0.2)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 s.close()
@@ -218,7 +218,7 @@ time.sleep(0.2)
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(wait_for(lambda: len(seen) == 2))
-        self.assertEqual(seen, [b"x", "reset"])
+        self.assertEqual(seen, [b"x\n", "reset"])
 
     def test_who_does_not_read_is_not_read_for(self):
         let_go = threading.Event()
@@ -365,6 +365,14 @@ except OSError as e: print(type(e).__name__)
         self.assertEqual(self.got, [])
         self.assertEqual(self.closes()[0]["reason"], "first bytes incomplete")
 
+    def test_a_word_alone(self):
+        """What is said before an answer may be one word; the rest of a request is looked at all the same."""
+        self.assertEqual(self.say(b"ping", then=b"pong"), ["answered", "answered"])
+        self.assertEqual(b"".join(self.got), b"pingpong")
+        del self.got[:]
+        self.assertEqual(self.say(b"GET", then=self.head("other.example")[3:]), ["answered", "ECONNRESET"])
+        self.assertEqual(b"".join(self.got), b"GET")
+
     def test_other_protocols_pass(self):
         self.assertEqual(self.say(b"\x00\x01binary\xff", then=b"more"), ["answered", "answered"])
         self.assertEqual(b"".join(self.got), b"\x00\x01binary\xffmore")
@@ -389,7 +397,7 @@ assert s.recv(10) == b"inside"
         server = self.server(address=SERVER, port=8099)
         done = self.python("""
 s = socket.create_connection((sys.argv[1], 8099))
-s.sendall(b"x"); s.recv(1); s.close()
+s.sendall(b"x\\n"); s.recv(1); s.close()
 l = socket.create_server(("0.0.0.0", 8099))
 """, SERVER)
         self.assertEqual((done.returncode, server.count), (0, 1), done.stderr)
@@ -399,8 +407,8 @@ l = socket.create_server(("0.0.0.0", 8099))
         done = self.python("""
 for i in range(500):
     s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-    s.sendall(b"%d" % i)
-    assert s.recv(10) == b"%d" % i
+    s.sendall(b"%d\\n" % i)
+    assert s.recv(10) == b"%d\\n" % i
     s.close()
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -434,7 +442,7 @@ for i in range(300):
     s.settimeout(5); s.setblocking(True)
     if libc.connect(s.fileno(), memory, 16) == 0:
         try:
-            s.sendall(b"x")
+            s.sendall(b"x\\n")
             through += s.recv(1) == b"x"
         except OSError: pass
     s.close()
