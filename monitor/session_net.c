@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/net/names.h"
 #include "monitor/net/relay.h"
+#include "monitor/request.h"
 #include "monitor/session_internal.h"
 
 #define DNS_PORT 53
@@ -202,30 +204,19 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 {
 	struct session_net *net = ctx;
 	struct session *session = net->session;
-	const struct first_seen *seen = head->seen;
-	struct str alpn[MAX_ALPN];
+	const bool is_fine = !head->disagrees && !head->seen->broken;
+	struct request_lists lists;
 	char address[ENDPOINT_TEXT];
 	struct action action =
 		action_of(ACTION_REQUEST, head->caller, head->host, head->upstream, address);
 
-	for (unsigned i = 0; i < seen->tls.alpn_count; i++)
-		alpn[i] = str_of(seen->tls.alpn[i]);
-	action.protocol = str_of(seen->protocol);
-	action.sni = str_of(seen->tls.sni);
-	action.alpn = (struct str_list){alpn, seen->tls.alpn_count};
-	action.ech = seen->tls.ech;
-	action.method = str_of(seen->http.method);
-	action.url_path = str_of(seen->http.path);
-	action.http_host = str_of(seen->http.host);
-	action.body_bytes = seen->http.body_bytes;
-	action.agrees = !head->disagrees && !seen->broken;
-	action.broken = str_of(seen->broken);
+	request_action(head->seen, head->target, address, 0, NULL, &lists, &action);
 	if (!decide(session, &action))
 		return "refused by policy";
-	if (action.agrees || session->mode == MODE_OBSERVE)
+	if (is_fine || session->mode == MODE_OBSERVE)
 		return NULL;
 	refuse_head(session, head);
-	return seen->broken ? "broken first bytes" : "names differ";
+	return head->seen->broken ? "broken first bytes" : "names differ";
 }
 
 static void on_stray(void *ctx, const struct endpoint *destination)
@@ -408,6 +399,17 @@ static int parse_allowed(const struct net_config *config, struct cidr **ret, siz
 	return 0;
 }
 
+/* A connection takes two descriptors while it flows. What was started before keeps its limit. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int session_net_start(struct session *session, struct error *err)
 {
 	const char *mode = session_layer(session, "net");
@@ -421,6 +423,7 @@ int session_net_start(struct session *session, struct error *err)
 	r = parse_allowed(&session->net_config, &allowed, &count, err);
 	if (r < 0)
 		return r;
+	raise_file_limit();
 	net = xcalloc(1, sizeof(*net));
 	net->session = session;
 	net->names = names_new();

@@ -107,6 +107,7 @@ static const char *on_head(void *ctx, const struct first_seen *seen)
 		.caller = &connection->caller,
 		.host = connection->host,
 		.upstream = &connection->upstream,
+		.target = &target,
 		.seen = seen,
 	};
 

@@ -53,6 +53,7 @@ struct relay_head {
 	const struct relay_caller *caller;
 	const char *host;
 	const struct endpoint *upstream;
+	const struct first_target *target; /* whom it asked for */
 	const struct first_seen *seen;
 	const char *disagrees; /* with the host that it asked for: why, static; NULL: it agrees */
 };

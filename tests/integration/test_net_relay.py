@@ -3,7 +3,9 @@
 """TCP through the relay: what a program sees of a server outside, and what the record says of it."""
 
 import hashlib
+import pathlib
 import socket
+import subprocess
 import threading
 import time
 import unittest
@@ -380,6 +382,8 @@ except OSError as e: print(type(e).__name__)
 
 
 class Bounds(NetTest):
+    AT_ONCE = 1000
+
     def test_stays_inside(self):
         outside = self.server(address="127.0.0.1")
         done = self.python("""
@@ -413,6 +417,43 @@ for i in range(500):
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((len(self.closes()), server.count), (500, 500))
+
+    def test_a_thousand_at_once_and_what_is_left(self):
+        """All are there at one time, and afterwards the supervisor has no descriptor more than before."""
+        server = self.server()
+        process = self.start("python3", "-c", f"""
+import asyncio, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+async def one(i):
+    r, w = await asyncio.open_connection({SERVER!r}, {server.port})
+    w.write(b"%d\\n" % i)
+    assert await r.readline() == b"%d\\n" % i
+    return w
+async def main():
+    for round in range(2):
+        all = await asyncio.gather(*(one(i) for i in range({self.AT_ONCE})))
+        print("there", flush=True)
+        sys.stdin.readline()
+        for w in all: w.close()
+        await asyncio.gather(*(w.wait_closed() for w in all))
+        print("closed", flush=True)
+        sys.stdin.readline()
+asyncio.run(main())
+""", options=self.net(), stdin=subprocess.PIPE)
+        fds = pathlib.Path(f"/proc/{process.pid}/fd")
+        left = []
+        for _ in range(2):
+            self.assertEqual(process.stdout.readline(), b"there\n", process.poll())
+            self.assertGreater(len(list(fds.iterdir())), 2 * self.AT_ONCE)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), b"closed\n")
+            self.assertTrue(wait_for(lambda: len(list(fds.iterdir())) < 100))
+            left.append(len(list(fds.iterdir())))
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        self.assertLessEqual(left[1], left[0] + 2)
+        self.assertEqual((process.wait(60), server.count), (0, 2 * self.AT_ONCE))
 
     def test_swapped_address(self):
         """What was checked is one host, what the kernel reads is now and then another."""
