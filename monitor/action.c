@@ -13,7 +13,7 @@
 #define FIELD(_m) offsetof(struct action, _m)
 
 const struct action_field action_fields[] = {
-	{"exe", FIELD_STRING, ALL & ~TOOL, FIELD(exe)},
+	{"exe", FIELD_STRING, ALL & ~TOOL & ~KIND(ACTION_USAGE), FIELD(exe)},
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
 	{"declared", FIELD_LIST, ALL, FIELD(declared)},
@@ -62,8 +62,13 @@ const struct action_field action_fields[] = {
 	{"tool", FIELD_STRING, TOOL, FIELD(tool)},
 	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
 	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},
+	{"cost", FIELD_INT, KIND(ACTION_TOOL_CALL), FIELD(cost)},
+	{"unit", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(unit)},
 	{"text", FIELD_STRING, KIND(ACTION_TOOL_RESULT), FIELD(text)},
 	{"is_error", FIELD_BOOL, KIND(ACTION_TOOL_RESULT), FIELD(is_error)},
+	{"cpu_ms", FIELD_INT, KIND(ACTION_USAGE), FIELD(cpu_ms)},
+	{"memory_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(memory_bytes)},
+	{"written_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(written_bytes)},
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);
@@ -88,6 +93,7 @@ static const struct {
 	[ACTION_PROC_CALL] = {"proc.call", ENFORCED_AFTER},
 	[ACTION_SIGNAL] = {"proc.signal", ENFORCED_AFTER},
 	[ACTION_TOOL_RESULT] = {"tool.result", ENFORCED_BEFORE},
+	[ACTION_USAGE] = {"proc.usage", ENFORCED_AFTER},
 };
 
 struct str str_of(const char *text)

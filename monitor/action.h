@@ -32,6 +32,7 @@ enum action_kind {
 	ACTION_PROC_CALL,   /* "proc.call": traced; a call that reaches beyond the program */
 	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
 	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
+	ACTION_USAGE,	    /* "proc.usage": what an execution has used so far; sampled */
 	ACTION_KINDS
 };
 
@@ -134,8 +135,15 @@ struct action {
 	struct str tool;    /* tool name */
 	struct str args;    /* its arguments, as JSON text */
 	struct str command; /* shell or code text, for tools that have one; else empty */
+	int64_t cost;	    /* tool.call: what it says that it costs, in units; 0: nothing */
+	struct str unit;    /* of the cost, as "cents"; empty if it says nothing */
 	struct str text;    /* tool.result: what the agent would get; not in the record */
 	bool is_error;
+
+	/* proc.usage: of all processes of the execution since it began */
+	int64_t cpu_ms;	       /* user and system time */
+	int64_t memory_bytes;  /* resident now, but for what is a file's */
+	int64_t written_bytes; /* given to write(2) and its like, whatever was written to */
 };
 
 enum field_type {
@@ -154,6 +162,8 @@ struct action_field {
 
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
+
+#define MAX_UNIT_BYTES 31u /* of what a call costs */
 
 /* What a call may declare: bits. Nobody holds it to that but rules that ask. */
 enum declared {

@@ -115,9 +115,21 @@ static void describe(const struct action *action, char *text, size_t size)
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
 			       (int)action->qtype.len, action->qtype.at);
 		break;
+	case ACTION_REQUEST:
+		(void)snprintf(text, size, "%.*s to %.*s port %lld", (int)action->protocol.len,
+			       action->protocol.at, (int)action->host.len, action->host.at,
+			       (long long)action->port);
+		break;
 	case ACTION_TOOL_CALL:
 	case ACTION_TOOL_RESULT:
 		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);
+		break;
+	case ACTION_USAGE:
+		(void)snprintf(text, size,
+			       "%lld ms of processor time, %lld bytes of memory, %lld "
+			       "bytes written",
+			       (long long)action->cpu_ms, (long long)action->memory_bytes,
+			       (long long)action->written_bytes);
 		break;
 	case ACTION_EXEC:
 	case ACTION_FILE_OPEN:
@@ -294,9 +306,12 @@ void judge(struct session *session, const struct action *action, const struct st
 		fill_denial(session, &full, ret, ret_denial);
 }
 
-void judge_traced(struct session *session, const struct action *action, struct judgement *ret)
+void judge_traced(struct session *session, const struct action *action, struct judgement *ret,
+		  struct denial *ret_denial)
 {
 	decide(session, action, NULL, ret);
+	if (!ret->proceed)
+		fill_denial(session, action, ret, ret_denial);
 }
 
 void judge_note_labels(struct session *session, const struct action *cause)
@@ -334,6 +349,8 @@ enum call_check session_check_call(struct session *session, const struct call *c
 		.args = str_of(call->args),
 		.command = str_of(call->command),
 		.declared = declared_list(call->declared),
+		.cost = call->cost,
+		.unit = str_of(call->unit),
 	};
 	const struct stop stop = {.waiter = waiter, .evidence = {.action = &action}};
 	struct judgement judgement;

@@ -15,6 +15,7 @@
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
  *	loss.c		what was lost -> policy's on_loss -> record, and what is refused from then
  *on observe.c	trace event -> action -> policy -> record
+ *	usage.c		what executions use while they run, where a rule asks; proc_usage.c reads it
  */
 
 #include <utlist.h>
@@ -24,6 +25,7 @@
 #include "common/proto.h"
 #include "monitor/ask/approval.h"
 #include "monitor/gate/gate.h"
+#include "monitor/proc_usage.h"
 #include "monitor/session.h"
 #include "monitor/supervisor_internal.h"
 
@@ -63,6 +65,9 @@ struct execution {
 	const struct exec_ops *ops;
 	void *ctx;
 	uint64_t started_ns;
+	uint32_t leaf_pid;	 /* on the host; 0: not known, or nobody asks */
+	uint64_t leaf_started;	 /* in ticks since boot */
+	struct proc_usage usage; /* as last told */
 	struct exec_result result;
 	struct execution *next, *prev;
 };
@@ -142,6 +147,11 @@ struct session {
 	bool gates_files;	 /* writing opens and path changes are decided before */
 	struct session_totals totals;
 	struct loss loss;
+
+	struct {
+		bool is_needed;
+		uint64_t next_ns; /* when to look again */
+	} usage;
 	struct error failure;
 	bool failed;
 };
@@ -248,7 +258,8 @@ struct stop {
 void judge(struct session *session, const struct action *action, const struct stop *stop,
 	   struct judgement *ret, struct denial *ret_denial);
 /* The same without the drain, for actions that come from the trace itself. */
-void judge_traced(struct session *session, const struct action *action, struct judgement *ret);
+void judge_traced(struct session *session, const struct action *action, struct judgement *ret,
+		  struct denial *ret_denial);
 /* Labels that are new in the session go to the record as an event of their own. */
 void judge_note_labels(struct session *session, const struct action *cause);
 /* The member "fields" of an action. */
@@ -294,6 +305,15 @@ bool loss_overrules(const struct session *session, const struct action *action,
 void loss_explain(const struct session *session, struct json_writer *w);
 /* There must have been a loss. */
 void loss_denial(const struct session *session, const char *subject, struct denial *ret);
+
+/* usage.c */
+/* Errors: -EOPNOTSUPP if a rule needs what this kernel does not tell. */
+int usage_start(struct session *session, struct error *err);
+/* From READY on, with the program's pidfd there. */
+void usage_of_leaf(struct execution *execution);
+void usage_tick(struct session *session);
+/* With its result there. */
+void usage_end(struct execution *execution);
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);

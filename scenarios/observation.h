@@ -37,6 +37,8 @@ struct ruling {
 	char *rule;
 	enum verdict verdict;
 	bool enforced;
+	uint64_t question; /* that was asked; 0: none */
+	bool agreed;	   /* what was to be asked was answered with a yes, now or before */
 };
 
 struct observation {

@@ -36,6 +36,7 @@ static bool decide_alone(struct run *run, const struct action *action)
 	bool refused;
 
 	state_set_time(run->state, action->time_ns);
+	budgets_measure(policy, run->state, action);
 	if (rule->kinds & kind)
 		matched = rule_matches(policy, run->state, rule, action, &match);
 	refused = matched && rule->verdict >= VERDICT_ASK;
@@ -63,7 +64,9 @@ static bool play(struct run *run, const struct example *e)
 	for (size_t i = 0; i < e->before_count; i++)
 		(void)play(run, &e->before[i]);
 	example_add_labels(e, run->state);
-	policy_state_note_cpu(run->state, e->cpu_us);
+	policy_state_note_cpu(run->state, 0, e->cpu_us);
+	if (e->bytes_out)
+		budgets_take_bytes(run->policy, run->state, &e->action, e->bytes_out);
 	run->now_ns += e->after_ns;
 	for (int64_t n = 0; n < e->repeat; n++) {
 		example_action(e, n, run->now_ns, text, &action);

@@ -8,7 +8,7 @@ import socket
 import unittest
 
 from approver_testing import Approver, ask_for, rule
-from cordon_testing import CORDON, TRACE, CordonTest, wait_for
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, wait_for
 from mcp_client import Client
 
 
@@ -156,7 +156,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 _, peer = self.approver.next()
                 peer.sendall(text)
                 peer.shutdown(socket.SHUT_RDWR)
-                out, err = run.communicate(timeout=60)
+                out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual((run.returncode, out), (126, b""), err)
                 self.assertEqual(self.answers()[0]["verdict"], "deny")
 
@@ -168,7 +168,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 question, peer = self.approver.next()
                 both = [json.dumps({"id": question["id"], "verdict": v}) for v in (first, second)]
                 peer.sendall("\n".join([*both, ""]).encode())
-                out, err = run.communicate(timeout=60)
+                out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual(out, said, err)
                 self.assertEqual([a["verdict"] for a in self.answers()], [first])
 
@@ -176,13 +176,13 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         run = self.start_asked("id", "-u", options=["--approver-timeout", "2"])
         question, peer = self.approver.next()
         self.approver.answer({"id": question["id"] + 1}, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"", err)
 
     def test_one_that_hangs(self):
         run = self.start_asked("id", "-u", options=["--approver-timeout", "1"])
         question, peer = self.approver.next()
-        self.assertEqual(run.wait(timeout=60), 126)
+        self.assertEqual(run.wait(timeout=60 * SLOWER), 126)
         self.assertIn("within 1000 ms", self.answers()[0]["fields"]["reason"])
         self.assertGreaterEqual(self.answers()[0]["fields"]["waited_ms"], 1000)
 
@@ -196,13 +196,13 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 break
             self.approver.answer(question, peer, "deny")
         self.approver.answer(question, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"between\nLinux\n", err)
 
     def test_the_call_ends_while_it_is_asked(self):
         run = self.start_asked("id", options=["--timeout", "1"])
         question, peer = self.approver.next()
-        self.assertEqual(run.wait(timeout=60), 124)
+        self.assertEqual(run.wait(timeout=60 * SLOWER), 124)
         self.assertIn("ended", self.answers()[0]["fields"]["reason"])
 
     def test_who_asked_was_killed(self):
@@ -215,7 +215,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.approver.answer(question, peer, "allow")
         self.assertTrue(wait_for(lambda: b"ask.answer" in self.record.read_bytes(), 30))
         run.stdin.write(b"\n")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"on\n", err)
         self.assertEqual(self.answers()[0]["fields"]["reason"], "Its caller was gone by then.")
 
@@ -224,7 +224,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         question, peer = self.approver.next()
         self.assertEqual([run.stdout.readline() for _ in range(5)], [b"%d\n" % i for i in range(1, 6)])
         self.approver.answer(question, peer, "allow")
-        self.assertEqual(run.communicate(timeout=60)[0], b"1000\n")
+        self.assertEqual(run.communicate(timeout=60 * SLOWER)[0], b"1000\n")
 
     def test_another_session_goes_on_meanwhile(self):
         """Of one supervisor, where there is a resident one."""
@@ -234,7 +234,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertEqual(done.stdout, b"1\n2\n", done.stderr)
         self.assertIsNone(run.poll())
         self.approver.answer(question, peer, "allow")
-        self.assertEqual(run.communicate(timeout=60)[0], b"1000\n")
+        self.assertEqual(run.communicate(timeout=60 * SLOWER)[0], b"1000\n")
 
     def test_a_flood(self):
         run = self.start_asked("sh", "-c", "for i in $(seq 60); do (exec /usr/bin/id -u 2>/dev/null) & done; wait; echo over")
@@ -244,7 +244,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertTrue(self.approver.questions.empty())
         for question, peer in open_ones:
             self.approver.answer(question, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"1000\n" * 16 + b"over\n", err)
 
     def test_too_long_to_be_shown(self):
@@ -272,7 +272,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertEqual(run.stdout.readline(), b"read\n")
         if question:
             self.approver.answer(question, peer, "allow")
-        self.assertEqual(run.communicate(timeout=60)[0], b"")
+        self.assertEqual(run.communicate(timeout=60 * SLOWER)[0], b"")
         self.assertEqual(self.events("exec")[-1]["rule"], "deny.secret")
 
     def test_another_rule_asks_for_itself(self):
@@ -303,7 +303,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 self.assertEqual((question["kind"], question["fields"]["tool"]), ("tool.call", "run"))
                 self.assertIsNone(run.poll())
                 self.approver.answer(question, peer, verdict)
-                out, err = run.communicate(timeout=60)
+                out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual((run.returncode, out), (status, said), err)
                 self.record.unlink()
 
@@ -313,7 +313,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         run = self.start_asked("echo", "ran", policy=policy)
         self.approver.next()
         run.terminate()
-        self.assertEqual(run.wait(timeout=60), 128 + 15)
+        self.assertEqual(run.wait(timeout=60 * SLOWER), 128 + 15)
         self.assertEqual(self.answers()[0]["verdict"], "deny")
 
     def test_observe_asks_nobody(self):
@@ -402,6 +402,124 @@ class Mcp(AskTest):
         answer = self.client.answer()
         self.assertEqual(answer["id"], 100)
         self.assertNotIn("asked\n", json.dumps(answer))
+
+
+class OfTheClient(AskTest):
+    """--approver=mcp: the question goes to the client of cordon mcp."""
+
+    def client(self, capabilities, *options, policy=None):
+        self.record.unlink(missing_ok=True)
+        client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record), "--approver", "mcp",
+                         "-p", str(policy or self.policy(ask_for("id", "uname"))), *options], self.env, self.dir)
+        self.addCleanup(client.abandon)
+        client.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": capabilities,
+                                  "clientInfo": {"name": "test", "version": "1"}})
+        client.send({"method": "notifications/initialized"})
+        return client
+
+    @staticmethod
+    def begin(client, command):
+        client.last_id += 1
+        client.send({"id": client.last_id, "method": "tools/call", "params": {"name": "bash", "arguments": {"command": command}}})
+
+    def text(self, client, command, answer):
+        """The result of a call in which one question is answered so."""
+        self.begin(client, command)
+        question = client.answer()
+        self.assertEqual(question.get("method"), "elicitation/create", question)
+        client.send({"id": question["id"], **answer})
+        done = client.answer()
+        self.assertEqual(done["id"], client.last_id)
+        return question["params"], done["result"]["content"][0]["text"]
+
+    @staticmethod
+    def accept(**content):
+        return {"result": {"action": "accept", "content": content}}
+
+    def end(self, client):
+        self.assertEqual(client.close()[0], 0)
+        return self.answers()
+
+    def test_what_it_is_asked(self):
+        client = self.client({"elicitation": {}})
+        params, text = self.text(client, "id -u 'a\x1b[31mb'; id -u", self.accept(verdict="deny"))
+        self.assertIn("Denied by ask.name", text)
+        self.assertEqual(params["requestedSchema"]["required"], ["verdict"])
+        self.assertEqual(params["requestedSchema"]["properties"]["scope"]["enum"], ["once", "session", "pattern"])
+        for part in ("Action: exec", "Rule: ask.name", "ask.name is why.", '"id"', "Call: c1"):
+            self.assertIn(part, params["message"])
+        self.assertNotIn("\x1b", params["message"])
+
+    def test_answers_and_scopes(self):
+        client = self.client({"elicitation": {"form": {}, "url": {}}})
+        self.assertEqual(self.text(client, "id -u", self.accept(verdict="allow"))[1], "1000\n")
+        self.assertEqual(self.text(client, "id -u", self.accept(verdict="allow", scope="session"))[1], "1000\n")
+        self.assertEqual(client.text("bash", command="id -u"), "1000\n", "not asked again")
+        self.assertEqual(self.text(client, "uname -s", self.accept(verdict="allow", scope="pattern"))[1], "Linux\n")
+        self.assertEqual(client.text("bash", command="uname -s"), "Linux\n")
+        no = ({"result": {"action": "decline"}}, {"result": {"action": "cancel"}}, self.accept(), self.accept(verdict="yes"),
+              self.accept(verdict="allow", scope="ever"), self.accept(verdict="allow", more=1), {"result": {"action": "accept"}},
+              {"result": {}}, {"result": "allow"}, {"error": {"code": -32601, "message": "what?"}})
+        for answer in no:
+            self.assertIn("Denied by ask.name", self.text(client, "uname -m", answer)[1], answer)
+        answers = self.end(client)
+        self.assertEqual([a["verdict"] for a in answers], ["allow"] * 3 + ["deny"] * len(no))
+        self.assertEqual({a["fields"]["by"] for a in answers}, {"the MCP client"})
+        self.assertIn("error", answers[-1]["fields"]["reason"])
+
+    def test_one_that_cannot_be_asked(self):
+        for capabilities in ({}, {"elicitation": {"url": {}}}, {"elicitation": True}):
+            with self.subTest(capabilities):
+                client = self.client(capabilities)
+                self.assertIn("does not say that it can be asked", client.text("bash", command="id -u"))
+                self.assertIn("elicitation", self.end(client)[0]["fields"]["reason"])
+
+    def test_no_answer(self):
+        client = self.client({"elicitation": {}}, "--approver-timeout", "0.2")
+        self.begin(client, "id -u")
+        question = client.answer()
+        seen = [client.answer(), client.answer()]
+        cancelled, = [m for m in seen if m.get("method") == "notifications/cancelled"]
+        self.assertEqual(cancelled["params"]["requestId"], question["id"])
+        done, = [m for m in seen if "result" in m]
+        self.assertIn("Denied by ask.name", done["result"]["content"][0]["text"])
+        # Too late, to nothing, and from nowhere: nobody waits.
+        for late in (question["id"], "cordon-ask-0", "cordon-ask-99", 1):
+            client.send({"id": late, **self.accept(verdict="allow")})
+        self.assertEqual(client.text("bash", command="echo on"), "on\n")
+        self.end(client)
+
+    def test_many_at_once(self):
+        client = self.client({"elicitation": {}})
+        for _ in range(5):
+            self.begin(client, "id -u")
+        questions = [client.answer() for _ in range(5)]
+        self.assertEqual(len({q["id"] for q in questions}), 5)
+        for n, question in enumerate(reversed(questions)):
+            client.send({"id": question["id"], **self.accept(verdict="deny" if n % 2 else "allow")})
+        texts = [client.answer()["result"]["content"][0]["text"] for _ in range(5)]
+        self.assertEqual(texts.count("1000\n"), 3)
+        self.end(client)
+
+    def test_calls_that_are_asked_about(self):
+        policy = self.policy(rule("ask.call", "action.tool == 'bash'", ("tool.call",), match={"kind": "tool.call", "tool": "bash"}))
+        client = self.client({"elicitation": {}}, policy=policy)
+        self.assertEqual(self.text(client, "echo yes", self.accept(verdict="allow", scope="pattern"))[1], "yes\n")
+        self.assertEqual(client.text("bash", command="echo more"), "more\n")
+        self.end(client)
+
+    def test_the_end_with_an_open_question(self):
+        client = self.client({"elicitation": {}}, "--approver-timeout", "600")
+        self.begin(client, "id -u")
+        client.answer()
+        client.process.terminate()
+        self.assertEqual(client.close()[0], 0)
+        self.assertEqual(self.verified()[0], 0)
+
+    def test_it_is_for_cordon_mcp(self):
+        done = self.asked("true", approver="--approver=mcp")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"client of cordon mcp", done.stderr)
 
 
 if __name__ == "__main__":
