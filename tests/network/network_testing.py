@@ -78,9 +78,9 @@ class NetworkTest(CordonTest):
         return ["--net=relay", f"--resolver={zone.DNS}", *(f"--allow-host={host}" for host in allow),
                 *(f"--allow-private={cidr}" for cidr in private)]
 
-    def inside(self, script, *args, allow=(), private=zone.DOCUMENTATION, options=(), rules=(), mode="cow", **kw):
+    def inside(self, script, *args, allow=(), private=zone.DOCUMENTATION, options=(), rules=(), lists=(), mode="cow", **kw):
         """bash in a session with a relayed network."""
-        policy = self.policy(TRUSTED, *rules, defaults=DEFAULTS, lists={"trusted_hosts": []})
+        policy = self.policy(TRUSTED, *rules, defaults=DEFAULTS, lists={"trusted_hosts": [], **dict(lists)})
         self.record.unlink(missing_ok=True)
         bound = "--discard" if mode == "cow" else "-q"
         variables = [f"--env={k}={v}" for k, v in self.variables.items()]

@@ -26,7 +26,7 @@ INSIDE = "CORDON_TEST_WORLD"
 NAMESPACES = ["--net", "--mount"]
 if os.geteuid() != 0:
     NAMESPACES = ["--user", "--map-current-user", "--keep-caps", *NAMESPACES]
-NEEDED = {"ip": "iproute2", "tcpdump": "tcpdump", "nginx": "nginx-light", "sshd": "openssh-server", "git": "git",
+NEEDED = {"ip": "iproute2", "tcpdump": "tcpdump", "nginx": "nginx", "sshd": "openssh-server", "git": "git",
           "openssl": "openssl", "ssh-keygen": "openssh-client", "dpkg-deb": "dpkg", "setpriv": "util-linux"}
 # Commands under test are an ordinary program's: what this process holds to make the world is none of theirs.
 PLAIN = [] if os.geteuid() == 0 else ["setpriv", "--ambient-caps=-all", "--inh-caps=-all"]
