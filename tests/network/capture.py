@@ -21,6 +21,7 @@ import zone
 
 PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6"}
 # Neighbours that look for each other, routers, and who listens to which group: the link's own talk.
+SNAP = "2048"
 LINK_ICMP6 = range(130, 138), (143,)
 
 
@@ -32,7 +33,8 @@ class Packet:
     to: str
     port: int
     flags: int
-    payload: bytes
+    payload: bytes  # its beginning: SNAP bytes are kept of a packet
+    size: int       # of all of it
 
     def outward(self):
         return self.source in (zone.HOST, zone.HOST6) or self.to not in (zone.HOST, zone.HOST6)
@@ -65,8 +67,8 @@ def ports_and_payload(protocol, body):
     return 0, 0, body[0] if body else 0, body
 
 
-def decode(frame):
-    """A Packet; None for the link's own talk (ARP, neighbour discovery)."""
+def decode(frame, missing=0):
+    """A Packet; missing: bytes of it that were not kept. None for the link's own talk (ARP, neighbour discovery)."""
     kind, = struct.unpack_from("!H", frame, 12)
     if kind == 0x0806:
         return None
@@ -79,13 +81,13 @@ def decode(frame):
         if number == 0 and body and body[0] == 58:  # hop-by-hop before a report of groups
             number, body = 58, body[8:]
     else:
-        return Packet(f"ether-{kind:#06x}", "", 0, "", 0, 0, frame[14:])
+        return Packet(f"ether-{kind:#06x}", "", 0, "", 0, 0, frame[14:], len(frame) - 14)
     protocol = PROTOCOLS.get(number, f"ip-{number}")
     if protocol == "icmp6" and body and any(body[0] in some for some in LINK_ICMP6):
         return None
     source_port, port, flags, payload = ports_and_payload(protocol, body)
     return Packet(protocol, str(ipaddress.ip_address(source)), source_port, str(ipaddress.ip_address(to)), port, flags,
-                  payload)
+                  payload, len(payload) + missing)
 
 
 class Capture:
@@ -99,7 +101,7 @@ class Capture:
         as_root = ["-Z", "root"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "tcpdump", "-i", interface, *as_root, "-n", "-U", "--immediate-mode",
-             "-B", "65536", "-s", "2048", "-w", str(self.path)],
+             "-B", "65536", "-s", SNAP, "-w", str(self.path)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         said = ""
         for line in self.process.stderr:
@@ -110,14 +112,15 @@ class Capture:
             raise RuntimeError(f"tcpdump does not capture: {said}")
 
     def read(self):
-        """Frames that are new in the file."""
+        """Frames that are new in the file, each with the number of bytes that were not kept."""
         with open(self.path, "rb") as f:
             f.seek(self.at)
             data = self.rest + f.read()
             self.at = f.tell()
         at = 24 if self.at == len(data) and not self.rest else 0
         while len(data) - at >= 16 and len(data) - at - 16 >= (length := struct.unpack_from("<I", data, at + 8)[0]):
-            yield data[at + 16:at + 16 + length]
+            whole, = struct.unpack_from("<I", data, at + 12)
+            yield data[at + 16:at + 16 + length], whole - length
             at += 16 + length
         self.rest = data[at:]
 
@@ -127,7 +130,7 @@ class Capture:
         self.socket.sendto(number, (zone.GATEWAY, zone.MARK))
         found, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
-            for packet in filter(None, map(decode, self.read())):
+            for packet in filter(None, itertools.starmap(decode, self.read())):
                 if packet.port == zone.MARK and packet.payload == number:
                     return found
                 if zone.MARK not in (packet.port, packet.source_port) and not is_answer_to_mark(packet):
