@@ -13,7 +13,7 @@
 #define FIELD(_m) offsetof(struct action, _m)
 
 const struct action_field action_fields[] = {
-	{"exe", FIELD_STRING, ALL & ~TOOL & ~KIND(ACTION_USAGE), FIELD(exe)},
+	{"exe", FIELD_STRING, ALL & ~(TOOL | KIND(ACTION_DNS) | KIND(ACTION_USAGE)), FIELD(exe)},
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
 	{"declared", FIELD_LIST, ALL, FIELD(declared)},

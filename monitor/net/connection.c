@@ -118,7 +118,21 @@ static const char *on_head(void *ctx, const struct first_seen *seen)
 	return relay->ops->head(relay->ctx, &head);
 }
 
-static const struct flow_ops flow_ops = {.head = on_head, .ended = on_flow_ended};
+static const char *on_sent(void *ctx, uint64_t bytes)
+{
+	struct connection *connection = ctx;
+	const struct relay *relay = connection->relay;
+
+	return relay->ops->sent(relay->ctx, &(struct relay_sent){
+						    .caller = &connection->caller,
+						    .destination = &connection->destination,
+						    .host = connection->host,
+						    .bytes = bytes,
+						    .is_told = &connection->is_told,
+					    });
+}
+
+static const struct flow_ops flow_ops = {.head = on_head, .sent = on_sent, .ended = on_flow_ended};
 
 void connection_end(struct connection *connection, const char *reason)
 {

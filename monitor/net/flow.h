@@ -29,6 +29,8 @@ struct flow_totals {
 struct flow_ops {
 	/* As screen_head_cb. */
 	const char *(*head)(void *ctx, const struct first_seen *seen);
+	/* So many bytes more went out. Return: NULL, or why no more may, static. */
+	const char *(*sent)(void *ctx, uint64_t bytes);
 	/*
 	 * Once, last: both sockets are closed. @reason: static, "closed" if in order. The flow
 	 * frees itself afterwards.

@@ -275,6 +275,108 @@ os._exit(0)
         self.assertTrue(ended.wait(60))
 
 
+class Names(NetTest):
+    """A name is looked up outside when a connection to it was allowed, and is what the first bytes must say."""
+
+    def setUp(self):
+        super().setUp()
+        self.web = self.server(self.answer)
+        self.names = net_testing.NameServer({"good.example": [SERVER], "two.example": [UNREACHABLE, SERVER],
+                                             "bad.example": [SERVER], "local.example": ["127.0.0.1"],
+                                             "metadata.example": ["169.254.169.254"]})
+        self.addCleanup(self.names.close)
+        self.rules = self.policy(
+            {"id": "t.bad", "category": "exfiltration", "severity": "low", "on": ["net.connect"],
+             "when": "action.host == 'bad.example'", "verdict": "deny", "because": "no",
+             "match": [{"action": {"kind": "net.connect", "host": "bad.example"}}],
+             "not_match": [{"action": {"kind": "net.connect", "host": "good.example"}}]},
+            defaults={"net.connect": "allow"})
+
+    def net(self, private=NetTest.ALLOWED):
+        return (*super().net(private), f"--resolver={self.names.address}")
+
+    def answer(self, connection):
+        while connection.recv(1 << 16):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes")
+
+    def curl(self, url, *args):
+        return self.run_in("curl", "-sS", "--max-time", "40", *args, url.format(port=self.web.port),
+                           options=self.net())
+
+    def test_by_name(self):
+        for name in ("good.example", "two.example"):
+            done = self.curl(f"http://{name}:{{port}}/")
+            self.assertEqual((done.stdout, done.returncode), (b"yes", 0), done.stderr)
+            connect, = (e["fields"] for e in self.events("net.connect") if e["fields"]["protocol"] == "tcp")
+            self.assertEqual(connect["host"], name)
+            close, = self.closes()
+            self.assertEqual((close["host"], close["address"], close["reason"]), (name, SERVER, "closed"))
+            self.assertIn(name, [e["fields"]["host"] for e in self.events("net.request")])
+            if self.events("connect.done"):
+                self.assertIn(name, [e["fields"].get("host") for e in self.events("connect.done")])
+
+    def test_denied_name_is_not_looked_up(self):
+        done = self.curl("http://bad.example:{port}/")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn(b"net.connect bad.example port", done.stderr)
+        self.assertEqual((self.names.asked, self.web.count), ([], 0))
+
+    def test_name_of_a_forbidden_address(self):
+        for name in ("local.example", "metadata.example"):
+            done = self.curl(f"http://{name}:{{port}}/")
+            self.assertEqual(done.returncode, 7, done.stderr)
+            self.assertIn(b"where nothing is dialled", done.stderr)
+        self.assertEqual(self.web.count, 0)
+
+    def test_name_that_does_not_exist(self):
+        done = self.python("""
+try: socket.create_connection(("nowhere.example", 80))
+except OSError as e: print(errno.errorcode[e.errno])
+""")
+        self.assertEqual(done.stdout.strip(), b"EHOSTUNREACH", done.stderr)
+
+    def test_host_of_another(self):
+        done = self.curl("http://good.example:{port}/", "-H", "Host: bad.example")
+        self.assertEqual((done.stdout, done.returncode), (b"", 56), done.stderr)
+        self.assertEqual(self.closes()[0]["reason"], "names differ")
+
+
+class Budgets(NetTest):
+    def test_a_flow_is_stopped_in_its_middle(self):
+        limit, got = 3 << 20, []
+
+        def serve(connection):
+            while data := connection.recv(1 << 16):
+                got.append(len(data))
+        server = self.server(serve)
+        self.rules = self.policy(
+            {"id": "t.bytes", "category": "exfiltration", "severity": "low", "on": ["net.connect"], "when": "true",
+             "verdict": "deny", "because": "Enough was sent.", "budget": {"of": "bytes_out", "per": "session", "limit": limit},
+             "match": [{"action": {"kind": "net.connect"}, "bytes_out": limit + 1}],
+             "not_match": [{"action": {"kind": "net.connect"}, "bytes_out": limit}]},
+            defaults={"net.connect": "allow"})
+        script = """
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+try:
+    for _ in range(int(sys.argv[3])): s.sendall(b"\\0" * 1024)
+except OSError as e: print(errno.errorcode[e.errno])
+s.close()
+print(errno.errorcode.get(socket.socket().connect_ex((sys.argv[1], int(sys.argv[2])))))
+"""
+        done = self.python(script, SERVER, server.port, 64 << 10)
+        self.assertEqual(done.stdout.split(), [b"ECONNRESET", b"EPERM"], done.stderr)
+        self.assertIn(b"Enough was sent.", done.stderr)
+        # One turn of the relay may go over.
+        self.assertLessEqual(sum(got), limit + (1 << 20) + (1 << 18))
+        self.assertEqual(self.closes()[0]["reason"], "over a budget")
+        stopped, = self.events("net.stopped")
+        self.assertEqual((stopped["rule"], stopped["verdict"]), ("t.bytes", "deny"))
+        del got[:]
+        done = self.python(script, SERVER, server.port, limit >> 10)
+        self.assertEqual(done.stdout.split(), [b"None"], done.stderr)
+        self.assertTrue(wait_for(lambda: sum(got) == limit))
+
+
 class FirstBytes(NetTest):
     """Nothing of what names another host, or of half a head, is sent."""
 
