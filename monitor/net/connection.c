@@ -27,6 +27,7 @@
 #define DRAIN_MS   10000u /* the program is gone and upstream takes nothing */
 #define WORD_MS	   200u	  /* a first word, if nothing follows */
 #define HELD_MS	   10000u /* half a head, which is never passed on */
+#define PROBE_S	   10	  /* between looks whether a silent program is still there */
 #define IDLE_MS	   (15u * 60u * 1000u)
 #define MOST_MS	   (24u * 60u * 60u * 1000u)
 
@@ -143,6 +144,27 @@ void connection_end(struct connection *connection, const char *reason)
 
 /* ---- the flow ---- */
 
+/*
+ * A program that is gone and one that has only said all look alike: FIN came. But the kernel of one
+ * that is gone soon answers no probe, or with RST, while it answers for one that listens, or
+ * sleeps.
+ */
+static void probe_program(int program_fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(program_fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof(options[i].value));
+}
+
 static void join(struct connection *connection)
 {
 	struct relay *relay = connection->relay;
@@ -158,6 +180,7 @@ static void join(struct connection *connection)
 
 	(void)uv_timer_stop(&connection->timer);
 	connection->stage = CONNECTION_FLOWING;
+	probe_program(config.program_fd);
 	if (flow_start(&config, &connection->flow) < 0)
 		over(connection, NULL, "out of file descriptors");
 	else if (!connection->caller.owner)
