@@ -108,6 +108,7 @@ static void describe(const struct action *action, char *text, size_t size)
 		else
 			describe_host(action, text, size);
 		break;
+	case ACTION_REQUEST:
 	case ACTION_CLOSE:
 		describe_host(action, text, size);
 		break;
@@ -119,6 +120,11 @@ static void describe(const struct action *action, char *text, size_t size)
 	case ACTION_DNS:
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
 			       (int)action->qtype.len, action->qtype.at);
+		break;
+	case ACTION_REQUEST:
+		(void)snprintf(text, size, "%.*s to %.*s port %lld", (int)action->protocol.len,
+			       action->protocol.at, (int)action->host.len, action->host.at,
+			       (long long)action->port);
 		break;
 	case ACTION_TOOL_CALL:
 	case ACTION_TOOL_RESULT:

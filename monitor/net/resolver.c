@@ -419,8 +419,6 @@ int resolver_start(const struct resolver_config *config, struct resolver **ret, 
 
 void resolver_stop(struct resolver *resolver, void (*closed)(void *ctx), void *ctx)
 {
-	struct entry *entry, *next;
-
 	resolver->is_stopping = true;
 	resolver->closed = closed;
 	resolver->closed_ctx = ctx;
@@ -428,7 +426,9 @@ void resolver_stop(struct resolver *resolver, void (*closed)(void *ctx), void *c
 	resolver->refused.error = -ECANCELED;
 	while (resolver->refused.waiting)
 		tell(resolver->refused.waiting);
-	HASH_ITER (hh, resolver->entries, entry, next) {
+	while (resolver->entries) {
+		struct entry *entry = resolver->entries;
+
 		entry->error = -ECANCELED;
 		entry->count = 0;
 		while (entry->waiting)
