@@ -108,7 +108,6 @@ static void describe(const struct action *action, char *text, size_t size)
 		else
 			describe_host(action, text, size);
 		break;
-	case ACTION_REQUEST:
 	case ACTION_CLOSE:
 		describe_host(action, text, size);
 		break;
@@ -116,6 +115,7 @@ static void describe(const struct action *action, char *text, size_t size)
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
 			       (int)action->qtype.len, action->qtype.at);
 		break;
+	case ACTION_REQUEST:
 		(void)snprintf(text, size, "%.*s to %.*s port %lld", (int)action->protocol.len,
 			       action->protocol.at, (int)action->host.len, action->host.at,
 			       (long long)action->port);
