@@ -176,18 +176,8 @@ else:
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_address_changed_after_the_verdict(self):
-        """A thread rewrites the address while the call is checked: what gets out is what was approved."""
-        server, other = self.datagrams(), self.datagrams(address=OTHER)
-        self.rules = self.policy({
-            "id": "t.other", "category": "t", "severity": "high", "on": ["net.connect", "net.send"],
-            "when": f"action.address == '{OTHER}'", "verdict": "deny",
-            "because": "Not there.", "refs": ["t"],
-            "match": [{"action": {"kind": "net.send", "address": OTHER, "port": 9}}],
-            "not_match": [{"action": {"kind": "net.send", "address": SERVER, "port": 9}}],
-        }, defaults={"net.connect": "allow", "net.send": "allow"})
-        done = self.python("""
-import ctypes
+    RACE = """
+import ctypes, os, socket, struct, sys, threading
 libc = ctypes.CDLL(None, use_errno=True)
 def sockaddr(host, port):
     return struct.pack("=HH4s8x", socket.AF_INET, socket.htons(int(port)), socket.inet_aton(host))
@@ -208,9 +198,35 @@ for i in range(300):
         except OSError: pass
     s.close()
 stop = True
-""", SERVER, server.port, OTHER, other.port)
+"""
+
+    def deny_python(self, address):
+        return self.policy({
+            "id": "t.other", "category": "t", "severity": "high", "on": ["net.connect", "net.send"],
+            "when": f"action.address == '{address}' && action.exe.contains('python')", "verdict": "deny",
+            "because": "Not there.", "refs": ["t"],
+            "match": [{"action": {"kind": "net.send", "address": address, "port": 9, "exe": "/usr/bin/python3"}}],
+            "not_match": [{"action": {"kind": "net.send", "address": address, "port": 9, "exe": "/bin/sh"}}],
+        }, defaults={"net.connect": "allow", "net.send": "allow"})
+
+    def test_address_changed_after_the_verdict(self):
+        """A thread rewrites the address while the call is checked: what gets out is what was approved."""
+        server, other = self.datagrams(), self.datagrams(address=OTHER)
+        self.rules = self.deny_python(OTHER)
+        done = self.python(self.RACE, SERVER, server.port, OTHER, other.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(other.got, [])
+        self.assertTrue(server.got)
+
+    def test_changed_to_where_another_program_may_send(self):
+        """The same, where the other destination stands: the shell is connected with it, and has sent nothing."""
+        server, other = self.datagrams(), self.datagrams(address=OTHER)
+        self.rules = self.deny_python(OTHER)
+        done = self.run_in("bash", "-c", 'exec 3<>"/dev/udp/$3/$4"; python3 -c "$0" "$@" && echo shell >&3 '
+                                         '&& [ "$(dd bs=100 count=1 <&3 2>/dev/null)" = SHELL ]',
+                           self.RACE, SERVER, str(server.port), OTHER, str(other.port), options=self.net())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(other.got, [b"shell\n"])
         self.assertTrue(server.got)
 
 
