@@ -131,18 +131,22 @@ static void watch(struct side *side, bool reads, bool writes)
 /* Moves what can be moved. Return: false when the flow has ended. */
 static bool run(struct flow *flow)
 {
-	const uint64_t before = flow->out.pump.bytes + flow->in.bytes;
+	const uint64_t out_before = flow->out.pump.bytes;
+	const uint64_t in_before = flow->in.bytes;
+	const char *refusal = NULL;
 
 	flow->out_state = screen_run(&flow->out);
 	flow->in_state = pump_run(&flow->in);
-	if (flow->out.pump.bytes + flow->in.bytes != before)
+	if (flow->out.pump.bytes != out_before)
+		refusal = flow->ops->sent(flow->ctx, flow->out.pump.bytes - out_before);
+	if (flow->out.pump.bytes != out_before || flow->in.bytes != in_before)
 		flow->moved_ns = now_ns();
 	if (!screen_is_holding(&flow->out))
 		flow->held_ns = 0;
 	else if (!flow->held_ns)
 		flow->held_ns = now_ns();
-	if (flow->out.refusal)
-		end(flow, flow->out.refusal, true);
+	if (flow->out.refusal || refusal)
+		end(flow, flow->out.refusal ? flow->out.refusal : refusal, true);
 	else if (flow->out_state < 0)
 		end(flow, reason_of(flow->out_state, "reset"), true);
 	else if (flow->in_state < 0)
@@ -233,6 +237,14 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	watch(&flow->upstream, true, false);
 	*ret = flow;
 	return 0;
+}
+
+void flow_let_go(struct flow *flow)
+{
+	if (screen_let_go(&flow->out))
+		serve(flow);
+	else if (flow->out.refusal)
+		end(flow, flow->out.refusal, true);
 }
 
 void flow_reset(struct flow *flow, const char *reason)

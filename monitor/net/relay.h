@@ -53,8 +53,17 @@ struct relay_head {
 	const struct relay_caller *caller;
 	const char *host;
 	const struct endpoint *upstream;
+	const struct first_target *target; /* whom it asked for */
 	const struct first_seen *seen;
 	const char *disagrees; /* with the host that it asked for: why, static; NULL: it agrees */
+};
+
+struct relay_sent {
+	const struct relay_caller *caller;
+	const struct endpoint *destination;
+	const char *host;
+	uint64_t bytes;
+	bool *is_told; /* of this connection, for the owner to keep: false at first */
 };
 
 /* One connection, at its end. */
@@ -79,6 +88,8 @@ struct relay_ops {
 	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
 	/* May it be sent? Return: NULL, or the reason of the flow's end, static. */
 	const char *(*head)(void *ctx, const struct relay_head *head);
+	/* So many bytes more of it went out. Return: NULL, or why no more may, static. */
+	const char *(*sent)(void *ctx, const struct relay_sent *sent);
 	/* Once for each connection that was asked for. */
 	void (*closed)(void *ctx, const struct relay_end *end);
 	/* A socket arrived that nothing was approved for; it was reset. */

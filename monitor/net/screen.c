@@ -41,10 +41,33 @@ bool screen_is_holding(const struct screen *screen)
 	return screen->first && screen->looked > screen->released;
 }
 
-static int ask(struct screen *screen)
+static int ask(struct screen *screen, const struct first_seen *seen)
 {
-	screen->refusal = screen->head(screen->ctx, first_bytes_seen(screen->first));
+	screen->let_go = 0;
+	screen->refusal = screen->head(screen->ctx, seen);
 	return screen->refusal ? -EACCES : 0;
+}
+
+static bool is_word(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] <= ' ' || bytes[i] > '~')
+			return false;
+	return true;
+}
+
+bool screen_let_go(struct screen *screen)
+{
+	static const struct first_seen other = {.protocol = "other", .http = {.port = -1}};
+	const size_t held = screen->looked - screen->released;
+	const size_t gone = screen->let_go + held;
+
+	if (!screen_is_holding(screen) || gone > MAX_HTTP_METHOD ||
+	    !is_word(screen->bytes.data + screen->released, held) || ask(screen, &other) < 0)
+		return false;
+	screen->let_go = gone;
+	screen->released = screen->looked;
+	return true;
 }
 
 static int act_on(struct screen *screen, enum first_outcome outcome)
@@ -62,11 +85,11 @@ static int act_on(struct screen *screen, enum first_outcome outcome)
 		look_no_more(screen);
 		return 0;
 	case FIRST_HEAD:
-		r = ask(screen);
+		r = ask(screen, first_bytes_seen(screen->first));
 		screen->released = screen->looked;
 		return r;
 	case FIRST_BROKEN:
-		r = ask(screen);
+		r = ask(screen, first_bytes_seen(screen->first));
 		look_no_more(screen);
 		return r;
 	}

@@ -29,6 +29,7 @@ struct screen {
 	struct buf bytes;
 	size_t released; /* of these may be sent */
 	size_t looked;	 /* of these were looked at */
+	size_t let_go;	 /* of the head that is held, sent already: see screen_let_go() */
 	screen_head_cb head;
 	void *ctx;
 	const char *refusal; /* set with -EACCES */
@@ -42,3 +43,11 @@ void screen_done(struct screen *screen);
 int screen_run(struct screen *screen);
 /* It has half a head and waits for the rest of it. */
 bool screen_is_holding(const struct screen *screen);
+/*
+ * screen_let_go - The program is silent while a head is held. A first word alone may be the method
+ * of a request, or all that a program of another protocol says before it waits for an answer. It
+ * names nothing yet, so it may go, if the owner says yes to it as "other"; what follows is still
+ * looked at as the rest of that head. Longer beginnings are never let go.
+ * Return: true if it may go now; false with screen->refusal set if it was refused.
+ */
+bool screen_let_go(struct screen *screen);

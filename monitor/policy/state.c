@@ -320,6 +320,13 @@ static bool is_reached(struct counter *counter, const struct count_spec *count, 
 	return keyed_count(counter->seen) == count->at_least;
 }
 
+uint32_t state_counted(const struct policy_state *state, const struct rule *rule)
+{
+	const struct counter *counter = &state->counters[rule->counter];
+
+	return (uint32_t)(counter->seen ? keyed_count(counter->seen) : counter->filled);
+}
+
 void state_look_only(struct policy_state *state, bool look_only)
 {
 	state->look_only = look_only;
