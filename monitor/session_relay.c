@@ -242,6 +242,15 @@ static int on_listen(void *ctx, const struct endpoint *at, net_socket_cb done, v
 	return session_ask_socket(net->session, SOCKET_LISTEN, address, at->port, done, done_ctx);
 }
 
+static int on_datagram(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)
+{
+	struct session_net *net = ctx;
+	char address[ENDPOINT_TEXT];
+
+	endpoint_text(at, address);
+	return session_ask_socket(net->session, SOCKET_DATAGRAM, address, at->port, done, done_ctx);
+}
+
 static bool on_is_waiting(void *ctx, void *owner, uint64_t ticket)
 {
 	const struct execution *execution = owner;
@@ -259,6 +268,7 @@ static void on_resume(void *ctx, void *owner, uint64_t ticket)
 }
 
 const struct relay_ops session_relay_ops = {.listen = on_listen,
+					    .datagram = on_datagram,
 					    .is_waiting = on_is_waiting,
 					    .resume = on_resume,
 					    .head = on_head,

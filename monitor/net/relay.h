@@ -82,6 +82,8 @@ struct relay_end {
 struct relay_ops {
 	/* As listeners_ops.open. */
 	int (*listen)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
+	/* The same for a socket of UDP that is bound there. */
+	int (*datagram)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
 	/* The outcome is there: the call may be asked about again. */
 	void (*resume)(void *ctx, void *owner, uint64_t ticket);
 	/* True while the call is still stopped. */
@@ -117,6 +119,13 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx));
  * Errors: -ENOBUFS when there are too many; -EMFILE; those of ops.listen. Then closed() was called.
  */
 int relay_connect(struct relay *relay, const struct relay_request *request);
+
+/*
+ * relay_send - a connect(2) of UDP, or a message with an address, that policy has just let through.
+ * Return: 0: the call waits; RELAY_NOW: it may go on. Errors: as relay_connect(); nothing is told.
+ */
+#define RELAY_NOW 1
+int relay_send(struct relay *relay, const struct relay_request *request);
 
 enum relay_answer {
 	RELAY_UNKNOWN, /* nothing is known of this call: it is to be judged */
