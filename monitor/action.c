@@ -13,7 +13,7 @@
 #define FIELD(_m) offsetof(struct action, _m)
 
 const struct action_field action_fields[] = {
-	{"exe", FIELD_STRING, ALL & ~TOOL & ~KIND(ACTION_USAGE), FIELD(exe)},
+	{"exe", FIELD_STRING, ALL & ~(TOOL | KIND(ACTION_DNS) | KIND(ACTION_USAGE)), FIELD(exe)},
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
 	{"declared", FIELD_LIST, ALL, FIELD(declared)},
@@ -54,7 +54,7 @@ const struct action_field action_fields[] = {
 	{"http_host", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(http_host)},
 	{"body_bytes", FIELD_INT, KIND(ACTION_REQUEST), FIELD(body_bytes)},
 	{"agrees", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(agrees)},
-	{"broken", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(broken)},
+	{"canaries", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(canaries)},
 	{"bytes_out", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_out)},
 	{"bytes_in", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_in)},
 	{"duration_ms", FIELD_INT, KIND(ACTION_CLOSE), FIELD(duration_ms)},

@@ -115,16 +115,16 @@ struct action {
 	int64_t label_max; /* longest label, bytes */
 	int64_t entropy;   /* of that label, thousandths of a bit per byte */
 
-	/* net.request; what was not said is empty or false */
-	struct str sni;
-	struct str_list alpn;
-	bool ech;	      /* the name that counts is hidden from us */
-	struct str method;    /* of HTTP/1 */
-	struct str url_path;  /* with the query */
-	struct str http_host; /* without the port */
-	int64_t body_bytes;   /* -1: chunked */
-	bool agrees;	      /* whom it names is the host that was asked for */
-	struct str broken;    /* why these bytes are no proper head */
+	/* net.request, whose protocol is "tls", "http", "http2", "ssh" or "other" */
+	struct str sni;		  /* tls: the server name, as said; empty: none */
+	struct str_list alpn;	  /* tls */
+	bool ech;		  /* tls: encrypted_client_hello is there */
+	struct str method;	  /* http */
+	struct str url_path;	  /* http: with the query; of CONNECT empty */
+	struct str http_host;	  /* http: without the port */
+	int64_t body_bytes;	  /* http; -1: not said beforehand */
+	bool agrees;		  /* what it says names no other host than the one connected to */
+	struct str_list canaries; /* names of those found in what it sends */
 
 	/* net.close */
 	int64_t bytes_out, bytes_in;

@@ -116,6 +116,11 @@ static void describe(const struct action *action, char *text, size_t size)
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
 			       (int)action->qtype.len, action->qtype.at);
 		break;
+	case ACTION_REQUEST:
+		(void)snprintf(text, size, "%.*s to %.*s port %lld", (int)action->protocol.len,
+			       action->protocol.at, (int)action->host.len, action->host.at,
+			       (long long)action->port);
+		break;
 	case ACTION_TOOL_CALL:
 	case ACTION_TOOL_RESULT:
 		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);
@@ -238,6 +243,7 @@ static void clear_labels(struct session *session, const struct action *action, u
 	if (session->trace)
 		trace_session_clear_labels(session->trace, session->slot, labels);
 	session->labels_recorded &= ~labels;
+	session->everywhere_recorded &= ~labels;
 	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
 		       action->call_id.len ? action->call_id.at : "");
 	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
@@ -279,6 +285,24 @@ static void decide(struct session *session, const struct action *action, const s
 	}
 }
 
+/* From here on rules cannot tell one process from another: that is news. With lsm it is always so.
+ */
+static void note_everywhere(struct session *session)
+{
+	const uint64_t labels = trace_everywhere_labels(session->trace, session->slot);
+	const uint64_t added = labels & ~session->everywhere_recorded;
+	struct json_writer *w;
+
+	if (!added || !trace_sees_returns(session->trace))
+		return;
+	session->everywhere_recorded |= labels;
+	w = event_begin(session, "label.everywhere", NULL, 0);
+	json_begin_object(w, "fields");
+	put_label_names(w, "labels", session->policy, added);
+	json_end_object(w);
+	event_end(session);
+}
+
 void judge(struct session *session, const struct action *action, const struct stop *stop,
 	   struct judgement *ret, struct denial *ret_denial)
 {
@@ -290,6 +314,8 @@ void judge(struct session *session, const struct action *action, const struct st
 		policy_state_add_session_labels(
 			session->state, trace_session_labels(session->trace, session->slot));
 	judge_note_labels(session, action);
+	if (session->trace)
+		note_everywhere(session);
 	if (session->trace && action->pid)
 		full.labels = trace_process_labels(session->trace, session->slot, action->pid);
 	decide(session, &full, stop, ret);

@@ -9,7 +9,8 @@
  *	execution.c	one execution: its gate, its timer, its result
  *	session_socket.c sockets in its network
  *	session_dns.c	the name server there
- *	session_net.c	what of that leads out: the relay, between gate and record
+ *	session_net.c	what of that leads out: the relay, behind the gate
+ *	session_relay.c	what the relay asks policy, and tells the record
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
@@ -136,8 +137,9 @@ struct session {
 
 	struct record *record;
 	struct policy_state *state;
-	uint64_t labels_recorded; /* label bits that the record has already told of */
-	bool labels_assumed;	  /* all of them are set, since nobody sees what is read */
+	uint64_t labels_recorded;     /* label bits that the record has already told of */
+	uint64_t everywhere_recorded; /* the same of those that any process may have */
+	bool labels_assumed;	      /* all of them are set, since nobody sees what is read */
 	struct execution *executions;
 	uint32_t last_exec_id;
 	char **layers;		 /* NULL-terminated, owned */

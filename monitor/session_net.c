@@ -11,21 +11,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/net/names.h"
-#include "monitor/net/relay.h"
-#include "monitor/session_internal.h"
+#include "monitor/session_net.h"
 
 #define DNS_PORT 53
-
-struct session_net {
-	struct session *session; /* borrowed: is freed after us */
-	struct names *names;
-	struct session_dns *dns;
-	struct relay *relay;
-};
 
 /* ---- what an action is to the network ---- */
 
@@ -78,207 +70,6 @@ const char *session_net_host(const struct session *session, const char *address)
 	return names_find(session->net->names, to.address);
 }
 
-/* ---- what the record and the agent are told ---- */
-
-/* Policy let it through, and the network refuses it. @execution: NULL if it is over. */
-static void refuse(struct session *session, struct execution *execution, const char *call,
-		   struct denial *denial)
-{
-	struct json_writer *w = event_begin(session, "net.refused", call && call[0] ? call : NULL,
-					    execution ? execution->id : 0);
-
-	denial->verdict = VERDICT_DENY;
-	denial->seq = record_count(session->record);
-	json_begin_object(w, "fields");
-	json_put_string(w, "what", denial->subject);
-	json_end_object(w);
-	json_put_string(w, "verdict", verdict_name(VERDICT_DENY));
-	json_put_string(w, "rule", denial->rule);
-	json_put_string(w, "because", denial->because);
-	event_end(session);
-	session->totals.denied++;
-	if (!execution)
-		return;
-	execution->result.denied++;
-	execution->result.last_denial = *denial;
-}
-
-static void refuse_address(struct session *session, const struct relay_end *end)
-{
-	struct denial denial = {.kind = "net.connect", .rule = "net.address"};
-	char address[ENDPOINT_TEXT];
-
-	endpoint_text(&end->upstream, address);
-	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", end->host,
-		       end->destination->port);
-	(void)snprintf(denial.because, sizeof(denial.because),
-		       "%s%s%s is %s, where nothing is dialled for a session "
-		       "(--allow-private=%s lifts that).",
-		       strcmp(end->host, address) == 0 ? "" : end->host,
-		       strcmp(end->host, address) == 0 ? "" : " is at ", address, end->refusal,
-		       address);
-	refuse(session, execution_find(session, end->caller->exec_id), end->caller->call_id,
-	       &denial);
-}
-
-/* What both say of their connection; @address: room for its text. */
-static struct action action_of(enum action_kind kind, const struct relay_caller *caller,
-			       const char *host, const struct endpoint *at,
-			       char address[ENDPOINT_TEXT])
-{
-	endpoint_text(at, address);
-	return (struct action){
-		.kind = kind,
-		.time_ns = monotonic_ns(),
-		.exec_id = caller->exec_id,
-		.pid = caller->pid,
-		.exe = str_of(caller->exe),
-		.call_id = str_of(caller->call_id),
-		.call_tool = str_of(caller->call_tool),
-		.declared = declared_list(caller->declared),
-		.host = str_of(host),
-		.address = str_of(address),
-		.port = at->port,
-	};
-}
-
-/* Return: true if policy lets it pass. */
-static bool decide(struct session *session, const struct action *action)
-{
-	struct execution *execution = execution_find(session, action->exec_id);
-	struct judgement judgement;
-	struct denial denial;
-
-	judge(session, action, NULL, &judgement, &denial);
-	if (judgement.proceed || !execution)
-		return judgement.proceed;
-	execution->result.denied++;
-	execution->result.last_denial = denial;
-	if (judgement.decision.verdict == VERDICT_KILL) {
-		execution->result.killed = true;
-		execution_kill(execution);
-	}
-	return false;
-}
-
-static void on_closed(void *ctx, const struct relay_end *end)
-{
-	struct session_net *net = ctx;
-	char address[ENDPOINT_TEXT];
-	struct action action =
-		action_of(ACTION_CLOSE, end->caller, end->host,
-			  end->upstream.port ? &end->upstream : end->destination, address);
-
-	if (end->refusal)
-		refuse_address(net->session, end);
-	action.bytes_out = (int64_t)end->bytes_out;
-	action.bytes_in = (int64_t)end->bytes_in;
-	action.duration_ms = (int64_t)end->duration_ms;
-	action.reason = str_of(end->reason);
-	action.result = end->error;
-	(void)decide(net->session, &action);
-}
-
-static void refuse_head(struct session *session, const struct relay_head *head)
-{
-	const char *broken = head->seen->broken;
-	struct denial denial = {.kind = "net.request"};
-
-	(void)snprintf(denial.rule, sizeof(denial.rule), "%s", broken ? "net.broken" : "net.name");
-	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", head->host,
-		       head->upstream->port);
-	(void)snprintf(denial.because, sizeof(denial.because),
-		       broken ? "What was to be sent to %s reads like %s and is not: %s. The "
-				"connection was reset."
-			      : "The connection is for %s, and the %s that was to be sent is for "
-				"another: %s. The connection was reset.",
-		       head->host, head->seen->protocol, broken ? broken : head->disagrees);
-	refuse(session, execution_find(session, head->caller->exec_id), head->caller->call_id,
-	       &denial);
-}
-
-/* Policy first, so that the record tells what it was, and a rule may say more about it. */
-static const char *on_head(void *ctx, const struct relay_head *head)
-{
-	struct session_net *net = ctx;
-	struct session *session = net->session;
-	const struct first_seen *seen = head->seen;
-	struct str alpn[MAX_ALPN];
-	char address[ENDPOINT_TEXT];
-	struct action action =
-		action_of(ACTION_REQUEST, head->caller, head->host, head->upstream, address);
-
-	for (unsigned i = 0; i < seen->tls.alpn_count; i++)
-		alpn[i] = str_of(seen->tls.alpn[i]);
-	action.protocol = str_of(seen->protocol);
-	action.sni = str_of(seen->tls.sni);
-	action.alpn = (struct str_list){alpn, seen->tls.alpn_count};
-	action.ech = seen->tls.ech;
-	action.method = str_of(seen->http.method);
-	action.url_path = str_of(seen->http.path);
-	action.http_host = str_of(seen->http.host);
-	action.body_bytes = seen->http.body_bytes;
-	action.agrees = !head->disagrees && !seen->broken;
-	action.broken = str_of(seen->broken);
-	if (!decide(session, &action))
-		return "refused by policy";
-	if (action.agrees || session->mode == MODE_OBSERVE)
-		return NULL;
-	refuse_head(session, head);
-	return seen->broken ? "broken first bytes" : "names differ";
-}
-
-static void on_stray(void *ctx, const struct endpoint *destination)
-{
-	struct session_net *net = ctx;
-	const char *name = names_find(net->names, destination->address);
-	char address[ENDPOINT_TEXT];
-	struct denial denial = {.kind = "net.connect",
-				.rule = "net.unapproved",
-				.because = "Nothing was approved for the connection that arrived "
-					   "there: its address or its socket changed after the "
-					   "verdict. It was reset."};
-
-	endpoint_text(destination, address);
-	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", name ? name : address,
-		       destination->port);
-	refuse(net->session, NULL, NULL, &denial);
-}
-
-/* ---- the relay's side ---- */
-
-static int on_listen(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)
-{
-	struct session_net *net = ctx;
-	char address[ENDPOINT_TEXT];
-
-	endpoint_text(at, address);
-	return session_ask_socket(net->session, SOCKET_LISTEN, address, at->port, done, done_ctx);
-}
-
-static bool on_is_waiting(void *ctx, void *owner, uint64_t ticket)
-{
-	const struct execution *execution = owner;
-
-	(void)ctx;
-	return execution->gate && gate_is_waiting(execution->gate, ticket);
-}
-
-static void on_resume(void *ctx, void *owner, uint64_t ticket)
-{
-	struct execution *execution = owner;
-
-	(void)ctx;
-	gate_resume(execution->gate, ticket);
-}
-
-static const struct relay_ops relay_ops = {.listen = on_listen,
-					   .is_waiting = on_is_waiting,
-					   .resume = on_resume,
-					   .head = on_head,
-					   .closed = on_closed,
-					   .stray = on_stray};
-
 /* ---- the gate's side ---- */
 
 bool session_net_answers(struct execution *execution, const struct gate_request *request,
@@ -296,7 +87,7 @@ bool session_net_answers(struct execution *execution, const struct gate_request 
 		ret->proceed = true; /* to our own server, which asks about each name */
 		return true;
 	}
-	if (action->kind != ACTION_CONNECT || !is_tcp(action))
+	if (!is_tcp(action) && !is_udp(action))
 		return false;
 	switch (relay_answer(session->net->relay, execution, request->id, &to, &error)) {
 	case RELAY_UNKNOWN:
@@ -321,13 +112,14 @@ static bool is_connected(int socket_fd)
 	return endpoint_of_peer(socket_fd, &peer) == 0;
 }
 
-static void connect_out(struct execution *execution, const struct gate_request *request,
-			const struct action *action, const struct endpoint *to,
-			struct gate_answer *ret)
+static void hand_over(struct execution *execution, const struct gate_request *request,
+		      const struct action *action, const struct endpoint *to,
+		      struct gate_answer *ret)
 {
+	struct relay *relay = execution->session->net->relay;
 	_cleanup_free_ char *host = xstrndup(action->host.at, action->host.len);
 	_cleanup_free_ char *exe = xstrndup(action->exe.at, action->exe.len);
-	const struct relay_request connection = {
+	const struct relay_request wanted = {
 		.caller = {.owner = execution,
 			   .exec_id = execution->id,
 			   .pid = action->pid,
@@ -340,27 +132,22 @@ static void connect_out(struct execution *execution, const struct gate_request *
 		.host = host,
 		.socket_fd = request->socket_fd,
 	};
-	int r;
+	const int r = is_tcp(action) ? relay_connect(relay, &wanted) : relay_send(relay, &wanted);
 
-	if (is_connected(request->socket_fd))
-		return; /* the kernel says so, or that the connection is there by now */
-	r = relay_connect(execution->session->net->relay, &connection);
-	*ret = (struct gate_answer){.later = r == 0, .errno_value = -r};
+	if (r != RELAY_NOW)
+		*ret = (struct gate_answer){.later = r == 0, .errno_value = -r};
 }
 
-static void refuse_udp(struct execution *execution, const struct action *action,
-		       struct gate_answer *ret)
+static void carry_tcp(struct execution *execution, const struct gate_request *request,
+		      const struct action *action, const struct endpoint *to,
+		      struct gate_answer *ret)
 {
-	struct denial denial = {
-		.kind = "net.send",
-		.rule = "net.udp",
-		.because = "Only TCP connections and DNS leave this session: UDP is not relayed. "
-			   "Use a protocol over TCP (HTTP/2 in place of HTTP/3)."};
-
-	(void)snprintf(denial.subject, sizeof(denial.subject), "udp %.*s port %lld",
-		       (int)action->host.len, action->host.at, (long long)action->port);
-	refuse(execution->session, execution, execution->call_id, &denial);
-	*ret = (struct gate_answer){.errno_value = EPERM};
+	if (is_connected(request->socket_fd))
+		return; /* the kernel says so, or that the connection is there by now */
+	if (action->kind == ACTION_CONNECT)
+		hand_over(execution, request, action, to, ret);
+	else
+		*ret = (struct gate_answer){.errno_value = EOPNOTSUPP}; /* MSG_FASTOPEN */
 }
 
 void session_net_carry_out(struct execution *execution, const struct gate_request *request,
@@ -378,12 +165,10 @@ void session_net_carry_out(struct execution *execution, const struct gate_reques
 	}
 	if (!leads_out(action, &to))
 		return;
-	if (action->kind == ACTION_CONNECT && is_tcp(action))
-		connect_out(execution, request, action, &to, ret);
-	else if (action->kind == ACTION_SEND && is_tcp(action) && !is_connected(request->socket_fd))
-		*ret = (struct gate_answer){.errno_value = EOPNOTSUPP}; /* MSG_FASTOPEN */
-	else if (action->kind == ACTION_SEND && is_udp(action))
-		refuse_udp(execution, action, ret);
+	if (is_tcp(action))
+		carry_tcp(execution, request, action, &to, ret);
+	else if (is_udp(action) && to.port)
+		hand_over(execution, request, action, &to, ret);
 }
 
 /* ---- life ---- */
@@ -408,6 +193,17 @@ static int parse_allowed(const struct net_config *config, struct cidr **ret, siz
 	return 0;
 }
 
+/* A connection takes two descriptors while it flows. What was started before keeps its limit. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int session_net_start(struct session *session, struct error *err)
 {
 	const char *mode = session_layer(session, "net");
@@ -421,6 +217,7 @@ int session_net_start(struct session *session, struct error *err)
 	r = parse_allowed(&session->net_config, &allowed, &count, err);
 	if (r < 0)
 		return r;
+	raise_file_limit();
 	net = xcalloc(1, sizeof(*net));
 	net->session = session;
 	net->names = names_new();
@@ -428,7 +225,7 @@ int session_net_start(struct session *session, struct error *err)
 							.resolver = session->net_config.resolver,
 							.allowed = allowed,
 							.allowed_count = count,
-							.ops = &relay_ops,
+							.ops = &session_relay_ops,
 							.ctx = net});
 	free(allowed);
 	session->net = net;

@@ -6,12 +6,14 @@
 set -eu
 
 build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-dev libuv1-dev
-	libcjson-dev libsodium-dev libc-ares-dev uthash-dev scdoc linux-libc-dev python3"
+	libcjson-dev libsodium-dev libc-ares-dev uthash-dev zlib1g-dev scdoc linux-libc-dev python3"
 # Those whose work tests/compat compares; a JDK, which it uses too, is left to whoever has one.
 compat="python3-venv tar gzip rsync openssh-client gdb sqlite3 perl tmux bsdutils dpkg-dev"
-tests="libcmocka-dev libjansson-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
+# The servers of tests/network's own internet, its link and its witness; beside whom the bench measures.
+network="iproute2 tcpdump nginx openssh-server openssl curl wget passt slirp4netns"
+tests="libcmocka-dev libjansson-dev node-llhttp libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
 	shellcheck bubblewrap git util-linux procps qemu-system-x86 busybox-static e2fsprogs
-	$compat"
+	$compat $network"
 
 case "${1:-}" in
 build) wanted=$build ;;
@@ -45,6 +47,13 @@ if [ "$(id -u)" -ne 0 ]; then
 		exit 1
 	fi
 	as_root="sudo -n"
+fi
+
+# The tests start servers where they need them: none is to run because its package was installed.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	trap '$as_root rm -f /usr/sbin/policy-rc.d' EXIT
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
+	$as_root chmod 755 /usr/sbin/policy-rc.d
 fi
 
 echo "installing:$missing"

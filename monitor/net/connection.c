@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,7 +25,9 @@
 #define GIVE_UP_MS 35000u /* the dial has its own time; this is for a listener that never comes */
 #define ARRIVAL_MS 10000u /* from the call's going on to the socket's arrival */
 #define DRAIN_MS   10000u /* the program is gone and upstream takes nothing */
+#define WORD_MS	   200u	  /* a first word, if nothing follows */
 #define HELD_MS	   10000u /* half a head, which is never passed on */
+#define PROBE_S	   10	  /* between looks whether a silent program is still there */
 #define IDLE_MS	   (15u * 60u * 1000u)
 #define MOST_MS	   (24u * 60u * 60u * 1000u)
 
@@ -104,6 +107,7 @@ static const char *on_head(void *ctx, const struct first_seen *seen)
 		.caller = &connection->caller,
 		.host = connection->host,
 		.upstream = &connection->upstream,
+		.target = &target,
 		.seen = seen,
 	};
 
@@ -114,7 +118,21 @@ static const char *on_head(void *ctx, const struct first_seen *seen)
 	return relay->ops->head(relay->ctx, &head);
 }
 
-static const struct flow_ops flow_ops = {.head = on_head, .ended = on_flow_ended};
+static const char *on_sent(void *ctx, uint64_t bytes)
+{
+	struct connection *connection = ctx;
+	const struct relay *relay = connection->relay;
+
+	return relay->ops->sent(relay->ctx, &(struct relay_sent){
+						    .caller = &connection->caller,
+						    .destination = &connection->destination,
+						    .host = connection->host,
+						    .bytes = bytes,
+						    .is_told = &connection->is_told,
+					    });
+}
+
+static const struct flow_ops flow_ops = {.head = on_head, .sent = on_sent, .ended = on_flow_ended};
 
 void connection_end(struct connection *connection, const char *reason)
 {
@@ -126,6 +144,27 @@ void connection_end(struct connection *connection, const char *reason)
 
 /* ---- the flow ---- */
 
+/*
+ * A program that is gone and one that has only said all look alike: FIN came. But the kernel of one
+ * that is gone soon answers no probe, or with RST, while it answers for one that listens, or
+ * sleeps.
+ */
+static void probe_program(int program_fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(program_fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof(options[i].value));
+}
+
 static void join(struct connection *connection)
 {
 	struct relay *relay = connection->relay;
@@ -134,12 +173,14 @@ static void join(struct connection *connection)
 		.program_fd = take_fd(&connection->program_fd),
 		.upstream_fd = take_fd(&connection->upstream_fd),
 		.pipes = &relay->pipes,
+		.held = &relay->held,
 		.ops = &flow_ops,
 		.ctx = connection,
 	};
 
 	(void)uv_timer_stop(&connection->timer);
 	connection->stage = CONNECTION_FLOWING;
+	probe_program(config.program_fd);
 	if (flow_start(&config, &connection->flow) < 0)
 		over(connection, NULL, "out of file descriptors");
 	else if (!connection->caller.owner)
@@ -148,7 +189,11 @@ static void join(struct connection *connection)
 
 void connection_accept(struct connection *connection, int program_fd)
 {
+	const int on = 1;
+
 	connection->program_fd = program_fd;
+	/* What comes in small pieces does not wait for the program's acknowledgement. */
+	(void)setsockopt(program_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	let_go_of_listener(connection);
 	if (connection->upstream_fd >= 0)
 		join(connection);
@@ -159,20 +204,25 @@ void connection_accept(struct connection *connection, int program_fd)
 
 void connection_check_time(struct connection *connection)
 {
+	const uint64_t now_ns = uv_hrtime();
 	struct flow_totals totals;
 	uint64_t idle_ms;
+	uint64_t held_ms;
 
 	if (!connection->flow)
 		return;
 	flow_totals(connection->flow, &totals);
-	idle_ms = (uv_hrtime() - totals.moved_ns) / 1000000u;
+	idle_ms = (now_ns - totals.moved_ns) / 1000000u;
+	held_ms = totals.held_ns ? (now_ns - totals.held_ns) / 1000000u : 0;
 	if (uv_now(connection->relay->loop) - connection->started_ms >= MOST_MS)
 		flow_reset(connection->flow, "total time limit");
-	else if (totals.held_ns && (uv_hrtime() - totals.held_ns) / 1000000u >= HELD_MS)
-		flow_reset(connection->flow, "first bytes incomplete");
 	else if (idle_ms >= (connection->caller.owner ? IDLE_MS : DRAIN_MS))
 		flow_reset(connection->flow,
 			   connection->caller.owner ? "idle time limit" : "program ended");
+	else if (held_ms >= HELD_MS)
+		flow_reset(connection->flow, "first bytes incomplete");
+	else if (held_ms >= WORD_MS)
+		flow_let_go(connection->flow);
 }
 
 /* ---- the outcome ---- */
@@ -240,6 +290,13 @@ enum relay_answer connection_answer(struct connection *connection, int *ret_erro
 		return RELAY_UNKNOWN; /* not the call that was stopped */
 	if (!has_outcome(connection))
 		return RELAY_WAITS;
+	/* Handed in from outside: connect(2) would dial with it, past all that is here. */
+	if (!connection->error &&
+	    !listener_shares_network(connection->listener, connection->socket_fd)) {
+		*ret_error = connection->error = -EPERM;
+		over(connection, NULL, "socket of another network");
+		return RELAY_FAILED;
+	}
 	if (connection->error) {
 		*ret_error = connection->error;
 		over(connection, NULL, "not connected");

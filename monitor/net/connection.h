@@ -7,6 +7,7 @@
 #include "monitor/net/dial.h"
 #include "monitor/net/flow.h"
 #include "monitor/net/relay.h"
+#include "monitor/net/udp.h"
 #include "monitor/net/upstream_address.h"
 
 enum connection_stage {
@@ -34,6 +35,7 @@ struct connection {
 	struct flow *flow;
 	int error; /* of the dial or the listener */
 	const char *refusal;
+	bool is_told; /* the owner's: see struct relay_sent */
 	uint64_t started_ms;
 	uv_timer_t timer; /* how long the call is held, then how long its socket may take */
 	struct connection *next, *prev;
@@ -51,7 +53,9 @@ struct relay {
 	size_t own_count;
 	uint64_t own_ms;
 	struct pipes pipes;
+	size_t held; /* bytes, by the screens of all flows */
 	struct listeners *listeners;
+	struct udp *udp;
 	struct connection *connections;
 	unsigned count;
 	uv_timer_t sweep;

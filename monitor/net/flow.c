@@ -110,6 +110,8 @@ static const char *reason_of(int error, const char *reset_reason)
 		return reset_reason;
 	case -ETIMEDOUT:
 		return "timed out";
+	case -ENOBUFS:
+		return "too much held";
 	case -EMFILE:
 	case -ENFILE:
 		return "out of file descriptors";
@@ -131,18 +133,22 @@ static void watch(struct side *side, bool reads, bool writes)
 /* Moves what can be moved. Return: false when the flow has ended. */
 static bool run(struct flow *flow)
 {
-	const uint64_t before = flow->out.pump.bytes + flow->in.bytes;
+	const uint64_t out_before = flow->out.pump.bytes;
+	const uint64_t in_before = flow->in.bytes;
+	const char *refusal = NULL;
 
 	flow->out_state = screen_run(&flow->out);
 	flow->in_state = pump_run(&flow->in);
-	if (flow->out.pump.bytes + flow->in.bytes != before)
+	if (flow->out.pump.bytes != out_before)
+		refusal = flow->ops->sent(flow->ctx, flow->out.pump.bytes - out_before);
+	if (flow->out.pump.bytes != out_before || flow->in.bytes != in_before)
 		flow->moved_ns = now_ns();
 	if (!screen_is_holding(&flow->out))
 		flow->held_ns = 0;
 	else if (!flow->held_ns)
 		flow->held_ns = now_ns();
-	if (flow->out.refusal)
-		end(flow, flow->out.refusal, true);
+	if (flow->out.refusal || refusal)
+		end(flow, flow->out.refusal ? flow->out.refusal : refusal, true);
 	else if (flow->out_state < 0)
 		end(flow, reason_of(flow->out_state, "reset"), true);
 	else if (flow->in_state < 0)
@@ -212,7 +218,7 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();
 	pump_init(&out, config->program_fd, config->upstream_fd, config->pipes);
-	screen_init(&flow->out, &out, on_head, flow);
+	screen_init(&flow->out, &out, config->held, on_head, flow);
 	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
 	r = start_side(flow, config->loop, &flow->program);
 	if (r == 0)
@@ -233,6 +239,14 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	watch(&flow->upstream, true, false);
 	*ret = flow;
 	return 0;
+}
+
+void flow_let_go(struct flow *flow)
+{
+	if (screen_let_go(&flow->out))
+		serve(flow);
+	else if (flow->out.refusal)
+		end(flow, flow->out.refusal, true);
 }
 
 void flow_reset(struct flow *flow, const char *reason)

@@ -29,6 +29,8 @@ struct flow_totals {
 struct flow_ops {
 	/* As screen_head_cb. */
 	const char *(*head)(void *ctx, const struct first_seen *seen);
+	/* So many bytes more went out. Return: NULL, or why no more may, static. */
+	const char *(*sent)(void *ctx, uint64_t bytes);
 	/*
 	 * Once, last: both sockets are closed. @reason: static, "closed" if in order. The flow
 	 * frees itself afterwards.
@@ -40,7 +42,8 @@ struct flow_ops {
 struct flow_config {
 	uv_loop_t *loop;
 	int program_fd, upstream_fd; /* connected, non-blocking; taken over, also on failure */
-	struct pipes *pipes;	     /* borrowed: outlives the flow */
+	struct pipes *pipes;	     /* borrowed: outlives the flow, as does held */
+	size_t *held;		     /* as screen_init() */
 	const struct flow_ops *ops;
 	void *ctx;
 };
@@ -50,6 +53,8 @@ int flow_start(const struct flow_config *config, struct flow **ret);
 
 void flow_totals(const struct flow *flow, struct flow_totals *ret);
 
+/* The program is silent in the middle of a head; as screen_let_go(). May end it. */
+void flow_let_go(struct flow *flow);
 /* Ends it now, both sides reset; ended() is called from here. */
 void flow_reset(struct flow *flow, const char *reason);
 /*

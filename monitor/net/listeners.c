@@ -2,6 +2,7 @@
 #include "monitor/net/listeners.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <uthash.h>
@@ -9,6 +10,10 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
 
 #define KEPT_MS		   10000u
 #define MAX_ACCEPTS_A_TURN 32u
@@ -218,6 +223,20 @@ void listener_release(struct listener *listener)
 		drop(listener);
 }
 
+static uint64_t network_of(int socket_fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+bool listener_shares_network(const struct listener *listener, int socket_fd)
+{
+	/* Zeros before Linux 5.14, which cannot tell. */
+	return network_of(listener->fd) == network_of(socket_fd);
+}
+
 bool listener_is_open(const struct listener *listener)
 {
 	return listener->fd >= 0;
@@ -238,7 +257,7 @@ void listeners_yield(struct listeners *listeners, uint16_t port)
 			drop(listener);
 }
 
-void listeners_sweep(struct listeners *listeners)
+bool listeners_sweep(struct listeners *listeners)
 {
 	const uint64_t now = uv_now(listeners->loop);
 	struct listener *listener;
@@ -250,4 +269,5 @@ void listeners_sweep(struct listeners *listeners)
 		else if (listener->fd >= 0 && !listener->is_watched)
 			(void)watch(listener);
 	}
+	return listeners->table != NULL;
 }

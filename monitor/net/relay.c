@@ -12,7 +12,7 @@
 #include "monitor/net/connection.h"
 #include "monitor/net/resolver.h"
 
-#define SWEEP_MS 1000u
+#define SWEEP_MS 200u  /* runs while there is something to look at */
 #define OWN_MS	 5000u /* for so long the host's addresses are taken as known */
 
 /* ---- what dials ask for ---- */
@@ -140,11 +140,41 @@ static const struct listeners_ops listeners_ops = {
 
 /* ---- calls ---- */
 
+static void on_sweep(uv_timer_t *timer)
+{
+	struct relay *relay = timer->data;
+	struct connection *connection;
+	struct connection *next;
+
+	DL_FOREACH_SAFE (relay->connections, connection, next)
+		connection_check_time(connection);
+	const bool has_listeners = listeners_sweep(relay->listeners);
+	const bool has_udp = udp_sweep(relay->udp);
+
+	if (!has_listeners && !has_udp && !relay->connections)
+		(void)uv_timer_stop(timer);
+}
+
+static void start_sweep(struct relay *relay)
+{
+	if (!uv_is_active((uv_handle_t *)&relay->sweep))
+		(void)uv_timer_start(&relay->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+}
+
 int relay_connect(struct relay *relay, const struct relay_request *request)
 {
 	if (relay->stopping || relay->count >= MAX_NET_CONNECTIONS)
 		return -ENOBUFS;
+	start_sweep(relay);
 	return connection_start(relay, request);
+}
+
+int relay_send(struct relay *relay, const struct relay_request *request)
+{
+	if (relay->stopping)
+		return -ENOBUFS;
+	start_sweep(relay);
+	return udp_send(relay->udp, request);
 }
 
 enum relay_answer relay_answer(struct relay *relay, const void *owner, uint64_t ticket,
@@ -158,7 +188,7 @@ enum relay_answer relay_answer(struct relay *relay, const void *owner, uint64_t 
 			break;
 	}
 	if (!connection)
-		return RELAY_UNKNOWN;
+		return udp_answer(relay->udp, owner, ticket, destination, ret_error);
 	if (!destination || !endpoint_equal(destination, &connection->destination)) {
 		/* Another thread has put another address in its place: that one is judged. */
 		connection_end(connection, "changed");
@@ -181,25 +211,16 @@ void relay_drain(struct relay *relay, const void *owner)
 		else if (connection->stage == CONNECTION_WAITING)
 			connection_end(connection, "given up");
 	}
+	udp_drain(relay->udp, owner);
 }
 
 void relay_yield(struct relay *relay, uint16_t port)
 {
 	listeners_yield(relay->listeners, port);
+	udp_yield(relay->udp, port);
 }
 
 /* ---- life ---- */
-
-static void on_sweep(uv_timer_t *timer)
-{
-	struct relay *relay = timer->data;
-	struct connection *connection;
-	struct connection *next;
-
-	DL_FOREACH_SAFE (relay->connections, connection, next)
-		connection_check_time(connection);
-	listeners_sweep(relay->listeners);
-}
 
 struct relay *relay_start(const struct relay_config *config)
 {
@@ -213,11 +234,11 @@ struct relay *relay_start(const struct relay_config *config)
 	relay->allowed_count = config->allowed_count;
 	for (size_t i = 0; i < config->allowed_count; i++)
 		relay->allowed[i] = config->allowed[i];
+	relay->udp = udp_new(relay);
 	relay->listeners = listeners_new(relay->loop, &listeners_ops, relay);
 	(void)uv_timer_init(relay->loop, &relay->sweep);
 	relay->sweep.data = relay;
 	relay->handles++;
-	(void)uv_timer_start(&relay->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	return relay;
 }
 
@@ -252,6 +273,7 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx))
 	relay->closed = closed;
 	while (relay->connections)
 		connection_end(relay->connections, "session ended");
+	udp_free(take_ptr(relay->udp));
 	listeners_free(take_ptr(relay->listeners));
 	if (relay->resolver)
 		resolver_stop(take_ptr(relay->resolver), on_resolver_closed, relay);

@@ -53,8 +53,17 @@ struct relay_head {
 	const struct relay_caller *caller;
 	const char *host;
 	const struct endpoint *upstream;
+	const struct first_target *target; /* whom it asked for */
 	const struct first_seen *seen;
 	const char *disagrees; /* with the host that it asked for: why, static; NULL: it agrees */
+};
+
+struct relay_sent {
+	const struct relay_caller *caller;
+	const struct endpoint *destination;
+	const char *host;
+	uint64_t bytes;
+	bool *is_told; /* of this connection, for the owner to keep: false at first */
 };
 
 /* One connection, at its end. */
@@ -73,12 +82,16 @@ struct relay_end {
 struct relay_ops {
 	/* As listeners_ops.open. */
 	int (*listen)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
+	/* The same for a socket of UDP that is bound there. */
+	int (*datagram)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
 	/* The outcome is there: the call may be asked about again. */
 	void (*resume)(void *ctx, void *owner, uint64_t ticket);
 	/* True while the call is still stopped. */
 	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
 	/* May it be sent? Return: NULL, or the reason of the flow's end, static. */
 	const char *(*head)(void *ctx, const struct relay_head *head);
+	/* So many bytes more of it went out. Return: NULL, or why no more may, static. */
+	const char *(*sent)(void *ctx, const struct relay_sent *sent);
 	/* Once for each connection that was asked for. */
 	void (*closed)(void *ctx, const struct relay_end *end);
 	/* A socket arrived that nothing was approved for; it was reset. */
@@ -106,6 +119,13 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx));
  * Errors: -ENOBUFS when there are too many; -EMFILE; those of ops.listen. Then closed() was called.
  */
 int relay_connect(struct relay *relay, const struct relay_request *request);
+
+/*
+ * relay_send - a connect(2) of UDP, or a message with an address, that policy has just let through.
+ * Return: 0: the call waits; RELAY_NOW: it may go on. Errors: as relay_connect(); nothing is told.
+ */
+#define RELAY_NOW 1
+int relay_send(struct relay *relay, const struct relay_request *request);
 
 enum relay_answer {
 	RELAY_UNKNOWN, /* nothing is known of this call: it is to be judged */

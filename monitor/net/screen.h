@@ -6,7 +6,8 @@
  * nothing of a head goes upstream before the owner said yes to it (first_bytes.h). What is not
  * looked into (any more) is left to a pump.
  *
- * Waits as pump.h does. What it holds is at most MAX_FIRST_BYTES and one read.
+ * Waits as pump.h does. What it holds is at most MAX_FIRST_BYTES and one read, and of all screens
+ * that share a count MAX_NET_HELD_BYTES.
  */
 
 #include <stdbool.h>
@@ -29,16 +30,28 @@ struct screen {
 	struct buf bytes;
 	size_t released; /* of these may be sent */
 	size_t looked;	 /* of these were looked at */
+	size_t let_go;	 /* of the head that is held, sent already: see screen_let_go() */
 	screen_head_cb head;
 	void *ctx;
 	const char *refusal; /* set with -EACCES */
+	size_t *held;	     /* borrowed: bytes that all hold together */
+	size_t held_here;    /* of these */
 };
 
-/* @head: NULL: nothing is looked at. */
-void screen_init(struct screen *screen, const struct pump *pump, screen_head_cb head, void *ctx);
+/* @held: the count that it shares, borrowed. */
+void screen_init(struct screen *screen, const struct pump *pump, size_t *held, screen_head_cb head,
+		 void *ctx);
 void screen_done(struct screen *screen);
 
-/* Return: as pump_run(); -EACCES when it was refused. */
+/* Return: as pump_run(); -EACCES when it was refused; -ENOBUFS when too much is held. */
 int screen_run(struct screen *screen);
 /* It has half a head and waits for the rest of it. */
 bool screen_is_holding(const struct screen *screen);
+/*
+ * screen_let_go - The program is silent while a head is held. A first word alone may be the method
+ * of a request, or all that a program of another protocol says before it waits for an answer. It
+ * names nothing yet, so it may go, if the owner says yes to it as "other"; what follows is still
+ * looked at as the rest of that head. Longer beginnings are never let go.
+ * Return: true if it may go now; false with screen->refusal set if it was refused.
+ */
+bool screen_let_go(struct screen *screen);

@@ -3,9 +3,10 @@
 """TCP through the relay: what a program sees of a server outside, and what the record says of it."""
 
 import hashlib
+import pathlib
 import socket
+import subprocess
 import threading
-import time
 import unittest
 
 import net_testing
@@ -37,8 +38,8 @@ assert got == b"x" * 1000
         server = self.server(address=SERVER6)
         done = self.python("""
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-s.sendall(b"six")
-assert s.recv(10) == b"six"
+s.sendall(b"six\\n")
+assert s.recv(10) == b"six\\n"
 """, SERVER6, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.closes()[0]["address"], SERVER6)
@@ -48,8 +49,8 @@ assert s.recv(10) == b"six"
         done = self.python("""
 s = socket.socket(socket.AF_INET6)
 s.connect(("::ffff:" + sys.argv[1], int(sys.argv[2])))
-s.sendall(b"mapped")
-assert s.recv(10) == b"mapped"
+s.sendall(b"mapped\\n")
+assert s.recv(10) == b"mapped\\n"
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.closes()[0]["address"], SERVER)
@@ -191,7 +192,7 @@ print(n, h.hexdigest())
         server = self.server(lambda c: (c.recv(1), reset(c)))
         done = self.python("""
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-s.sendall(b"x")
+s.sendall(b"x\\n")
 try: print(s.recv(10))
 except OSError as e: print(errno.errorcode[e.errno])
 """, SERVER, server.port)
@@ -210,7 +211,7 @@ except OSError as e: print(errno.errorcode[e.errno])
         server = self.server(serve)
         done = self.python("""
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-s.sendall(b"x")
+s.sendall(b"x\\n")
 time.sleep(0.2)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 s.close()
@@ -218,7 +219,7 @@ time.sleep(0.2)
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(wait_for(lambda: len(seen) == 2))
-        self.assertEqual(seen, [b"x", "reset"])
+        self.assertEqual(seen, [b"x\n", "reset"])
 
     def test_who_does_not_read_is_not_read_for(self):
         let_go = threading.Event()
@@ -273,105 +274,9 @@ os._exit(0)
         self.assertTrue(ended.wait(60))
 
 
-class FirstBytes(NetTest):
-    """Nothing of what names another host, or of half a head, is sent."""
-
-    def setUp(self):
-        super().setUp()
-        self.got = []
-        self.outside = self.server(self.listen)
-
-    def listen(self, connection):
-        while data := connection.recv(1 << 16):
-            self.got.append(data)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    SAY = """
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-for i, what in enumerate(eval(sys.argv[3])):
-    if i: time.sleep(float(sys.argv[4]))
-    s.sendall(what)
-try:
-    s.settimeout(40)
-    print("answered" if s.recv(100) else "ended")
-    s.sendall(eval(sys.argv[5]))
-    print("answered" if s.recv(100) else "ended")
-except OSError as e: print(errno.errorcode[e.errno])
-"""
-
-    def say(self, *what, pause=0.3, then=b"", **kw):
-        done = self.python(self.SAY, SERVER, self.outside.port, repr(what), pause, repr(then), **kw)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout.decode().split()
-
-    def head(self, host, more="", method="GET /path?q=1"):
-        return f"{method} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n".encode()
-
-    def test_request_is_on_the_record(self):
-        head = self.head(f"{SERVER}:{self.outside.port}", "Content-Length: 5\r\n", "POST /path?q=1")
-        self.say(head[:20], head[20:], b"12345")
-        self.assertEqual(b"".join(self.got), head + b"12345")
-        request, = self.events("net.request")
-        for name, value in {"host": SERVER, "protocol": "http", "method": "POST", "url_path": "/path?q=1",
-                            "http_host": SERVER, "body_bytes": 5, "agrees": True}.items():
-            self.assertEqual(request["fields"][name], value)
-
-    def test_policy_on_the_request(self):
-        self.rules = self.policy(
-            {"id": "t.post", "category": "exfiltration", "severity": "low", "on": ["net.request"],
-             "when": "action.method == 'POST'", "verdict": "deny", "because": "Only reading is allowed.",
-             "match": [{"action": {"kind": "net.request", "method": "POST"}}],
-             "not_match": [{"action": {"kind": "net.request", "method": "GET"}}]},
-            defaults={"net.connect": "allow"})
-        self.assertEqual(self.say(self.head(SERVER, "Content-Length: 0\r\n", "POST /")), ["ECONNRESET"])
-        self.assertEqual(self.got, [])
-        self.assertEqual(self.closes()[0]["reason"], "refused by policy")
-
-    def test_other_host(self):
-        self.assertEqual(self.say(self.head("other.example")), ["ECONNRESET"])
-        self.assertEqual(self.got, [])
-        self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.name"])
-
-    def test_other_host_in_a_later_request(self):
-        self.assertEqual(self.say(self.head(SERVER), then=self.head("other.example")), ["answered", "ECONNRESET"])
-        self.assertNotIn(b"other.example", b"".join(self.got))
-
-    def test_connect_through_it(self):
-        self.assertEqual(self.say(self.head("other.example:443", method="CONNECT other.example:443")), ["ECONNRESET"])
-        self.assertEqual(self.got, [])
-
-    def test_two_hosts(self):
-        self.assertEqual(self.say(self.head(SERVER, "Host: other.example\r\n")), ["ECONNRESET"])
-        self.assertEqual(self.got, [])
-        self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.broken"])
-
-    def test_other_name_in_tls(self):
-        done = self.python("""
-import ssl
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-context = ssl.create_default_context()
-try: context.wrap_socket(s, server_hostname="other.example")
-except OSError as e: print(type(e).__name__)
-""", SERVER, self.outside.port)
-        self.assertEqual(done.stdout.strip(), b"ConnectionResetError", done.stderr)
-        self.assertEqual(self.got, [])
-        request, = self.events("net.request")
-        self.assertEqual((request["fields"]["protocol"], request["fields"]["sni"], request["fields"]["agrees"]),
-                         ("tls", "other.example", False))
-
-    def test_half_a_head_does_not_leave(self):
-        """Waiting does not make of it what is not looked at."""
-        self.assertEqual(self.say(b"GET / HTTP/1.1\r\n"), ["ECONNRESET"])
-        self.assertEqual(self.got, [])
-        self.assertEqual(self.closes()[0]["reason"], "first bytes incomplete")
-
-    def test_other_protocols_pass(self):
-        self.assertEqual(self.say(b"\x00\x01binary\xff", then=b"more"), ["answered", "answered"])
-        self.assertEqual(b"".join(self.got), b"\x00\x01binary\xffmore")
-        self.assertEqual(self.events("net.request")[0]["fields"]["protocol"], "other")
-
-
 class Bounds(NetTest):
+    AT_ONCE = 1000
+
     def test_stays_inside(self):
         outside = self.server(address="127.0.0.1")
         done = self.python("""
@@ -389,7 +294,7 @@ assert s.recv(10) == b"inside"
         server = self.server(address=SERVER, port=8099)
         done = self.python("""
 s = socket.create_connection((sys.argv[1], 8099))
-s.sendall(b"x"); s.recv(1); s.close()
+s.sendall(b"x\\n"); s.recv(1); s.close()
 l = socket.create_server(("0.0.0.0", 8099))
 """, SERVER)
         self.assertEqual((done.returncode, server.count), (0, 1), done.stderr)
@@ -399,12 +304,78 @@ l = socket.create_server(("0.0.0.0", 8099))
         done = self.python("""
 for i in range(500):
     s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-    s.sendall(b"%d" % i)
-    assert s.recv(10) == b"%d" % i
+    s.sendall(b"%d\\n" % i)
+    assert s.recv(10) == b"%d\\n" % i
     s.close()
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((len(self.closes()), server.count), (500, 500))
+
+    def test_a_thousand_at_once_and_what_is_left(self):
+        """All are there at one time, and afterwards the supervisor has no descriptor more than before."""
+        server = self.server()
+        process = self.start("python3", "-c", f"""
+import asyncio, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+async def one(i):
+    r, w = await asyncio.open_connection({SERVER!r}, {server.port})
+    w.write(b"%d\\n" % i)
+    assert await r.readline() == b"%d\\n" % i
+    return w
+async def main():
+    for round in range(2):
+        all = await asyncio.gather(*(one(i) for i in range({self.AT_ONCE})))
+        print("there", flush=True)
+        sys.stdin.readline()
+        for w in all: w.close()
+        await asyncio.gather(*(w.wait_closed() for w in all))
+        print("closed", flush=True)
+        sys.stdin.readline()
+asyncio.run(main())
+""", options=self.net(), stdin=subprocess.PIPE)
+        fds = pathlib.Path(f"/proc/{process.pid}/fd")
+        left = []
+        for _ in range(2):
+            self.assertEqual(process.stdout.readline(), b"there\n", process.poll())
+            self.assertGreater(len(list(fds.iterdir())), 2 * self.AT_ONCE)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            self.assertEqual(process.stdout.readline(), b"closed\n")
+            self.assertTrue(wait_for(lambda: len(list(fds.iterdir())) < 100))
+            left.append(len(list(fds.iterdir())))
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        self.assertLessEqual(left[1], left[0] + 2)
+        self.assertEqual((process.wait(60), server.count), (0, 2 * self.AT_ONCE))
+
+    def test_socket_from_outside(self):
+        """One that somebody outside hands in is of a network that leads somewhere: it is not to be connected."""
+        server = self.server()
+        share = self.work / "share"
+        giver = socket.socket(socket.AF_UNIX)
+        self.addCleanup(giver.close)
+        giver.bind(str(share))
+        share.chmod(0o777)
+        self.work.chmod(0o777)
+        giver.listen(1)
+
+        def give():
+            connection, _ = giver.accept()
+            with connection, socket.socket() as foreign:
+                socket.send_fds(connection, [b"x"], [foreign.fileno()])
+        threading.Thread(target=give, daemon=True).start()
+        done = self.run_in("python3", "-c", f"""
+import errno, socket
+with socket.socket(socket.AF_UNIX) as taker:
+    taker.connect("share")
+    _, fds, _, _ = socket.recv_fds(taker, 1, 1)
+s = socket.socket(fileno=fds[0])
+print(errno.errorcode.get(s.connect_ex(({SERVER!r}, {server.port}))))
+""", options=(*self.net(), "--workspace", f"{self.work}:live"))
+        self.assertEqual(done.stdout.strip(), b"EPERM", done.stderr)
+        # The relay had dialled by then; the socket itself went nowhere.
+        self.assertLessEqual(server.count, 1)
+        self.assertEqual(self.closes()[0]["reason"], "socket of another network")
 
     def test_swapped_address(self):
         """What was checked is one host, what the kernel reads is now and then another."""
@@ -434,7 +405,7 @@ for i in range(300):
     s.settimeout(5); s.setblocking(True)
     if libc.connect(s.fileno(), memory, 16) == 0:
         try:
-            s.sendall(b"x")
+            s.sendall(b"x\\n")
             through += s.recv(1) == b"x"
         except OSError: pass
     s.close()

@@ -17,6 +17,7 @@ NOT_HERE = {
     "escape.classes": "of a table in tools/prove/README.md, not of the kernel",
     "integration.mcp_sdk": "wants packages of npm, and asks for the protocol, not for the kernel",
     "integration.install": "wants the build's CMake; of where files lie, not of the kernel",
+    "unit.vm": "of this runner itself",
     "integration.detect": "of rules and how often they are right: a session for each of its cases",
 }
 # These meet no trace, and run with the first back end alone.
@@ -26,11 +27,13 @@ USERS = ("integration.run", "integration.files", "integration.floor", "integrati
          "integration.gate_exec", "integration.gate_net", "integration.lite", "integration.signals")
 # What shows what is different from kernel to kernel, for a run that has few minutes.
 QUICK = re.compile(
-    r"^(unit\.(filter_lite|plan)|vm\.host_as_(root|user)|escape\.(limit|process|view|write|network)_as_user|escape\.limit_as_root"
-    r"|integration\.(trace|trace_(load|share|beyond|verify|strings|labels)|exec_verified|gate|gate_exec|gate_net|floor|refusals"
+    r"^(unit\.(filter_lite|plan)|vm\.host_as_(root|user)|escape\.(process|view|write)_as_user|escape\.limit_as_root"
+    r"|integration\.(trace|trace_(load|share|beyond|verify|strings|labels|process)|exec_verified|gate|gate_exec|gate_net|floor|refusals"
     r"|bounds|fairness|loss))$")
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
-ALONE = re.compile(r"^integration\.(fairness|loss|bounds|leaks|supervisor_lost|trace_load)$")
+ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|bounds|leaks|supervisor_lost|trace_load)$")
+# Only where two processors run at once does what they attack ever get through to its wall.
+NEEDS_TWO = re.compile(r"^integration\.exec_verified$")
 BENCH = "bench"
 BACKENDS = ("tracepoint", "lsm")
 # An emulated machine is slower than the tests' limits and rounds have in mind: tests/support/slower.h.
@@ -53,11 +56,12 @@ class Test:
         return dict(dataclasses.asdict(self), alone=bool(ALONE.match(self.name)))
 
 
-def of_ctest(build):
+def of_ctest(build, names=None):
+    """Those of SUITES that run here, or the named ones."""
     told = json.loads(said(["ctest", "--test-dir", str(build), "--show-only=json-v1"]))
     for test in told["tests"]:
         name = test["name"]
-        if name.split(".")[0] not in SUITES or name in NOT_HERE:
+        if not (name in names if names else name.split(".")[0] in SUITES and name not in NOT_HERE):
             continue
         has = {p["name"]: p["value"] for p in test["properties"]}
         command = [re.sub(r".*/(?=python3$)", "", word) for word in test["command"]]
@@ -89,7 +93,7 @@ def bench(build):
     return [Test("bench.trace", ["sh", "-c", script], "/tmp", 0, {"CORDON_TEST_SLOWER": str(SLOWER)})]
 
 
-def chosen(build, backend, every, pattern):
+def chosen(build, backend, every, pattern, processors=2):
     """Of the tests that one machine runs with one back end; a pattern chooses among all of them."""
     if pattern == BENCH:
         return bench(build)
@@ -98,6 +102,7 @@ def chosen(build, backend, every, pattern):
         tests = [t for t in tests if re.search(pattern, t.name)]
     elif not every:
         tests = [t for t in tests if QUICK.match(t.name)]
+    tests = [t for t in tests if processors > 1 or not NEEDS_TWO.match(t.name)]
     for test in tests:
         test.environment = {**test.environment, "CORDON_TRACE_BACKEND": backend, "CORDON_TEST_SLOWER": str(SLOWER)}
     return tests
