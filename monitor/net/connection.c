@@ -173,6 +173,7 @@ static void join(struct connection *connection)
 		.program_fd = take_fd(&connection->program_fd),
 		.upstream_fd = take_fd(&connection->upstream_fd),
 		.pipes = &relay->pipes,
+		.held = &relay->held,
 		.ops = &flow_ops,
 		.ctx = connection,
 	};
@@ -188,7 +189,11 @@ static void join(struct connection *connection)
 
 void connection_accept(struct connection *connection, int program_fd)
 {
+	const int on = 1;
+
 	connection->program_fd = program_fd;
+	/* What comes in small pieces does not wait for the program's acknowledgement. */
+	(void)setsockopt(program_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	let_go_of_listener(connection);
 	if (connection->upstream_fd >= 0)
 		join(connection);
@@ -285,6 +290,13 @@ enum relay_answer connection_answer(struct connection *connection, int *ret_erro
 		return RELAY_UNKNOWN; /* not the call that was stopped */
 	if (!has_outcome(connection))
 		return RELAY_WAITS;
+	/* Handed in from outside: connect(2) would dial with it, past all that is here. */
+	if (!connection->error &&
+	    !listener_shares_network(connection->listener, connection->socket_fd)) {
+		*ret_error = connection->error = -EPERM;
+		over(connection, NULL, "socket of another network");
+		return RELAY_FAILED;
+	}
 	if (connection->error) {
 		*ret_error = connection->error;
 		over(connection, NULL, "not connected");

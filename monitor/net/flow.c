@@ -110,6 +110,8 @@ static const char *reason_of(int error, const char *reset_reason)
 		return reset_reason;
 	case -ETIMEDOUT:
 		return "timed out";
+	case -ENOBUFS:
+		return "too much held";
 	case -EMFILE:
 	case -ENFILE:
 		return "out of file descriptors";
@@ -216,7 +218,7 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();
 	pump_init(&out, config->program_fd, config->upstream_fd, config->pipes);
-	screen_init(&flow->out, &out, on_head, flow);
+	screen_init(&flow->out, &out, config->held, on_head, flow);
 	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
 	r = start_side(flow, config->loop, &flow->program);
 	if (r == 0)
