@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/net/decoy/decoy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "common/cleanup.h"
+#include "monitor/net/decoy/connection.h"
+
+int decoy_new(const struct decoy_config *config, struct decoy **ret, struct error *err)
+{
+	struct decoy *decoy = xcalloc(1, sizeof(*decoy));
+	const int r = service_state_init(&decoy->services, err);
+
+	if (r < 0) {
+		free(decoy);
+		return r;
+	}
+	decoy->config = *config;
+	decoy->services.evidence_fd = config->evidence_fd;
+	decoy->services.script = config->script;
+	decoy->store.folder_fd = config->evidence_fd;
+	(void)uv_timer_init(config->loop, &decoy->life);
+	decoy->life.data = decoy;
+	*ret = decoy;
+	return 0;
+}
+
+struct tls_server *decoy_tls(struct decoy *decoy)
+{
+	/* Made when it is first needed: most sessions never do. */
+	if (!decoy->tls && decoy->config.authority)
+		(void)tls_server_new(decoy->config.authority, &decoy->tls, NULL);
+	return decoy->tls;
+}
+
+/* ---- canaries ---- */
+
+size_t decoy_canaries(const struct decoy *decoy, struct str texts[MAX_DECOY_CANARIES],
+		      const char *names[MAX_DECOY_CANARIES])
+{
+	const struct made_up *m = &decoy->services.made_up;
+	const struct decoy_script *script = decoy->config.script;
+
+	const struct {
+		const char *text;
+		const char *name;
+	} own[] = {
+		{m->aws_key_id, "aws-access-key-id"},	{m->aws_secret, "aws-secret-access-key"},
+		{m->aws_token, "aws-session-token"},	{m->google_token, "google-access-token"},
+		{m->azure_token, "azure-access-token"},
+	};
+
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		texts[count] = str_of(own[i].text);
+		names[count++] = own[i].name;
+	}
+	for (size_t i = 0; script && i < script->count && count < MAX_DECOY_CANARIES; i++) {
+		if (!script->entries[i].canary)
+			continue;
+		texts[count] = str_of(script->entries[i].canary);
+		names[count++] = script->entries[i].host;
+	}
+	return count;
+}
+
+static uint64_t find_canaries(const struct decoy *decoy, struct str text)
+{
+	struct str texts[MAX_DECOY_CANARIES];
+	const char *names[MAX_DECOY_CANARIES];
+	const size_t count = decoy_canaries(decoy, texts, names);
+	uint64_t found = 0;
+
+	for (size_t i = 0; text.len && i < count; i++) {
+		if (memmem(text.at, text.len, texts[i].at, texts[i].len))
+			found |= UINT64_C(1) << i;
+	}
+	return found;
+}
+
+/* ---- flows ---- */
+
+void connection_tell(struct connection *connection, struct decoy_request *request)
+{
+	struct decoy *decoy = connection->decoy;
+
+	request->peer = &connection->peer;
+	if (!request->protocol)
+		request->protocol = !connection->protocol ? "tls"
+				    : connection->tls	  ? connection->protocol->secured_name
+							  : connection->protocol->name;
+	request->canaries |= find_canaries(decoy, request->head) |
+			     find_canaries(decoy, str_of(request->path)) |
+			     find_canaries(decoy, request->body);
+	decoy->config.ops->request(decoy->config.ctx, request);
+}
+
+int decoy_attach(struct decoy *decoy, int socket_fd, const struct decoy_peer *peer, void *flow)
+{
+	struct connection *connection;
+	int r;
+
+	if (decoy->stopping || decoy->count >= MAX_DECOY_FLOWS) {
+		(void)close(socket_fd);
+		return -ENFILE;
+	}
+	r = connection_start(decoy, socket_fd, peer, flow, &connection);
+	if (r < 0)
+		return r;
+	decoy->count++;
+	DL_APPEND(decoy->connections, connection);
+	return 0;
+}
+
+static void free_when_over(struct decoy *decoy)
+{
+	void (*closed)(void *ctx) = decoy->closed;
+	void *ctx = decoy->closed_ctx;
+
+	if (!decoy->life_closed || decoy->count)
+		return;
+	(void)tls_server_free(decoy->tls);
+	service_state_done(&decoy->services);
+	free(decoy);
+	if (closed)
+		closed(ctx);
+}
+
+void decoy_forget(struct connection *connection)
+{
+	struct decoy *decoy = connection->decoy;
+
+	DL_DELETE(decoy->connections, connection);
+	decoy->count--;
+	free_when_over(decoy);
+}
+
+static void on_life_closed(uv_handle_t *handle)
+{
+	struct decoy *decoy = handle->data;
+
+	decoy->life_closed = true;
+	free_when_over(decoy);
+}
+
+void decoy_stop(struct decoy *decoy, void (*closed)(void *ctx), void *ctx)
+{
+	struct connection *connection;
+
+	decoy->stopping = true;
+	decoy->closed = closed;
+	decoy->closed_ctx = ctx;
+	DL_FOREACH (decoy->connections, connection)
+		connection_end(connection, "session ended", true);
+	uv_close((uv_handle_t *)&decoy->life, on_life_closed);
+}
