@@ -19,6 +19,7 @@
 #define MAX_OUTPUT_BYTES  (1u << 20) /* tool output kept for one call of a catalogue tool */
 #define MAX_EVENT_LINE	  (64u << 10)
 #define MAX_SESSIONS	  4096u
+#define MAX_UNIX_SOCKETS  4096u /* of one session that are looked through for the owner of one */
 
 /* monitor/net, a session each */
 #define MAX_NET_CONNECTIONS 4096u /* relayed, or about to be */

@@ -54,6 +54,7 @@ enum socket_kind {
 	SOCKET_LISTEN,	 /* TCP, listening there */
 	SOCKET_DATAGRAM, /* UDP, bound there; tells of each datagram where it was sent to */
 	SOCKET_CONNECT,	 /* TCP, its connection to there begun */
+	SOCKET_DIAG, /* sock_diag(7): tells of the namespace's sockets; the address is not used */
 };
 
 /* How an execution ended, in msg.outcome of EXIT. */

@@ -64,6 +64,8 @@ struct action {
 	struct str exe;		  /* of the acting process, path inside */
 	struct str call_id;	  /* tool call that this belongs to */
 	struct str call_tool;	  /* its tool name */
+	uint64_t labels;	  /* of the acting process: bits of the policy; see struct
+				     policy_state */
 	struct str_list declared; /* what it says that it will not do; see declared_list() */
 
 	/* exec, file.*, and a UNIX socket's path in net.* */

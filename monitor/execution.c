@@ -142,6 +142,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		.hands_fd = hands_fd >= 0 ? hands_fd : 0,
 		.exec_id = m->exec,
 		.host_bound = session->host_bound,
+		.diag_fd = session->diag_fd,
 		.owners = {session->workspace, session->writable},
 		.ops = &execution_gate_ops,
 		.ctx = execution,

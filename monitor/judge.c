@@ -152,6 +152,17 @@ static void fill_denial(const struct session *session, const struct action *acti
 		policy_because(session->policy, action, &judgement->decision));
 }
 
+static void put_label_names(struct json_writer *w, const char *key, const struct policy *policy,
+			    uint64_t labels)
+{
+	json_begin_array(w, key);
+	for (size_t i = 0; i < policy_label_count(policy); i++) {
+		if (labels & (UINT64_C(1) << i))
+			json_put_string(w, NULL, policy_label_name(policy, i));
+	}
+	json_end_array(w);
+}
+
 static void record_action(struct session *session, const struct action *action,
 			  struct judgement *judgement)
 {
@@ -170,6 +181,9 @@ static void record_action(struct session *session, const struct action *action,
 	judgement->seq = record_count(session->record);
 	w = begin_event(session, &head);
 	judge_put_fields(w, action);
+	if (judgement->decision.process_labels && action->pid)
+		put_label_names(w, "process_labels", session->policy,
+				judgement->decision.process_labels);
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
 	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE)
 		json_put_bool(w, "enforced", false);
@@ -192,16 +206,6 @@ static void record_action(struct session *session, const struct action *action,
 	event_end(session);
 }
 
-static void put_label_names(struct json_writer *w, const struct policy *policy, uint64_t labels)
-{
-	json_begin_array(w, "labels");
-	for (size_t i = 0; i < policy_label_count(policy); i++) {
-		if (labels & (UINT64_C(1) << i))
-			json_put_string(w, NULL, policy_label_name(policy, i));
-	}
-	json_end_array(w);
-}
-
 /* What a rule took away is set anew by the next read, in the kernel too. */
 static void clear_labels(struct session *session, const struct action *action, uint64_t labels)
 {
@@ -217,7 +221,7 @@ static void clear_labels(struct session *session, const struct action *action, u
 		       action->call_id.len ? action->call_id.at : "");
 	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
 	json_begin_object(w, "fields");
-	put_label_names(w, session->policy, labels);
+	put_label_names(w, "labels", session->policy, labels);
 	json_end_object(w);
 	event_end(session);
 }
@@ -257,20 +261,24 @@ static void decide(struct session *session, const struct action *action, const s
 void judge(struct session *session, const struct action *action, const struct stop *stop,
 	   struct judgement *ret, struct denial *ret_denial)
 {
+	struct action full = *action;
+
 	supervisor_drain(session->supervisor);
 	loss_check(session);
 	if (session->trace)
-		policy_state_add_labels(session->state,
-					trace_session_labels(session->trace, session->slot));
+		policy_state_add_session_labels(
+			session->state, trace_session_labels(session->trace, session->slot));
 	judge_note_labels(session, action);
-	decide(session, action, stop, ret);
+	if (session->trace && action->pid)
+		full.labels = trace_process_labels(session->trace, session->slot, action->pid);
+	decide(session, &full, stop, ret);
 	if (ret->proceed || ret->later)
 		return;
 	session->totals.denied++;
 	if (ret->decision.verdict == VERDICT_KILL)
 		session->totals.killed++;
 	if (ret_denial)
-		fill_denial(session, action, ret, ret_denial);
+		fill_denial(session, &full, ret, ret_denial);
 }
 
 void judge_traced(struct session *session, const struct action *action, struct judgement *ret)
@@ -294,7 +302,7 @@ void judge_note_labels(struct session *session, const struct action *cause)
 			       cause->call_id.len ? cause->call_id.at : "");
 	w = event_begin(session, "label.set", call[0] ? call : NULL, cause ? cause->exec_id : 0);
 	json_begin_object(w, "fields");
-	put_label_names(w, session->policy, added);
+	put_label_names(w, "labels", session->policy, added);
 	if (cause && cause->path.len)
 		json_put_bytes(w, "path", cause->path.at, cause->path.len);
 	json_end_object(w);

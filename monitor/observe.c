@@ -45,6 +45,7 @@ static struct action action_of(struct session *session, const struct trace_event
 		.time_ns = event->time_ns,
 		.exec_id = event->exec_id,
 		.pid = event->pid,
+		.labels = event->process_labels,
 		.exe = str_of(event->comm),
 		.call_id = str_of(execution ? execution->call_id : NULL),
 		.call_tool = str_of(execution ? execution->tool : NULL),
@@ -133,14 +134,16 @@ static void on_open(struct session *session, const struct trace_event *event)
 	const struct policy *policy = session->policy;
 	struct action action = action_of(session, event, ACTION_FILE_OPEN);
 	const unsigned access_mode = event->flags & O_ACCMODE;
-	uint64_t labels = event->labels;
+	uint64_t of_path = 0;
 
 	action.write = access_mode != O_RDONLY || (event->flags & (O_CREAT | O_TRUNC));
 	action.create = (event->flags & O_CREAT) != 0;
 	action.folder = (event->flags & O_DIRECTORY) != 0;
 	if (event->result >= 0 && access_mode != O_WRONLY)
-		labels |= policy_labels_of_path(policy, action.path);
-	policy_state_add_labels(session->state, labels);
+		of_path = policy_labels_of_path(policy, action.path);
+	/* The kernel did not know: what became of it since, nobody can tell. */
+	policy_state_add_labels(session->state, of_path & ~event->process_labels);
+	policy_state_add_session_labels(session->state, event->labels | of_path);
 	judge_note_labels(session, &action);
 	if (session->gates_files && action.write)
 		record_done(session, event, &action);

@@ -35,6 +35,8 @@ static void session_free(struct session *session)
 		free(session->layers[i]);
 	free(session->layers);
 	free(session->host_bound);
+	if (session->diag_fd)
+		close_fd(&session->diag_fd);
 	free(session->writable);
 	pending_free(session);
 	free(session->inbox);
@@ -217,6 +219,25 @@ static void note_host_bound(struct session *session, size_t layer_count)
 	session->writable[count] = private_dir;
 }
 
+static void on_diag_socket(void *ctx, int result)
+{
+	struct session *session = ctx;
+
+	if (result >= 0)
+		session->diag_fd = result; /* never 0, which is taken */
+}
+
+/*
+ * In a folder of the host that is writable here a socket may be the host's or the session's. It is
+ * there before the first READY, since the init answers in order; without it all count as the
+ * host's.
+ */
+static void watch_sockets(struct session *session)
+{
+	if (session->host_bound[0] && !session->writable)
+		(void)session_ask_socket(session, SOCKET_DIAG, "", 0, on_diag_socket, session);
+}
+
 /* HELLO brings the layers as strings and, as its one descriptor, the session's root directory. */
 void session_on_hello(struct session *session, const struct msg *m, const char *payload,
 		      struct msg_fds *fds)
@@ -248,6 +269,7 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 	if (session->failed)
 		return;
 	session->stage = SESSION_READY;
+	watch_sockets(session);
 	session->ops->ready(session->ctx);
 }
 

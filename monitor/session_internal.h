@@ -130,6 +130,7 @@ struct session {
 	struct execution *executions;
 	uint32_t last_exec_id;
 	char **layers;		 /* NULL-terminated, owned */
+	int diag_fd;		 /* tells of its sockets; 0: no need */
 	const char **host_bound; /* owned; its strings are parts of layers, NULL-terminated */
 	const char **writable;	 /* likewise: these and the private folder, lite only; or NULL */
 	bool gates_files;	 /* writing opens and path changes are decided before */

@@ -206,6 +206,14 @@ static int prepare(int socket_fd, enum socket_kind kind, int family)
 	return r;
 }
 
+static int diag_socket(void)
+{
+	const int socket_fd =
+		socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
+
+	return socket_fd < 0 ? -errno : socket_fd;
+}
+
 int net_socket(enum socket_kind kind, const char *address, uint16_t port)
 {
 	union socket_name name;
@@ -213,6 +221,8 @@ int net_socket(enum socket_kind kind, const char *address, uint16_t port)
 	const int type = kind == SOCKET_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM;
 	int r;
 
+	if (kind == SOCKET_DIAG)
+		return diag_socket();
 	if (!len || kind > SOCKET_CONNECT)
 		return -EINVAL;
 	_cleanup_close_ int socket_fd =

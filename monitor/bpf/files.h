@@ -4,7 +4,7 @@
 /* What system calls name: descriptors, files and their labels, paths in the caller's memory. */
 
 #include "monitor/bpf/calls.h"
-#include "monitor/bpf/state.h"
+#include "monitor/bpf/record.h"
 #include "monitor/bpf/walk.h"
 
 #define S_IFMT	    0170000
@@ -66,9 +66,9 @@ __noinline int file_view(__u64 file, struct file_view *ret)
 }
 
 /*
- * A file into a record (scratch NULL: there is none), and its labels to the session where it was
- * opened for reading or is being executed. A walk that does not end counts as having read
- * everything labelled. Return: labels that are new to the session.
+ * A file into a record (scratch NULL: there is none), and its labels to the process and its session
+ * where it was opened for reading or is being executed. A walk that does not end counts as having
+ * read everything labelled. Return: labels that are new to the session.
  */
 static __always_inline __u64 take_file(struct scratch *scratch, struct trace_slot *slot,
 				       const struct trace_tag *tag, __u64 file, bool executed)
@@ -93,7 +93,9 @@ static __always_inline __u64 take_file(struct scratch *scratch, struct trace_slo
 	walk_up(scratch ? scratch->index : NO_SCRATCH, 0, &request);
 	if (!reads)
 		return 0;
-	return slot_add_labels(slot, request.complete ? request.labels : slot->every_label);
+	if (!request.complete)
+		request.labels = slot->every_label;
+	return tag_add_labels(slot, tag, request.labels);
 }
 
 static __always_inline unsigned long call_argument(struct pt_regs *regs, __u32 number)

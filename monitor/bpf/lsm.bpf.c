@@ -112,10 +112,12 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct trace_tag *tag = bpf_task_storage_get(&tags, child, NULL, 0);
+	const struct trace_slot *slot = tag ? tag_slot(tag) : NULL;
 
-	if (!tag || !tag_slot(tag))
+	if (!slot)
 		return 0;
 	tag->tid = task_id(child);
+	group_fork(slot, tag, child);
 	tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
 	return tag ? report_fork(tag, child, task_id(child)) : 0;
 }
@@ -257,6 +259,7 @@ static __always_inline int open_begun(struct trace_tag *tag, struct trace_slot *
 		return 0;
 	scratch->record.open_flags = READ(__u32, file, file_flags);
 	scratch->record.labels = added;
+	scratch->record.process_labels = tag_labels(slot, tag);
 	record_finish(scratch->index);
 	return 0;
 }

@@ -21,9 +21,10 @@ static __always_inline int call_open(struct trace_slot *slot, struct trace_tag *
 	if (file)
 		added = take_file(scratch, slot, tag, file, false);
 	else if (result >= 0) /* gone again: it may have been anything */
-		added = slot_add_labels(slot, slot->every_label);
+		added = tag_add_labels(slot, tag, slot->every_label);
 	if (!scratch)
 		return 0;
+	scratch->record.process_labels = tag_labels(slot, tag);
 	scratch->record.result = result;
 	scratch->record.syscall = NUMBER(__s16, regs, regs_orig_ax);
 	scratch->record.open_flags = open_flags(regs, roles);

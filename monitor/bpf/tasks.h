@@ -13,17 +13,22 @@
 #define EINVAL	   22
 #define GROUP_EXIT 4u /* SIGNAL_GROUP_EXIT */
 
-/* A child's tag, made from its parent's. Return: false when there is no memory for it. */
-static __always_inline bool tag_child(const struct trace_tag *tag, struct task_struct *child,
-				      __u32 tid)
+/*
+ * A child's tag, made from its parent's, in whose group it is until group_fork(). Return: NULL when
+ * there is no memory for it.
+ */
+static __always_inline struct trace_tag *tag_child(const struct trace_tag *tag,
+						   struct task_struct *child, __u32 tid)
 {
 	struct trace_tag inherited = {.slot = tag->slot,
 				      .generation = tag->generation,
 				      .exec_id = tag->exec_id,
-				      .tid = tid};
+				      .tid = tid,
+				      .group = tag->group};
 
-	return !no_tags &&
-	       bpf_task_storage_get(&tags, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (no_tags)
+		return NULL;
+	return bpf_task_storage_get(&tags, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 /* A thread is no process: it makes no record. */
@@ -51,10 +56,12 @@ static __always_inline void report_exec(struct trace_slot *slot, struct trace_ta
 		record_begin(tag, mismatch ? TRACE_RECORD_EXEC_MISMATCH : TRACE_RECORD_EXEC);
 	const __u64 added = take_file(scratch, slot, tag, file, true);
 
+	group_exec(slot, tag);
 	if (!scratch)
 		return;
 	scratch->record.result = mismatch;
 	scratch->record.labels = added;
+	scratch->record.process_labels = tag_labels(slot, tag);
 	record_finish(scratch->index);
 }
 
@@ -81,13 +88,12 @@ int on_exit(__u64 *ctx)
 	drop_approval(tag ? tag_tid(tag, task) : task_id(task));
 	if (!tag)
 		return 0;
-	slot = tag_slot(tag);
-	if (!slot)
-		return 0;
 	signal = READ(__u64, (__u64)task, task_signal);
 	if (!is_last_thread(ctx, signal))
 		return 0;
-	scratch = record_begin(tag, TRACE_RECORD_EXIT);
+	slot = tag_slot(tag);
+	scratch = slot ? record_begin(tag, TRACE_RECORD_EXIT) : NULL;
+	group_leave(tag->group);
 	if (!scratch)
 		return 0;
 	if (READ(__u32, signal, signal_flags) & GROUP_EXIT)

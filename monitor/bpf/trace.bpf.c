@@ -186,6 +186,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct trace_tag *tag = bpf_task_storage_get(&tags, task, NULL, 0);
+	struct trace_tag *made;
 	struct trace_slot *slot;
 	__u32 tid;
 
@@ -195,8 +196,11 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (!slot)
 		return 0;
 	tid = task_id(child);
-	if (tag_child(tag, child, tid))
+	made = tag_child(tag, child, tid);
+	if (made) {
+		group_fork(slot, made, child);
 		return report_fork(tag, child, tid);
+	}
 	/*
 	 * No memory: this child goes untraced, which must not go unnoticed. It may read anything. A
 	 * thread of ours dies with its process here; a process is met again by untagged_exec().

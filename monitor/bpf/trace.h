@@ -15,6 +15,7 @@
 #define TRACE_WALK_MAX	   1024u /* folders walked up from a file */
 #define TRACE_APPROVAL_MAX 4096u
 #define TRACE_LABEL_MAX	   16384u
+#define TRACE_GROUP_MAX	   65536u	/* processes, of all sessions */
 #define TRACE_BLOCK_MAX	   (512u << 10) /* strings of one exec */
 #define TRACE_CHUNK_WORDS  4u		/* they are hashed in chunks, the last filled with zeros */
 #define TRACE_CHUNK_BYTES  (TRACE_CHUNK_WORDS * sizeof(__u64))
@@ -36,9 +37,10 @@ struct trace_slot {
 	__u64 untraced; /* children for whose tag there was no memory */
 	/* Bytes of its records, put into the ring and taken out of it by the reader; they wrap. */
 	__u32 put, taken;
+	__u64 everywhere; /* labels that any process of it may have */
 };
 
-_Static_assert(sizeof(struct trace_slot) == 64, "one cache line");
+_Static_assert(sizeof(struct trace_slot) == 72, "no padding");
 
 enum trace_tag_flags {
 	TRACE_TAG_CONDEMNED = 1u << 0, /* to be killed at the next chance */
@@ -52,9 +54,21 @@ struct trace_tag {
 	__u32 tid; /* its own, in the reader's pid namespace; 0: not looked up yet */
 	__u32 flags;
 	__u32 signalled; /* process and number of the signal that it sent last */
+	__u64 group;	 /* of processes that share memory; struct trace_group by this number */
 };
 
-_Static_assert(sizeof(struct trace_tag) == 24, "no padding");
+_Static_assert(sizeof(struct trace_tag) == 32, "no padding");
+
+/* Groups that the reader makes have this bit in their number. */
+#define TRACE_GROUP_OF_READER (1ull << 63)
+
+struct trace_group {
+	__u64 labels;
+	__u32 processes;
+	__u32 reserved;
+};
+
+_Static_assert(sizeof(struct trace_group) == 16, "no padding");
 
 struct trace_label_key {
 	__u64 inode; /* address of the kernel's struct inode */
@@ -173,6 +187,7 @@ struct trace_record {
 	__u16 family;
 	__u16 port; /* network order */
 	__u64 labels;
+	__u64 process_labels; /* that its process has now */
 
 	union {
 		__u8 address[16];
@@ -183,4 +198,4 @@ struct trace_record {
 	struct trace_place place[2];
 };
 
-_Static_assert(sizeof(struct trace_record) == 128, "no padding");
+_Static_assert(sizeof(struct trace_record) == 136, "no padding");

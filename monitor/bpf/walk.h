@@ -213,11 +213,3 @@ static __always_inline void place_names(__u32 scratch_index, __u32 which, __u64 
 	request.dentry = FROM(__u64, words, path, layout.path_dentry);
 	walk_up(scratch_index, which, &request);
 }
-
-/* Adds labels to the session. Return: those that are new to it. */
-static __always_inline __u64 slot_add_labels(struct trace_slot *slot, __u64 bits)
-{
-	if (!(bits & ~slot->labels))
-		return 0;
-	return bits & ~__sync_fetch_and_or(&slot->labels, bits);
-}

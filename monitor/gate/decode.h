@@ -33,6 +33,8 @@ struct decode_ops {
 struct decode {
 	uint32_t exec_id;
 	struct owners owners;
+	const char *const *host_bound; /* folders that are the host's own; may be NULL */
+	int diag_fd;		       /* as unix_is_inside() takes it */
 	const struct decode_ops *ops;
 	void *ctx;
 

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "monitor/gate/address.h"
 #include "monitor/gate/decode.h"
+#include "monitor/gate/unix_owner.h"
 
 #define PROTOCOL_MPTCP 262  /* IPPROTO_MPTCP */
 #define MAX_MESSAGES   1024 /* UIO_MAXIOV: sendmmsg(2) silently takes no more */
@@ -58,12 +59,17 @@ static int look_at_socket(struct decode *d, struct net_call *call)
 /*
  * Whose socket it is. On a read-only mount the session cannot have made one: it belongs to a
  * process outside, whom the network namespace does not keep away, for a socket's file is looked up
- * by path.
+ * by path. In a folder that host and session both write to, the kernel's list tells.
  */
 static const char *socket_provenance(const struct decode *d, int file_fd)
 {
+	struct stat st;
+
 	if (is_read_only(file_fd))
 		return provenance_name(PROVENANCE_IMAGE);
+	if (path_is_below_any(d->socket_path, d->host_bound) &&
+	    (fstat(file_fd, &st) < 0 || !unix_is_inside(d->diag_fd, &st)))
+		return provenance_name(PROVENANCE_HOST_BOUND);
 	return provenance_name(path_is_below(d->socket_path, d->owners.workspace)
 				       ? PROVENANCE_WORKSPACE
 				       : PROVENANCE_SESSION);

@@ -295,6 +295,8 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	decode_init(&gate->decode);
 	gate->decode.exec_id = config->exec_id;
 	gate->decode.owners = config->owners;
+	gate->decode.host_bound = config->host_bound;
+	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;
 	gate->poll.data = gate;

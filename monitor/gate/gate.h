@@ -70,6 +70,7 @@ struct gate_config {
 	int hands_fd; /* of an execution whose files are gated; taken over; 0: they are not */
 	struct owners owners;	       /* by paths inside; decide action.provenance */
 	const char *const *host_bound; /* folders inside that are the host's own; may be NULL */
+	int diag_fd; /* borrowed: of the session's sockets, as unix_is_inside() takes it; 0: none */
 	const struct gate_ops *ops;
 	void *ctx;
 };

@@ -135,6 +135,8 @@ const char *provenance_name(enum provenance provenance)
 		return "session";
 	case PROVENANCE_MEMFD:
 		return "memfd";
+	case PROVENANCE_HOST_BOUND:
+		return "host-bound";
 	}
 	return "session";
 }

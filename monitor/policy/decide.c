@@ -45,6 +45,7 @@ static enum cel_result evaluate(const struct policy *policy, const struct policy
 {
 	const struct cel_env env = {.action = action,
 				    .labels = policy_state_labels(state),
+				    .process_labels = policy_state_process_labels(state, action),
 				    .label_names = policy->label_names,
 				    .scratch = policy->scratch};
 
@@ -206,7 +207,8 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	uint64_t labels = 0;
 	uint64_t declassified = 0;
 
-	*ret = (struct decision){.verdict = VERDICT_ALLOW};
+	*ret = (struct decision){.verdict = VERDICT_ALLOW,
+				 .process_labels = policy_state_process_labels(state, action)};
 	state_set_time(state, action->time_ns);
 	c.numbers = policy_index_candidates(policy, action, before, c.bits, &c.words);
 	for (size_t w = 0; w < c.words; w++) {

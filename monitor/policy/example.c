@@ -14,12 +14,14 @@
 #define MAX_BEFORE 256u
 
 struct example_row {
-	const struct json *action, *labels, *repeat, *vary, *every, *after, *before, *cpu_seconds;
+	const struct json *action, *labels, *process_labels, *repeat, *vary, *every, *after,
+		*before, *cpu_seconds;
 };
 
 static const struct json_field example_fields[] = {
 	{"action", JSON_OBJECT, true, offsetof(struct example_row, action)},
 	{"labels", JSON_ARRAY, false, offsetof(struct example_row, labels)},
+	{"process_labels", JSON_ARRAY, false, offsetof(struct example_row, process_labels)},
 	{"repeat", JSON_NUMBER, false, offsetof(struct example_row, repeat)},
 	{"vary", JSON_STRING, false, offsetof(struct example_row, vary)},
 	{"every", JSON_STRING, false, offsetof(struct example_row, every)},
@@ -188,18 +190,30 @@ int example_decode_action(const struct example_place *place, const char *member,
 	return 0;
 }
 
-static int decode_labels(const struct example_place *place, const struct json *labels,
-			 struct example *e)
+static int decode_labels(const struct example_place *place, const char *member,
+			 const struct json *labels, uint64_t *ret)
 {
 	for (const struct json *l = json_first(labels); l; l = json_next(l)) {
 		const char *name = json_string(l);
 		const int index = name ? policy_label_index(place->policy, name) : -1;
 
 		if (index < 0)
-			return example_fail(place, ".labels", "a label that no rule sets or reads");
-		e->labels |= UINT64_C(1) << index;
+			return example_fail(place, member, "a label that no rule sets or reads");
+		*ret |= UINT64_C(1) << index;
 	}
 	return 0;
+}
+
+static int decode_all_labels(const struct example_place *place, const struct example_row *row,
+			     struct example *e)
+{
+	int r = decode_labels(place, ".labels", row->labels, &e->labels);
+
+	if (r == 0)
+		r = decode_labels(place, ".process_labels", row->process_labels, &e->action.labels);
+	e->has_process_labels = row->process_labels != NULL;
+	e->labels |= e->action.labels;
+	return r;
 }
 
 static int decode_times(const struct example_place *place, const struct example_row *row,
@@ -259,7 +273,7 @@ int example_decode(const struct example_place *place, const struct json *node, s
 		return source_located(place->source, place->err);
 	r = example_decode_action(place, ".action", row.action, ret);
 	if (r == 0)
-		r = decode_labels(place, row.labels, ret);
+		r = decode_all_labels(place, &row, ret);
 	if (r == 0)
 		r = decode_times(place, &row, ret);
 	if (r == 0)
@@ -277,6 +291,14 @@ void example_done(struct example *example)
 }
 
 /* NOLINTEND(misc-no-recursion) */
+
+void example_add_labels(const struct example *example, struct policy_state *state)
+{
+	if (example->has_process_labels)
+		policy_state_add_session_labels(state, example->labels);
+	else
+		policy_state_add_labels(state, example->labels);
+}
 
 void example_action(const struct example *example, int64_t n, uint64_t start_ns,
 		    char text[EXAMPLE_TEXT_BYTES], struct action *ret)

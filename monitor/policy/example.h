@@ -21,8 +21,9 @@
 struct example {
 	struct action action; /* borrows from the document and from `lists` */
 	struct str *lists[EXAMPLE_LISTS];
-	uint64_t labels;
-	int64_t repeat; /* at least 1 */
+	uint64_t labels;	 /* of the session; those of the process are in the action */
+	bool has_process_labels; /* else the process has all that the session has */
+	int64_t repeat;		 /* at least 1 */
 	uint64_t every_ns;
 	const struct action_field *vary;
 	uint64_t after_ns;	/* time that goes by before it */
@@ -46,7 +47,7 @@ int example_fail(const struct example_place *place, const char *member, const ch
 
 /*
  * example_decode - {"action": {"kind": ...}, "before": ..., "after": ..., "labels": ...,
- * "repeat": ..., "vary": ..., "every": ..., "cpu_seconds": ...}
+ * "process_labels": ..., "repeat": ..., "vary": ..., "every": ..., "cpu_seconds": ...}
  * example_decode_action - the inside of "action" alone, found at `member` of the place. Free with
  * example_done(), also after an error.
  */
@@ -56,6 +57,9 @@ int example_decode_action(const struct example_place *place, const char *member,
 /* One field of the action, whose kind is set. Return: NULL, or why not (static). */
 const char *example_set_field(struct example *example, const char *name, const struct json *value);
 void example_done(struct example *example);
+
+/* Into the session: the labels that the example says it has. */
+void example_add_labels(const struct example *example, struct policy_state *state);
 
 /* Of an exec its name from its path; of net.* what follows from its address. */
 void action_derive_name(struct action *action);

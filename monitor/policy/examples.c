@@ -62,7 +62,7 @@ static bool play(struct run *run, const struct example *e)
 
 	for (size_t i = 0; i < e->before_count; i++)
 		(void)play(run, &e->before[i]);
-	policy_state_add_labels(run->state, e->labels);
+	example_add_labels(e, run->state);
 	policy_state_note_cpu(run->state, e->cpu_us);
 	run->now_ns += e->after_ns;
 	for (int64_t n = 0; n < e->repeat; n++) {

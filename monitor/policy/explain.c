@@ -34,9 +34,10 @@ static void put_field(struct json_writer *w, const struct action *action,
 	json_end_array(w);
 }
 
-static void put_labels(struct json_writer *w, const struct policy *policy, uint64_t labels)
+static void put_labels(struct json_writer *w, const char *key, const struct policy *policy,
+		       uint64_t labels)
 {
-	json_begin_array(w, "session.labels");
+	json_begin_array(w, key);
 	for (uint64_t left = labels; left; left &= left - 1) {
 		const struct str name = policy->label_names[__builtin_ctzll(left)];
 
@@ -78,7 +79,9 @@ const char *policy_because(const struct policy *policy, const struct action *act
 
 bool policy_decided_by_labels(const struct policy *policy, const struct decision *decision)
 {
-	return decision->rule && policy->rules[decision->rule_index].when.reads.labels;
+	const struct rule *rule = decision->rule ? &policy->rules[decision->rule_index] : NULL;
+
+	return rule && (rule->when.reads.labels || rule->when.reads.process_labels);
 }
 
 static void put_fields(struct json_writer *w, const struct action *action, uint64_t fields)
@@ -144,9 +147,11 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	put_fields(w, action, rule ? rule->when.reads.fields : default_fields(policy, action));
 	/* The labels that the decision saw: those that it set itself came after it. */
 	if (rule && rule->when.reads.labels)
-		put_labels(w, policy,
+		put_labels(w, "session.labels", policy,
 			   (policy_state_labels(state) & ~decision->labels_added) |
 				   decision->labels_removed);
+	if (rule && rule->when.reads.process_labels)
+		put_labels(w, "process.labels", policy, decision->process_labels);
 	json_end_object(w);
 	if (rule) {
 		put_count(w, rule);
@@ -162,7 +167,8 @@ void policy_explain_would(const struct policy *policy, const struct policy_state
 	const struct decision would = {.verdict = decision->would_verdict,
 				       .rule = decision->would,
 				       .rule_index = decision->would_index,
-				       .labels_added = decision->labels_added};
+				       .labels_added = decision->labels_added,
+				       .process_labels = decision->process_labels};
 
 	json_begin_object(w, "would");
 	json_put_string(w, "verdict", verdict_name(would.verdict));
@@ -171,13 +177,16 @@ void policy_explain_would(const struct policy *policy, const struct policy_state
 }
 
 void policy_put_reads(const struct policy *policy, const char *key, size_t rule_index,
-		      const struct action *action, uint64_t labels, struct json_writer *w)
+		      const struct action *action, const struct labels_seen *labels,
+		      struct json_writer *w)
 {
 	const struct rule *rule = &policy->rules[rule_index];
 
 	json_begin_object(w, key);
 	put_fields(w, action, rule->when.reads.fields);
 	if (rule->when.reads.labels)
-		put_labels(w, policy, labels);
+		put_labels(w, "session.labels", policy, labels->session);
+	if (rule->when.reads.process_labels)
+		put_labels(w, "process.labels", policy, labels->process);
 	json_end_object(w);
 }

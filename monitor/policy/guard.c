@@ -101,7 +101,8 @@ static struct guard guard_of_equal(const struct gathering *g, const struct cel_n
 	return guard;
 }
 
-/* x in [constants], 'x' in session.labels, 'x' in action.argv */
+/* x in [constants], 'x' in action.argv, 'x' in session.labels; a process has none that its session
+ * does not have. */
 static struct guard guard_of_in(struct gathering *g, const struct cel_node *a,
 				const struct cel_node *b)
 {

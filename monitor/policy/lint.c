@@ -225,7 +225,7 @@ static void rules_beside(const struct lint *l, const struct rule_tree *a, bool *
 		node = json_next(node);
 	memset(is_true, 0, l->set.count * sizeof(*is_true));
 	if (example_decode(&place, json_first(json_get(node, "match")), &example) == 0) {
-		policy_state_add_labels(state, example.labels);
+		example_add_labels(&example, state);
 		example_action(&example, example.repeat - 1, 1, text, &action);
 		policy_decide_told(l->set.policy, state, &action, &decision, &teller);
 	}

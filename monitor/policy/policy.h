@@ -57,6 +57,7 @@ struct decision {
 	const struct rule_info *rule; /* deciding rule; NULL: the kind's default decided */
 	unsigned rule_index;	      /* for policy_explain() */
 	unsigned matched;	      /* number of rules that matched */
+	uint64_t process_labels;      /* that it was asked with */
 	uint64_t labels_added;	      /* bits newly set in the session by this action */
 	uint64_t labels_removed;      /* bits that a rule took from it */
 	uint64_t used;	   /* of a rule with a budget: how much of it, this action included */
@@ -178,8 +179,18 @@ struct policy_state *policy_state_free(struct policy_state *state);
 /* As if it were new, but that nothing is allocated: for tools that try many actions. */
 void policy_state_reset(struct policy_state *state);
 uint64_t policy_state_labels(const struct policy_state *state);
-/* They are taken away only by rules with "declassify". */
+/*
+ * process.labels of an action: what its process has read or got from others, of the labels that
+ * the session has; and all that nobody can tell the process of. Of tool calls and results, which
+ * are the agent's and no process's: all that the session has.
+ */
+uint64_t policy_state_process_labels(const struct policy_state *state, const struct action *action);
+/*
+ * They are taken away only by rules with "declassify". What is added is of every process, but with
+ * the second, where the kernel tells which processes have them: see the member of an action.
+ */
 void policy_state_add_labels(struct policy_state *state, uint64_t labels);
+void policy_state_add_session_labels(struct policy_state *state, uint64_t labels);
 /* From here on nothing takes labels away: nobody can tell what is read. */
 void policy_state_fix_labels(struct policy_state *state);
 
@@ -246,12 +257,12 @@ const char *policy_because(const struct policy *policy, const struct action *act
 bool policy_decided_unseen(const struct policy *policy, const struct policy_state *state,
 			   const struct decision *decision);
 
-/* True if the rule that decided reads session.labels. */
+/* True if the rule that decided reads session.labels or process.labels. */
 bool policy_decided_by_labels(const struct policy *policy, const struct decision *decision);
 
 /*
  * policy_explain - writes the members "rule", "category", "severity", "because" and "matched" (the
- * fields that the deciding rule reads, with the values they had; session.labels among them), and
+ * fields that the deciding rule reads, with the values they had; labels among them), and
  * for a rule that has them "count", "sequence" and "budget", into an object that the
  * caller has begun. Where the kind's default decided, "rule" is "default".
  */
@@ -264,7 +275,13 @@ void policy_explain_would(const struct policy *policy, const struct policy_state
 			  const struct action *action, const struct decision *decision,
 			  struct json_writer *w);
 
+/* As rules saw them. */
+struct labels_seen {
+	uint64_t session, process;
+};
+
 /* Writes an object with the fields that a rule reads, as they are in @action, and "session.labels"
- * if it reads those. */
+ * and "process.labels" if it reads those. */
 void policy_put_reads(const struct policy *policy, const char *key, size_t rule_index,
-		      const struct action *action, uint64_t labels, struct json_writer *w);
+		      const struct action *action, const struct labels_seen *labels,
+		      struct json_writer *w);

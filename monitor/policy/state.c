@@ -132,7 +132,21 @@ uint64_t policy_state_labels(const struct policy_state *state)
 	return state->labels;
 }
 
+uint64_t policy_state_process_labels(const struct policy_state *state, const struct action *action)
+{
+	/* The agent is no process of the session, and has been told all that its tools returned. */
+	if (action->kind == ACTION_TOOL_CALL || action->kind == ACTION_TOOL_RESULT)
+		return state->labels;
+	return (action->labels & state->labels) | state->everywhere;
+}
+
 void policy_state_add_labels(struct policy_state *state, uint64_t labels)
+{
+	state->labels |= labels;
+	state->everywhere |= labels;
+}
+
+void policy_state_add_session_labels(struct policy_state *state, uint64_t labels)
 {
 	state->labels |= labels;
 }
@@ -215,6 +229,7 @@ uint64_t state_remove_labels(struct policy_state *state, uint64_t labels)
 	const uint64_t removed = state->labels_fixed ? 0 : labels & state->labels;
 
 	state->labels &= ~removed;
+	state->everywhere &= ~removed;
 	return removed;
 }
 

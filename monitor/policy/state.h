@@ -27,6 +27,7 @@ struct unseen {
 struct policy_state {
 	const struct policy *policy; /* borrowed: outlives its sessions */
 	uint64_t labels;
+	uint64_t everywhere; /* of these: what any process of the session may have */
 	bool labels_fixed;
 	uint64_t now_ns;
 	struct counter *counters;

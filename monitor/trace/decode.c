@@ -118,6 +118,7 @@ bool trace_decode(const void *bytes, size_t len, struct trace_texts *texts, stru
 		.dev = makedev(r->device >> 20, r->device & 0xfffff),
 		.inode = r->inode,
 		.labels = r->labels,
+		.process_labels = r->process_labels,
 		.path = texts->path,
 		.target = texts->target,
 		.claimed = r->place[0].given_bytes > 0 || r->place[1].given_bytes > 0,

@@ -40,6 +40,7 @@ struct trace {
 	struct ring ring;
 	unsigned session_count;
 	uint32_t next_generation;
+	uint64_t last_group;
 	uint64_t skips;		    /* noted so far */
 	int links[TRACE_MAX_LINKS]; /* -1 while detached */
 	uint64_t approval_key[2];
@@ -64,6 +65,9 @@ int approval_key_make(struct trace *trace);
 uint64_t approval_hash(const uint64_t key[2], const void *bytes, size_t len);
 /* What threads left behind that ended while nothing was attached. */
 void approval_drop_all(const struct trace *trace);
+
+/* labels.c: of processes that ended while nothing was attached. */
+void groups_drop_all(const struct trace *trace);
 
 /*
  * decode.c: an event from the bytes of a record. Its strings are in @texts and in the record.

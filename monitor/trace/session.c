@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of the trace: their slots, tags, labels and counts. */
+/* Sessions of the trace: their slots and counts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,8 +10,6 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-
-#define MAX_LABEL_PINS 4096u /* labelled files and folders of one session */
 
 int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 {
@@ -83,60 +81,6 @@ void trace_detach_idle(struct trace *trace)
 {
 	if (trace->session_count == 0)
 		trace_detach(trace);
-}
-
-int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id)
-{
-	const struct trace_session *session = trace_session(trace, slot);
-	struct trace_tag tag = {.slot = slot, .exec_id = exec_id};
-	int r;
-
-	if (!session)
-		return -ENOENT;
-	tag.generation = session->generation;
-	r = bpf_call_map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
-	return r == -ENOENT ? -ESRCH : r; /* task storage says so of a process that was reaped */
-}
-
-int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels)
-{
-	struct trace_session *session = trace_session(trace, slot);
-	struct trace_control control = {.op = TRACE_CONTROL_LABEL, .slot = slot, .labels = labels};
-	_cleanup_close_ int pin_fd = -1;
-	int r;
-
-	if (!session)
-		return -ENOENT;
-	if (session->pin_count >= MAX_LABEL_PINS)
-		return -ENOSPC;
-	pin_fd = fcntl(file_fd, F_DUPFD_CLOEXEC, 3);
-	if (pin_fd < 0)
-		return -errno;
-	control.fd = (uint32_t)pin_fd;
-	control.generation = session->generation;
-	r = trace_control(trace, &control);
-	if (r < 0)
-		return r;
-	session->pins =
-		xrealloc_array(session->pins, session->pin_count + 1, sizeof(session->pins[0]));
-	session->pins[session->pin_count++] =
-		(struct label_pin){.fd = take_fd(&pin_fd), .inode = control.approval.inode};
-	__atomic_fetch_or(&trace->slots[slot].every_label, labels, __ATOMIC_SEQ_CST);
-	__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_LABELS, __ATOMIC_SEQ_CST);
-	return 0;
-}
-
-uint64_t trace_session_labels(struct trace *trace, uint32_t slot)
-{
-	if (!trace_session(trace, slot))
-		return 0;
-	return __atomic_load_n(&trace->slots[slot].labels, __ATOMIC_ACQUIRE);
-}
-
-void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels)
-{
-	if (trace_session(trace, slot))
-		__atomic_fetch_and(&trace->slots[slot].labels, ~labels, __ATOMIC_SEQ_CST);
 }
 
 int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts *ret)

@@ -166,6 +166,7 @@ static void hurry_grace_period(void)
 int trace_attach(struct trace *trace, struct error *err)
 {
 	approval_drop_all(trace);
+	groups_drop_all(trace);
 	hurry_grace_period();
 	for (size_t i = 0; i < trace->programs.attach_count; i++) {
 		trace->links[i] = bpf_call_attach(trace->programs.attach_fds[i]);

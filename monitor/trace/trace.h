@@ -91,9 +91,10 @@ struct trace_event {
 	uint32_t flags;	     /* OPEN: open flags */
 	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
 	uint64_t labels;     /* labels that this open added to its session */
-	const char *path;    /* kernel's view where it can be had, else what the caller passed */
-	const char *target;  /* CHANGE with two paths */
-	bool claimed;	     /* path or target is the caller's word alone */
+	uint64_t process_labels; /* that its process has, from then on */
+	const char *path;   /* kernel's view where it can be had, else what the caller passed */
+	const char *target; /* CHANGE with two paths */
+	bool claimed;	    /* path or target is the caller's word alone */
 	const char *comm;
 	uint64_t args[2];     /* CALL: the first two arguments */
 	const char *relation; /* SIGNAL: what who gets it is to the sender: "descendant", "sibling"
@@ -195,6 +196,13 @@ int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels);
 /* Labels that reads in the session have set so far; read from the kernel, no drain needed. */
 uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
+
+/*
+ * What the process with this id (on the host) has read or got from others: of the labels that its
+ * session has. All of them for one that cannot be asked for. Costs a few system calls once a label
+ * is set in the session, nothing before.
+ */
+uint64_t trace_process_labels(struct trace *trace, uint32_t slot, uint32_t pid);
 
 /* Takes labels from the session; a read from here on sets them again. */
 void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels);

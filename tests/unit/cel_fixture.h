@@ -65,6 +65,7 @@ static int evaluate(struct str text, const struct action *action, enum cel_resul
 		.kinds = 1u << action->kind, .lists = lists, .list_count = 2};
 	const struct cel_env env = {.action = action,
 				    .labels = 5 /* secret, weights */,
+				    .process_labels = 4 /* weights */,
 				    .label_names = label_names,
 				    .scratch = scratch};
 	struct cel_program program = {0};

@@ -227,7 +227,7 @@ static const struct {
 	 "t.json:12:14: a.b: \"when\" ends in an error on this example (an index outside its "
 	 "list, a text that is no address); let it be true or false"},
 	{{"match", "[{\"on\":1,\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
-	 "t.json:11:16: unknown member \"on\"; known are: action, labels, repeat, vary, every, after, before, cpu_seconds"},
+	 "t.json:11:16: unknown member \"on\"; known are: action, labels, process_labels, repeat, vary, every, after, before, cpu_seconds"},
 };
 
 static void test_members_of_a_rule(void **state)

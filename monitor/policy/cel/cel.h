@@ -76,7 +76,8 @@ struct cel_scope {
 /* What an expression reads. */
 struct cel_reads {
 	uint64_t fields; /* bit per index of action_fields */
-	bool labels;
+	bool labels;	 /* of the session */
+	bool process_labels;
 };
 
 /* How a function is written, takes and gives; one row each in cel_functions.c. */
@@ -126,7 +127,7 @@ struct cel_program {
 
 struct cel_env {
 	const struct action *action;
-	uint64_t labels;
+	uint64_t labels, process_labels;
 	const struct str *label_names; /* by bit */
 	void *scratch;		       /* CEL_MAX_MEMORY bytes, if a program needs them */
 	cel_zone_fn zone;	       /* time zones by name; NULL: none are known */

@@ -180,9 +180,10 @@ int type_select(struct typing *t, struct cel_node *node)
 	const struct cel_node *of = cel_operand(node, 0);
 
 	if (of->type->kind != CEL_MAP || (of->type->key && of->type->key->kind != CEL_STRING))
-		return cel_fail(t->err, node->at,
-				"only action, session, call, lists and maps by string have "
-				"members");
+		return cel_fail(
+			t->err, node->at,
+			"only action, session, process, call, lists and maps by string have "
+			"members");
 	node->type = node->kind == NODE_HAS ? type_simple(CEL_BOOL) : of->type->item;
 	return node->type ? 0 : open_type(t, node);
 }

@@ -195,7 +195,7 @@ static void compile(struct compiler *c, const struct cel_node *node)
 		(void)emit(c, CODE_FIELD, 0, (size_t)(node->field - action_fields), 1);
 		break;
 	case NODE_LABELS:
-		(void)emit(c, CODE_LABELS, 0, 0, 1);
+		(void)emit(c, CODE_LABELS, 0, node->boolean, 1);
 		break;
 	case NODE_VAR:
 		(void)emit(c, CODE_VAR, node->slot, 0, 1);

@@ -33,9 +33,9 @@ static struct value of_field(const struct machine *m, uint32_t index)
 			      .list = {.strings = list->items, .count = list->count}};
 }
 
-static struct value of_labels(const struct machine *m)
+static struct value of_labels(const struct machine *m, bool of_process)
 {
-	const uint64_t bits = m->env->labels;
+	const uint64_t bits = of_process ? m->env->process_labels : m->env->labels;
 
 	return (struct value){.kind = CEL_LIST,
 			      .list = {.strings = m->env->label_names,
@@ -202,7 +202,7 @@ static struct value load(const struct machine *m, const struct cel_op *op)
 	case CODE_FIELD:
 		return of_field(m, op->arg);
 	case CODE_LABELS:
-		return of_labels(m);
+		return of_labels(m, op->arg != 0);
 	case CODE_VAR:
 		return list_item(&m->loops[op->slot].list, m->loops[op->slot].index);
 	default:

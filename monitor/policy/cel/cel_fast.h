@@ -8,7 +8,7 @@ enum cel_opcode {
 	CODE_BOOL,   /* push arg */
 	CODE_LIST,   /* push constant list [arg] */
 	CODE_FIELD,  /* push action_fields[arg] */
-	CODE_LABELS, /* push session.labels */
+	CODE_LABELS, /* push session.labels; arg: process.labels */
 	CODE_VAR,    /* push the item of loop [slot] */
 	CODE_NOT,
 	CODE_NEGATE,

@@ -13,8 +13,8 @@
 bool cel_is_root_name(struct str name)
 {
 	return str_eq(name, STR("action")) || str_eq(name, STR("session")) ||
-	       str_eq(name, STR("call")) || str_eq(name, STR("lists")) ||
-	       str_eq(name, STR("macros"));
+	       str_eq(name, STR("process")) || str_eq(name, STR("call")) ||
+	       str_eq(name, STR("lists")) || str_eq(name, STR("macros"));
 }
 
 static const struct action_field *find_field(struct str name)
@@ -145,10 +145,13 @@ int resolve_member(struct resolving *r, struct cel_node *node)
 	} else if (str_eq(base, STR("lists"))) {
 		e = resolve_list(r, node);
 	} else if (!str_eq(node->text, STR("labels"))) {
-		return cel_fail(r->err, node->at, "session has the member labels");
+		return cel_fail(r->err, node->at, "%.*s has the member labels", (int)base.len,
+				base.at);
 	} else {
 		node->kind = NODE_LABELS;
-		r->reads->labels |= !has;
+		node->boolean = str_eq(base, STR("process"));
+		r->reads->labels |= !has && !node->boolean;
+		r->reads->process_labels |= !has && node->boolean;
 	}
 	if (has) {
 		node->kind = NODE_BOOL;

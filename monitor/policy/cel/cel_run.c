@@ -55,9 +55,11 @@ static struct cel_value run_literal(const struct cel_run *run, const struct cel_
 	case NODE_FIELD:
 		return run_field(run, node->field);
 	case NODE_LABELS:
-		return (struct cel_value){.kind = CEL_LIST,
-					  .view = VIEW_LABELS,
-					  .list = {run->env->label_names, run->env->labels}};
+		return (struct cel_value){
+			.kind = CEL_LIST,
+			.view = VIEW_LABELS,
+			.list = {run->env->label_names,
+				 node->boolean ? run->env->process_labels : run->env->labels}};
 	case NODE_NAMED:
 		return (struct cel_value){.kind = CEL_LIST,
 					  .view = VIEW_STRINGS,

@@ -99,7 +99,7 @@ enum cel_node_kind {
 	NODE_COND,   /* three children */
 	/* what cel_resolve() makes of names and selections */
 	NODE_FIELD,    /* field */
-	NODE_LABELS,   /* session.labels */
+	NODE_LABELS,   /* session.labels; boolean: process.labels */
 	NODE_NAMED,    /* lists.NAME: list */
 	NODE_VAR,      /* slot of a loop */
 	NODE_VARIABLE, /* value, given from outside */

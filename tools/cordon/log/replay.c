@@ -52,6 +52,7 @@ static void on_start(struct replay *r, const struct json *fields)
 {
 	r->is_same_policy = is(text_of(fields, "policy"), policy_hash(r->policy));
 	r->had_file_gate = is(text_of(fields, "file_gate"), "on");
+	r->tells_processes = is(text_of(fields, "process_labels"), "on");
 	for (const struct json *l = json_first(json_get(fields, "layers")); l; l = json_next(l))
 		r->host_bound |= strncmp(json_key(l), "bound.", 6) == 0;
 	if (is(text_of(fields, "trace"), "off")) {
@@ -89,6 +90,8 @@ static void settle_labels(struct replay *r, const struct json *next)
 		    (by_rule || (by_read && (policy_labels_of_paths(r->policy) & bit) &&
 				 !(policy_labels_of_path(r->policy, str_of(path)) & bit))))
 			r->labels_dropped |= bit;
+		else if (r->tells_processes)
+			policy_state_add_session_labels(r->state, bit);
 		else
 			policy_state_add_labels(r->state, bit);
 	}
@@ -154,6 +157,21 @@ static enum replay_result on_loss(struct replay *r, const char *kind, const stru
 	return compare(ret);
 }
 
+static uint64_t process_labels(const struct replay *r, const struct json *event)
+{
+	uint64_t labels = 0;
+
+	for (const struct json *l = json_first(json_get(event, "process_labels")); l;
+	     l = json_next(l)) {
+		const int index =
+			json_string(l) ? policy_label_index(r->policy, json_string(l)) : -1;
+
+		if (index >= 0)
+			labels |= UINT64_C(1) << index;
+	}
+	return labels;
+}
+
 /* What the event's fields leave out was empty. */
 static const char *read_action(struct replay *r, const struct json *event, const char *line,
 			       size_t len)
@@ -177,6 +195,7 @@ static const char *read_action(struct replay *r, const struct json *event, const
 		return "it has no time";
 	r->action = r->example.action;
 	r->action.time_ns = number;
+	r->action.labels = process_labels(r, event);
 	(void)snprintf(r->call, sizeof(r->call), "%s",
 		       text_of(event, "call") ? text_of(event, "call") : "");
 	r->action.call_id = str_of(r->call);

@@ -41,6 +41,7 @@ struct replay {
 	struct policy_state *state;  /* owned */
 	bool is_same_policy;	     /* the record was made with it */
 	bool had_file_gate;
+	bool tells_processes;	 /* it says which labels the process of each event had */
 	bool host_bound;	 /* a folder of the host was bound writable */
 	uint64_t writes_seen;	 /* that were judged after they happened */
 	uint64_t labels_dropped; /* that the record sets and this policy does not */

@@ -77,10 +77,13 @@ static void judge(const struct policy *policy, struct policy_state *state,
 	policy_state_reset(state);
 	mine.before = xcalloc(example->before_count, sizeof(*mine.before));
 	given = mine.labels = labels_by_name(labels_of, policy, example->labels);
+	mine.action.labels = labels_by_name(labels_of, policy, example->action.labels);
 	for (size_t i = 0; i < example->before_count; i++) {
 		mine.before[i] = example->before[i];
 		mine.before[i].labels =
 			labels_by_name(labels_of, policy, example->before[i].labels);
+		mine.before[i].action.labels =
+			labels_by_name(labels_of, policy, example->before[i].action.labels);
 		given |= mine.before[i].labels;
 	}
 	example_play(&player, &mine, NULL, &action, &ret->decision);
@@ -107,6 +110,8 @@ static void put_example(struct json_writer *w, const char *key, const struct pol
 	put_action(w, "action", &example->action);
 	if (example->labels)
 		put_label_names(w, "labels", labels_of, example->labels);
+	if (example->has_process_labels)
+		put_label_names(w, "process_labels", labels_of, example->action.labels);
 	if (example->repeat > 1)
 		json_put_i64(w, "repeat", example->repeat);
 	if (example->vary)

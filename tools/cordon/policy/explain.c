@@ -36,7 +36,7 @@ struct explanation {
 	const struct policy *policy;
 	struct action action;
 	struct decision decision;
-	uint64_t labels_before; /* as the rules saw them */
+	struct labels_seen labels_before;
 	struct answer *answers; /* owned; room for all rules */
 	size_t asked;
 };
@@ -97,7 +97,7 @@ static void put_answers(struct json_writer *w, const struct explanation *e)
 			json_put_u64(w, "steps", policy_rule_steps(e->policy, a->rule, &window_ns));
 			json_put_u64(w, "within_ms", window_ns / 1000000);
 		}
-		policy_put_reads(e->policy, "reads", a->rule, &e->action, e->labels_before, w);
+		policy_put_reads(e->policy, "reads", a->rule, &e->action, &e->labels_before, w);
 		json_end_object(w);
 	}
 	json_end_array(w);
@@ -112,7 +112,8 @@ static void print_json(const struct explanation *e, const struct policy_state *s
 
 	json_begin_object(&w, NULL);
 	put_action(&w, "action", &e->action);
-	put_label_names(&w, "labels", e->policy, e->labels_before);
+	put_label_names(&w, "labels", e->policy, e->labels_before.session);
+	put_label_names(&w, "process_labels", e->policy, e->labels_before.process);
 	json_put_string(&w, "verdict", verdict_name(d->verdict));
 	json_put_string(&w, "errno",
 			d->verdict >= VERDICT_ASK ? strerrorname_np(d->errno_value) : NULL);
@@ -173,7 +174,7 @@ static void print_answer(const struct explanation *e, const struct answer *a, bo
 		(void)printf(" (after others, within %g s)", (double)window_ns / 1e9);
 	else if (policy_rule_steps(e->policy, a->rule, &window_ns))
 		(void)printf(" (after others)");
-	policy_put_reads(e->policy, NULL, a->rule, &e->action, e->labels_before, &w);
+	policy_put_reads(e->policy, NULL, a->rule, &e->action, &e->labels_before, &w);
 	(void)printf("\n              ");
 	print_members(reads.data, reads.len, "action.");
 	(void)putchar('\n');
@@ -201,7 +202,9 @@ static void print_plainly(const struct explanation *e)
 	put_action(&w, NULL, &e->action);
 	print_members(action.data, action.len, "");
 	(void)putchar('\n');
-	print_labels("labels before:", e->policy, e->labels_before);
+	print_labels("labels before:", e->policy, e->labels_before.session);
+	if (e->labels_before.process != e->labels_before.session)
+		print_labels("of its process:", e->policy, e->labels_before.process);
 	print_verdict(e, colour);
 	print_labels("sets the labels:", e->policy, e->decision.labels_added);
 	print_labels("takes away the labels:", e->policy, e->decision.labels_removed);
@@ -243,7 +246,8 @@ static int play(const struct explain_arguments *a, struct example_player *player
 	if (r == 0)
 		example_play(player, &example, &teller, &e->action, &e->decision);
 	if (r == 0) {
-		e->labels_before =
+		e->labels_before.process = e->decision.process_labels;
+		e->labels_before.session =
 			(policy_state_labels(player->state) & ~e->decision.labels_added) |
 			e->decision.labels_removed;
 		if (a->json)

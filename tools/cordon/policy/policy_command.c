@@ -106,7 +106,7 @@ void example_play(struct example_player *player, const struct example *example,
 		example_play(player, &example->before[i], NULL, ret_action, ret);
 	player->now_ns += example->after_ns;
 	policy_state_note_cpu(player->state, example->cpu_us);
-	policy_state_add_labels(player->state, example->labels);
+	example_add_labels(example, player->state);
 	for (int64_t n = 0; n < example->repeat; n++) {
 		example_action(example, n, player->now_ns, player->text, ret_action);
 		policy_state_add_labels(player->state, policy_labels_of_read(policy, ret_action));
@@ -162,9 +162,8 @@ void print_members(const char *json, size_t len, const char *prefix)
 		_cleanup_buf_ struct buf plain = BUF_INIT(0);
 
 		buf_put_plain(&plain, value, MAX_SHOWN_BYTES);
-		(void)printf("%s%s%s = %s", separator,
-			     strncmp(json_key(m), "session.", 8) == 0 ? "" : prefix, json_key(m),
-			     plain.len ? plain.data : "");
+		(void)printf("%s%s%s = %s", separator, strchr(json_key(m), '.') ? "" : prefix,
+			     json_key(m), plain.len ? plain.data : "");
 		separator = ", ";
 	}
 }

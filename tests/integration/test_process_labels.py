@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""process.labels: which processes of a session count as having what was read, and which do not."""
+
+import json
+import unittest
+
+from cordon_testing import NO_TRACE, TRACE
+from policy_testing import PolicyTest, rule
+
+CONNECT = "import socket; print(socket.socket().connect_ex(('127.0.0.1', 9)))"
+REFUSED, EPERM = "111", "1"  # nothing listens there; a rule
+
+
+def connect(**more):
+    return {"action": {"kind": "net.connect"}, **more}
+
+
+class ProcessLabels(PolicyTest):
+    def setUp(self):
+        super().setUp()
+        self.key = self.work / "key"
+        self.key.write_text("k" * 100)
+        (self.work / "connect.py").write_text(CONNECT)
+        self.policy = self.write("p", rule(
+            "own", "net.connect", "'key' in process.labels", "deny", [connect(labels=["key"])],
+            [connect(labels=["key"], process_labels=[])]))
+
+    def outcomes(self, script, *options, policy=None):
+        r = self.sh(script, options=["--policy", policy or self.policy, *(options or ["--label", f"{self.key}=key"])])
+        return r.stdout.decode().split()
+
+    def events(self):
+        return [json.loads(line) for line in self.record.read_text().splitlines()]
+
+
+@unittest.skipUnless(TRACE == "on", NO_TRACE)
+class Traced(ProcessLabels):
+    def test_who_read_is_refused_and_a_sibling_is_not(self):
+        out = self.outcomes("cat key > /dev/null; python3 connect.py; (read x < key; python3 connect.py); python3 connect.py")
+        self.assertEqual(out, [REFUSED, EPERM, REFUSED])
+        asked = [e for e in self.events() if e["kind"] == "net.connect"]
+        self.assertEqual([e.get("process_labels") for e in asked], [None, ["key"], None])
+        self.assertEqual(asked[1]["matched"], {"process.labels": ["key"]})
+        replayed = self.cordon("log", "replay", "--json", "--policy", self.policy, self.record)
+        self.assertEqual((replayed.returncode, replayed.stderr.decode()), (0, ""), replayed.stdout.decode())
+
+    def test_the_session_has_it_all_the_same(self):
+        policy = self.write("s", rule("all", "net.connect", "'key' in session.labels", "deny", [connect(labels=["key"])],
+                                      [connect()]))
+        self.assertEqual(self.outcomes("python3 connect.py; cat key > /dev/null; python3 connect.py", policy=policy),
+                         [REFUSED, EPERM])
+
+    def test_labels_of_paths_are_of_every_process(self):
+        policy = json.loads(self.policy.read_text())
+        policy["labels"] = [{"label": "key", "paths": [str(self.key)]}]
+        self.policy.write_text(json.dumps(policy))
+        self.assertEqual(self.outcomes("python3 connect.py; cat key > /dev/null; python3 connect.py", "--trace", "on"),
+                         [REFUSED, EPERM])
+
+
+class Untraced(ProcessLabels):
+    def test_without_a_trace_every_process_has_all(self):
+        self.assertEqual(self.outcomes("python3 connect.py", "--trace", "off"), [EPERM])
+
+
+if __name__ == "__main__":
+    unittest.main()

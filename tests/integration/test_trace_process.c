@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which processes have the labels of what was read (trace.h). Needs root. */
+#include "tests/support/test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/traced.h"
+
+#define SECRET 8u
+#define KEY    4u
+
+static char dir[] = "/tmp/cordon-process-XXXXXX";
+static struct traced t;
+
+static void make_labelled(const char *name, uint64_t labels)
+{
+	const int fd = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "text\n", 5), 5);
+	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, fd, labels), 0);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	if (traced_open(&t, TRACE_RING_BYTES) < 0)
+		return -1;
+	make_labelled("secret", SECRET);
+	make_labelled("key", KEY);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	traced_close(&t);
+	return 0;
+}
+
+/* ---- what children do ---- */
+
+static int read_it(const char *name)
+{
+	char text[8];
+	const int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, text, sizeof(text)) > 0 && close(fd) == 0 ? 0 : 1;
+}
+
+/* An event by which the test learns what the process that calls this has now. */
+static int mark(const char *name)
+{
+	const int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	return fd >= 0 && close(fd) == 0 ? 0 : 1;
+}
+
+static int wait_for(pid_t pid)
+{
+	int status = -1;
+
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
+}
+
+/* ---- what the test sees ---- */
+
+static uint64_t labels_at(const char *name)
+{
+	char path[sizeof(dir) + 64];
+	const struct trace_event *event;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	event = traced_find(&t, TRACE_OPEN, path, 0);
+	if (!event)
+		fail_msg("nobody opened %s", path);
+	return event ? event->process_labels : 0;
+}
+
+static int reads_beside_a_sibling(void *arg)
+{
+	const pid_t reader = fork();
+	pid_t sibling;
+
+	(void)arg;
+	if (reader == 0)
+		_exit(mark("before") || read_it("secret") || mark("after"));
+	if (wait_for(reader))
+		return 1;
+	sibling = fork();
+	if (sibling == 0)
+		_exit(read_it("key") || mark("sibling"));
+	return wait_for(sibling) || mark("parent");
+}
+
+static void test_who_reads_is_labelled(void **state)
+{
+	(void)state;
+	assert_int_equal(traced_run(&t, reads_beside_a_sibling, NULL), 0);
+	assert_int_equal(labels_at("before"), 0);
+	assert_int_equal(labels_at("secret"), SECRET);
+	assert_int_equal(labels_at("after"), SECRET);
+	assert_int_equal(labels_at("sibling"), KEY);
+	assert_int_equal(labels_at("parent"), 0);
+	assert_int_equal(trace_session_labels(t.trace, TRACED_SLOT), SECRET | KEY);
+}
+
+static int forks_before_and_after(void *arg)
+{
+	int go[2];
+	pid_t early, late;
+	char byte;
+
+	(void)arg;
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return 1;
+	early = fork();
+	if (early == 0)
+		_exit(close(go[1]) || read(go[0], &byte, 1) != 0 || mark("early"));
+	if (read_it("secret"))
+		return 1;
+	late = fork();
+	if (late == 0)
+		_exit(mark("late"));
+	close(go[1]);
+	return wait_for(early) || wait_for(late);
+}
+
+static void test_children_inherit(void **state)
+{
+	(void)state;
+	assert_int_equal(traced_run(&t, forks_before_and_after, NULL), 0);
+	assert_int_equal(labels_at("late"), SECRET);
+	assert_int_equal(labels_at("early"), 0);
+}
+
+static void *thread_reads(void *arg)
+{
+	return read_it(arg) ? arg : NULL;
+}
+
+static int reads_in_a_thread(void *arg)
+{
+	pthread_t thread;
+	void *failed = arg;
+
+	if (mark("none") || pthread_create(&thread, NULL, thread_reads, arg) ||
+	    pthread_join(thread, &failed))
+		return 1;
+	return failed || mark("first");
+}
+
+static void test_threads_have_one_set(void **state)
+{
+	(void)state;
+	assert_int_equal(traced_run(&t, reads_in_a_thread, (char[]){"secret"}), 0);
+	assert_int_equal(labels_at("none"), 0);
+	assert_int_equal(labels_at("first"), SECRET);
+}
+
+/* The child has the parent's memory until it execs, and its own set from then on. */
+static int reads_in_vfork(void *arg)
+{
+	static char sh[] = "sh", c[] = "-c";
+	static char script[] = ": > of-program; read x < secret; : > later";
+	static char *const argv[] = {sh, c, script, NULL};
+	static char *const env[] = {NULL};
+	pid_t child;
+
+	(void)arg;
+	child = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): what is tested */
+	if (child == 0) {
+		if (open("key", O_RDONLY | O_CLOEXEC) < 0)
+			_exit(1);
+		execve("/bin/sh", argv, env);
+		_exit(127);
+	}
+	return wait_for(child) || mark("of-parent");
+}
+
+static void test_shared_memory_of_vfork(void **state)
+{
+	(void)state;
+	assert_int_equal(traced_run(&t, reads_in_vfork, NULL), 0);
+	assert_int_equal(labels_at("of-program"), KEY);
+	assert_int_equal(labels_at("later"), KEY | SECRET);
+	assert_int_equal(labels_at("of-parent"), KEY);
+}
+
+static int reads_and_stays(void *arg)
+{
+	(void)arg;
+	if (read_it("secret") || mark("ready"))
+		return 1;
+	(void)pause();
+	return 1;
+}
+
+/* As the gate asks. */
+static void test_asked_by_pid(void **state)
+{
+	struct traced_child child;
+
+	(void)state;
+	assert_int_equal(traced_start(&t, reads_and_stays, NULL, &child), 0);
+	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)child.pid), 0);
+	traced_go(&child);
+	while (access("ready", F_OK) < 0)
+		(void)usleep(1000);
+	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)child.pid), SECRET);
+	/* One that is not of the session: nobody can tell. */
+	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)getpid()), SECRET);
+	assert_int_equal(kill(child.pid, SIGKILL), 0);
+	(void)traced_wait(&child);
+	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)child.pid), SECRET);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(who_reads_is_labelled),  TEST(children_inherit), TEST(threads_have_one_set),
+		TEST(shared_memory_of_vfork), TEST(asked_by_pid),
+	};
+	char command[64];
+	int r;
+
+	if (traced_is_skipped("trace_process"))
+		return 77;
+	if (!mkdtemp(dir) || chdir(dir) < 0)
+		return 1;
+	r = cmocka_run_group_tests_name("trace_process", tests, NULL, NULL);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return chdir("/") == 0 && system(command) == 0 ? r : 1; /* NOLINT(cert-env33-c) */
+}

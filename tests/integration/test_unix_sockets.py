@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""UNIX sockets in folders that host and session share: whose they are decides, not where they lie."""
+
+import json
+import os
+import pathlib
+import socket
+import unittest
+
+from cordon_testing import TRACE, CordonTest
+
+SOURCE = pathlib.Path(os.environ.get("SOURCE", "."))
+
+# Connects to each path named, or serves one itself and connects to that.
+CLIENT = """
+import socket, sys
+def reach(path, kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_UNIX, kind) as s:
+        try:
+            s.connect(path)
+            print(path.rsplit('/', 1)[1], 'reached')
+        except OSError as e:
+            print(path.rsplit('/', 1)[1], e.errno)
+work = sys.argv[1]
+own = socket.socket(socket.AF_UNIX)
+own.bind(work + '/own')
+own.listen()
+for name in ('own', 'host', 'gone'):
+    reach(f'{work}/{name}')
+reach(work + '/datagrams', socket.SOCK_DGRAM)
+"""
+
+
+class UnixSockets(CordonTest):
+    def serve(self, name, kind=socket.SOCK_STREAM):
+        s = socket.socket(socket.AF_UNIX, kind)
+        self.addCleanup(s.close)
+        s.bind(str(self.work / name))
+        (self.work / name).chmod(0o777)
+        if kind == socket.SOCK_STREAM:
+            s.listen()
+            s.settimeout(0)
+        return s
+
+    def reach(self, *args):
+        r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", *args, "--", "python3", "-c", CLIENT, str(self.work), timeout=120)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return dict(line.split() for line in r.stdout.decode().splitlines())
+
+    def test_whose_it_is(self):
+        host = self.serve("host")
+        self.serve("datagrams", socket.SOCK_DGRAM)
+        self.serve("gone").close()
+        got = self.reach(f"--workspace={self.work}:live")
+        self.assertEqual(got, {"own": "reached", "host": "1", "gone": "1", "datagrams": "1"})
+        with self.assertRaises(BlockingIOError):
+            host.accept()
+        told = {e["fields"]["path"].rsplit("/", 1)[1]: e for e in map(json.loads, self.record.read_text().splitlines()) if e["kind"] == "net.connect"}
+        self.assertEqual(told["host"]["rule"], "ex.host-socket")
+        self.assertEqual(told["host"]["fields"]["provenance"], "host-bound")
+        self.assertEqual(told["own"]["fields"]["provenance"], "workspace")
+
+    def test_a_socket_that_policy_shares(self):
+        """The control: without the rule, or with the path in its list, the host's socket is reached."""
+        host = self.serve("host")
+        more = self.dir / "more.json"
+        more.write_text(json.dumps({"policy": "more", "version": 1, "lists": {"shared_sockets": [str(self.work / "host")]}, "rules": []}))
+        got = self.reach(f"--workspace={self.work}:live", f"--policy={SOURCE / 'policies'}", f"--policy={more}")
+        self.assertEqual(got["host"], "reached")
+        host.settimeout(10)
+        host.accept()[0].close()
+
+
+if __name__ == "__main__":
+    unittest.main()
