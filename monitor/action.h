@@ -22,6 +22,7 @@ enum action_kind {
 	ACTION_SEND,	    /* "net.send": sendto, sendmsg, sendmmsg with an address */
 	ACTION_BIND,	    /* "net.bind" */
 	ACTION_LISTEN,	    /* "net.listen" */
+	ACTION_DNS,	    /* "net.dns": asked of the session's own name server */
 	ACTION_FILE_OPEN,   /* "file.open": traced; gated for writing where a rule needs it */
 	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
@@ -105,6 +106,11 @@ struct action {
 	int64_t port;
 	bool loopback;
 	int64_t bytes; /* net.send: as sendto(2) has it; 0 of sendmsg(2) */
+
+	/* net.dns, whose host is the name asked for */
+	struct str qtype;  /* "A", "AAAA", "TXT", "TYPE1234" */
+	int64_t label_max; /* longest label, bytes */
+	int64_t entropy;   /* of that label, thousandths of a bit per byte */
 
 	/* tool.call, tool.result */
 	struct str tool;    /* tool name */

@@ -94,6 +94,7 @@ static void execution_end(struct execution *execution)
 		gate_stop(take_ptr(execution->gate));
 	}
 	pending_drop_execution(execution);
+	session_net_drop_execution(execution);
 	execution->result.wall_ns = monotonic_ns() - execution->started_ns;
 	record_end_of(execution);
 	DL_DELETE(session->executions, execution);

@@ -55,6 +55,9 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	struct denial denial;
 	int r;
 
+	if (session_net_answers(execution, request, ret))
+		return;
+	session_net_name(session, &full);
 	full.call_id = str_of(execution->call_id);
 	full.call_tool = str_of(execution->tool);
 	full.declared = declared_list(execution->declared);
@@ -75,6 +78,7 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 		}
 		return;
 	}
+	session_net_carry_out(execution, request, &full, ret);
 	if (!request->image || !session->trace)
 		return;
 	r = trace_approve_exec(session->trace, session->slot, execution->id, request->tid,

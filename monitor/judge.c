@@ -102,6 +102,10 @@ static void describe(const struct action *action, char *text, size_t size)
 				       action->address.len ? action->address.at : "",
 				       (long long)action->port);
 		break;
+	case ACTION_DNS:
+		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
+			       (int)action->qtype.len, action->qtype.at);
+		break;
 	case ACTION_TOOL_CALL:
 	case ACTION_TOOL_RESULT:
 		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);

@@ -214,11 +214,15 @@ static void on_connect(struct session *session, const struct trace_event *event)
 {
 	char address[INET6_ADDRSTRLEN] = "";
 	struct json_writer *w = truth_begin(session, event, "connect.done");
+	const char *host;
 
 	if (event->family == AF_INET || event->family == AF_INET6)
 		(void)inet_ntop(event->family, event->address, address, sizeof(address));
 	if (address[0]) {
 		json_put_string(w, "address", address);
+		host = session_net_host(session, address);
+		if (host)
+			json_put_string(w, "host", host);
 		json_put_u64(w, "port", event->port);
 	} else if (event->path && event->path[0]) {
 		json_put_string(w, "path", event->path);

@@ -97,6 +97,7 @@ int session_start(const struct session_config *config, struct session **ret, str
 	session->id = xstrdup(config->id);
 	session->workspace = xstrdup(config->workspace);
 	session->env = config->env;
+	session->net_config = config->net;
 	session->control_fd = -1;
 	copy_labels(session, config);
 	r = session_open_parts(session, config, err);
@@ -270,7 +271,10 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		return;
 	session->stage = SESSION_READY;
 	watch_sockets(session);
-	session->ops->ready(session->ctx);
+	if (session_net_start(session, &err) < 0)
+		session_fail(session, &err);
+	else if (!session->net)
+		session->ops->ready(session->ctx);
 }
 
 /* ---- end ---- */
@@ -284,6 +288,7 @@ static void finish(struct session *session)
 	session_end_orders(session);
 	pending_end(session);
 	execution_end_all(session);
+	session_net_end(session);
 	supervisor_drain(session->supervisor);
 	session->stage = SESSION_CLOSED;
 	session_record_end(session);

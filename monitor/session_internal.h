@@ -8,6 +8,8 @@
  *	control.c	the socket to the session's init, with a queue of what it could not take yet
  *	execution.c	one execution: its gate, its timer, its result
  *	session_socket.c sockets in its network
+ *	session_dns.c	the name server there
+ *	session_net.c	what of that leads out: the relay, between gate and record
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
@@ -52,6 +54,7 @@ struct execution {
 	char *call_id;
 	char *tool;
 	uint32_t declared;
+	bool asks_names;    /* has turned to the session's name server */
 	struct gate *gate;  /* NULL before READY */
 	int program_pidfd;  /* -1 before READY */
 	int early_signal;   /* to be sent at READY; 0: none */
@@ -86,6 +89,7 @@ struct waiting {
 };
 
 struct socket_order; /* session_socket.c */
+struct session_net;  /* session_net.c */
 
 struct loss {
 	enum loss_cause cause;	   /* the first one; the session goes by it */
@@ -121,6 +125,8 @@ struct session {
 	uv_timer_t ending; /* grace after BYE, and "fail from the loop, not from here" */
 	struct socket_order *orders;
 	uint32_t last_order;
+	struct net_config net_config; /* borrowed strings */
+	struct session_net *net;      /* owned; NULL: the network leads nowhere */
 	unsigned handles; /* open libuv handles; the last one's close frees the session */
 
 	struct record *record;
@@ -171,6 +177,30 @@ int session_ask_socket(struct session *session, enum socket_kind kind, const cha
 void session_on_socket(struct session *session, const struct msg *m, struct msg_fds *fds);
 /* What was asked for will not come. */
 void session_end_orders(struct session *session);
+
+/* session_dns.c */
+struct names;
+struct session_dns;
+/* Makes the session ready, or fails it, once it is known whether the server stands. */
+struct session_dns *session_dns_start(struct session *session, struct names *names);
+/* Frees it, later. */
+void session_dns_end(struct session_dns *dns);
+
+/* session_net.c; without a relayed network all of it does nothing. */
+/* With one, the session is ready when session_dns.c says so. */
+int session_net_start(struct session *session, struct error *err);
+void session_net_drop_execution(struct execution *execution);
+void session_net_end(struct session *session);
+/* Puts the name in that an action's address was minted for. */
+void session_net_name(const struct session *session, struct action *action);
+/* The name that a numeric address was minted for; NULL: none. */
+const char *session_net_host(const struct session *session, const char *address);
+/* True, with @ret set, if the call needs no verdict, or had it before. */
+bool session_net_answers(struct execution *execution, const struct gate_request *request,
+			 struct gate_answer *ret);
+/* What policy has let through: *ret is changed to what the network makes of it. */
+void session_net_carry_out(struct execution *execution, const struct gate_request *request,
+			   const struct action *action, struct gate_answer *ret);
 
 /* execution.c */
 struct execution *execution_find(struct session *session, uint32_t exec_id);

@@ -200,6 +200,9 @@ static int prepare(int socket_fd, enum socket_kind kind, int family)
 		r = set_option(socket_fd, IPPROTO_IPV6, IPV6_V6ONLY);
 	if (!r && kind == SOCKET_LISTEN)
 		r = set_option(socket_fd, SOL_SOCKET, SO_REUSEADDR);
+	/* For IPv6 a local route alone does not make an address one to bind to. */
+	if (!r && kind != SOCKET_CONNECT && family == AF_INET6)
+		r = set_option(socket_fd, IPPROTO_IPV6, IPV6_FREEBIND);
 	if (!r && kind == SOCKET_DATAGRAM)
 		r = family == AF_INET ? set_option(socket_fd, IPPROTO_IP, IP_PKTINFO)
 				      : set_option(socket_fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);

@@ -25,6 +25,7 @@ struct destination {
 struct net_call {
 	enum action_kind kind;
 	int socket_number;
+	int socket_fd; /* what the number stands for, owned; -1: not looked at, or not to be had */
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
 	int64_t bytes;		/* of sendto, else 0 */
@@ -44,7 +45,8 @@ static const char *protocol_name(int socket_fd, int domain)
 	return protocol == IPPROTO_TCP || protocol == PROTOCOL_MPTCP ? "tcp" : "other";
 }
 
-/* Fills call->protocol. What is no socket is answered with what the call itself would say. */
+/* Fills protocol and socket_fd. What is no socket is answered with what the call itself would say.
+ */
 static int look_at_socket(struct decode *d, struct net_call *call)
 {
 	int domain = AF_UNSPEC;
@@ -53,6 +55,7 @@ static int look_at_socket(struct decode *d, struct net_call *call)
 	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
 		return socket_fd;
 	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd, domain);
+	call->socket_fd = socket_fd < 0 ? -1 : take_fd(&socket_fd);
 	return 0;
 }
 
@@ -132,8 +135,12 @@ static void decide_address(struct decode *d, const struct net_call *call,
 	action.bytes = call->bytes;
 	action.path = path;
 	action.provenance = str_of(call->provenance);
-	d->ops->decide(d->ctx, &(struct gate_request){.action = &action, .tid = d->target.tid},
-		       ret);
+	d->ops->decide(
+		d->ctx,
+		&(struct gate_request){.action = &action,
+				       .tid = d->target.tid,
+				       .socket_fd = call->socket_fd > 0 ? call->socket_fd : 0},
+		ret);
 }
 
 static int decide_bytes(struct decode *d, struct net_call *call, const struct destination *to,
@@ -302,36 +309,46 @@ static int decode_messages(struct decode *d, struct net_call *call, uint64_t at,
 	return 0;
 }
 
-int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_answer *ret)
+static int decode_call_of(struct decode *d, const struct seccomp_data *data, struct net_call *call,
+			  struct gate_answer *ret)
 {
-	struct net_call call = {.socket_number = (int)data->args[0], .protocol = "other"};
 	const unsigned messages = (unsigned)data->args[2];
 
 	switch (data->nr) {
 	case SYS_connect:
 	case SYS_bind:
-		call.kind = data->nr == SYS_bind ? ACTION_BIND : ACTION_CONNECT;
+		call->kind = data->nr == SYS_bind ? ACTION_BIND : ACTION_CONNECT;
 		/* The length is an int for the kernel; a negative one becomes too long here. */
-		return decode_single(d, &call, data->args[1], (uint32_t)data->args[2], ret);
+		return decode_single(d, call, data->args[1], (uint32_t)data->args[2], ret);
 	case SYS_listen:
-		call.kind = ACTION_LISTEN;
-		return decode_listen(d, &call, ret);
+		call->kind = ACTION_LISTEN;
+		return decode_listen(d, call, ret);
 	case SYS_sendto:
-		call.kind = ACTION_SEND;
+		call->kind = ACTION_SEND;
 		if (!data->args[4] || !(uint32_t)data->args[5]) {
 			ret->proceed = true;
 			return 0;
 		}
-		call.bytes = data->args[2] > INT32_MAX ? INT32_MAX : (int64_t)data->args[2];
-		return decode_single(d, &call, data->args[4], (uint32_t)data->args[5], ret);
+		call->bytes = data->args[2] > INT32_MAX ? INT32_MAX : (int64_t)data->args[2];
+		return decode_single(d, call, data->args[4], (uint32_t)data->args[5], ret);
 	case SYS_sendmsg:
-		call.kind = ACTION_SEND;
-		return decode_messages(d, &call, data->args[1], 1, ret);
+		call->kind = ACTION_SEND;
+		return decode_messages(d, call, data->args[1], 1, ret);
 	case SYS_sendmmsg:
-		call.kind = ACTION_SEND;
-		return decode_messages(d, &call, data->args[1],
+		call->kind = ACTION_SEND;
+		return decode_messages(d, call, data->args[1],
 				       messages > MAX_MESSAGES ? MAX_MESSAGES : messages, ret);
 	default:
 		return -ENOSYS;
 	}
+}
+
+int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_answer *ret)
+{
+	struct net_call call = {
+		.socket_number = (int)data->args[0], .socket_fd = -1, .protocol = "other"};
+	const int r = decode_call_of(d, data, &call, ret);
+
+	close_fd(&call.socket_fd);
+	return r;
 }

@@ -37,6 +37,7 @@ struct gate_request {
 	const struct exec_image *image; /* for exec what it must become, else NULL */
 	const int *held_fds;		/* the files that a "yes" would act on, as resolved */
 	unsigned held;
+	int socket_fd; /* net.*: a duplicate of the thread's own socket; 0: none could be had */
 };
 
 struct gate_answer {

@@ -12,12 +12,12 @@
  *		switch (first_bytes_feed(fb, at, len, &taken)) {
  *		case FIRST_MORE:    all was taken: hold it, read on
  *		case FIRST_HEAD:    what is held and the first `taken` bytes are a whole head: ask
- *				    names_agree() and the policy about fb->seen, then send
+ *				    names_agree() and the policy about first_bytes_seen(), then send
  *		case FIRST_BODY:    `taken` bytes of a request's body: send, and scan (scan.h)
  *		case FIRST_FRAMING: `taken` bytes of chunk sizes and the like: send, do not scan
  *		case FIRST_OPAQUE:  `taken` bytes (all) of what is not looked into: send. From here
  *				    on it stays so: the flow may be spliced
- *		case FIRST_BROKEN:  reset the connection; fb->seen.broken is why
+ *		case FIRST_BROKEN:  reset the connection; first_bytes_seen()->broken is why
  *		}
  *		at += taken, len -= taken;
  *	}
@@ -69,8 +69,9 @@ const struct first_seen *first_bytes_seen(const struct first_bytes *fb);
 enum first_outcome first_bytes_feed(struct first_bytes *fb, const void *bytes, size_t len,
 				    size_t *ret_taken);
 /*
- * first_bytes_end - The program sends no more (it shut down its side, or kept silent in the middle
- * of a head for as long as the relay waits).
+ * first_bytes_end - The program sends no more: it shut down its side. One that keeps silent in the
+ * middle of a head for as long as the relay waits is to be reset: what it would still say could
+ * make of those bytes what they do not look like.
  * Return: FIRST_OPAQUE if nothing is held back, FIRST_HEAD if what is held is of no known protocol,
  * FIRST_BROKEN if it is half a head: then nothing of it may be sent.
  */

@@ -36,6 +36,9 @@ struct http_head {
 	bool upgrade; /* it asks for another protocol on this connection */
 };
 
+/* One of the bytes that a method or the name of a field is made of. */
+bool http_is_token(unsigned char c);
+
 /*
  * http_head_parse - @bytes: from the request line to the empty line, both included.
  * Return: NULL, or why it is not to be sent, static.

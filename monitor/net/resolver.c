@@ -171,14 +171,12 @@ static void settle(struct entry *entry, int error, uint64_t ttl_s)
 	entry->expires_ms = uv_now(entry->resolver->loop) + ttl_s * MS_PER_S;
 }
 
-/* Nobody outside is there, or nobody answers: what a program makes of it differs. */
+/* It does not exist, or nobody answers: what a program makes of it differs. */
 static int error_of(int status)
 {
 	switch (status) {
 	case ARES_ETIMEOUT:
 		return -ETIMEDOUT;
-	case ARES_ECONNREFUSED:
-		return -ENETUNREACH;
 	case ARES_ECANCELLED:
 	case ARES_EDESTRUCTION:
 		return -ECANCELED;

@@ -36,11 +36,13 @@ struct resolver_config {
 };
 
 /*
- * @error: 0, or negative: -EHOSTUNREACH, the name does not exist, has no address, or nobody can
- *say; -ETIMEDOUT, nobody answered; -ENETUNREACH, no server can be reached; -EAGAIN, too many
- *	lookups; -ECANCELED, the resolver was stopped.
- * @addresses: 16 bytes each, v4 in its v4-mapped form, in the order in which to try them (RFC
- *6724); borrowed for the length of the call.
+ * @error: 0, or
+ *	-EHOSTUNREACH	the name does not exist, has no address, or nobody can say
+ *	-ETIMEDOUT	no server answered
+ *	-EAGAIN		too many lookups
+ *	-ECANCELED	the resolver was stopped
+ * @addresses: 16 bytes each, v4 in its v4-mapped form, in the order in which to try them
+ *	(RFC 6724); borrowed for the length of the call.
  */
 typedef void (*resolver_cb)(void *ctx, int error, const uint8_t (*addresses)[16], size_t count);
 

@@ -13,12 +13,16 @@
 #define MAX_TLS_HELLO  (32u << 10) /* of the handshake message; post-quantum shares are some KiB */
 #define MAX_HOST_BYTES 255u
 #define MAX_ALPN       8u
+#define MAX_ALPN_BYTES 31u
 
 struct tls_hello {
 	char sni[MAX_HOST_BYTES + 1]; /* as it was sent; empty: none */
-	char alpn[MAX_ALPN][32];      /* "h2", "http/1.1", ...; those of GREASE left out */
-	unsigned alpn_count;	      /* of more than MAX_ALPN the first */
-	bool ech;		      /* encrypted_client_hello: the name that counts is hidden */
+	/* "h2", "http/1.1", ...; those of GREASE left out, of more than MAX_ALPN the first */
+	char alpn[MAX_ALPN][MAX_ALPN_BYTES + 1];
+	unsigned alpn_count;
+	/* encrypted_client_hello: the name that counts may be hidden, or this is GREASE (browsers
+	 * send it always); nobody on the way can tell. */
+	bool ech;
 };
 
 /*

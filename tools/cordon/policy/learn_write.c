@@ -213,6 +213,9 @@ static char *clause_of(const struct learned *const *items, size_t count, size_t 
 	case ACTION_BIND:
 	case ACTION_LISTEN:
 		return net_clause(items, count, first);
+	case ACTION_DNS:
+		put_equal(&out, "host", a->host);
+		return out.data;
 	case ACTION_FILE_OPEN:
 	case ACTION_FILE_CHANGE:
 		return file_clause(items, count, first);

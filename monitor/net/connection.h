@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The inside of the relay: relay.c, who is asked for and who is let in; connection.c, one of them.
+ */
+
+#include "monitor/net/dial.h"
+#include "monitor/net/flow.h"
+#include "monitor/net/relay.h"
+#include "monitor/net/upstream_address.h"
+
+enum connection_stage {
+	CONNECTION_WAITING, /* the call is stopped */
+	CONNECTION_CLAIMED, /* the call went on */
+	CONNECTION_FLOWING,
+	CONNECTION_ENDED /* its timer is being closed */
+};
+
+struct connection {
+	struct relay *relay; /* borrowed: outlives its connections */
+	enum connection_stage stage;
+	struct relay_caller caller; /* strings owned */
+	uint64_t ticket;
+	struct endpoint destination;
+	char *host;
+	int socket_fd; /* the program's own; until its connection has arrived; -1 */
+	bool is_blocking;
+	bool may_go_on;		   /* it has been held long enough: outcome or none */
+	struct listener *listener; /* NULL: none, or done with */
+	struct dial *dial;	   /* NULL: over */
+	int upstream_fd;	   /* until the flow has it; -1 */
+	struct endpoint upstream;
+	int program_fd; /* accepted, while upstream is not there yet; -1 */
+	struct flow *flow;
+	int error; /* of the dial or the listener */
+	const char *refusal;
+	uint64_t started_ms;
+	uv_timer_t timer; /* how long the call is held, then how long its socket may take */
+	struct connection *next, *prev;
+};
+
+struct relay {
+	uv_loop_t *loop;
+	const struct relay_ops *ops;
+	void *ctx;
+	char *resolver_server;
+	struct resolver *resolver; /* from the first name on */
+	struct cidr *allowed;
+	size_t allowed_count;
+	uint8_t (*own)[16]; /* the host's addresses, as they were at own_ms */
+	size_t own_count;
+	uint64_t own_ms;
+	struct pipes pipes;
+	struct listeners *listeners;
+	struct connection *connections;
+	unsigned count;
+	uv_timer_t sweep;
+	unsigned handles; /* its own and its connections' timers, and the resolver */
+	void (*closed)(void *ctx);
+	bool stopping;
+};
+
+/* relay.c */
+void relay_handle_closed(struct relay *relay);
+const char *relay_refusal(void *relay, const uint8_t address[16]);
+struct resolver *relay_resolver(struct relay *relay);
+
+/* connection.c */
+/* Return: as relay_connect(). */
+int connection_start(struct relay *relay, const struct relay_request *request);
+/* Its listener is open, or has failed. */
+void connection_listens(struct connection *connection, int error);
+/* The call is asked about again. */
+enum relay_answer connection_answer(struct connection *connection, int *ret_error);
+/* Its socket has arrived. */
+void connection_accept(struct connection *connection, int program_fd);
+/* Ends it, whatever stage it is in; closed() is called from here. */
+void connection_end(struct connection *connection, const char *reason);
+/* Idle and total time. */
+void connection_check_time(struct connection *connection);

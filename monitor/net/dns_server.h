@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The name server of one session: UDP and TCP port 53 of all addresses in its network.
+ *
+ * It answers by itself (dns_message.h) and asks nobody outside. What it is asked for is told to the
+ * owner first, who may refuse. Answers come from the address that was asked, since resolvers take
+ * no other. Of a session's making, and bounded: datagrams answered in one turn of the loop, TCP
+ * connections (the one that is idle longest goes), their buffers, and how long one may be idle.
+ *
+ * Sources: RFC 1035 4.2, 7766 (TCP: pipelining, idle connections), ip(7) and ipv6(7) for PKTINFO.
+ */
+
+#include <stdbool.h>
+
+#include <uv.h>
+
+#include "common/error.h"
+#include "monitor/net/dns_message.h"
+
+#define MAX_DNS_CLIENTS 32u    /* TCP connections of one session */
+#define DNS_IDLE_MS	10000u /* since its last whole query */
+
+struct dns_server;
+
+struct dns_server_ops {
+	/*
+	 * May it be answered? If not, it is answered with NXDOMAIN, and with the reason for those
+	 * who can read one (EDNS). *ret_reason: borrowed until the next call; may stay NULL.
+	 */
+	bool (*decide)(void *ctx, const struct dns_query *query, const char **ret_reason);
+	/* A name got no address, since MAX_NET_NAMES have theirs. */
+	void (*full)(void *ctx);
+};
+
+struct dns_server_config {
+	uv_loop_t *loop;     /* borrowed */
+	struct names *names; /* borrowed */
+	/* Bound to port 53; of 0.0.0.0 and ::; non-blocking; taken over, also on failure. */
+	int udp_fds[2];	     /* with PKTINFO */
+	int listener_fds[2]; /* TCP */
+	const struct dns_server_ops *ops;
+	void *ctx;
+};
+
+int dns_server_start(const struct dns_server_config *config, struct dns_server **ret,
+		     struct error *err);
+/* Nothing is asked of the owner any more. @closed: from the loop, when all is freed. */
+void dns_server_stop(struct dns_server *server, void (*closed)(void *ctx), void *ctx);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The relay of one session: what policy let a program connect to is dialled outside, and the
+ * program's connection, which ends in the session's own network, is joined with that.
+ *
+ *	relay_connect() -> WAITING: the dial and the listener are under way, the call is stopped
+ *		resume() -> relay_answer() -> the call goes on, or gets the errno that it earned
+ *	CLAIMED: the call went on; its socket is to arrive at the listener
+ *	FLOWING: it did, and both ends are joined (flow.h)
+ *	closed()
+ *
+ * What the verdict rests on: a socket that a listener accepts is joined only if it is the very one
+ * whose call was let through, which its two endpoints say (getsockname() of what was accepted is
+ * where it went, and getpeername() must be getsockname() of the program's own socket, of which the
+ * relay keeps a duplicate until then). An address or a descriptor that was changed after the
+ * verdict finds no listener, or is reset.
+ *
+ * Knows no session and no policy: what it tells and asks goes through struct relay_ops.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "monitor/net/listeners.h"
+#include "monitor/policy/cidr.h"
+
+struct relay;
+
+/* Whose connection it is; strings are copied. */
+struct relay_caller {
+	void *owner; /* compared only: the execution; NULL once it is over */
+	uint32_t exec_id;
+	uint32_t pid;
+	uint32_t declared;
+	const char *exe, *call_id, *call_tool;
+};
+
+struct relay_request {
+	struct relay_caller caller;
+	uint64_t ticket;	     /* of the stopped call */
+	struct endpoint destination; /* inside: what was judged */
+	const char *host;	     /* its canonical name, or the address as text */
+	int socket_fd;		     /* the program's; borrowed: a duplicate is kept */
+};
+
+/* One connection, at its end. */
+struct relay_end {
+	const struct relay_caller *caller;
+	const struct endpoint *destination;
+	const char *host;
+	struct endpoint upstream; /* all zero if none was tried */
+	uint64_t bytes_out, bytes_in;
+	uint64_t duration_ms; /* since it was asked for */
+	const char *reason;   /* static: "closed", "reset", "not connected", ... */
+	int error;	      /* of the dial; 0: it was connected */
+	const char *refusal;  /* what the address is that may not be dialled, static; or NULL */
+};
+
+struct relay_ops {
+	/* As listeners_ops.open. */
+	int (*listen)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
+	/* The outcome is there: the call may be asked about again. */
+	void (*resume)(void *ctx, void *owner, uint64_t ticket);
+	/* True while the call is still stopped. */
+	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
+	/* Once for each connection that was asked for. */
+	void (*closed)(void *ctx, const struct relay_end *end);
+	/* A socket arrived that nothing was approved for; it was reset. */
+	void (*stray)(void *ctx, const struct endpoint *destination);
+};
+
+struct relay_config {
+	uv_loop_t *loop;
+	const char *resolver;	    /* as resolver_config.server; copied */
+	const struct cidr *allowed; /* --allow-private; copied */
+	size_t allowed_count;
+	const struct relay_ops *ops;
+	void *ctx;
+};
+
+struct relay *relay_start(const struct relay_config *config);
+/*
+ * Ends all connections; what programs had sent is passed on as far as it is taken at once.
+ * @closed: from the loop, when the last handle is closed and the relay is freed.
+ */
+void relay_stop(struct relay *relay, void (*closed)(void *ctx));
+
+/*
+ * relay_connect - what policy has just let through.
+ * Errors: -ENOBUFS when there are too many; -EMFILE; those of ops.listen. Then closed() was called.
+ */
+int relay_connect(struct relay *relay, const struct relay_request *request);
+
+enum relay_answer {
+	RELAY_UNKNOWN, /* nothing is known of this call: it is to be judged */
+	RELAY_WAITS,   /* not yet */
+	RELAY_GOES_ON, /* let it proceed, now */
+	RELAY_FAILED   /* *ret_error is the negative errno to give it */
+};
+
+/* A stopped call is asked about again. @destination: as it reads now. */
+enum relay_answer relay_answer(struct relay *relay, const void *owner, uint64_t ticket,
+			       const struct endpoint *destination, int *ret_error);
+
+/* The execution is over: its connections end when what it had sent has been passed on. */
+void relay_drain(struct relay *relay, const void *owner);
+/* A program wants to listen on the port itself. */
+void relay_yield(struct relay *relay, uint16_t port);
