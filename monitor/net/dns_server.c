@@ -6,6 +6,8 @@
 #include "common/cleanup.h"
 #include "monitor/net/dns_server_internal.h"
 
+#define DEFAULT_IDLE_MS 10000u
+
 size_t dns_server_answer(struct dns_server *server, const uint8_t *bytes, size_t len,
 			 uint8_t ret[DNS_REPLY_BYTES])
 {
@@ -53,6 +55,7 @@ int dns_server_start(const struct dns_server_config *config, struct dns_server *
 	server->names = config->names;
 	server->ops = config->ops;
 	server->ctx = config->ctx;
+	server->idle_ms = config->idle_ms ? config->idle_ms : DEFAULT_IDLE_MS;
 	(void)uv_timer_init(server->loop, &server->idle);
 	server->idle.data = server;
 	server->handles = 1;

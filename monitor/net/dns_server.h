@@ -19,8 +19,7 @@
 #include "common/error.h"
 #include "monitor/net/dns_message.h"
 
-#define MAX_DNS_CLIENTS 32u    /* TCP connections of one session */
-#define DNS_IDLE_MS	10000u /* since its last whole query */
+#define MAX_DNS_CLIENTS 32u /* TCP connections of one session */
 
 struct dns_server;
 
@@ -40,6 +39,7 @@ struct dns_server_config {
 	/* Bound to port 53; of 0.0.0.0 and ::; non-blocking; taken over, also on failure. */
 	int udp_fds[2];	     /* with PKTINFO */
 	int listener_fds[2]; /* TCP */
+	unsigned idle_ms;    /* of a TCP connection since its last whole query; 0: 10 s */
 	const struct dns_server_ops *ops;
 	void *ctx;
 };

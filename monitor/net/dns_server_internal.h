@@ -31,6 +31,7 @@ struct dns_server {
 	uv_tcp_t listeners[2];
 	struct dns_client *clients; /* the one that is idle longest first */
 	unsigned client_count;
+	unsigned idle_ms;
 	uv_timer_t idle; /* runs while there are clients */
 	unsigned handles;
 	bool is_stopping;

@@ -10,7 +10,6 @@
 
 #define LENGTH_BYTES  2u
 #define BACKLOG	      128
-#define IDLE_CHECK_MS 1000u
 #define REPLIES_BYTES (8u * (LENGTH_BYTES + DNS_REPLY_BYTES))
 
 /* While an answer waits to be taken nothing more is read: who does not read is not served. */
@@ -60,7 +59,8 @@ static void on_idle(uv_timer_t *timer)
 {
 	struct dns_server *server = timer->data;
 
-	while (server->clients && uv_now(server->loop) - server->clients->active_ms >= DNS_IDLE_MS)
+	while (server->clients &&
+	       uv_now(server->loop) - server->clients->active_ms >= server->idle_ms)
 		client_close(server->clients);
 }
 
@@ -204,7 +204,8 @@ static void on_connection(uv_stream_t *listener, int status)
 	server->handles++;
 	DL_APPEND(server->clients, client);
 	if (server->client_count++ == 0)
-		(void)uv_timer_start(&server->idle, on_idle, IDLE_CHECK_MS, IDLE_CHECK_MS);
+		(void)uv_timer_start(&server->idle, on_idle, server->idle_ms / 8,
+				     server->idle_ms / 8);
 	if (uv_accept(listener, (uv_stream_t *)&client->socket) < 0)
 		client_close(client);
 	else
