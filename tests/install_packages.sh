@@ -6,10 +6,11 @@
 set -eu
 
 build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-dev libuv1-dev
-	libcjson-dev libsodium-dev libc-ares-dev libssl-dev uthash-dev scdoc linux-libc-dev python3"
+	libcjson-dev libsodium-dev libc-ares-dev libssl-dev uthash-dev zlib1g-dev scdoc linux-libc-dev
+	python3"
 # Those whose work tests/compat compares; a JDK, which it uses too, is left to whoever has one.
 compat="python3-venv tar gzip rsync openssh-client gdb sqlite3 perl tmux bsdutils dpkg-dev"
-tests="libcmocka-dev libjansson-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
+tests="libcmocka-dev libjansson-dev node-llhttp libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
 	shellcheck bubblewrap git util-linux procps qemu-system-x86 busybox-static e2fsprogs
 	$compat"
 

@@ -3,14 +3,17 @@
 
 /*
  * Searches a stream of outgoing bytes for texts that must not leave (canaries): as they are, in hex
- * (both cases), in base64 (both alphabets, all three alignments, also wrapped into lines), and the
- * same inside gzip and zlib streams, wherever in the bytes one begins. Pure and incremental: any
- * division of the bytes finds the same. A text is found with the feed that completes it: what is
- * fed before it is sent never leaves whole.
+ * (lower or upper case), in base64 (both alphabets, all three alignments), with white space in
+ * between or without, and the same inside gzip and zlib streams, wherever in the bytes one begins.
+ * Pure and incremental: as long as it does not give up, any division of the bytes finds the same. A
+ * text is found by the feed that completes it: what is fed before it is sent never leaves whole.
  *
- * Not found: encryption, other encodings, encodings of encodings but those inside gzip and zlib.
- * Memory: a few KiB a stream, and some 50 KiB for each compressed stream being read, at most
- * SCAN_INFLATERS. What a compressed stream inflates to is looked at up to SCAN_MAX_INFLATED bytes.
+ * Not found: what is encrypted, in other encodings, or encoded or compressed twice but for base64
+ * or hex within gzip or zlib.
+ *
+ * Memory: 2 KiB a stream, and some 45 KiB for each compressed stream that is being read, at most
+ * SCAN_INFLATERS at a time. What they inflate to is looked at up to SCAN_MAX_INFLATED bytes in all
+ * and, after the first MiB, a hundred bytes for each byte fed; then it gives up on them.
  */
 
 #include <stdbool.h>

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * Each text becomes some patterns, which two finders look for: the text itself in the bytes as they
+ * are, and what base64 and hex make of it in the bytes without white space, for these encoders
+ * write lines. Where two bytes look like the head of a gzip or zlib stream, what follows is
+ * inflated as well, until it turns out to be none or ends, and what comes out goes to the same
+ * finders. Chance and malice make such heads too; so there are only some inflaters, and a limit for
+ * all that they make, and whatever is not looked at because of that is told (scan_gave_up).
+ */
+#include "monitor/net/scan.h"
+
+#include <string.h>
+
+#include <zlib.h>
+
+#include "common/buf.h"
+#include "monitor/net/finder.h"
+
+#define INFLATE_PIECE 8192u
+/* What a real stream seldom exceeds: one of zeros comes to 1000 bytes of each byte. */
+#define INFLATE_RATIO 100u
+#define INFLATE_SLACK (1u << 20)
+
+struct scan_set {
+	struct finder plain;
+	struct finder encoded;
+};
+
+struct both_streams {
+	struct finder_stream plain;
+	struct finder_stream encoded;
+};
+
+struct inflater {
+	z_stream z;
+	bool is_ready; /* z is initialised */
+	bool is_busy;
+	struct both_streams streams;
+};
+
+struct scan {
+	const struct scan_set *set; /* borrowed */
+	struct both_streams streams;
+	struct inflater *inflaters[SCAN_INFLATERS]; /* owned; made when needed */
+	uint64_t fed_bytes;
+	uint64_t inflated_bytes;
+	uint64_t found;
+	uint8_t last; /* byte of the feed before */
+	bool has_last;
+	bool gave_up;
+};
+
+/* ---- the texts ---- */
+
+static const char base64_standard[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/*
+ * What stands in the middle of any base64 that holds the text behind @before other bytes: only
+ * characters all of whose bits are the text's.
+ */
+static void add_base64(struct finder *finder, const uint8_t *text, size_t len, size_t before,
+		       const char *alphabet, unsigned id)
+{
+	uint8_t out[SCAN_MAX_TEXT * 4 / 3 + 4];
+	const size_t first = (before * 8 + 5) / 6;
+	const size_t end = (before + len) * 8 / 6;
+
+	for (size_t i = first; i < end; i++) {
+		const size_t bit = i * 6 - before * 8;
+		const unsigned high = text[bit / 8];
+		const unsigned low = bit / 8 + 1 < len ? text[bit / 8 + 1] : 0;
+
+		out[i - first] = (uint8_t)alphabet[(high << 8 | low) >> (10 - bit % 8) & 63];
+	}
+	finder_add(finder, out, end - first, id);
+}
+
+static void add_hex(struct finder *finder, const uint8_t *text, size_t len, const char *digits,
+		    unsigned id)
+{
+	uint8_t out[2 * SCAN_MAX_TEXT];
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = (uint8_t)digits[text[i] >> 4];
+		out[2 * i + 1] = (uint8_t)digits[text[i] & 15];
+	}
+	finder_add(finder, out, 2 * len, id);
+}
+
+static void add_text(struct scan_set *set, const uint8_t *text, size_t len, unsigned id)
+{
+	finder_add(&set->plain, text, len, id);
+	for (size_t before = 0; before < 3; before++) {
+		add_base64(&set->encoded, text, len, before, base64_standard, id);
+		add_base64(&set->encoded, text, len, before, base64_url, id);
+	}
+	add_hex(&set->encoded, text, len, "0123456789abcdef", id);
+	add_hex(&set->encoded, text, len, "0123456789ABCDEF", id);
+}
+
+int scan_set_new(const struct str *texts, size_t count, struct scan_set **ret, struct error *err)
+{
+	if (count > SCAN_MAX_TEXTS)
+		return error_set(err, E2BIG, "%zu texts to be searched for: at most %u", count,
+				 SCAN_MAX_TEXTS);
+	for (size_t i = 0; i < count; i++) {
+		if (texts[i].len < SCAN_MIN_TEXT || texts[i].len > SCAN_MAX_TEXT)
+			return error_set(
+				err, EINVAL,
+				"text %zu to be searched for has %zu bytes: at least %u, at most %u",
+				i + 1, texts[i].len, SCAN_MIN_TEXT, SCAN_MAX_TEXT);
+	}
+	_cleanup_(scan_set_freep) struct scan_set *set = xcalloc(1, sizeof(*set));
+
+	for (size_t i = 0; i < count; i++)
+		add_text(set, (const uint8_t *)texts[i].at, texts[i].len, (unsigned)i);
+	finder_build(&set->plain);
+	finder_build(&set->encoded);
+	*ret = take_ptr(set);
+	return 0;
+}
+
+struct scan_set *scan_set_free(struct scan_set *set)
+{
+	if (set) {
+		finder_done(&set->plain);
+		finder_done(&set->encoded);
+		free(set);
+	}
+	return NULL;
+}
+
+/* ---- a stream ---- */
+
+struct scan *scan_new(const struct scan_set *set)
+{
+	struct scan *scan = xcalloc(1, sizeof(*scan));
+
+	scan->set = set;
+	return scan;
+}
+
+struct scan *scan_free(struct scan *scan)
+{
+	if (!scan)
+		return NULL;
+	for (size_t i = 0; i < SCAN_INFLATERS; i++) {
+		if (scan->inflaters[i] && scan->inflaters[i]->is_ready)
+			(void)inflateEnd(&scan->inflaters[i]->z);
+		free(scan->inflaters[i]);
+	}
+	free(scan);
+	return NULL;
+}
+
+static void search(struct scan *scan, struct both_streams *streams, const uint8_t *bytes,
+		   size_t len)
+{
+	scan->found |= finder_feed(&scan->set->plain, &streams->plain, bytes, len, false);
+	scan->found |= finder_feed(&scan->set->encoded, &streams->encoded, bytes, len, true);
+}
+
+static bool may_inflate(const struct scan *scan)
+{
+	return scan->inflated_bytes < SCAN_MAX_INFLATED &&
+	       scan->inflated_bytes < scan->fed_bytes * INFLATE_RATIO + INFLATE_SLACK;
+}
+
+static void inflate_some(struct scan *scan, struct inflater *inflater, const uint8_t *bytes,
+			 size_t len)
+{
+	uint8_t out[INFLATE_PIECE];
+	int r = Z_OK;
+
+	inflater->z.next_in = without_const(bytes);
+	inflater->z.avail_in = (unsigned)len;
+	/* Until it wants more bytes: then there is room left in what it writes to. */
+	do {
+		inflater->z.next_out = out;
+		inflater->z.avail_out = sizeof(out);
+		r = inflate(&inflater->z, Z_NO_FLUSH);
+		const size_t made = sizeof(out) - inflater->z.avail_out;
+
+		search(scan, &inflater->streams, out, made);
+		scan->inflated_bytes += made;
+		if (!may_inflate(scan)) {
+			scan->gave_up = true;
+			r = Z_MEM_ERROR;
+		}
+	} while (r == Z_OK && inflater->z.avail_out == 0);
+	if (r != Z_OK && r != Z_BUF_ERROR) /* the end, or no such stream */
+		inflater->is_busy = false;
+}
+
+/* @window_bits: as inflateInit2(3) has it. NULL if there is none to be had. */
+static struct inflater *start_inflater(struct scan *scan, int window_bits)
+{
+	struct inflater **slot = scan->inflaters;
+	unsigned i = 0;
+
+	while (i < SCAN_INFLATERS && slot[i] && slot[i]->is_busy)
+		i++;
+	if (i == SCAN_INFLATERS || !may_inflate(scan)) {
+		scan->gave_up = true;
+		return NULL;
+	}
+	if (!slot[i])
+		slot[i] = xcalloc(1, sizeof(*slot[i]));
+	memset(&slot[i]->streams, 0, sizeof(slot[i]->streams));
+	const int r = slot[i]->is_ready ? inflateReset2(&slot[i]->z, window_bits)
+					: inflateInit2(&slot[i]->z, window_bits);
+
+	slot[i]->is_ready = slot[i]->is_ready || r == Z_OK;
+	slot[i]->is_busy = r == Z_OK;
+	scan->gave_up = scan->gave_up || r != Z_OK;
+	return r == Z_OK ? slot[i] : NULL;
+}
+
+static bool is_magic(uint8_t first, uint8_t second)
+{
+	if (first == 0x1f) /* RFC 1952 2.3.1 */
+		return second == 0x8b;
+	/* RFC 1950 2.2, with the window that everybody takes, by level of compression */
+	return first == 0x78 &&
+	       (second == 0x01 || second == 0x5e || second == 0x9c || second == 0xda);
+}
+
+#define WINDOW_ANY 47 /* 15 bits of window; gzip or zlib, as its head says */
+
+/* The next head that begins with @first, or @end. */
+static const uint8_t *next_head(const uint8_t *at, const uint8_t *end, uint8_t first)
+{
+	while (at < end && (at = memchr(at, first, (size_t)(end - at)))) {
+		if (at + 1 < end && is_magic(first, at[1]))
+			return at;
+		at++;
+	}
+	return end;
+}
+
+static void feed_inflaters(struct scan *scan, const uint8_t *at, const uint8_t *end)
+{
+	for (size_t i = 0; i < SCAN_INFLATERS && at < end; i++) {
+		if (scan->inflaters[i] && scan->inflaters[i]->is_busy)
+			inflate_some(scan, scan->inflaters[i], at, (size_t)(end - at));
+	}
+}
+
+/* From head to head, so that inflaters start and end in the order of the bytes. */
+static void inflate_all(struct scan *scan, const uint8_t *at, const uint8_t *end)
+{
+	const uint8_t *gzip = next_head(at, end, 0x1f);
+	const uint8_t *zlib = next_head(at, end, 0x78);
+
+	while (at < end) {
+		const uint8_t *head = gzip < zlib ? gzip : zlib;
+
+		feed_inflaters(scan, at, head);
+		at = head;
+		if (head == end)
+			break;
+		(void)start_inflater(scan, WINDOW_ANY);
+		if (head == gzip)
+			gzip = next_head(head + 1, end, 0x1f);
+		else
+			zlib = next_head(head + 1, end, 0x78);
+	}
+}
+
+void scan_feed(struct scan *scan, const void *bytes, size_t len)
+{
+	const uint8_t *at = bytes;
+	struct inflater *inflater = NULL;
+
+	if (!len)
+		return;
+	scan->fed_bytes += len;
+	search(scan, &scan->streams, at, len);
+	if (scan->has_last && is_magic(scan->last, at[0]))
+		inflater = start_inflater(scan, WINDOW_ANY);
+	if (inflater)
+		inflate_some(scan, inflater, &scan->last, 1);
+	inflate_all(scan, at, at + len);
+	scan->last = at[len - 1];
+	scan->has_last = true;
+}
+
+void scan_expect_deflate(struct scan *scan)
+{
+	/* RFC 9110 8.4.1.2: it should be zlib, and is not always. One of the two fails at once. */
+	(void)start_inflater(scan, 15);
+	(void)start_inflater(scan, -15);
+}
+
+uint64_t scan_found(const struct scan *scan)
+{
+	return scan->found;
+}
+
+bool scan_gave_up(const struct scan *scan)
+{
+	return scan->gave_up;
+}
