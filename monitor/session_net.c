@@ -25,6 +25,7 @@ struct session_net {
 	struct names *names;
 	struct session_dns *dns;
 	struct relay *relay;
+	struct session_decoy *decoy; /* NULL: nothing is answered by one */
 };
 
 /* ---- what an action is to the network ---- */
@@ -55,6 +56,13 @@ static bool leads_out(const struct action *action, struct endpoint *ret)
 	(void)snprintf(text, sizeof(text), "%.*s", (int)action->address.len, action->address.at);
 	ret->port = (uint16_t)action->port;
 	return endpoint_parse(text, ret);
+}
+
+bool session_net_leads_out(const struct session *session, const struct action *action)
+{
+	struct endpoint to;
+
+	return session->net && (action->kind == ACTION_DNS || leads_out(action, &to));
 }
 
 void session_net_name(const struct session *session, struct action *action)
@@ -183,6 +191,13 @@ static int on_listen(void *ctx, const struct endpoint *at, net_socket_cb done, v
 	return session_ask_socket(net->session, SOCKET_LISTEN, address, at->port, done, done_ctx);
 }
 
+static int on_serve(void *ctx, const struct relay_arrival *arrival)
+{
+	const struct session_net *net = ctx;
+
+	return session_decoy_serve(net->decoy, arrival);
+}
+
 static bool on_is_waiting(void *ctx, void *owner, uint64_t ticket)
 {
 	const struct execution *execution = owner;
@@ -203,6 +218,7 @@ static const struct relay_ops relay_ops = {.listen = on_listen,
 					   .is_waiting = on_is_waiting,
 					   .resume = on_resume,
 					   .closed = on_closed,
+					   .serve = on_serve,
 					   .stray = on_stray};
 
 /* ---- the gate's side ---- */
@@ -248,7 +264,7 @@ static bool is_connected(int socket_fd)
 }
 
 static void connect_out(struct execution *execution, const struct gate_request *request,
-			const struct action *action, const struct endpoint *to,
+			const struct action *action, const struct endpoint *to, bool by_decoy,
 			struct gate_answer *ret)
 {
 	_cleanup_free_ char *host = xstrndup(action->host.at, action->host.len);
@@ -265,6 +281,8 @@ static void connect_out(struct execution *execution, const struct gate_request *
 		.destination = *to,
 		.host = host,
 		.socket_fd = request->socket_fd,
+		/* Whatever was decided: with this network nothing is dialled. */
+		.by_decoy = by_decoy || session_net_is_decoy(execution->session),
 	};
 	int r;
 
@@ -290,7 +308,7 @@ static void refuse_udp(struct execution *execution, const struct action *action,
 }
 
 void session_net_carry_out(struct execution *execution, const struct gate_request *request,
-			   const struct action *action, struct gate_answer *ret)
+			   const struct action *action, bool by_decoy, struct gate_answer *ret)
 {
 	const struct session *session = execution->session;
 	struct endpoint to;
@@ -305,10 +323,10 @@ void session_net_carry_out(struct execution *execution, const struct gate_reques
 	if (!leads_out(action, &to))
 		return;
 	if (action->kind == ACTION_CONNECT && is_tcp(action))
-		connect_out(execution, request, action, &to, ret);
+		connect_out(execution, request, action, &to, by_decoy, ret);
 	else if (action->kind == ACTION_SEND && is_tcp(action) && !is_connected(request->socket_fd))
 		*ret = (struct gate_answer){.errno_value = EOPNOTSUPP}; /* MSG_FASTOPEN */
-	else if (action->kind == ACTION_SEND && is_udp(action))
+	else if (action->kind == ACTION_SEND && is_udp(action) && !by_decoy)
 		refuse_udp(execution, action, ret);
 }
 
@@ -334,21 +352,43 @@ static int parse_allowed(const struct net_config *config, struct cidr **ret, siz
 	return 0;
 }
 
-int session_net_start(struct session *session, struct error *err)
+static bool has_mode(const struct session *session, const char *mode)
 {
-	const char *mode = session_layer(session, "net");
-	struct session_net *net;
-	struct cidr *allowed = NULL;
-	size_t count = 0;
-	int r;
+	const char *is = session_layer(session, "net");
 
-	if (!mode || strcmp(mode, "relay") != 0)
+	return is && strcmp(is, mode) == 0;
+}
+
+bool session_net_is_decoy(const struct session *session)
+{
+	return has_mode(session, "decoy");
+}
+
+/* Without the relay nobody could stand in for whom a program means. */
+static int check_no_decoys(const struct session *session, struct error *err)
+{
+	const char *who = policy_decoys(session->policy);
+
+	if (!who)
 		return 0;
-	r = parse_allowed(&session->net_config, &allowed, &count, err);
+	return error_set(
+		err, EINVAL,
+		"%s%s of the policy has the verdict decoy, and the network of this session "
+		"leads nowhere: start it with --net=relay or --net=decoy",
+		strcmp(who, "default") == 0 ? "a " : "the rule ", who);
+}
+
+static int start_relay(struct session_net *net, struct error *err)
+{
+	struct session *session = net->session;
+	_cleanup_free_ struct cidr *allowed = NULL;
+	size_t count = 0;
+	int r = parse_allowed(&session->net_config, &allowed, &count, err);
+
+	if (r == 0)
+		r = session_decoy_start(session, &net->decoy, err);
 	if (r < 0)
 		return r;
-	net = xcalloc(1, sizeof(*net));
-	net->session = session;
 	net->names = names_new();
 	net->relay = relay_start(&(struct relay_config){.loop = session->supervisor->loop,
 							.resolver = session->net_config.resolver,
@@ -356,7 +396,23 @@ int session_net_start(struct session *session, struct error *err)
 							.allowed_count = count,
 							.ops = &relay_ops,
 							.ctx = net});
-	free(allowed);
+	return 0;
+}
+
+int session_net_start(struct session *session, struct error *err)
+{
+	struct session_net *net;
+	int r;
+
+	if (!has_mode(session, "relay") && !has_mode(session, "decoy"))
+		return check_no_decoys(session, err);
+	net = xcalloc(1, sizeof(*net));
+	net->session = session;
+	r = start_relay(net, err);
+	if (r < 0) {
+		free(net);
+		return r;
+	}
 	session->net = net;
 	session->handles++;
 	net->dns = session_dns_start(session, net->names);
@@ -386,5 +442,6 @@ void session_net_end(struct session *session)
 	if (!net)
 		return;
 	session_dns_end(net->dns);
+	session_decoy_end(net->decoy);
 	relay_stop(net->relay, on_relay_freed);
 }

@@ -45,6 +45,16 @@ struct relay_request {
 	struct endpoint destination; /* inside: what was judged */
 	const char *host;	     /* its canonical name, or the address as text */
 	int socket_fd;		     /* the program's; borrowed: a duplicate is kept */
+	bool by_decoy;		     /* nothing is dialled: relay_ops.serve() answers it */
+};
+
+/* A connection that is served rather than dialled. */
+struct relay_arrival {
+	void *token;   /* for relay_served() */
+	int socket_fd; /* the callee's */
+	const struct relay_caller *caller;
+	const struct endpoint *destination;
+	const char *host;
 };
 
 /* One connection, at its end. */
@@ -69,6 +79,11 @@ struct relay_ops {
 	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
 	/* Once for each connection that was asked for. */
 	void (*closed)(void *ctx, const struct relay_end *end);
+	/*
+	 * Answers a connection by itself; relay_served() says when it is over. May be NULL if no
+	 * request is by_decoy. Errors: it was closed, and relay_served() is not called.
+	 */
+	int (*serve)(void *ctx, const struct relay_arrival *arrival);
 	/* A socket arrived that nothing was approved for; it was reset. */
 	void (*stray)(void *ctx, const struct endpoint *destination);
 };
@@ -94,6 +109,9 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx));
  * Errors: -ENOBUFS when there are too many; -EMFILE; those of ops.listen. Then closed() was called.
  */
 int relay_connect(struct relay *relay, const struct relay_request *request);
+
+/* A served connection is over. All are before relay_stop(). */
+void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason);
 
 enum relay_answer {
 	RELAY_UNKNOWN, /* nothing is known of this call: it is to be judged */

@@ -7,7 +7,7 @@
 #include <utlist.h>
 
 #include "common/cleanup.h"
-#include "monitor/net/decoy/connection.h"
+#include "monitor/net/decoy/visit.h"
 
 int decoy_new(const struct decoy_config *config, struct decoy **ret, struct error *err)
 {
@@ -84,15 +84,15 @@ static uint64_t find_canaries(const struct decoy *decoy, struct str text)
 
 /* ---- flows ---- */
 
-void connection_tell(struct connection *connection, struct decoy_request *request)
+void visit_tell(struct visit *visit, struct decoy_request *request)
 {
-	struct decoy *decoy = connection->decoy;
+	struct decoy *decoy = visit->decoy;
 
-	request->peer = &connection->peer;
+	request->peer = &visit->peer;
 	if (!request->protocol)
-		request->protocol = !connection->protocol ? "tls"
-				    : connection->tls	  ? connection->protocol->secured_name
-							  : connection->protocol->name;
+		request->protocol = !visit->protocol ? "tls"
+				    : visit->tls     ? visit->protocol->secured_name
+						     : visit->protocol->name;
 	request->canaries |= find_canaries(decoy, request->head) |
 			     find_canaries(decoy, str_of(request->path)) |
 			     find_canaries(decoy, request->body);
@@ -101,18 +101,18 @@ void connection_tell(struct connection *connection, struct decoy_request *reques
 
 int decoy_attach(struct decoy *decoy, int socket_fd, const struct decoy_peer *peer, void *flow)
 {
-	struct connection *connection;
+	struct visit *visit;
 	int r;
 
 	if (decoy->stopping || decoy->count >= MAX_DECOY_FLOWS) {
 		(void)close(socket_fd);
 		return -ENFILE;
 	}
-	r = connection_start(decoy, socket_fd, peer, flow, &connection);
+	r = visit_start(decoy, socket_fd, peer, flow, &visit);
 	if (r < 0)
 		return r;
 	decoy->count++;
-	DL_APPEND(decoy->connections, connection);
+	DL_APPEND(decoy->visits, visit);
 	return 0;
 }
 
@@ -130,11 +130,11 @@ static void free_when_over(struct decoy *decoy)
 		closed(ctx);
 }
 
-void decoy_forget(struct connection *connection)
+void decoy_forget(struct visit *visit)
 {
-	struct decoy *decoy = connection->decoy;
+	struct decoy *decoy = visit->decoy;
 
-	DL_DELETE(decoy->connections, connection);
+	DL_DELETE(decoy->visits, visit);
 	decoy->count--;
 	free_when_over(decoy);
 }
@@ -149,12 +149,12 @@ static void on_life_closed(uv_handle_t *handle)
 
 void decoy_stop(struct decoy *decoy, void (*closed)(void *ctx), void *ctx)
 {
-	struct connection *connection;
+	struct visit *visit;
 
 	decoy->stopping = true;
 	decoy->closed = closed;
 	decoy->closed_ctx = ctx;
-	DL_FOREACH (decoy->connections, connection)
-		connection_end(connection, "session ended", true);
+	DL_FOREACH (decoy->visits, visit)
+		visit_finish(visit, "session ended");
 	uv_close((uv_handle_t *)&decoy->life, on_life_closed);
 }

@@ -4,32 +4,32 @@
 #include <time.h>
 
 #include "common/cleanup.h"
-#include "monitor/net/decoy/connection.h"
 #include "monitor/net/decoy/http.h"
+#include "monitor/net/decoy/visit.h"
 
 struct talk {
 	struct http_reader reader;
 	struct evidence evidence;
 };
 
-static void begin(struct connection *connection)
+static void begin(struct visit *visit)
 {
-	connection->talk = xcalloc(1, sizeof(struct talk));
-	((struct talk *)connection->talk)->evidence.file_fd = -1;
+	visit->talk = xcalloc(1, sizeof(struct talk));
+	((struct talk *)visit->talk)->evidence.file_fd = -1;
 }
 
-static void free_talk(struct connection *connection)
+static void free_talk(struct visit *visit)
 {
-	struct talk *talk = connection->talk;
+	struct talk *talk = visit->talk;
 
 	http_reader_done(&talk->reader);
 	evidence_done(&talk->evidence);
 	free(talk);
 }
 
-static void say_text(struct connection *connection, const char *text)
+static void say_text(struct visit *visit, const char *text)
 {
-	connection_say(connection, text, strlen(text));
+	visit_say(visit, text, strlen(text));
 }
 
 /* ---- answers ---- */
@@ -45,7 +45,7 @@ static void put_date(struct buf *out)
 		buf_printf(out, "Date: %s\r\n", text);
 }
 
-static void say_answer(struct connection *connection, const struct http_request *request,
+static void say_answer(struct visit *visit, const struct http_request *request,
 		       const struct answer *answer)
 {
 	const bool has_body = answer->status != 204 && answer->status != 304;
@@ -60,15 +60,15 @@ static void say_answer(struct connection *connection, const struct http_request 
 	buf_puts(&out, "\r\n");
 	if (has_body && strcmp(request->method, "HEAD") != 0)
 		buf_put(&out, answer->body.data, answer->body.len);
-	connection_say(connection, out.data, out.len);
+	visit_say(visit, out.data, out.len);
 	if (!request->keep_alive)
-		connection_close(connection);
+		visit_close(visit);
 }
 
 /* ---- requests ---- */
 
-static void tell(struct connection *connection, const struct talk *talk,
-		 const struct answer *answer, bool is_cut)
+static void tell(struct visit *visit, const struct talk *talk, const struct answer *answer,
+		 bool is_cut)
 {
 	const struct http_request *request = &talk->reader.request;
 	struct decoy_request told = {
@@ -85,32 +85,32 @@ static void tell(struct connection *connection, const struct talk *talk,
 	if (told.head.len > DECOY_HEAD_SHOWN)
 		told.head.len = DECOY_HEAD_SHOWN;
 	evidence_tell(&talk->evidence, &told);
-	connection_tell(connection, &told);
+	visit_tell(visit, &told);
 }
 
-static void answer_request(struct connection *connection, struct talk *talk)
+static void answer_request(struct visit *visit, struct talk *talk)
 {
 	const struct http_request *request = &talk->reader.request;
 	const struct exchange exchange = {
 		.request = request,
-		.host = request->host[0] ? request->host : connection->target,
-		.port = connection->target_port,
-		.is_tls = connection->tls != NULL,
+		.host = request->host[0] ? request->host : visit->target,
+		.port = visit->target_port,
+		.is_tls = visit->tls != NULL,
 		.body = &talk->evidence,
-		.state = &connection->decoy->services,
+		.state = &visit->decoy->services,
 	};
 	struct answer answer;
 
 	answer_init(&answer);
 	service_answer(&exchange, &answer);
-	tell(connection, talk, &answer, false);
-	say_answer(connection, request, &answer);
+	tell(visit, talk, &answer, false);
+	say_answer(visit, request, &answer);
 	answer_done(&answer);
 	evidence_done(&talk->evidence);
 }
 
 /* "CONNECT host:port": a proxy is meant. */
-static void open_tunnel(struct connection *connection, struct talk *talk)
+static void open_tunnel(struct visit *visit, struct talk *talk)
 {
 	const char *target = talk->reader.request.target;
 	const char *colon = strrchr(target, ':');
@@ -119,24 +119,24 @@ static void open_tunnel(struct connection *connection, struct talk *talk)
 		xstrndup(target, colon ? (size_t)(colon - target) : strlen(target));
 	const struct answer answer = {.service = "proxy", .status = 200};
 
-	tell(connection, talk, &answer, false);
-	say_text(connection, "HTTP/1.1 200 Connection established\r\n\r\n");
+	tell(visit, talk, &answer, false);
+	say_text(visit, "HTTP/1.1 200 Connection established\r\n\r\n");
 	/* Of TLS inside of TLS only the outer one is ours. */
-	connection_tunnel(connection, host, port <= UINT16_MAX ? (uint16_t)port : 0);
+	visit_tunnel(visit, host, port <= UINT16_MAX ? (uint16_t)port : 0);
 }
 
-static void on_head(struct connection *connection, struct talk *talk)
+static void on_head(struct visit *visit, struct talk *talk)
 {
 	const struct http_request *request = &talk->reader.request;
 
-	evidence_begin(&talk->evidence, &connection->decoy->store);
+	evidence_begin(&talk->evidence, &visit->decoy->store);
 	if (strcmp(request->method, "CONNECT") == 0)
-		open_tunnel(connection, talk);
+		open_tunnel(visit, talk);
 	else if (request->wants_continue)
-		say_text(connection, "HTTP/1.1 100 Continue\r\n\r\n");
+		say_text(visit, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-static void refuse(struct connection *connection, struct talk *talk)
+static void refuse(struct visit *visit, struct talk *talk)
 {
 	static const char text[] =
 		"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -144,16 +144,16 @@ static void refuse(struct connection *connection, struct talk *talk)
 
 	(void)snprintf(answer.detail, sizeof(answer.detail), "%s", talk->reader.broken);
 	if (!talk->evidence.store)
-		evidence_begin(&talk->evidence, &connection->decoy->store);
-	tell(connection, talk, &answer, true);
+		evidence_begin(&talk->evidence, &visit->decoy->store);
+	tell(visit, talk, &answer, true);
 	evidence_done(&talk->evidence);
-	say_text(connection, text);
-	connection_close(connection);
+	say_text(visit, text);
+	visit_close(visit);
 }
 
-static size_t take(struct connection *connection, const char *bytes, size_t len)
+static size_t take(struct visit *visit, const char *bytes, size_t len)
 {
-	struct talk *talk = connection->talk;
+	struct talk *talk = visit->talk;
 	size_t at = 0;
 
 	for (;;) {
@@ -168,32 +168,31 @@ static size_t take(struct connection *connection, const char *bytes, size_t len)
 		case HTTP_MORE:
 			return at;
 		case HTTP_HEAD:
-			on_head(connection, talk);
+			on_head(visit, talk);
 			break;
 		case HTTP_END:
-			answer_request(connection, talk);
+			answer_request(visit, talk);
 			break;
 		case HTTP_BROKEN:
-			refuse(connection, talk);
+			refuse(visit, talk);
 			return at;
 		case HTTP_BODY:
 		case HTTP_SKIP:
 			break;
 		}
-		if (connection->closing || connection->talk != talk ||
-		    connection_stalls(connection))
+		if (visit->closing || visit->talk != talk || visit_stalls(visit))
 			return at;
 	}
 }
 
 /* A request that stopped in its body is evidence as well. */
-static void end(struct connection *connection)
+static void end(struct visit *visit)
 {
-	struct talk *talk = connection->talk;
+	struct talk *talk = visit->talk;
 	const struct answer none = {.service = "web"};
 
 	if (http_reader_is_inside(&talk->reader) && talk->evidence.store)
-		tell(connection, talk, &none, true);
+		tell(visit, talk, &none, true);
 }
 
 const struct protocol http_protocol = {"http", "https", begin, take, end, free_talk};

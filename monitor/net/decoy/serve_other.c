@@ -5,33 +5,33 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "monitor/net/decoy/connection.h"
+#include "monitor/net/decoy/visit.h"
 
-static void begin(struct connection *connection)
+static void begin(struct visit *visit)
 {
-	connection->talk = xcalloc(1, sizeof(struct evidence));
-	evidence_begin(connection->talk, &connection->decoy->store);
+	visit->talk = xcalloc(1, sizeof(struct evidence));
+	evidence_begin(visit->talk, &visit->decoy->store);
 }
 
-static void free_talk(struct connection *connection)
+static void free_talk(struct visit *visit)
 {
-	evidence_done(connection->talk);
-	free(connection->talk);
+	evidence_done(visit->talk);
+	free(visit->talk);
 }
 
-static size_t take(struct connection *connection, const char *bytes, size_t len)
+static size_t take(struct visit *visit, const char *bytes, size_t len)
 {
-	evidence_add(connection->talk, bytes, len);
+	evidence_add(visit->talk, bytes, len);
 	return len;
 }
 
-static void end(struct connection *connection)
+static void end(struct visit *visit)
 {
 	struct decoy_request told = {
 		.service = "sink", .host = "", .method = "", .path = "", .detail = ""};
 
-	evidence_tell(connection->talk, &told);
-	connection_tell(connection, &told);
+	evidence_tell(visit->talk, &told);
+	visit_tell(visit, &told);
 }
 
 const struct protocol other_protocol = {"other", "other", begin, take, end, free_talk};

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "common/cleanup.h"
-#include "monitor/net/decoy/connection.h"
+#include "monitor/net/decoy/visit.h"
 
 #define MAX_LINE     4096u
 #define MAX_ENVELOPE 2048u
@@ -31,26 +31,26 @@ struct talk {
 	struct evidence evidence;
 };
 
-static void say(struct connection *connection, const char *line)
+static void say(struct visit *visit, const char *line)
 {
-	connection_say(connection, line, strlen(line));
-	connection_say(connection, "\r\n", 2);
+	visit_say(visit, line, strlen(line));
+	visit_say(visit, "\r\n", 2);
 }
 
-static void begin(struct connection *connection)
+static void begin(struct visit *visit)
 {
 	struct talk *talk = xcalloc(1, sizeof(*talk));
 
 	talk->envelope = (struct buf)BUF_INIT(MAX_ENVELOPE);
 	talk->login = (struct buf)BUF_INIT(MAX_ENVELOPE);
 	talk->evidence.file_fd = -1;
-	connection->talk = talk;
-	say(connection, "220 mail ESMTP ready");
+	visit->talk = talk;
+	say(visit, "220 mail ESMTP ready");
 }
 
-static void free_talk(struct connection *connection)
+static void free_talk(struct visit *visit)
 {
-	struct talk *talk = connection->talk;
+	struct talk *talk = visit->talk;
 
 	buf_done(&talk->envelope);
 	buf_done(&talk->login);
@@ -58,7 +58,7 @@ static void free_talk(struct connection *connection)
 	free(talk);
 }
 
-static void tell(struct connection *connection, const char *method, const char *path,
+static void tell(struct visit *visit, const char *method, const char *path,
 		 const struct evidence *evidence, bool is_cut)
 {
 	struct decoy_request told = {.service = "smtp",
@@ -70,15 +70,15 @@ static void tell(struct connection *connection, const char *method, const char *
 				     .is_cut = is_cut};
 
 	evidence_tell(evidence, &told);
-	connection_tell(connection, &told);
+	visit_tell(visit, &told);
 }
 
-static void tell_login(struct connection *connection, struct talk *talk)
+static void tell_login(struct visit *visit, struct talk *talk)
 {
 	struct evidence nothing;
 
-	evidence_begin(&nothing, &connection->decoy->store);
-	tell(connection, "AUTH", talk->login.data, &nothing, false);
+	evidence_begin(&nothing, &visit->decoy->store);
+	tell(visit, "AUTH", talk->login.data, &nothing, false);
 	evidence_done(&nothing);
 	buf_clear(&talk->login);
 }
@@ -90,91 +90,90 @@ static bool begins(const char *line, const char *word)
 
 /* ---- commands ---- */
 
-static void greet(struct connection *connection)
+static void greet(struct visit *visit)
 {
-	connection_say(connection, "250-mail\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n", 43);
-	if (!connection->tls && connection->decoy->config.authority)
-		say(connection, "250-STARTTLS");
-	say(connection, "250 AUTH PLAIN LOGIN");
+	visit_say(visit, "250-mail\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n", 43);
+	if (!visit->tls && visit->decoy->config.authority)
+		say(visit, "250-STARTTLS");
+	say(visit, "250 AUTH PLAIN LOGIN");
 }
 
-static void log_in(struct connection *connection, struct talk *talk, const char *rest)
+static void log_in(struct visit *visit, struct talk *talk, const char *rest)
 {
 	buf_clear(&talk->login);
 	rest += strspn(rest, " ");
 	buf_puts(&talk->login, rest);
 	if (begins(rest, "LOGIN")) {
 		talk->stage = strchr(rest, ' ') ? AT_PASSWORD : AT_LOGIN;
-		say(connection, talk->stage == AT_LOGIN ? "334 VXNlcm5hbWU6" : "334 UGFzc3dvcmQ6");
+		say(visit, talk->stage == AT_LOGIN ? "334 VXNlcm5hbWU6" : "334 UGFzc3dvcmQ6");
 	} else if (!strchr(rest, ' ')) {
 		talk->stage = AT_PASSWORD;
-		say(connection, "334 ");
+		say(visit, "334 ");
 	} else {
-		tell_login(connection, talk);
-		say(connection, "235 2.7.0 accepted");
+		tell_login(visit, talk);
+		say(visit, "235 2.7.0 accepted");
 	}
 }
 
-static void go_on_with_login(struct connection *connection, struct talk *talk, const char *line)
+static void go_on_with_login(struct visit *visit, struct talk *talk, const char *line)
 {
 	buf_printf(&talk->login, " %s", line);
 	if (talk->stage == AT_LOGIN) {
 		talk->stage = AT_PASSWORD;
-		say(connection, "334 UGFzc3dvcmQ6");
+		say(visit, "334 UGFzc3dvcmQ6");
 		return;
 	}
 	talk->stage = AT_COMMAND;
-	tell_login(connection, talk);
-	say(connection, "235 2.7.0 accepted");
+	tell_login(visit, talk);
+	say(visit, "235 2.7.0 accepted");
 }
 
-static void begin_message(struct connection *connection, struct talk *talk)
+static void begin_message(struct visit *visit, struct talk *talk)
 {
 	talk->stage = IN_DATA;
 	talk->inside_line = false;
-	evidence_begin(&talk->evidence, &connection->decoy->store);
-	say(connection, "354 go on");
+	evidence_begin(&talk->evidence, &visit->decoy->store);
+	say(visit, "354 go on");
 }
 
-static void obey(struct connection *connection, struct talk *talk, const char *line)
+static void obey(struct visit *visit, struct talk *talk, const char *line)
 {
 	if (begins(line, "EHLO")) {
-		greet(connection);
+		greet(visit);
 	} else if (begins(line, "HELO")) {
-		say(connection, "250 mail");
+		say(visit, "250 mail");
 	} else if (begins(line, "AUTH")) {
-		log_in(connection, talk, line + 4);
-	} else if (begins(line, "STARTTLS") && connection->decoy->config.authority &&
-		   !connection->tls) {
-		say(connection, "220 go on");
-		if (!connection_start_tls(connection))
-			connection_close(connection);
+		log_in(visit, talk, line + 4);
+	} else if (begins(line, "STARTTLS") && visit->decoy->config.authority && !visit->tls) {
+		say(visit, "220 go on");
+		if (!visit_start_tls(visit))
+			visit_close(visit);
 	} else if (begins(line, "MAIL") || begins(line, "RCPT")) {
 		if (begins(line, "MAIL"))
 			buf_clear(&talk->envelope);
 		buf_printf(&talk->envelope, "%s%s", talk->envelope.len ? ", " : "", line);
-		say(connection, "250 2.1.0 ok");
+		say(visit, "250 2.1.0 ok");
 	} else if (begins(line, "DATA")) {
-		begin_message(connection, talk);
+		begin_message(visit, talk);
 	} else if (begins(line, "QUIT")) {
-		say(connection, "221 2.0.0 bye");
-		connection_close(connection);
+		say(visit, "221 2.0.0 bye");
+		visit_close(visit);
 	} else if (begins(line, "BDAT") || begins(line, "STARTTLS")) {
-		say(connection, "502 5.5.1 not known");
+		say(visit, "502 5.5.1 not known");
 	} else {
-		say(connection, "250 2.0.0 ok");
+		say(visit, "250 2.0.0 ok");
 	}
 }
 
 /* ---- the message ---- */
 
-static void end_message(struct connection *connection, struct talk *talk)
+static void end_message(struct visit *visit, struct talk *talk)
 {
-	tell(connection, "DATA", talk->envelope.data, &talk->evidence, false);
+	tell(visit, "DATA", talk->envelope.data, &talk->evidence, false);
 	evidence_done(&talk->evidence);
 	buf_clear(&talk->envelope);
 	talk->stage = AT_COMMAND;
-	say(connection, "250 2.0.0 queued");
+	say(visit, "250 2.0.0 queued");
 }
 
 static bool is_final_dot(const char *line, size_t len)
@@ -183,11 +182,10 @@ static bool is_final_dot(const char *line, size_t len)
 	       (len == 3 && memcmp(line, ".\r\n", 3) == 0);
 }
 
-static void take_data(struct connection *connection, struct talk *talk, const char *line,
-		      size_t len)
+static void take_data(struct visit *visit, struct talk *talk, const char *line, size_t len)
 {
 	if (!talk->inside_line && is_final_dot(line, len)) {
-		end_message(connection, talk);
+		end_message(visit, talk);
 		return;
 	}
 	evidence_add(&talk->evidence, line, len);
@@ -204,41 +202,41 @@ static size_t line_length(const char *bytes, size_t len)
 	return len >= MAX_LINE ? len : 0;
 }
 
-static size_t take(struct connection *connection, const char *bytes, size_t len)
+static size_t take(struct visit *visit, const char *bytes, size_t len)
 {
-	struct talk *talk = connection->talk;
+	struct talk *talk = visit->talk;
 	size_t at = 0;
 
-	while (at < len && !connection->closing) {
-		const bool was_plain = !connection->tls;
+	while (at < len && !visit->closing) {
+		const bool was_plain = !visit->tls;
 		const size_t n = line_length(bytes + at, len - at);
 
 		if (!n)
 			break;
 		if (talk->stage == IN_DATA) {
-			take_data(connection, talk, bytes + at, n);
+			take_data(visit, talk, bytes + at, n);
 		} else {
 			_cleanup_free_ char *line = xstrndup(bytes + at, n);
 
 			line[strcspn(line, "\r\n")] = '\0';
 			if (talk->stage == AT_COMMAND)
-				obey(connection, talk, line);
+				obey(visit, talk, line);
 			else
-				go_on_with_login(connection, talk, line);
+				go_on_with_login(visit, talk, line);
 		}
 		at += n;
-		if (was_plain && connection->tls)
+		if (was_plain && visit->tls)
 			break;
 	}
 	return at;
 }
 
-static void end(struct connection *connection)
+static void end(struct visit *visit)
 {
-	struct talk *talk = connection->talk;
+	struct talk *talk = visit->talk;
 
 	if (talk->stage == IN_DATA && talk->evidence.store)
-		tell(connection, "DATA", talk->envelope.data, &talk->evidence, true);
+		tell(visit, "DATA", talk->envelope.data, &talk->evidence, true);
 }
 
 const struct protocol smtp_protocol = {"smtp", "smtp", begin, take, end, free_talk};

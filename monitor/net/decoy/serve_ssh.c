@@ -9,18 +9,18 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "monitor/net/decoy/connection.h"
+#include "monitor/net/decoy/visit.h"
 
 #define MAX_BANNER 255u
 
-static void begin(struct connection *connection)
+static void begin(struct visit *visit)
 {
 	static const char banner[] = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n";
 
-	connection_say(connection, banner, sizeof(banner) - 1);
+	visit_say(visit, banner, sizeof(banner) - 1);
 }
 
-static void tell(struct connection *connection, const char *bytes, size_t len)
+static void tell(struct visit *visit, const char *bytes, size_t len)
 {
 	struct decoy_request told = {.service = "ssh", .host = "", .method = "", .detail = ""};
 	_cleanup_free_ char *banner = xstrndup(bytes, strnlen(bytes, len));
@@ -28,25 +28,25 @@ static void tell(struct connection *connection, const char *bytes, size_t len)
 
 	banner[strcspn(banner, "\r\n")] = '\0';
 	told.path = banner;
-	evidence_begin(&evidence, &connection->decoy->store);
+	evidence_begin(&evidence, &visit->decoy->store);
 	evidence_tell(&evidence, &told);
-	connection_tell(connection, &told);
+	visit_tell(visit, &told);
 	evidence_done(&evidence);
 }
 
-static size_t take(struct connection *connection, const char *bytes, size_t len)
+static size_t take(struct visit *visit, const char *bytes, size_t len)
 {
 	const char *newline = memchr(bytes, '\n', len);
 	const size_t line = newline ? (size_t)(newline - bytes) + 1 : 0;
 
-	if (!connection->talk && !line && len < MAX_BANNER)
+	if (!visit->talk && !line && len < MAX_BANNER)
 		return 0;
-	if (!connection->talk) {
-		tell(connection, bytes, line && line < MAX_BANNER ? line : MAX_BANNER);
-		connection->talk = connection; /* told */
+	if (!visit->talk) {
+		tell(visit, bytes, line && line < MAX_BANNER ? line : MAX_BANNER);
+		visit->talk = visit; /* told */
 		return line ? line : len;
 	}
-	connection_close(connection);
+	visit_close(visit);
 	return len;
 }
 

@@ -3,9 +3,9 @@
 
 /*
  * One connection of the decoy: a socket, TLS between if the program began it, and the protocol that
- * was recognised. connection.c moves bytes; a protocol reads and says what it likes.
+ * was recognised. visit.c moves bytes; a protocol reads and says what it likes.
  *
- *	no protocol yet --port, or first bytes--> protocol --connection_close()--> what was said is
+ *	no protocol yet --port, or first bytes--> protocol --visit_close()--> what was said is
  *	sent, then our side is shut, and what still comes is dropped until the program closes
  */
 
@@ -17,18 +17,18 @@
 #include "monitor/net/decoy/service.h"
 #include "monitor/net/decoy/tls.h"
 
-struct connection;
+struct visit;
 
 /* Those that speak first have begin() called as soon as they are recognised. */
 struct protocol {
 	const char *name;
 	const char *secured_name; /* the same below TLS */
-	void (*begin)(struct connection *connection);
+	void (*begin)(struct visit *visit);
 	/* Return: how many of @bytes it took; the others come again, with more. */
-	size_t (*take)(struct connection *connection, const char *bytes, size_t len);
+	size_t (*take)(struct visit *visit, const char *bytes, size_t len);
 	/* Nothing more will come. */
-	void (*end)(struct connection *connection);
-	void (*free)(struct connection *connection); /* of connection->talk */
+	void (*end)(struct visit *visit);
+	void (*free)(struct visit *visit); /* of visit->talk */
 };
 
 extern const struct protocol http_protocol;  /* serve_http.c */
@@ -41,7 +41,7 @@ struct decoy {
 	struct tls_server *tls; /* NULL until somebody speaks TLS */
 	struct service_state services;
 	struct evidence_store store;
-	struct connection *connections;
+	struct visit *visits;
 	unsigned count;
 	uv_timer_t life; /* closed last but for connections */
 	bool stopping;
@@ -50,7 +50,7 @@ struct decoy {
 	void *closed_ctx;
 };
 
-struct connection {
+struct visit {
 	struct decoy *decoy; /* borrowed: outlives us */
 	void *flow;	     /* the attacher's */
 	int socket_fd;
@@ -70,28 +70,30 @@ struct connection {
 	bool input_ended, closing, shut, has_ended;
 	bool stalled; /* what was read waits until the program reads what was said */
 	struct decoy_totals totals;
-	struct connection *next, *prev;
+	struct visit *next, *prev;
 };
 
 /* decoy.c */
 /* Fills in peer, protocol and canaries, and tells of it. */
-void connection_tell(struct connection *connection, struct decoy_request *request);
-void decoy_forget(struct connection *connection);
+void visit_tell(struct visit *visit, struct decoy_request *request);
+void decoy_forget(struct visit *visit);
 /* NULL if TLS is not answered. */
 struct tls_server *decoy_tls(struct decoy *decoy);
 
-/* connection.c */
+/* visit.c */
 /* Takes over socket_fd, also on failure. */
-int connection_start(struct decoy *decoy, int socket_fd, const struct decoy_peer *peer, void *flow,
-		     struct connection **ret);
-void connection_say(struct connection *connection, const char *bytes, size_t len);
+int visit_start(struct decoy *decoy, int socket_fd, const struct decoy_peer *peer, void *flow,
+		struct visit **ret);
+void visit_say(struct visit *visit, const char *bytes, size_t len);
 /* So much is unsent that nothing more should be said: take() returns, and is called again later. */
-bool connection_stalls(struct connection *connection);
+bool visit_stalls(struct visit *visit);
 /* What was said is still sent. */
-void connection_close(struct connection *connection);
+void visit_close(struct visit *visit);
 /* From the next byte on it is TLS. False if TLS is not answered, or is spoken already. */
-bool connection_start_tls(struct connection *connection);
+bool visit_start_tls(struct visit *visit);
 /* What follows is another protocol, with that host: a proxy was asked for it. */
-void connection_tunnel(struct connection *connection, const char *host, uint16_t port);
-/* Now, with ended() called from here. */
-void connection_end(struct connection *connection, const char *reason, bool reset);
+void visit_tunnel(struct visit *visit, const char *host, uint16_t port);
+/* Now, with ended() called from here; what is there already is read first. */
+void visit_finish(struct visit *visit, const char *reason);
+/* The same, without looking at what was not read yet. */
+void visit_end(struct visit *visit, const char *reason, bool reset);

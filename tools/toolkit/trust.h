@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What makes a session trust its decoys: a certificate authority, made for it, and a bundle of the
+ * host's authorities with that one behind them, which stands in the view where the host's stands
+ * and is named in the environment for those who look elsewhere.
+ *
+ * Not reached: Java's own store, and programs that know their servers' keys by heart.
+ */
+
+#include <stddef.h>
+
+#include "common/error.h"
+#include "monitor/net/decoy/authority.h"
+#include "sandbox/spec.h"
+
+struct trust {
+	struct authority *authority; /* NULL: nobody new is trusted */
+	char *bundle;		     /* on the host */
+};
+
+/* Errors: no authority could be made, or its bundle not be written into @folder. */
+int trust_make(struct trust *trust, const char *folder, struct error *err);
+/* Removes the bundle, once the session is over. */
+void trust_settle(const struct trust *trust);
+void trust_done(struct trust *trust);
+
+/* What is bound and set beside what the options say, who have the last word. Return: how many;
+ * *ret and the array (NULL-terminated) are the caller's, their strings borrowed. */
+size_t trust_binds(const struct trust *trust, const struct spec_bind *binds, size_t count,
+		   struct spec_bind **ret);
+const char **trust_env(const struct trust *trust, const char *const *env, size_t count);
