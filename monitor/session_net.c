@@ -62,7 +62,10 @@ bool session_net_leads_out(const struct session *session, const struct action *a
 {
 	struct endpoint to;
 
-	return session->net && (action->kind == ACTION_DNS || leads_out(action, &to));
+	if (!session->net)
+		return false;
+	return action->kind == ACTION_DNS ||
+	       (leads_out(action, &to) && (is_tcp(action) || is_udp(action)));
 }
 
 void session_net_name(const struct session *session, struct action *action)

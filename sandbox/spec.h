@@ -112,6 +112,9 @@ struct spec_options {
 	enum workspace_mode workspace_mode;
 	const struct spec_bind *binds;
 	size_t bind_count;
+	/* Files that cordon itself shows, read-only: not held to what a user's binds are. */
+	const struct spec_bind *own;
+	size_t own_count;
 	struct spec_limits limits; /* zeros: the defaults of spec_default_limits() */
 	const char *const *env;	   /* additional "NAME=value", NULL-terminated, or NULL */
 };

@@ -13,7 +13,7 @@
 #define USUAL	   "/etc/ssl/certs/ca-certificates.crt"
 
 /* Where distributions have the authorities that are trusted, in one file. */
-static const char *const places[] = {
+static const char *const places[TRUST_BINDS] = {
 	USUAL,
 	"/etc/pki/tls/certs/ca-bundle.crt",
 	"/etc/ssl/ca-bundle.pem",
@@ -27,13 +27,12 @@ static const char *const variables[] = {
 	"AWS_CA_BUNDLE=" USUAL,	 "CARGO_HTTP_CAINFO=" USUAL,
 };
 
-#define PLACES	  (sizeof(places) / sizeof(places[0]))
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
 /* A host without any trusts nobody but us. */
 static void read_host_bundle(struct buf *out)
 {
-	for (size_t i = 0; i < PLACES && !out->len; i++) {
+	for (size_t i = 0; i < TRUST_BINDS && !out->len; i++) {
 		_cleanup_close_ int file_fd = open(places[i], O_RDONLY | O_CLOEXEC);
 		char piece[65536];
 		ssize_t n;
@@ -87,19 +86,14 @@ void trust_done(struct trust *trust)
 	*trust = (struct trust){0};
 }
 
-size_t trust_binds(const struct trust *trust, const struct spec_bind *binds, size_t count,
-		   struct spec_bind **ret)
+size_t trust_binds(const struct trust *trust, struct spec_bind ret[TRUST_BINDS])
 {
-	struct spec_bind *all = xcalloc(count + PLACES, sizeof(*all));
 	size_t n = 0;
 
-	for (size_t i = 0; trust->bundle && i < PLACES; i++) {
+	for (size_t i = 0; trust->bundle && i < TRUST_BINDS; i++) {
 		if (strcmp(places[i], USUAL) == 0 || access(places[i], F_OK) == 0)
-			all[n++] = (struct spec_bind){.source = trust->bundle, .target = places[i]};
+			ret[n++] = (struct spec_bind){.source = trust->bundle, .target = places[i]};
 	}
-	for (size_t i = 0; i < count; i++)
-		all[n++] = binds[i];
-	*ret = all;
 	return n;
 }
 

@@ -26,8 +26,9 @@ int trust_make(struct trust *trust, const char *folder, struct error *err);
 void trust_settle(const struct trust *trust);
 void trust_done(struct trust *trust);
 
-/* What is bound and set beside what the options say, who have the last word. Return: how many;
- * *ret and the array (NULL-terminated) are the caller's, their strings borrowed. */
-size_t trust_binds(const struct trust *trust, const struct spec_bind *binds, size_t count,
-		   struct spec_bind **ret);
+/* Where the bundle stands in the view. Return: how many; strings are borrowed. */
+#define TRUST_BINDS 4u
+size_t trust_binds(const struct trust *trust, struct spec_bind ret[TRUST_BINDS]);
+/* The variables that name it, and those given, which have the last word; NULL-terminated. The array
+ * is the caller's, its strings borrowed. */
 const char **trust_env(const struct trust *trust, const char *const *env, size_t count);
