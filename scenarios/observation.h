@@ -37,6 +37,14 @@ struct ruling {
 	char *rule;
 	enum verdict verdict;
 	bool enforced;
+	bool by_decoy; /* not refused: a decoy answered */
+};
+
+/* A request that a decoy got. Strings are owned. */
+struct sent {
+	char *host, *service, *method;
+	char *canaries; /* their names, each with a space before and behind it */
+	uint64_t bytes;
 };
 
 struct observation {
@@ -44,6 +52,8 @@ struct observation {
 	size_t call_count;
 	struct ruling *rulings; /* owned, in the record's order */
 	size_t ruling_count;
+	struct sent *sent; /* owned */
+	size_t sent_count;
 	char **labels; /* owned */
 	size_t label_count;
 	struct record_report record;

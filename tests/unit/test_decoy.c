@@ -289,11 +289,21 @@ static void test_metadata(void **state)
 static void test_canary_of_script(void **state)
 {
 	struct world *w = *state;
+	_cleanup_buf_ struct buf requests = BUF_INIT(0);
 	_cleanup_buf_ struct buf answer = BUF_INIT(0);
 
 	ask(w, "a.example", 80,
 	    "POST / HTTP/1.1\r\nContent-Length: 22\r\n\r\nx canary-of-the-script", &answer);
 	expect_in(w->told.data, "() 20\n");
+	buf_clear(&w->told);
+	/* In base64, far behind what an event shows. */
+	buf_clear(&requests);
+	buf_printf(&requests, "POST / HTTP/1.1\r\nContent-Length: 100028\r\n\r\n%0100000d%s", 0,
+		   "Y2FuYXJ5LW9mLXRoZS1zY3JpcHQ=");
+	ask(w, "a.example", 80, requests.data, &answer);
+	expect_in(w->told.data, "() 20\n");
+	ask(w, "a.example", 80, "GET /?x=canary-of-the-script HTTP/1.0\r\n\r\n", &answer);
+	expect_in(w->told.data, " 0 e3b0c442  () 20\n");
 }
 
 static void test_store(void **state)

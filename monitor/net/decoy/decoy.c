@@ -9,25 +9,6 @@
 #include "common/cleanup.h"
 #include "monitor/net/decoy/visit.h"
 
-int decoy_new(const struct decoy_config *config, struct decoy **ret, struct error *err)
-{
-	struct decoy *decoy = xcalloc(1, sizeof(*decoy));
-	const int r = service_state_init(&decoy->services, err);
-
-	if (r < 0) {
-		free(decoy);
-		return r;
-	}
-	decoy->config = *config;
-	decoy->services.evidence_fd = config->evidence_fd;
-	decoy->services.script = config->script;
-	decoy->store.folder_fd = config->evidence_fd;
-	(void)uv_timer_init(config->loop, &decoy->life);
-	decoy->life.data = decoy;
-	*ret = decoy;
-	return 0;
-}
-
 struct tls_server *decoy_tls(struct decoy *decoy)
 {
 	/* Made when it is first needed: most sessions never do. */
@@ -68,18 +49,47 @@ size_t decoy_canaries(const struct decoy *decoy, struct str texts[MAX_DECOY_CANA
 	return count;
 }
 
-static uint64_t find_canaries(const struct decoy *decoy, struct str text)
+static int make_canaries(struct decoy *decoy, struct error *err)
 {
 	struct str texts[MAX_DECOY_CANARIES];
 	const char *names[MAX_DECOY_CANARIES];
 	const size_t count = decoy_canaries(decoy, texts, names);
-	uint64_t found = 0;
+	const int r = scan_set_new(texts, count, &decoy->canaries, err);
 
-	for (size_t i = 0; text.len && i < count; i++) {
-		if (memmem(text.at, text.len, texts[i].at, texts[i].len))
-			found |= UINT64_C(1) << i;
+	decoy->store.canaries = decoy->canaries;
+	return r;
+}
+
+/* In what is no body. */
+static uint64_t find_canaries(const struct decoy *decoy, const struct decoy_request *request)
+{
+	_cleanup_(scan_freep) struct scan *scan = scan_new(decoy->canaries);
+
+	scan_feed(scan, request->path, strlen(request->path));
+	scan_feed(scan, "\n", 1);
+	scan_feed(scan, request->head.at, request->head.len);
+	return scan_found(scan);
+}
+
+int decoy_new(const struct decoy_config *config, struct decoy **ret, struct error *err)
+{
+	struct decoy *decoy = xcalloc(1, sizeof(*decoy));
+	int r = service_state_init(&decoy->services, err);
+
+	decoy->config = *config;
+	if (r == 0)
+		r = make_canaries(decoy, err);
+	if (r < 0) {
+		free(decoy);
+		return r;
 	}
-	return found;
+	decoy->services.evidence_fd = config->evidence_fd;
+	decoy->services.script = config->script;
+	decoy->store.folder_fd = config->evidence_fd;
+	(void)uv_timer_init(config->loop, &decoy->life);
+	decoy->life.data = decoy;
+	*ret = decoy;
+	return 0;
 }
 
 /* ---- flows ---- */
@@ -93,9 +103,7 @@ void visit_tell(struct visit *visit, struct decoy_request *request)
 		request->protocol = !visit->protocol ? "tls"
 				    : visit->tls     ? visit->protocol->secured_name
 						     : visit->protocol->name;
-	request->canaries |= find_canaries(decoy, request->head) |
-			     find_canaries(decoy, str_of(request->path)) |
-			     find_canaries(decoy, request->body);
+	request->canaries |= find_canaries(decoy, request);
 	decoy->config.ops->request(decoy->config.ctx, request);
 }
 
@@ -124,6 +132,7 @@ static void free_when_over(struct decoy *decoy)
 	if (!decoy->life_closed || decoy->count)
 		return;
 	(void)tls_server_free(decoy->tls);
+	(void)scan_set_free(decoy->canaries);
 	service_state_done(&decoy->services);
 	free(decoy);
 	if (closed)

@@ -71,6 +71,9 @@ void evidence_add(struct evidence *evidence, const void *bytes, size_t len)
 	(void)crypto_hash_sha256_update(&evidence->hash, bytes, len);
 	(void)EVP_DigestUpdate(evidence->md5, bytes, len);
 	buf_put(&evidence->seen, bytes, seen);
+	if (!evidence->scan)
+		evidence->scan = scan_new(evidence->store->canaries);
+	scan_feed(evidence->scan, bytes, len);
 	keep(evidence, bytes, len);
 	evidence->bytes += len;
 }
@@ -86,12 +89,15 @@ void evidence_tell(const struct evidence *evidence, struct decoy_request *ret)
 	ret->body = (struct str){evidence->seen.data, least(evidence->seen.len, DECOY_BODY_SHOWN)};
 	ret->file = evidence->file[0] ? evidence->file : NULL;
 	ret->is_cut = ret->is_cut || evidence->is_cut;
+	if (evidence->scan)
+		ret->canaries |= scan_found(evidence->scan);
 }
 
 void evidence_done(struct evidence *evidence)
 {
 	buf_done(&evidence->seen);
 	EVP_MD_CTX_free(evidence->md5);
+	(void)scan_free(evidence->scan);
 	if (evidence->store)
 		close_fd(&evidence->file_fd);
 	*evidence = (struct evidence){.file_fd = -1};

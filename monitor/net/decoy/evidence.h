@@ -16,12 +16,14 @@
 
 #include "common/buf.h"
 #include "monitor/net/decoy/decoy.h"
+#include "monitor/net/scan.h"
 
 #define MAX_BODY_SEEN (64u << 10) /* bytes of a body that services look at */
 
 /* One a session. */
 struct evidence_store {
-	int folder_fd; /* borrowed; -1: no files */
+	int folder_fd;			 /* borrowed; -1: no files */
+	const struct scan_set *canaries; /* borrowed */
 	unsigned files;
 	uint64_t bytes;
 };
@@ -29,7 +31,8 @@ struct evidence_store {
 struct evidence {
 	struct evidence_store *store; /* borrowed */
 	crypto_hash_sha256_state hash;
-	EVP_MD_CTX *md5; /* owned */
+	EVP_MD_CTX *md5;   /* owned */
+	struct scan *scan; /* owned; NULL until there is something */
 	uint64_t bytes;
 	uint64_t kept;
 	struct buf seen; /* the first MAX_BODY_SEEN bytes */
@@ -40,6 +43,7 @@ struct evidence {
 
 void evidence_begin(struct evidence *evidence, struct evidence_store *store);
 void evidence_add(struct evidence *evidence, const void *bytes, size_t len);
-/* The members body, bytes, sha256, file and is_cut of @ret; the strings are the evidence's. */
+/* The members body, bytes, sha256, file, is_cut and canaries of @ret; the strings are the
+ * evidence's. */
 void evidence_tell(const struct evidence *evidence, struct decoy_request *ret);
 void evidence_done(struct evidence *evidence);

@@ -40,6 +40,7 @@ struct decoy {
 	struct decoy_config config;
 	struct tls_server *tls; /* NULL until somebody speaks TLS */
 	struct service_state services;
+	struct scan_set *canaries;
 	struct evidence_store store;
 	struct visit *visits;
 	unsigned count;
