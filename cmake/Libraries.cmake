@@ -12,18 +12,12 @@ pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl>=3.0)
 
 # Finding, mapping and relocating shared libraries is felt in each short run: where the archives are
 # installed too, they are linked in. Sanitizers want the others.
-option(CORDON_STATIC_LIBRARIES "Link libuv, libsodium, c-ares, zlib and OpenSSL statically where they can be had so" ON)
+option(CORDON_STATIC_LIBRARIES "Link libuv, libsodium, c-ares and zlib statically where they can be had so" ON)
 if(CORDON_STATIC_LIBRARIES AND NOT CORDON_SANITIZE)
         find_library(UV_ARCHIVE libuv_a.a)
         find_library(SODIUM_ARCHIVE libsodium.a)
         find_library(CARES_ARCHIVE libcares.a)
         find_library(ZLIB_ARCHIVE libz.a)
-        find_library(SSL_ARCHIVE libssl.a)
-        find_library(CRYPTO_ARCHIVE libcrypto.a)
-        if(SSL_ARCHIVE AND CRYPTO_ARCHIVE)
-                set_target_properties(PkgConfig::OPENSSL PROPERTIES
-                        INTERFACE_LINK_LIBRARIES "${SSL_ARCHIVE};${CRYPTO_ARCHIVE};pthread;dl")
-        endif()
         foreach(library UV SODIUM CARES ZLIB)
                 if(${library}_ARCHIVE)
                         set_target_properties(PkgConfig::${library} PROPERTIES

@@ -179,6 +179,7 @@ int session_decoy_start(struct session *session, struct session_decoy **ret, str
 	ours->session = session;
 	ours->evidence_fd = evidence_fd;
 	r = decoy_new(&(struct decoy_config){.loop = session->supervisor->loop,
+					     .tls = config->tls,
 					     .authority = config->authority,
 					     .script = config->script,
 					     .evidence_fd = evidence_fd,

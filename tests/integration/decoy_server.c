@@ -20,8 +20,8 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/json_write.h"
-#include "monitor/net/decoy/authority.h"
 #include "monitor/net/decoy/decoy.h"
+#include "monitor/net/decoy/tls.h"
 
 struct listener {
 	uv_poll_t poll;
@@ -138,6 +138,7 @@ int main(int argc, char **argv)
 		die(argv[1]);
 	if (authority_new(&authority, &err) < 0 ||
 	    decoy_new(&(struct decoy_config){.loop = &loop,
+					     .tls = &tls_module,
 					     .authority = authority,
 					     .evidence_fd = folder_fd,
 					     .ops = &ops},

@@ -16,9 +16,9 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/net/decoy/authority.h"
 #include "monitor/net/decoy/decoy.h"
 #include "monitor/net/decoy/script.h"
+#include "monitor/net/decoy/tls.h"
 
 #define WAIT_S 40
 
@@ -77,6 +77,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(w->folder));
 	w->folder_fd = open(w->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
+							  .tls = &tls_module,
 							  .authority = w->authority,
 							  .script = &w->script,
 							  .evidence_fd = w->folder_fd,
@@ -715,6 +716,7 @@ static void test_stop_tells(void **state)
 	assert_int_equal(w->stopped, 1);
 	w->stopped = 0;
 	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
+							  .tls = &tls_module,
 							  .evidence_fd = -1,
 							  .ops = &ops,
 							  .ctx = w},

@@ -164,6 +164,7 @@ struct net_config plan_net(const struct plan *plan, const struct session_options
 	return (struct net_config){
 		.resolver = options->net.resolver,
 		.allow_private = options->net.allow_private,
+		.tls = plan->trust.module,
 		.authority = plan->trust.authority,
 		.script = options->net.script,
 		.evidence_dir = plan->evidence_dir,

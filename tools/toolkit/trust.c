@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "tools/toolkit/paths.h"
 
 #define MAX_BUNDLE (16u << 20)
 #define USUAL	   "/etc/ssl/certs/ca-certificates.crt"
@@ -61,14 +62,19 @@ static int write_bundle(const char *path, const struct buf *text, struct error *
 int trust_make(struct trust *trust, const char *folder, struct error *err)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(MAX_BUNDLE);
-	const int r = authority_new(&trust->authority, err);
+	_cleanup_free_ char *path = NULL;
+	int r = paths_tls_module(&path, err);
 
+	if (r == 0)
+		r = tls_module_load(path, &trust->module, err);
+	if (r == 0)
+		r = trust->module->authority_new(&trust->authority, err);
 	if (r < 0)
 		return r;
 	read_host_bundle(&text);
 	if (text.len && text.data[text.len - 1] != '\n')
 		buf_putc(&text, '\n');
-	buf_puts(&text, authority_pem(trust->authority));
+	buf_puts(&text, trust->module->authority_pem(trust->authority));
 	trust->bundle = xasprintf("%s/ca-certificates.crt", folder);
 	return write_bundle(trust->bundle, &text, err);
 }
@@ -81,7 +87,8 @@ void trust_settle(const struct trust *trust)
 
 void trust_done(struct trust *trust)
 {
-	(void)authority_free(trust->authority);
+	if (trust->module)
+		(void)trust->module->authority_free(trust->authority);
 	free(trust->bundle);
 	*trust = (struct trust){0};
 }

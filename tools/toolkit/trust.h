@@ -12,15 +12,17 @@
 #include <stddef.h>
 
 #include "common/error.h"
-#include "monitor/net/decoy/authority.h"
+#include "monitor/net/decoy/tls_module.h"
 #include "sandbox/spec.h"
 
 struct trust {
-	struct authority *authority; /* NULL: nobody new is trusted */
+	const struct tls_module *module;
+	struct authority *authority; /* of the module; NULL: nobody new is trusted */
 	char *bundle;		     /* on the host */
 };
 
-/* Errors: no authority could be made, or its bundle not be written into @folder. */
+/* Errors: the module is not there, no authority could be made, or its bundle not be written into
+ * @folder. */
 int trust_make(struct trust *trust, const char *folder, struct error *err);
 /* Removes the bundle, once the session is over. */
 void trust_settle(const struct trust *trust);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/net/decoy/authority.h"
+#include "monitor/net/decoy/tls.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>

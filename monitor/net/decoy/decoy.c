@@ -13,7 +13,7 @@ struct tls_server *decoy_tls(struct decoy *decoy)
 {
 	/* Made when it is first needed: most sessions never do. */
 	if (!decoy->tls && decoy->config.authority)
-		(void)tls_server_new(decoy->config.authority, &decoy->tls, NULL);
+		(void)decoy->config.tls->server_new(decoy->config.authority, &decoy->tls, NULL);
 	return decoy->tls;
 }
 
@@ -86,6 +86,7 @@ int decoy_new(const struct decoy_config *config, struct decoy **ret, struct erro
 	decoy->services.evidence_fd = config->evidence_fd;
 	decoy->services.script = config->script;
 	decoy->store.folder_fd = config->evidence_fd;
+	decoy->store.tls = config->tls;
 	(void)uv_timer_init(config->loop, &decoy->life);
 	decoy->life.data = decoy;
 	*ret = decoy;
@@ -124,14 +125,15 @@ int decoy_attach(struct decoy *decoy, int socket_fd, const struct decoy_peer *pe
 	return 0;
 }
 
-static void free_when_over(struct decoy *decoy)
+void decoy_free_when_over(struct decoy *decoy)
 {
 	void (*closed)(void *ctx) = decoy->closed;
 	void *ctx = decoy->closed_ctx;
 
 	if (!decoy->life_closed || decoy->count)
 		return;
-	(void)tls_server_free(decoy->tls);
+	if (decoy->tls)
+		(void)decoy->config.tls->server_free(decoy->tls);
 	(void)scan_set_free(decoy->canaries);
 	service_state_done(&decoy->services);
 	free(decoy);
@@ -139,13 +141,12 @@ static void free_when_over(struct decoy *decoy)
 		closed(ctx);
 }
 
-void decoy_forget(struct visit *visit)
+void decoy_unlist(struct visit *visit)
 {
 	struct decoy *decoy = visit->decoy;
 
 	DL_DELETE(decoy->visits, visit);
 	decoy->count--;
-	free_when_over(decoy);
 }
 
 static void on_life_closed(uv_handle_t *handle)
@@ -153,7 +154,7 @@ static void on_life_closed(uv_handle_t *handle)
 	struct decoy *decoy = handle->data;
 
 	decoy->life_closed = true;
-	free_when_over(decoy);
+	decoy_free_when_over(decoy);
 }
 
 void decoy_stop(struct decoy *decoy, void (*closed)(void *ctx), void *ctx)

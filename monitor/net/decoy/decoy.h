@@ -34,7 +34,8 @@
 #define DECOY_IDLE_MS	   (60u * 1000) /* a program that says nothing for so long */
 #define MAX_DECOY_CANARIES 24u		/* texts: the session's own and those of its script */
 
-struct authority;    /* authority.h */
+struct authority;    /* tls_module.h */
+struct tls_module;   /* likewise */
 struct decoy_script; /* script.h */
 struct decoy;
 
@@ -80,8 +81,9 @@ struct decoy_ops {
 };
 
 struct decoy_config {
-	uv_loop_t *loop;		   /* borrowed, as all that follows */
-	const struct authority *authority; /* NULL: TLS is not answered */
+	uv_loop_t *loop; /* borrowed, as all that follows */
+	const struct tls_module *tls;
+	const struct authority *authority; /* of that module; NULL: TLS is not answered */
 	const struct decoy_script *script; /* NULL: the services of its own alone */
 	int evidence_fd;		   /* folder for what is kept; -1: nothing is */
 	const struct decoy_ops *ops;

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "common/cleanup.h"
 
 void evidence_begin(struct evidence *evidence, struct evidence_store *store)
@@ -14,8 +12,7 @@ void evidence_begin(struct evidence *evidence, struct evidence_store *store)
 	*evidence =
 		(struct evidence){.store = store, .file_fd = -1, .seen = BUF_INIT(MAX_BODY_SEEN)};
 	(void)crypto_hash_sha256_init(&evidence->hash);
-	evidence->md5 = EVP_MD_CTX_new();
-	(void)EVP_DigestInit_ex(evidence->md5, EVP_md5(), NULL);
+	evidence->md5 = store->tls->md5_new();
 }
 
 static void open_file(struct evidence *evidence)
@@ -69,7 +66,7 @@ void evidence_add(struct evidence *evidence, const void *bytes, size_t len)
 	if (!len)
 		return;
 	(void)crypto_hash_sha256_update(&evidence->hash, bytes, len);
-	(void)EVP_DigestUpdate(evidence->md5, bytes, len);
+	evidence->store->tls->md5_add(evidence->md5, bytes, len);
 	buf_put(&evidence->seen, bytes, seen);
 	if (!evidence->scan)
 		evidence->scan = scan_new(evidence->store->canaries);
@@ -96,9 +93,10 @@ void evidence_tell(const struct evidence *evidence, struct decoy_request *ret)
 void evidence_done(struct evidence *evidence)
 {
 	buf_done(&evidence->seen);
-	EVP_MD_CTX_free(evidence->md5);
 	(void)scan_free(evidence->scan);
-	if (evidence->store)
+	if (evidence->store) {
+		(void)evidence->store->tls->md5_free(evidence->md5);
 		close_fd(&evidence->file_fd);
+	}
 	*evidence = (struct evidence){.file_fd = -1};
 }

@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <openssl/types.h>
 #include <sodium.h>
 
 #include "common/buf.h"
 #include "monitor/net/decoy/decoy.h"
+#include "monitor/net/decoy/tls_module.h"
 #include "monitor/net/scan.h"
 
 #define MAX_BODY_SEEN (64u << 10) /* bytes of a body that services look at */
@@ -24,6 +24,7 @@
 struct evidence_store {
 	int folder_fd;			 /* borrowed; -1: no files */
 	const struct scan_set *canaries; /* borrowed */
+	const struct tls_module *tls;	 /* borrowed */
 	unsigned files;
 	uint64_t bytes;
 };
@@ -31,7 +32,7 @@ struct evidence_store {
 struct evidence {
 	struct evidence_store *store; /* borrowed */
 	crypto_hash_sha256_state hash;
-	EVP_MD_CTX *md5;   /* owned */
+	struct md5 *md5;   /* owned */
 	struct scan *scan; /* owned; NULL until there is something */
 	uint64_t bytes;
 	uint64_t kept;

@@ -10,8 +10,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "monitor/net/decoy/authority.h"
-
 /* Of one session: a program that asks for more names than that has each made anew. */
 #define MAX_LEAVES 64u
 #define MAX_HOST   253u

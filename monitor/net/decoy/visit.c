@@ -21,6 +21,11 @@ static void on_idle(uv_timer_t *timer);
 
 /* ---- the end ---- */
 
+static const struct tls_module *tls_of(const struct visit *visit)
+{
+	return visit->decoy->config.tls;
+}
+
 static void visit_free(struct visit *visit)
 {
 	free(visit->host);
@@ -29,18 +34,21 @@ static void visit_free(struct visit *visit)
 	free(visit->target);
 	buf_done(&visit->in);
 	buf_done(&visit->out);
-	(void)tls_free(visit->tls);
+	if (visit->tls)
+		(void)tls_of(visit)->free(visit->tls);
 	free(visit);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
 	struct visit *visit = handle->data;
+	struct decoy *decoy = visit->decoy;
 
 	if (--visit->handles)
 		return;
-	decoy_forget(visit);
+	decoy_unlist(visit);
 	visit_free(visit);
+	decoy_free_when_over(decoy);
 }
 
 static void reset_at_close(int socket_fd)
@@ -82,14 +90,14 @@ void visit_say(struct visit *visit, const char *bytes, size_t len)
 {
 	if (!visit->tls)
 		buf_put(&visit->out, bytes, len);
-	else if (tls_write(visit->tls, bytes, len, &visit->out) < 0)
+	else if (tls_of(visit)->write(visit->tls, bytes, len, &visit->out) < 0)
 		visit->closing = true;
 }
 
 void visit_close(struct visit *visit)
 {
 	if (!visit->closing && visit->tls)
-		tls_shut(visit->tls, &visit->out);
+		tls_of(visit)->shut(visit->tls, &visit->out);
 	visit->closing = true;
 }
 
@@ -144,7 +152,7 @@ bool visit_start_tls(struct visit *visit)
 
 	if (!server || visit->tls)
 		return false;
-	visit->tls = tls_new(server, visit->target);
+	visit->tls = tls_of(visit)->open(server, visit->target);
 	return visit->tls != NULL;
 }
 
@@ -167,7 +175,7 @@ static const struct protocol *protocol_of_port(const struct visit *visit)
 	case 2525:
 		return visit->tls ? NULL : &smtp_protocol;
 	case PORT_SMTPS:
-		return visit->tls && tls_is_open(visit->tls) ? &smtp_protocol : NULL;
+		return visit->tls && tls_of(visit)->is_open(visit->tls) ? &smtp_protocol : NULL;
 	default:
 		return NULL;
 	}
@@ -212,11 +220,11 @@ static void tell_broken_tls(struct visit *visit)
 {
 	struct decoy_request request = {
 		.service = "tls",
-		.host = tls_name(visit->tls),
+		.host = tls_of(visit)->name(visit->tls),
 		.method = "",
 		.path = "",
-		.detail = tls_failure(visit->tls)[0] ? tls_failure(visit->tls)
-						     : "the handshake was not finished",
+		.detail = tls_of(visit)->failure(visit->tls)[0] ? tls_of(visit)->failure(visit->tls)
+								: "the handshake was not finished",
 	};
 	struct evidence nothing;
 
@@ -231,7 +239,7 @@ static void tell_broken_tls(struct visit *visit)
 /* Return: false if no more is to be read. */
 static bool decrypt(struct visit *visit, const char *bytes, size_t len)
 {
-	const int r = tls_feed(visit->tls, bytes, len, &visit->in, &visit->out);
+	const int r = tls_of(visit)->feed(visit->tls, bytes, len, &visit->in, &visit->out);
 
 	if (r == -EPROTO) {
 		tell_broken_tls(visit);
@@ -287,7 +295,7 @@ static void finish_input(struct visit *visit)
 	if (visit->input_ended)
 		return;
 	visit->input_ended = true;
-	if (visit->tls && !tls_is_open(visit->tls) && !visit->closing)
+	if (visit->tls && !tls_of(visit)->is_open(visit->tls) && !visit->closing)
 		tell_broken_tls(visit);
 	/* Half a word of some protocol, or bytes of none. */
 	if (!visit->protocol && visit->in.len && !visit->closing) {

@@ -15,7 +15,7 @@
 #include "monitor/net/decoy/decoy.h"
 #include "monitor/net/decoy/evidence.h"
 #include "monitor/net/decoy/service.h"
-#include "monitor/net/decoy/tls.h"
+#include "monitor/net/decoy/tls_module.h"
 
 struct visit;
 
@@ -77,7 +77,8 @@ struct visit {
 /* decoy.c */
 /* Fills in peer, protocol and canaries, and tells of it. */
 void visit_tell(struct visit *visit, struct decoy_request *request);
-void decoy_forget(struct visit *visit);
+void decoy_unlist(struct visit *visit);
+void decoy_free_when_over(struct decoy *decoy);
 /* NULL if TLS is not answered. */
 struct tls_server *decoy_tls(struct decoy *decoy);
 
