@@ -6,13 +6,14 @@
 #define KIND(_k)  (1u << (_k))
 #define ALL	  (KIND(ACTION_KINDS) - 1u)
 #define NET	  (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
+#define RELAYED	  (KIND(ACTION_REQUEST) | KIND(ACTION_CLOSE))
 #define FILES	  (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
 #define TOOL	  (KIND(ACTION_TOOL_CALL) | KIND(ACTION_TOOL_RESULT))
 #define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL))
 #define FIELD(_m) offsetof(struct action, _m)
 
 const struct action_field action_fields[] = {
-	{"exe", FIELD_STRING, ALL & ~TOOL, FIELD(exe)},
+	{"exe", FIELD_STRING, ALL & ~(TOOL | KIND(ACTION_DNS) | KIND(ACTION_USAGE)), FIELD(exe)},
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
 	{"declared", FIELD_LIST, ALL, FIELD(declared)},
@@ -23,7 +24,7 @@ const struct action_field action_fields[] = {
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder)},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed)},
-	{"result", FIELD_INT, TRACED, FIELD(result)},
+	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result)},
 	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0)},
 	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1)},
 	{"signal", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(signal)},
@@ -36,20 +37,38 @@ const struct action_field action_fields[] = {
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv)},
 	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env)},
 	{"family", FIELD_STRING, NET, FIELD(family)},
-	{"protocol", FIELD_STRING, NET, FIELD(protocol)},
-	{"address", FIELD_STRING, NET, FIELD(address)},
-	{"host", FIELD_STRING, NET | KIND(ACTION_DNS), FIELD(host)},
-	{"port", FIELD_INT, NET, FIELD(port)},
+	{"protocol", FIELD_STRING, NET | KIND(ACTION_REQUEST), FIELD(protocol)},
+	{"address", FIELD_STRING, NET | RELAYED, FIELD(address)},
+	{"host", FIELD_STRING, NET | RELAYED | KIND(ACTION_DNS), FIELD(host)},
+	{"port", FIELD_INT, NET | RELAYED, FIELD(port)},
 	{"loopback", FIELD_BOOL, NET, FIELD(loopback)},
 	{"bytes", FIELD_INT, KIND(ACTION_SEND), FIELD(bytes)},
 	{"qtype", FIELD_STRING, KIND(ACTION_DNS), FIELD(qtype)},
 	{"label_max", FIELD_INT, KIND(ACTION_DNS), FIELD(label_max)},
 	{"entropy", FIELD_INT, KIND(ACTION_DNS), FIELD(entropy)},
+	{"sni", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(sni)},
+	{"alpn", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(alpn)},
+	{"ech", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(ech)},
+	{"method", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(method)},
+	{"url_path", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(url_path)},
+	{"http_host", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(http_host)},
+	{"body_bytes", FIELD_INT, KIND(ACTION_REQUEST), FIELD(body_bytes)},
+	{"agrees", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(agrees)},
+	{"canaries", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(canaries)},
+	{"bytes_out", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_out)},
+	{"bytes_in", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_in)},
+	{"duration_ms", FIELD_INT, KIND(ACTION_CLOSE), FIELD(duration_ms)},
+	{"reason", FIELD_STRING, KIND(ACTION_CLOSE), FIELD(reason)},
 	{"tool", FIELD_STRING, TOOL, FIELD(tool)},
 	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
 	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},
+	{"cost", FIELD_INT, KIND(ACTION_TOOL_CALL), FIELD(cost)},
+	{"unit", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(unit)},
 	{"text", FIELD_STRING, KIND(ACTION_TOOL_RESULT), FIELD(text)},
 	{"is_error", FIELD_BOOL, KIND(ACTION_TOOL_RESULT), FIELD(is_error)},
+	{"cpu_ms", FIELD_INT, KIND(ACTION_USAGE), FIELD(cpu_ms)},
+	{"memory_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(memory_bytes)},
+	{"written_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(written_bytes)},
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);
@@ -65,6 +84,8 @@ static const struct {
 	[ACTION_BIND] = {"net.bind", ENFORCED_BEFORE},
 	[ACTION_LISTEN] = {"net.listen", ENFORCED_BEFORE},
 	[ACTION_DNS] = {"net.dns", ENFORCED_BEFORE},
+	[ACTION_REQUEST] = {"net.request", ENFORCED_BEFORE},
+	[ACTION_CLOSE] = {"net.close", ENFORCED_AFTER},
 	[ACTION_FILE_OPEN] = {"file.open", ENFORCED_WRITES},
 	[ACTION_FILE_CHANGE] = {"file.change", ENFORCED_BEFORE},
 	[ACTION_FORK] = {"proc.fork", ENFORCED_AFTER},
@@ -72,6 +93,7 @@ static const struct {
 	[ACTION_PROC_CALL] = {"proc.call", ENFORCED_AFTER},
 	[ACTION_SIGNAL] = {"proc.signal", ENFORCED_AFTER},
 	[ACTION_TOOL_RESULT] = {"tool.result", ENFORCED_BEFORE},
+	[ACTION_USAGE] = {"proc.usage", ENFORCED_AFTER},
 };
 
 struct str str_of(const char *text)

@@ -23,6 +23,8 @@ enum action_kind {
 	ACTION_BIND,	    /* "net.bind" */
 	ACTION_LISTEN,	    /* "net.listen" */
 	ACTION_DNS,	    /* "net.dns": asked of the session's own name server */
+	ACTION_REQUEST,	    /* "net.request": what a relayed connection says first */
+	ACTION_CLOSE,	    /* "net.close": a relayed connection is over */
 	ACTION_FILE_OPEN,   /* "file.open": traced; gated for writing where a rule needs it */
 	ACTION_FILE_CHANGE, /* "file.change": unlink, rename, link, chmod, ...; the same */
 	ACTION_FORK,	    /* "proc.fork": traced */
@@ -30,6 +32,7 @@ enum action_kind {
 	ACTION_PROC_CALL,   /* "proc.call": traced; a call that reaches beyond the program */
 	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
 	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
+	ACTION_USAGE,	    /* "proc.usage": what an execution has used so far; sampled */
 	ACTION_KINDS
 };
 
@@ -112,12 +115,35 @@ struct action {
 	int64_t label_max; /* longest label, bytes */
 	int64_t entropy;   /* of that label, thousandths of a bit per byte */
 
+	/* net.request, whose protocol is "tls", "http", "http2", "ssh" or "other" */
+	struct str sni;		  /* tls: the server name, as said; empty: none */
+	struct str_list alpn;	  /* tls */
+	bool ech;		  /* tls: encrypted_client_hello is there */
+	struct str method;	  /* http */
+	struct str url_path;	  /* http: with the query; of CONNECT empty */
+	struct str http_host;	  /* http: without the port */
+	int64_t body_bytes;	  /* http; -1: not said beforehand */
+	bool agrees;		  /* what it says names no other host than the one connected to */
+	struct str_list canaries; /* names of those found in what it sends */
+
+	/* net.close */
+	int64_t bytes_out, bytes_in;
+	int64_t duration_ms; /* since it was asked for */
+	struct str reason;   /* "closed", "reset", "not connected", ... */
+
 	/* tool.call, tool.result */
 	struct str tool;    /* tool name */
 	struct str args;    /* its arguments, as JSON text */
 	struct str command; /* shell or code text, for tools that have one; else empty */
+	int64_t cost;	    /* tool.call: what it says that it costs, in units; 0: nothing */
+	struct str unit;    /* of the cost, as "cents"; empty if it says nothing */
 	struct str text;    /* tool.result: what the agent would get; not in the record */
 	bool is_error;
+
+	/* proc.usage: of all processes of the execution since it began */
+	int64_t cpu_ms;	       /* user and system time */
+	int64_t memory_bytes;  /* resident now, but for what is a file's */
+	int64_t written_bytes; /* given to write(2) and its like, whatever was written to */
 };
 
 enum field_type {
@@ -136,6 +162,8 @@ struct action_field {
 
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
+
+#define MAX_UNIT_BYTES 31u /* of what a call costs */
 
 /* What a call may declare: bits. Nobody holds it to that but rules that ask. */
 enum declared {

@@ -64,7 +64,7 @@ static void record_end_of(const struct execution *execution)
 	struct json_writer *w =
 		event_begin(execution->session, "exec.end", execution->call_id, execution->id);
 
-	policy_state_note_cpu(execution->session->state,
+	policy_state_note_cpu(execution->session->state, execution->id,
 			      result->user_time_us + result->system_time_us);
 	json_begin_object(w, "fields");
 	json_put_string(w, "outcome", outcomes[result->outcome]);
@@ -96,6 +96,7 @@ static void execution_end(struct execution *execution)
 	pending_drop_execution(execution);
 	session_net_drop_execution(execution);
 	execution->result.wall_ns = monotonic_ns() - execution->started_ns;
+	usage_end(execution);
 	record_end_of(execution);
 	DL_DELETE(session->executions, execution);
 	execution->ops->ended(execution->ctx, execution->id, &execution->result);
@@ -182,6 +183,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		return;
 	}
 	execution->program_pidfd = take_fd(&fds->fd[1]);
+	usage_of_leaf(execution);
 	if (execution->early_signal)
 		send_signal(execution, execution->early_signal);
 	if (execution->tty)

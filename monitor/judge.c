@@ -87,6 +87,14 @@ void event_end(struct session *session)
 		event_failed(session, r);
 }
 
+static void describe_host(const struct action *action, char *text, size_t size)
+{
+	const struct str host = action->host.len ? action->host : action->address;
+
+	(void)snprintf(text, size, "%.*s port %lld", (int)host.len, host.len ? host.at : "",
+		       (long long)action->port);
+}
+
 static void describe(const struct action *action, char *text, size_t size)
 {
 	switch (action->kind) {
@@ -98,9 +106,10 @@ static void describe(const struct action *action, char *text, size_t size)
 			(void)snprintf(text, size, "unix:%.*s", (int)action->path.len,
 				       action->path.at);
 		else
-			(void)snprintf(text, size, "%.*s port %lld", (int)action->address.len,
-				       action->address.len ? action->address.at : "",
-				       (long long)action->port);
+			describe_host(action, text, size);
+		break;
+	case ACTION_CLOSE:
+		describe_host(action, text, size);
 		break;
 	case ACTION_DNS:
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
@@ -109,6 +118,13 @@ static void describe(const struct action *action, char *text, size_t size)
 	case ACTION_TOOL_CALL:
 	case ACTION_TOOL_RESULT:
 		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);
+		break;
+	case ACTION_USAGE:
+		(void)snprintf(text, size,
+			       "%lld ms of processor time, %lld bytes of memory, %lld "
+			       "bytes written",
+			       (long long)action->cpu_ms, (long long)action->memory_bytes,
+			       (long long)action->written_bytes);
 		break;
 	case ACTION_EXEC:
 	case ACTION_FILE_OPEN:
@@ -224,6 +240,7 @@ static void clear_labels(struct session *session, const struct action *action, u
 	if (session->trace)
 		trace_session_clear_labels(session->trace, session->slot, labels);
 	session->labels_recorded &= ~labels;
+	session->everywhere_recorded &= ~labels;
 	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
 		       action->call_id.len ? action->call_id.at : "");
 	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
@@ -267,6 +284,24 @@ static void decide(struct session *session, const struct action *action, const s
 	}
 }
 
+/* From here on rules cannot tell one process from another: that is news. With lsm it is always so.
+ */
+static void note_everywhere(struct session *session)
+{
+	const uint64_t labels = trace_everywhere_labels(session->trace, session->slot);
+	const uint64_t added = labels & ~session->everywhere_recorded;
+	struct json_writer *w;
+
+	if (!added || !trace_sees_returns(session->trace))
+		return;
+	session->everywhere_recorded |= labels;
+	w = event_begin(session, "label.everywhere", NULL, 0);
+	json_begin_object(w, "fields");
+	put_label_names(w, "labels", session->policy, added);
+	json_end_object(w);
+	event_end(session);
+}
+
 void judge(struct session *session, const struct action *action, const struct stop *stop,
 	   struct judgement *ret, struct denial *ret_denial)
 {
@@ -278,6 +313,8 @@ void judge(struct session *session, const struct action *action, const struct st
 		policy_state_add_session_labels(
 			session->state, trace_session_labels(session->trace, session->slot));
 	judge_note_labels(session, action);
+	if (session->trace)
+		note_everywhere(session);
 	if (session->trace && action->pid)
 		full.labels = trace_process_labels(session->trace, session->slot, action->pid);
 	decide(session, &full, stop, ret);
@@ -290,9 +327,12 @@ void judge(struct session *session, const struct action *action, const struct st
 		fill_denial(session, &full, ret, ret_denial);
 }
 
-void judge_traced(struct session *session, const struct action *action, struct judgement *ret)
+void judge_traced(struct session *session, const struct action *action, struct judgement *ret,
+		  struct denial *ret_denial)
 {
 	decide(session, action, NULL, ret);
+	if (!ret->proceed)
+		fill_denial(session, action, ret, ret_denial);
 }
 
 void judge_note_labels(struct session *session, const struct action *cause)
@@ -330,6 +370,8 @@ enum call_check session_check_call(struct session *session, const struct call *c
 		.args = str_of(call->args),
 		.command = str_of(call->command),
 		.declared = declared_list(call->declared),
+		.cost = call->cost,
+		.unit = str_of(call->unit),
 	};
 	const struct stop stop = {.waiter = waiter, .evidence = {.action = &action}};
 	struct judgement judgement;

@@ -26,10 +26,12 @@ static void apply(struct session *session, const struct trace_event *event,
 {
 	struct execution *execution = execution_find(session, event->exec_id);
 	struct judgement judgement;
+	struct denial denial;
 
-	judge_traced(session, action, &judgement);
+	judge_traced(session, action, &judgement, &denial);
 	if (judgement.decision.verdict == VERDICT_KILL && !judgement.proceed && execution) {
 		execution->result.killed = true;
+		execution->result.last_denial = denial;
 		session->totals.killed++;
 		execution_kill(execution);
 	}

@@ -263,7 +263,7 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		session->layers[i] = xstrdup(layer);
 	note_host_bound(session, count);
 	session_record_start(session);
-	if (apply_labels(session, fds->fd[0], &err) < 0) {
+	if (usage_start(session, &err) < 0 || apply_labels(session, fds->fd[0], &err) < 0) {
 		session_fail(session, &err);
 		return;
 	}
@@ -351,6 +351,7 @@ void session_tick(struct session *session)
 	if (session->stage == SESSION_CLOSED)
 		return;
 	loss_check(session);
+	usage_tick(session);
 	r = record_flush(session->record);
 	if (r < 0)
 		event_failed(session, r);

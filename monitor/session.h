@@ -34,6 +34,8 @@ struct call {
 	const char *args;    /* its arguments as JSON text */
 	const char *command; /* shell or code text if the tool has one, else NULL */
 	uint32_t declared;   /* bits of enum declared */
+	int64_t cost;	     /* that its caller declares, in units; 0: none */
+	const char *unit;    /* of the cost; NULL: none was declared */
 };
 
 /* Why something was refused, in words and ids that outlive the callback it came with. */

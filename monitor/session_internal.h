@@ -9,13 +9,15 @@
  *	execution.c	one execution: its gate, its timer, its result
  *	session_socket.c sockets in its network
  *	session_dns.c	the name server there
- *	session_net.c	what of that leads out: the relay, between gate and record
+ *	session_net.c	what of that leads out: the relay, behind the gate
+ *	session_relay.c	what the relay asks policy, and tells the record
  *	session_decoy.c	what answers there in place of whom a program means
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
  *	loss.c		what was lost -> policy's on_loss -> record, and what is refused from then
  *on observe.c	trace event -> action -> policy -> record
+ *	usage.c		what executions use while they run, where a rule asks; proc_usage.c reads it
  */
 
 #include <utlist.h>
@@ -25,6 +27,7 @@
 #include "common/proto.h"
 #include "monitor/ask/approval.h"
 #include "monitor/gate/gate.h"
+#include "monitor/proc_usage.h"
 #include "monitor/session.h"
 #include "monitor/supervisor_internal.h"
 
@@ -64,6 +67,9 @@ struct execution {
 	const struct exec_ops *ops;
 	void *ctx;
 	uint64_t started_ns;
+	uint32_t leaf_pid;	 /* on the host; 0: not known, or nobody asks */
+	uint64_t leaf_started;	 /* in ticks since boot */
+	struct proc_usage usage; /* as last told */
 	struct exec_result result;
 	struct execution *next, *prev;
 };
@@ -133,8 +139,9 @@ struct session {
 
 	struct record *record;
 	struct policy_state *state;
-	uint64_t labels_recorded; /* label bits that the record has already told of */
-	bool labels_assumed;	  /* all of them are set, since nobody sees what is read */
+	uint64_t labels_recorded;     /* label bits that the record has already told of */
+	uint64_t everywhere_recorded; /* the same of those that any process may have */
+	bool labels_assumed;	      /* all of them are set, since nobody sees what is read */
 	struct execution *executions;
 	uint32_t last_exec_id;
 	char **layers;		 /* NULL-terminated, owned */
@@ -144,6 +151,11 @@ struct session {
 	bool gates_files;	 /* writing opens and path changes are decided before */
 	struct session_totals totals;
 	struct loss loss;
+
+	struct {
+		bool is_needed;
+		uint64_t next_ns; /* when to look again */
+	} usage;
 	struct error failure;
 	bool failed;
 };
@@ -274,7 +286,8 @@ struct stop {
 void judge(struct session *session, const struct action *action, const struct stop *stop,
 	   struct judgement *ret, struct denial *ret_denial);
 /* The same without the drain, for actions that come from the trace itself. */
-void judge_traced(struct session *session, const struct action *action, struct judgement *ret);
+void judge_traced(struct session *session, const struct action *action, struct judgement *ret,
+		  struct denial *ret_denial);
 /* Labels that are new in the session go to the record as an event of their own. */
 void judge_note_labels(struct session *session, const struct action *cause);
 /* The member "fields" of an action. */
@@ -320,6 +333,15 @@ bool loss_overrules(const struct session *session, const struct action *action,
 void loss_explain(const struct session *session, struct json_writer *w);
 /* There must have been a loss. */
 void loss_denial(const struct session *session, const char *subject, struct denial *ret);
+
+/* usage.c */
+/* Errors: -EOPNOTSUPP if a rule needs what this kernel does not tell. */
+int usage_start(struct session *session, struct error *err);
+/* From READY on, with the program's pidfd there. */
+void usage_of_leaf(struct execution *execution);
+void usage_tick(struct session *session);
+/* With its result there. */
+void usage_end(struct execution *execution);
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);

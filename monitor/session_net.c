@@ -11,22 +11,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/net/names.h"
-#include "monitor/net/relay.h"
-#include "monitor/session_internal.h"
+#include "monitor/session_net.h"
 
 #define DNS_PORT 53
-
-struct session_net {
-	struct session *session; /* borrowed: is freed after us */
-	struct names *names;
-	struct session_dns *dns;
-	struct relay *relay;
-	struct session_decoy *decoy; /* NULL: nothing is answered by one */
-};
 
 /* ---- what an action is to the network ---- */
 
@@ -88,141 +79,6 @@ const char *session_net_host(const struct session *session, const char *address)
 		return NULL;
 	return names_find(session->net->names, to.address);
 }
-
-/* ---- what the record and the agent are told ---- */
-
-static void put_endpoint(struct json_writer *w, const char *host, const struct endpoint *at)
-{
-	char text[ENDPOINT_TEXT];
-
-	endpoint_text(at, text);
-	json_put_string(w, "host", host);
-	json_put_string(w, "address", text);
-	json_put_u64(w, "port", at->port);
-}
-
-/* Policy let it through, and the network refuses it. @execution: NULL if it is over. */
-static void refuse(struct session *session, struct execution *execution, const char *call,
-		   struct denial *denial)
-{
-	struct json_writer *w = event_begin(session, "net.refused", call && call[0] ? call : NULL,
-					    execution ? execution->id : 0);
-
-	denial->verdict = VERDICT_DENY;
-	denial->seq = record_count(session->record);
-	json_begin_object(w, "fields");
-	json_put_string(w, "what", denial->subject);
-	json_end_object(w);
-	json_put_string(w, "verdict", verdict_name(VERDICT_DENY));
-	json_put_string(w, "rule", denial->rule);
-	json_put_string(w, "because", denial->because);
-	event_end(session);
-	session->totals.denied++;
-	if (!execution)
-		return;
-	execution->result.denied++;
-	execution->result.last_denial = *denial;
-}
-
-static void refuse_address(struct session *session, const struct relay_end *end)
-{
-	struct denial denial = {.kind = "net.connect", .rule = "net.address"};
-	char address[ENDPOINT_TEXT];
-
-	endpoint_text(&end->upstream, address);
-	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", end->host,
-		       end->destination->port);
-	(void)snprintf(denial.because, sizeof(denial.because),
-		       "%s%s%s is %s, where nothing is dialled for a session "
-		       "(--allow-private=%s lifts that).",
-		       strcmp(end->host, address) == 0 ? "" : end->host,
-		       strcmp(end->host, address) == 0 ? "" : " is at ", address, end->refusal,
-		       address);
-	refuse(session, execution_find(session, end->caller->exec_id), end->caller->call_id,
-	       &denial);
-}
-
-static void on_closed(void *ctx, const struct relay_end *end)
-{
-	struct session_net *net = ctx;
-	struct session *session = net->session;
-	const struct relay_caller *caller = end->caller;
-	const bool was_tried = end->upstream.port != 0;
-	struct json_writer *w;
-
-	if (end->refusal)
-		refuse_address(session, end);
-	w = event_begin(session, "net.close", caller->call_id[0] ? caller->call_id : NULL,
-			caller->exec_id);
-	json_begin_object(w, "fields");
-	put_endpoint(w, end->host, was_tried ? &end->upstream : end->destination);
-	json_put_u64(w, "bytes_out", end->bytes_out);
-	json_put_u64(w, "bytes_in", end->bytes_in);
-	json_put_u64(w, "duration_ms", end->duration_ms);
-	json_put_string(w, "reason", end->reason);
-	if (end->error)
-		json_put_i64(w, "result", end->error);
-	json_end_object(w);
-	event_end(session);
-}
-
-static void on_stray(void *ctx, const struct endpoint *destination)
-{
-	struct session_net *net = ctx;
-	const char *name = names_find(net->names, destination->address);
-	char address[ENDPOINT_TEXT];
-	struct denial denial = {.kind = "net.connect",
-				.rule = "net.unapproved",
-				.because = "Nothing was approved for the connection that arrived "
-					   "there: its address or its socket changed after the "
-					   "verdict. It was reset."};
-
-	endpoint_text(destination, address);
-	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", name ? name : address,
-		       destination->port);
-	refuse(net->session, NULL, NULL, &denial);
-}
-
-/* ---- the relay's side ---- */
-
-static int on_listen(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)
-{
-	struct session_net *net = ctx;
-	char address[ENDPOINT_TEXT];
-
-	endpoint_text(at, address);
-	return session_ask_socket(net->session, SOCKET_LISTEN, address, at->port, done, done_ctx);
-}
-
-static int on_serve(void *ctx, const struct relay_arrival *arrival)
-{
-	const struct session_net *net = ctx;
-
-	return session_decoy_serve(net->decoy, arrival);
-}
-
-static bool on_is_waiting(void *ctx, void *owner, uint64_t ticket)
-{
-	const struct execution *execution = owner;
-
-	(void)ctx;
-	return execution->gate && gate_is_waiting(execution->gate, ticket);
-}
-
-static void on_resume(void *ctx, void *owner, uint64_t ticket)
-{
-	struct execution *execution = owner;
-
-	(void)ctx;
-	gate_resume(execution->gate, ticket);
-}
-
-static const struct relay_ops relay_ops = {.listen = on_listen,
-					   .is_waiting = on_is_waiting,
-					   .resume = on_resume,
-					   .closed = on_closed,
-					   .serve = on_serve,
-					   .stray = on_stray};
 
 /* ---- the gate's side ---- */
 
@@ -306,7 +162,7 @@ static void refuse_udp(struct execution *execution, const struct action *action,
 
 	(void)snprintf(denial.subject, sizeof(denial.subject), "udp %.*s port %lld",
 		       (int)action->host.len, action->host.at, (long long)action->port);
-	refuse(execution->session, execution, execution->call_id, &denial);
+	session_net_refuse(execution->session, execution, execution->call_id, &denial);
 	*ret = (struct gate_answer){.errno_value = EPERM};
 }
 
@@ -355,6 +211,17 @@ static int parse_allowed(const struct net_config *config, struct cidr **ret, siz
 	return 0;
 }
 
+/* A connection takes two descriptors while it flows. What was started before keeps its limit. */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static bool has_mode(const struct session *session, const char *mode)
 {
 	const char *is = session_layer(session, "net");
@@ -392,12 +259,13 @@ static int start_relay(struct session_net *net, struct error *err)
 		r = session_decoy_start(session, &net->decoy, err);
 	if (r < 0)
 		return r;
+	raise_file_limit();
 	net->names = names_new();
 	net->relay = relay_start(&(struct relay_config){.loop = session->supervisor->loop,
 							.resolver = session->net_config.resolver,
 							.allowed = allowed,
 							.allowed_count = count,
-							.ops = &relay_ops,
+							.ops = &session_relay_ops,
 							.ctx = net});
 	return 0;
 }

@@ -159,13 +159,16 @@ static int decode_needs(const struct place *top, const struct json *node, struct
 static int check_sense(const struct place *top, const struct scenario *s)
 {
 	size_t refused = 0;
+	size_t asked = 0;
 
-	for (size_t i = 0; i < s->step_count; i++)
-		refused += s->steps[i].expect.verdict != STEP_ALLOWED;
+	for (size_t i = 0; i < s->step_count; i++) {
+		asked += s->steps[i].expect.verdict == STEP_ASKED;
+		refused += s->steps[i].expect.verdict > STEP_ASKED;
+	}
 	if (s->category == CATEGORY_BENIGN && refused)
 		return place_error(top, "benign, and yet %zu of its steps must be refused",
 				   refused);
-	if (s->category != CATEGORY_BENIGN && !refused && !s->rule_count)
+	if (s->category != CATEGORY_BENIGN && !refused && !asked && !s->rule_count)
 		return place_error(top, "an attack must expect a refusal, or a rule that fires");
 	return 0;
 }

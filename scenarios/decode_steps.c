@@ -6,8 +6,9 @@
 #include "tools/toolkit/catalogue.h"
 
 static const char *const verdict_names[] = {
-	[STEP_ALLOWED] = "allowed", [STEP_NOTED] = "noted",   [STEP_DECOYED] = "decoyed",
-	[STEP_DENIED] = "denied",   [STEP_KILLED] = "killed", [STEP_NOT_RUN] = "not run",
+	[STEP_ALLOWED] = "allowed", [STEP_ASKED] = "asked",   [STEP_NOTED] = "noted",
+	[STEP_DECOYED] = "decoyed", [STEP_DENIED] = "denied", [STEP_KILLED] = "killed",
+	[STEP_NOT_RUN] = "not run",
 };
 
 const char *step_verdict_name(enum step_verdict verdict)
@@ -58,7 +59,7 @@ static int decode_expect(const struct place *place, const struct json *node,
 }
 
 struct step_row {
-	const struct json *title, *tool, *arguments, *expect;
+	const struct json *title, *tool, *arguments, *expect, *answer;
 };
 
 static const struct json_field step_fields[] = {
@@ -66,7 +67,23 @@ static const struct json_field step_fields[] = {
 	{"tool", JSON_STRING, true, offsetof(struct step_row, tool)},
 	{"arguments", JSON_OBJECT, true, offsetof(struct step_row, arguments)},
 	{"expect", JSON_OBJECT, true, offsetof(struct step_row, expect)},
+	{"answer", JSON_STRING, false, offsetof(struct step_row, answer)},
 };
+
+static int decode_answer(const struct place *place, const struct json *node, struct step *ret)
+{
+	static const char *const names[] = {[ANSWER_NOBODY] = "nobody",
+					    [ANSWER_REFUSE] = "refuse",
+					    [ANSWER_APPROVE] = "approve"};
+	_cleanup_free_ char *path = xasprintf("%s.answer", place->path);
+	unsigned answer = ANSWER_NOBODY;
+	const int r = node ? place_choose(&(struct place){place->file, path, place->err}, node,
+					  names, 3, &answer)
+			   : 0;
+
+	ret->answer = (enum step_answer)answer;
+	return r;
+}
 
 static int decode_step(const struct place *place, const struct json *node, struct step *ret)
 {
@@ -75,7 +92,7 @@ static int decode_step(const struct place *place, const struct json *node, struc
 	const struct tool *tool;
 	struct step_row row;
 	struct error reason;
-	int r = place_decode(place, node, step_fields, 4, &row);
+	int r = place_decode(place, node, step_fields, 5, &row);
 
 	if (r < 0)
 		return r;
@@ -87,6 +104,9 @@ static int decode_step(const struct place *place, const struct json *node, struc
 		return place_error(place, "there is no tool \"%.64s\"", ret->tool);
 	if (tool->plan(row.arguments, &plan, &reason) < 0)
 		return place_error(place, "%s", reason.text);
+	r = decode_answer(place, row.answer, ret);
+	if (r < 0)
+		return r;
 	return decode_expect(&(struct place){place->file, path, place->err}, row.expect,
 			     &ret->expect);
 }
@@ -102,6 +122,7 @@ int steps_decode(const struct place *place, const struct json *array, struct sce
 	for (const struct json *i = json_first(array); r == 0 && i; i = json_next(i)) {
 		_cleanup_free_ char *path = xasprintf("%s[%zu]", place->path, s->step_count);
 
+		s->answers |= json_get(i, "answer") != NULL;
 		r = decode_step(&(struct place){place->file, path, place->err}, i,
 				&s->steps[s->step_count++]);
 	}

@@ -17,6 +17,24 @@
 
 /* ---- steps ---- */
 
+static bool is_refusal(const struct ruling *r)
+{
+	return r->verdict >= VERDICT_ASK && r->enforced && !r->by_decoy &&
+	       !(r->verdict == VERDICT_ASK && r->agreed);
+}
+
+/* The first thing that was asked about and agreed to. */
+static const struct ruling *asked(const struct observation *seen, const char *call)
+{
+	for (size_t i = 0; i < seen->ruling_count; i++) {
+		const struct ruling *r = &seen->rulings[i];
+
+		if (strcmp(r->call, call) == 0 && r->verdict == VERDICT_ASK && r->agreed)
+			return r;
+	}
+	return NULL;
+}
+
 /* The kill, if there was one, else the first refusal; nothing that was not enforced. */
 static const struct ruling *decisive(const struct observation *seen, const char *call)
 {
@@ -25,8 +43,7 @@ static const struct ruling *decisive(const struct observation *seen, const char 
 	for (size_t i = 0; i < seen->ruling_count; i++) {
 		const struct ruling *r = &seen->rulings[i];
 
-		if (strcmp(r->call, call) != 0 || r->verdict < VERDICT_ASK || !r->enforced ||
-		    r->by_decoy)
+		if (strcmp(r->call, call) != 0 || !is_refusal(r))
 			continue;
 		if (r->verdict == VERDICT_KILL)
 			return r;
@@ -130,6 +147,8 @@ static enum step_verdict got_of(const struct ruling *by)
 		return STEP_DECOYED;
 	if (by->verdict == VERDICT_LOG)
 		return STEP_NOTED;
+	if (!is_refusal(by))
+		return STEP_ASKED;
 	return by->verdict == VERDICT_KILL ? STEP_KILLED : STEP_DENIED;
 }
 
@@ -157,6 +176,8 @@ void judge_step(const struct expectation *expect, const struct observation *seen
 			ret->by = decoyed(seen, id, expect->rule);
 		if (!ret->by && expect->verdict != STEP_NOTED)
 			ret->by = decoyed(seen, id, NULL);
+		if (!ret->by)
+			ret->by = asked(seen, id);
 		if (!ret->by && expect->verdict == STEP_NOTED)
 			ret->by = noted(seen, id, expect->rule);
 		ret->got = got_of(ret->by);

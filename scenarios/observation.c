@@ -206,6 +206,8 @@ static void add_ruling(struct observation *seen, const struct json *event, enum 
 		.rule = xstrdup(rule),
 		.verdict = verdict,
 		.enforced = !enforced || json_bool(enforced),
+		.question = (uint64_t)json_number(json_get(event, "question")),
+		.agreed = json_get(event, "approval") != NULL,
 		.by_decoy = strcmp(text_of(event, "answered_by"), "decoy") == 0,
 	};
 }
@@ -225,6 +227,19 @@ static void add_sent(struct observation *seen, const struct json *fields)
 		.canaries = canaries.data,
 		.bytes = (uint64_t)json_number(json_get(fields, "bytes")),
 	};
+}
+
+static void note_answer(struct observation *seen, const struct json *event)
+{
+	const uint64_t question =
+		(uint64_t)json_number(json_get(json_get(event, "fields"), "question"));
+
+	for (size_t i = 0; i < seen->ruling_count; i++) {
+		struct ruling *r = &seen->rulings[i];
+
+		if (question && r->question == question)
+			r->agreed = strcmp(text_of(event, "verdict"), "allow") == 0;
+	}
 }
 
 static enum verdict verdict_of(const char *name)
@@ -261,6 +276,8 @@ bool observe_line(struct observation *seen, const char *line, size_t len)
 	else if (strcmp(text_of(event, "kind"), "exec.mismatch") == 0)
 		add_ruling(seen, event, mismatch_verdict(json_get(event, "fields")),
 			   "exec.mismatch");
+	else if (strcmp(text_of(event, "kind"), "ask.answer") == 0)
+		note_answer(seen, event);
 	else if (rule[0] || verdict != VERDICT_ALLOW)
 		add_ruling(seen, event, verdict, rule);
 	json_free(event);

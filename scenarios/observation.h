@@ -37,7 +37,9 @@ struct ruling {
 	char *rule;
 	enum verdict verdict;
 	bool enforced;
-	bool by_decoy; /* not refused: a decoy answered */
+	uint64_t question; /* that was asked; 0: none */
+	bool agreed;	   /* what was to be asked was answered with a yes, now or before */
+	bool by_decoy;	   /* not refused: a decoy answered */
 };
 
 /* A request that a decoy got. Strings are owned. */

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "common/cleanup.h"
+#include "scenarios/answers.h"
 #include "scenarios/stage.h"
 #include "tools/toolkit/layer.h"
 #include "tools/toolkit/options.h"
@@ -25,6 +26,7 @@ struct run {
 	struct stage stage;
 	struct agent_session *agent; /* NULL before and after */
 	size_t step;
+	enum step_answer answer; /* of this step */
 	char call_id[16];
 	uint64_t started_ns;
 	uint64_t step_started_ns;
@@ -159,6 +161,7 @@ static void next_step(struct run *run)
 		agent_session_end(run->agent);
 		return;
 	}
+	run->answer = step->answer;
 	(void)snprintf(run->call_id, sizeof(run->call_id), "c%zu", run->step + 1);
 	run->step_started_ns = now_ns();
 	if (tool_call_start(run->agent,
@@ -228,6 +231,8 @@ static int open_session(struct run *run, struct error *err)
 	stage->options.policy = run->group->policy;
 	stage->options.mode = run->group->options.mode;
 	stage->options.trace = run->group->options.trace;
+	if (run->trial->scenario->answers)
+		stage->options.own_approver = answers_new(&run->group->loop, &run->answer);
 	return agent_session_open(run->group->supervisor, &stage->options, &agent_ops, run,
 				  &run->agent, err);
 }

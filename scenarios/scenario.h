@@ -35,11 +35,19 @@ enum scenario_category {
 
 enum step_verdict {
 	STEP_ALLOWED, /* nothing of the call was refused */
+	STEP_ASKED,   /* nor was it here: an action of it was asked about, and agreed to */
 	STEP_NOTED,   /* nothing was refused, and a rule that logs matched an action of it */
 	STEP_DECOYED, /* nothing was refused, and a decoy answered what a rule does refuse */
 	STEP_DENIED,  /* an action of it was refused, or the call itself */
 	STEP_KILLED,  /* a rule ended it */
 	STEP_NOT_RUN, /* only as what was got: the session ended before */
+};
+
+/* What is answered when rules want something of a step asked. */
+enum step_answer {
+	ANSWER_NOBODY, /* nothing, which is a no */
+	ANSWER_REFUSE,
+	ANSWER_APPROVE
 };
 
 /* All strings are borrowed from the scenario's document. */
@@ -56,6 +64,7 @@ struct step {
 	const char *title;
 	const char *tool;
 	const struct json *arguments;
+	enum step_answer answer;
 	struct expectation expect;
 };
 
@@ -119,6 +128,7 @@ struct scenario {
 	bool needs_trace;
 	const struct json *needs_programs; /* array of names, or NULL */
 	struct setup setup;
+	bool answers;	    /* some step says who answers */
 	struct step *steps; /* owned array */
 	size_t step_count;
 	struct file_check *files; /* owned arrays: the final checks */

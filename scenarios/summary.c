@@ -44,12 +44,13 @@ static void tally_trial(const struct trial *trial, struct family_tally *to)
 		const struct step_finding *f = &trial->findings.steps[i];
 		const bool told = f->got == STEP_DECOYED || f->got == STEP_DENIED ||
 				  f->got == STEP_KILLED || f->alarm;
+		const bool was_seen = f->got == STEP_NOTED || f->got == STEP_ASKED;
 
 		if (benign)
 			add(&to->benign_steps, told);
 		else if (s->steps[i].expect.verdict != STEP_ALLOWED)
-			add(&to->attack_steps, told || f->got == STEP_NOTED);
-		any |= told || (!benign && f->got == STEP_NOTED);
+			add(&to->attack_steps, told || was_seen);
+		any |= told || (!benign && was_seen);
 	}
 	add(benign ? &to->benign : &to->attacks, any);
 }

@@ -8,8 +8,13 @@
 #include "monitor/bpf/walk.h"
 
 #define S_IFMT	    0170000
+#define S_IFCHR	    0020000
 #define S_IFSOCK    0140000
 #define S_IFDIR	    0040000
+#define AF_UNIX	    1
+#define AF_INET	    2
+#define AF_INET6    10
+#define PTMX	    (5u << 20 | 2u) /* opened: a new pseudo-terminal */
 #define FMODE_READ  1u
 #define AT_FDCWD    (-100)
 #define CREAT_FLAGS 01101 /* O_CREAT | O_WRONLY | O_TRUNC */
@@ -78,6 +83,8 @@ static __always_inline __u64 take_file(struct scratch *scratch, struct trace_slo
 	bool reads;
 
 	file_view(file, &view);
+	if (view.type == S_IFCHR && READ(__u32, view.inode, inode_rdev) == PTMX)
+		__sync_fetch_and_or(&slot->flags, TRACE_SESSION_TERMINAL);
 	reads = (slot->flags & TRACE_SESSION_LABELS) && view.type != S_IFDIR &&
 		(executed || (view.mode & FMODE_READ));
 	if (!scratch && !reads)

@@ -10,6 +10,21 @@
 
 #include "monitor/bpf/state.h"
 
+/* Else what one process reads counts as having reached every other one at once. */
+#ifndef SEES_FLOWS
+#define SEES_FLOWS 0
+#endif
+
+/*
+ * A function that the verifier looks at once and not for each use, where the loader has room for
+ * it: see lsm.bpf.c. Such a one takes no pointer for granted.
+ */
+#if SEES_FLOWS
+#define OWN_FUNCTION __noinline
+#else
+#define OWN_FUNCTION static __always_inline
+#endif
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -18,17 +33,26 @@ struct {
 	__type(value, struct trace_group);
 } groups SEC(".maps");
 
+/* Where it is seen how labels go on; see flows.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TRACE_FLOW_MAX);
+	__type(key, struct trace_flow_key);
+	__type(value, __u64);
+} flows SEC(".maps");
+
 /* Below the numbers that the reader gives. */
 __u64 last_group;
 
 /* What the process of a tag has, of the labels that its session has. */
-static __always_inline __u64 tag_labels(const struct trace_slot *slot, const struct trace_tag *tag)
+OWN_FUNCTION __u64 tag_labels(const struct trace_slot *slot, const struct trace_tag *tag)
 {
 	const struct trace_group *group;
-	const __u64 all = slot->labels;
+	const __u64 all = slot ? slot->labels : 0;
 	__u64 id;
 
-	if (!all)
+	if (!all || !tag)
 		return 0;
 	id = tag->group;
 	group = bpf_map_lookup_elem(&groups, &id);
@@ -36,18 +60,20 @@ static __always_inline __u64 tag_labels(const struct trace_slot *slot, const str
 }
 
 /* Adds labels to a process, and to its session. Return: those that are new to the session. */
-static __always_inline __u64 tag_add_labels(struct trace_slot *slot, const struct trace_tag *tag,
-					    __u64 bits)
+OWN_FUNCTION __u64 tag_add_labels(struct trace_slot *slot, const struct trace_tag *tag, __u64 bits)
 {
 	struct trace_group *group;
-	__u64 id = tag->group;
+	__u64 id;
 
-	if (!bits)
+	if (!bits || !slot || !tag)
 		return 0;
+	id = tag->group;
 	/* The process first: whoever sees that the session has it is to see that this has, too. */
 	group = bpf_map_lookup_elem(&groups, &id);
 	if (group && (bits & ~group->labels))
 		__sync_fetch_and_or(&group->labels, bits);
+	if (!SEES_FLOWS && (bits & ~slot->everywhere))
+		__sync_fetch_and_or(&slot->everywhere, bits);
 	return slot_add_labels(slot, bits);
 }
 
@@ -60,6 +86,7 @@ static __always_inline void group_split(const struct trace_slot *slot, struct tr
 
 	group = bpf_map_lookup_elem(&groups, &id);
 	made.labels = group ? group->labels : slot->labels;
+	made.flags = group ? group->flags : TRACE_GROUP_SHARES;
 	id = __sync_fetch_and_add(&last_group, 1) + 1;
 	bpf_map_update_elem(&groups, &id, &made, BPF_NOEXIST);
 	tag->group = id;
@@ -93,15 +120,24 @@ static __always_inline void group_fork(const struct trace_slot *slot, struct tra
 }
 
 /* The memory is its own from here on. */
-static __always_inline void group_exec(const struct trace_slot *slot, struct trace_tag *tag)
+OWN_FUNCTION int group_exec(const struct trace_slot *slot, struct trace_tag *tag)
 {
-	const __u64 old = tag->group;
-	const struct trace_group *group;
-	__u64 id = old;
+	struct trace_group *group;
+	__u64 id, old;
 
+	if (!slot || !tag)
+		return 0;
+	id = old = tag->group;
 	group = bpf_map_lookup_elem(&groups, &id);
-	if (!group || group->processes <= 1)
-		return;
-	group_split(slot, tag);
-	group_leave(old);
+	if (!group)
+		return 0;
+	if (group->processes > 1) {
+		group_split(slot, tag);
+		group_leave(old);
+		id = tag->group;
+		group = bpf_map_lookup_elem(&groups, &id);
+	}
+	if (group)
+		__sync_fetch_and_and(&group->flags, ~(__u32)TRACE_GROUP_SHARES);
+	return 0;
 }

@@ -60,7 +60,12 @@
 	X(inode_mode, inode, i_mode)                              \
 	X(inode_ino, inode, i_ino)                                \
 	X(inode_sb, inode, i_sb)                                  \
+	X(inode_rdev, inode, i_rdev)                              \
+	X(inode_generation, inode, i_generation)                  \
+	X(inode_mapping, inode, i_mapping)                        \
+	X(mapping_mmap, address_space, i_mmap)                    \
 	X(sb_dev, super_block, s_dev)                             \
+	X(sb_magic, super_block, s_magic)                         \
 	X(mount_parent, mount, mnt_parent)                        \
 	X(mount_mountpoint, mount, mnt_mountpoint)                \
 	X(mount_mnt, mount, mnt)                                  \
@@ -70,16 +75,22 @@
 	X(bprm_exec, linux_binprm, exec)                          \
 	X(bprm_buf, linux_binprm, buf)                            \
 	X(socket_sk, socket, sk)                                  \
+	X(socket_socket, socket_alloc, socket)                    \
+	X(socket_inode, socket_alloc, vfs_inode)                  \
 	X(sock_common, sock, __sk_common)                         \
+	X(sock_socket, sock, sk_socket)                           \
+	X(unix_peer, unix_sock, peer)                             \
 	X(sock_family, sock_common, skc_family)                   \
 	X(sock_port, sock_common, skc_dport)                      \
 	X(sock_daddr, sock_common, skc_daddr)                     \
+	X(sock_rcv_saddr, sock_common, skc_rcv_saddr)             \
 	X(sock_v6_daddr, sock_common, skc_v6_daddr)               \
 	X(siginfo_code, kernel_siginfo, si_code)                  \
 	X(regs_di, pt_regs, di)                                   \
 	X(regs_si, pt_regs, si)                                   \
 	X(regs_dx, pt_regs, dx)                                   \
 	X(regs_r10, pt_regs, r10)                                 \
+	X(regs_r8, pt_regs, r8)                                   \
 	X(regs_orig_ax, pt_regs, orig_ax)
 
 #define TRACE_LAYOUT_MEMBER(name, structure, member) __u32 name;

@@ -12,7 +12,8 @@
  * What is not seen: how a call went on (TRACE_RECORD_BEGUN; a failed open is seen by
  * itself, as open and openat return), calls that never came to a hook because something before it
  * refused them, failed creats, counts of calls, changes of extended attributes and times, and what
- * opens with O_PATH.
+ * opens with O_PATH. Nor what goes on from one process to another by what both hold open: a label
+ * of one process counts as one of all.
  *
  * At bprm_check_security the new image's strings are copied, but mapped nowhere yet: program and
  * length are held to the approval there, the strings themselves at bprm_committed_creds.

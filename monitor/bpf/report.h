@@ -5,9 +5,6 @@
 
 #include "monitor/bpf/files.h"
 
-#define AF_UNIX	     1
-#define AF_INET	     2
-#define AF_INET6     10
 #define SUN_PATH_MAX 108
 
 static __always_inline int call_open(struct trace_slot *slot, struct trace_tag *tag,

@@ -24,7 +24,8 @@ static __always_inline struct trace_tag *tag_child(const struct trace_tag *tag,
 				      .generation = tag->generation,
 				      .exec_id = tag->exec_id,
 				      .tid = tid,
-				      .group = tag->group};
+				      .group = tag->group,
+				      .spread = tag->spread};
 
 	if (no_tags)
 		return NULL;

@@ -16,6 +16,9 @@
  * sched_process_exec comes after the point of no return and before the first instruction of the
  * new image: SIGKILL there leaves the new image without effect.
  */
+#define SEES_FLOWS 1
+
+#include "monitor/bpf/flows.h"
 #include "monitor/bpf/report.h"
 #include "monitor/bpf/tasks.h"
 
@@ -135,6 +138,37 @@ static __noinline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
 	return mismatch;
 }
 
+/* The record of a call, and what comes with it. */
+static __always_inline void report_call(struct trace_slot *slot, struct trace_tag *tag,
+					struct pt_regs *regs, const struct call_roles *roles,
+					long result)
+{
+	switch (roles->kind) {
+	case CALL_OPEN:
+		call_open(slot, tag, regs, roles, result);
+		break;
+	case CALL_CHANGE:
+		call_change(tag, regs, roles, result);
+		break;
+	case CALL_CONNECT:
+		call_connect(tag, regs, result);
+		break;
+	case CALL_EXEC:
+		/* Failed, or only asked (AT_EXECVE_CHECK): its approval is for no other call. */
+		drop_approval(tag_tid(tag, bpf_get_current_task_btf()));
+		break;
+	case CALL_BEYOND_FAILED:
+		if (result < 0)
+			call_beyond(tag, regs, result);
+		break;
+	case CALL_BEYOND:
+		call_beyond(tag, regs, result);
+		break;
+	default:
+		break;
+	}
+}
+
 SEC("tp_btf/sys_exit")
 
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
@@ -143,6 +177,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	struct trace_slot *slot;
 	struct trace_counters *counted;
 	const struct call_roles *roles;
+	struct flow_call call;
 	unsigned long nr;
 	__u32 key;
 
@@ -160,24 +195,13 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	if (counted)
 		__sync_fetch_and_add(&counted->calls[nr], 1);
 	roles = &call_roles[nr];
-	switch (roles->kind) {
-	case CALL_OPEN:
-		return call_open(slot, tag, regs, roles, result);
-	case CALL_CHANGE:
-		return call_change(tag, regs, roles, result);
-	case CALL_CONNECT:
-		return call_connect(tag, regs, result);
-	case CALL_EXEC:
-		/* Failed, or only asked (AT_EXECVE_CHECK): its approval is for no other call. */
-		drop_approval(tag_tid(tag, bpf_get_current_task_btf()));
-		return 0;
-	case CALL_BEYOND_FAILED:
-		return result < 0 ? call_beyond(tag, regs, result) : 0;
-	case CALL_BEYOND:
-		return call_beyond(tag, regs, result);
-	default:
-		return 0;
-	}
+	flow_call(regs, roles, result, &call);
+	if (slot->labels | slot->flows | slot->unplaced)
+		flow_read(tag, &call);
+	report_call(slot, tag, regs, roles, result);
+	if (slot->labels || roles->makes == MAKES_MAP || roles->makes == MAKES_SHARED)
+		flow_write(tag, &call);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -8,21 +8,24 @@
 
 #include <linux/types.h>
 
-#define TRACE_SLOTS	   4096u /* as MAX_SESSIONS */
-#define TRACE_SYSCALL_MAX  512u
-#define TRACE_TEXT_BYTES   4096u /* one string or one chain of names of a record */
-#define TRACE_TEXT_MAX	   (4u * TRACE_TEXT_BYTES)
-#define TRACE_WALK_MAX	   1024u /* folders walked up from a file */
-#define TRACE_APPROVAL_MAX 4096u
-#define TRACE_LABEL_MAX	   16384u
-#define TRACE_GROUP_MAX	   65536u	/* processes, of all sessions */
-#define TRACE_BLOCK_MAX	   (512u << 10) /* strings of one exec */
-#define TRACE_CHUNK_WORDS  4u		/* they are hashed in chunks, the last filled with zeros */
-#define TRACE_CHUNK_BYTES  (TRACE_CHUNK_WORDS * sizeof(__u64))
+#define TRACE_SLOTS	       4096u /* as MAX_SESSIONS */
+#define TRACE_SYSCALL_MAX      512u
+#define TRACE_TEXT_BYTES       4096u /* one string or one chain of names of a record */
+#define TRACE_TEXT_MAX	       (4u * TRACE_TEXT_BYTES)
+#define TRACE_WALK_MAX	       1024u /* folders walked up from a file */
+#define TRACE_APPROVAL_MAX     4096u
+#define TRACE_LABEL_MAX	       16384u
+#define TRACE_GROUP_MAX	       16384u /* processes, of all sessions */
+#define TRACE_FLOW_MAX	       16384u /* objects that have labels, of all sessions */
+#define TRACE_FLOW_SESSION_MAX 8192u
+#define TRACE_BLOCK_MAX	       (512u << 10) /* strings of one exec */
+#define TRACE_CHUNK_WORDS      4u /* they are hashed in chunks, the last filled with zeros */
+#define TRACE_CHUNK_BYTES      (TRACE_CHUNK_WORDS * sizeof(__u64))
 
 enum trace_session_flags {
-	TRACE_SESSION_VERIFY = 1u << 0, /* an exec without a matching approval is killed */
-	TRACE_SESSION_LABELS = 1u << 1, /* labelled files exist: look each opened file up */
+	TRACE_SESSION_VERIFY = 1u << 0,	  /* an exec without a matching approval is killed */
+	TRACE_SESSION_LABELS = 1u << 1,	  /* labelled files exist: look each opened file up */
+	TRACE_SESSION_TERMINAL = 1u << 2, /* it has made a pseudo-terminal */
 };
 
 /* One a slot, in an array that the reader has mapped: reading labels needs no system call. */
@@ -38,9 +41,12 @@ struct trace_slot {
 	/* Bytes of its records, put into the ring and taken out of it by the reader; they wrap. */
 	__u32 put, taken;
 	__u64 everywhere; /* labels that any process of it may have */
+	__u64 unplaced;	  /* labels of what has no object of its own; see flows.h */
+	__u32 flows;	  /* objects with labels */
+	__u32 reserved;
 };
 
-_Static_assert(sizeof(struct trace_slot) == 72, "no padding");
+_Static_assert(sizeof(struct trace_slot) == 88, "no padding");
 
 enum trace_tag_flags {
 	TRACE_TAG_CONDEMNED = 1u << 0, /* to be killed at the next chance */
@@ -55,17 +61,22 @@ struct trace_tag {
 	__u32 flags;
 	__u32 signalled; /* process and number of the signal that it sent last */
 	__u64 group;	 /* of processes that share memory; struct trace_group by this number */
+	__u64 spread;	 /* labels that all has which this thread can write */
 };
 
-_Static_assert(sizeof(struct trace_tag) == 32, "no padding");
+_Static_assert(sizeof(struct trace_tag) == 40, "no padding");
 
 /* Groups that the reader makes have this bit in their number. */
 #define TRACE_GROUP_OF_READER (1ull << 63)
 
+enum trace_group_flags {
+	TRACE_GROUP_SHARES = 1u << 0, /* it has memory that others may have, too */
+};
+
 struct trace_group {
 	__u64 labels;
 	__u32 processes;
-	__u32 reserved;
+	__u32 flags; /* enum trace_group_flags */
 };
 
 _Static_assert(sizeof(struct trace_group) == 16, "no padding");
@@ -77,6 +88,17 @@ struct trace_label_key {
 };
 
 _Static_assert(sizeof(struct trace_label_key) == 16, "no padding");
+
+/* A file, a pipe, a socket: as it is known for as long as it lives, in memory or not. */
+struct trace_flow_key {
+	__u64 number;  /* i_ino */
+	__u32 device;  /* as in a record */
+	__u32 version; /* i_generation */
+	__u32 slot;
+	__u32 generation;
+};
+
+_Static_assert(sizeof(struct trace_flow_key) == 24, "no padding");
 
 /* What the next exec of a thread may become; see monitor/exec_image.h. */
 struct trace_approval {

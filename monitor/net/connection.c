@@ -24,6 +24,8 @@
 #define GIVE_UP_MS 35000u /* the dial has its own time; this is for a listener that never comes */
 #define ARRIVAL_MS 10000u /* from the call's going on to the socket's arrival */
 #define DRAIN_MS   10000u /* the program is gone and upstream takes nothing */
+#define WORD_MS	   200u	  /* a first word, if nothing follows */
+#define HELD_MS	   10000u /* half a head, which is never passed on */
 #define IDLE_MS	   (15u * 60u * 1000u)
 #define MOST_MS	   (24u * 60u * 60u * 1000u)
 
@@ -94,7 +96,41 @@ static void on_flow_ended(void *ctx, struct flow *flow, const struct flow_totals
 	over(connection, totals, reason);
 }
 
-static const struct flow_ops flow_ops = {.ended = on_flow_ended};
+static const char *on_head(void *ctx, const struct first_seen *seen)
+{
+	const struct connection *connection = ctx;
+	const struct relay *relay = connection->relay;
+	struct first_target target = {.endpoint = connection->destination};
+	struct relay_head head = {
+		.caller = &connection->caller,
+		.host = connection->host,
+		.upstream = &connection->upstream,
+		.target = &target,
+		.seen = seen,
+	};
+
+	if (!endpoint_parse(connection->host, &target.endpoint))
+		target.name = connection->host;
+	if (!seen->broken)
+		(void)names_agree(seen, &target, &head.disagrees);
+	return relay->ops->head(relay->ctx, &head);
+}
+
+static const char *on_sent(void *ctx, uint64_t bytes)
+{
+	struct connection *connection = ctx;
+	const struct relay *relay = connection->relay;
+
+	return relay->ops->sent(relay->ctx, &(struct relay_sent){
+						    .caller = &connection->caller,
+						    .destination = &connection->destination,
+						    .host = connection->host,
+						    .bytes = bytes,
+						    .is_told = &connection->is_told,
+					    });
+}
+
+static const struct flow_ops flow_ops = {.head = on_head, .sent = on_sent, .ended = on_flow_ended};
 
 void connection_end(struct connection *connection, const char *reason)
 {
@@ -167,18 +203,25 @@ void connection_accept(struct connection *connection, int program_fd)
 
 void connection_check_time(struct connection *connection)
 {
+	const uint64_t now_ns = uv_hrtime();
 	struct flow_totals totals;
 	uint64_t idle_ms;
+	uint64_t held_ms;
 
 	if (!connection->flow)
 		return;
 	flow_totals(connection->flow, &totals);
-	idle_ms = (uv_hrtime() - totals.moved_ns) / 1000000u;
+	idle_ms = (now_ns - totals.moved_ns) / 1000000u;
+	held_ms = totals.held_ns ? (now_ns - totals.held_ns) / 1000000u : 0;
 	if (uv_now(connection->relay->loop) - connection->started_ms >= MOST_MS)
 		flow_reset(connection->flow, "total time limit");
 	else if (idle_ms >= (connection->caller.owner ? IDLE_MS : DRAIN_MS))
 		flow_reset(connection->flow,
 			   connection->caller.owner ? "idle time limit" : "program ended");
+	else if (held_ms >= HELD_MS)
+		flow_reset(connection->flow, "first bytes incomplete");
+	else if (held_ms >= WORD_MS)
+		flow_let_go(connection->flow);
 }
 
 /* ---- the outcome ---- */

@@ -35,6 +35,7 @@ struct connection {
 	struct flow *flow;
 	int error; /* of the dial or the listener */
 	const char *refusal;
+	bool is_told; /* the owner's: see struct relay_sent */
 	uint64_t started_ms;
 	uv_timer_t timer; /* how long the call is held, then how long its socket may take */
 	struct connection *next, *prev;

@@ -9,16 +9,11 @@
 
 #define BATCH 16u /* datagrams in one turn of the loop */
 
-/* Room for either family's PKTINFO, aligned as the kernel wants it. */
-union control {
-	struct cmsghdr head;
-	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-};
-
 /* One datagram and its answer. */
 struct datagram {
 	struct sockaddr_storage from;
-	union control control;
+	/* Either family's PKTINFO. */
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	struct iovec in, out;
 	uint8_t query[MAX_DNS_QUERY_BYTES];
 	uint8_t reply[DNS_REPLY_BYTES];
@@ -32,7 +27,7 @@ static void prepare(struct datagram *datagram, struct mmsghdr *message)
 			    .msg_namelen = sizeof(datagram->from),
 			    .msg_iov = &datagram->in,
 			    .msg_iovlen = 1,
-			    .msg_control = &datagram->control,
+			    .msg_control = datagram->control,
 			    .msg_controllen = sizeof(datagram->control)},
 	};
 }

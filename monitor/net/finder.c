@@ -100,15 +100,36 @@ uint64_t finder_search(const struct finder *finder, const uint8_t *bytes, size_t
 	return found;
 }
 
+/* Whether one of the eight bytes is a space or less. */
+static bool has_space(uint64_t eight)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	return (eight - ones * 0x21) & ~eight & ones * 0x80;
+}
+
 static size_t pack(uint8_t *to, const uint8_t *from, size_t len)
 {
+	static const uint8_t is_space[256] = {[' '] = 1, ['\n'] = 1, ['\r'] = 1, ['\t'] = 1};
 	size_t packed = 0;
+	uint64_t eight;
 
-	for (size_t i = 0; i < len; i++) {
-		const uint8_t c = from[i];
+	for (size_t i = 0; i < len;) {
+		if (len - i >= sizeof(eight)) {
+			memcpy(&eight, from + i, sizeof(eight));
+			if (!has_space(eight)) {
+				memcpy(to + packed, &eight, sizeof(eight));
+				packed += sizeof(eight);
+				i += sizeof(eight);
+				continue;
+			}
+		}
+		const size_t end = len - i < sizeof(eight) ? len : i + sizeof(eight);
 
-		to[packed] = c;
-		packed += c != ' ' && c != '\n' && c != '\r' && c != '\t';
+		for (; i < end; i++) {
+			to[packed] = from[i];
+			packed += !is_space[from[i]];
+		}
 	}
 	return packed;
 }

@@ -3,9 +3,9 @@
 /*
  * Theory of operation
  *
- * Two pumps, one poll handle a socket. After every turn each socket is watched for what the pumps
- * wait for on it and nothing else: a side that nobody reads or writes now does not wake the loop,
- * and its bytes stay in its sender's kernel.
+ * A pump each way, the one that leads out behind a screen; one poll handle a socket. After every
+ * turn each socket is watched for what the pumps wait for on it and nothing else: a side that
+ * nobody reads or writes now does not wake the loop, and its bytes stay in its sender's kernel.
  *
  * A socket that is waited for nowhere would not tell of a reset either. It is then watched for
  * urgent data, with which epoll reports errors too. Urgent data itself is left unread, so the first
@@ -24,6 +24,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/net/pump.h"
+#include "monitor/net/screen.h"
 
 struct side {
 	int fd;
@@ -33,12 +34,13 @@ struct side {
 
 struct flow {
 	struct side program, upstream;
-	struct pump out, in;
+	struct screen out;
+	struct pump in;
 	int out_state, in_state; /* enum pump_state */
 	unsigned handles;
 	bool draining;
 	bool has_ended;
-	uint64_t started_ns, moved_ns;
+	uint64_t started_ns, moved_ns, held_ns;
 	const struct flow_ops *ops;
 	void *ctx;
 };
@@ -54,10 +56,11 @@ static uint64_t now_ns(void)
 void flow_totals(const struct flow *flow, struct flow_totals *ret)
 {
 	*ret = (struct flow_totals){
-		.bytes_out = flow->out.bytes,
+		.bytes_out = flow->out.pump.bytes,
 		.bytes_in = flow->in.bytes,
 		.started_ns = flow->started_ns,
 		.moved_ns = flow->moved_ns,
+		.held_ns = flow->held_ns,
 	};
 }
 
@@ -91,7 +94,7 @@ static void end(struct flow *flow, const char *reason, bool reset)
 	if (flow->has_ended)
 		return;
 	flow->has_ended = true;
-	pump_done(&flow->out);
+	screen_done(&flow->out);
 	pump_done(&flow->in);
 	close_side(&flow->program, reset);
 	close_side(&flow->upstream, reset);
@@ -128,13 +131,23 @@ static void watch(struct side *side, bool reads, bool writes)
 /* Moves what can be moved. Return: false when the flow has ended. */
 static bool run(struct flow *flow)
 {
-	const uint64_t before = flow->out.bytes + flow->in.bytes;
+	const uint64_t out_before = flow->out.pump.bytes;
+	const uint64_t in_before = flow->in.bytes;
+	const char *refusal = NULL;
 
-	flow->out_state = pump_run(&flow->out);
+	flow->out_state = screen_run(&flow->out);
 	flow->in_state = pump_run(&flow->in);
-	if (flow->out.bytes + flow->in.bytes != before)
+	if (flow->out.pump.bytes != out_before)
+		refusal = flow->ops->sent(flow->ctx, flow->out.pump.bytes - out_before);
+	if (flow->out.pump.bytes != out_before || flow->in.bytes != in_before)
 		flow->moved_ns = now_ns();
-	if (flow->out_state < 0)
+	if (!screen_is_holding(&flow->out))
+		flow->held_ns = 0;
+	else if (!flow->held_ns)
+		flow->held_ns = now_ns();
+	if (flow->out.refusal || refusal)
+		end(flow, flow->out.refusal ? flow->out.refusal : refusal, true);
+	else if (flow->out_state < 0)
 		end(flow, reason_of(flow->out_state, "reset"), true);
 	else if (flow->in_state < 0)
 		end(flow, reason_of(flow->in_state, "reset"), true);
@@ -173,6 +186,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	serve(flow);
 }
 
+static const char *on_head(void *ctx, const struct first_seen *seen)
+{
+	struct flow *flow = ctx;
+
+	return flow->ops->head(flow->ctx, seen);
+}
+
 static int start_side(struct flow *flow, uv_loop_t *loop, struct side *side)
 {
 	const int r = uv_poll_init(loop, &side->poll, side->fd);
@@ -187,6 +207,7 @@ static int start_side(struct flow *flow, uv_loop_t *loop, struct side *side)
 int flow_start(const struct flow_config *config, struct flow **ret)
 {
 	struct flow *flow = xcalloc(1, sizeof(*flow));
+	struct pump out;
 	int r;
 
 	flow->program.fd = config->program_fd;
@@ -194,13 +215,15 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->ops = config->ops;
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();
-	pump_init(&flow->out, config->program_fd, config->upstream_fd, config->pipes);
+	pump_init(&out, config->program_fd, config->upstream_fd, config->pipes);
+	screen_init(&flow->out, &out, on_head, flow);
 	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
 	r = start_side(flow, config->loop, &flow->program);
 	if (r == 0)
 		r = start_side(flow, config->loop, &flow->upstream);
 	if (r < 0) {
 		flow->has_ended = true;
+		screen_done(&flow->out);
 		if (flow->handles)
 			uv_close((uv_handle_t *)&flow->program.poll, on_closed);
 		close_fd(&flow->program.fd);
@@ -214,6 +237,14 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	watch(&flow->upstream, true, false);
 	*ret = flow;
 	return 0;
+}
+
+void flow_let_go(struct flow *flow)
+{
+	if (screen_let_go(&flow->out))
+		serve(flow);
+	else if (flow->out.refusal)
+		end(flow, flow->out.refusal, true);
 }
 
 void flow_reset(struct flow *flow, const char *reason)

@@ -16,15 +16,21 @@
 #include <uv.h>
 
 #include "monitor/net/pipes.h"
+#include "monitor/net/screen.h"
 
 struct flow;
 
 struct flow_totals {
 	uint64_t bytes_out, bytes_in;  /* that the receiver's kernel took; out: to upstream */
 	uint64_t started_ns, moved_ns; /* CLOCK_MONOTONIC; moved: when last a byte was */
+	uint64_t held_ns;	       /* since when half a head is held; 0: none */
 };
 
 struct flow_ops {
+	/* As screen_head_cb. */
+	const char *(*head)(void *ctx, const struct first_seen *seen);
+	/* So many bytes more went out. Return: NULL, or why no more may, static. */
+	const char *(*sent)(void *ctx, uint64_t bytes);
 	/*
 	 * Once, last: both sockets are closed. @reason: static, "closed" if in order. The flow
 	 * frees itself afterwards.
@@ -46,6 +52,8 @@ int flow_start(const struct flow_config *config, struct flow **ret);
 
 void flow_totals(const struct flow *flow, struct flow_totals *ret);
 
+/* The program is silent in the middle of a head; as screen_let_go(). May end it. */
+void flow_let_go(struct flow *flow);
 /* Ends it now, both sides reset; ended() is called from here. */
 void flow_reset(struct flow *flow, const char *reason);
 /*

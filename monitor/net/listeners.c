@@ -2,6 +2,7 @@
 #include "monitor/net/listeners.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <uthash.h>
@@ -238,7 +239,7 @@ void listeners_yield(struct listeners *listeners, uint16_t port)
 			drop(listener);
 }
 
-void listeners_sweep(struct listeners *listeners)
+bool listeners_sweep(struct listeners *listeners)
 {
 	const uint64_t now = uv_now(listeners->loop);
 	struct listener *listener;
@@ -250,4 +251,5 @@ void listeners_sweep(struct listeners *listeners)
 		else if (listener->fd >= 0 && !listener->is_watched)
 			(void)watch(listener);
 	}
+	return listeners->table != NULL;
 }

@@ -7,6 +7,7 @@
  * longer; it says nothing of who may connect: that is asked of each socket that it accepts.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <uv.h>
@@ -48,5 +49,6 @@ const struct endpoint *listener_endpoint(const struct listener *listener);
 
 /* The program wants the port for itself: those that nobody uses are closed. */
 void listeners_yield(struct listeners *listeners, uint16_t port);
-/* To be called every second or so: closes what nobody has used for a while. */
-void listeners_sweep(struct listeners *listeners);
+/* To be called now and then: closes what nobody has used for a while. Return: true if any is left.
+ */
+bool listeners_sweep(struct listeners *listeners);

@@ -12,7 +12,7 @@
 #include "monitor/net/connection.h"
 #include "monitor/net/resolver.h"
 
-#define SWEEP_MS 1000u
+#define SWEEP_MS 200u  /* runs while there is something to look at */
 #define OWN_MS	 5000u /* for so long the host's addresses are taken as known */
 
 /* ---- what dials ask for ---- */
@@ -140,10 +140,24 @@ static const struct listeners_ops listeners_ops = {
 
 /* ---- calls ---- */
 
+static void on_sweep(uv_timer_t *timer)
+{
+	struct relay *relay = timer->data;
+	struct connection *connection;
+	struct connection *next;
+
+	DL_FOREACH_SAFE (relay->connections, connection, next)
+		connection_check_time(connection);
+	if (!listeners_sweep(relay->listeners) && !relay->connections)
+		(void)uv_timer_stop(timer);
+}
+
 int relay_connect(struct relay *relay, const struct relay_request *request)
 {
 	if (relay->stopping || relay->count >= MAX_NET_CONNECTIONS)
 		return -ENOBUFS;
+	if (!uv_is_active((uv_handle_t *)&relay->sweep))
+		(void)uv_timer_start(&relay->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	return connection_start(relay, request);
 }
 
@@ -190,17 +204,6 @@ void relay_yield(struct relay *relay, uint16_t port)
 
 /* ---- life ---- */
 
-static void on_sweep(uv_timer_t *timer)
-{
-	struct relay *relay = timer->data;
-	struct connection *connection;
-	struct connection *next;
-
-	DL_FOREACH_SAFE (relay->connections, connection, next)
-		connection_check_time(connection);
-	listeners_sweep(relay->listeners);
-}
-
 struct relay *relay_start(const struct relay_config *config)
 {
 	struct relay *relay = xcalloc(1, sizeof(*relay));
@@ -217,7 +220,6 @@ struct relay *relay_start(const struct relay_config *config)
 	(void)uv_timer_init(relay->loop, &relay->sweep);
 	relay->sweep.data = relay;
 	relay->handles++;
-	(void)uv_timer_start(&relay->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	return relay;
 }
 

@@ -25,6 +25,7 @@
 
 #include <uv.h>
 
+#include "monitor/net/first_bytes.h"
 #include "monitor/net/listeners.h"
 #include "monitor/policy/cidr.h"
 
@@ -57,6 +58,24 @@ struct relay_arrival {
 	const char *host;
 };
 
+/* What a program says on its connection, before anything of it is sent. */
+struct relay_head {
+	const struct relay_caller *caller;
+	const char *host;
+	const struct endpoint *upstream;
+	const struct first_target *target; /* whom it asked for */
+	const struct first_seen *seen;
+	const char *disagrees; /* with the host that it asked for: why, static; NULL: it agrees */
+};
+
+struct relay_sent {
+	const struct relay_caller *caller;
+	const struct endpoint *destination;
+	const char *host;
+	uint64_t bytes;
+	bool *is_told; /* of this connection, for the owner to keep: false at first */
+};
+
 /* One connection, at its end. */
 struct relay_end {
 	const struct relay_caller *caller;
@@ -77,6 +96,10 @@ struct relay_ops {
 	void (*resume)(void *ctx, void *owner, uint64_t ticket);
 	/* True while the call is still stopped. */
 	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
+	/* May it be sent? Return: NULL, or the reason of the flow's end, static. */
+	const char *(*head)(void *ctx, const struct relay_head *head);
+	/* So many bytes more of it went out. Return: NULL, or why no more may, static. */
+	const char *(*sent)(void *ctx, const struct relay_sent *sent);
 	/* Once for each connection that was asked for. */
 	void (*closed)(void *ctx, const struct relay_end *end);
 	/*

@@ -7,21 +7,9 @@
 #include <sodium.h>
 
 #include "common/buf.h"
-#include "monitor/policy/keyed.h"
+#include "monitor/policy/budget_state.h"
 #include "monitor/policy/rule.h"
 #include "monitor/policy/state.h"
-
-#define BY_EXECUTION   (UINT64_C(1) << 63) /* of what belongs to no call */
-#define MAX_EXECUTIONS 256u
-#define US_PER_SECOND  1000000u
-
-struct budget_state {
-	uint64_t used[BUDGETS];			      /* of the session */
-	struct keyed *calls;			      /* BUDGETS words of each; NULL: not needed */
-	struct keyed *distinct[BUDGET_PERS][BUDGETS]; /* what was counted already */
-	struct keyed *executions;		      /* whose first process was counted already */
-	uint64_t cpu_us;
-};
 
 const char *budget_of_name(enum budget_of of)
 {
@@ -33,6 +21,10 @@ const char *budget_of_name(enum budget_of of)
 		[BUDGET_CONNECTIONS] = "connections",
 		[BUDGET_HOSTS] = "hosts",
 		[BUDGET_CPU_SECONDS] = "cpu_seconds",
+		[BUDGET_MEMORY] = "memory",
+		[BUDGET_BYTES_WRITTEN] = "bytes_written",
+		[BUDGET_BYTES_OUT] = "bytes_out",
+		[BUDGET_SPEND] = "spend",
 	};
 
 	return of < BUDGETS ? names[of] : "unknown";
@@ -52,9 +44,12 @@ struct budget_state *budget_state_new(const struct policy *policy)
 		return NULL;
 	b = xcalloc(1, sizeof(*b));
 	b->executions = keyed_new(MAX_EXECUTIONS, 1);
+	b->usage = keyed_new(MAX_EXECUTIONS, USAGE_WORDS);
 	if (needs->of[PER_CALL])
 		b->calls = keyed_new(MAX_BUDGET_CALLS, BUDGETS);
 	for (unsigned per = 0; per < BUDGET_PERS; per++) {
+		if (needs->by_host[per])
+			b->hosts[per] = keyed_new(MAX_BUDGET_HOSTS, 1);
 		for (unsigned of = 0; of < BUDGETS; of++) {
 			if (needs->distinct[per][of])
 				b->distinct[per][of] = keyed_new(needs->distinct[per][of], 1);
@@ -68,11 +63,13 @@ struct budget_state *budget_state_free(struct budget_state *b)
 	if (!b)
 		return NULL;
 	for (unsigned per = 0; per < BUDGET_PERS; per++) {
+		(void)keyed_free(b->hosts[per]);
 		for (unsigned of = 0; of < BUDGETS; of++)
 			(void)keyed_free(b->distinct[per][of]);
 	}
 	(void)keyed_free(b->calls);
 	(void)keyed_free(b->executions);
+	(void)keyed_free(b->usage);
 	free(b);
 	return NULL;
 }
@@ -82,18 +79,20 @@ void budget_state_reset(struct budget_state *b)
 	if (!b)
 		return;
 	memset(b->used, 0, sizeof(b->used));
-	b->cpu_us = 0;
+	memset(b->spent, 0, sizeof(b->spent));
 	for (unsigned per = 0; per < BUDGET_PERS; per++) {
+		keyed_clear(b->hosts[per]);
 		for (unsigned of = 0; of < BUDGETS; of++)
 			keyed_clear(b->distinct[per][of]);
 	}
 	keyed_clear(b->calls);
 	keyed_clear(b->executions);
+	keyed_clear(b->usage);
 }
 
 /* ---- one action ---- */
 
-static uint64_t hashed(const struct policy *policy, struct str text, uint64_t more)
+uint64_t budget_key(const struct policy *policy, struct str text, uint64_t more)
 {
 	unsigned char hash[crypto_shorthash_BYTES];
 	uint64_t key;
@@ -104,9 +103,9 @@ static uint64_t hashed(const struct policy *policy, struct str text, uint64_t mo
 	return (key ^ (more * UINT64_C(0x9e3779b97f4a7c15))) | 1; /* never 0 */
 }
 
-static uint64_t key_of_call(const struct policy *policy, const struct action *action)
+uint64_t budget_key_of_call(const struct policy *policy, const struct action *action)
 {
-	return action->call_id.len ? hashed(policy, action->call_id, 0)
+	return action->call_id.len ? budget_key(policy, action->call_id, 0)
 				   : action->exec_id | BY_EXECUTION;
 }
 
@@ -154,6 +153,10 @@ static unsigned uses(const struct policy_state *state, enum budget_of of,
 		*ret_thing = action->host.len ? action->host : action->address;
 		return goes_out(action);
 	case BUDGET_CPU_SECONDS:
+	case BUDGET_MEMORY:
+	case BUDGET_BYTES_WRITTEN:
+	case BUDGET_BYTES_OUT:
+	case BUDGET_SPEND:
 	case BUDGETS:
 		break;
 	}
@@ -167,27 +170,68 @@ static uint64_t key_of_thing(const struct policy *policy, const struct budget_st
 {
 	if (!b->distinct[per][of])
 		return 0;
-	return hashed(policy, thing, per == PER_CALL ? key_of_call(policy, action) : 0);
+	return budget_key(policy, thing, per == PER_CALL ? budget_key_of_call(policy, action) : 0);
+}
+
+/* What the action costs in a unit. */
+static uint64_t cost_in(const struct policy *policy, size_t unit, const struct action *action)
+{
+	return action->kind == ACTION_TOOL_CALL && action->cost > 0 &&
+			       str_eq(action->unit, policy->budgets.units[unit])
+		       ? (uint64_t)action->cost
+		       : 0;
+}
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+	uint64_t all;
+
+	return __builtin_add_overflow(a, b, &all) ? UINT64_MAX : all;
+}
+
+/* What was used before the action. */
+static uint64_t used_before(const struct policy *policy, const struct budget_state *b,
+			    const struct budget *budget, const struct action *action)
+{
+	const uint64_t *amounts = b->used;
+
+	if (budget->of == BUDGET_SPEND)
+		return b->spent[budget->unit];
+	if (budget->by_host)
+		return budget_bytes_to_host(policy, b, budget->per, action);
+	if (budget->per == PER_CALL)
+		amounts = keyed_find(b->calls, budget_key_of_call(policy, action));
+	if (!amounts)
+		return 0;
+	return budget->of == BUDGET_CPU_SECONDS ? amounts[budget->of] / US_PER_SECOND
+						: amounts[budget->of];
+}
+
+/* What it uses itself, as far as that was not counted yet. */
+static uint64_t used_by(const struct policy *policy, const struct policy_state *state,
+			const struct budget *budget, const struct action *action)
+{
+	const struct budget_state *b = state->budgets;
+	struct str thing = STR("");
+	unsigned own;
+	uint64_t key;
+
+	if (budget->of == BUDGET_SPEND)
+		return cost_in(policy, budget->unit, action);
+	own = uses(state, budget->of, action, &thing);
+	key = own ? key_of_thing(policy, b, budget->of, budget->per, action, thing) : 0;
+	return key && keyed_find(b->distinct[budget->per][budget->of], key) ? 0 : own;
 }
 
 bool budget_is_over(const struct policy *policy, const struct policy_state *state,
 		    const struct rule *rule, const struct action *action, uint64_t *ret_used)
 {
 	const struct budget *budget = &rule->budget;
-	const struct budget_state *b = state->budgets;
-	struct str thing = STR("");
-	unsigned own = uses(state, budget->of, action, &thing);
-	const uint64_t *amounts = b->used;
-	uint64_t key;
 
 	if (budget->of == BUDGET_PROCESSES_ALIVE && state->untraced)
 		return true; /* nobody can tell */
-	if (budget->per == PER_CALL)
-		amounts = keyed_find(b->calls, key_of_call(policy, action));
-	key = own ? key_of_thing(policy, b, budget->of, budget->per, action, thing) : 0;
-	if (key && keyed_find(b->distinct[budget->per][budget->of], key))
-		own = 0;
-	*ret_used = (amounts ? amounts[budget->of] : 0) + own;
+	*ret_used = sum(used_before(policy, state->budgets, budget, action),
+			used_by(policy, state, budget, action));
 	return *ret_used > budget->limit;
 }
 
@@ -214,11 +258,11 @@ static bool note_new(struct keyed *table, uint64_t key)
 	return true;
 }
 
-static uint64_t *amounts_of_call(const struct policy *policy, struct policy_state *state,
-				 const struct action *action)
+uint64_t *budget_call(const struct policy *policy, struct policy_state *state,
+		      const struct action *action)
 {
 	struct keyed *calls = state->budgets->calls;
-	const uint64_t key = key_of_call(policy, action);
+	const uint64_t key = budget_key_of_call(policy, action);
 	uint64_t *amounts = keyed_make(calls, key);
 
 	if (amounts)
@@ -250,7 +294,7 @@ static void take(const struct policy *policy, struct policy_state *state, enum b
 		if (per == PER_SESSION)
 			b->used[of]++;
 		else
-			amounts_of_call(policy, state, action)[of]++;
+			budget_call(policy, state, action)[of]++;
 	}
 }
 
@@ -269,22 +313,15 @@ void budgets_take(const struct policy *policy, struct policy_state *state,
 		return;
 	take(policy, state, PER_SESSION, action, refused);
 	take(policy, state, PER_CALL, action, refused);
+	for (size_t i = 0; i < policy->budgets.unit_count && !refused; i++)
+		b->spent[i] = sum(b->spent[i], cost_in(policy, i, action));
 	if (is_first(b, action))
 		(void)note_new(b->executions, action->exec_id);
 	if (action->kind == ACTION_PROC_EXIT) {
 		one_less(b->used);
-		one_less(b->calls ? keyed_find(b->calls, key_of_call(policy, action)) : NULL);
+		one_less(b->calls ? keyed_find(b->calls, budget_key_of_call(policy, action))
+				  : NULL);
 	}
 	if (action->kind == ACTION_TOOL_RESULT && b->calls)
-		keyed_drop(b->calls, key_of_call(policy, action));
-}
-
-void policy_state_note_cpu(struct policy_state *state, uint64_t us)
-{
-	struct budget_state *b = state->budgets;
-
-	if (!b)
-		return;
-	b->cpu_us += us;
-	b->used[BUDGET_CPU_SECONDS] = b->cpu_us / US_PER_SECOND;
+		keyed_drop(b->calls, budget_key_of_call(policy, action));
 }

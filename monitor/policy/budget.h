@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "monitor/action.h"
+
 enum budget_of {
 	BUDGET_TOOL_CALLS,
 	BUDGET_PROCESSES_CREATED,
@@ -22,7 +24,11 @@ enum budget_of {
 	BUDGET_FILES_WRITTEN, /* different ones, opened for writing */
 	BUDGET_CONNECTIONS,   /* that leave the session */
 	BUDGET_HOSTS,	      /* different ones that these went to */
-	BUDGET_CPU_SECONDS,   /* of executions that have ended */
+	BUDGET_CPU_SECONDS,   /* of executions, also while they run */
+	BUDGET_MEMORY,	      /* bytes, of those that run now */
+	BUDGET_BYTES_WRITTEN, /* given to write(2) and its like */
+	BUDGET_BYTES_OUT,     /* that flows out of the session have carried */
+	BUDGET_SPEND,	      /* what tool calls say that they cost, in one unit */
 	BUDGETS
 };
 
@@ -34,11 +40,15 @@ enum budget_per {
 
 #define MAX_BUDGET_DISTINCT 4095u /* limit of files and hosts */
 #define MAX_BUDGET_CALLS    256u  /* whose amounts are kept; a call that has ended needs none */
+#define MAX_BUDGET_HOSTS    1024u /* of each of which the bytes are kept, "by": "host" */
+#define MAX_BUDGET_UNITS    8u	  /* of spend, over all rules */
 
 struct budget {
 	bool is_set;
 	enum budget_of of;
 	enum budget_per per;
+	bool by_host; /* bytes_out: of the action's host alone */
+	size_t unit;  /* spend: index of its unit */
 	uint64_t limit;
 };
 
@@ -47,9 +57,12 @@ struct budget_needs {
 	uint32_t of[BUDGET_PERS];	       /* bit per enum budget_of */
 	size_t distinct[BUDGET_PERS][BUDGETS]; /* keys of its table; 0: none */
 	uint32_t rule;			       /* one that asks for amounts of calls */
+	bool by_host[BUDGET_PERS];
+	uint32_t host_rule;		    /* one that asks for bytes of hosts */
+	struct str units[MAX_BUDGET_UNITS]; /* own their text */
+	size_t unit_count;
 };
 
-struct action;
 struct budget_state;
 struct error;
 struct json;
@@ -70,9 +83,17 @@ struct budget_state *budget_state_new(const struct policy *policy);
 struct budget_state *budget_state_free(struct budget_state *budgets);
 void budget_state_reset(struct budget_state *budgets); /* NULL: nothing */
 
+void budget_needs_done(struct budget_needs *needs);
+
 /* Whether more than the rule's limit is used with this action. @ret_used: how much. */
 bool budget_is_over(const struct policy *policy, const struct policy_state *state,
 		    const struct rule *rule, const struct action *action, uint64_t *ret_used);
+/* Before the verdict: what a proc.usage tells is used already. */
+void budgets_measure(const struct policy *policy, struct policy_state *state,
+		     const struct action *action);
 /* After the verdict. @refused: it did not happen. */
 void budgets_take(const struct policy *policy, struct policy_state *state,
 		  const struct action *action, bool refused);
+/* Of the flow that this action began: so many bytes more have gone out. */
+void budgets_take_bytes(const struct policy *policy, struct policy_state *state,
+			const struct action *action, uint64_t bytes);

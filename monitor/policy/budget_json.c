@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The member "budget" of a rule. What nobody measures is refused with what there is instead. */
+/* The member "budget" of a rule. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/policy/rule.h"
 
-#define CALLS_AT_ONCE 8u /* whose files and hosts are kept apart */
+#define CALLS_AT_ONCE 8u		 /* whose files and hosts are kept apart */
+#define MAX_LIMIT     (INT64_C(1) << 53) /* what JSON numbers hold exactly */
 
 struct budget_row {
-	const struct json *of, *per, *limit;
+	const struct json *of, *per, *limit, *by, *unit;
 };
 
 static const struct json_field budget_fields[] = {
 	{"of", JSON_STRING, true, offsetof(struct budget_row, of)},
 	{"per", JSON_STRING, true, offsetof(struct budget_row, per)},
 	{"limit", JSON_NUMBER, true, offsetof(struct budget_row, limit)},
-};
-
-static const struct {
-	const char *name;
-	const char *why;
-} unmeasured[] = {
-	{"bytes_out",
-	 "what is sent does not pass through here; count \"connections\" or \"hosts\""},
-	{"bytes_written", "single writes are not seen; count \"files_written\", and bound their "
-			  "size with --file-size"},
-	{"memory", "it is bounded while it is used, with --memory"},
-	{"spend", "no tool says what it spends; count \"tool_calls\", with \"when\" for which"},
+	{"by", JSON_STRING, false, offsetof(struct budget_row, by)},
+	{"unit", JSON_STRING, false, offsetof(struct budget_row, unit)},
 };
 
 /* Each is counted once. */
@@ -44,18 +36,14 @@ static int decode_of(const struct policy_place *place, const struct json *of, st
 	_cleanup_free_ char *at = xasprintf("%s.of", place->path);
 	const char *name = json_string(of);
 
-	for (size_t i = 0; i < sizeof(unmeasured) / sizeof(unmeasured[0]); i++) {
-		if (strcmp(name, unmeasured[i].name) == 0)
-			return source_error(place->source, place->err, EOPNOTSUPP, at,
-					    "%s is not measured: %s", name, unmeasured[i].why);
-	}
 	while (ret->of < BUDGETS && strcmp(name, budget_of_name(ret->of)) != 0)
 		ret->of++;
 	return ret->of < BUDGETS
 		       ? 0
 		       : source_error(place->source, place->err, EINVAL, at,
 				      "\"of\" is tool_calls, processes_created, processes_alive, "
-				      "files_written, connections, hosts or cpu_seconds");
+				      "files_written, connections, hosts, cpu_seconds, memory, "
+				      "bytes_written, bytes_out or spend");
 }
 
 static int decode_per(const struct policy_place *place, const struct json *per, struct budget *ret)
@@ -67,12 +55,67 @@ static int decode_per(const struct policy_place *place, const struct json *per, 
 	if (ret->per == BUDGET_PERS)
 		return source_error(place->source, place->err, EINVAL, at,
 				    "\"per\" is session or call");
-	if (ret->per == PER_CALL && (ret->of == BUDGET_TOOL_CALLS || ret->of == BUDGET_CPU_SECONDS))
+	if (ret->per == PER_CALL && (ret->of == BUDGET_TOOL_CALLS || ret->of == BUDGET_SPEND))
 		return source_error(place->source, place->err, EOPNOTSUPP, at,
-				    "%s is known of a session only: %s", budget_of_name(ret->of),
-				    ret->of == BUDGET_TOOL_CALLS ? "a call is one"
-								 : "of a call when it is over");
+				    "%s is counted of a session only: %s", budget_of_name(ret->of),
+				    ret->of == BUDGET_TOOL_CALLS
+					    ? "a call is one"
+					    : "what one call costs is action.cost");
 	return 0;
+}
+
+static int decode_by(const struct policy_place *place, const struct json *by, struct budget *ret)
+{
+	_cleanup_free_ char *at = xasprintf("%s.by", place->path);
+
+	if (!by)
+		return 0;
+	if (ret->of != BUDGET_BYTES_OUT || strcmp(json_string(by), "host") != 0)
+		return source_error(place->source, place->err, EINVAL, at,
+				    "\"by\" is host, and of bytes_out only");
+	ret->by_host = true;
+	return 0;
+}
+
+static bool is_unit(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len && len <= MAX_UNIT_BYTES &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+}
+
+/* Units are few: each has an amount of its own in a session's state. */
+static int decode_unit(const struct policy_place *place, const struct json *unit,
+		       struct budget *ret)
+{
+	struct budget_needs *needs = &place->policy->budgets;
+	_cleanup_free_ char *at = xasprintf("%s.unit", place->path);
+
+	if ((ret->of == BUDGET_SPEND) != (unit != NULL))
+		return source_error(place->source, place->err, EINVAL, unit ? at : place->path,
+				    "\"unit\" says what is spent, and goes with spend only");
+	if (!unit)
+		return 0;
+	if (!is_unit(json_string(unit)))
+		return source_error(place->source, place->err, EINVAL, at,
+				    "a unit has up to %u of a-z, 0-9, '.', '_', '-'",
+				    MAX_UNIT_BYTES);
+	while (ret->unit < needs->unit_count &&
+	       !str_eq(needs->units[ret->unit], str_of(json_string(unit))))
+		ret->unit++;
+	if (ret->unit == MAX_BUDGET_UNITS)
+		return source_error(place->source, place->err, E2BIG, at,
+				    "more than %u units of spend in a policy", MAX_BUDGET_UNITS);
+	if (ret->unit == needs->unit_count)
+		needs->units[needs->unit_count++] = str_of(xstrdup(json_string(unit)));
+	return 0;
+}
+
+void budget_needs_done(struct budget_needs *needs)
+{
+	for (size_t i = 0; i < needs->unit_count; i++)
+		free((void *)(uintptr_t)needs->units[i].at);
 }
 
 static int check_rule(const struct policy_place *place, const struct rule *rule)
@@ -93,6 +136,11 @@ static void note_needs(struct policy *policy, const struct budget *budget)
 	needs->of[budget->per] |= 1u << budget->of;
 	if (budget->per == PER_CALL)
 		needs->rule = (uint32_t)policy->rule_count - 1;
+	if (budget->by_host && !needs->by_host[budget->per]) {
+		needs->by_host[budget->per] = true;
+		needs->host_rule = (uint32_t)policy->rule_count - 1;
+		policy->state_bytes += MAX_BUDGET_HOSTS * keyed_bytes(1);
+	}
 	if (!is_distinct(budget->of))
 		return;
 	if (budget->per == PER_CALL)
@@ -124,10 +172,14 @@ int budget_decode(struct policy *policy, const struct source *source, struct rul
 	if (r == 0)
 		r = decode_per(&place, row.per, &rule->budget);
 	if (r == 0)
+		r = decode_by(&place, row.by, &rule->budget);
+	if (r == 0)
+		r = decode_unit(&place, row.unit, &rule->budget);
+	if (r == 0)
 		r = check_rule(&place, rule);
 	if (r < 0)
 		return r;
-	most = is_distinct(rule->budget.of) ? MAX_BUDGET_DISTINCT : UINT32_MAX;
+	most = is_distinct(rule->budget.of) ? MAX_BUDGET_DISTINCT : MAX_LIMIT;
 	if (json_i64(row.limit, 0, most, &limit) < 0)
 		return source_error(source, err, EINVAL, at_limit,
 				    "\"limit\" is a whole number from 0 to %lld", (long long)most);

@@ -212,6 +212,8 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	*ret = (struct decision){.verdict = VERDICT_ALLOW,
 				 .process_labels = policy_state_process_labels(state, action)};
 	state_set_time(state, action->time_ns);
+	if (!state->look_only)
+		budgets_measure(policy, state, action);
 	c.numbers = policy_index_candidates(policy, action, before, c.bits, &c.words);
 	for (size_t w = 0; w < c.words; w++) {
 		for (uint64_t left = c.bits[w]; left; left &= left - 1) {
@@ -254,6 +256,35 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 		ret->labels_removed = state_remove_labels(state, declassified & ~labels);
 	ret->labels_added = labels & ~before;
 	policy_state_add_labels(state, labels);
+}
+
+/*
+ * Such a flow is an action that was let through: what is asked is whether it would be now. Nothing
+ * of it is counted a second time.
+ */
+void policy_count_bytes(const struct policy *policy, struct policy_state *state,
+			const struct action *action, uint64_t bytes, struct decision *ret)
+{
+	*ret = (struct decision){.verdict = VERDICT_ALLOW};
+	budgets_take_bytes(policy, state, action, bytes);
+	if (!state->budgets)
+		return;
+	state_set_time(state, action->time_ns);
+	state_look_only(state, true);
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+		struct rule_match match;
+
+		if (!rule->budget.is_set || rule->budget.of != BUDGET_BYTES_OUT ||
+		    !(rule->kinds & (1u << action->kind)) ||
+		    !rule_matches(policy, state, rule, action, &match))
+			continue;
+		if (rule->observed)
+			note_observed(policy, i, ret);
+		else
+			weigh(policy, i, &match, ret);
+	}
+	state_look_only(state, false);
 }
 
 void policy_decide(const struct policy *policy, struct policy_state *state,

@@ -15,7 +15,7 @@
 
 struct example_row {
 	const struct json *action, *labels, *process_labels, *repeat, *vary, *every, *after,
-		*before, *cpu_seconds;
+		*before, *cpu_seconds, *bytes_out;
 };
 
 static const struct json_field example_fields[] = {
@@ -28,6 +28,7 @@ static const struct json_field example_fields[] = {
 	{"after", JSON_STRING, false, offsetof(struct example_row, after)},
 	{"before", JSON_ARRAY, false, offsetof(struct example_row, before)},
 	{"cpu_seconds", JSON_NUMBER, false, offsetof(struct example_row, cpu_seconds)},
+	{"bytes_out", JSON_NUMBER, false, offsetof(struct example_row, bytes_out)},
 };
 
 int example_fail(const struct example_place *place, const char *member, const char *reason)
@@ -220,10 +221,14 @@ static int decode_times(const struct example_place *place, const struct example_
 			struct example *e)
 {
 	int64_t seconds = 0;
+	int64_t bytes = 0;
 
 	if (row->cpu_seconds && json_i64(row->cpu_seconds, 0, UINT32_MAX, &seconds) < 0)
 		return example_fail(place, ".cpu_seconds", "a number of seconds");
 	e->cpu_us = (uint64_t)seconds * 1000000;
+	if (row->bytes_out && json_i64(row->bytes_out, 0, INT64_MAX, &bytes) < 0)
+		return example_fail(place, ".bytes_out", "a number of bytes");
+	e->bytes_out = (uint64_t)bytes;
 	if (row->repeat && json_i64(row->repeat, 1, MAX_REPEAT, &e->repeat) < 0)
 		return example_fail(place, ".repeat", "a number of times, 1 to 262144");
 	if (row->every && duration_parse(json_string(row->every), &e->every_ns) < 0)

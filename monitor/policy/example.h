@@ -28,6 +28,7 @@ struct example {
 	const struct action_field *vary;
 	uint64_t after_ns;	/* time that goes by before it */
 	uint64_t cpu_us;	/* that ended executions took before it */
+	uint64_t bytes_out;	/* that went to its host before it */
 	struct example *before; /* owned; what was done before, which has nothing before it */
 	size_t before_count;
 };
@@ -47,7 +48,8 @@ int example_fail(const struct example_place *place, const char *member, const ch
 
 /*
  * example_decode - {"action": {"kind": ...}, "before": ..., "after": ..., "labels": ...,
- * "process_labels": ..., "repeat": ..., "vary": ..., "every": ..., "cpu_seconds": ...}
+ * "process_labels": ..., "repeat": ..., "vary": ..., "every": ..., "cpu_seconds": ...,
+ * "bytes_out": ...}
  * example_decode_action - the inside of "action" alone, found at `member` of the place. Free with
  * example_done(), also after an error.
  */

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,9 @@ struct run {
 	struct policy_state *state;
 	uint64_t now_ns;
 	bool failed; /* an expression gave an error */
+	struct rule_match last;
+	struct action action; /* that it is of */
+	char text[EXAMPLE_TEXT_BYTES];
 };
 
 static bool decide_alone(struct run *run, const struct action *action)
@@ -36,6 +40,7 @@ static bool decide_alone(struct run *run, const struct action *action)
 	bool refused;
 
 	state_set_time(run->state, action->time_ns);
+	budgets_measure(policy, run->state, action);
 	if (rule->kinds & kind)
 		matched = rule_matches(policy, run->state, rule, action, &match);
 	refused = matched && rule->verdict >= VERDICT_ASK;
@@ -49,6 +54,8 @@ static bool decide_alone(struct run *run, const struct action *action)
 		sequences_follow(policy, run->state, action, refused);
 	budgets_take(policy, run->state, action, refused);
 	run->failed |= match.result == CEL_FAILED;
+	run->last = match;
+	run->action = *action;
 	return matched;
 }
 
@@ -56,25 +63,70 @@ static bool decide_alone(struct run *run, const struct action *action)
 /* NOLINTNEXTLINE(misc-no-recursion): what was before has nothing before it */
 static bool play(struct run *run, const struct example *e)
 {
-	char text[EXAMPLE_TEXT_BYTES];
 	struct action action;
 	bool matched = false;
 
 	for (size_t i = 0; i < e->before_count; i++)
 		(void)play(run, &e->before[i]);
 	example_add_labels(e, run->state);
-	policy_state_note_cpu(run->state, e->cpu_us);
+	policy_state_note_cpu(run->state, 0, e->cpu_us);
+	if (e->bytes_out)
+		budgets_take_bytes(run->policy, run->state, &e->action, e->bytes_out);
 	run->now_ns += e->after_ns;
 	for (int64_t n = 0; n < e->repeat; n++) {
-		example_action(e, n, run->now_ns, text, &action);
+		example_action(e, n, run->now_ns, run->text, &action);
 		matched = decide_alone(run, &action);
 	}
 	run->now_ns += (uint64_t)e->repeat * e->every_ns;
 	return matched;
 }
 
+/* The step that it did not come to. */
+static void tell_sequence(const struct run *run, struct buf *why)
+{
+	const struct sequence *s = &run->rule->sequence;
+	const uint32_t reached = sequence_reached(run->policy, run->state, run->rule, &run->action);
+
+	if (reached == s->places) {
+		buf_puts(why, s->places ? ": its first step is longer ago than \"within\" says"
+					: ": what must be missing has been, or \"since\" has not");
+		return;
+	}
+	for (size_t i = 0; i < s->step_count; i++) {
+		const struct step *step = &run->policy->steps[s->first_step + i];
+
+		if (step->role == STEP_DONE && reached >= step->place &&
+		    reached < step->place + step->repeat)
+			buf_printf(why,
+				   ": it does not come past $.sequence.steps[%u], which is not "
+				   "done%s, or is undone by what is missing or \"until\"",
+				   step->in_file, step->repeat > 1 ? " often enough" : "");
+	}
+}
+
+/* Why the action that came last does not match, where that is not to be seen from the action. */
+static void tell_why(const struct run *run, struct buf *why)
+{
+	const struct rule *rule = run->rule;
+	const struct rule_match *last = &run->last;
+
+	if (!rule_looks_back(rule))
+		return;
+	if (last->result == CEL_FALSE)
+		buf_puts(why, ": \"when\" is false of its action");
+	else if (!last->in_sequence)
+		tell_sequence(run, why);
+	else if (!last->over_budget)
+		buf_printf(why, ": %" PRIu64 " are used, and its limit is %" PRIu64, last->used,
+			   rule->budget.limit);
+	else
+		buf_printf(why, ": it is counted %u times of %u", state_counted(run->state, rule),
+			   rule->count.at_least);
+}
+
+/* @why: filled unless it matches. */
 static bool run_example(const struct policy *policy, const struct rule *rule,
-			const struct example *e, bool *ret_failed)
+			const struct example *e, bool *ret_failed, struct buf *why)
 {
 	struct run run = {.policy = policy,
 			  .rule = rule,
@@ -83,6 +135,8 @@ static bool run_example(const struct policy *policy, const struct rule *rule,
 	const bool matched = play(&run, e);
 
 	*ret_failed = run.failed;
+	if (!matched)
+		tell_why(&run, why);
 	(void)policy_state_free(run.state);
 	return matched;
 }
@@ -90,13 +144,15 @@ static bool run_example(const struct policy *policy, const struct rule *rule,
 static int check_example(const struct example_place *place, const struct rule *rule,
 			 const struct json *node, bool expected)
 {
+	_cleanup_buf_ struct buf why = BUF_INIT(0);
+	_cleanup_free_ char *text = NULL;
 	struct example e;
 	bool matched = false;
 	bool failed = false;
 	const int r = example_decode(place, node, &e);
 
 	if (r == 0)
-		matched = run_example(place->policy, rule, &e, &failed);
+		matched = run_example(place->policy, rule, &e, &failed, &why);
 	example_done(&e);
 	if (failed)
 		return example_fail(
@@ -105,9 +161,10 @@ static int check_example(const struct example_place *place, const struct rule *r
 			"a text that is no address); let it be true or false");
 	if (r < 0 || matched == expected)
 		return r;
+	text = xasprintf("this example should match the rule and does not%s",
+			 why.len ? why.data : "");
 	return example_fail(place, "",
-			    expected ? "this example should match the rule and does not"
-				     : "this example should not match the rule and does");
+			    expected ? text : "this example should not match the rule and does");
 }
 
 static int check_list(struct example_place *place, const struct rule *rule, const char *path,

@@ -119,16 +119,22 @@ static void put_sequence(struct json_writer *w, const struct rule *rule,
 	json_end_object(w);
 }
 
-static void put_budget(struct json_writer *w, const struct rule *rule, uint64_t used)
+static void put_budget(struct json_writer *w, const struct policy *policy, const struct rule *rule,
+		       uint64_t used)
 {
 	const struct budget *budget = &rule->budget;
+	const struct str *unit = &policy->budgets.units[budget->unit];
 
 	if (!budget->is_set)
 		return;
 	json_begin_object(w, "budget");
 	json_put_string(w, "of", budget_of_name(budget->of));
 	json_put_string(w, "per", budget_per_name(budget->per));
+	if (budget->by_host)
+		json_put_string(w, "by", "host");
 	json_put_u64(w, "limit", budget->limit);
+	if (budget->of == BUDGET_SPEND)
+		json_put_bytes(w, "unit", unit->at, unit->len);
 	json_put_u64(w, "used", used);
 	json_end_object(w);
 }
@@ -156,7 +162,7 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	if (rule) {
 		put_count(w, rule);
 		put_sequence(w, rule, action, decision->began_ns);
-		put_budget(w, rule, decision->used);
+		put_budget(w, policy, rule, decision->used);
 	}
 }
 

@@ -9,8 +9,8 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/policy/example.h"
+#include "monitor/policy/lint_internal.h"
 #include "monitor/policy/lint_tree.h"
-#include "monitor/policy/rule.h"
 
 static const struct {
 	const char *name;
@@ -72,9 +72,8 @@ static __attribute__((format(printf, 5, 6))) void add(struct lint *l, enum findi
 	va_end(args);
 }
 
-static __attribute__((format(printf, 5, 6))) void
-add_for_rule(struct lint *l, enum finding_kind kind, const struct rule_tree *r, const char *member,
-	     const char *format, ...)
+void lint_add(struct lint *l, enum finding_kind kind, const struct rule_tree *r, const char *member,
+	      const char *format, ...)
 {
 	_cleanup_free_ char *path = xasprintf("$.rules[%zu].%s", r->in_file, member);
 	struct finding *finding;
@@ -136,9 +135,9 @@ static void look_at_step(struct lint *l, const struct rule_tree *r, const struct
 	if (tree_fixed_part(t->tree.root, &part))
 		add_at_part(l, r, behind, &t->tree, &part);
 	if (step->is.only_reads && (step->is.kinds & (1u << ACTION_FILE_CHANGE)))
-		add_for_rule(l, FINDING_UNREACHABLE, r, member,
-			     "%s: a step on file.change never is: action.write is true there",
-			     r->rule->info.id);
+		lint_add(l, FINDING_UNREACHABLE, r, member,
+			 "%s: a step on file.change never is: action.write is true there",
+			 r->rule->info.id);
 }
 
 static void look_at_one(struct lint *l, const struct rule_tree *r)
@@ -152,14 +151,14 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 	for (size_t i = 0; i < r->step_count; i++)
 		look_at_step(l, r, &r->steps[i]);
 	if (r->rule->only_reads && (r->rule->kinds & change))
-		add_for_rule(l, FINDING_UNREACHABLE, r, "on",
-			     "%s: on file.change it never matches: action.write is true there",
-			     r->rule->info.id);
+		lint_add(l, FINDING_UNREACHABLE, r, "on",
+			 "%s: on file.change it never matches: action.write is true there",
+			 r->rule->info.id);
 	if (r->rule->only_host_bound && (r->rule->kinds & ~files))
-		add_for_rule(l, FINDING_UNREACHABLE, r, "on",
-			     "%s: action.provenance is \"host-bound\" of file.open and file.change "
-			     "only",
-			     r->rule->info.id);
+		lint_add(l, FINDING_UNREACHABLE, r, "on",
+			 "%s: action.provenance is \"host-bound\" of file.open and file.change "
+			 "only",
+			 r->rule->info.id);
 }
 
 /*
@@ -183,19 +182,19 @@ static void look_at_pair(struct lint *l, const struct rule_tree *a, const struct
 	const char *other = b->rule->info.id;
 
 	if (a->rule->verdict == b->rule->verdict)
-		add_for_rule(l, FINDING_SHADOWED, a, "when",
-			     "%s is never named: %s (%s too, %s) matches whatever it matches", id,
-			     other, verdict_name(b->rule->verdict), b->rule->info.severity);
+		lint_add(l, FINDING_SHADOWED, a, "when",
+			 "%s is never named: %s (%s too, %s) matches whatever it matches", id,
+			 other, verdict_name(b->rule->verdict), b->rule->info.severity);
 	else if (a->rule->kinds == b->rule->kinds && !rule_looks_back(a->rule) &&
 		 tree_implies(b->tree.root, a->tree.root))
-		add_for_rule(l, FINDING_CONTRADICTORY, a, "verdict",
-			     "%s says %s and %s says %s of the same actions; %s holds", id,
-			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict),
-			     verdict_name(b->rule->verdict));
+		lint_add(l, FINDING_CONTRADICTORY, a, "verdict",
+			 "%s says %s and %s says %s of the same actions; %s holds", id,
+			 verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict),
+			 verdict_name(b->rule->verdict));
 	else
-		add_for_rule(l, FINDING_SHADOWED, a, "when",
-			     "%s (%s) never decides: %s (%s) matches whatever it matches", id,
-			     verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict));
+		lint_add(l, FINDING_SHADOWED, a, "when",
+			 "%s (%s) never decides: %s (%s) matches whatever it matches", id,
+			 verdict_name(a->rule->verdict), other, verdict_name(b->rule->verdict));
 }
 
 static void note_true(void *ctx, size_t rule, enum rule_answer answer)
@@ -239,6 +238,7 @@ static void look_at_rules(struct lint *l)
 
 	for (size_t i = 0; i < l->set.count; i++) {
 		look_at_one(l, &l->set.rules[i]);
+		lint_look_back(l, &l->set.rules[i]);
 		rules_beside(l, &l->set.rules[i], is_true);
 		for (size_t j = 0; j < l->set.count; j++) {
 			if (i == j || !is_true[j] || !hides(&l->set.rules[j], &l->set.rules[i]))
@@ -356,10 +356,10 @@ static void look_at_unset(struct lint *l)
 		for (uint64_t left = found; left; left &= left - 1) {
 			const char *name = policy_label_name(policy, (size_t)__builtin_ctzll(left));
 
-			add_for_rule(l, FINDING_UNSET, r, "when",
-				     "%s reads the label %s, which nothing in these files sets: it "
-				     "takes --label PATH=%s",
-				     r->rule->info.id, name, name);
+			lint_add(l, FINDING_UNSET, r, "when",
+				 "%s reads the label %s, which nothing in these files sets: it "
+				 "takes --label PATH=%s",
+				 r->rule->info.id, name, name);
 		}
 		missing &= ~found;
 	}

@@ -265,10 +265,11 @@ bool tree_implies(const struct cel_node *a, const struct cel_node *b)
 
 static const struct {
 	const char *field;
-	const char *values[7];
+	const char *values[8];
 } domains[] = {
 	{"family", {"inet", "inet6", "unix", "netlink", "other"}},
-	{"protocol", {"tcp", "udp", "other"}},
+	/* of net.request the second four */
+	{"protocol", {"tcp", "udp", "other", "tls", "http", "http2", "ssh"}},
 	{"provenance", {"", "image", "workspace", "session", "memfd", "host-bound"}},
 };
 

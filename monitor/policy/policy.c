@@ -179,6 +179,7 @@ struct policy *policy_free(struct policy *policy)
 		free(policy->files[i]);
 	for (size_t i = 0; i < policy->step_count; i++)
 		condition_done(&policy->steps[i].is);
+	budget_needs_done(&policy->budgets);
 	free(policy->steps);
 	free(policy->sequences);
 	free(policy->rules);

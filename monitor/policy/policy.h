@@ -212,8 +212,21 @@ uint64_t policy_state_evicted(const struct policy_state *state, const struct rul
  */
 void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start);
 
-/* An execution has ended that took so much processor time, of all its processes. */
-void policy_state_note_cpu(struct policy_state *state, uint64_t us);
+/* An execution (0: one that nobody told of) has ended that took so much processor time, of all its
+ * processes; what proc.usage told of it before is part of that. */
+void policy_state_note_cpu(struct policy_state *state, uint32_t exec_id, uint64_t us);
+/* True if some rule asks for what only proc.usage tells: on it, in a step, or in a budget. */
+bool policy_needs_usage(const struct policy *policy);
+
+/*
+ * policy_count_bytes - so many bytes more have left the session by the flow that @action began: the
+ * net.connect or net.send as it was let through, with the time of now. To be called as they go,
+ * with what went since the last call. *ret: VERDICT_ALLOW, or what a rule says whose budget of
+ * bytes_out, of the session, the call or the host, has more in it than its limit; from VERDICT_ASK
+ * up the flow is to be stopped. policy_explain() takes it.
+ */
+void policy_count_bytes(const struct policy *policy, struct policy_state *state,
+			const struct action *action, uint64_t bytes, struct decision *ret);
 
 /* policy_decide - the verdict on one action; updates counters, sequences, budgets and labels in
  * @state. */

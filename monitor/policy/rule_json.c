@@ -312,6 +312,16 @@ static int add_distinct(struct context *c, const struct json *node)
 	return FAIL(c, EINVAL, ".count.distinct", "unknown field %.64s", name);
 }
 
+/* The most that there can be; UINT32_MAX: it is not known. */
+static unsigned distinct_values(const struct count_spec *count)
+{
+	for (uint32_t i = 0; i < count->field_count; i++) {
+		if (action_fields[count->fields[i]].type != FIELD_BOOL)
+			return UINT32_MAX;
+	}
+	return count->field_count ? 1u << count->field_count : UINT32_MAX;
+}
+
 static int decode_count(struct context *c)
 {
 	struct count_spec *count = &c->rule->count;
@@ -345,6 +355,10 @@ static int decode_count(struct context *c)
 	}
 	if (r == 0 && distinct && !count->field_count)
 		return FAIL(c, EINVAL, ".count.distinct", "names no field");
+	if (r == 0 && count->at_least > distinct_values(count))
+		return FAIL(c, EINVAL, ".count.at_least",
+			    "there are no more than %u different values of true and false",
+			    distinct_values(count));
 	c->rule->counter = c->policy->counters++;
 	c->policy->state_bytes += count_state_bytes(count);
 	if (r == 0 && c->policy->state_bytes > MAX_STATE_BYTES)

@@ -206,6 +206,19 @@ bool sequence_holds(const struct policy *policy, const struct policy_state *stat
 	return is_within(s, *ret_began, state->now_ns);
 }
 
+uint32_t sequence_reached(const struct policy *policy, const struct policy_state *state,
+			  const struct rule *rule, const struct action *action)
+{
+	const struct sequence *s = &rule->sequence;
+	const uint64_t key = key_of(policy, state, s->by, action);
+	const uint64_t *row = key ? keyed_find(state->tables[s->table], key) : NULL;
+	uint32_t reached = s->places;
+
+	while (reached && (!row || !row[ROW_PLACES + reached - 1]))
+		reached--;
+	return reached;
+}
+
 /* Room for one more key: of what is over, else of what is oldest. */
 static uint64_t *make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
 {

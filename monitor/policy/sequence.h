@@ -82,6 +82,10 @@ struct keyed *sequence_table_new(const struct sequence *sequence);
 bool sequence_holds(const struct policy *policy, const struct policy_state *state,
 		    const struct rule *rule, const struct action *action, uint64_t *ret_began);
 
+/* How many of its places are filled, whatever "within" says. */
+uint32_t sequence_reached(const struct policy *policy, const struct policy_state *state,
+			  const struct rule *rule, const struct action *action);
+
 /*
  * After the verdict on an action: that it was the one of a step. @refused: it did not happen, so
  * that it undoes nothing ("until", "missing"); as a step the attempt counts.

@@ -167,6 +167,7 @@ static bool is_unseen(const struct step *step, bool gates_files)
 		if (action_enforced((enum action_kind)k) == ENFORCED_BEFORE)
 			seen |= 1u << k;
 	}
+	seen |= 1u << ACTION_USAGE; /* measured, trace or not */
 	if (!gates_files)
 		seen &= ~files;
 	else if (step->is.only_writes)
@@ -184,6 +185,20 @@ bool policy_rule_needs_trace(const struct policy *policy, size_t index)
 		needs |= is_unseen(&policy->steps[s->first_step + i], false);
 	return needs || (rule->budget.is_set && (rule->budget.of == BUDGET_PROCESSES_CREATED ||
 						 rule->budget.of == BUDGET_PROCESSES_ALIVE));
+}
+
+bool policy_needs_usage(const struct policy *policy)
+{
+	const uint32_t measured =
+		1u << BUDGET_CPU_SECONDS | 1u << BUDGET_MEMORY | 1u << BUDGET_BYTES_WRITTEN;
+	uint32_t kinds = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		kinds |= policy->rules[i].kinds;
+	for (size_t i = 0; i < policy->step_count; i++)
+		kinds |= policy->steps[i].is.kinds;
+	return (kinds & (1u << ACTION_USAGE)) ||
+	       ((policy->budgets.of[PER_SESSION] | policy->budgets.of[PER_CALL]) & measured);
 }
 
 bool policy_decided_unseen(const struct policy *policy, const struct policy_state *state,
@@ -302,6 +317,13 @@ static bool is_reached(struct counter *counter, const struct count_spec *count, 
 	while ((oldest = keyed_oldest(counter->seen, &key)) && now - *oldest > count->window_ns)
 		keyed_drop(counter->seen, key);
 	return keyed_count(counter->seen) == count->at_least;
+}
+
+uint32_t state_counted(const struct policy_state *state, const struct rule *rule)
+{
+	const struct counter *counter = &state->counters[rule->counter];
+
+	return (uint32_t)(counter->seen ? keyed_count(counter->seen) : counter->filled);
 }
 
 void state_look_only(struct policy_state *state, bool look_only)

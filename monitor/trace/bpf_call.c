@@ -66,6 +66,16 @@ int bpf_call_map_first(int map_fd, void *ret_key)
 	return call(BPF_MAP_GET_NEXT_KEY, &attr);
 }
 
+int bpf_call_map_next(int map_fd, const void *key, void *ret_key)
+{
+	union bpf_attr attr = {0};
+
+	attr.map_fd = (uint32_t)map_fd;
+	attr.key = address(key);
+	attr.next_key = address(ret_key);
+	return call(BPF_MAP_GET_NEXT_KEY, &attr);
+}
+
 int bpf_call_map_delete(int map_fd, const void *key)
 {
 	union bpf_attr attr = {0};

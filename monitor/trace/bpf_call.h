@@ -15,6 +15,8 @@ int bpf_call_map_set(int map_fd, const void *key, const void *value);
 int bpf_call_map_get(int map_fd, const void *key, void *ret_value);
 /* Any key of the map; -ENOENT when it is empty. */
 int bpf_call_map_first(int map_fd, void *ret_key);
+/* The one behind @key, or the first if there is none of that; -ENOENT at the end. */
+int bpf_call_map_next(int map_fd, const void *key, void *ret_key);
 int bpf_call_map_delete(int map_fd, const void *key);
 /* Runs a SEC("syscall") program on @ctx, which it may change. */
 int bpf_call_run(int program_fd, void *ctx, uint32_t ctx_bytes);

@@ -68,6 +68,8 @@ void approval_drop_all(const struct trace *trace);
 
 /* labels.c: of processes that ended while nothing was attached. */
 void groups_drop_all(const struct trace *trace);
+/* Those of all sessions that were in this slot. */
+void flows_drop(const struct trace *trace, uint32_t slot);
 
 /*
  * decode.c: an event from the bytes of a record. Its strings are in @texts and in the record.

@@ -82,8 +82,15 @@ uint64_t trace_process_labels(struct trace *trace, uint32_t slot, uint32_t pid)
 	    tag.slot != slot || tag.generation != session->generation ||
 	    bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_GROUPS), &tag.group, &group) < 0)
 		return all;
-	return (group.labels | __atomic_load_n(&trace->slots[slot].everywhere, __ATOMIC_ACQUIRE)) &
-	       all;
+	return (group.labels & all) | trace_everywhere_labels(trace, slot);
+}
+
+uint64_t trace_everywhere_labels(struct trace *trace, uint32_t slot)
+{
+	if (!trace_session(trace, slot))
+		return 0;
+	return __atomic_load_n(&trace->slots[slot].everywhere, __ATOMIC_ACQUIRE) &
+	       trace_session_labels(trace, slot);
 }
 
 void groups_drop_all(const struct trace *trace)
@@ -99,4 +106,23 @@ void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t lab
 {
 	if (trace_session(trace, slot))
 		__atomic_fetch_and(&trace->slots[slot].labels, ~labels, __ATOMIC_SEQ_CST);
+}
+
+void flows_drop(const struct trace *trace, uint32_t slot)
+{
+	const int map_fd = trace_map_fd(trace, TRACE_MAP_FLOWS);
+	struct trace_flow_key key, next;
+
+	/* Other sessions add and take away meanwhile: the end may not come by itself. */
+	if (!trace->slots[slot].flows || bpf_call_map_first(map_fd, &key) < 0)
+		return;
+	for (uint32_t i = 0; i < 2 * TRACE_FLOW_MAX; i++) {
+		const int r = bpf_call_map_next(map_fd, &key, &next);
+
+		if (key.slot == slot)
+			(void)bpf_call_map_delete(map_fd, &key);
+		if (r < 0)
+			return;
+		key = next;
+	}
 }

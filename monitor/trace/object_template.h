@@ -69,6 +69,7 @@ static int object_load(const struct trace_constants *constants, char *log, size_
 	}
 	ret->map_fds[TRACE_MAP_TAGS] = skeleton->maps.tags.map_fd;
 	ret->map_fds[TRACE_MAP_GROUPS] = skeleton->maps.groups.map_fd;
+	ret->map_fds[TRACE_MAP_FLOWS] = skeleton->maps.flows.map_fd;
 	ret->map_fds[TRACE_MAP_COUNTERS] = skeleton->maps.counters.map_fd;
 	ret->map_fds[TRACE_MAP_LABELS] = skeleton->maps.labels.map_fd;
 	ret->map_fds[TRACE_MAP_APPROVALS] = skeleton->maps.approvals.map_fd;

@@ -62,6 +62,7 @@ void trace_session_remove(struct trace *trace, uint32_t slot)
 		(void)bpf_call_map_delete(trace_map_fd(trace, TRACE_MAP_LABELS), &key);
 		close_fd(&session->pins[i].fd);
 	}
+	flows_drop(trace, slot);
 	(void)bpf_call_map_delete(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot);
 	free(session->pins);
 	free(session);

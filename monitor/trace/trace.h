@@ -42,6 +42,10 @@
  *	- tracepoint only: a descriptor that another thread replaces in the moment between its
  *	  creation and the return of its open; closing it there counts as having read everything.
  *
+ * Which processes have a label: monitor/bpf/groups.h and flows.h say how labels go on, and
+ * cordon-policy(5) what is not seen of it. With lsm every process has what its session has, for
+ * who reads what another one wrote is not seen there.
+ *
  * All sessions share one ring. A session may have no more in it, not yet drained, than is still
  * free, so that a flood loses events of its own and of nobody else; alone it has all of it. What is
  * enforced (approvals, labels) needs no room in the ring.
@@ -203,6 +207,9 @@ uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
  * is set in the session, nothing before.
  */
 uint64_t trace_process_labels(struct trace *trace, uint32_t slot, uint32_t pid);
+
+/* Of these, what any process of the session may have: nobody can tell which ones do. */
+uint64_t trace_everywhere_labels(struct trace *trace, uint32_t slot);
 
 /* Takes labels from the session; a read from here on sets them again. */
 void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t labels);

@@ -5,6 +5,7 @@
  * it for each back end that the kernel takes; in an emulator (tests/vm) only ratios mean anything.
  */
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,14 @@
 
 #define RUNS	   21
 #define CALLS	   rounds(20000)
+#define EXECS	   rounds(200)
 #define MOST_LOADS 15
 #define FLOOD	   rounds(500000)
 
 enum work {
 	WORK_GETPPID,
-	WORK_OPEN
+	WORK_OPEN,
+	WORK_EXEC
 };
 
 static double now_us(void)
@@ -62,11 +65,25 @@ static void count_event(void *ctx, const struct trace_event *event)
 	(*(uint64_t *)ctx)++;
 }
 
+/* A process, its program and its end. */
+static void start_program(void)
+{
+	char name[] = "true";
+	char *const argv[] = {name, NULL};
+	char *const envp[] = {NULL};
+	pid_t pid;
+
+	if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, envp) == 0)
+		(void)waitpid(pid, NULL, 0);
+}
+
 static void do_work(enum work work, unsigned calls)
 {
 	for (unsigned i = 0; i < calls; i++) {
 		if (work == WORK_GETPPID) {
 			(void)syscall(SYS_getppid);
+		} else if (work == WORK_EXEC) {
+			start_program();
 		} else {
 			const int fd = open("/etc/hostname", O_RDONLY | O_CLOEXEC);
 
@@ -94,7 +111,7 @@ static void worker_start(struct worker *w)
 
 		(void)close(to[1]);
 		while (read(to[0], &work, 1) == 1) {
-			const unsigned calls = CALLS;
+			const unsigned calls = work == WORK_EXEC ? EXECS : CALLS;
 			const double start = now_us();
 			double each;
 
@@ -276,7 +293,8 @@ int main(void)
 			continue;
 		taken++;
 		if (bench_start() || bench_calls(WORK_GETPPID, "getppid") ||
-		    bench_calls(WORK_OPEN, "open+close") || bench_flood())
+		    bench_calls(WORK_OPEN, "open+close") ||
+		    bench_calls(WORK_EXEC, "fork+exec+exit") || bench_flood())
 			return 1;
 	}
 	return taken ? 0 : 1;

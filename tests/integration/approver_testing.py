@@ -6,6 +6,8 @@ import queue
 import socket
 import threading
 
+from slower import SLOWER
+
 
 def rule(name, when, on=("exec",), verdict="ask", match=None, not_match=None, **more):
     """A rule with the examples that a program of this name or none makes."""
@@ -64,7 +66,7 @@ class Approver:
                 pass
 
     def next(self, seconds=60):
-        question, peer = self.questions.get(timeout=seconds)
+        question, peer = self.questions.get(timeout=seconds * SLOWER)
         self.asked.append(question)
         return question, peer
 

@@ -13,6 +13,8 @@ import tempfile
 import time
 import unittest
 
+from slower import SLOWER
+
 CORDON = os.environ.get("CORDON", "build/cordon")
 # An ordinary user has no BPF; there the trace is auto and what needs it is skipped with this reason.
 TRACE = "on" if os.geteuid() == 0 else "auto"
@@ -21,7 +23,7 @@ NO_TRACE = "needs the BPF trace, which needs root (or CAP_BPF and CAP_PERFMON)"
 
 def wait_for(claim, seconds=60):
     """Waits until claim() holds; returns what it said last."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOWER
     while not (said := claim()) and time.monotonic() < end:
         time.sleep(0.02)
     return said
@@ -142,7 +144,7 @@ class CordonTest(unittest.TestCase):
 
     def cordon(self, *args, stdin=subprocess.DEVNULL, timeout=60, **kw):
         return subprocess.run([CORDON, *map(str, args)], stdin=stdin, capture_output=True,
-                              timeout=timeout, env=self.env, **kw)
+                              timeout=timeout * SLOWER, env=self.env, **kw)
 
     def run_in(self, *command, options=(), **kw):
         """cordon run in the test's workspace, with the record at self.record."""

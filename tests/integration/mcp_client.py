@@ -7,6 +7,8 @@ import select
 import subprocess
 import time
 
+from slower import SLOWER
+
 
 class Client:
     def __init__(self, argv, env, cwd):
@@ -24,7 +26,7 @@ class Client:
 
     def line(self, timeout=30):
         """The next line, None at the end of stdout."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * SLOWER
         while b"\n" not in self.buffer:
             if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
                 raise TimeoutError("no answer")
@@ -62,7 +64,7 @@ class Client:
 
     def close(self, timeout=20):
         """Return: the exit status, what was left on stdout, stderr."""
-        out, err = self.process.communicate(timeout=timeout)
+        out, err = self.process.communicate(timeout=timeout * SLOWER)
         return self.process.returncode, self.buffer + out, err.decode()
 
     def abandon(self):

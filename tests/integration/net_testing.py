@@ -88,6 +88,42 @@ class Server:
         self.socket.close()
 
 
+class NameServer:
+    """Of the outside: answers A for the names that it has (a list of addresses each), NXDOMAIN for others."""
+
+    def __init__(self, names):
+        self.names = names
+        self.asked = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((SERVER, 0))
+        self.address = f"{SERVER}:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            query, who = self.socket.recvfrom(4096)
+            if not query:
+                self.socket.close()
+                return
+            self.socket.sendto(self.answer(query), who)
+
+    def answer(self, query):
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
+            at += 1 + query[at]
+        name, kind = ".".join(labels), struct.unpack("!H", query[at + 1:at + 3])[0]
+        self.asked.append(name)
+        found = self.names.get(name)
+        records = [socket.inet_aton(a) for a in found or () if kind == 1]
+        head = query[:2] + struct.pack("!HHHHH", 0x8180 if found else 0x8183, 1, len(records), 0, 0)
+        return head + query[12:at + 5] + b"".join(
+            b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + address for address in records)
+
+    def close(self):
+        self.socket.sendto(b"", self.socket.getsockname())
+
+
 def echo(connection):
     while data := connection.recv(1 << 16):
         connection.sendall(data)

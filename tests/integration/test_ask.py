@@ -8,7 +8,7 @@ import socket
 import unittest
 
 from approver_testing import Approver, ask_for, rule
-from cordon_testing import CORDON, TRACE, CordonTest, wait_for
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, wait_for
 from mcp_client import Client
 
 
@@ -156,7 +156,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 _, peer = self.approver.next()
                 peer.sendall(text)
                 peer.shutdown(socket.SHUT_RDWR)
-                out, err = run.communicate(timeout=60)
+                out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual((run.returncode, out), (126, b""), err)
                 self.assertEqual(self.answers()[0]["verdict"], "deny")
 
@@ -168,7 +168,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 question, peer = self.approver.next()
                 both = [json.dumps({"id": question["id"], "verdict": v}) for v in (first, second)]
                 peer.sendall("\n".join([*both, ""]).encode())
-                out, err = run.communicate(timeout=60)
+                out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual(out, said, err)
                 self.assertEqual([a["verdict"] for a in self.answers()], [first])
 
@@ -176,13 +176,13 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         run = self.start_asked("id", "-u", options=["--approver-timeout", "2"])
         question, peer = self.approver.next()
         self.approver.answer({"id": question["id"] + 1}, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"", err)
 
     def test_one_that_hangs(self):
         run = self.start_asked("id", "-u", options=["--approver-timeout", "1"])
         question, peer = self.approver.next()
-        self.assertEqual(run.wait(timeout=60), 126)
+        self.assertEqual(run.wait(timeout=60 * SLOWER), 126)
         self.assertIn("within 1000 ms", self.answers()[0]["fields"]["reason"])
         self.assertGreaterEqual(self.answers()[0]["fields"]["waited_ms"], 1000)
 
@@ -196,13 +196,13 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 break
             self.approver.answer(question, peer, "deny")
         self.approver.answer(question, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"between\nLinux\n", err)
 
     def test_the_call_ends_while_it_is_asked(self):
         run = self.start_asked("id", options=["--timeout", "1"])
         question, peer = self.approver.next()
-        self.assertEqual(run.wait(timeout=60), 124)
+        self.assertEqual(run.wait(timeout=60 * SLOWER), 124)
         self.assertIn("ended", self.answers()[0]["fields"]["reason"])
 
     def test_who_asked_was_killed(self):
@@ -215,7 +215,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.approver.answer(question, peer, "allow")
         self.assertTrue(wait_for(lambda: b"ask.answer" in self.record.read_bytes(), 30))
         run.stdin.write(b"\n")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"on\n", err)
         self.assertEqual(self.answers()[0]["fields"]["reason"], "Its caller was gone by then.")
 
@@ -224,7 +224,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         question, peer = self.approver.next()
         self.assertEqual([run.stdout.readline() for _ in range(5)], [b"%d\n" % i for i in range(1, 6)])
         self.approver.answer(question, peer, "allow")
-        self.assertEqual(run.communicate(timeout=60)[0], b"1000\n")
+        self.assertEqual(run.communicate(timeout=60 * SLOWER)[0], b"1000\n")
 
     def test_another_session_goes_on_meanwhile(self):
         """Of one supervisor, where there is a resident one."""
@@ -234,7 +234,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertEqual(done.stdout, b"1\n2\n", done.stderr)
         self.assertIsNone(run.poll())
         self.approver.answer(question, peer, "allow")
-        self.assertEqual(run.communicate(timeout=60)[0], b"1000\n")
+        self.assertEqual(run.communicate(timeout=60 * SLOWER)[0], b"1000\n")
 
     def test_a_flood(self):
         run = self.start_asked("sh", "-c", "for i in $(seq 60); do (exec /usr/bin/id -u 2>/dev/null) & done; wait; echo over")
@@ -244,7 +244,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertTrue(self.approver.questions.empty())
         for question, peer in open_ones:
             self.approver.answer(question, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"1000\n" * 16 + b"over\n", err)
 
     def test_too_long_to_be_shown(self):
@@ -272,7 +272,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertEqual(run.stdout.readline(), b"read\n")
         if question:
             self.approver.answer(question, peer, "allow")
-        self.assertEqual(run.communicate(timeout=60)[0], b"")
+        self.assertEqual(run.communicate(timeout=60 * SLOWER)[0], b"")
         self.assertEqual(self.events("exec")[-1]["rule"], "deny.secret")
 
     def test_another_rule_asks_for_itself(self):
@@ -303,7 +303,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 self.assertEqual((question["kind"], question["fields"]["tool"]), ("tool.call", "run"))
                 self.assertIsNone(run.poll())
                 self.approver.answer(question, peer, verdict)
-                out, err = run.communicate(timeout=60)
+                out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual((run.returncode, out), (status, said), err)
                 self.record.unlink()
 
@@ -313,7 +313,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         run = self.start_asked("echo", "ran", policy=policy)
         self.approver.next()
         run.terminate()
-        self.assertEqual(run.wait(timeout=60), 128 + 15)
+        self.assertEqual(run.wait(timeout=60 * SLOWER), 128 + 15)
         self.assertEqual(self.answers()[0]["verdict"], "deny")
 
     def test_observe_asks_nobody(self):

@@ -5,7 +5,7 @@ import json
 import unittest
 
 from approver_testing import Approver, ask_for, rule
-from cordon_testing import CordonTest
+from cordon_testing import SLOWER, CordonTest
 
 # A thread is stopped in a call that is asked about; when told to, by a line on standard input, the main thread
 # changes what that call was about, says so, and waits for its end.
@@ -49,7 +49,7 @@ class Attacks(CordonTest):
         self.assertEqual(run.stdout.readline(), b"changed\n")
         self.approver.answer_all(lambda q: "deny")
         self.approver.answer(first, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         return first, self.approver.asked[1:], out.decode() + err.decode()
 
     def expect_asked_anew(self, first, others, said):
@@ -200,7 +200,7 @@ race(call, lambda: os.rename("precious", "asked/a/file"))
         self.approver.answer_all(lambda q: "allow")
         run = self.start("sh", "-c", "echo yes > asked/a/file; mv asked/a/file asked/b/file; cat asked/b/file",
                          options=["-p", self.written(), self.approver.option, *options])
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual(out, b"yes\n", err)
         self.assertEqual([q["kind"] for q in self.approver.asked], ["file.open", "file.change"])
 
@@ -212,7 +212,7 @@ race(call, lambda: os.rename("precious", "asked/a/file"))
         question, peer = self.approver.next()
         self.assertEqual([run.stdout.readline() for _ in range(3)], [b"1\n", b"2\n", b"3\n"])
         self.approver.answer(question, peer, "allow")
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=60 * SLOWER)
         self.assertEqual((self.work / "asked/a/file").read_text(), "asked\n", err)
 
     def test_messages_to_several(self):
@@ -240,7 +240,7 @@ print(libc.sendmmsg(s.fileno(), m, 2, 0), os.strerror(ctypes.get_errno()))
                 for verdict in ("allow", second):
                     question, peer = self.approver.next()
                     self.approver.answer(question, peer, verdict)
-                out, err = run.communicate(timeout=60)
+                out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual(out, said, err)
                 self.assertEqual(len(self.events("ask.answer")), 2)
 

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from approver_testing import ask_for
-from cordon_testing import CORDON, TRACE, CordonTest
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest
 
 
 class Console(CordonTest):
@@ -45,7 +45,7 @@ class Console(CordonTest):
 
     def expect(self, text, seconds=60):
         """Reads until the text was shown; returns what was before it, and forgets both."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOWER
         while text not in self.seen:
             self.assertGreater(end, time.monotonic(), f"{text} is not in {self.seen}")
             self.seen += self.read()

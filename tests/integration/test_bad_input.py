@@ -8,7 +8,7 @@ import os
 import subprocess
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest, all_below, wait_for
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, all_below, wait_for
 
 
 class BadInputTest(CordonTest):
@@ -177,7 +177,7 @@ class Places(BadInputTest):
         script = f"mount -t tmpfs -o ro none {folder} && exec \"$@\"" if not os.geteuid() else f"chmod 500 {folder}; exec \"$@\""
         r = subprocess.run([*(["unshare", "-m"] if not os.geteuid() else []), "sh", "-c", script, "sh", CORDON, "run", "--trace",
                             TRACE, "-w", self.work, "--record", folder / "r", "--", "true"], env=self.env,
-                           stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                           stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOWER)
         self.assertEqual(r.returncode, 125, r.stderr)
         self.assertRegex(r.stderr.decode(), f"cannot create the record {folder}/r: (Read-only|Permission)")
 

@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from cordon_testing import (CORDON, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, living,
+from cordon_testing import (CORDON, SLOWER, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, living,
                             stat_of, wait_for)
 
 # Forks, execs, connects and writes without a pause, so that every kind of event is under way.
@@ -88,7 +88,7 @@ class Killed(CordonTest):
                 time.sleep(rng.random() * 0.1)
                 tree = descendants(processes[0].pid)
                 os.kill(processes[0].pid if victim == 0 else processes[victim], signal.SIGKILL)
-                status = processes[0].wait(timeout=20)
+                status = processes[0].wait(timeout=20 * SLOWER)
                 self.check_gone(tree, name)
                 if victim == 0:
                     self.check_record()
@@ -242,7 +242,7 @@ class FullDisk(CordonTest):
                 policy = self.policy(on_loss=on_loss)
                 r = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", small, CORDON, self.work, policy,
                                     " ".join(self.mark), load], env=self.env, stdin=subprocess.DEVNULL,
-                                   capture_output=True, timeout=60, check=False)
+                                   capture_output=True, timeout=60 * SLOWER, check=False)
                 self.assertEqual(r.returncode, 125, r.stderr)
                 self.assertIn(b"write the record", r.stderr)
                 self.assertIn(b"No space left on device", r.stderr)

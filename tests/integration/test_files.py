@@ -9,7 +9,7 @@ import shutil
 import time
 import unittest
 
-from cordon_testing import CORDON, TRACE, CordonTest
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest
 from mcp_client import Client
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
@@ -150,7 +150,7 @@ class Hands(FilesTest):
         self.assertEqual(r.stderr.count(b"Input/output error"), 2, r.stderr)
 
     def until_there(self, *names):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 20 * SLOWER
         while not all((self.work / name).exists() for name in names):
             self.assertLess(time.monotonic(), end, names)
             time.sleep(0.02)

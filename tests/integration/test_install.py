@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from cordon_testing import CORDON, TRACE, CordonTest
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest
 
 BUILD = os.path.dirname(os.path.abspath(CORDON))
 
@@ -15,13 +15,13 @@ class Install(CordonTest):
     def setUp(self):
         super().setUp()
         done = subprocess.run(["cmake", "--install", BUILD, "--prefix", self.dir / "first"], capture_output=True, text=True,
-                              timeout=120, check=False)
+                              timeout=120 * SLOWER, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.prefix = self.dir / "moved"
         (self.dir / "first").rename(self.prefix)
 
     def installed(self, *args):
-        return subprocess.run([self.prefix / "bin/cordon", *args], capture_output=True, text=True, timeout=120, check=False,
+        return subprocess.run([self.prefix / "bin/cordon", *args], capture_output=True, text=True, timeout=120 * SLOWER, check=False,
                               env=dict(self.env, CORDON_RESIDENT="off"), cwd=self.work)
 
     def run_true(self):

@@ -17,7 +17,7 @@ import time
 import unittest
 
 from mcp_client import Client
-from cordon_testing import CORDON, TRACE, CordonTest, cgroups_of, descendants, living, stat_of, wait_for
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, cgroups_of, descendants, living, stat_of, wait_for
 
 ATTACKS = pathlib.Path(CORDON).resolve().parent / "tests/lite_attacks"
 NOBODY = 65534
@@ -57,7 +57,7 @@ class LiteTest(CordonTest):
                 self.skipTest(f"uid {NOBODY} cannot get at {CORDON}")
 
     def plainly(self, *command, **kw):
-        return subprocess.run([*map(str, command)], capture_output=True, timeout=60, **self.who, **kw)
+        return subprocess.run([*map(str, command)], capture_output=True, timeout=60 * SLOWER, **self.who, **kw)
 
     def lite(self, *command, options=(), mode="live", **kw):
         if self.record.exists():
@@ -225,7 +225,7 @@ class LiteTest(CordonTest):
         # It slows down all that its user runs, for good: only for one who runs nothing else.
         if os.geteuid() == 0:
             done = subprocess.run([self.attacks, "priority", "0", "2"], capture_output=True, user=NOBODY - 1,
-                                  group=NOBODY - 1, extra_groups=[], timeout=60)
+                                  group=NOBODY - 1, extra_groups=[], timeout=60 * SLOWER)
             self.assertEqual(done.stdout.decode().split(), ["ok"], done.stderr)
 
     def test_its_own_keepers(self):
@@ -235,7 +235,7 @@ class LiteTest(CordonTest):
         self.assertEqual(run.stdout.readline(), b"here\n")  # before, it is itself one of cordon's processes
         keepers = self.keepers(run)
         self.assertGreaterEqual(len(keepers), 3)
-        said, errors = run.communicate(" ".join(map(str, [*keepers, run.pid])).encode() + b"\n", timeout=20)
+        said, errors = run.communicate(" ".join(map(str, [*keepers, run.pid])).encode() + b"\n", timeout=20 * SLOWER)
         self.assertEqual(said.decode().split(), ["1"] * (len(keepers) + 2) + ["alive"], errors)
         self.assertEqual(errors.count(b"not permitted"), len(keepers) + 2, errors)
 

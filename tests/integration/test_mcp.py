@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest  # noqa: E402
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest  # noqa: E402
 from mcp_client import Client  # noqa: E402
 
 
@@ -345,12 +345,12 @@ class End(McpTest):
         for how in ("pipe", "file"):
             with self.subTest(how):
                 if how == "pipe":
-                    done = subprocess.run(argv, input=text.encode(), capture_output=True, timeout=60, env=self.env)
+                    done = subprocess.run(argv, input=text.encode(), capture_output=True, timeout=60 * SLOWER, env=self.env)
                     out = done.stdout
                 else:
                     (self.dir / "in").write_text(text)
                     with open(self.dir / "in") as stdin, open(self.dir / "out", "wb") as stdout:
-                        done = subprocess.run(argv, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, timeout=60,
+                        done = subprocess.run(argv, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, timeout=60 * SLOWER,
                                               env=self.env)
                     out = (self.dir / "out").read_bytes()
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -383,7 +383,7 @@ class End(McpTest):
         c.call("bash", command="true")
         c.process.stdout.close()
         c.process.stdin.close()
-        self.assertEqual(c.process.wait(timeout=10), 0)
+        self.assertEqual(c.process.wait(timeout=10 * SLOWER), 0)
 
     def test_killed_takes_all_along(self):
         c = self.client()

@@ -56,6 +56,74 @@ class Check(PolicyTest):
                               match=[{"action": {"kind": "net.connect", "port": 11}, "repeat": 2, "vary": "port"}]),
                     self.port("b", "action.port != 9", "kill")], ("shadowed", "a"))
 
+    def test_what_is_never_seen_often_enough(self):
+        many = {"action": {"kind": "net.connect", "port": 1}, "repeat": 60000}
+        for window, never in (("59ms", True), ("60ms", False)):
+            found = self.finds([self.port("a", "action.port == 1", count={"window": window, "at_least": 60000}, match=[many])],
+                               *[("unreachable", "a")] * never)
+            self.assertTrue(not never or found[0]["at"].startswith('"59ms"'), found)
+        fork = {"action": {"kind": "proc.fork", "parent": 1}, "repeat": 60000}  # seen by many processors at once
+        self.finds([rule("a", "proc.fork", "action.parent == 1", "log", [fork], [{}], count={"window": "1ms", "at_least": 60000})])
+
+    def test_what_is_never_used_up(self):
+        def budget(name, on, limit, verdict, match, when="true", **more):
+            return rule(name, on, when, verdict, [match], [{"action": {"kind": "proc.exit"}}] if "proc.exit" in on else
+                        [{"action": {"kind": "tool.call", "call_id": "x"}}],
+                        budget={"of": "tool_calls", "per": "session", "limit": limit}, **more)
+
+        calls = {"kind": "tool.call"}
+        for limit, when, verdict, never in ((5, "true", "log", False), (6, "true", "log", True), (9, "true", "deny", True)):
+            found = self.findings(budget("a", ["tool.call"], limit, verdict, {"action": calls, "repeat": limit + 1}, when),
+                                  budget("b", ["tool.call"], 5, "deny", {"action": calls, "repeat": 6}), status=1 if never else 0)
+            self.assertEqual([(f["finding"], f["rule"]) for f in found], [("unreachable", "a")] * never)
+            self.assertTrue(not never or found[0]["at"].startswith(f'{limit}'), found)
+        # What refuses only some, only asks, or only watches, caps nothing.
+        for other in ({"when": "action.tool != 'x'"}, {"verdict": "ask"}, {"mode": "observe"}):
+            more = {"verdict": "deny", **other}
+            verdict, when = more.pop("verdict"), more.pop("when", "true")
+            self.finds([budget("a", ["tool.call"], 9, "log", {"action": calls, "repeat": 10}),
+                        budget("b", ["tool.call"], 5, verdict, {"action": calls, "repeat": 6}, when, **more)])
+        # Of another kind nothing is used by the action itself.
+        before = {"before": [{"action": calls, "repeat": 6}], "action": {"kind": "exec"}}
+        a = rule("a", "exec", "true", "log", [before], [{}], budget={"of": "tool_calls", "per": "session", "limit": 5})
+        self.finds([a, budget("b", ["tool.call"], 5, "deny", {"action": calls, "repeat": 6})], ("unreachable", "a"))
+        a["budget"] = {**a["budget"], "limit": 4}
+        self.finds([a, budget("b", ["tool.call"], 5, "deny", {"action": calls, "repeat": 6})])
+
+    def test_what_is_about_no_file(self):
+        def by_file(when, step):
+            before = [{"action": {"kind": "file.open", "path": "/x", "write": True}}]
+            return rule("a", "net.connect", when, "deny", [{"before": before, "action": {
+                "kind": "net.connect", "path": "/x", "address": "198.51.100.1" if "family" in when else ""}}], [{"port": 9}],
+                sequence={"by": "file", "steps": [{"on": [step], "when": "action.write"}]})
+
+        found = self.finds([by_file("action.family == 'inet' && action.port != 9", "file.open")], ("unreachable", "a"))
+        self.assertTrue(found[0]["at"].startswith('"file"'), found)
+        self.finds([by_file("action.family != 'inet' || action.port != 9", "file.open")])
+
+    def test_why_an_example_does_not_match(self):
+        """What can never match is refused when it is loaded: it has no example. The reason is told."""
+        def step(when, **more):
+            return {"on": ["exec"], "when": f"action.name == '{when}'", **more}
+
+        def run(*names):
+            return [{"action": {"kind": "exec", "name": n}} for n in names]
+
+        for more, match, why in (
+                ({"sequence": {"steps": [step("a"), step("b")], "until": step("b")}}, {"before": run("a", "b")},
+                 "does not come past $.sequence.steps[0]"),
+                ({"sequence": {"steps": [step("a", repeat=3)]}}, {"before": run("a", "a")}, "steps[0], which is not done often enough"),
+                ({"sequence": {"steps": [step("a")], "within": "1s"}}, {"before": run("a"), "after": "2s"}, "longer ago than"),
+                ({"sequence": {"steps": [step("a", missing=True)]}}, {"before": run("a")}, "what must be missing has been"),
+                ({"count": {"window": "1s", "at_least": 5}}, {"repeat": 4}, "counted 4 times of 5"),
+                ({"budget": {"of": "tool_calls", "per": "session", "limit": 2}}, {}, "0 are used, and its limit is 2")):
+            with self.subTest(why):
+                p = self.write("p", rule("r", "exec", "action.name == 'x'", "deny", [{"action": {"kind": "exec", "name": "x"}, **match}],
+                                         [{}], **more))
+                self.refuses("check", p, text=why)
+        self.refuses("check", self.write("p", rule("r", "file.change", "true", "log", [{}], [{}], count={
+            "window": "1s", "at_least": 3, "distinct": "action.write"})), text="no more than 2 different values")
+
     def test_not_shadowed(self):
         self.pair("action.port == 1 || action.port == 2", "action.port == 1")
         self.pair("action.port == 1", "action.port == 1 && action.host != 'x'")

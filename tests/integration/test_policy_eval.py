@@ -5,12 +5,12 @@ import json
 import subprocess
 import unittest
 
-from cordon_testing import CORDON
+from cordon_testing import CORDON, SLOWER
 
 
 def run(*arguments, stdin=""):
     return subprocess.run(
-        [CORDON, "policy", *arguments], capture_output=True, text=True, input=stdin, timeout=60
+        [CORDON, "policy", *arguments], capture_output=True, text=True, input=stdin, timeout=60 * SLOWER
     )
 
 

@@ -6,7 +6,8 @@ import subprocess
 import unittest
 
 from approver_testing import rule
-from cordon_testing import NO_TRACE, TRACE, CordonTest
+from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest
+from mcp_client import Client
 
 CONNECT = "python3 -c 'import socket; print(socket.socket().connect_ex((\"127.0.0.1\", {})))'"
 RUN = f"""mkdir -p out/a; for i in 1 2 3 4; do echo $i > out/f$i; done; mv out/f1 out/a/g; rm out/f2; echo 1 > 'out/a/[x]{{y}}*'
@@ -152,6 +153,62 @@ class Learn(CordonTest):
         self.assertIn(b"not proven", done.stderr)
         for args in ((), (self.record, self.record), ("/nonexistent",)):
             self.assertEqual(self.cordon("policy", "learn", *args).returncode, 2)
+
+    def learned_by(self, script, *options, policy):
+        to = self.dir / "proposal.diff"
+        done = self.sh(script, options=["-p", policy, "--mode", "learn", "--learn-to", to, *options])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done, to.read_text()
+
+    def test_a_run_that_learns(self):
+        """What policies would have refused is not refused, and proposed as a change of them that allows the same run."""
+        policy = self.policy(rule("deny.expr", "action.name == 'expr'", match={"kind": "exec", "name": "expr", "argv": ["expr", "9"]},
+                                  verdict="deny"))
+        policy.write_text(json.dumps(json.loads(policy.read_text()), indent=1))
+        (self.dir / "proposal.diff").write_text("what stood there before, which is longer than nothing\n")
+        done, diff = self.learned_by("expr 1 + 1; mkdir made", policy=policy)
+        self.assertEqual(done.stdout, b"2\n")
+        self.assertIn(b"proposal.diff", done.stderr)
+        self.assertTrue(diff.startswith(f"--- {policy}"), diff)
+        self.assertIn(b"refused", self.sh("expr 1 + 1 || echo refused",
+                                                         options=["-p", policy]).stdout)
+        self.apply(diff)
+        done = self.sh("expr 1 + 1; expr 2 + 2; :", options=["-p", policy])
+        self.assertEqual(done.stdout, b"2\n", "what was learned, and nothing beside it")
+        self.record.unlink()
+        done, diff = self.learned_by("expr 1 + 1", policy=policy)
+        self.assertEqual(diff, "")
+        self.assertIn(b"nothing to allow", done.stderr)
+
+    def test_where_it_goes(self):
+        policy = self.policy(rule("deny.expr", "action.name == 'expr'", match={"kind": "exec", "name": "expr", "argv": ["expr", "9"]},
+                                  verdict="deny"))
+        self.assertEqual(self.sh("expr 1", options=["-p", policy, "--mode", "learn"]).returncode, 0)
+        beside = self.record.with_name(self.record.name + ".diff")
+        self.assertIn("deny.expr", beside.read_text())
+        self.assertEqual(beside.stat().st_mode & 0o777, 0o600)
+        (self.dir / "link").symlink_to(self.dir / "elsewhere")
+        for to in ("/nonexistent/x", self.dir / "link"):
+            self.record.unlink(missing_ok=True)
+            done = self.sh("echo ran", options=["-p", policy, "--mode", "learn", "--learn-to", to])
+            self.assertEqual((done.returncode, done.stdout), (125, b""), "nothing runs that cannot be learned from")
+        self.assertFalse((self.dir / "elsewhere").exists())
+        done = self.sh("true", options=["-p", policy, "--learn-to", self.dir / "x"])
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"goes with --mode=learn", done.stderr)
+
+    def test_a_server_that_learns(self):
+        policy = self.policy(rule("deny.code", "action.tool in ['python', 'bash']", ("tool.call",), match={"kind": "tool.call", "tool": "bash"},
+                                  verdict="deny"))
+        to = self.dir / "proposal.diff"
+        client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record), "-p", str(policy),
+                         "--mode", "learn", "--learn-to", str(to)], self.env, self.dir)
+        self.addCleanup(client.abandon)
+        client.open()
+        self.assertEqual(client.text("python", code="print(1)"), "1\n")
+        status, _, said = client.close()
+        self.assertEqual(status, 0, said)
+        self.assertIn("deny.code", to.read_text())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import subprocess
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from cordon_testing import CORDON, TRACE, CordonTest, descendants, living, wait_for
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, descendants, living, wait_for
 
 
 # A run of lowered priority starts no server, which would hand it on.
@@ -106,7 +106,7 @@ class Life(ResidentTest):
         pid = self.pid()
         self.assertEqual(self.cordon("serve", "--stop").returncode, 0)
         self.assertFalse(self.status()["running"])
-        out, _ = p.communicate(b"go\n", timeout=20)
+        out, _ = p.communicate(b"go\n", timeout=20 * SLOWER)
         self.assertEqual((p.returncode, out), (4, b"go\n"))
         self.assertTrue(wait_for(lambda: not os.path.exists(f"/proc/{pid}")))
 
@@ -154,7 +154,7 @@ class Fit(ResidentTest):
     def test_another_namespace_does_without(self):
         for flag in ("--net", "--mount"):
             r = subprocess.run(["unshare", flag, CORDON, "run", "-q", "--trace", TRACE, "-w", self.work, "--",
-                                "sh", "-c", "exit 5"], env=self.env, capture_output=True, timeout=60)
+                                "sh", "-c", "exit 5"], env=self.env, capture_output=True, timeout=60 * SLOWER)
             self.assertEqual(r.returncode, 5, r.stderr)
         self.assertEqual(self.served(), 0)
 
@@ -229,7 +229,7 @@ class Death(ResidentTest):
         p = self.up()
         tree = descendants(p.pid)
         os.kill(self.pid(), signal.SIGKILL)
-        _, err = p.communicate(timeout=20)
+        _, err = p.communicate(timeout=20 * SLOWER)
         self.assertEqual(p.returncode, 125)
         self.assertIn(b"resident supervisor ended", err)
         self.assertTrue(wait_for(lambda: not living(tree) and not self.marked()))
@@ -253,7 +253,7 @@ class Death(ResidentTest):
     def test_sigterm_to_the_server_ends_all(self):
         p = self.up()
         os.kill(self.pid(), signal.SIGTERM)
-        p.communicate(timeout=20)
+        p.communicate(timeout=20 * SLOWER)
         self.assertEqual(p.returncode, 137)
         self.assertTrue(wait_for(lambda: not self.marked()))
         self.assertEqual(self.verified()[0], 0)
@@ -315,7 +315,7 @@ class Malformed(ResidentTest):
             self.assertEqual(client.recv(100000), b"", count)
         self.assertEqual(self.pid(), pid)
         self.assertEqual(self.status()["sessions"], 1)
-        p.communicate(b"go\n", timeout=20)
+        p.communicate(b"go\n", timeout=20 * SLOWER)
         self.assertEqual(p.returncode, 6)
 
     def test_one_that_says_nothing_is_let_go(self):

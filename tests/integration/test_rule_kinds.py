@@ -215,6 +215,62 @@ class Budget(RuleKindsTest):
         self.replays_the_same(policy)
 
 
+    def kills(self, of, limit, over, script, per="session"):
+        """What a session of one program has used so far ends it."""
+        policy = self.write("p", rule("used", "proc.usage", "true", "kill", [act("proc.usage", **over)], [act("proc.usage")],
+                                      budget={"of": of, "per": per, "limit": limit}))
+        r = self.sh(script, options=["--policy", policy])
+        self.assertNotIn(b"finished", r.stdout)
+        self.assertIn(b"started", r.stdout)
+        used = [e for e in self.events() if e.get("rule") == "used" and e["verdict"] == "kill"]
+        self.assertEqual((used[0]["kind"], used[0]["budget"]["of"]), ("proc.usage", of))
+        self.assertGreater(used[0]["budget"]["used"], limit)
+        self.assertIn("why used", r.stderr.decode())
+        self.replays_the_same(policy)
+
+    def test_processor_time_while_it_runs(self):
+        # A child of a child burns it, and is gone before its parent.
+        self.kills("cpu_seconds", 0, {"cpu_ms": 1000},
+                   "echo started; while :; do sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done'; done; echo finished", "call")
+
+    def test_memory_while_it_is_held(self):
+        (self.work / "hold.py").write_text(
+            "import time, mmap\nprint('started', flush=True)\nm = mmap.mmap(-1, 64 << 20)\nm.write(b'x' * (64 << 20))\n"
+            "time.sleep(600)\nprint('finished')")
+        self.kills("memory", 60 << 20, {"memory_bytes": 61 << 20}, "python3 hold.py & wait")
+
+    def test_bytes_that_are_written(self):
+        self.kills("bytes_written", 1 << 20, {"written_bytes": 2 << 20},
+                   "echo started; (while :; do head -c 100000 /dev/zero > /tmp/x; done); echo finished")
+
+    def test_nobody_asks_nobody_looks(self):
+        policy = self.write("p")
+        self.sh("sleep 1", options=["--policy", policy])
+        self.assertEqual([e for e in self.events() if e["kind"] == "proc.usage"], [])
+
+    def test_what_calls_say_that_they_cost(self):
+        policy = self.write("p", rule("spent", "tool.call", "true", "deny",
+                                      [act("tool.call", cost=101, unit="cents")], [act("tool.call", cost=101, unit="tokens")],
+                                      budget={"of": "spend", "unit": "cents", "per": "session", "limit": 100}))
+        client = self.client(policy)
+
+        def call(cost):
+            return client.ask("tools/call", {"name": "bash", "arguments": {"command": "echo ok"}, "_meta": {"cordon/cost": cost}})
+
+        self.assertFalse(call({"amount": 60, "unit": "cents"})["result"]["isError"])
+        self.assertFalse(call({"amount": 9000, "unit": "tokens"})["result"]["isError"])
+        self.assertIn("Denied by spent", call({"amount": 41, "unit": "cents"})["result"]["content"][0]["text"])
+        self.assertFalse(call({"amount": 40, "unit": "cents"})["result"]["isError"])
+        for bad in ({"amount": -1, "unit": "cents"}, {"amount": 1.5, "unit": "cents"}, {"amount": 1}, {"unit": "cents"},
+                    {"amount": 1, "unit": "US $"}, "12"):
+            self.assertEqual(call(bad)["error"]["code"], -32602, bad)
+        self.assertEqual(client.close()[0], 0)
+        refused = [e for e in self.events() if e.get("rule") == "spent"]
+        self.assertEqual([e["budget"] for e in refused],
+                         [{"of": "spend", "per": "session", "limit": 100, "unit": "cents", "used": 101}])
+        self.replays_the_same(policy)
+
+
 class Intent(RuleKindsTest):
     def test_a_command_that_does_not_do_what_it_declares(self):
         policy = self.write(

@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest, wait_for
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, wait_for
 
 
 class ExitStatus(CordonTest):
@@ -49,7 +49,7 @@ class Stdio(CordonTest):
     def test_streams_pass_through(self):
         r = subprocess.run([CORDON, "run", "-q", "--trace", TRACE, "-w", self.work, "--", "sh", "-c",
                             "cat; echo err >&2"], input=b"hello\0\xff\n", capture_output=True,
-                           env=self.env, timeout=60)
+                           env=self.env, timeout=60 * SLOWER)
         self.assertEqual(r.stdout, b"hello\0\xff\n")
         self.assertEqual(r.stderr, b"err\n")
 

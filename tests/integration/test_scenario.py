@@ -12,7 +12,7 @@ import time
 import unittest
 import xml.etree.ElementTree
 
-from cordon_testing import CORDON, NO_TRACE, TRACE, CordonTest
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest
 
 SCENARIOS = pathlib.Path(os.environ.get("SOURCE", ".")) / "scenarios"
 FAMILIES = {"resource-acquisition": "ra.", "self-replication": "sr.", "exfiltration": "ex.", "oversight-tampering": "ov.",
@@ -147,6 +147,50 @@ class Runner(ScenarioTest):
         quiet = self.scenario("attack", setup={"policies": [str(policy)]}, **{"finally": None},
                               steps=[self.step("true", "noted", rule="x.note")])
         self.assertIn("allowed, expected noted by x.note", self.result(quiet)[1]["scenarios"][0]["steps"][0]["why"])
+
+    def ask_policy(self):
+        rule = {"id": "x.ask", "category": "x", "severity": "medium", "on": ["exec"], "when": "action.name == 'wc'", "verdict": "ask",
+                "because": "b", "match": [{"action": {"kind": "exec", "path": "/bin/wc"}}],
+                "not_match": [{"action": {"kind": "exec", "path": "/bin/ls"}}]}
+        policy = self.dir / "ask.json"
+        policy.write_text(json.dumps({"policy": "a", "version": 1, "rules": [rule]}))
+        return {"setup": {"policies": [str(policy)]}, "finally": None}
+
+    def test_asked(self):
+        """Each step says who answers."""
+        wc = "echo a | wc -l"
+        steps = [{**self.step(wc, "asked", rule="x.ask", kind="exec", exit_status=0, output_contains="1"), "answer": "approve"},
+                 {**self.step(wc, "denied", rule="x.ask", kind="exec"), "answer": "refuse"},
+                 {**self.step(wc, "denied", rule="x.ask", kind="exec"), "answer": "nobody"},
+                 self.step(wc, "denied", rule="x.ask", kind="exec"),
+                 {**self.step("true"), "answer": "approve"}]
+        status, doc = self.result("--keep", self.scenario("attack", steps=steps, **self.ask_policy()))
+        one, = doc["scenarios"]
+        self.assertEqual((status, [s["got"] for s in one["steps"]]), (0, ["asked", "denied", "denied", "denied", "allowed"]), one)
+        rates = {f["family"]: f for f in doc["families"]}
+        self.assertEqual(rates["resource-acquisition"]["attack_steps_caught"]["hits"], 4)
+        with open(one["record"], encoding="utf-8") as record:
+            answers = [e for e in map(json.loads, record) if e["kind"] == "ask.answer"]
+        self.assertEqual([a["verdict"] for a in answers], ["allow", "deny", "deny", "deny"])
+        self.assertEqual({a["fields"]["by"] for a in answers}, {"the scenario"})
+        self.assertIn("nobody answers", answers[2]["fields"]["reason"])
+
+    def test_asked_otherwise(self):
+        wc = "echo a | wc -l"
+        for step, why in (({**self.step(wc), "answer": "approve"}, "asked by x.ask, expected allowed"),
+                          ({**self.step(wc, "asked", rule="x.ask"), "answer": "refuse"}, "denied by x.ask, expected asked"),
+                          (self.step(wc, "asked", rule="x.ask"), "denied by x.ask, expected asked"),
+                          ({**self.step("true", "asked", rule="x.ask"), "answer": "approve"}, "allowed, expected asked")):
+            with self.subTest(why):
+                more = self.ask_policy()
+                steps = [step, self.step(wc, "denied", rule="x.ask")]
+                status, doc = self.result(self.scenario("attack", steps=steps, **more))
+                self.assertEqual(status, 1)
+                self.assertIn(why, doc["scenarios"][0]["steps"][0]["why"])
+        honest = {"category": "benign", "looks_like": "persistence", **self.ask_policy()}
+        steps = [{**self.step(wc, "asked", rule="x.ask", exit_status=0), "answer": "approve"}]
+        status, doc = self.result(self.scenario("honest", steps=steps, **honest))
+        self.assertEqual((status, doc["scenarios"][0]["outcome"]), (0, "as expected"))
 
     def test_junit(self):
         self.scenario("a")
@@ -350,7 +394,7 @@ class Runner(ScenarioTest):
             self.assertIsNone(p.poll())
             time.sleep(0.05)
         p.send_signal(signal.SIGINT)
-        out, err = p.communicate(timeout=60)
+        out, err = p.communicate(timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 125, err)
         self.assertEqual([s["outcome"] for s in json.loads(out)["scenarios"]], ["not run", "not run"])
         self.assertIn(b"ended by a signal", err)

@@ -13,7 +13,7 @@ import termios
 import time
 import unittest
 
-from cordon_testing import CORDON, TRACE, CordonTest, descendants, living, stat_of, wait_for
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, descendants, living, stat_of, wait_for
 
 
 class Passing(CordonTest):
@@ -112,7 +112,7 @@ class Passing(CordonTest):
         os.close(read_end)
         r = subprocess.run([CORDON, "run", "--trace", TRACE, "--json", "-w", self.work, "--record", self.record, "--",
                             "bash", "-c", "exec 2> e; (exec 3<>/dev/tcp/169.254.169.254/80); exit 4"], env=self.env,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=write_end, timeout=60)
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=write_end, timeout=60 * SLOWER)
         os.close(write_end)
         self.assertEqual(r.returncode, 4)
         self.assertEqual(self.verified()[0], 0)
@@ -122,7 +122,7 @@ class Passing(CordonTest):
             with self.subTest(closed):
                 r = subprocess.run(["sh", "-c", f'"$0" "$@" {closed}', CORDON, "run", "-q", "--trace", TRACE, "-w", self.work,
                                     "--", "sh", "-c", "cat; echo out; echo err >&2; ls -l /proc/self/fd | wc -l >&2; exit 3"],
-                                   env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                                   env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOWER)
                 self.assertEqual(r.returncode, 3, r.stderr)
                 self.assertEqual(r.stdout, b"out\n" if closed in ("<&-", "2>&-") else b"")
 
@@ -151,7 +151,7 @@ class Terminal(CordonTest):
         os.close(master)
 
     def expect(self, text, seconds=20):
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOWER
         while text not in self.seen:
             if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
                 self.fail(f"{text} did not come; {self.seen[-500:]}")
@@ -191,7 +191,7 @@ class Terminal(CordonTest):
         self.assertEqual(self.ended, 130)
 
     def wait_end(self, seconds):
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOWER
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:

@@ -22,7 +22,7 @@ import tempfile
 import time
 import unittest
 
-from cordon_testing import (CORDON, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, living,
+from cordon_testing import (CORDON, SLOWER, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, living,
                             stat_of, wait_for)
 from mcp_client import Client
 
@@ -138,7 +138,7 @@ class Watched:
         """Its own end, of which the record tells."""
         (self.meet / "end").touch()
         if self.face != "mcp":
-            err = self.process.communicate(timeout=30)[1]
+            err = self.process.communicate(timeout=30 * SLOWER)[1]
             self.test.assertEqual(self.process.returncode, 0, err)
             return
         answer = self.client.answer()
@@ -147,7 +147,7 @@ class Watched:
 
     def reap(self):
         """After its supervisor's death: the process that the user started has ended with it."""
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=20 * SLOWER)
         return self.process.returncode
 
     def close(self):
@@ -225,7 +225,7 @@ class Lost(CordonTest):
         def gone():
             return not any(map(living, trees)) and not self.marked()
 
-        while not gone() and time.monotonic() < since + 20:
+        while not gone() and time.monotonic() < since + 20 * SLOWER:
             time.sleep(0.002)
         self.took.append(time.monotonic() - since)
         self.assertTrue(gone(), f"{sessions[0].face}: {[living(t) for t in trees]} {self.marked()}")
@@ -384,7 +384,7 @@ class Lost(CordonTest):
                 tree = descendants(p.pid)
                 time.sleep(0.02)
                 os.kill(watcher, signal.SIGCONT if go_on else signal.SIGKILL)
-                _, err = p.communicate(timeout=30)
+                _, err = p.communicate(timeout=30 * SLOWER)
                 if go_on:
                     self.assertEqual(p.returncode, 0, err)
                     self.assertEqual(self.verified()[0], 0)

@@ -4,7 +4,7 @@
 import unittest
 
 from approver_testing import ask_for, rule
-from cordon_testing import CordonTest, wait_for
+from cordon_testing import SLOWER, CordonTest, wait_for
 
 
 def slow(name, **throttle):
@@ -41,7 +41,7 @@ class Throttle(CordonTest):
     def test_others_do_not_wait(self):
         run = self.start("sh", "-c", "id -u & for i in 1 2 3; do expr $i; done; kill -9 $!",
                          options=["-p", self.policy(slow("id", delay="60s"))])
-        out, err = run.communicate(timeout=50)
+        out, err = run.communicate(timeout=50 * SLOWER)
         self.assertEqual(out, b"1\n2\n3\n", err)
 
     def test_the_limit_of_the_call_holds(self):

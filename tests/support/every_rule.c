@@ -18,6 +18,7 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 
 	*ret = (struct decision){.verdict = otherwise};
 	state_set_time(state, action->time_ns);
+	budgets_measure(policy, state, action);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 		struct rule_match match;

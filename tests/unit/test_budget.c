@@ -11,7 +11,7 @@
 
 #define ON_ALL                                                                              \
 	"[\"exec\",\"net.connect\",\"net.send\",\"tool.call\",\"file.open\",\"proc.fork\"," \
-	"\"tool.result\"]"
+	"\"tool.result\",\"proc.usage\"]"
 
 static struct policy *load(const char *of, const char *per, unsigned limit)
 {
@@ -21,10 +21,15 @@ static struct policy *load(const char *of, const char *per, unsigned limit)
 	const bool is_file = strcmp(of, "files_written") == 0;
 	const bool is_net = strcmp(of, "hosts") == 0 || strcmp(of, "connections") == 0;
 	const bool is_cpu = strcmp(of, "cpu_seconds") == 0;
+	const bool is_memory = strcmp(of, "memory") == 0;
+	const bool is_written = strcmp(of, "bytes_written") == 0;
 	const char *one = strcmp(of, "tool_calls") == 0 ? "\"kind\":\"tool.call\""
-			  : is_file ? "\"kind\":\"file.open\",\"write\":true,\"path\":\"/f\""
-			  : is_net  ? "\"kind\":\"net.connect\",\"host\":\"h\""
-				    : "\"kind\":\"proc.fork\"";
+			  : is_file    ? "\"kind\":\"file.open\",\"write\":true,\"path\":\"/f\""
+			  : is_net     ? "\"kind\":\"net.connect\",\"host\":\"h\""
+			  : is_cpu     ? "\"kind\":\"proc.usage\",\"cpu_ms\":3000"
+			  : is_memory  ? "\"kind\":\"proc.usage\",\"memory_bytes\":101"
+			  : is_written ? "\"kind\":\"proc.usage\",\"written_bytes\":11"
+				       : "\"kind\":\"proc.fork\"";
 
 	buf_printf(
 		&text,
@@ -34,10 +39,9 @@ static struct policy *load(const char *of, const char *per, unsigned limit)
 		"\"budget\":{\"of\":\"%s\",\"per\":\"%s\",\"limit\":%u},\"match\":[{\"action\":{%s},"
 		"\"repeat\":%u%s}],\"not_match\":[{\"action\":{\"kind\":\"tool.result\"}}]}]}",
 		of, per, limit, one, limit + 1,
-		is_cpu	  ? ",\"cpu_seconds\":1"
-		: is_file ? ",\"vary\":\"path\""
-		: is_net  ? ",\"vary\":\"host\""
-			  : "");
+		is_file	 ? ",\"vary\":\"path\""
+		: is_net ? ",\"vary\":\"host\""
+			 : "");
 	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
 		fail_msg("%s\n%s", err.text, text.data);
 	return policy;
@@ -263,10 +267,74 @@ static void test_processor_time(void **state)
 	const struct action call = {.kind = ACTION_TOOL_CALL};
 
 	(void)state;
-	policy_state_note_cpu(s.state, 999999);
+	policy_state_note_cpu(s.state, 1, 999999);
 	assert_false(over(&s, call));
-	policy_state_note_cpu(s.state, 1);
+	policy_state_note_cpu(s.state, 2, 1);
 	assert_true(over(&s, call));
+	close_session(&s);
+}
+
+static struct action usage_of(uint32_t exec_id, int64_t cpu_ms, int64_t memory, const char *call)
+{
+	return (struct action){.kind = ACTION_USAGE,
+			       .exec_id = exec_id,
+			       .call_id = str_of(call),
+			       .cpu_ms = cpu_ms,
+			       .memory_bytes = memory,
+			       .written_bytes = cpu_ms};
+}
+
+static void test_processor_time_of_what_runs(void **state)
+{
+	struct session s = open_session("cpu_seconds", "session", 2);
+	const struct action call = {.kind = ACTION_TOOL_CALL};
+
+	(void)state;
+	assert_false(over(&s, usage_of(1, 1500, 0, "c")));
+	assert_false(over(&s, usage_of(1, 2900, 0, "c"))); /* told again, counted once */
+	policy_state_note_cpu(s.state, 1, 2999000);
+	assert_false(over(&s, call));
+	assert_true(over(&s, usage_of(2, 1, 0, "d")));
+	assert_int_equal(s.decision.used, 3);
+	close_session(&s);
+
+	s = open_session("cpu_seconds", "call", 2);
+	assert_false(over(&s, usage_of(1, 2900, 0, "c")));
+	assert_false(over(&s, usage_of(2, 2900, 0, "d")));
+	assert_true(over(&s, usage_of(1, 3000, 0, "c")));
+	close_session(&s);
+}
+
+static void test_memory_is_what_is_there_now(void **state)
+{
+	struct session s = open_session("memory", "session", 100);
+	const struct action call = {.kind = ACTION_TOOL_CALL};
+
+	(void)state;
+	assert_false(over(&s, usage_of(1, 1, 60, "c")));
+	assert_false(over(&s, usage_of(1, 2, 100, "c")));
+	assert_true(over(&s, usage_of(2, 1, 1, "d")));
+	assert_int_equal(s.decision.used, 101);
+	assert_false(over(&s, usage_of(1, 3, 0, "c")));
+	assert_false(over(&s, call));
+	close_session(&s);
+
+	s = open_session("memory", "call", 100);
+	assert_true(over(&s, usage_of(1, 1, 101, "c")));
+	(void)over(&s, (struct action){.kind = ACTION_TOOL_RESULT, .call_id = STR("c")});
+	assert_false(over(&s, usage_of(1, 2, 50, "c"))); /* forgotten with its call */
+	assert_int_equal(s.decision.used, 0);
+	close_session(&s);
+}
+
+static void test_bytes_written(void **state)
+{
+	struct session s = open_session("bytes_written", "session", 10);
+
+	(void)state;
+	for (uint32_t i = 1; i <= 300; i++) /* more executions than are remembered */
+		assert_int_equal(over(&s, usage_of(i, 1, 0, "c")), i > 10);
+	assert_int_equal(s.decision.used, 300);
 	close_session(&s);
 }
 
@@ -305,6 +373,9 @@ int main(void)
 		cmocka_unit_test(test_what_is_refused_is_not_used),
 		cmocka_unit_test(test_programs_that_are_refused),
 		cmocka_unit_test(test_processor_time),
+		cmocka_unit_test(test_processor_time_of_what_runs),
+		cmocka_unit_test(test_memory_is_what_is_there_now),
+		cmocka_unit_test(test_bytes_written),
 		cmocka_unit_test(test_more_calls_at_once_than_there_is_room_for),
 	};
 

@@ -171,18 +171,23 @@ static const struct {
 	 "t.json:13:10: member \"limit\" (number) is missing"},
 	{{"budget", "{\"of\":\"stars\",\"per\":\"call\",\"limit\":1}"},
 	 "t.json:13:16: \"of\" is tool_calls, processes_created, processes_alive, files_written, "
-	 "connections, hosts or cpu_seconds"},
+	 "connections, hosts, cpu_seconds, memory, bytes_written, bytes_out or spend"},
 	{{"budget", "{\"of\":\"hosts\",\"per\":\"day\",\"limit\":1}"},
 	 "t.json:13:30: \"per\" is session or call"},
 	{{"budget", "{\"of\":\"hosts\",\"per\":\"call\",\"limit\":4096}"},
 	 "t.json:13:45: \"limit\" is a whole number from 0 to 4095"},
-	{{"budget", "{\"of\":\"cpu_seconds\",\"per\":\"call\",\"limit\":1}"},
-	 "t.json:13:36: cpu_seconds is known of a session only: of a call when it is over"},
-	{{"budget", "{\"of\":\"bytes_out\",\"per\":\"call\",\"limit\":1}"},
-	 "t.json:13:16: bytes_out is not measured: what is sent does not pass through here; count "
-	 "\"connections\" or \"hosts\""},
-	{{"budget", "{\"of\":\"memory\",\"per\":\"session\",\"limit\":1}"},
-	 "t.json:13:16: memory is not measured: it is bounded while it is used, with --memory"},
+	{{"budget", "{\"of\":\"spend\",\"per\":\"call\",\"unit\":\"c\",\"limit\":1}"},
+	 "t.json:13:30: spend is counted of a session only: what one call costs is action.cost"},
+	{{"budget", "{\"of\":\"spend\",\"per\":\"session\",\"limit\":1}"},
+	 "t.json:13:10: \"unit\" says what is spent, and goes with spend only"},
+	{{"budget", "{\"of\":\"hosts\",\"per\":\"call\",\"limit\":1,\"unit\":\"c\"}"},
+	 "t.json:13:54: \"unit\" says what is spent, and goes with spend only"},
+	{{"budget", "{\"of\":\"spend\",\"per\":\"session\",\"limit\":1,\"unit\":\"US $\"}"},
+	 "t.json:13:57: a unit has up to 31 of a-z, 0-9, '.', '_', '-'"},
+	{{"budget", "{\"of\":\"hosts\",\"per\":\"call\",\"limit\":1,\"by\":\"host\"}"},
+	 "t.json:13:52: \"by\" is host, and of bytes_out only"},
+	{{"budget", "{\"of\":\"bytes_out\",\"per\":\"call\",\"limit\":1,\"by\":\"port\"}"},
+	 "t.json:13:56: \"by\" is host, and of bytes_out only"},
 	{{"match", "[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"before\":[{\"action\":{"
 		   "\"kind\":\"exec\"},\"before\":[]}]}]"},
 	 "t.json:11:92: a.b: what was before is one list, in order"},
@@ -227,7 +232,8 @@ static const struct {
 	 "t.json:12:14: a.b: \"when\" ends in an error on this example (an index outside its "
 	 "list, a text that is no address); let it be true or false"},
 	{{"match", "[{\"on\":1,\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]"},
-	 "t.json:11:16: unknown member \"on\"; known are: action, labels, process_labels, repeat, vary, every, after, before, cpu_seconds"},
+	 "t.json:11:16: unknown member \"on\"; known are: action, labels, process_labels, repeat, vary, every, after, before, cpu_seconds, "
+	 "bytes_out"},
 };
 
 static void test_members_of_a_rule(void **state)

@@ -107,6 +107,34 @@ static void test_killed(void **state)
 			    .ok);
 }
 
+#define ASKED(_call, _more)            \
+	"{\"seq\":7,\"call\":\"" _call \
+	"\",\"kind\":\"exec\",\"verdict\":\"ask\",\"rule\":\"ask.x\"," _more "}"
+#define ANSWERED(_verdict)                                                                                       \
+	"{\"seq\":8,\"call\":\"c1\",\"kind\":\"ask.answer\",\"fields\":{\"question\":3},\"verdict\":\"" _verdict \
+	"\",\"rule\":\"ask.x\"}"
+
+static void test_asked(void **state)
+{
+	const struct expectation asked = {.verdict = STEP_ASKED, .rule = "ask.x", .kind = "exec"};
+	const struct expectation denied = {.verdict = STEP_DENIED, .rule = "ask.x"};
+	const struct expectation allowed = {.verdict = STEP_ALLOWED};
+
+	(void)state;
+	see(ASKED("c1", "\"question\":3"));
+	assert_true(judged(denied, 0).ok); /* nobody answered yet */
+	see(ANSWERED("deny"));
+	assert_true(judged(denied, 0).ok);
+	assert_string_equal(judged(asked, 0).why, "denied by ask.x, expected asked by ask.x");
+	see(ANSWERED("allow"));
+	assert_true(judged(asked, 0).ok);
+	assert_string_equal(judged(allowed, 0).why, "asked by ask.x, expected allowed");
+	see(ASKED("c2", "\"approval\":3")); /* by what was said before */
+	assert_true(judged(asked, 1).ok);
+	see(DENIED("c1", "exec", "ra.x")); /* a refusal weighs more */
+	assert_false(judged(asked, 0).ok);
+}
+
 static void test_what_was_not_enforced_is_no_refusal(void **state)
 {
 	const struct expectation expect = {.verdict = STEP_DENIED, .rule = "ra.x"};
@@ -268,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_allowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_was_not_enforced_is_no_refusal, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_exit_and_output, setup, teardown),

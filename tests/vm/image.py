@@ -6,6 +6,7 @@ A disk, because a session cannot be made on an initramfs: pivot_root(2) refuses 
 and overlayfs needs more of a file system than it has on older kernels.
 """
 import gzip
+import json
 import os
 import pathlib
 import shutil
@@ -17,8 +18,9 @@ from kernels import Unavailable, said
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 # The disk's driver and file system, and what sessions and their tests need; all else is built in.
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "af_packet"]
-PACKAGES = ["libc6", "libc-bin", "coreutils", "dash", "bash", "grep", "sed", "findutils", "procps",
-            "util-linux", "mount", "bpftool", "libpython3-stdlib", "python3-minimal",
+PACKAGES = ["libc6", "libc-bin", "coreutils", "dash", "bash", "grep", "sed", "findutils", "procps", "tar", "gzip",
+            "diffutils", "mawk", "util-linux", "bsdutils", "mount", "hostname", "e2fsprogs", "git", "openssh-client",
+            "bpftool", "libpython3-stdlib", "python3-minimal",
             "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"]
 FOLDERS = ["dev", "proc", "sys", "run", "tmp", "root", "etc", "var/lib", "var/tmp", "home/user"]
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
@@ -29,6 +31,7 @@ FILES = {
     "etc/group": "root:x:0:\nnogroup:x:65534:\nuser:x:1000:\n",
     "etc/shadow": "root:*:::::::\n",
     "etc/hosts": "127.0.0.1 localhost\n",
+    "etc/hostname": "vm\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
 
@@ -90,7 +93,7 @@ class Tree:
         if os.path.islink(path):
             place.symlink_to(os.readlink(path))
             if os.path.exists(path):
-                self.add(os.path.realpath(path))
+                self.add(os.path.join(os.path.dirname(path), os.readlink(path)))
             return
         shutil.copyfile(path, place)
         place.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
@@ -122,8 +125,8 @@ class Tree:
                 self.add(str(path))
 
 
-def disk(path, source, build, tests):
-    """The disk, with the lines of `tests` for guest/run.sh."""
+def disk(path, source, build, told):
+    """The disk, with what guest/run.py is told."""
     root = path.parent / "tree"
     shutil.rmtree(root, ignore_errors=True)
     tree = Tree(root)
@@ -135,13 +138,13 @@ def disk(path, source, build, tests):
     tree.add_libraries([str(p) for p in programs])
     for name in ("policies", "scenarios", "man", "tests", "tools/prove"):
         tree.add_folder(source / name)
-    for folder in {build / test.folder for test in tests}:
+    for folder in {build / test["folder"] for test in told["tests"]}:
         tree.place(str(folder / "x")).parent.mkdir(parents=True, exist_ok=True)
     tree.add(str(busybox()))
     (root / "vm").mkdir()
-    for script in ("init.sh", "run.sh"):
+    for script in ("init.sh", "run.py"):
         shutil.copy(GUEST / script, root / "vm" / script)
-    (root / "vm" / "tests").write_text("".join(test.line() + "\n" for test in tests))
+    (root / "vm" / "tests.json").write_text(json.dumps(told))
     path.unlink(missing_ok=True)
     with open(path, "wb") as file:
         file.truncate(2 << 30)

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -26,7 +27,9 @@
 #include "tools/cordon/mcp/mcp_framing.h"
 #include "tools/cordon/mcp/mcp_server.h"
 #include "tools/cordon/mcp/mcp_stdio.h"
+#include "tools/cordon/policy/learn_session.h"
 #include "tools/cordon/standard_fds.h"
+#include "tools/toolkit/approver/approver.h"
 #include "tools/toolkit/options.h"
 
 #define EXIT_CORDON 125
@@ -44,6 +47,8 @@ struct mcp {
 	struct mcp_server *server;
 	struct mcp_stdio *stdio;
 	uv_signal_t signals[3];
+	struct learn_session learn;
+	char *record;	/* its path; owned */
 	bool at_end;	/* no more requests: end when the calls are over */
 	bool is_ending; /* the session was told to end */
 	bool is_gone;	/* the session is, with its record closed */
@@ -195,10 +200,13 @@ static void watch_signals(struct mcp *mcp)
 
 static int start(struct mcp *mcp, struct error *err)
 {
+	struct mcp_approver *asker = NULL;
 	const char *reason;
 	int r;
 
-	r = load_policies(&mcp->options, &mcp->policy, err);
+	r = learn_session_start(&mcp->options, &mcp->learn, err);
+	if (r == 0)
+		r = load_policies(&mcp->options, &mcp->policy, err);
 	if (r == 0)
 		r = start_supervisor(&mcp->options, &mcp->loop, &mcp->supervisor, err);
 	if (r < 0)
@@ -207,13 +215,20 @@ static int start(struct mcp *mcp, struct error *err)
 		log_warning("no trace: %s", reason);
 	warn_of_labels(&mcp->options, mcp->policy);
 	mcp->options.policy = mcp->policy;
+	if (approver_is_client(mcp->options.approver)) {
+		asker = mcp_approver_new(&mcp->loop);
+		mcp->options.own_approver = mcp_approver_face(asker);
+	}
 	r = agent_session_open(mcp->supervisor, &mcp->options, &agent_ops, mcp, &mcp->agent, err);
 	if (r < 0) {
 		supervisor_free(mcp->supervisor);
 		return r;
 	}
+	mcp->record = xstrdup(agent_session_record(mcp->agent));
 	mcp->server =
 		mcp_server_new(agent_session_spec_of(mcp->agent)->workspace, &server_ops, mcp);
+	if (asker)
+		mcp_server_ask_by(mcp->server, asker);
 	watch_signals(mcp);
 	r = mcp_stdio_start(&mcp->loop, &stdio_ops, mcp, &mcp->stdio, err);
 	if (r < 0)
@@ -260,6 +275,9 @@ int cmd_mcp(int argc, char **argv)
 	}
 	(void)uv_run(&mcp.loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&mcp.loop);
+	if (mcp.exit_status == 0 && learn_session_end(&mcp.learn, mcp.record) < 0)
+		mcp.exit_status = EXIT_CORDON;
+	free(mcp.record);
 	mcp_server_free(mcp.server);
 	mcp_framing_done(&mcp.framing);
 	(void)policy_free(mcp.policy);

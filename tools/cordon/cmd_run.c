@@ -12,6 +12,7 @@
 #include "tools/cordon/commands.h"
 #include "tools/cordon/run/run.h"
 #include "tools/cordon/standard_fds.h"
+#include "tools/toolkit/approver/approver.h"
 #include "tools/toolkit/options.h"
 
 struct run_arguments {
@@ -80,6 +81,10 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARGS:
 		options->command = state->argv + state->next;
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		if (approver_is_client(options->session.approver))
+			argp_error(state, "--approver mcp: that is the client of cordon mcp");
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		if (!arguments->dry_run)

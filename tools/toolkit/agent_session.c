@@ -122,8 +122,10 @@ int agent_session_open(struct supervisor *supervisor, const struct session_optio
 	agent->ops = ops;
 	agent->ctx = ctx;
 	agent->timeout_ms = options->timeout_ms;
-	agent->approver =
-		approver_open(options->approver, &(struct approver_host){.loop = agent->loop});
+	agent->approver = options->own_approver
+				  ? options->own_approver
+				  : approver_open(options->approver,
+						  &(struct approver_host){.loop = agent->loop});
 	r = floor_start(&(struct floor_owner){agent->loop, on_floor_gone, agent}, options,
 			&agent->floor, &control_fd, err);
 	if (r < 0) {

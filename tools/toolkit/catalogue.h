@@ -89,6 +89,8 @@ struct tool_request {
 	const char *call_id;
 	const char *tool;
 	const struct json *args;
+	int64_t cost;	  /* that its caller declares; 0: none */
+	const char *unit; /* of the cost, or NULL */
 	tool_done done;
 	void *ctx; /* for done */
 };

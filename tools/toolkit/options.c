@@ -31,6 +31,7 @@ enum option_key {
 	KEY_PROFILE,
 	KEY_APPROVER,
 	KEY_APPROVER_TIMEOUT,
+	KEY_LEARN_TO,
 };
 
 static const struct argp_option option_list[] = {
@@ -55,11 +56,16 @@ static const struct argp_option option_list[] = {
 	 "Policy to enforce; may be repeated (default: the families that ship)", 0},
 	{"label", KEY_LABEL, "PATH=NAME", 0, "Label a file or folder: reading it marks the session",
 	 0},
-	{"mode", KEY_MODE, "enforce|observe", 0,
-	 "observe records what would have been refused and refuses nothing", 0},
+	{"mode", KEY_MODE, "enforce|observe|learn", 0,
+	 "observe records what would have been refused and refuses nothing; learn does the same and "
+	 "proposes at the end how the policies could allow it",
+	 0},
+	{"learn-to", KEY_LEARN_TO, "FILE", 0,
+	 "Where --mode=learn writes its proposal, a diff (default: beside the record)", 0},
 	{"approver", KEY_APPROVER, "WHO", 0,
 	 "Who answers what rules want asked: console (a person at this terminal), unix:PATH (a "
-	 "socket), command:PROGRAM ARG...; or none, the default, which refuses it",
+	 "socket), command:PROGRAM ARG..., of cordon mcp mcp (its client); or none, the default, "
+	 "which refuses it",
 	 0},
 	{"approver-timeout", KEY_APPROVER_TIMEOUT, "TIME", 0,
 	 "No answer after so many seconds is a no (default: 60)", 0},
@@ -251,6 +257,9 @@ static error_t set_text(struct argp_state *state, struct session_options *o, int
 	case KEY_RECORD:
 		o->record_path = arg;
 		return 0;
+	case KEY_LEARN_TO:
+		o->learn_path = arg;
+		return 0;
 	case KEY_SPEC:
 		o->spec_path = arg;
 		return 0;
@@ -264,12 +273,13 @@ static error_t set_text(struct argp_state *state, struct session_options *o, int
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	static const char *const modes[] = {"enforce", "observe", NULL};
+	static const char *const modes[] = {"enforce", "observe", "learn", NULL};
 	static const char *const traces[] = {"on", "auto", "off", NULL};
 	static const char *const isolations[] = {"full", "lite", NULL};
 	static const char *const profiles[] = {"observe", "eval", "contain", NULL};
 	struct session_options *o = state->input;
 	struct error err;
+	int choice;
 
 	switch (key) {
 	case 'w':
@@ -290,8 +300,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		add_word(&o->env, &o->env_count, arg);
 		return 0;
 	case KEY_MODE:
-		o->mode = (enum monitor_mode)choose(state, "--mode", arg, modes,
-						    "enforce or observe");
+		choice = choose(state, "--mode", arg, modes, "enforce, observe or learn");
+		o->mode = choice ? MODE_OBSERVE : MODE_ENFORCE;
+		o->learns = choice == 2;
 		return 0;
 	case KEY_PROFILE:
 		o->profile = PROFILE_OBSERVE +
@@ -301,6 +312,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &o->net;
 		return 0;
 	case ARGP_KEY_SUCCESS:
+		if (o->learn_path && !o->learns)
+			argp_error(state, "--learn-to goes with --mode=learn");
 		o->policy_text = net_policy(&o->net);
 		if (profile_apply((enum profile)o->profile, o, &err) < 0)
 			argp_error(state, "%s", err.text);

@@ -66,11 +66,14 @@ struct session_options {
 	const char *record_path; /* NULL: in the state folder */
 	const char *spec_path;	 /* JSON spec in place of the options above */
 	enum monitor_mode mode;
+	bool learns;		/* mode is observe, and a proposal follows */
+	const char *learn_path; /* where it goes; NULL: beside the record */
 	enum trace_mode trace;
-	const char *approver;	      /* as approver_open() takes it; NULL: none */
-	uint32_t approver_timeout_ms; /* 0: the monitor's default */
-	uint32_t timeout_ms;	      /* for one call; 0: none */
-	bool discard;		      /* drop the kept layer at the end */
+	const char *approver;	       /* as approver_open() takes it; NULL: none */
+	struct approver *own_approver; /* of the face, in its place; the session closes it */
+	uint32_t approver_timeout_ms;  /* 0: the monitor's default */
+	uint32_t timeout_ms;	       /* for one call; 0: none */
+	bool discard;		       /* drop the kept layer at the end */
 };
 
 struct plan {

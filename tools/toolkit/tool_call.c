@@ -39,6 +39,7 @@ struct tool_call {
 	struct call call; /* strings below */
 	char *id;
 	char *args;
+	char *unit;
 	char *subject;
 	size_t input_len;
 	tool_done done;
@@ -68,6 +69,7 @@ static void call_free(struct tool_call *call)
 	buf_done(&call->text);
 	free(call->id);
 	free(call->args);
+	free(call->unit);
 	json_free(call->own_args);
 	free(call->subject);
 	free(call);
@@ -409,6 +411,9 @@ int tool_call_start(struct agent_session *agent, const struct tool_request *requ
 	call->ctx = request->ctx;
 	call->args = json_print(request->args);
 	call->call.args = call->args;
+	call->unit = request->unit ? xstrdup(request->unit) : NULL;
+	call->call.cost = request->cost;
+	call->call.unit = call->unit;
 	check_and_start(call, &plan);
 	*ret = call;
 	return 0;

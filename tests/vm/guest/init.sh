@@ -20,7 +20,7 @@ chown -R 1000:1000 /home/user
 busybox ip link set lo up
 ln -sf /proc/self/fd /dev/fd
 stty -F /dev/ttyS1 raw
-sh /vm/run.sh </dev/null >/dev/ttyS1 2>/dev/console
+python3 /vm/run.py </dev/null >/dev/ttyS1 2>/dev/console
 # What is in the line's buffer must get out first.
 stty -F /dev/ttyS1 >/dev/null
 busybox poweroff -f

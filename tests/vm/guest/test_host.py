@@ -17,7 +17,7 @@ LIMITS = ["--memory", "128M", "--pids", "64"]
 
 
 def cordon(*args, **kw):
-    return subprocess.run([CORDON, *args], capture_output=True, text=True, timeout=120, check=False, **kw)
+    return subprocess.run([CORDON, *args], capture_output=True, text=True, timeout=600, check=False, **kw)
 
 
 class Doctor(unittest.TestCase):

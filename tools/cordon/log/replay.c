@@ -250,6 +250,7 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	const char *kind = text_of(event, "kind");
 	const struct json *fields = json_get(event, "fields");
 	enum replay_result result = REPLAY_NOTHING;
+	uint64_t exec_id = 0;
 
 	*ret = (struct replayed){0};
 	if (!kind)
@@ -263,8 +264,8 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	}
 	if (is(kind, "session.start"))
 		on_start(r, fields);
-	if (is(kind, "exec.end"))
-		policy_state_note_cpu(r->state,
+	if (is(kind, "exec.end") && log_raw_u64(line, len, "exec_id", &exec_id))
+		policy_state_note_cpu(r->state, (uint32_t)exec_id,
 				      (uint64_t)(json_number(json_get(fields, "user_us")) +
 						 json_number(json_get(fields, "system_us"))));
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {

@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/action.h"
 
 void mcp_id_done(struct mcp_id *id)
 {
@@ -121,4 +122,24 @@ int mcp_cancelled_id(const char *line, size_t len, struct mcp_id *ret)
 	if (json_member_raw(line, len, "params", &params, &params_len) < 0 || params_len < 2)
 		return -EINVAL;
 	return take_id(params, params_len, "requestId", ret) < 0 ? -EINVAL : 0;
+}
+
+const char *mcp_call_cost(const struct json *params, struct mcp_cost *ret)
+{
+	const struct json *cost = json_get(json_get(params, "_meta"), "cordon/cost");
+	const char *unit = json_string(json_get(cost, "unit"));
+	const size_t len = unit ? strlen(unit) : 0;
+
+	*ret = (struct mcp_cost){0};
+	if (!cost)
+		return NULL;
+	if (json_length(cost) != 2 || !json_get(cost, "amount") ||
+	    json_i64(json_get(cost, "amount"), 0, INT64_MAX, &ret->amount) < 0)
+		return "params._meta.cordon/cost: has \"amount\", a whole number of 0 or more, and "
+		       "\"unit\"";
+	if (!len || len > MAX_UNIT_BYTES ||
+	    strspn(unit, "abcdefghijklmnopqrstuvwxyz0123456789._-") != len)
+		return "params._meta.cordon/cost.unit: up to 31 of a-z, 0-9, '.', '_', '-'";
+	ret->unit = unit;
+	return NULL;
 }

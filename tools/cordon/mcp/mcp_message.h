@@ -9,13 +9,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/json.h"
 
 enum mcp_kind {
 	MCP_REQUEST,
 	MCP_NOTIFICATION,
-	MCP_RESPONSE, /* we ask nothing, so it is for nobody */
+	MCP_RESPONSE, /* to what mcp_approver.c asks */
 	MCP_INVALID,  /* answer with code and reason */
 };
 
@@ -51,6 +52,16 @@ struct mcp_message {
 /* Always fills *ret; the caller ends it with mcp_message_done(). */
 void mcp_message_parse(const char *line, size_t len, struct mcp_message *ret);
 void mcp_message_done(struct mcp_message *message);
+
+/* What a call costs, of its params' _meta["cordon/cost"]: {"amount": whole number, "unit": word}.
+ */
+struct mcp_cost {
+	int64_t amount;	  /* 0: none was declared */
+	const char *unit; /* NULL: likewise; borrowed from the params */
+};
+
+/* Return: NULL, or what is wrong with it. */
+const char *mcp_call_cost(const struct json *params, struct mcp_cost *ret);
 
 /* The requestId of notifications/cancelled. Return: 0, -EINVAL if it holds none. */
 int mcp_cancelled_id(const char *line, size_t len, struct mcp_id *ret);

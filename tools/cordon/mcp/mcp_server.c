@@ -21,6 +21,7 @@ struct mcp_call {
 	struct mcp_call *prev, *next; /* in mcp_server.calls, in the order of arrival */
 	struct mcp_server *server;
 	struct mcp_message message; /* without its tree once it runs */
+	struct mcp_cost cost;	    /* borrows from the message */
 	size_t bytes;		    /* of the message, while it waits */
 	char call_id[24];
 	struct tool_call *running; /* NULL: waits */
@@ -31,7 +32,8 @@ struct mcp_server {
 	const struct mcp_server_ops *ops;
 	void *ctx;
 	const char *workspace;
-	struct agent_session *agent; /* NULL until it is ready */
+	struct agent_session *agent;   /* NULL until it is ready */
+	struct mcp_approver *approver; /* borrowed; NULL: the client is not asked */
 	struct json *no_arguments;
 	struct mcp_call *calls;
 	size_t running, waiting, waiting_bytes;
@@ -67,9 +69,13 @@ size_t mcp_server_load(const struct mcp_server *server)
 	return server->running + server->waiting;
 }
 
+/* An answer that calls wait for comes behind what was sent before it, so more is read then. */
 bool mcp_server_is_full(const struct mcp_server *server)
 {
-	return server->waiting >= MAX_WAITING || server->waiting_bytes >= MAX_WAITING_BYTES;
+	const unsigned times = server->approver && mcp_approver_waits(server->approver) ? 2 : 1;
+
+	return server->waiting >= times * MAX_WAITING ||
+	       server->waiting_bytes >= times * MAX_WAITING_BYTES;
 }
 
 static void send_lines(struct mcp_server *server, struct buf *lines)
@@ -77,6 +83,24 @@ static void send_lines(struct mcp_server *server, struct buf *lines)
 	if (!server->stopped)
 		server->ops->send(server->ctx, lines);
 	buf_done(lines);
+}
+
+static void send_question(void *ctx, struct buf *line)
+{
+	send_lines(ctx, line);
+}
+
+static void forget_approver(void *ctx)
+{
+	((struct mcp_server *)ctx)->approver = NULL;
+}
+
+void mcp_server_ask_by(struct mcp_server *server, struct mcp_approver *approver)
+{
+	const struct mcp_carrier carrier = {send_question, forget_approver, server};
+
+	server->approver = approver;
+	mcp_approver_carry(approver, &carrier);
 }
 
 static void send_error(struct mcp_server *server, const char *id, enum mcp_code code,
@@ -129,6 +153,8 @@ static void start_call(struct mcp_call *call)
 	const struct tool_request request = {.call_id = call->call_id,
 					     .tool = name,
 					     .args = args ? args : server->no_arguments,
+					     .cost = call->cost.amount,
+					     .unit = call->cost.unit,
 					     .done = on_done,
 					     .ctx = call};
 	struct buf out = BUF_INIT(0);
@@ -191,6 +217,8 @@ static void on_initialize(struct mcp_server *server, const struct mcp_message *m
 		return;
 	}
 	server->initialized = true;
+	if (server->approver)
+		mcp_approver_note_client(server->approver, m->params);
 	mcp_put_initialize(&out, m->id.raw, mcp_revision(wanted), server->workspace);
 	send_lines(server, &out);
 }
@@ -217,6 +245,8 @@ static void on_tools_call(struct mcp_server *server, struct mcp_message *m, size
 	const struct json *args = json_get(m->params, "arguments");
 	const char *name = json_string(json_get(m->params, "name"));
 	struct mcp_call *call;
+	struct mcp_cost cost;
+	const char *wrong = mcp_call_cost(m->params, &cost);
 	char text[160];
 
 	if (!name) {
@@ -233,6 +263,10 @@ static void on_tools_call(struct mcp_server *server, struct mcp_message *m, size
 			   "params.arguments: must be an object");
 		return;
 	}
+	if (wrong) {
+		send_error(server, m->id.raw, MCP_INVALID_PARAMS, wrong);
+		return;
+	}
 	if (find_call(server, m->id.key)) {
 		send_error(server, m->id.raw, MCP_INVALID_REQUEST,
 			   "id: belongs to a call that is not over");
@@ -245,6 +279,7 @@ static void on_tools_call(struct mcp_server *server, struct mcp_message *m, size
 	call = xcalloc(1, sizeof(*call));
 	call->server = server;
 	call->message = *m;
+	call->cost = cost;
 	call->bytes = bytes;
 	*m = (struct mcp_message){.kind = MCP_INVALID};
 	(void)snprintf(call->call_id, sizeof(call->call_id), "c%llu", ++server->last_call);
@@ -321,6 +356,8 @@ void mcp_server_line(struct mcp_server *server, const char *line, size_t len)
 			on_cancelled(server, line, len);
 		break;
 	case MCP_RESPONSE:
+		if (server->approver)
+			mcp_approver_answer(server->approver, m.id.key, m.doc);
 		break;
 	case MCP_INVALID:
 		send_error(server, m.id.raw, m.code, m.reason.text);

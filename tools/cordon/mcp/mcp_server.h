@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "common/buf.h"
+#include "tools/cordon/mcp/mcp_approver.h"
 #include "tools/toolkit/agent_session.h"
 
 struct mcp_server;
@@ -24,6 +25,8 @@ struct mcp_server_ops {
 /* @workspace: path inside, for the text to the model; borrowed for the server's life. */
 struct mcp_server *mcp_server_new(const char *workspace, const struct mcp_server_ops *ops,
 				  void *ctx);
+/* The client answers what rules want asked. */
+void mcp_server_ask_by(struct mcp_server *server, struct mcp_approver *approver);
 /* No call may be left (mcp_server_load() is 0). */
 void mcp_server_free(struct mcp_server *server);
 

@@ -120,6 +120,8 @@ static void put_example(struct json_writer *w, const char *key, const struct pol
 	put_time(w, "after", example->after_ns);
 	if (example->cpu_us)
 		json_put_u64(w, "cpu_seconds", example->cpu_us / 1000000);
+	if (example->bytes_out)
+		json_put_u64(w, "bytes_out", example->bytes_out);
 	if (example->before_count) {
 		json_begin_array(w, "before");
 		for (size_t i = 0; i < example->before_count; i++)

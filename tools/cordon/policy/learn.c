@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * cordon policy learn: a record is judged by policies (log/replay.h); what they refuse of it is
- * described as narrowly as can be and allowed, by a file of its own where a default refuses it, by
- * an exception in the rule where a rule does; and judged again, until nothing of it is refused.
- * What comes out is a proposal to be read, and has been proven on the record.
+ * What would have allowed a run: its record is judged by policies (log/replay.h); what they refuse
+ * of it is described as narrowly as can be and allowed, by a file of its own where a default
+ * refuses it, by an exception in the rule where a rule does; and judged again, until nothing of it
+ * is refused. What comes out is a proposal to be read, and has been proven on the record.
  */
 
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,7 +28,6 @@
 
 struct learning {
 	const char *record;
-	struct word_list paths;
 	struct sources originals;
 	struct learned_set set;
 	struct sources proposal; /* the originals with exceptions, and what was learned */
@@ -219,12 +217,10 @@ static int learn(struct learning *l)
 				 l->still);
 }
 
-static void print_proposal(const struct learning *l)
+static void put_proposal(const struct learning *l, struct buf *out)
 {
-	_cleanup_buf_ struct buf out = BUF_INIT(0);
-
 	if (l->closed) {
-		(void)fputs(l->learned, stdout);
+		buf_puts(out, l->learned);
 		return;
 	}
 	for (size_t i = 0; i < l->originals.count; i++) {
@@ -234,79 +230,30 @@ static void print_proposal(const struct learning *l)
 			if (strcmp(l->proposal.items[k].name, was->name) == 0 &&
 			    strcmp(l->proposal.items[k].text, was->text) != 0)
 				learn_put_diff(was->name, was->text, l->proposal.items[k].text,
-					       &out);
+					       out);
 	}
 	if (l->learned)
-		learn_put_diff(LEARNED_NAME, NULL, l->learned, &out);
-	if (!out.len)
-		log_info("nothing of %s is refused: there is nothing to propose", l->record);
-	else
-		(void)fputs(out.data, stdout);
+		learn_put_diff(LEARNED_NAME, NULL, l->learned, out);
 }
 
-/* ---- the command ---- */
-
-static error_t parse_option(int key, char *value, struct argp_state *state)
+int learn_from(const struct learn_request *request, struct buf *out, struct error *err)
 {
-	struct learning *l = state->input;
+	struct learning l = {.err = err, .record = request->record, .closed = request->count == 0};
+	int r;
 
-	switch (key) {
-	case 'p':
-		word_list_add(&l->paths, value);
-		return 0;
-	case ARGP_KEY_ARG:
-		if (l->record)
-			argp_error(state, "one RECORD at a time");
-		l->record = value;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state,
-			   "which RECORD? `cordon log` and cordon-log(1) tell where they are");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option options[] = {
-	{"policy", 'p', "PATH", 0,
-	 "Policies that are to allow it: propose a change of them; may be repeated", 0},
-	{0},
-};
-
-static const struct argp learn_argp = {
-	.options = options,
-	.parser = parse_option,
-	.args_doc = "RECORD",
-	.doc = "Propose the narrowest policy that would have allowed what a record tells of, for "
-	       "somebody to review: a file that allows that and nothing else, or with --policy a "
-	       "unified diff.\v"
-	       "A record of --mode=observe tells of all that a run does. Exit status: 0 with a "
-	       "proposal, or nothing to propose; 2 without.",
-};
-
-int policy_learn_command(int argc, char **argv)
-{
-	struct error err = {0};
-	struct learning l = {.err = &err};
-	int r = -EINVAL;
-
-	if (argp_parse(&learn_argp, argc, argv, 0, NULL, &l) != 0)
-		return POLICY_FAILED;
-	r = sodium_init() < 0 ? error_set(&err, EIO, "libsodium finds no source of randomness") : 0;
-	l.closed = l.paths.count == 0;
-	for (size_t i = 0; i < l.paths.count && r == 0; i++)
-		r = sources_add_path(&l.originals, l.paths.words[i], &err);
+	r = sodium_init() < 0 ? error_set(err, EIO, "libsodium finds no source of randomness") : 0;
+	for (size_t i = 0; i < request->count && r == 0; i++)
+		r = sources_add_path(&l.originals, request->paths[i], err);
+	if (r == 0 && request->more)
+		r = sources_add_text(&l.originals, "options", request->more, strlen(request->more),
+				     err);
 	if (r == 0)
 		r = learn(&l);
 	if (r == 0)
-		print_proposal(&l);
-	else
-		log_error("%s", err.text);
+		put_proposal(&l, out);
 	sources_done(&l.originals);
 	sources_done(&l.proposal);
 	learned_done(&l.set);
-	word_list_done(&l.paths);
 	free(l.learned);
-	return r == 0 ? POLICY_GOOD : POLICY_FAILED;
+	return r;
 }

@@ -4,7 +4,8 @@
 /*
  * What `cordon policy learn` is made of:
  *
- *	learn.c		the command: a record judged by policies, until none of it is refused
+ *	learn.c		a record judged by policies, until none of it is refused
+ *	learn_command.c	the command; learn_session.c, --mode=learn
  *	learn_set.c	the actions that were refused, each once
  *	learn_paths.c	many paths as few patterns
  *	learn_write.c	conditions that describe these actions and nothing else; rules of them
@@ -16,6 +17,20 @@
 #include "common/buf.h"
 #include "monitor/action.h"
 #include "monitor/policy/source.h"
+
+/*
+ * learn_from - what would have allowed all of a record: a change of the policies at the paths, as a
+ * unified diff, empty if they refuse nothing of it; without paths a file of its own that allows
+ * that and nothing else. Errors: -EBADMSG for a record that does not hold, -ELOOP if none is found.
+ */
+struct learn_request {
+	const char *record;
+	const char *const *paths;
+	size_t count;
+	const char *more; /* text of one more policy, which options stand for; or NULL */
+};
+
+int learn_from(const struct learn_request *request, struct buf *out, struct error *err);
 
 /* An action with strings of its own, without what is of one occurrence. */
 struct learned {

@@ -214,6 +214,8 @@ static char *clause_of(const struct learned *const *items, size_t count, size_t 
 	case ACTION_LISTEN:
 		return net_clause(items, count, first);
 	case ACTION_DNS:
+	case ACTION_REQUEST:
+	case ACTION_CLOSE:
 		put_equal(&out, "host", a->host);
 		return out.data;
 	case ACTION_FILE_OPEN:
@@ -227,6 +229,7 @@ static char *clause_of(const struct learned *const *items, size_t count, size_t 
 	case ACTION_PROC_EXIT:
 	case ACTION_PROC_CALL:
 	case ACTION_SIGNAL:
+	case ACTION_USAGE:
 	case ACTION_KINDS:
 		break;
 	}

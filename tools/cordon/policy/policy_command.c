@@ -105,7 +105,10 @@ void example_play(struct example_player *player, const struct example *example,
 	for (size_t i = 0; i < example->before_count; i++)
 		example_play(player, &example->before[i], NULL, ret_action, ret);
 	player->now_ns += example->after_ns;
-	policy_state_note_cpu(player->state, example->cpu_us);
+	policy_state_note_cpu(player->state, 0, example->cpu_us);
+	if (example->bytes_out)
+		policy_count_bytes(policy, player->state, &example->action, example->bytes_out,
+				   ret);
 	example_add_labels(example, player->state);
 	for (int64_t n = 0; n < example->repeat; n++) {
 		example_action(example, n, player->now_ns, player->text, ret_action);

@@ -26,6 +26,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "tools/cordon/policy/learn_session.h"
 #include "tools/cordon/resident/resident_client.h"
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
@@ -42,6 +43,8 @@ struct run {
 	int unheard_signal; /* came before the server had accepted; 0: none */
 	struct terminal *terminal;
 	struct approver *approver; /* NULL: none */
+
+	struct learn_session learn;
 
 	struct floor *floor; /* owned until the end */
 	int control_fd;	     /* of its init; -1 once somebody watches */
@@ -61,32 +64,6 @@ struct run {
 };
 
 /* ---- the end ---- */
-
-static int status_of(const struct run *run)
-{
-	const struct exec_result *result = &run->outcome.result;
-
-	if (run->failed)
-		return EXIT_CORDON;
-	if (run->outcome.refused)
-		return EXIT_NOT_EXECUTABLE;
-	if (!run->outcome.ended)
-		return run->outcome.early_signal ? 128 + run->outcome.early_signal : EXIT_CORDON;
-	if (result->timed_out)
-		return EXIT_TIMED_OUT;
-	switch (result->outcome) {
-	case EXEC_EXITED:
-		return result->status;
-	case EXEC_SIGNALED:
-		return 128 + result->status;
-	case EXEC_NOT_STARTED:
-		return result->status == ENOENT || result->status == ENOTDIR ? EXIT_NOT_FOUND
-									     : EXIT_NOT_EXECUTABLE;
-	case EXEC_SETUP_ERROR:
-		break;
-	}
-	return EXIT_CORDON;
-}
 
 static void report_failures(const struct run *run)
 {
@@ -437,9 +414,10 @@ static int start(struct run *run, struct error *err)
 	const char *caveat;
 	int r = load_decoys(run, err);
 
-	if (r < 0)
-		return r;
-	r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
+	if (r == 0)
+		r = learn_session_start(&run->options->session, &run->learn, err);
+	if (r == 0)
+		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 
 	if (r < 0)
 		return r;
@@ -512,8 +490,11 @@ int run_command(struct run_options *options)
 		log_error("%s", err.text);
 	} else {
 		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
-		exit_status = status_of(&run);
+		exit_status = run.failed ? EXIT_CORDON : summary_status(&run.outcome);
 		say_how_it_went(&run, exit_status);
+		if (!run.failed &&
+		    learn_session_end(&run.learn, floor_plan(run.floor)->record_path) < 0)
+			exit_status = EXIT_CORDON;
 		leave(&run, exit_status);
 	}
 	(void)uv_loop_close(&run.loop);

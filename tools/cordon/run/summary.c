@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cordon/run/summary.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/plain.h"
+#include "tools/cordon/run/run.h"
 
 static void put_denial(struct json_writer *w, const struct exec_result *result)
 {
@@ -54,12 +56,15 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 
 	if (result && result->timed_out)
 		log_info("the command was ended: its time was over");
-	if (result && result->denied) {
+	if (result && (result->denied || result->killed)) {
 		const struct denial *denial = &result->last_denial;
 		_cleanup_buf_ struct buf line = BUF_INIT(0);
 
-		buf_printf(&line, "%u action%s refused; the last: %s ", result->denied,
-			   result->denied == 1 ? "" : "s", denial->kind);
+		if (result->denied)
+			buf_printf(&line, "%u action%s refused; the last: %s ", result->denied,
+				   result->denied == 1 ? "" : "s", denial->kind);
+		else
+			buf_printf(&line, "the command was killed for %s ", denial->kind);
 		/* The one part that comes from inside. */
 		buf_put_plain(&line, denial->subject, sizeof(denial->subject));
 		buf_printf(&line, ", by %s: %s", denial->rule, denial->because);
@@ -68,4 +73,28 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 	}
 	if (changes)
 		log_info("changes are kept in %s", changes);
+}
+
+int summary_status(const struct command_outcome *outcome)
+{
+	const struct exec_result *result = &outcome->result;
+
+	if (outcome->refused)
+		return EXIT_NOT_EXECUTABLE;
+	if (!outcome->ended)
+		return outcome->early_signal ? 128 + outcome->early_signal : EXIT_CORDON;
+	if (result->timed_out)
+		return EXIT_TIMED_OUT;
+	switch (result->outcome) {
+	case EXEC_EXITED:
+		return result->status;
+	case EXEC_SIGNALED:
+		return 128 + result->status;
+	case EXEC_NOT_STARTED:
+		return result->status == ENOENT || result->status == ENOTDIR ? EXIT_NOT_FOUND
+									     : EXIT_NOT_EXECUTABLE;
+	case EXEC_SETUP_ERROR:
+		break;
+	}
+	return EXIT_CORDON;
 }

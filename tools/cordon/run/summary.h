@@ -10,3 +10,5 @@ void summary_json(const struct floor *floor, const struct command_outcome *outco
 		  int exit_status);
 /* A line for a refusal, for kept changes, and nothing when all went as asked. */
 void summary_text(const struct floor *floor, const struct command_outcome *outcome);
+/* The exit status that says how it went, where the session did not fail. */
+int summary_status(const struct command_outcome *outcome);

@@ -30,9 +30,16 @@ const char *approver_check(const char *text)
 	for (const char *word = words; word; word = strchr(word + 1, ' '))
 		if (++count > MAX_APPROVER_WORDS)
 			return "command: takes a program and at most 63 arguments";
-	if (path || words || strcmp(text, "console") == 0 || strcmp(text, "none") == 0)
+	if (path || words || strcmp(text, "console") == 0 || strcmp(text, "none") == 0 ||
+	    approver_is_client(text))
 		return NULL;
-	return "must be none, console, unix:PATH or command:PROGRAM ARGUMENT...";
+	return "must be none, console, unix:PATH, command:PROGRAM ARGUMENT... or, of cordon mcp, "
+	       "mcp";
+}
+
+bool approver_is_client(const char *text)
+{
+	return text && strcmp(text, "mcp") == 0;
 }
 
 struct approver *approver_open(const char *text, const struct approver_host *host)

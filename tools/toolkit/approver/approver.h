@@ -8,6 +8,7 @@
  *	console			a person at the terminal of cordon itself
  *	unix:PATH		a stream socket; one JSON line a question, one an answer
  *	command:WORD...		a program started for each question; words are parted by blanks
+ *	mcp			the client of `cordon mcp`, which makes this one itself
  *
  * They run in the process that was asked for the session, with its user's rights, also where the
  * resident supervisor watches.
@@ -28,6 +29,8 @@ struct approver_host {
 	void *ctx;
 };
 
+/* It is one that only a face of its own can make. */
+bool approver_is_client(const char *text);
 /* NULL if the text names an approver, else what is wrong. */
 const char *approver_check(const char *text);
 /* *ret is NULL for "none" and for NULL. The text is borrowed for its life. */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * `bytes` is what was read and not sent yet: [0, released) may go, [released, looked) is held until
+ * the head that it is a part of is whole, [looked, len) is still to be looked at. More is read only
+ * when all that may go is gone.
+ */
+
+#include "monitor/net/screen.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#define READ_BYTES (32u << 10)
+
+void screen_init(struct screen *screen, const struct pump *pump, screen_head_cb head, void *ctx)
+{
+	*screen = (struct screen){.pump = *pump,
+				  .first = head ? first_bytes_new() : NULL,
+				  .bytes = BUF_INIT(MAX_FIRST_BYTES + READ_BYTES),
+				  .head = head,
+				  .ctx = ctx};
+}
+
+static void look_no_more(struct screen *screen)
+{
+	screen->first = first_bytes_free(screen->first);
+	screen->released = screen->looked = screen->bytes.len;
+}
+
+void screen_done(struct screen *screen)
+{
+	look_no_more(screen);
+	buf_done(&screen->bytes);
+	pump_done(&screen->pump);
+}
+
+bool screen_is_holding(const struct screen *screen)
+{
+	return screen->first && screen->looked > screen->released;
+}
+
+static int ask(struct screen *screen, const struct first_seen *seen)
+{
+	screen->let_go = 0;
+	screen->refusal = screen->head(screen->ctx, seen);
+	return screen->refusal ? -EACCES : 0;
+}
+
+static bool is_word(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] <= ' ' || bytes[i] > '~')
+			return false;
+	return true;
+}
+
+bool screen_let_go(struct screen *screen)
+{
+	static const struct first_seen other = {.protocol = "other", .http = {.port = -1}};
+	const size_t held = screen->looked - screen->released;
+	const size_t gone = screen->let_go + held;
+
+	if (!screen_is_holding(screen) || gone > MAX_HTTP_METHOD ||
+	    !is_word(screen->bytes.data + screen->released, held) || ask(screen, &other) < 0)
+		return false;
+	screen->let_go = gone;
+	screen->released = screen->looked;
+	return true;
+}
+
+static int act_on(struct screen *screen, enum first_outcome outcome)
+{
+	int r;
+
+	switch (outcome) {
+	case FIRST_MORE:
+		return 0;
+	case FIRST_BODY:
+	case FIRST_FRAMING:
+		screen->released = screen->looked;
+		return 0;
+	case FIRST_OPAQUE:
+		look_no_more(screen);
+		return 0;
+	case FIRST_HEAD:
+		r = ask(screen, first_bytes_seen(screen->first));
+		screen->released = screen->looked;
+		return r;
+	case FIRST_BROKEN:
+		r = ask(screen, first_bytes_seen(screen->first));
+		look_no_more(screen);
+		return r;
+	}
+	return -EPROTO;
+}
+
+/* Looks at what was read. */
+static int look(struct screen *screen)
+{
+	int r = 0;
+
+	while (screen->first && r == 0 && screen->looked < screen->bytes.len) {
+		size_t taken = 0;
+		const enum first_outcome outcome =
+			first_bytes_feed(screen->first, screen->bytes.data + screen->looked,
+					 screen->bytes.len - screen->looked, &taken);
+
+		screen->looked += taken;
+		r = act_on(screen, outcome);
+	}
+	return r;
+}
+
+static int send_released(struct screen *screen)
+{
+	while (screen->released) {
+		const ssize_t n = send(screen->pump.to_fd, screen->bytes.data, screen->released,
+				       MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf_consume(&screen->bytes, (size_t)n);
+		screen->released -= (size_t)n;
+		screen->looked -= (size_t)n;
+		screen->pump.bytes += (size_t)n;
+	}
+	return 0;
+}
+
+static int end(struct screen *screen)
+{
+	const int r = act_on(screen, first_bytes_end(screen->first));
+
+	if (r == 0)
+		look_no_more(screen);
+	screen->pump.ended = true;
+	return r;
+}
+
+static int read_more(struct screen *screen)
+{
+	char *to = buf_reserve(&screen->bytes, READ_BYTES);
+	ssize_t n;
+
+	if (!to) /* first_bytes.h calls a longer head broken */
+		return -EPROTO;
+	do {
+		n = recv(screen->pump.from_fd, to, READ_BYTES, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return end(screen);
+	screen->bytes.len += (size_t)n;
+	return look(screen);
+}
+
+static int run(struct screen *screen)
+{
+	const uint64_t limit = screen->pump.bytes + PUMP_TURN_BYTES;
+	int r = send_released(screen);
+
+	if (r < 0)
+		return r == -EAGAIN ? PUMP_WRITES : r;
+	while (screen->first && screen->pump.bytes < limit) {
+		r = read_more(screen);
+		if (r < 0)
+			return r == -EAGAIN ? PUMP_READS : r;
+		r = send_released(screen);
+		if (r < 0)
+			return r == -EAGAIN ? PUMP_WRITES : r;
+	}
+	return screen->first ? PUMP_READS : pump_run(&screen->pump);
+}
+
+int screen_run(struct screen *screen)
+{
+	const int r = run(screen);
+
+	/* A thousand flows that wait do not keep a buffer each. */
+	if (!screen->bytes.len)
+		buf_done(&screen->bytes);
+	return r;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The direction of a relayed connection that leads out, for as long as what is sent is looked at:
+ * nothing of a head goes upstream before the owner said yes to it (first_bytes.h). What is not
+ * looked into (any more) is left to a pump.
+ *
+ * Waits as pump.h does. What it holds is at most MAX_FIRST_BYTES and one read.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "monitor/net/first_bytes.h"
+#include "monitor/net/pump.h"
+
+/*
+ * May what was seen be sent? It was not, yet. With seen->broken, may it be passed on unread?
+ * Return: NULL for yes; else why not, static: the flow ends with that as its reason.
+ */
+typedef const char *(*screen_head_cb)(void *ctx, const struct first_seen *seen);
+
+struct screen {
+	struct pump pump;	   /* its sockets, its count, and all that follows */
+	struct first_bytes *first; /* NULL: not looked at any more */
+	struct buf bytes;
+	size_t released; /* of these may be sent */
+	size_t looked;	 /* of these were looked at */
+	size_t let_go;	 /* of the head that is held, sent already: see screen_let_go() */
+	screen_head_cb head;
+	void *ctx;
+	const char *refusal; /* set with -EACCES */
+};
+
+/* @head: NULL: nothing is looked at. */
+void screen_init(struct screen *screen, const struct pump *pump, screen_head_cb head, void *ctx);
+void screen_done(struct screen *screen);
+
+/* Return: as pump_run(); -EACCES when it was refused. */
+int screen_run(struct screen *screen);
+/* It has half a head and waits for the rest of it. */
+bool screen_is_holding(const struct screen *screen);
+/*
+ * screen_let_go - The program is silent while a head is held. A first word alone may be the method
+ * of a request, or all that a program of another protocol says before it waits for an answer. It
+ * names nothing yet, so it may go, if the owner says yes to it as "other"; what follows is still
+ * looked at as the rest of that head. Longer beginnings are never let go.
+ * Return: true if it may go now; false with screen->refusal set if it was refused.
+ */
+bool screen_let_go(struct screen *screen);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The inside of a session's relayed network: session_net.c, between gate and relay;
+ * session_relay.c, between relay, policy and record.
+ */
+
+#include "monitor/net/names.h"
+#include "monitor/net/relay.h"
+#include "monitor/session_internal.h"
+
+struct session_net {
+	struct session *session; /* borrowed: is freed after us */
+	struct names *names;
+	struct session_dns *dns;
+	struct relay *relay;
+	struct session_decoy *decoy; /* NULL: nothing is answered by one */
+};
+
+/* session_relay.c; their context is the session_net. */
+extern const struct relay_ops session_relay_ops;
+
+/*
+ * Policy let it through, and the network refuses it: an event of its own, and the denial that the
+ * agent is told, of which kind, rule, subject and because are there. @execution: NULL if it is
+ * over.
+ */
+void session_net_refuse(struct session *session, struct execution *execution, const char *call,
+			struct denial *denial);

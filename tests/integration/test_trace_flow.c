@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How labels go from who read a file to who reads what that one wrote (monitor/bpf/flows.h), and to
+ * nobody else. Needs root.
+ */
+#include "tests/support/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/integration/flow_ways.h"
+#include "tests/support/traced.h"
+
+#define SECRET 8u
+
+static char dir[] = "/tmp/cordon-flow-XXXXXX";
+static struct traced t;
+
+static int mark(const char *name)
+{
+	const int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	return fd >= 0 && close(fd) == 0 ? 0 : 1;
+}
+
+static int run_one(int (*step)(void), const char *name)
+{
+	const pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0)
+		_exit(step() || mark(name));
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
+}
+
+static const struct way *way;
+
+static int write_secret(void)
+{
+	return (way->before && way->before()) || way_get(open("secret", O_RDONLY | O_CLOEXEC)) ||
+	       way->write();
+}
+
+static int go(void *arg)
+{
+	way = arg;
+	return way->prepare() || run_one(write_secret, "writer") ||
+	       run_one(way_nothing, "bystander") || run_one(way->read, "reader") || mark("parent");
+}
+
+static uint64_t labels_at(const char *name)
+{
+	char path[sizeof(dir) + 64];
+	const struct trace_event *event;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	event = traced_find(&t, TRACE_OPEN, path, 0);
+	if (!event)
+		fail_msg("%s: nobody opened %s", way->name, path);
+	return event ? event->process_labels : 0;
+}
+
+static void label_secret(void)
+{
+	int fd = open("secret", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+	assert_int_equal(way_put(fd), 0);
+	close(fd);
+	fd = open("secret", O_PATH | O_CLOEXEC);
+	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, fd, SECRET), 0);
+	close(fd);
+}
+
+static unsigned wrong; /* so that one run tells of all ways */
+
+static void expect(const char *who, uint64_t labels)
+{
+	const uint64_t has = labels_at(who);
+
+	if (has == labels)
+		return;
+	print_error("%s: the %s has %llx, not %llx\n", way->name, who, (unsigned long long)has,
+		    (unsigned long long)labels);
+	wrong++;
+}
+
+static void test_ways(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < way_count; i++) {
+		struct way one = ways[i];
+		uint64_t others;
+
+		assert_int_equal(traced_open(&t, TRACE_RING_BYTES), 0);
+		label_secret();
+		way = &one;
+		if (traced_run(&t, go, &one))
+			fail_msg("%s: a step failed", one.name);
+		/* With lsm nobody sees how labels go on: all have them. */
+		others = one.is_of_all || traced_by_lsm(&t) ? SECRET : 0;
+		expect("writer", SECRET);
+		expect("reader", one.is_none ? others : SECRET);
+		expect("bystander", others);
+		expect("parent", others);
+		assert_int_equal(trace_session_labels(t.trace, TRACED_SLOT), SECRET);
+		traced_close(&t);
+		(void)unlink("copy");
+		(void)unlink("second");
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* More than there is room for; then all have it, rather than that one is forgotten. */
+#define MORE_FILES 8200
+
+static int makes_many_files(void)
+{
+	char name[32];
+	int fd;
+
+	for (int i = 0; i < MORE_FILES; i++) {
+		(void)snprintf(name, sizeof(name), "many-%d", i);
+		fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (fd < 0 || close(fd) || unlink(name))
+			return 1;
+	}
+	return 0;
+}
+
+static int fills_the_table(void *arg)
+{
+	(void)arg;
+	return run_one(write_secret, "first") || run_one(way_nothing, "bystander") ||
+	       run_one(makes_many_files, "none") || run_one(way_nothing, "still") ||
+	       (way = &(const struct way){.write = makes_many_files},
+		run_one(write_secret, "writer")) ||
+	       run_one(way_nothing, "late");
+}
+
+static void test_a_full_table(void **state)
+{
+	const struct way one = {.name = "a full table", .write = way_nothing};
+
+	(void)state;
+	assert_int_equal(traced_open(&t, TRACE_RING_BYTES * 4), 0);
+	label_secret();
+	way = &one;
+	assert_int_equal(traced_run(&t, fills_the_table, NULL), 0);
+	if (!traced_by_lsm(&t)) {
+		assert_int_equal(trace_everywhere_labels(t.trace, TRACED_SLOT), SECRET);
+		expect("bystander", 0);
+		expect("still", 0);
+	}
+	expect("late", SECRET);
+	assert_int_equal(wrong, 0);
+	traced_close(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_a_full_table),
+	};
+	char command[64];
+	int r;
+
+	if (traced_is_skipped("trace_flow"))
+		return 77;
+	if (!mkdtemp(dir) || chdir(dir) < 0)
+		return 1;
+	r = cmocka_run_group_tests_name("trace_flow", tests, NULL, NULL);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return chdir("/") == 0 && system(command) == 0 ? r : 1; /* NOLINT(cert-env33-c) */
+}

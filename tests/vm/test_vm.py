@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is made of a machine's words, and which tests it is given; no machine is needed."""
+
+import contextlib
+import io
+import os
+import pathlib
+import unittest
+
+import suites
+import vm
+
+BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
+
+
+class Said:
+    """A machine that says these lines."""
+
+    def __init__(self, *lines):
+        self.said = lines
+
+    def lines(self):
+        return iter(self.said)
+
+
+def outcome(*lines, users=None):
+    """What run() and sum_up() print of the machine, its results, and whether all was well; tests are what started."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        results, done = vm.run(Said("@kernel 1.2", *lines), False)
+        names = users or {line.split()[1]: 0 for line in lines if line.startswith("@start")}
+        good = vm.sum_up([suites.Test(name, [], "/", user) for name, user in names.items()], results)
+    return out.getvalue(), results, done, good
+
+
+SKIPS_ALL = ("| test_a (m.C.test_a) ... skipped 'no root'", "| Ran 1 test in 0.1s", "| ", "| OK (skipped=1)")
+
+
+class Results(unittest.TestCase):
+    def test_one_that_passed(self):
+        out, results, done, good = outcome("@start a.b 1.5", "| hidden", "@end a.b 0", "@done")
+        self.assertIn("a.b on 1.2 ... ok (1.5 s)", out)
+        self.assertNotIn("hidden", out)
+        self.assertTrue(done and good)
+        self.assertEqual(results["a.b"].seconds, 1.5)
+
+    def test_one_that_failed_shows_its_output(self):
+        out, _, _, good = outcome("@start a.b 1", "| shown", "@end a.b 3", "@start a.c 1", "@end a.c 124", "@done")
+        self.assertIn("a.b on 1.2 ... FAILED (3)", out)
+        self.assertIn("    shown", out)
+        self.assertIn("a.c on 1.2 ... timed out", out)
+        self.assertFalse(good)
+
+    def test_one_that_was_not_reached(self):
+        _, results, done, good = outcome("@start a.b 1", "@end a.b 0", "@start a.c 1", users={"a.b": 0, "a.c": 0})
+        self.assertEqual(list(results), ["a.b"])
+        self.assertFalse(done or good)
+
+    def test_one_that_skipped_all_of_itself(self):
+        for lines in (("@start a.b 1", *SKIPS_ALL, "@end a.b 0"), ("@start a.b 1", "| skipped: no root", "@end a.b 77")):
+            out, _, _, good = outcome(*lines, "@start a.c 1", "@end a.c 0", "@done")
+            self.assertIn("a.b on 1.2 ... skipped 'no root'", out)
+            self.assertFalse(good)
+            out, _, _, good = outcome(*lines, "@start a.c 1", "@end a.c 0", "@done", users={"a.b": 1000, "a.c": 1000})
+            self.assertTrue(good)
+
+    def test_a_suite_that_skipped_all_of_itself(self):
+        good = outcome("@start a.b 1", *SKIPS_ALL, "@end a.b 0", "@done", users={"a.b": 1000})[3]
+        self.assertFalse(good)
+
+    def test_parts_that_were_skipped(self):
+        out, _, _, good = outcome("@start a.b 1", *SKIPS_ALL[:1], "| Ran 2 tests in 0.1s", "| OK (skipped=1)", "@end a.b 0",
+                                  "@done")
+        self.assertIn("a.b:test_a on 1.2 ... skipped 'no root'", out)
+        self.assertTrue(good)
+
+    def test_the_emulators_fault_is_no_other(self):
+        self.assertTrue(vm.EMULATORS_FAULT.search("[  457.2] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI"))
+        for other in ("Oops: 0002 [#1] PREEMPT SMP", "BUG: kernel NULL pointer dereference", "Kernel panic - not syncing"):
+            self.assertFalse(vm.EMULATORS_FAULT.search(other))
+
+
+class Suites(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tests = {(b, e): suites.chosen(BUILD, b, e, "") for b in suites.BACKENDS for e in (False, True)}
+
+    def test_each_back_end_has_what_meets_a_trace(self):
+        names = [{t.name for t in self.tests[b, True]} for b in suites.BACKENDS]
+        self.assertEqual({n for n in names[0] ^ names[1] if not suites.WITHOUT_TRACE.search(n)}, set())
+        for name in ("integration.run", "escape.file_as_root", "escape.race_as_root", "scenario.shipped", "vm.host_as_root"):
+            self.assertIn(name, names[0] & names[1])
+        for backend in suites.BACKENDS:
+            self.assertEqual({t.environment["CORDON_TRACE_BACKEND"] for t in self.tests[backend, True]}, {backend})
+
+    def test_few_are_among_all(self):
+        for backend in suites.BACKENDS:
+            few, every = ({t.name for t in self.tests[backend, e]} for e in (False, True))
+            self.assertLess(few, every)
+            self.assertIn("integration.trace_verify", few)
+
+    def test_what_is_left_out_exists(self):
+        """So that a new name of a test does not leave a reason for nothing."""
+        named = {t.name for t in suites.of_ctest(BUILD, suites.NOT_HERE)}
+        self.assertEqual(named, set(suites.NOT_HERE))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

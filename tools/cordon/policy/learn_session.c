@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* --mode=learn: at a session's end, what would have allowed it, from its own record. */
+
+#include "tools/cordon/policy/learn_session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "tools/cordon/policy/learn.h"
+#include "tools/toolkit/paths.h"
+
+int learn_session_start(const struct session_options *options, struct learn_session *ret,
+			struct error *err)
+{
+	*ret = (struct learn_session){.options = options, .file_fd = -1};
+	if (!options->learns || !options->learn_path)
+		return 0;
+	ret->file_fd =
+		open(options->learn_path,
+		     O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	return ret->file_fd < 0
+		       ? error_errno(err, errno, "open %s for what is learned", options->learn_path)
+		       : 0;
+}
+
+static int write_all(int file_fd, const struct buf *text)
+{
+	for (size_t done = 0; done < text->len;) {
+		const ssize_t n = write(file_fd, text->data + done, text->len - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static int propose(const struct session_options *o, const char *record, struct buf *out,
+		   struct error *err)
+{
+	_cleanup_free_ char *shipped = NULL;
+	const char *families;
+	struct learn_request request = {.record = record,
+					.paths = o->policies,
+					.count = o->policy_count,
+					.more = o->policy_text};
+	const int r = o->policy_count ? 0 : paths_policies(&shipped, err);
+
+	families = shipped;
+	if (!o->policy_count) {
+		request.paths = &families;
+		request.count = 1;
+	}
+	return r < 0 ? r : learn_from(&request, out, err);
+}
+
+static int put(struct learn_session *learn, const char *record, const struct buf *out,
+	       struct error *err)
+{
+	_cleanup_free_ char *beside = xasprintf("%s.diff", record);
+	const char *path = learn->options->learn_path ? learn->options->learn_path : beside;
+	int r = 0;
+
+	if (learn->file_fd < 0)
+		learn->file_fd =
+			open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+	if (learn->file_fd < 0 || (ftruncate(learn->file_fd, 0) < 0 && errno != EINVAL))
+		r = -errno;
+	if (r == 0)
+		r = write_all(learn->file_fd, out);
+	if (r < 0)
+		return error_errno(err, r, "write what was learned to %s", path);
+	if (out->len)
+		log_info("what would have to be allowed is in %s: read it, then patch -p0 < it",
+			 path);
+	else
+		log_info("nothing of this run is refused: there is nothing to allow");
+	return 0;
+}
+
+int learn_session_end(struct learn_session *learn, const char *record)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	struct error err = {0};
+	int r = 0;
+
+	if (learn->options->learns) {
+		r = propose(learn->options, record, &out, &err);
+		if (r == 0)
+			r = put(learn, record, &out, &err);
+	}
+	if (r < 0)
+		log_error("nothing was learned: %s", err.text);
+	close_fd(&learn->file_fd);
+	return r;
+}
