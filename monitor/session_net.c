@@ -97,7 +97,7 @@ bool session_net_answers(struct execution *execution, const struct gate_request 
 		ret->proceed = true; /* to our own server, which asks about each name */
 		return true;
 	}
-	if (action->kind != ACTION_CONNECT || !is_tcp(action))
+	if (!is_tcp(action) && !is_udp(action))
 		return false;
 	switch (relay_answer(session->net->relay, execution, request->id, &to, &error)) {
 	case RELAY_UNKNOWN:
@@ -122,13 +122,14 @@ static bool is_connected(int socket_fd)
 	return endpoint_of_peer(socket_fd, &peer) == 0;
 }
 
-static void connect_out(struct execution *execution, const struct gate_request *request,
-			const struct action *action, const struct endpoint *to, bool by_decoy,
-			struct gate_answer *ret)
+static void hand_over(struct execution *execution, const struct gate_request *request,
+		      const struct action *action, const struct endpoint *to, bool by_decoy,
+		      struct gate_answer *ret)
 {
+	struct relay *relay = execution->session->net->relay;
 	_cleanup_free_ char *host = xstrndup(action->host.at, action->host.len);
 	_cleanup_free_ char *exe = xstrndup(action->exe.at, action->exe.len);
-	const struct relay_request connection = {
+	const struct relay_request wanted = {
 		.caller = {.owner = execution,
 			   .exec_id = execution->id,
 			   .pid = action->pid,
@@ -140,30 +141,24 @@ static void connect_out(struct execution *execution, const struct gate_request *
 		.destination = *to,
 		.host = host,
 		.socket_fd = request->socket_fd,
-		/* Whatever was decided: with this network nothing is dialled. */
-		.by_decoy = by_decoy || session_net_is_decoy(execution->session),
+		.by_decoy = by_decoy,
 	};
-	int r;
+	const int r = is_tcp(action) ? relay_connect(relay, &wanted) : relay_send(relay, &wanted);
 
-	if (is_connected(request->socket_fd))
-		return; /* the kernel says so, or that the connection is there by now */
-	r = relay_connect(execution->session->net->relay, &connection);
-	*ret = (struct gate_answer){.later = r == 0, .errno_value = -r};
+	if (r != RELAY_NOW)
+		*ret = (struct gate_answer){.later = r == 0, .errno_value = -r};
 }
 
-static void refuse_udp(struct execution *execution, const struct action *action,
-		       struct gate_answer *ret)
+static void carry_tcp(struct execution *execution, const struct gate_request *request,
+		      const struct action *action, const struct endpoint *to, bool by_decoy,
+		      struct gate_answer *ret)
 {
-	struct denial denial = {
-		.kind = "net.send",
-		.rule = "net.udp",
-		.because = "Only TCP connections and DNS leave this session: UDP is not relayed. "
-			   "Use a protocol over TCP (HTTP/2 in place of HTTP/3)."};
-
-	(void)snprintf(denial.subject, sizeof(denial.subject), "udp %.*s port %lld",
-		       (int)action->host.len, action->host.at, (long long)action->port);
-	session_net_refuse(execution->session, execution, execution->call_id, &denial);
-	*ret = (struct gate_answer){.errno_value = EPERM};
+	if (is_connected(request->socket_fd))
+		return; /* the kernel says so, or that the connection is there by now */
+	if (action->kind == ACTION_CONNECT)
+		hand_over(execution, request, action, to, by_decoy, ret);
+	else
+		*ret = (struct gate_answer){.errno_value = EOPNOTSUPP}; /* MSG_FASTOPEN */
 }
 
 void session_net_carry_out(struct execution *execution, const struct gate_request *request,
@@ -181,12 +176,13 @@ void session_net_carry_out(struct execution *execution, const struct gate_reques
 	}
 	if (!leads_out(action, &to))
 		return;
-	if (action->kind == ACTION_CONNECT && is_tcp(action))
-		connect_out(execution, request, action, &to, by_decoy, ret);
-	else if (action->kind == ACTION_SEND && is_tcp(action) && !is_connected(request->socket_fd))
-		*ret = (struct gate_answer){.errno_value = EOPNOTSUPP}; /* MSG_FASTOPEN */
-	else if (action->kind == ACTION_SEND && is_udp(action) && !by_decoy)
-		refuse_udp(execution, action, ret);
+	/* Whatever was decided: with this network nothing is dialled. */
+	by_decoy |= session_net_is_decoy(session);
+	if (is_tcp(action))
+		carry_tcp(execution, request, action, &to, by_decoy, ret);
+	else if (is_udp(action) && to.port && !by_decoy)
+		hand_over(execution, request, action, &to, false, ret);
+	/* Else it goes to an address that is the session's own, where nobody is. */
 }
 
 /* ---- life ---- */

@@ -249,6 +249,15 @@ static int on_serve(void *ctx, const struct relay_arrival *arrival)
 	return session_decoy_serve(net->decoy, arrival);
 }
 
+static int on_datagram(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)
+{
+	struct session_net *net = ctx;
+	char address[ENDPOINT_TEXT];
+
+	endpoint_text(at, address);
+	return session_ask_socket(net->session, SOCKET_DATAGRAM, address, at->port, done, done_ctx);
+}
+
 static bool on_is_waiting(void *ctx, void *owner, uint64_t ticket)
 {
 	const struct execution *execution = owner;
@@ -266,6 +275,7 @@ static void on_resume(void *ctx, void *owner, uint64_t ticket)
 }
 
 const struct relay_ops session_relay_ops = {.listen = on_listen,
+					    .datagram = on_datagram,
 					    .is_waiting = on_is_waiting,
 					    .resume = on_resume,
 					    .head = on_head,

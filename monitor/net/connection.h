@@ -7,6 +7,7 @@
 #include "monitor/net/dial.h"
 #include "monitor/net/flow.h"
 #include "monitor/net/relay.h"
+#include "monitor/net/udp.h"
 #include "monitor/net/upstream_address.h"
 
 enum connection_stage {
@@ -54,6 +55,7 @@ struct relay {
 	uint64_t own_ms;
 	struct pipes pipes;
 	struct listeners *listeners;
+	struct udp *udp;
 	struct connection *connections;
 	unsigned count;
 	uv_timer_t sweep;

@@ -26,6 +26,7 @@ struct dial {
 	int socket_fd;
 	uv_poll_t *poll; /* on socket_fd; frees itself */
 	uv_timer_t timer;
+	bool datagrams;
 	bool is_over;
 };
 
@@ -129,13 +130,16 @@ static int start_connect(struct dial *dial)
 	union socket_address to;
 	const socklen_t len = endpoint_to_socket(&dial->result.address, &to);
 
-	dial->socket_fd = socket(to.generic.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-				 IPPROTO_TCP);
+	const int type = dial->datagrams ? SOCK_DGRAM : SOCK_STREAM;
+
+	dial->socket_fd = socket(to.generic.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (dial->socket_fd < 0)
 		return -errno;
-	/* The program's kernel has gathered the bytes already; they do not wait for more here. */
-	(void)setsockopt(dial->socket_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(dial->socket_fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (!dial->datagrams) {
+		/* The program's kernel has gathered the bytes; they do not wait for more here. */
+		(void)setsockopt(dial->socket_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		(void)setsockopt(dial->socket_fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
 	if (connect(dial->socket_fd, &to.generic, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return watch(dial);
@@ -215,6 +219,7 @@ struct dial *dial_start(const struct dial_config *config)
 	dial->loop = config->loop;
 	dial->refusal = config->refusal;
 	dial->refusal_ctx = config->refusal_ctx;
+	dial->datagrams = config->datagrams;
 	dial->done = config->done;
 	dial->ctx = config->ctx;
 	dial->socket_fd = -1;

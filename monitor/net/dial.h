@@ -37,6 +37,7 @@ struct dial_config {
 	void *refusal_ctx;
 	const char *host; /* canonical name, or numeric address */
 	uint16_t port;
+	bool datagrams;	     /* UDP: connected as soon as an address may be dialled */
 	uint32_t timeout_ms; /* for all of it */
 	dial_cb done;	     /* once, from the loop, never from dial_start() */
 	void *ctx;

@@ -148,17 +148,33 @@ static void on_sweep(uv_timer_t *timer)
 
 	DL_FOREACH_SAFE (relay->connections, connection, next)
 		connection_check_time(connection);
-	if (!listeners_sweep(relay->listeners) && !relay->connections)
+	const bool has_listeners = listeners_sweep(relay->listeners);
+	const bool has_udp = udp_sweep(relay->udp);
+
+	if (!has_listeners && !has_udp && !relay->connections)
 		(void)uv_timer_stop(timer);
+}
+
+static void start_sweep(struct relay *relay)
+{
+	if (!uv_is_active((uv_handle_t *)&relay->sweep))
+		(void)uv_timer_start(&relay->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 }
 
 int relay_connect(struct relay *relay, const struct relay_request *request)
 {
 	if (relay->stopping || relay->count >= MAX_NET_CONNECTIONS)
 		return -ENOBUFS;
-	if (!uv_is_active((uv_handle_t *)&relay->sweep))
-		(void)uv_timer_start(&relay->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+	start_sweep(relay);
 	return connection_start(relay, request);
+}
+
+int relay_send(struct relay *relay, const struct relay_request *request)
+{
+	if (relay->stopping)
+		return -ENOBUFS;
+	start_sweep(relay);
+	return udp_send(relay->udp, request);
 }
 
 enum relay_answer relay_answer(struct relay *relay, const void *owner, uint64_t ticket,
@@ -172,7 +188,7 @@ enum relay_answer relay_answer(struct relay *relay, const void *owner, uint64_t 
 			break;
 	}
 	if (!connection)
-		return RELAY_UNKNOWN;
+		return udp_answer(relay->udp, owner, ticket, destination, ret_error);
 	if (!destination || !endpoint_equal(destination, &connection->destination)) {
 		/* Another thread has put another address in its place: that one is judged. */
 		connection_end(connection, "changed");
@@ -195,11 +211,13 @@ void relay_drain(struct relay *relay, const void *owner)
 		else if (connection->stage == CONNECTION_WAITING)
 			connection_end(connection, "given up");
 	}
+	udp_drain(relay->udp, owner);
 }
 
 void relay_yield(struct relay *relay, uint16_t port)
 {
 	listeners_yield(relay->listeners, port);
+	udp_yield(relay->udp, port);
 }
 
 /* ---- life ---- */
@@ -216,6 +234,7 @@ struct relay *relay_start(const struct relay_config *config)
 	relay->allowed_count = config->allowed_count;
 	for (size_t i = 0; i < config->allowed_count; i++)
 		relay->allowed[i] = config->allowed[i];
+	relay->udp = udp_new(relay);
 	relay->listeners = listeners_new(relay->loop, &listeners_ops, relay);
 	(void)uv_timer_init(relay->loop, &relay->sweep);
 	relay->sweep.data = relay;
@@ -254,6 +273,7 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx))
 	relay->closed = closed;
 	while (relay->connections)
 		connection_end(relay->connections, "session ended");
+	udp_free(take_ptr(relay->udp));
 	listeners_free(take_ptr(relay->listeners));
 	if (relay->resolver)
 		resolver_stop(take_ptr(relay->resolver), on_resolver_closed, relay);

@@ -92,6 +92,8 @@ struct relay_end {
 struct relay_ops {
 	/* As listeners_ops.open. */
 	int (*listen)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
+	/* The same for a socket of UDP that is bound there. */
+	int (*datagram)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
 	/* The outcome is there: the call may be asked about again. */
 	void (*resume)(void *ctx, void *owner, uint64_t ticket);
 	/* True while the call is still stopped. */
@@ -133,6 +135,12 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx));
  */
 int relay_connect(struct relay *relay, const struct relay_request *request);
 
+/*
+ * relay_send - a connect(2) of UDP, or a message with an address, that policy has just let through.
+ * Return: 0: the call waits; RELAY_NOW: it may go on. Errors: as relay_connect(); nothing is told.
+ */
+#define RELAY_NOW 1
+int relay_send(struct relay *relay, const struct relay_request *request);
 /* A served connection is over. All are before relay_stop(). */
 void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason);
 

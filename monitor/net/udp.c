@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/net/udp_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <utlist.h>
+
+#include "common/cleanup.h"
+#include "common/limits.h"
+
+#define IDLE_MS	   120000u /* RFC 4787 4.3: not less */
+#define MOST_MS	   (24u * 60u * 60u * 1000u)
+#define UNUSED_MS  5000u /* a socket that no flow needs */
+#define GIVE_UP_MS 10000u
+
+static struct udp_flow *flow_of_socket(const struct udp *udp, const struct endpoint *to, ino_t ino)
+{
+	struct udp_flow *flow;
+
+	DL_FOREACH (udp->flows, flow) {
+		if (flow->socket_ino == ino && endpoint_equal(&flow->port->at, to))
+			return flow;
+	}
+	return NULL;
+}
+
+static int start(struct udp *udp, const struct relay_request *request, ino_t ino)
+{
+	struct udp_flow *flow;
+	struct udp_port *port = NULL;
+	_cleanup_close_ int socket_fd = fcntl(request->socket_fd, F_DUPFD_CLOEXEC, 3);
+	int r;
+
+	if (socket_fd < 0)
+		return -errno;
+	if (udp->flow_count >= MAX_NET_DATAGRAM_FLOWS)
+		return -ENOBUFS;
+	r = udp_port_use(udp, &request->destination, &port);
+	if (r < 0)
+		return r;
+	flow = xcalloc(1, sizeof(*flow));
+	flow->udp = udp;
+	flow->port = port;
+	flow->caller = request->caller;
+	flow->caller.exe = xstrdup(request->caller.exe ? request->caller.exe : "");
+	flow->caller.call_id = xstrdup(request->caller.call_id ? request->caller.call_id : "");
+	flow->caller.call_tool =
+		xstrdup(request->caller.call_tool ? request->caller.call_tool : "");
+	flow->ticket = request->ticket;
+	flow->host = xstrdup(request->host);
+	flow->socket_fd = take_fd(&socket_fd);
+	flow->socket_ino = ino;
+	flow->upstream_fd = -1;
+	flow->started_ms = flow->moved_ms = uv_now(udp->relay->loop);
+	DL_APPEND(udp->flows, flow);
+	udp->flow_count++;
+	if (port->socket_fd < 0)
+		return 0;
+	flow->stage = UDP_APPROVED;
+	return RELAY_NOW;
+}
+
+int udp_send(struct udp *udp, const struct relay_request *request)
+{
+	struct udp_flow *flow;
+	struct stat st;
+
+	if (request->socket_fd <= 0)
+		return -EPERM; /* whose it is could not be told */
+	if (fstat(request->socket_fd, &st) < 0)
+		return -errno;
+	flow = flow_of_socket(udp, &request->destination, st.st_ino);
+	if (!flow)
+		return start(udp, request, st.st_ino);
+	flow->ticket = request->ticket;
+	flow->moved_ms = uv_now(udp->relay->loop);
+	return flow->stage == UDP_WAITING ? 0 : RELAY_NOW;
+}
+
+enum relay_answer udp_answer(struct udp *udp, const void *owner, uint64_t ticket,
+			     const struct endpoint *destination, int *ret_error)
+{
+	struct udp_flow *flow;
+
+	DL_FOREACH (udp->flows, flow) {
+		if (flow->caller.owner == owner && flow->ticket == ticket && destination &&
+		    endpoint_equal(&flow->port->at, destination))
+			break;
+	}
+	if (!flow)
+		return RELAY_UNKNOWN;
+	if (flow->error) {
+		*ret_error = flow->error;
+		udp_flow_over(flow, "not connected");
+		return RELAY_FAILED;
+	}
+	if (flow->port->socket_fd < 0)
+		return RELAY_WAITS;
+	if (flow->stage == UDP_WAITING)
+		flow->stage = UDP_APPROVED;
+	return RELAY_GOES_ON;
+}
+
+void udp_drain(struct udp *udp, const void *owner)
+{
+	struct udp_flow *flow;
+	struct udp_flow *next;
+
+	DL_FOREACH_SAFE (udp->flows, flow, next) {
+		if (flow->caller.owner == owner)
+			udp_flow_over(flow, "program ended");
+	}
+}
+
+void udp_yield(struct udp *udp, uint16_t number)
+{
+	struct udp_port *port;
+	struct udp_port *next;
+
+	DL_FOREACH_SAFE (udp->ports, port, next) {
+		if (port->at.port == number && !port->flows && port->socket_fd >= 0)
+			udp_port_close(port);
+	}
+}
+
+bool udp_sweep(struct udp *udp)
+{
+	const uint64_t now = uv_now(udp->relay->loop);
+	struct udp_flow *flow;
+	struct udp_flow *next_flow;
+	struct udp_port *port;
+	struct udp_port *next_port;
+
+	DL_FOREACH_SAFE (udp->flows, flow, next_flow) {
+		if (flow->stage == UDP_WAITING && now - flow->started_ms >= GIVE_UP_MS)
+			udp_flow_over(flow, "given up");
+		else if (now - flow->started_ms >= MOST_MS)
+			udp_flow_over(flow, "total time limit");
+		else if (now - flow->moved_ms >= IDLE_MS)
+			udp_flow_over(flow, "idle time limit");
+	}
+	DL_FOREACH_SAFE (udp->ports, port, next_port) {
+		if (!port->flows && port->socket_fd >= 0 && now - port->used_ms >= UNUSED_MS)
+			udp_port_close(port);
+	}
+	return udp->ports;
+}
+
+struct udp *udp_new(struct relay *relay)
+{
+	struct udp *udp = xcalloc(1, sizeof(*udp));
+
+	udp->relay = relay;
+	return udp;
+}
+
+void udp_free(struct udp *udp)
+{
+	while (udp->flows)
+		udp_flow_over(udp->flows, "session ended");
+	while (udp->ports)
+		udp_port_close(udp->ports);
+	free(udp);
+}

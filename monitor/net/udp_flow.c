@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/net/udp_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "common/cleanup.h"
+
+#define DIAL_MS	 10000u
+#define MAX_KEPT (64u << 10) /* while a name is looked up, bytes of one flow */
+
+/* ---- the end of a flow ---- */
+
+static void free_flow(struct udp_flow *flow)
+{
+	free(without_const(flow->caller.exe));
+	free(without_const(flow->caller.call_id));
+	free(without_const(flow->caller.call_tool));
+	free(flow->host);
+	buf_done(&flow->kept);
+	free(flow);
+}
+
+/* What never had a datagram to pass on is not told of. */
+void udp_flow_over(struct udp_flow *flow, const char *reason)
+{
+	struct udp *udp = flow->udp;
+	struct relay *relay = udp->relay;
+	const struct relay_end end = {
+		.caller = &flow->caller,
+		.destination = &flow->port->at,
+		.host = flow->host,
+		.upstream = flow->upstream,
+		.bytes_out = flow->bytes_out,
+		.bytes_in = flow->bytes_in,
+		.duration_ms = uv_now(relay->loop) - flow->started_ms,
+		.reason = reason,
+		.error = flow->error,
+		.refusal = flow->refusal,
+	};
+
+	DL_DELETE(udp->flows, flow);
+	udp->flow_count--;
+	flow->port->flows--;
+	flow->port->used_ms = uv_now(relay->loop);
+	dial_cancel(take_ptr(flow->dial));
+	udp_poll_stop(relay, &flow->poll);
+	close_fd(&flow->socket_fd);
+	close_fd(&flow->upstream_fd);
+	if (flow->stage >= UDP_DIALLING)
+		relay->ops->closed(relay->ctx, &end);
+	free_flow(flow);
+}
+
+/* ---- out ---- */
+
+static void send_out(struct udp_flow *flow, const uint8_t *bytes, size_t len)
+{
+	/* What upstream's kernel does not take is lost, as on any way. */
+	const ssize_t n = send(flow->upstream_fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n > 0)
+		flow->bytes_out += (uint64_t)n;
+}
+
+static void keep(struct udp_flow *flow, const uint8_t *bytes, size_t len)
+{
+	const uint32_t size = (uint32_t)len;
+
+	if (flow->kept.len + sizeof(size) + len > MAX_KEPT)
+		return;
+	buf_put(&flow->kept, &size, sizeof(size));
+	buf_put(&flow->kept, bytes, len);
+}
+
+static void send_kept(struct udp_flow *flow)
+{
+	uint32_t size;
+
+	for (size_t at = 0; at < flow->kept.len; at += sizeof(size) + size) {
+		memcpy(&size, flow->kept.data + at, sizeof(size));
+		send_out(flow, (const uint8_t *)flow->kept.data + at + sizeof(size), size);
+	}
+	buf_done(&flow->kept);
+}
+
+static void on_upstream(uv_poll_t *poll, int status, int events);
+
+static void on_dialled(void *ctx, const struct dial_result *result)
+{
+	struct udp_flow *flow = ctx;
+
+	flow->dial = NULL;
+	flow->upstream_fd = result->upstream_fd;
+	flow->upstream = result->address;
+	flow->refusal = result->refusal;
+	flow->error = result->error;
+	if (!flow->error)
+		flow->error = udp_poll_start(flow->udp->relay, flow->upstream_fd, on_upstream, flow,
+					     &flow->poll);
+	if (flow->error) {
+		udp_flow_over(flow, "not connected");
+		return;
+	}
+	flow->stage = UDP_FLOWING;
+	send_kept(flow);
+}
+
+static void dial_out(struct udp_flow *flow)
+{
+	struct relay *relay = flow->udp->relay;
+	struct endpoint numeric;
+	const struct dial_config dial = {
+		.loop = relay->loop,
+		.resolver = endpoint_parse(flow->host, &numeric) ? NULL : relay_resolver(relay),
+		.refusal = relay_refusal,
+		.refusal_ctx = relay,
+		.host = flow->host,
+		.port = flow->port->at.port,
+		.datagrams = true,
+		.timeout_ms = DIAL_MS,
+		.done = on_dialled,
+		.ctx = flow,
+	};
+
+	flow->stage = UDP_DIALLING;
+	flow->dial = dial_start(&dial);
+}
+
+/* Is it the socket of a call that was let through that has sent this? */
+static bool is_source(const struct udp_flow *flow, const struct endpoint *source)
+{
+	static const uint8_t unspecified[16];
+	struct endpoint own;
+
+	if (endpoint_of_socket(flow->socket_fd, &own) < 0 || own.port != source->port)
+		return false;
+	return memcmp(own.address, unspecified, sizeof(unspecified)) == 0 ||
+	       (endpoint_is_v4(&own) && memcmp(own.address + 12, unspecified, 4) == 0) ||
+	       memcmp(own.address, source->address, sizeof(own.address)) == 0;
+}
+
+static struct udp_flow *flow_from(const struct udp_port *port, const struct endpoint *source)
+{
+	struct udp_flow *flow;
+
+	DL_FOREACH (port->udp->flows, flow) {
+		if (flow->port != port || flow->stage == UDP_WAITING)
+			continue;
+		if (flow->stage == UDP_APPROVED ? is_source(flow, source)
+						: endpoint_equal(&flow->source, source))
+			return flow;
+	}
+	return NULL;
+}
+
+void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, size_t len)
+{
+	struct relay *relay = port->udp->relay;
+	struct udp_flow *flow = flow_from(port, source);
+
+	if (!flow) {
+		if (!port->told_stray)
+			relay->ops->stray(relay->ctx, &port->at);
+		port->told_stray = true;
+		return;
+	}
+	flow->moved_ms = uv_now(relay->loop);
+	if (flow->stage == UDP_APPROVED) {
+		flow->source = *source;
+		dial_out(flow);
+	}
+	if (flow->stage == UDP_DIALLING)
+		keep(flow, port->udp->datagram, len);
+	else
+		send_out(flow, port->udp->datagram, len);
+}
+
+/* ---- in ---- */
+
+static void on_upstream(uv_poll_t *poll, int status, int events)
+{
+	struct udp_flow *flow = poll->data;
+	struct udp *udp = flow->udp;
+	union socket_address to;
+	const socklen_t to_len = endpoint_to_socket(&flow->source, &to);
+
+	(void)events;
+	for (unsigned i = 0; i < TURN_MESSAGES; i++) {
+		const ssize_t n =
+			recv(flow->upstream_fd, udp->datagram, sizeof(udp->datagram), MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0) /* somebody said that nobody is there: the program cannot be told */
+			continue;
+		flow->moved_ms = uv_now(udp->relay->loop);
+		if (sendto(flow->port->socket_fd, udp->datagram, (size_t)n,
+			   MSG_DONTWAIT | MSG_NOSIGNAL, &to.generic, to_len) == n)
+			flow->bytes_in += (uint64_t)n;
+	}
+	if (status < 0)
+		(void)uv_poll_start(poll, UV_READABLE, on_upstream);
+}

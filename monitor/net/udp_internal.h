@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The inside of UDP's part of the relay: udp.c, calls; udp_flow.c, datagrams; udp_port.c, sockets.
+ */
+
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "monitor/net/connection.h"
+#include "monitor/net/udp.h"
+
+#define MAX_DATAGRAM  65535u
+#define TURN_MESSAGES 64u /* of one socket before others have their turn */
+
+/* A socket in the session's network, at a destination. */
+struct udp_port {
+	struct udp *udp;
+	struct endpoint at;
+	int socket_fd; /* -1: not there yet */
+	uv_poll_t *poll;
+	unsigned flows;
+	uint64_t used_ms;
+	bool told_stray; /* once is enough: datagrams come in numbers */
+	struct udp_port *next, *prev;
+};
+
+enum udp_stage {
+	UDP_WAITING,
+	UDP_APPROVED,
+	UDP_DIALLING,
+	UDP_FLOWING
+};
+
+/* What one socket of a program says to one destination. */
+struct udp_flow {
+	struct udp *udp;
+	enum udp_stage stage;
+	bool woken; /* the port was answered */
+	struct udp_port *port;
+	struct relay_caller caller; /* strings owned */
+	uint64_t ticket;	    /* of the call that came last */
+	char *host;
+	int socket_fd; /* the program's own */
+	ino_t socket_ino;
+	struct endpoint source; /* as datagrams say, from DIALLING on */
+	struct dial *dial;
+	struct buf kept; /* a length of 4 bytes before each datagram */
+	int upstream_fd;
+	uv_poll_t *poll;
+	struct endpoint upstream;
+	uint64_t started_ms, moved_ms, bytes_out, bytes_in;
+	int error;
+	const char *refusal;
+	struct udp_flow *next, *prev;
+};
+
+struct udp {
+	struct relay *relay;
+	struct udp_port *ports;
+	struct udp_flow *flows;
+	unsigned port_count, flow_count;
+	uint8_t datagram[MAX_DATAGRAM];
+};
+
+/* udp_port.c */
+int udp_poll_start(struct relay *relay, int socket_fd, uv_poll_cb readable, void *data,
+		   uv_poll_t **ret);
+void udp_poll_stop(struct relay *relay, uv_poll_t **poll);
+/* To be given back by port->flows--. Errors: -ENOBUFS; those of ops.datagram. */
+int udp_port_use(struct udp *udp, const struct endpoint *at, struct udp_port **ret);
+void udp_port_close(struct udp_port *port);
+
+/* udp_flow.c */
+/* Ends it; closed() is called from here if it ever had a datagram to pass on. */
+void udp_flow_over(struct udp_flow *flow, const char *reason);
+/* The first @len bytes of udp->datagram came there. */
+void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, size_t len);
