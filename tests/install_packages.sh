@@ -11,7 +11,8 @@ build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-
 # Those whose work tests/compat compares; a JDK, which it uses too, is left to whoever has one.
 compat="python3-venv tar gzip rsync openssh-client gdb sqlite3 perl tmux bsdutils dpkg-dev"
 tests="libcmocka-dev libjansson-dev node-llhttp libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
-	shellcheck bubblewrap git util-linux procps qemu-system-x86 busybox-static e2fsprogs
+	shellcheck bubblewrap git util-linux procps iproute2 qemu-system-x86 busybox-static e2fsprogs
+	musl-tools dnsmasq-base
 	$compat"
 
 case "${1:-}" in
