@@ -397,13 +397,10 @@ static bool may_be_watched(const struct run *run)
 static int load_decoys(struct run *run, struct error *err)
 {
 	struct session_options *options = &run->options->session;
-	int r;
+	const bool asks = options->net.mode == NET_RELAY;
+	const int r = asks ? load_policies(options, &run->policy, err) : 0;
 
-	if (options->net.mode != NET_RELAY)
-		return 0;
-	r = load_policies(options, &run->policy, err);
-	if (r == 0)
-		options->policy = run->policy;
+	options->policy = run->policy;
 	return r;
 }
 
@@ -418,7 +415,6 @@ static int start(struct run *run, struct error *err)
 		r = learn_session_start(&run->options->session, &run->learn, err);
 	if (r == 0)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
-
 	if (r < 0)
 		return r;
 	caveat = plan_caveat(&floor_plan(run->floor)->spec);
