@@ -13,8 +13,8 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/net/decoy/decoy.h"
-#include "monitor/net/relay.h"
-#include "monitor/session_internal.h"
+#include "monitor/request.h"
+#include "monitor/session_net.h"
 
 #define MAX_TOLD_PATH	2048u
 #define MAX_TOLD_METHOD 32u
@@ -37,8 +37,10 @@ bool session_decoy_answers(const struct session *session, const struct action *a
 {
 	const bool all = session_net_is_decoy(session);
 	const bool is_name = action->kind == ACTION_DNS; /* which our own server answers anyway */
+	const bool concerns_us =
+		action->kind == ACTION_REQUEST || session_net_leads_out(session, action);
 
-	if (!session_net_leads_out(session, action) || judgement->by_loss || judgement->later)
+	if (!concerns_us || judgement->by_loss || judgement->later)
 		return false;
 	switch (judgement->decision.verdict) {
 	case VERDICT_DECOY:
@@ -119,13 +121,33 @@ static void on_request(void *ctx, const struct decoy_request *request)
 	event_end(ours->session);
 }
 
+/* As of a connection that is relayed; who is asked for need not agree with whom it is sent to. */
+static bool on_head(void *ctx, const struct decoy_peer *peer, const struct first_seen *seen)
+{
+	const struct session_decoy *ours = ctx;
+	struct first_target target = {.name = peer->host};
+	struct request_lists lists;
+	char address[ENDPOINT_TEXT];
+	struct action action;
+
+	(void)endpoint_parse(peer->address, &target.endpoint);
+	target.endpoint.port = peer->port;
+	if (strcmp(peer->host, peer->address) == 0)
+		target.name = NULL;
+	action = session_net_action(ACTION_REQUEST, peer->caller, peer->host, &target.endpoint,
+				    address);
+	request_action(seen, &target, address, 0, NULL, &lists, &action);
+	return session_net_decide(ours->session, &action);
+}
+
 static void on_ended(void *ctx, void *flow, const struct decoy_totals *totals, const char *reason)
 {
 	(void)ctx;
 	relay_served(flow, totals->bytes_out, totals->bytes_in, reason);
 }
 
-static const struct decoy_ops decoy_ops = {.request = on_request, .ended = on_ended};
+static const struct decoy_ops decoy_ops = {
+	.head = on_head, .request = on_request, .ended = on_ended};
 
 /* ---- flows ---- */
 
@@ -141,7 +163,8 @@ int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *
 						 .port = arrival->destination->port,
 						 .call_id = call && call[0] ? call : NULL,
 						 .exec_id = arrival->caller->exec_id,
-						 .pid = arrival->caller->pid},
+						 .pid = arrival->caller->pid,
+						 .caller = arrival->caller},
 			    arrival->token);
 }
 

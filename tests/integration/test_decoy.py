@@ -167,6 +167,16 @@ class Decoy(DecoyTest):
         self.assertIn(b"It works", allowed.stdout, allowed.stderr)
         self.assertEqual([r["host"] for r in self.requests()], ["a.example"])
 
+    def test_rules_on_what_is_said_first(self):
+        deny = rule("no-posts", "action.method == 'POST'", on=("net.request",), verdict="deny",
+                    match={"kind": "net.request", "method": "POST"})
+        done = self.decoyed(f"{CURL} -d x http://a.example/; {CURL} https://b.example/", options=["-p", self.policy(deny)])
+        self.assertTrue(done.stdout.startswith(b"ok\n"), done.stderr)
+        plain, tls = self.events("net.request")
+        self.assertEqual((plain["verdict"], plain["rule"], plain["answered_by"]), ("deny", "no-posts", "decoy"))
+        self.assertEqual((plain["fields"]["method"], plain["fields"]["url_path"]), ("POST", "/"))
+        self.assertEqual((tls["fields"]["protocol"], tls["fields"]["sni"]), ("tls", "b.example"))
+
     def test_observe_mode(self):
         done = self.decoyed(f"{CURL} http://a.example/", options=["--mode=observe"])
         self.assertIn(b"It works", done.stdout)
@@ -202,6 +212,16 @@ class Verdict(DecoyTest):
         asked = self.relayed(f"{CURL} -d x http://trap.example/", to_host("d", "trap.example", "ask"),
                              to_host("b", "trap.example", "decoy"))
         self.assertEqual(asked.stdout, b"ok\n", "nobody is asked about what does not leave")
+
+    def test_rules_on_what_is_said_first(self):
+        deny = rule("no-posts", "action.method == 'POST'", on=("net.request",), verdict="deny",
+                    match={"kind": "net.request", "method": "POST"})
+        done = self.relayed(f"{CURL} http://trap.example/; {CURL} -d x http://trap.example/",
+                            to_host("trap", "trap.example", "decoy"), deny)
+        self.assertIn(b"It works", done.stdout)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual([e["fields"]["method"] for e in self.events("decoy.request")], ["GET"])
+        self.assertEqual(self.events("net.close")[-1]["fields"]["reason"], "refused by policy")
 
     def test_needs_a_network(self):
         done = self.run_in("true", options=["-p", self.policy(to_host("trap", "trap.example", "decoy"))])

@@ -236,7 +236,7 @@ static void test_errors_fail_closed(void **state)
 
 	(void)state;
 	for (enum verdict v = VERDICT_ALLOW; v <= VERDICT_KILL; v++) {
-		/* Of exec nothing is decoyed; see test_decoys(). */
+		/* Of exec nothing is decoyed; see test_decoy_verdict.c. */
 		if (v == VERDICT_DECOY)
 			continue;
 		const struct row rows[] = {
@@ -254,42 +254,6 @@ static void test_errors_fail_closed(void **state)
 		assert_int_equal(d.labels_added, 1); /* a label is never lost to an error */
 		(void)policy_free(policy);
 	}
-}
-
-/* Stricter than what could let a program out, laxer than what takes nothing from it. */
-static void test_decoys(void **state)
-{
-	static const char *const others[] = {"allow", "log", "ask", "deny", "kill"};
-
-	static const enum verdict wanted[] = {VERDICT_DECOY, VERDICT_DECOY, VERDICT_DECOY,
-					      VERDICT_DENY, VERDICT_KILL};
-
-	static const char hit[] = "{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"}}";
-	static const char miss[] = "{\"action\":{\"kind\":\"net.connect\",\"host\":\"q\"}}";
-	const struct action action = {.kind = ACTION_CONNECT,
-				      .family = STR("inet"),
-				      .address = STR("192.0.2.1"),
-				      .host = STR("h")};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		const struct row rows[] = {
-			{"d", "net.connect", "action.host == 'h'", "decoy", NULL, NULL, hit, miss},
-			{"o", "net.connect", "action.host == 'h'", others[i], NULL, NULL, hit,
-			 miss},
-		};
-		struct policy *policy = load("", rows, 2, NULL);
-		const struct decision d = decide_fresh(policy, &action);
-
-		assert_int_equal(d.verdict, wanted[i]);
-		assert_int_equal(d.errno_value, EPERM);
-		assert_string_equal(policy_decoys(policy), "d");
-		(void)policy_free(policy);
-	}
-	struct policy *none = load("", NULL, 0, NULL);
-
-	assert_null(policy_decoys(none));
-	(void)policy_free(none);
 }
 
 /* It slows down what may happen anyway: neither does it allow, nor does it refuse. */
@@ -517,7 +481,6 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_the_stricter_default_of_two_files_holds),
 		cmocka_unit_test(test_errors_fail_closed),
-		cmocka_unit_test(test_decoys),
 		cmocka_unit_test(test_throttle),
 		cmocka_unit_test(test_observed_rules),
 		cmocka_unit_test(test_again_counts_once),

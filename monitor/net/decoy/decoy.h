@@ -37,6 +37,7 @@
 struct authority;    /* tls_module.h */
 struct tls_module;   /* likewise */
 struct decoy_script; /* script.h */
+struct first_seen;   /* monitor/net/first_bytes.h */
 struct decoy;
 
 /* Whom a program believes to be connected with, and on whose behalf it is. Copied by whoever keeps
@@ -48,6 +49,7 @@ struct decoy_peer {
 	const char *call_id; /* NULL: none */
 	uint32_t exec_id;
 	uint32_t pid;
+	const void *caller; /* the attacher's; lives as long as the flow */
 };
 
 /* One request, once it is over; borrowed for the length of the call. */
@@ -75,6 +77,12 @@ struct decoy_totals {
 };
 
 struct decoy_ops {
+	/*
+	 * What a program says first, and with plain HTTP each request, before it is answered; as
+	 * the relay asks about what it is to send. Return: false to reset the connection. May be
+	 * NULL.
+	 */
+	bool (*head)(void *ctx, const struct decoy_peer *peer, const struct first_seen *seen);
 	void (*request)(void *ctx, const struct decoy_request *request);
 	/* Once for each attached flow, last; @flow: as it was attached. @reason: static. */
 	void (*ended)(void *ctx, void *flow, const struct decoy_totals *totals, const char *reason);

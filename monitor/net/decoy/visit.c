@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "common/cleanup.h"
+#include "monitor/net/first_bytes.h"
 
 #define READ_BYTES  (64u << 10)
 #define MAX_WAITING (128u << 10) /* bytes that no protocol takes: none of ours needs more */
@@ -32,6 +33,7 @@ static void visit_free(struct visit *visit)
 	free(visit->address);
 	free(visit->call_id);
 	free(visit->target);
+	(void)first_bytes_free(visit->first);
 	buf_done(&visit->in);
 	buf_done(&visit->out);
 	if (visit->tls)
@@ -307,6 +309,26 @@ static void finish_input(struct visit *visit)
 	visit_close(visit);
 }
 
+/* Return: false if policy lets it not pass. */
+static bool look(struct visit *visit, const char *bytes, size_t len)
+{
+	const struct decoy_config *config = &visit->decoy->config;
+	enum first_outcome outcome;
+	size_t taken;
+
+	while (len && visit->first) {
+		outcome = first_bytes_feed(visit->first, bytes, len, &taken);
+		if ((outcome == FIRST_HEAD || outcome == FIRST_BROKEN) &&
+		    !config->ops->head(config->ctx, &visit->peer, first_bytes_seen(visit->first)))
+			return false;
+		if (outcome == FIRST_OPAQUE || outcome == FIRST_BROKEN)
+			visit->first = first_bytes_free(visit->first);
+		bytes += taken;
+		len -= taken;
+	}
+	return true;
+}
+
 /* One piece. Return: false when the connection has ended. */
 static bool read_in(struct visit *visit)
 {
@@ -327,6 +349,10 @@ static bool read_in(struct visit *visit)
 	visit->totals.bytes_out += (uint64_t)n;
 	if (visit->closing)
 		return true;
+	if (!look(visit, piece, (size_t)n)) {
+		visit_end(visit, "refused by policy", true);
+		return false;
+	}
 	if (visit->tls)
 		more = decrypt(visit, piece, (size_t)n);
 	else
@@ -446,6 +472,7 @@ int visit_start(struct decoy *decoy, int socket_fd, const struct decoy_peer *pee
 	visit->flow = flow;
 	visit->socket_fd = socket_fd;
 	visit->totals.started_ns = uv_hrtime();
+	visit->first = decoy->config.ops->head ? first_bytes_new() : NULL;
 	copy_peer(visit, peer);
 	use_input(visit); /* it may be ours to speak first */
 	(void)uv_timer_start(&visit->idle, on_idle, DECOY_IDLE_MS, 0);

@@ -58,6 +58,7 @@ struct visit {
 	uv_poll_t poll;
 	uv_timer_t idle;
 	unsigned handles;
+	struct first_bytes *first;	 /* NULL: nobody asks, or no more */
 	struct tls *tls;		 /* NULL: plain */
 	const struct protocol *protocol; /* NULL: not known yet */
 	void *talk;			 /* the protocol's */
