@@ -181,7 +181,8 @@ static bool make_room(struct listeners *listeners)
 	return idle != NULL;
 }
 
-/* In the table, and asked for nowhere yet. */
+/* In the table, and asked for nowhere yet. What is too large here is uthash's macro.
+ * NOLINTNEXTLINE(readability-function-size) */
 static struct listener *add(struct listeners *listeners, const struct key *key)
 {
 	struct listener *listener = xcalloc(1, sizeof(*listener));
