@@ -116,11 +116,6 @@ static void describe(const struct action *action, char *text, size_t size)
 		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
 			       (int)action->qtype.len, action->qtype.at);
 		break;
-	case ACTION_REQUEST:
-		(void)snprintf(text, size, "%.*s to %.*s port %lld", (int)action->protocol.len,
-			       action->protocol.at, (int)action->host.len, action->host.at,
-			       (long long)action->port);
-		break;
 	case ACTION_TOOL_CALL:
 	case ACTION_TOOL_RESULT:
 		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);

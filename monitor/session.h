@@ -96,6 +96,7 @@ struct net_config {
 	const char *resolver;		  /* ADDRESS[:PORT]; NULL: the host's */
 	const char *const *allow_private; /* networks that may be dialled though they are private,
 					     NULL-terminated; or NULL */
+	const char *const *publish;	  /* [ADDRESS:]HOSTPORT:PORT, NULL-terminated; or NULL */
 };
 
 #define DEFAULT_APPROVER_MS 60000u

@@ -134,13 +134,20 @@ int plan_name(struct plan *plan, const struct session_options *options, struct e
 
 int plan_make(struct plan *plan, const struct session_options *options, struct error *err)
 {
-	const int r = paths_session_dir(plan->id, &plan->state_dir, err);
+	int r = paths_session_dir(plan->id, &plan->state_dir, err);
 
 	if (r < 0)
 		return r;
 	plan->record_path = options->record_path ? xstrdup(options->record_path)
 						 : xasprintf("%s/record.jsonl", plan->state_dir);
-	return build_spec(options, plan->id, plan->state_dir, &plan->spec, err);
+	r = build_spec(options, plan->id, plan->state_dir, &plan->spec, err);
+	if (r == 0 && options->net.publish_count && plan->spec.isolation == ISOLATION_LITE)
+		r = error_set(
+			err, EINVAL,
+			"--publish %s: isolation lite has no network of its own, so a service "
+			"is on the host already; --isolation=full has one",
+			options->net.publish[0]);
+	return r;
 }
 
 const char *plan_caveat(const struct spec *spec)

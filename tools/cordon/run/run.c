@@ -166,7 +166,8 @@ static int start_command(struct run *run, struct error *err)
 			    .record_fd = take_fd(&run->record_fd),
 			    .labels = labels,
 			    .label_count = options->label_count,
-			    .net = {options->net.resolver, options->net.allow_private},
+			    .net = {options->net.resolver, options->net.allow_private,
+				    options->net.publish},
 			    .env = (const char *const *)plan->spec.env},
 		.argv = (const char *const *)run->options->command,
 		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
@@ -387,6 +388,9 @@ static bool may_be_watched(const struct run *run)
 	_cleanup_close_ int scope_fd = -1;
 	char scope = '0';
 
+	/* It is our caller's ports that are meant, in our caller's network. */
+	if (run->options->session.net.publish_count)
+		return false;
 	if (floor_plan(run->floor)->spec.isolation == ISOLATION_FULL || geteuid() == 0)
 		return true;
 	scope_fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
