@@ -108,7 +108,6 @@ static void describe(const struct action *action, char *text, size_t size)
 		else
 			describe_host(action, text, size);
 		break;
-	case ACTION_REQUEST:
 	case ACTION_CLOSE:
 		describe_host(action, text, size);
 		break;

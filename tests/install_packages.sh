@@ -10,7 +10,7 @@ build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-
 # Those whose work tests/compat compares; a JDK, which it uses too, is left to whoever has one.
 compat="python3-venv tar gzip rsync openssh-client gdb sqlite3 perl tmux bsdutils dpkg-dev"
 # The servers of tests/network's own internet, its link and its witness; beside whom the bench measures.
-network="iproute2 tcpdump nginx openssh-server openssl curl wget passt slirp4netns"
+network="iproute2 tcpdump nginx openssh-server openssl curl wget passt slirp4netns musl-tools dnsmasq-base"
 tests="libcmocka-dev libjansson-dev node-llhttp libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
 	shellcheck bubblewrap git util-linux procps qemu-system-x86 busybox-static e2fsprogs
 	$compat $network"
