@@ -134,6 +134,7 @@ struct session {
 	struct socket_order *orders;
 	uint32_t last_order;
 	struct net_config net_config; /* borrowed strings */
+	struct publish *publish;      /* owned; NULL: nothing is published */
 	struct session_net *net;      /* owned; NULL: the network leads nowhere */
 	unsigned handles; /* open libuv handles; the last one's close frees the session */
 
@@ -223,6 +224,10 @@ void session_decoy_end(struct session_decoy *decoy);
 int session_net_start(struct session *session, struct error *err);
 void session_net_drop_execution(struct execution *execution);
 void session_net_end(struct session *session);
+
+/* session_publish.c */
+int session_publish_start(struct session *session, struct error *err);
+void session_publish_end(struct session *session);
 /* Puts the name in that an action's address was minted for. */
 void session_net_name(const struct session *session, struct action *action);
 /* The name that a numeric address was minted for; NULL: none. */

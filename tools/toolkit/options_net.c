@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/json_write.h"
+#include "monitor/net/publish.h"
 #include "monitor/policy/cidr.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/options_net.h"
@@ -21,6 +22,7 @@ enum option_key {
 	KEY_ALLOW_PRIVATE,
 	KEY_RESOLVER,
 	KEY_DECOYS,
+	KEY_PUBLISH,
 };
 
 static const struct argp_option option_list[] = {
@@ -37,6 +39,10 @@ static const struct argp_option option_list[] = {
 	{"resolver", KEY_RESOLVER, "ADDRESS[:PORT]", 0,
 	 "Name server to ask for allowed names (default: the host's)", 0},
 	{"decoys", KEY_DECOYS, "FILE", 0, "What decoys answer, as JSON: see cordon-decoy(7)", 0},
+	{"publish", KEY_PUBLISH, "[ADDRESS:]HOSTPORT:PORT", 0,
+	 "Who connects to HOSTPORT of this host (at 127.0.0.1, or ADDRESS) reaches PORT of the "
+	 "session; may be repeated",
+	 0},
 	{0},
 };
 
@@ -132,6 +138,16 @@ static void add_private(struct argp_state *state, struct net_options *net, const
 	add_word(&net->allow_private, &net->private_count, text);
 }
 
+static void add_publish(struct argp_state *state, struct net_options *net, const char *text)
+{
+	struct publish_port port;
+	const char *wrong = publish_parse(text, &port);
+
+	if (wrong)
+		argp_error(state, "--publish %s: %s", text, wrong);
+	add_word(&net->publish, &net->publish_count, text);
+}
+
 static void set_resolver(struct argp_state *state, struct net_options *net, const char *text)
 {
 	_cleanup_free_ char *address = xstrdup(text);
@@ -195,6 +211,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_ALLOW_PRIVATE:
 		add_private(state, net, arg);
 		return 0;
+	case KEY_PUBLISH:
+		add_publish(state, net, arg);
+		return 0;
 	case KEY_RESOLVER:
 		set_resolver(state, net, arg);
 		return 0;
@@ -218,6 +237,7 @@ void net_options_done(struct net_options *net)
 	free(net->hosts);
 	free(net->allow_private);
 	script_done(&net->own_script);
+	free(net->publish);
 	*net = (struct net_options){0};
 }
 

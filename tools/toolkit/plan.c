@@ -156,7 +156,14 @@ int plan_make(struct plan *plan, const struct session_options *options, struct e
 		return r;
 	plan->record_path = options->record_path ? xstrdup(options->record_path)
 						 : xasprintf("%s/record.jsonl", plan->state_dir);
-	return build_spec(options, plan->id, plan->state_dir, &plan->trust, &plan->spec, err);
+	r = build_spec(options, plan->id, plan->state_dir, &plan->trust, &plan->spec, err);
+	if (r == 0 && options->net.publish_count && plan->spec.isolation == ISOLATION_LITE)
+		r = error_set(
+			err, EINVAL,
+			"--publish %s: isolation lite has no network of its own, so a service "
+			"is on the host already; --isolation=full has one",
+			options->net.publish[0]);
+	return r;
 }
 
 struct net_config plan_net(const struct plan *plan, const struct session_options *options)
@@ -168,6 +175,7 @@ struct net_config plan_net(const struct plan *plan, const struct session_options
 		.authority = plan->trust.authority,
 		.script = options->net.script,
 		.evidence_dir = plan->evidence_dir,
+		.publish = options->net.publish,
 	};
 }
 
