@@ -126,24 +126,6 @@ print(errno.errorcode.get(r, r))
         refused, = self.events("net.refused")
         self.assertEqual((refused["verdict"], refused["rule"]), ("deny", "net.address"))
 
-    def test_udp_does_not_leave(self):
-        outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.addCleanup(outside.close)
-        outside.bind((SERVER, 0))
-        outside.setblocking(False)
-        done = self.python("""
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-to = (sys.argv[1], int(sys.argv[2]))
-try: s.sendto(b"out", to)
-except OSError as e: print(errno.errorcode[e.errno])
-s.connect(to)
-try:
-    s.send(b"out"); s.send(b"out")
-except OSError as e: print(errno.errorcode[e.errno])
-""", SERVER, outside.getsockname()[1])
-        self.assertEqual(done.stdout.split(), [b"EPERM", b"ECONNREFUSED"], done.stderr)
-        self.assertRaises(BlockingIOError, outside.recv, 10)
-
     def test_fast_open(self):
         server = self.server()
         done = self.python("""

@@ -79,12 +79,21 @@ for wait in ("select", "poll", "epoll"):
     show(s.recv(100))
     s.close()
 
+# Datagrams, each the size of a packet; connected and not.
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(60)
+    s.connect(("203.0.113.40", 7001))
+    s.send(b"connected" * 100); show(len(s.recv(2000)))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(60)
+    s.sendto(b"not connected", ("203.0.113.40", 7001)); show(s.recvfrom(2000))
+
 # Connections that idle go on afterwards, and options can be set as on any socket.
 with socket.create_connection(("lab.test", 7001), timeout=60) as s:
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     select.select([], [], [], 1)
-    s.sendall(b"after a while"); show(s.recv(100))
+    s.sendall(b"after a while\n"); show(s.recv(100))
 """
 
 ASYNCIO = r"""

@@ -203,8 +203,6 @@ time.sleep(1)' & sleep 0.5; curl -sS -m 30 http://good.test/hello; curl -sS -m 3
         self.assertIn("good.test", {host for host, verdict in by_host if verdict == "allow"})
         self.assertTrue(wait_for(lambda: self.world.seen("http")))
 
-    # Remove this line once flows are counted as they go: the test then succeeds.
-    @unittest.expectedFailure
     def test_slow_drip_under_a_budget(self):
         """A little at a time, by one connection or by many, is as much in the end: the budget is of bytes."""
         drip = """/usr/bin/python3 -c '

@@ -25,7 +25,6 @@ from network_testing import BUILD, NetworkTest, has_network, tcp  # noqa: E402
 tearDownModule = network_testing.end_of_world
 SECONDS = float(os.environ.get("RACE_SECONDS", "1"))
 ALIVE = "; curl -sS -m 30 http://good.test/hello"
-# name: what outside shows that both addresses were really reached
 STREAMS, DATAGRAMS = ("blocking", "nonblocking", "process", "fastopen", "dup2"), ("sendto", "sendmsg")
 
 
@@ -36,8 +35,12 @@ class Races(NetworkTest):
 
     def hold(self, name, allowed, port):
         script = f"./net_races {name} {SECONDS} {allowed} {port} {zone.EVIL} {zone.ECHO}"
-        outside = self.outside(script.replace(f" {SECONDS} ", " 0.2 "))
-        reached = {p.to for p in self.world.crossed() if p.outward()}
+        reached = set()
+        for _ in range(30):  # on a busy machine one thread may have all of a short time
+            outside = self.outside(script.replace(f" {SECONDS} ", " 0.2 "))
+            reached |= {p.to for p in self.world.crossed() if p.outward()}
+            if reached >= {allowed, zone.EVIL}:
+                break
         self.assertGreaterEqual(reached, {allowed, zone.EVIL}, outside)
         if not has_network():
             self.skipTest("this build of cordon has no --net")
@@ -45,7 +48,7 @@ class Races(NetworkTest):
         done = self.inside(script + ALIVE, allow=("good.test", zone.GOOD), timeout=200 + 20 * SECONDS)
         self.assertTrue(done.stdout.endswith("hello from good.test\n"), done)
         packets = self.world.crossed()
-        self.assert_only(packets, tcp((zone.GOOD, zone.GOOD6), 80, zone.ECHO), ("good.test",))
+        self.assert_only(packets, tcp((zone.GOOD, zone.GOOD6), 80, zone.ECHO) | {("udp", zone.GOOD, zone.ECHO)}, ("good.test",))
         print(f"(outside {outside.stdout.strip()}; inside {done.stdout.splitlines()[0]}, {len(packets)} packets) ", end="",
               file=sys.stderr)
         return packets
@@ -56,11 +59,12 @@ class Races(NetworkTest):
                 self.hold(name, zone.GOOD, zone.ECHO)
 
     def test_address_of_datagrams(self):
-        """Between a name server, which may always be sent to, and a host that may not."""
+        """Between a host that may be sent to, or a name server, which may always, and a host that may not."""
         for name in DATAGRAMS:
-            with self.subTest(race=name):
-                # What is sent there is no question that could be asked further.
-                self.hold(name, zone.DNS, 53)
+            # What is sent to the name server is no question that could be asked further.
+            for allowed, port in ((zone.GOOD, zone.ECHO), (zone.DNS, 53)):
+                with self.subTest(race=name, allowed=allowed):
+                    self.hold(name, allowed, port)
 
 
 if __name__ == "__main__":
