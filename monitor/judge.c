@@ -111,14 +111,14 @@ static void describe(const struct action *action, char *text, size_t size)
 	case ACTION_CLOSE:
 		describe_host(action, text, size);
 		break;
+	case ACTION_DNS:
+		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
+			       (int)action->qtype.len, action->qtype.at);
+		break;
 	case ACTION_REQUEST:
 		(void)snprintf(text, size, "%.*s to %.*s port %lld", (int)action->protocol.len,
 			       action->protocol.at, (int)action->host.len, action->host.at,
 			       (long long)action->port);
-		break;
-	case ACTION_DNS:
-		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
-			       (int)action->qtype.len, action->qtype.at);
 		break;
 	case ACTION_TOOL_CALL:
 	case ACTION_TOOL_RESULT:

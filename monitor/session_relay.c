@@ -205,7 +205,7 @@ static const char *on_sent(void *ctx, const struct relay_sent *sent)
 	struct decision decision;
 
 	action.family = endpoint_is_v4(sent->destination) ? STR("inet") : STR("inet6");
-	action.protocol = STR("tcp");
+	action.protocol = sent->is_udp ? STR("udp") : STR("tcp");
 	policy_count_bytes(session->policy, session->state, &action, sent->bytes, &decision);
 	if (decision.verdict < VERDICT_ASK || (!enforces && *sent->is_told))
 		return NULL;

@@ -75,12 +75,12 @@ static void look_at(struct execution *execution)
 void usage_tick(struct session *session)
 {
 	const uint64_t now = session->usage.is_needed ? monotonic_ns() : 0;
-	struct execution *execution;
 	uint64_t took;
 
 	if (!session->usage.is_needed || now < session->usage.next_ns || session->failed)
 		return;
-	DL_FOREACH (session->executions, execution) {
+	for (struct execution *execution = session->executions; execution;
+	     execution = execution->next) {
 		if (execution->leaf_pid && !execution->kill_sent)
 			look_at(execution);
 	}

@@ -54,6 +54,7 @@ struct relay {
 	size_t own_count;
 	uint64_t own_ms;
 	struct pipes pipes;
+	size_t held; /* bytes, by the screens of all flows */
 	struct listeners *listeners;
 	struct udp *udp;
 	struct connection *connections;

@@ -29,6 +29,7 @@
 struct side {
 	int fd;
 	uv_poll_t poll;
+	int events;	/* that poll was started for; 0: none */
 	bool no_urgent; /* urgent data is there: not to be waited for again */
 };
 
@@ -110,6 +111,8 @@ static const char *reason_of(int error, const char *reset_reason)
 		return reset_reason;
 	case -ETIMEDOUT:
 		return "timed out";
+	case -ENOBUFS:
+		return "too much held";
 	case -EMFILE:
 	case -ENFILE:
 		return "out of file descriptors";
@@ -122,21 +125,27 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 
 static void watch(struct side *side, bool reads, bool writes)
 {
-	const int events = (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0);
+	int events = (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0);
 
-	(void)uv_poll_start(&side->poll, events || side->no_urgent ? events : (int)UV_PRIORITIZED,
-			    on_poll);
+	if (!events && !side->no_urgent)
+		events = UV_PRIORITIZED;
+	/* Starting a handle anew costs two system calls. */
+	if (events != side->events)
+		(void)uv_poll_start(&side->poll, events, on_poll);
+	side->events = events;
 }
 
-/* Moves what can be moved. Return: false when the flow has ended. */
-static bool run(struct flow *flow)
+/* Moves what can be moved, each way that is asked for. Return: false when the flow has ended. */
+static bool run(struct flow *flow, bool out, bool in)
 {
 	const uint64_t out_before = flow->out.pump.bytes;
 	const uint64_t in_before = flow->in.bytes;
 	const char *refusal = NULL;
 
-	flow->out_state = screen_run(&flow->out);
-	flow->in_state = pump_run(&flow->in);
+	if (out)
+		flow->out_state = screen_run(&flow->out);
+	if (in)
+		flow->in_state = pump_run(&flow->in);
 	if (flow->out.pump.bytes != out_before)
 		refusal = flow->ops->sent(flow->ctx, flow->out.pump.bytes - out_before);
 	if (flow->out.pump.bytes != out_before || flow->in.bytes != in_before)
@@ -156,9 +165,9 @@ static bool run(struct flow *flow)
 	return !flow->has_ended;
 }
 
-static void serve(struct flow *flow)
+static void serve(struct flow *flow, bool out, bool in)
 {
-	if (!run(flow))
+	if (!run(flow, out, in))
 		return;
 	watch(&flow->program, flow->out_state == PUMP_READS, flow->in_state == PUMP_WRITES);
 	watch(&flow->upstream, flow->in_state == PUMP_READS, flow->out_state == PUMP_WRITES);
@@ -167,7 +176,12 @@ static void serve(struct flow *flow)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct flow *flow = poll->data;
-	struct side *side = poll == &flow->program.poll ? &flow->program : &flow->upstream;
+	const bool is_program = poll == &flow->program.poll;
+	struct side *side = is_program ? &flow->program : &flow->upstream;
+	const int out_event = is_program ? UV_READABLE : UV_WRITABLE;
+	const int in_event = is_program ? UV_WRITABLE : UV_READABLE;
+	/* What is neither, is a hang-up: both will tell. */
+	const bool is_other = status < 0 || !(events & (UV_READABLE | UV_WRITABLE));
 	int error = 0;
 	socklen_t len = sizeof(error);
 
@@ -177,13 +191,14 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		side->no_urgent = true;
 	/* epoll's error alone; libuv has stopped the handle. */
 	if (status < 0) {
+		side->events = 0;
 		(void)getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		if (error) {
 			end(flow, reason_of(-error, "reset"), true);
 			return;
 		}
 	}
-	serve(flow);
+	serve(flow, is_other || (events & out_event), is_other || (events & in_event));
 }
 
 static const char *on_head(void *ctx, const struct first_seen *seen)
@@ -216,7 +231,7 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();
 	pump_init(&out, config->program_fd, config->upstream_fd, config->pipes);
-	screen_init(&flow->out, &out, on_head, flow);
+	screen_init(&flow->out, &out, config->held, on_head, flow);
 	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
 	r = start_side(flow, config->loop, &flow->program);
 	if (r == 0)
@@ -242,7 +257,7 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 void flow_let_go(struct flow *flow)
 {
 	if (screen_let_go(&flow->out))
-		serve(flow);
+		serve(flow, true, false);
 	else if (flow->out.refusal)
 		end(flow, flow->out.refusal, true);
 }
@@ -254,12 +269,12 @@ void flow_reset(struct flow *flow, const char *reason)
 
 void flow_finish(struct flow *flow, const char *reason)
 {
-	if (run(flow))
+	if (run(flow, true, true))
 		end(flow, reason, flow->out_state != PUMP_ENDED);
 }
 
 void flow_drain(struct flow *flow)
 {
 	flow->draining = true;
-	serve(flow);
+	serve(flow, true, true);
 }

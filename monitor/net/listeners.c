@@ -11,6 +11,10 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
+
 #define KEPT_MS		   10000u
 #define MAX_ACCEPTS_A_TURN 32u
 
@@ -217,6 +221,20 @@ void listener_release(struct listener *listener)
 	listener->idle_since_ms = uv_now(listener->owner->loop);
 	if (--listener->users == 0 && listener->fd < 0)
 		drop(listener);
+}
+
+static uint64_t network_of(int socket_fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+bool listener_shares_network(const struct listener *listener, int socket_fd)
+{
+	/* Zeros before Linux 5.14, which cannot tell. */
+	return network_of(listener->fd) == network_of(socket_fd);
 }
 
 bool listener_is_open(const struct listener *listener)

@@ -44,6 +44,8 @@ void listeners_free(struct listeners *listeners);
 int listeners_use(struct listeners *listeners, const struct endpoint *at, struct listener **ret);
 void listener_release(struct listener *listener);
 
+/* False for a socket of another network namespace, which it can therefore not be connected with. */
+bool listener_shares_network(const struct listener *listener, int socket_fd);
 bool listener_is_open(const struct listener *listener);
 const struct endpoint *listener_endpoint(const struct listener *listener);
 

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #define CHUNK_BYTES (256u << 10)
+#define SHORT_BYTES (16u << 10) /* after so little there is hardly more: not asked for again */
 
 void pump_init(struct pump *pump, int from_fd, int to_fd, struct pipes *pipes)
 {
@@ -78,12 +79,17 @@ static int run(struct pump *pump)
 	if (r < 0)
 		return r == -EAGAIN ? PUMP_WRITES : r;
 	while (!pump->ended && pump->bytes < limit) {
+		size_t read;
+
 		r = fill_pipe(pump);
 		if (r < 0)
 			return r == -EAGAIN ? PUMP_READS : r;
+		read = pump->in_pipe;
 		r = drain_pipe(pump);
 		if (r < 0)
 			return r == -EAGAIN ? PUMP_WRITES : r;
+		if (read < SHORT_BYTES)
+			break;
 	}
 	return pump->ended ? shut(pump) : PUMP_READS;
 }

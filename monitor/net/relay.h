@@ -72,6 +72,7 @@ struct relay_sent {
 	const struct relay_caller *caller;
 	const struct endpoint *destination;
 	const char *host;
+	bool is_udp;
 	uint64_t bytes;
 	bool *is_told; /* of this connection, for the owner to keep: false at first */
 };

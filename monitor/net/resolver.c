@@ -337,7 +337,7 @@ struct resolver_lookup *resolver_lookup(struct resolver *resolver, const char *n
 	struct entry *entry = NULL;
 
 	uv_update_time(resolver->loop);
-	if (resolver->lookups < MAX_RESOLVER_LOOKUPS) {
+	if (!resolver->is_stopping && resolver->lookups < MAX_RESOLVER_LOOKUPS) {
 		HASH_FIND_STR(resolver->entries, name, entry);
 		if (entry) { /* the last to be dropped now */
 			HASH_DEL(resolver->entries, entry);
@@ -419,16 +419,13 @@ int resolver_start(const struct resolver_config *config, struct resolver **ret, 
 
 void resolver_stop(struct resolver *resolver, void (*closed)(void *ctx), void *ctx)
 {
-	struct entry *entry, *next;
-
 	resolver->is_stopping = true;
 	resolver->closed = closed;
 	resolver->closed_ctx = ctx;
 	ares_destroy(resolver->channel); /* calls back for all that is pending */
-	resolver->refused.error = -ECANCELED;
-	while (resolver->refused.waiting)
-		tell(resolver->refused.waiting);
-	HASH_ITER (hh, resolver->entries, entry, next) {
+	while (resolver->entries) {
+		struct entry *entry = resolver->entries;
+
 		entry->error = -ECANCELED;
 		entry->count = 0;
 		while (entry->waiting)
@@ -436,5 +433,9 @@ void resolver_stop(struct resolver *resolver, void (*closed)(void *ctx), void *c
 		HASH_DEL(resolver->entries, entry);
 		free(entry);
 	}
+	/* With those who asked once more when they were told. */
+	resolver->refused.error = -ECANCELED;
+	while (resolver->refused.waiting)
+		tell(resolver->refused.waiting);
 	uv_close((uv_handle_t *)&resolver->timer, on_timer_closed);
 }

@@ -12,15 +12,27 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#define READ_BYTES (32u << 10)
+#include "common/limits.h"
 
-void screen_init(struct screen *screen, const struct pump *pump, screen_head_cb head, void *ctx)
+#define READ_BYTES     (32u << 10)
+#define READ_FEW_BYTES (4u << 10)
+
+void screen_init(struct screen *screen, const struct pump *pump, size_t *held, screen_head_cb head,
+		 void *ctx)
 {
 	*screen = (struct screen){.pump = *pump,
-				  .first = head ? first_bytes_new() : NULL,
+				  .first = first_bytes_new(),
 				  .bytes = BUF_INIT(MAX_FIRST_BYTES + READ_BYTES),
+				  .held = held,
 				  .head = head,
 				  .ctx = ctx};
+}
+
+static void count(struct screen *screen)
+{
+	*screen->held += screen->bytes.cap;
+	*screen->held -= screen->held_here;
+	screen->held_here = screen->bytes.cap;
 }
 
 static void look_no_more(struct screen *screen)
@@ -33,6 +45,7 @@ void screen_done(struct screen *screen)
 {
 	look_no_more(screen);
 	buf_done(&screen->bytes);
+	count(screen);
 	pump_done(&screen->pump);
 }
 
@@ -143,20 +156,21 @@ static int end(struct screen *screen)
 
 static int read_more(struct screen *screen)
 {
-	char *to = buf_reserve(&screen->bytes, READ_BYTES);
+	char bytes[READ_BYTES];
+	/* Where many hold something already, each takes less at a time, so that all have room. */
+	const size_t most = *screen->held > MAX_NET_HELD_BYTES / 4 ? READ_FEW_BYTES : READ_BYTES;
 	ssize_t n;
 
-	if (!to) /* first_bytes.h calls a longer head broken */
-		return -EPROTO;
 	do {
-		n = recv(screen->pump.from_fd, to, READ_BYTES, MSG_DONTWAIT);
+		n = recv(screen->pump.from_fd, bytes, most, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	if (n == 0)
 		return end(screen);
-	screen->bytes.len += (size_t)n;
-	return look(screen);
+	buf_put(&screen->bytes, bytes, (size_t)n);
+	/* first_bytes.h calls a longer head broken. */
+	return screen->bytes.overflow ? -EPROTO : look(screen);
 }
 
 static int run(struct screen *screen)
@@ -184,5 +198,6 @@ int screen_run(struct screen *screen)
 	/* A thousand flows that wait do not keep a buffer each. */
 	if (!screen->bytes.len)
 		buf_done(&screen->bytes);
-	return r;
+	count(screen);
+	return r >= 0 && screen->held_here && *screen->held > MAX_NET_HELD_BYTES ? -ENOBUFS : r;
 }

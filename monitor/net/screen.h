@@ -6,7 +6,8 @@
  * nothing of a head goes upstream before the owner said yes to it (first_bytes.h). What is not
  * looked into (any more) is left to a pump.
  *
- * Waits as pump.h does. What it holds is at most MAX_FIRST_BYTES and one read.
+ * Waits as pump.h does. What it holds is at most MAX_FIRST_BYTES and one read, and of all screens
+ * that share a count MAX_NET_HELD_BYTES.
  */
 
 #include <stdbool.h>
@@ -33,13 +34,16 @@ struct screen {
 	screen_head_cb head;
 	void *ctx;
 	const char *refusal; /* set with -EACCES */
+	size_t *held;	     /* borrowed: bytes that all hold together */
+	size_t held_here;    /* of these */
 };
 
-/* @head: NULL: nothing is looked at. */
-void screen_init(struct screen *screen, const struct pump *pump, screen_head_cb head, void *ctx);
+/* @held: the count that it shares, borrowed. */
+void screen_init(struct screen *screen, const struct pump *pump, size_t *held, screen_head_cb head,
+		 void *ctx);
 void screen_done(struct screen *screen);
 
-/* Return: as pump_run(); -EACCES when it was refused. */
+/* Return: as pump_run(); -EACCES when it was refused; -ENOBUFS when too much is held. */
 int screen_run(struct screen *screen);
 /* It has half a head and waits for the rest of it. */
 bool screen_is_holding(const struct screen *screen);

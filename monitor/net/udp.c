@@ -26,6 +26,25 @@ static struct udp_flow *flow_of_socket(const struct udp *udp, const struct endpo
 	return NULL;
 }
 
+/* Nobody says when a socket of UDP is done with: one that has been silent makes room. */
+static bool end_idlest(struct udp *udp)
+{
+	uint64_t moved_ms = uv_now(udp->relay->loop) - UNUSED_MS;
+	struct udp_flow *idlest = NULL;
+	struct udp_flow *flow;
+
+	DL_FOREACH (udp->flows, flow) {
+		if (flow->moved_ms >= moved_ms || flow->stage == UDP_WAITING)
+			continue;
+		idlest = flow;
+		moved_ms = flow->moved_ms;
+	}
+	if (!idlest)
+		return false;
+	udp_flow_over(idlest, "idle time limit");
+	return true;
+}
+
 static int start(struct udp *udp, const struct relay_request *request, ino_t ino)
 {
 	struct udp_flow *flow;
@@ -35,7 +54,7 @@ static int start(struct udp *udp, const struct relay_request *request, ino_t ino
 
 	if (socket_fd < 0)
 		return -errno;
-	if (udp->flow_count >= MAX_NET_DATAGRAM_FLOWS)
+	if (udp->flow_count >= MAX_NET_DATAGRAM_FLOWS && !end_idlest(udp))
 		return -ENOBUFS;
 	r = udp_port_use(udp, &request->destination, &port);
 	if (r < 0)

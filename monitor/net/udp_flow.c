@@ -56,13 +56,28 @@ void udp_flow_over(struct udp_flow *flow, const char *reason)
 
 /* ---- out ---- */
 
-static void send_out(struct udp_flow *flow, const uint8_t *bytes, size_t len)
+/* Return: false when the flow has ended by it. */
+static bool send_out(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 {
+	struct relay *relay = flow->udp->relay;
 	/* What upstream's kernel does not take is lost, as on any way. */
 	const ssize_t n = send(flow->upstream_fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	const char *stop;
 
-	if (n > 0)
-		flow->bytes_out += (uint64_t)n;
+	if (n <= 0)
+		return true;
+	flow->bytes_out += (uint64_t)n;
+	stop = relay->ops->sent(relay->ctx, &(struct relay_sent){
+						    .caller = &flow->caller,
+						    .destination = &flow->port->at,
+						    .host = flow->host,
+						    .is_udp = true,
+						    .bytes = (uint64_t)n,
+						    .is_told = &flow->is_told,
+					    });
+	if (stop)
+		udp_flow_over(flow, stop);
+	return !stop;
 }
 
 static void keep(struct udp_flow *flow, const uint8_t *bytes, size_t len)
@@ -77,13 +92,16 @@ static void keep(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 
 static void send_kept(struct udp_flow *flow)
 {
+	struct buf kept = flow->kept; /* the flow may end before the last of them */
 	uint32_t size;
 
-	for (size_t at = 0; at < flow->kept.len; at += sizeof(size) + size) {
-		memcpy(&size, flow->kept.data + at, sizeof(size));
-		send_out(flow, (const uint8_t *)flow->kept.data + at + sizeof(size), size);
+	flow->kept = (struct buf)BUF_INIT(0);
+	for (size_t at = 0; at < kept.len; at += sizeof(size) + size) {
+		memcpy(&size, kept.data + at, sizeof(size));
+		if (!send_out(flow, (const uint8_t *)kept.data + at + sizeof(size), size))
+			break;
 	}
-	buf_done(&flow->kept);
+	buf_done(&kept);
 }
 
 static void on_upstream(uv_poll_t *poll, int status, int events);
@@ -175,7 +193,7 @@ void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, siz
 	if (flow->stage == UDP_DIALLING)
 		keep(flow, port->udp->datagram, len);
 	else
-		send_out(flow, port->udp->datagram, len);
+		(void)send_out(flow, port->udp->datagram, len);
 }
 
 /* ---- in ---- */

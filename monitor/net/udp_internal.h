@@ -51,6 +51,7 @@ struct udp_flow {
 	struct endpoint upstream;
 	uint64_t started_ms, moved_ms, bytes_out, bytes_in;
 	int error;
+	bool is_told; /* over a budget, where that stops nothing */
 	const char *refusal;
 	struct udp_flow *next, *prev;
 };

@@ -177,7 +177,7 @@ static uint64_t key_of_thing(const struct policy *policy, const struct budget_st
 static uint64_t cost_in(const struct policy *policy, size_t unit, const struct action *action)
 {
 	return action->kind == ACTION_TOOL_CALL && action->cost > 0 &&
-			       str_eq(action->unit, policy->budgets.units[unit])
+			       str_eq(action->unit, str_of(policy->budgets.units[unit]))
 		       ? (uint64_t)action->cost
 		       : 0;
 }

@@ -58,8 +58,8 @@ struct budget_needs {
 	size_t distinct[BUDGET_PERS][BUDGETS]; /* keys of its table; 0: none */
 	uint32_t rule;			       /* one that asks for amounts of calls */
 	bool by_host[BUDGET_PERS];
-	uint32_t host_rule;		    /* one that asks for bytes of hosts */
-	struct str units[MAX_BUDGET_UNITS]; /* own their text */
+	uint32_t host_rule;	       /* one that asks for bytes of hosts */
+	char *units[MAX_BUDGET_UNITS]; /* owned */
 	size_t unit_count;
 };
 

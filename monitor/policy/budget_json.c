@@ -102,20 +102,20 @@ static int decode_unit(const struct policy_place *place, const struct json *unit
 				    "a unit has up to %u of a-z, 0-9, '.', '_', '-'",
 				    MAX_UNIT_BYTES);
 	while (ret->unit < needs->unit_count &&
-	       !str_eq(needs->units[ret->unit], str_of(json_string(unit))))
+	       strcmp(needs->units[ret->unit], json_string(unit)) != 0)
 		ret->unit++;
 	if (ret->unit == MAX_BUDGET_UNITS)
 		return source_error(place->source, place->err, E2BIG, at,
 				    "more than %u units of spend in a policy", MAX_BUDGET_UNITS);
 	if (ret->unit == needs->unit_count)
-		needs->units[needs->unit_count++] = str_of(xstrdup(json_string(unit)));
+		needs->units[needs->unit_count++] = xstrdup(json_string(unit));
 	return 0;
 }
 
 void budget_needs_done(struct budget_needs *needs)
 {
 	for (size_t i = 0; i < needs->unit_count; i++)
-		free((void *)(uintptr_t)needs->units[i].at);
+		free(needs->units[i]);
 }
 
 static int check_rule(const struct policy_place *place, const struct rule *rule)

@@ -123,7 +123,6 @@ static void put_budget(struct json_writer *w, const struct policy *policy, const
 		       uint64_t used)
 {
 	const struct budget *budget = &rule->budget;
-	const struct str *unit = &policy->budgets.units[budget->unit];
 
 	if (!budget->is_set)
 		return;
@@ -134,7 +133,7 @@ static void put_budget(struct json_writer *w, const struct policy *policy, const
 		json_put_string(w, "by", "host");
 	json_put_u64(w, "limit", budget->limit);
 	if (budget->of == BUDGET_SPEND)
-		json_put_bytes(w, "unit", unit->at, unit->len);
+		json_put_string(w, "unit", policy->budgets.units[budget->unit]);
 	json_put_u64(w, "used", used);
 	json_end_object(w);
 }

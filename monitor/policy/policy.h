@@ -187,7 +187,7 @@ uint64_t policy_state_labels(const struct policy_state *state);
 /*
  * process.labels of an action: what its process has read or got from others, of the labels that
  * the session has; and all that nobody can tell the process of. Of tool calls and results, which
- * are the agent's and no process's: all that the session has.
+ * are the agent's and no process's, as of whatever has no pid: all that the session has.
  */
 uint64_t policy_state_process_labels(const struct policy_state *state, const struct action *action);
 /*

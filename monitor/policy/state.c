@@ -134,8 +134,9 @@ uint64_t policy_state_labels(const struct policy_state *state)
 
 uint64_t policy_state_process_labels(const struct policy_state *state, const struct action *action)
 {
-	/* The agent is no process of the session, and has been told all that its tools returned. */
-	if (action->kind == ACTION_TOOL_CALL || action->kind == ACTION_TOOL_RESULT)
+	/* The agent is no process of the session, and has been told all that its tools returned.
+	 * What is no process's may be any one's. */
+	if (action->kind == ACTION_TOOL_CALL || action->kind == ACTION_TOOL_RESULT || !action->pid)
 		return state->labels;
 	return (action->labels & state->labels) | state->everywhere;
 }

@@ -35,4 +35,9 @@ TARGETS = {
     **{("work", f"{name}, {workspace}"): [WORKLOAD]
        for name in ("small files", "compile", "git", "python", "tar+gzip", "node")
        for workspace in ("cow", "live") if (name, workspace) != ("git", "live")},
+    **{("network", f"{what}, beside {peer}"): [FASTER]
+       for what in ("download", "upload", "round trip", "connection, round trip, close", "connect to first byte")
+       for peer in ("pasta", "slirp4netns")},
+    ("network", "download, beside direct"): [Target("ratio", 1.50)],
+    ("network", "upload, beside direct"): [Target("ratio", 1.50)],
 }

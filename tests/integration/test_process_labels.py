@@ -63,7 +63,8 @@ class Traced(ProcessLabels):
 
     def test_it_goes_on_through_pipes_files_and_programs(self):
         out = self.outcomes("cat key | base64 > f; python3 connect.py; python3 -c 'open(\"f\").read(); exec(open(\"connect.py\").read())';"
-                            "cp f g; mv g h; ln h i; (read x < i; python3 connect.py); rm h i; echo > h; (read x < h; python3 connect.py);"
+                            "cp f g; mv g h; ln h i; (read x < i; python3 connect.py); "
+                            "cp key /tmp/k; rm /tmp/k; echo > /tmp/k; (read x < /tmp/k; python3 connect.py);"
                             "(cat key; echo) | (read x; python3 connect.py)")
         if self.session_start()["process_labels"] == "on":
             self.assertEqual(out, [REFUSED, EPERM, EPERM, REFUSED, EPERM])

@@ -377,6 +377,7 @@ static enum verdict verdict_of(const struct policy *policy, struct policy_state 
 	struct decision d;
 
 	action.labels = labels;
+	action.pid = 1;
 	policy_decide(policy, session, &action, &d);
 	return d.verdict;
 }
@@ -384,9 +385,9 @@ static enum verdict verdict_of(const struct policy *policy, struct policy_state 
 static void test_labels_of_a_process(void **state)
 {
 	static const struct row rows[] = {
-		{"a.own", "exec", "'seen' in process.labels", "deny", NULL, NULL,
-		 "{\"action\":{\"kind\":\"exec\"},\"labels\":[\"seen\"]}",
-		 "{\"action\":{\"kind\":\"exec\"},\"labels\":[\"seen\"],\"process_labels\":[]}"},
+		{"a.own", "exec", "'seen' in process.labels && action.name == 'x'", "deny", NULL,
+		 NULL, "{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"labels\":[\"seen\"]}",
+		 "{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"labels\":[\"seen\"],\"process_labels\":[]}"},
 		{"b.undo", "exec", "action.name == 'undo'", "log", NULL,
 		 "\"declassify\":[\"seen\"],", "{\"action\":{\"kind\":\"exec\",\"name\":\"undo\"}}",
 		 "{\"action\":{\"kind\":\"exec\"}}"},

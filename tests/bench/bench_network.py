@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""TCP from a relayed network to a server behind a veth link: beside no sandbox at all, pasta and slirp4netns.
+
+Bytes are measured by the time that they take, so that less is better in every row.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "network"))
+os.environ.setdefault("BUILD", str(pathlib.Path(os.environ.get("CORDON", "build/cordon")).resolve().parent))
+
+import world as worlds  # noqa: E402
+
+if __name__ == "__main__" and not worlds.why_not():
+    worlds.enter()
+
+import zone  # noqa: E402
+from samples import count, rounds, row, skip  # noqa: E402
+from sandboxes import CORDON, TRACE, Place  # noqa: E402
+
+NETLOAD = os.path.join(os.environ["BUILD"], "tests", "netload")
+SERVER = (zone.LAB, str(zone.FAST))
+# netload's name, how much of it, what the row is called, its unit, and a sample from what netload prints
+OPERATIONS = [
+    ("stream", count(200, 4), "download", "us/MiB", lambda mib_s: 1e6 / mib_s),
+    ("upload", count(200, 4), "upload", "us/MiB", lambda mib_s: 1e6 / mib_s),
+    ("latency", count(2000, 50), "round trip", "us", lambda us: us),
+    ("connects", count(300, 10), "connection, round trip, close", "us", lambda a_second: 1e6 / a_second),
+    ("first-byte", count(300, 10), "connect to first byte", "us", lambda us: us),
+]
+PEERS = ["direct", "pasta", "slirp4netns"]
+
+
+class Slirp:
+    """A network namespace that slirp4netns connects; commands join it."""
+
+    def __init__(self):
+        unshare = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", "echo there; exec sleep 100000"]
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *unshare], stdout=subprocess.PIPE, text=True)
+        self.holder.stdout.readline()
+        ready_fd, given_fd = os.pipe()
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback",
+             f"--ready-fd={given_fd}", str(self.holder.pid), "tap0"],
+            pass_fds=(given_fd,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(given_fd)
+        if os.read(ready_fd, 1) != b"1":
+            raise RuntimeError("slirp4netns does not come up")
+        os.close(ready_fd)
+
+    def command(self, *command):
+        return ["nsenter", "--preserve-credentials", "-U", "-n", "-t", str(self.holder.pid), *command]
+
+    def end(self):
+        for process in (self.process, self.holder):
+            process.kill()
+            process.communicate()
+
+
+def number(argv, env):
+    done = subprocess.run([str(a) for a in argv], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, argv[:4]))} ...: exit status {done.returncode}\n{done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
+
+
+def compare(place, sandboxes, operation, amount, what, unit, sample):
+    command = [NETLOAD, operation, *SERVER, str(amount)]
+    s = rounds(count(11, 2), {name: lambda wrap=wrap: sample(number(wrap(*command), place.env))
+                              for name, wrap in sandboxes.items()})
+    for peer in PEERS:
+        if peer in s:
+            row(f"{what}, beside {peer}", unit, s["cordon"], peer, s[peer])
+        else:
+            skip(f"{what}, beside {peer}", f"{peer} is not installed")
+
+
+def main():
+    if os.environ.get(worlds.INSIDE) != str(os.getpid()):
+        for *_, what, _, _ in OPERATIONS:
+            skip(what, worlds.why_not())
+        return
+    world, slirp = worlds.World(), None
+    try:
+        with Place() as place:
+            os.chdir(place.work)
+            options = ["--net=relay", f"--allow-host={zone.LAB}", *(f"--allow-private={c}" for c in zone.DOCUMENTATION)]
+            sandboxes = {"cordon": lambda *command: [*worlds.PLAIN, CORDON, "run", "-q", "--trace", TRACE, "--discard", "-w",
+                                                     place.work, f"--bind={os.path.dirname(NETLOAD)}",
+                                                     f"--policy={place.policies}", *options, "--", *command],
+                         "direct": lambda *command: list(command)}
+            if shutil.which("pasta"):
+                as_root = ["--runas", "0"] if os.geteuid() == 0 else []
+                sandboxes["pasta"] = lambda *command: [*worlds.PLAIN, "pasta", "-q", *as_root, "--config-net", "--", *command]
+            if shutil.which("slirp4netns"):
+                slirp = Slirp()
+                sandboxes["slirp4netns"] = slirp.command
+            for operation in OPERATIONS:
+                compare(place, sandboxes, *operation)
+    finally:
+        if slirp:
+            slirp.end()
+        world.end()
+
+
+if __name__ == "__main__":
+    main()

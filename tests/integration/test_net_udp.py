@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""UDP through the relay: what a program sees of a server outside, and what gets through of what nobody approved."""
+
+import socket
+import threading
+import unittest
+
+import net_testing
+from net_testing import OTHER, SERVER, SERVER6, NameServer, NetTest
+
+
+class DatagramServer:
+    """Answers each datagram with itself in capitals, and keeps it."""
+
+    def __init__(self, address=SERVER, port=0):
+        self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((address, port))
+        self.port = self.socket.getsockname()[1]
+        self.got = []
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            data, who = self.socket.recvfrom(1 << 16)
+            if data == b"end of test" and who[0] == self.socket.getsockname()[0]:
+                self.socket.close()
+                return
+            self.got.append(data)
+            self.socket.sendto(data.upper(), who)
+
+    def close(self):
+        with socket.socket(self.socket.family, socket.SOCK_DGRAM) as end:
+            end.bind((self.socket.getsockname()[0], 0))
+            end.sendto(b"end of test", self.socket.getsockname())
+
+
+SOCKET = """
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(20)
+to = (sys.argv[1], int(sys.argv[2]))
+"""
+
+
+class Udp(NetTest):
+    def datagrams(self, **kw):
+        server = DatagramServer(**kw)
+        self.addCleanup(server.close)
+        return server
+
+    def test_messages_with_an_address(self):
+        server = self.datagrams()
+        done = self.python(SOCKET + """
+for i in range(100):
+    assert s.sendto(b"message %d" % i, to) > 0
+    got, who = s.recvfrom(100)
+    assert (got, who) == (b"MESSAGE %d" % i, to), (got, who)
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(server.got), 100)
+        close, = self.closes()
+        self.assertEqual((close["host"], close["port"], close["bytes_out"], close["bytes_in"]),
+                         (SERVER, server.port, 990, 990))
+
+    def test_connected(self):
+        server = self.datagrams()
+        done = self.python(SOCKET + """
+s.connect(to)
+for size in (0, 1, 1200, 9000, 60000):
+    s.send(b"x" * size)
+    got = s.recv(1 << 16)
+    assert got == b"X" * size, (size, len(got))
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([len(d) for d in server.got], [0, 1, 1200, 9000, 60000])
+
+    def test_v6(self):
+        server = self.datagrams(address=SERVER6)
+        done = self.python(SOCKET + """
+s.connect(to)
+s.send(b"six")
+assert s.recv(10) == b"SIX"
+""", SERVER6, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.closes()[0]["address"], SERVER6)
+
+    def test_several_at_once(self):
+        server, other = self.datagrams(), self.datagrams(address=OTHER)
+        done = self.python(SOCKET + """
+other = (sys.argv[3], int(sys.argv[4]))
+sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(20)]
+for i, one in enumerate(sockets):
+    one.settimeout(20)
+    one.sendto(b"a%d" % i, to)
+    one.sendto(b"b%d" % i, other)
+for i, one in enumerate(sockets):
+    got = {one.recvfrom(10) for _ in range(2)}
+    assert got == {(b"A%d" % i, to), (b"B%d" % i, other)}, got
+""", SERVER, server.port, OTHER, other.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(self.closes()), 40)
+
+    def test_by_name(self):
+        server = self.datagrams()
+        names = NameServer({"udp.example": [SERVER]})
+        self.addCleanup(names.close)
+        done = self.run_in("python3", "-c", """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(20)
+address = socket.getaddrinfo("udp.example", int(sys.argv[1]), socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+s.connect(address)
+s.send(b"named")
+assert s.recv(10) == b"NAMED"
+assert s.getpeername() == address
+""", str(server.port), options=(*self.net(), f"--resolver={names.address}"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        close, = self.closes()
+        self.assertEqual((close["host"], close["address"]), ("udp.example", SERVER))
+
+    def test_a_socket_that_sends_nothing_asks_nothing(self):
+        names = NameServer({"udp.example": [SERVER]})
+        self.addCleanup(names.close)
+        done = self.run_in("python3", "-c", """
+import socket
+address = socket.getaddrinfo("udp.example", 443, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(address)
+assert s.getsockname()[1]
+""", options=(*self.net(), f"--resolver={names.address}"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(names.asked, [])
+        self.assertEqual(self.closes(), [])
+
+    def test_what_may_not_be_dialled(self):
+        server = self.datagrams()
+        done = self.python(SOCKET + """
+s.settimeout(1)
+s.sendto(b"private", to)
+try:
+    s.recv(10)
+except TimeoutError:
+    sys.exit(7)
+""", SERVER, server.port, private=())
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertEqual(server.got, [])
+        close, = self.closes()
+        self.assertEqual((close["reason"], close["bytes_out"]), ("not connected", 0))
+
+    def test_refused_by_policy(self):
+        server = self.datagrams()
+        self.rules = self.policy(defaults={"net.connect": "allow", "net.send": "deny"})
+        done = self.python(SOCKET + """
+try:
+    s.sendto(b"refused", to)
+except PermissionError:
+    sys.exit(7)
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertEqual(server.got, [])
+
+    def test_nobody_else_gets_the_port_of_a_flow(self):
+        """The program's socket is how its datagrams are known: when it is closed, nobody else may be taken for it."""
+        server = self.datagrams()
+        done = self.python(SOCKET + """
+s.sendto(b"approved", to)
+assert s.recv(20) == b"APPROVED"
+port = s.getsockname()[1]
+s.close()
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind(("0.0.0.0", port))
+except OSError as e:
+    assert e.errno == errno.EADDRINUSE, e
+else:
+    sys.exit("the port can be had by somebody else")
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    RACE = """
+import ctypes, os, socket, struct, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def sockaddr(host, port):
+    return struct.pack("=HH4s8x", socket.AF_INET, socket.htons(int(port)), socket.inet_aton(host))
+good, bad = sockaddr(*sys.argv[1:3]), sockaddr(*sys.argv[3:5])
+name = ctypes.create_string_buffer(good, 16)
+stop = False
+def swap():
+    while not stop:
+        ctypes.memmove(name, bad, 16)
+        ctypes.memmove(name, good, 16)
+threading.Thread(target=swap, daemon=True).start()
+for i in range(300):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if i % 2:
+        libc.sendto(s.fileno(), b"race", 4, 0, name, 16)
+    elif libc.connect(s.fileno(), name, 16) == 0:
+        try: s.send(b"race")
+        except OSError: pass
+    s.close()
+stop = True
+"""
+
+    def deny_python(self, address):
+        return self.policy({
+            "id": "t.other", "category": "t", "severity": "high", "on": ["net.connect", "net.send"],
+            "when": f"action.address == '{address}' && action.exe.contains('python')", "verdict": "deny",
+            "because": "Not there.", "refs": ["t"],
+            "match": [{"action": {"kind": "net.send", "address": address, "port": 9, "exe": "/usr/bin/python3"}}],
+            "not_match": [{"action": {"kind": "net.send", "address": address, "port": 9, "exe": "/bin/sh"}}],
+        }, defaults={"net.connect": "allow", "net.send": "allow"})
+
+    def test_address_changed_after_the_verdict(self):
+        """A thread rewrites the address while the call is checked: what gets out is what was approved."""
+        server, other = self.datagrams(), self.datagrams(address=OTHER)
+        self.rules = self.deny_python(OTHER)
+        done = self.python(self.RACE, SERVER, server.port, OTHER, other.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(other.got, [])
+        self.assertTrue(server.got)
+
+    def test_changed_to_where_another_program_may_send(self):
+        """The same, where the other destination stands: the shell is connected with it, and has sent nothing."""
+        server, other = self.datagrams(), self.datagrams(address=OTHER)
+        self.rules = self.deny_python(OTHER)
+        done = self.run_in("bash", "-c", 'exec 3<>"/dev/udp/$3/$4"; python3 -c "$0" "$@" && echo shell >&3 '
+                                         '&& [ "$(dd bs=100 count=1 <&3 2>/dev/null)" = SHELL ]',
+                           self.RACE, SERVER, str(server.port), OTHER, str(other.port), options=self.net())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(other.got, [b"shell\n"])
+        self.assertTrue(server.got)
+
+
+if __name__ == "__main__":
+    net_testing.enter()
+    unittest.main()
