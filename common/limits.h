@@ -25,4 +25,5 @@
 #define MAX_NET_CONNECTIONS    4096u	   /* relayed, or about to be */
 #define MAX_NET_DATAGRAM_FLOWS 512u	   /* of UDP: a socket and whom it sends to */
 #define MAX_NET_HELD_BYTES     (16u << 20) /* of heads not whole yet, and of what is not taken */
+#define MAX_PUBLISHED	       64u	   /* services that the outside may reach */
 #define MAX_NET_LISTENERS      512u	   /* addresses with a port, in use at one time */

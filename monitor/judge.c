@@ -210,7 +210,8 @@ static void record_action(struct session *session, const struct action *action,
 		put_label_names(w, "process_labels", session->policy,
 				judgement->decision.process_labels);
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
-	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE)
+	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE &&
+	    !judgement->by_decoy)
 		json_put_bool(w, "enforced", false);
 	if (judgement->by_loss)
 		loss_explain(session, w);
@@ -220,6 +221,8 @@ static void record_action(struct session *session, const struct action *action,
 	    judgement->decision.would_verdict > judgement->decision.verdict)
 		policy_explain_would(session->policy, session->state, action, &judgement->decision,
 				     w);
+	if (judgement->by_decoy)
+		json_put_string(w, "answered_by", "decoy");
 	if (judgement->question)
 		json_put_u64(w, "question", judgement->question);
 	if (judgement->approval)
@@ -270,6 +273,8 @@ static void decide(struct session *session, const struct action *action, const s
 		else if (ret->decision.verdict == VERDICT_THROTTLE)
 			pending_throttle(session, stop, ret);
 	}
+	ret->by_decoy = !session->failed && session_decoy_answers(session, action, ret);
+	ret->proceed |= ret->by_decoy;
 	if (ret->proceed && ret->decision.verdict >= VERDICT_ASK)
 		policy_note_let_through(session->policy, session->state, action);
 	if (!ret->is_told)

@@ -271,7 +271,7 @@ void session_on_hello(struct session *session, const struct msg *m, const char *
 		return;
 	session->stage = SESSION_READY;
 	watch_sockets(session);
-	if (session_net_start(session, &err) < 0)
+	if (session_publish_start(session, &err) < 0 || session_net_start(session, &err) < 0)
 		session_fail(session, &err);
 	else if (!session->net)
 		session->ops->ready(session->ctx);
@@ -288,6 +288,7 @@ static void finish(struct session *session)
 	session_end_orders(session);
 	pending_end(session);
 	execution_end_all(session);
+	session_publish_end(session);
 	session_net_end(session);
 	supervisor_drain(session->supervisor);
 	session->stage = SESSION_CLOSED;

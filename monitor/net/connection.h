@@ -26,6 +26,7 @@ struct connection {
 	char *host;
 	int socket_fd; /* the program's own; until its connection has arrived; -1 */
 	bool is_blocking;
+	bool by_decoy;		   /* nothing is dialled */
 	bool may_go_on;		   /* it has been held long enough: outcome or none */
 	struct listener *listener; /* NULL: none, or done with */
 	struct dial *dial;	   /* NULL: over */
@@ -66,7 +67,7 @@ struct relay {
 
 /* relay.c */
 void relay_handle_closed(struct relay *relay);
-const char *relay_refusal(void *relay, const uint8_t address[16]);
+const char *relay_refusal(void *ctx, const uint8_t address[16]);
 struct resolver *relay_resolver(struct relay *relay);
 
 /* connection.c */

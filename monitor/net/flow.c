@@ -146,7 +146,7 @@ static bool run(struct flow *flow, bool out, bool in)
 		flow->out_state = screen_run(&flow->out);
 	if (in)
 		flow->in_state = pump_run(&flow->in);
-	if (flow->out.pump.bytes != out_before)
+	if (flow->out.pump.bytes != out_before && flow->ops->sent)
 		refusal = flow->ops->sent(flow->ctx, flow->out.pump.bytes - out_before);
 	if (flow->out.pump.bytes != out_before || flow->in.bytes != in_before)
 		flow->moved_ns = now_ns();
@@ -231,7 +231,7 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();
 	pump_init(&out, config->program_fd, config->upstream_fd, config->pipes);
-	screen_init(&flow->out, &out, config->held, on_head, flow);
+	screen_init(&flow->out, &out, config->held, config->ops->head ? on_head : NULL, flow);
 	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
 	r = start_side(flow, config->loop, &flow->program);
 	if (r == 0)

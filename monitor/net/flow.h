@@ -27,9 +27,9 @@ struct flow_totals {
 };
 
 struct flow_ops {
-	/* As screen_head_cb. */
+	/* As screen_head_cb. NULL: what goes out is not looked at. */
 	const char *(*head)(void *ctx, const struct first_seen *seen);
-	/* So many bytes more went out. Return: NULL, or why no more may, static. */
+	/* So many bytes more went out. Return: NULL, or why no more may, static. May be NULL. */
 	const char *(*sent)(void *ctx, uint64_t bytes);
 	/*
 	 * Once, last: both sockets are closed. @reason: static, "closed" if in order. The flow

@@ -21,7 +21,7 @@ void screen_init(struct screen *screen, const struct pump *pump, size_t *held, s
 		 void *ctx)
 {
 	*screen = (struct screen){.pump = *pump,
-				  .first = first_bytes_new(),
+				  .first = head ? first_bytes_new() : NULL,
 				  .bytes = BUF_INIT(MAX_FIRST_BYTES + READ_BYTES),
 				  .held = held,
 				  .head = head,

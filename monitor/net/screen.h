@@ -38,7 +38,7 @@ struct screen {
 	size_t held_here;    /* of these */
 };
 
-/* @held: the count that it shares, borrowed. */
+/* @held: the count that it shares, borrowed. @head: NULL: nothing is looked at. */
 void screen_init(struct screen *screen, const struct pump *pump, size_t *held, screen_head_cb head,
 		 void *ctx);
 void screen_done(struct screen *screen);

@@ -100,7 +100,7 @@ static int start_session(struct supervisor *supervisor, struct agent_session *ag
 					 .record_path = plan->record_path,
 					 .labels = labels,
 					 .label_count = options->label_count,
-					 .net = {options->net.resolver, options->net.allow_private},
+					 .net = plan_net(plan, options),
 					 .env = (const char *const *)plan->spec.env,
 					 .ops = &monitor_ops,
 					 .ctx = agent},
