@@ -78,7 +78,7 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 		}
 		return;
 	}
-	session_net_carry_out(execution, request, &full, ret);
+	session_net_carry_out(execution, request, &full, judgement.by_decoy, ret);
 	if (!request->image || !session->trace)
 		return;
 	r = trace_approve_exec(session->trace, session->slot, execution->id, request->tid,

@@ -23,6 +23,9 @@
 #include "monitor/supervisor.h"
 
 struct session;
+struct authority;    /* monitor/net/decoy/tls_module.h */
+struct tls_module;   /* likewise */
+struct decoy_script; /* monitor/net/decoy/script.h */
 
 /* One tool call of the agent: what every face turns its requests into. */
 struct call {
@@ -97,6 +100,12 @@ struct net_config {
 	const char *const *allow_private; /* networks that may be dialled though they are private,
 					     NULL-terminated; or NULL */
 	const char *const *publish;	  /* [ADDRESS:]HOSTPORT:PORT, NULL-terminated; or NULL */
+	/* Of the decoy internet, where policy or the network's mode wants one. */
+	const struct tls_module *tls;
+	const struct authority *authority; /* that the view trusts; NULL: there can be none */
+	const struct decoy_script *script; /* answers of a scenario's own; NULL: none */
+	const char *evidence_dir; /* on the host, for what decoys are sent: made if it is not
+				     there; NULL: nothing is kept */
 };
 
 #define DEFAULT_APPROVER_MS 60000u

@@ -11,6 +11,7 @@
  *	session_dns.c	the name server there
  *	session_net.c	what of that leads out: the relay, behind the gate
  *	session_relay.c	what the relay asks policy, and tells the record
+ *	session_decoy.c	what answers there in place of whom a program means
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
@@ -94,8 +95,9 @@ struct waiting {
 	uv_timer_t timer;
 };
 
-struct socket_order; /* session_socket.c */
-struct session_net;  /* session_net.c */
+struct socket_order;  /* session_socket.c */
+struct session_net;   /* session_net.c */
+struct session_decoy; /* session_decoy.c */
 
 struct loss {
 	enum loss_cause cause;	   /* the first one; the session goes by it */
@@ -199,6 +201,24 @@ struct session_dns *session_dns_start(struct session *session, struct names *nam
 /* Frees it, later. */
 void session_dns_end(struct session_dns *dns);
 
+/* session_decoy.c */
+struct judgement;
+struct relay_arrival;
+/*
+ * Whether the decoy internet answers what would else be refused, or let out: of the verdict decoy,
+ * and with the network "decoy" of all that leads out and that nobody has to be asked about.
+ */
+bool session_decoy_answers(const struct session *session, const struct action *action,
+			   const struct judgement *judgement);
+/* Errors: policy has decoys and there is none, or it cannot be made. *ret is NULL if none is
+ * needed.
+ */
+int session_decoy_start(struct session *session, struct session_decoy **ret, struct error *err);
+/* A connection that it answers has arrived; the socket is taken over. */
+int session_decoy_serve(struct session_decoy *decoy, const struct relay_arrival *arrival);
+/* Every connection ends now; frees it, later. */
+void session_decoy_end(struct session_decoy *decoy);
+
 /* session_net.c; without a relayed network all of it does nothing. */
 /* With one, the session is ready when session_dns.c says so. */
 int session_net_start(struct session *session, struct error *err);
@@ -215,9 +235,14 @@ const char *session_net_host(const struct session *session, const char *address)
 /* True, with @ret set, if the call needs no verdict, or had it before. */
 bool session_net_answers(struct execution *execution, const struct gate_request *request,
 			 struct gate_answer *ret);
-/* What policy has let through: *ret is changed to what the network makes of it. */
+/* The network is "decoy": nothing is dialled. */
+bool session_net_is_decoy(const struct session *session);
+/* True if it is TCP, UDP or a name that leads out of a session whose network is relayed. */
+bool session_net_leads_out(const struct session *session, const struct action *action);
+/* What policy has let through: *ret is changed to what the network makes of it. @by_decoy: a decoy
+ * answers. */
 void session_net_carry_out(struct execution *execution, const struct gate_request *request,
-			   const struct action *action, struct gate_answer *ret);
+			   const struct action *action, bool by_decoy, struct gate_answer *ret);
 
 /* execution.c */
 struct execution *execution_find(struct session *session, uint32_t exec_id);
@@ -242,6 +267,7 @@ struct judgement {
 	bool proceed;
 	bool later;	    /* not decided yet: it will be asked about again, see struct stop */
 	bool by_loss;	    /* not policy: something was lost */
+	bool by_decoy;	    /* it proceeds, and a decoy answers in place of whom it is meant for */
 	bool is_told;	    /* the record has it: asked about, it waited, and nothing has changed */
 	uint64_t question;  /* that it waits for; 0: none */
 	uint64_t approval;  /* the question whose answer holds here too; 0: none */

@@ -49,6 +49,16 @@ static bool leads_out(const struct action *action, struct endpoint *ret)
 	return endpoint_parse(text, ret);
 }
 
+bool session_net_leads_out(const struct session *session, const struct action *action)
+{
+	struct endpoint to;
+
+	if (!session->net)
+		return false;
+	return action->kind == ACTION_DNS ||
+	       (leads_out(action, &to) && (is_tcp(action) || is_udp(action)));
+}
+
 void session_net_name(const struct session *session, struct action *action)
 {
 	struct endpoint to;
@@ -113,7 +123,7 @@ static bool is_connected(int socket_fd)
 }
 
 static void hand_over(struct execution *execution, const struct gate_request *request,
-		      const struct action *action, const struct endpoint *to,
+		      const struct action *action, const struct endpoint *to, bool by_decoy,
 		      struct gate_answer *ret)
 {
 	struct relay *relay = execution->session->net->relay;
@@ -131,6 +141,7 @@ static void hand_over(struct execution *execution, const struct gate_request *re
 		.destination = *to,
 		.host = host,
 		.socket_fd = request->socket_fd,
+		.by_decoy = by_decoy,
 	};
 	const int r = is_tcp(action) ? relay_connect(relay, &wanted) : relay_send(relay, &wanted);
 
@@ -139,19 +150,19 @@ static void hand_over(struct execution *execution, const struct gate_request *re
 }
 
 static void carry_tcp(struct execution *execution, const struct gate_request *request,
-		      const struct action *action, const struct endpoint *to,
+		      const struct action *action, const struct endpoint *to, bool by_decoy,
 		      struct gate_answer *ret)
 {
 	if (is_connected(request->socket_fd))
 		return; /* the kernel says so, or that the connection is there by now */
 	if (action->kind == ACTION_CONNECT)
-		hand_over(execution, request, action, to, ret);
+		hand_over(execution, request, action, to, by_decoy, ret);
 	else
 		*ret = (struct gate_answer){.errno_value = EOPNOTSUPP}; /* MSG_FASTOPEN */
 }
 
 void session_net_carry_out(struct execution *execution, const struct gate_request *request,
-			   const struct action *action, struct gate_answer *ret)
+			   const struct action *action, bool by_decoy, struct gate_answer *ret)
 {
 	const struct session *session = execution->session;
 	struct endpoint to;
@@ -165,10 +176,13 @@ void session_net_carry_out(struct execution *execution, const struct gate_reques
 	}
 	if (!leads_out(action, &to))
 		return;
+	/* Whatever was decided: with this network nothing is dialled. */
+	by_decoy |= session_net_is_decoy(session);
 	if (is_tcp(action))
-		carry_tcp(execution, request, action, &to, ret);
-	else if (is_udp(action) && to.port)
-		hand_over(execution, request, action, &to, ret);
+		carry_tcp(execution, request, action, &to, by_decoy, ret);
+	else if (is_udp(action) && to.port && !by_decoy)
+		hand_over(execution, request, action, &to, false, ret);
+	/* Else it goes to an address that is the session's own, where nobody is. */
 }
 
 /* ---- life ---- */
@@ -204,22 +218,44 @@ static void raise_file_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
-int session_net_start(struct session *session, struct error *err)
+static bool has_mode(const struct session *session, const char *mode)
 {
-	const char *mode = session_layer(session, "net");
-	struct session_net *net;
-	struct cidr *allowed = NULL;
-	size_t count = 0;
-	int r;
+	const char *is = session_layer(session, "net");
 
-	if (!mode || strcmp(mode, "relay") != 0)
+	return is && strcmp(is, mode) == 0;
+}
+
+bool session_net_is_decoy(const struct session *session)
+{
+	return has_mode(session, "decoy");
+}
+
+/* Without the relay nobody could stand in for whom a program means. */
+static int check_no_decoys(const struct session *session, struct error *err)
+{
+	const char *who = policy_decoys(session->policy);
+
+	if (!who)
 		return 0;
-	r = parse_allowed(&session->net_config, &allowed, &count, err);
+	return error_set(
+		err, EINVAL,
+		"%s%s of the policy has the verdict decoy, and the network of this session "
+		"leads nowhere: start it with --net=relay or --net=decoy",
+		strcmp(who, "default") == 0 ? "a " : "the rule ", who);
+}
+
+static int start_relay(struct session_net *net, struct error *err)
+{
+	struct session *session = net->session;
+	_cleanup_free_ struct cidr *allowed = NULL;
+	size_t count = 0;
+	int r = parse_allowed(&session->net_config, &allowed, &count, err);
+
+	if (r == 0)
+		r = session_decoy_start(session, &net->decoy, err);
 	if (r < 0)
 		return r;
 	raise_file_limit();
-	net = xcalloc(1, sizeof(*net));
-	net->session = session;
 	net->names = names_new();
 	net->relay = relay_start(&(struct relay_config){.loop = session->supervisor->loop,
 							.resolver = session->net_config.resolver,
@@ -227,7 +263,23 @@ int session_net_start(struct session *session, struct error *err)
 							.allowed_count = count,
 							.ops = &session_relay_ops,
 							.ctx = net});
-	free(allowed);
+	return 0;
+}
+
+int session_net_start(struct session *session, struct error *err)
+{
+	struct session_net *net;
+	int r;
+
+	if (!has_mode(session, "relay") && !has_mode(session, "decoy"))
+		return check_no_decoys(session, err);
+	net = xcalloc(1, sizeof(*net));
+	net->session = session;
+	r = start_relay(net, err);
+	if (r < 0) {
+		free(net);
+		return r;
+	}
 	session->net = net;
 	session->handles++;
 	net->dns = session_dns_start(session, net->names);
@@ -257,5 +309,6 @@ void session_net_end(struct session *session)
 	if (!net)
 		return;
 	session_dns_end(net->dns);
+	session_decoy_end(net->decoy);
 	relay_stop(net->relay, on_relay_freed);
 }

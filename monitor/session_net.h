@@ -15,9 +15,17 @@ struct session_net {
 	struct names *names;
 	struct session_dns *dns;
 	struct relay *relay;
+	struct session_decoy *decoy; /* NULL: nothing is answered by one */
 };
 
-/* session_relay.c; their context is the session_net. */
+/* session_relay.c */
+/* What an action of a connection has of it; @address: room for its text. */
+struct action session_net_action(enum action_kind kind, const struct relay_caller *caller,
+				 const char *host, const struct endpoint *at,
+				 char address[ENDPOINT_TEXT]);
+/* Return: true if policy lets it pass. */
+bool session_net_decide(struct session *session, const struct action *action);
+/* Their context is the session_net. */
 extern const struct relay_ops session_relay_ops;
 
 /*

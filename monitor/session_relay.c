@@ -99,10 +99,9 @@ static void stop_flow(struct session *session, const struct action *action,
 	}
 }
 
-/* What both say of their connection; @address: room for its text. */
-static struct action action_of(enum action_kind kind, const struct relay_caller *caller,
-			       const char *host, const struct endpoint *at,
-			       char address[ENDPOINT_TEXT])
+struct action session_net_action(enum action_kind kind, const struct relay_caller *caller,
+				 const char *host, const struct endpoint *at,
+				 char address[ENDPOINT_TEXT])
 {
 	endpoint_text(at, address);
 	return (struct action){
@@ -120,8 +119,7 @@ static struct action action_of(enum action_kind kind, const struct relay_caller 
 	};
 }
 
-/* Return: true if policy lets it pass. */
-static bool decide(struct session *session, const struct action *action)
+bool session_net_decide(struct session *session, const struct action *action)
 {
 	struct execution *execution = execution_find(session, action->exec_id);
 	struct judgement judgement;
@@ -144,8 +142,8 @@ static void on_closed(void *ctx, const struct relay_end *end)
 	struct session_net *net = ctx;
 	char address[ENDPOINT_TEXT];
 	struct action action =
-		action_of(ACTION_CLOSE, end->caller, end->host,
-			  end->upstream.port ? &end->upstream : end->destination, address);
+		session_net_action(ACTION_CLOSE, end->caller, end->host,
+				   end->upstream.port ? &end->upstream : end->destination, address);
 
 	if (end->refusal)
 		refuse_address(net->session, end);
@@ -154,7 +152,7 @@ static void on_closed(void *ctx, const struct relay_end *end)
 	action.duration_ms = (int64_t)end->duration_ms;
 	action.reason = str_of(end->reason);
 	action.result = end->error;
-	(void)decide(net->session, &action);
+	(void)session_net_decide(net->session, &action);
 }
 
 static void refuse_head(struct session *session, const struct relay_head *head)
@@ -183,11 +181,11 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 	const bool is_fine = !head->disagrees && !head->seen->broken;
 	struct request_lists lists;
 	char address[ENDPOINT_TEXT];
-	struct action action =
-		action_of(ACTION_REQUEST, head->caller, head->host, head->upstream, address);
+	struct action action = session_net_action(ACTION_REQUEST, head->caller, head->host,
+						  head->upstream, address);
 
 	request_action(head->seen, head->target, address, 0, NULL, &lists, &action);
-	if (!decide(session, &action))
+	if (!session_net_decide(session, &action))
 		return "refused by policy";
 	if (is_fine || session->mode == MODE_OBSERVE)
 		return NULL;
@@ -202,8 +200,8 @@ static const char *on_sent(void *ctx, const struct relay_sent *sent)
 	struct session *session = net->session;
 	const bool enforces = session->mode == MODE_ENFORCE;
 	char address[ENDPOINT_TEXT];
-	struct action action =
-		action_of(ACTION_CONNECT, sent->caller, sent->host, sent->destination, address);
+	struct action action = session_net_action(ACTION_CONNECT, sent->caller, sent->host,
+						  sent->destination, address);
 	struct decision decision;
 
 	action.family = endpoint_is_v4(sent->destination) ? STR("inet") : STR("inet6");
@@ -242,6 +240,13 @@ static int on_listen(void *ctx, const struct endpoint *at, net_socket_cb done, v
 	return session_ask_socket(net->session, SOCKET_LISTEN, address, at->port, done, done_ctx);
 }
 
+static int on_serve(void *ctx, const struct relay_arrival *arrival)
+{
+	const struct session_net *net = ctx;
+
+	return session_decoy_serve(net->decoy, arrival);
+}
+
 static int on_datagram(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)
 {
 	struct session_net *net = ctx;
@@ -274,4 +279,5 @@ const struct relay_ops session_relay_ops = {.listen = on_listen,
 					    .head = on_head,
 					    .sent = on_sent,
 					    .closed = on_closed,
+					    .serve = on_serve,
 					    .stray = on_stray};

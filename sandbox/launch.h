@@ -129,7 +129,7 @@ int mounts_attach(int mount_fd, int target_fd, const char *target, struct error 
 
 /* net.c */
 int net_loopback_up(struct launch *l, struct error *err);
-/* With NET_RELAY: makes every address one of the session's own. */
+/* With NET_RELAY and NET_DECOY: makes every address one of the session's own. */
 int net_make_local(struct launch *l, struct error *err);
 /* A socket in the session's network for MSG_SOCKET: O_CLOEXEC, O_NONBLOCK; or a negative errno. */
 int net_socket(enum socket_kind kind, const char *address, uint16_t port);

@@ -2,10 +2,11 @@
 /*
  * The session's network: `lo`, and no way out.
  *
- * With NET_RELAY the whole address space is local to it (`ip route add local 0.0.0.0/0 dev lo` and
- * the same for IPv6): a connection to any address ends at whoever listens there in this namespace,
- * which is the supervisor, by sockets that it has the init make. getsockname(2) of what it accepts
- * is the address that was meant. Sources: ip-route(8), type local; rtnetlink(7).
+ * With NET_RELAY and NET_DECOY the whole address space is local to it (`ip route add local
+ * 0.0.0.0/0 dev lo` and the same for IPv6): a connection to any address ends at whoever listens
+ * there in this namespace, which is the supervisor, by sockets that it has the init make.
+ * getsockname(2) of what it accepts is the address that was meant. Sources: ip-route(8), type
+ * local; rtnetlink(7).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,13 +26,18 @@
 
 int net_loopback_up(struct launch *l, struct error *err)
 {
+	static const char *const layers[] = {
+		[NET_NONE] = "net=lo only",
+		[NET_RELAY] = "net=relay",
+		[NET_DECOY] = "net=decoy",
+	};
 	struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};
 	_cleanup_close_ int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	memcpy(request.ifr_name, "lo", sizeof("lo"));
 	if (socket_fd < 0 || ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0)
 		return error_errno(err, errno, "bring up the session's loopback interface");
-	launch_say(l, l->spec.net == NET_RELAY ? "net=relay" : "net=lo only");
+	launch_say(l, "%s", layers[l->spec.net]);
 	return 0;
 }
 
@@ -145,7 +151,7 @@ int net_make_local(struct launch *l, struct error *err)
 {
 	int r;
 
-	if (l->spec.net != NET_RELAY)
+	if (l->spec.net == NET_NONE)
 		return 0;
 	_cleanup_close_ int netlink_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 

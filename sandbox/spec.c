@@ -23,6 +23,7 @@ static const char *const isolation_names[] = {
 static const char *const net_names[] = {
 	[NET_NONE] = "none",
 	[NET_RELAY] = "relay",
+	[NET_DECOY] = "decoy",
 };
 
 const char *net_mode_name(unsigned net)

@@ -66,6 +66,7 @@ enum isolation {
 enum net_mode {
 	NET_NONE,  /* its own loopback */
 	NET_RELAY, /* every address there is, each of them local: whoever supervises answers */
+	NET_DECOY, /* the same; who answers is made up, and nothing ever leaves */
 };
 
 enum workspace_mode {
@@ -111,13 +112,16 @@ struct spec_options {
 	enum workspace_mode workspace_mode;
 	const struct spec_bind *binds;
 	size_t bind_count;
+	/* Files that cordon itself shows, read-only: not held to what a user's binds are. */
+	const struct spec_bind *own;
+	size_t own_count;
 	struct spec_limits limits; /* zeros: the defaults of spec_default_limits() */
 	const char *const *env;	   /* additional "NAME=value", NULL-terminated, or NULL */
 };
 
 struct spec_limits spec_default_limits(void);
 
-/* With NET_RELAY: the session's own addresses, and the one it asks for names. */
+/* With NET_RELAY and NET_DECOY: the session's own addresses, and the one it asks for names. */
 #define SPEC_NET_ADDRESS    "198.18.0.2"
 #define SPEC_NET_ADDRESS6   "fd5c:6f72:646f:6e00::2"
 #define SPEC_NET_NAMESERVER "198.18.0.1"

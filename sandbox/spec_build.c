@@ -115,6 +115,12 @@ static int add_binds(struct spec *spec, const struct spec_options *options, stru
 	return 0;
 }
 
+static void add_own(struct spec *spec, const struct spec_options *options)
+{
+	for (size_t i = 0; i < options->own_count; i++)
+		spec_add_mount(spec, MOUNT_BIND, options->own[i].source, options->own[i].target);
+}
+
 static int add_workspace(struct spec *spec, const struct spec_options *options, struct error *err)
 {
 	_cleanup_free_ char *real = NULL;
@@ -181,6 +187,7 @@ static int build(const struct spec_options *options, struct spec *spec, struct e
 	spec->limits = merge_limits(options->limits);
 	add_env(spec, tmp, options->env);
 	view_add_system(spec, tmp);
+	add_own(spec, options);
 	r = add_workspace(spec, options, err);
 	if (!r)
 		r = add_binds(spec, options, err);

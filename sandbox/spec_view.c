@@ -120,8 +120,8 @@ static void add_made_etc(struct spec *spec)
 		xasprintf("127.0.0.1 localhost %s\n::1 localhost ip6-localhost\n", spec->hostname));
 	add_file(spec, "/etc/hostname", xasprintf("%s\n", spec->hostname));
 	add_file(spec, "/etc/resolv.conf",
-		 xstrdup(spec->net == NET_RELAY ? "nameserver " SPEC_NET_NAMESERVER "\n"
-						: "# no name service in this sandbox\n"));
+		 xstrdup(spec->net != NET_NONE ? "nameserver " SPEC_NET_NAMESERVER "\n"
+					       : "# no name service in this sandbox\n"));
 	add_file(spec, "/etc/nsswitch.conf",
 		 xstrdup("passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
 			 "services: files\nprotocols: files\n"));

@@ -154,7 +154,7 @@ static void wire_net(struct wire *w, enum net_mode *value)
 
 	wire_u32(w, &number);
 	w->bad |= !net_mode_name(number);
-	*value = number == NET_RELAY ? NET_RELAY : NET_NONE;
+	*value = net_mode_name(number) ? (enum net_mode)number : NET_NONE;
 }
 
 static void wire_spec(struct wire *w, struct spec *s)

@@ -216,6 +216,7 @@ void scenario_done(struct scenario *scenario)
 	free(scenario->files);
 	free(scenario->rules);
 	free(scenario->labels);
+	free(scenario->sent);
 	free(scenario->file);
 	json_free(scenario->doc);
 	*scenario = (struct scenario){0};

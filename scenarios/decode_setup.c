@@ -5,7 +5,8 @@
 #include "scenarios/decode_internal.h"
 
 struct setup_row {
-	const struct json *files, *canaries, *labels, *binds, *env, *policies, *limits, *mode;
+	const struct json *files, *canaries, *labels, *binds, *env, *policies, *limits, *mode, *net,
+		*decoys;
 };
 
 static const struct json_field setup_fields[] = {
@@ -17,6 +18,8 @@ static const struct json_field setup_fields[] = {
 	{"policies", JSON_ARRAY, false, offsetof(struct setup_row, policies)},
 	{"limits", JSON_OBJECT, false, offsetof(struct setup_row, limits)},
 	{"mode", JSON_STRING, false, offsetof(struct setup_row, mode)},
+	{"net", JSON_STRING, false, offsetof(struct setup_row, net)},
+	{"decoys", JSON_ARRAY, false, offsetof(struct setup_row, decoys)},
 };
 
 /* ---- files and canaries ---- */
@@ -266,6 +269,25 @@ static int decode_mode(const struct place *place, const struct json *node, struc
 	return r;
 }
 
+static int decode_net(const struct place *place, const struct setup_row *row, struct setup *setup)
+{
+	static const char *const names[] = {"none", "relay", "decoy"};
+	const struct place at = {place->file, "$.setup.net", place->err};
+	unsigned net = NET_NONE;
+	int r = row->net ? place_choose(&at, row->net, names, 3, &net) : 0;
+
+	if (r < 0)
+		return r;
+	setup->net = (enum net_mode)net;
+	if (row->decoys && setup->net == NET_NONE)
+		return place_error(place, "decoys: they answer where \"net\" is \"decoy\", or "
+					  "\"relay\" with a rule that has the verdict decoy");
+	if (!row->decoys)
+		return 0;
+	r = script_decode(row->decoys, "$.setup.decoys", &setup->decoys, place->err);
+	return r < 0 ? error_prefix(place->err, "%s", place->file) : 0;
+}
+
 int setup_decode(const struct place *place, const struct json *node, struct setup *ret)
 {
 	const struct place env = {place->file, "$.setup.env", place->err};
@@ -273,7 +295,7 @@ int setup_decode(const struct place *place, const struct json *node, struct setu
 	const struct place policies = {place->file, "$.setup.policies", place->err};
 	const struct place mode = {place->file, "$.setup.mode", place->err};
 	struct setup_row row;
-	int r = place_decode(place, node, setup_fields, 8, &row);
+	int r = place_decode(place, node, setup_fields, 10, &row);
 
 	if (r < 0)
 		return r;
@@ -290,6 +312,8 @@ int setup_decode(const struct place *place, const struct json *node, struct setu
 		r = decode_env(&env, row.env, ret);
 	if (r == 0)
 		r = decode_policies(&policies, row.policies, ret);
+	if (r == 0)
+		r = decode_net(place, &row, ret);
 	if (r == 0 && row.limits)
 		r = decode_limits(&limits, row.limits, ret);
 	return r == 0 && row.mode ? decode_mode(&mode, row.mode, ret) : r;
@@ -309,5 +333,6 @@ void setup_done(struct setup *setup)
 	free(setup->bind_sources);
 	free(setup->env);
 	free(setup->policies);
+	script_done(&setup->decoys);
 	*setup = (struct setup){0};
 }

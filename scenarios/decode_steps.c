@@ -7,7 +7,8 @@
 
 static const char *const verdict_names[] = {
 	[STEP_ALLOWED] = "allowed", [STEP_ASKED] = "asked",   [STEP_NOTED] = "noted",
-	[STEP_DENIED] = "denied",   [STEP_KILLED] = "killed", [STEP_NOT_RUN] = "not run",
+	[STEP_DECOYED] = "decoyed", [STEP_DENIED] = "denied", [STEP_KILLED] = "killed",
+	[STEP_NOT_RUN] = "not run",
 };
 
 const char *step_verdict_name(enum step_verdict verdict)
@@ -189,20 +190,56 @@ static int decode_rule_check(const struct place *place, const struct json *node,
 	return 0;
 }
 
+struct sent_row {
+	const struct json *host, *service, *method, *canary, *requests, *bytes;
+};
+
+static const struct json_field sent_fields[] = {
+	{"host", JSON_STRING, true, offsetof(struct sent_row, host)},
+	{"service", JSON_STRING, false, offsetof(struct sent_row, service)},
+	{"method", JSON_STRING, false, offsetof(struct sent_row, method)},
+	{"canary", JSON_STRING, false, offsetof(struct sent_row, canary)},
+	{"at_least", JSON_NUMBER, false, offsetof(struct sent_row, requests)},
+	{"bytes_at_least", JSON_NUMBER, false, offsetof(struct sent_row, bytes)},
+};
+
+static int decode_sent(const struct place *place, const struct json *node, struct sent_check *ret)
+{
+	struct sent_row row;
+	int64_t requests = 1;
+	int64_t bytes = 0;
+	int r = place_decode(place, node, sent_fields, 6, &row);
+
+	if (r < 0)
+		return r;
+	if ((row.requests && json_i64(row.requests, 1, INT32_MAX, &requests) < 0) ||
+	    (row.bytes && json_i64(row.bytes, 1, INT64_C(1) << 50, &bytes) < 0))
+		return place_error(place,
+				   "at_least, bytes_at_least: must be whole numbers from 1 on");
+	*ret = (struct sent_check){.host = json_string(row.host),
+				   .service = json_string(row.service),
+				   .method = json_string(row.method),
+				   .canary = json_string(row.canary),
+				   .least_requests = (uint64_t)requests,
+				   .least_bytes = (uint64_t)bytes};
+	return 0;
+}
+
 struct finally_row {
-	const struct json *files, *rules, *labels;
+	const struct json *files, *rules, *labels, *sent;
 };
 
 static const struct json_field finally_fields[] = {
 	{"files", JSON_ARRAY, false, offsetof(struct finally_row, files)},
 	{"rules", JSON_ARRAY, false, offsetof(struct finally_row, rules)},
 	{"labels", JSON_ARRAY, false, offsetof(struct finally_row, labels)},
+	{"sent", JSON_ARRAY, false, offsetof(struct finally_row, sent)},
 };
 
 int finally_decode(const struct place *place, const struct json *node, struct scenario *s)
 {
 	struct finally_row row;
-	int r = node ? place_decode(place, node, finally_fields, 3, &row) : 0;
+	int r = node ? place_decode(place, node, finally_fields, 4, &row) : 0;
 
 	if (r < 0 || !node)
 		return r;
@@ -219,6 +256,13 @@ int finally_decode(const struct place *place, const struct json *node, struct sc
 
 		r = decode_rule_check(&(struct place){place->file, path, place->err}, i,
 				      &s->rules[s->rule_count++]);
+	}
+	s->sent = xcalloc(json_length(row.sent), sizeof(*s->sent));
+	for (const struct json *i = json_first(row.sent); r == 0 && i; i = json_next(i)) {
+		_cleanup_free_ char *path = xasprintf("%s.sent[%zu]", place->path, s->sent_count);
+
+		r = decode_sent(&(struct place){place->file, path, place->err}, i,
+				&s->sent[s->sent_count++]);
 	}
 	if (r == 0)
 		r = check_strings(place, row.labels);

@@ -19,7 +19,7 @@
 
 static bool is_refusal(const struct ruling *r)
 {
-	return r->verdict >= VERDICT_ASK && r->enforced &&
+	return r->verdict >= VERDICT_ASK && r->enforced && !r->by_decoy &&
 	       !(r->verdict == VERDICT_ASK && r->agreed);
 }
 
@@ -51,6 +51,21 @@ static const struct ruling *decisive(const struct observation *seen, const char 
 			first = r;
 	}
 	return first;
+}
+
+/* The first of what a rule refuses and a decoy answered; @rule NULL: any, for with decoys the
+ * default's refusal is none. */
+static const struct ruling *decoyed(const struct observation *seen, const char *call,
+				    const char *rule)
+{
+	for (size_t i = 0; i < seen->ruling_count; i++) {
+		const struct ruling *r = &seen->rulings[i];
+
+		if (strcmp(r->call, call) == 0 && r->by_decoy && r->verdict >= VERDICT_ASK &&
+		    strcmp(r->rule, "default") != 0 && (!rule || strcmp(r->rule, rule) == 0))
+			return r;
+	}
+	return NULL;
 }
 
 /* The first note of a rule; @rule NULL: of any. */
@@ -128,6 +143,8 @@ static enum step_verdict got_of(const struct ruling *by)
 {
 	if (!by)
 		return STEP_ALLOWED;
+	if (by->by_decoy)
+		return STEP_DECOYED;
 	if (by->verdict == VERDICT_LOG)
 		return STEP_NOTED;
 	if (!is_refusal(by))
@@ -155,6 +172,10 @@ void judge_step(const struct expectation *expect, const struct observation *seen
 	*ret = (struct step_finding){.got = STEP_NOT_RUN};
 	if (call->ran) {
 		ret->by = decisive(seen, id);
+		if (!ret->by && expect->verdict == STEP_DECOYED)
+			ret->by = decoyed(seen, id, expect->rule);
+		if (!ret->by && expect->verdict != STEP_NOTED)
+			ret->by = decoyed(seen, id, NULL);
 		if (!ret->by)
 			ret->by = asked(seen, id);
 		if (!ret->by && expect->verdict == STEP_NOTED)
@@ -257,6 +278,45 @@ static void check_rule(struct findings *f, const struct rule_check *check,
 		  fired >= check->least && fired <= check->most);
 }
 
+static bool is_meant(const struct sent_check *check, const struct sent *sent)
+{
+	const bool is_domain = strncmp(check->host, "*.", 2) == 0;
+	const size_t len = strlen(sent->host);
+	const size_t tail = strlen(check->host) - 1;
+	const bool is_host =
+		!is_domain ? strcmp(check->host, sent->host) == 0
+			   : len > tail && strcmp(sent->host + len - tail, check->host + 1) == 0;
+	_cleanup_free_ char *canary = check->canary ? xasprintf(" %s ", check->canary) : NULL;
+
+	return is_host && (!check->service || strcmp(check->service, sent->service) == 0) &&
+	       (!check->method || strcmp(check->method, sent->method) == 0) &&
+	       (!canary || strstr(sent->canaries, canary));
+}
+
+static void check_sent(struct findings *f, const struct sent_check *check,
+		       const struct observation *seen)
+{
+	uint64_t requests = 0;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < seen->sent_count; i++) {
+		if (!is_meant(check, &seen->sent[i]))
+			continue;
+		requests++;
+		bytes += seen->sent[i].bytes;
+	}
+	add_check(f,
+		  xasprintf("sent to %s%s%s%s%s", check->host, check->service ? ", " : "",
+			    check->service ? check->service : "", check->canary ? ", with " : "",
+			    check->canary ? check->canary : ""),
+		  xasprintf("at least %llu requests, %llu bytes",
+			    (unsigned long long)check->least_requests,
+			    (unsigned long long)check->least_bytes),
+		  xasprintf("%llu requests, %llu bytes", (unsigned long long)requests,
+			    (unsigned long long)bytes),
+		  requests >= check->least_requests && bytes >= check->least_bytes);
+}
+
 static void check_label(struct findings *f, const char *label, const struct observation *seen)
 {
 	bool set = false;
@@ -312,6 +372,8 @@ void findings_make(const struct scenario *scenario, const struct observation *se
 	}
 	for (size_t i = 0; i < scenario->label_count; i++)
 		check_label(&f, scenario->labels[i], seen);
+	for (size_t i = 0; i < scenario->sent_count; i++)
+		check_sent(&f, &scenario->sent[i], seen);
 	check_promises(&f, seen);
 	*ret = f;
 }

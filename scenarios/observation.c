@@ -31,6 +31,13 @@ void observation_done(struct observation *seen)
 		free(seen->rulings[i].kind);
 		free(seen->rulings[i].rule);
 	}
+	for (size_t i = 0; i < seen->sent_count; i++) {
+		free(seen->sent[i].host);
+		free(seen->sent[i].service);
+		free(seen->sent[i].method);
+		free(seen->sent[i].canaries);
+	}
+	free(seen->sent);
 	for (size_t i = 0; i < seen->label_count; i++)
 		free(seen->labels[i]);
 	free(seen->calls);
@@ -201,6 +208,24 @@ static void add_ruling(struct observation *seen, const struct json *event, enum 
 		.enforced = !enforced || json_bool(enforced),
 		.question = (uint64_t)json_number(json_get(event, "question")),
 		.agreed = json_get(event, "approval") != NULL,
+		.by_decoy = strcmp(text_of(event, "answered_by"), "decoy") == 0,
+	};
+}
+
+static void add_sent(struct observation *seen, const struct json *fields)
+{
+	struct buf canaries = BUF_INIT(0);
+
+	buf_putc(&canaries, ' ');
+	for (const struct json *c = json_first(json_get(fields, "canaries")); c; c = json_next(c))
+		buf_printf(&canaries, "%s ", json_string(c) ? json_string(c) : "");
+	seen->sent = xrealloc_array(seen->sent, seen->sent_count + 1, sizeof(*seen->sent));
+	seen->sent[seen->sent_count++] = (struct sent){
+		.host = xstrdup(text_of(fields, "host")),
+		.service = xstrdup(text_of(fields, "service")),
+		.method = xstrdup(text_of(fields, "method")),
+		.canaries = canaries.data,
+		.bytes = (uint64_t)json_number(json_get(fields, "bytes")),
 	};
 }
 
@@ -246,6 +271,8 @@ bool observe_line(struct observation *seen, const char *line, size_t len)
 	rule = text_of(event, "rule");
 	if (strcmp(text_of(event, "kind"), "label.set") == 0)
 		add_labels(seen, json_get(json_get(event, "fields"), "labels"));
+	else if (strcmp(text_of(event, "kind"), "decoy.request") == 0)
+		add_sent(seen, json_get(event, "fields"));
 	else if (strcmp(text_of(event, "kind"), "exec.mismatch") == 0)
 		add_ruling(seen, event, mismatch_verdict(json_get(event, "fields")),
 			   "exec.mismatch");

@@ -39,6 +39,14 @@ struct ruling {
 	bool enforced;
 	uint64_t question; /* that was asked; 0: none */
 	bool agreed;	   /* what was to be asked was answered with a yes, now or before */
+	bool by_decoy;	   /* not refused: a decoy answered */
+};
+
+/* A request that a decoy got. Strings are owned. */
+struct sent {
+	char *host, *service, *method;
+	char *canaries; /* their names, each with a space before and behind it */
+	uint64_t bytes;
 };
 
 struct observation {
@@ -46,6 +54,8 @@ struct observation {
 	size_t call_count;
 	struct ruling *rulings; /* owned, in the record's order */
 	size_t ruling_count;
+	struct sent *sent; /* owned */
+	size_t sent_count;
 	char **labels; /* owned */
 	size_t label_count;
 	struct record_report record;

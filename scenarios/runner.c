@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "scenarios/answers.h"
 #include "scenarios/stage.h"
+#include "tools/toolkit/layer.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/paths.h"
 
@@ -76,10 +77,14 @@ static void settle_record(struct run *run, const char *path)
 		return;
 	}
 	_cleanup_free_ char *dir = xstrdup(path);
+	_cleanup_free_ char *decoy = NULL;
 
 	(void)unlink(path);
 	slash = strrchr(dir, '/');
 	*slash = '\0';
+	decoy = xasprintf("%s/decoy", dir);
+	if (run->trial->seen.sent_count)
+		layer_remove(decoy);
 	(void)rmdir(dir);
 }
 

@@ -37,6 +37,7 @@ enum step_verdict {
 	STEP_ALLOWED, /* nothing of the call was refused */
 	STEP_ASKED,   /* nor was it here: an action of it was asked about, and agreed to */
 	STEP_NOTED,   /* nothing was refused, and a rule that logs matched an action of it */
+	STEP_DECOYED, /* nothing was refused, and a decoy answered what a rule does refuse */
 	STEP_DENIED,  /* an action of it was refused, or the call itself */
 	STEP_KILLED,  /* a rule ended it */
 	STEP_NOT_RUN, /* only as what was got: the session ended before */
@@ -91,6 +92,8 @@ struct setup {
 	uint32_t timeout_ms;
 	bool has_mode;
 	enum monitor_mode mode;
+	enum net_mode net;	    /* NET_NONE: the command line's */
+	struct decoy_script decoys; /* owned */
 };
 
 struct file_check {
@@ -103,6 +106,16 @@ struct rule_check {
 	const char *rule;
 	uint64_t least;
 	uint64_t most;
+};
+
+/* What must have reached decoys, all requests that match taken together. */
+struct sent_check {
+	const char *host;    /* a name, or "*.NAME" */
+	const char *service; /* NULL: any, as what follows */
+	const char *method;
+	const char *canary; /* that each of them must have had in it */
+	uint64_t least_requests;
+	uint64_t least_bytes;
 };
 
 struct scenario {
@@ -124,6 +137,8 @@ struct scenario {
 	size_t rule_count;
 	const char **labels;
 	size_t label_count;
+	struct sent_check *sent;
+	size_t sent_count;
 };
 
 const char *category_name(enum scenario_category category);

@@ -140,6 +140,10 @@ static void put_options(struct stage *stage, const struct scenario *scenario,
 	o->workspace_dir = stage->workspace;
 	o->workspace_mode = WORKSPACE_LIVE; /* nobody else's folder: what is left is looked at */
 	o->limits = setup->limits;
+	o->net.mode = setup->net ? setup->net : base->net.mode;
+	o->net.resolver = base->net.resolver;
+	if (setup->decoys.count)
+		o->net.script = &setup->decoys;
 	o->timeout_ms = setup->timeout_ms ? setup->timeout_ms : base->timeout_ms;
 	o->labels = xcalloc(setup->label_count, sizeof(*o->labels));
 	for (size_t i = 0; i < setup->label_count; i++)

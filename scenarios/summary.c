@@ -42,7 +42,8 @@ static void tally_trial(const struct trial *trial, struct family_tally *to)
 
 	for (size_t i = 0; i < trial->findings.step_count; i++) {
 		const struct step_finding *f = &trial->findings.steps[i];
-		const bool told = f->got == STEP_DENIED || f->got == STEP_KILLED || f->alarm;
+		const bool told = f->got == STEP_DECOYED || f->got == STEP_DENIED ||
+				  f->got == STEP_KILLED || f->alarm;
 		const bool was_seen = f->got == STEP_NOTED || f->got == STEP_ASKED;
 
 		if (benign)

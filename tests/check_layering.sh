@@ -30,6 +30,8 @@ for part in common sandbox monitor tools scenarios; do
 	bad $part '<bpf/' "libbpf is known to monitor/trace and monitor/bpf only" \
 		'monitor/(trace|bpf)/[A-Za-z0-9_.]+'
 	bad $part '<seccomp\.h>' "libseccomp is known to sandbox only" 'sandbox/[A-Za-z0-9_./]+'
+	bad $part '<openssl/' "OpenSSL is known to monitor/net/decoy only" \
+		'monitor/net/decoy/[A-Za-z0-9_.]+'
 	bad $part '<sodium' "libsodium is known to monitor and tools only" \
 		'(monitor|tools)/[A-Za-z0-9_./]+'
 done

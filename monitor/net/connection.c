@@ -142,6 +142,32 @@ void connection_end(struct connection *connection, const char *reason)
 		over(connection, NULL, reason);
 }
 
+/* ---- what is served ---- */
+
+static void serve(struct connection *connection)
+{
+	struct relay *relay = connection->relay;
+	const struct relay_arrival arrival = {
+		.token = connection,
+		.socket_fd = take_fd(&connection->program_fd),
+		.caller = &connection->caller,
+		.destination = &connection->destination,
+		.host = connection->host,
+	};
+
+	(void)uv_timer_stop(&connection->timer);
+	connection->stage = CONNECTION_FLOWING;
+	if (relay->ops->serve(relay->ctx, &arrival) < 0)
+		over(connection, NULL, "out of file descriptors");
+}
+
+void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason)
+{
+	const struct flow_totals totals = {.bytes_out = bytes_out, .bytes_in = bytes_in};
+
+	over(token, &totals, reason);
+}
+
 /* ---- the flow ---- */
 
 /*
@@ -195,7 +221,9 @@ void connection_accept(struct connection *connection, int program_fd)
 	/* What comes in small pieces does not wait for the program's acknowledgement. */
 	(void)setsockopt(program_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	let_go_of_listener(connection);
-	if (connection->upstream_fd >= 0)
+	if (connection->by_decoy)
+		serve(connection);
+	else if (connection->upstream_fd >= 0)
 		join(connection);
 	else if (connection->error)
 		over(connection, NULL, "not connected");
@@ -233,7 +261,8 @@ static bool has_outcome(const struct connection *connection)
 		return true;
 	if (!connection->listener || !listener_is_open(connection->listener))
 		return false;
-	return connection->upstream_fd >= 0 || (connection->may_go_on && !connection->is_blocking);
+	return connection->upstream_fd >= 0 || connection->by_decoy ||
+	       (connection->may_go_on && !connection->is_blocking);
 }
 
 static void look(struct connection *connection)
@@ -349,6 +378,7 @@ static struct connection *connection_new(struct relay *relay, const struct relay
 	connection->caller.call_tool = copy(request->caller.call_tool);
 	connection->ticket = request->ticket;
 	connection->destination = request->destination;
+	connection->by_decoy = request->by_decoy;
 	connection->host = xstrdup(request->host);
 	connection->upstream_fd = connection->program_fd = connection->socket_fd = -1;
 	connection->started_ms = uv_now(relay->loop);
@@ -382,7 +412,7 @@ int connection_start(struct relay *relay, const struct relay_request *request)
 	const bool is_name = !endpoint_parse(request->host, &numeric);
 	const struct dial_config dial = {
 		.loop = relay->loop,
-		.resolver = is_name ? relay_resolver(relay) : NULL,
+		.resolver = is_name && !request->by_decoy ? relay_resolver(relay) : NULL,
 		.refusal = relay_refusal,
 		.refusal_ctx = relay,
 		.host = connection->host,
@@ -398,7 +428,8 @@ int connection_start(struct relay *relay, const struct relay_request *request)
 		over(connection, NULL, "not connected");
 		return r;
 	}
-	connection->dial = dial_start(&dial);
+	if (!request->by_decoy)
+		connection->dial = dial_start(&dial);
 	(void)uv_timer_start(&connection->timer, on_timer,
 			     connection->is_blocking ? GIVE_UP_MS : HOLD_MS, 0);
 	return 0;

@@ -26,6 +26,7 @@ struct connection {
 	char *host;
 	int socket_fd; /* the program's own; until its connection has arrived; -1 */
 	bool is_blocking;
+	bool by_decoy;		   /* nothing is dialled */
 	bool may_go_on;		   /* it has been held long enough: outcome or none */
 	struct listener *listener; /* NULL: none, or done with */
 	struct dial *dial;	   /* NULL: over */

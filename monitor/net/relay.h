@@ -46,6 +46,16 @@ struct relay_request {
 	struct endpoint destination; /* inside: what was judged */
 	const char *host;	     /* its canonical name, or the address as text */
 	int socket_fd;		     /* the program's; borrowed: a duplicate is kept */
+	bool by_decoy;		     /* nothing is dialled: relay_ops.serve() answers it */
+};
+
+/* A connection that is served rather than dialled. */
+struct relay_arrival {
+	void *token;   /* for relay_served() */
+	int socket_fd; /* the callee's */
+	const struct relay_caller *caller;
+	const struct endpoint *destination;
+	const char *host;
 };
 
 /* What a program says on its connection, before anything of it is sent. */
@@ -95,6 +105,11 @@ struct relay_ops {
 	const char *(*sent)(void *ctx, const struct relay_sent *sent);
 	/* Once for each connection that was asked for. */
 	void (*closed)(void *ctx, const struct relay_end *end);
+	/*
+	 * Answers a connection by itself; relay_served() says when it is over. May be NULL if no
+	 * request is by_decoy. Errors: it was closed, and relay_served() is not called.
+	 */
+	int (*serve)(void *ctx, const struct relay_arrival *arrival);
 	/* A socket arrived that nothing was approved for; it was reset. */
 	void (*stray)(void *ctx, const struct endpoint *destination);
 };
@@ -127,6 +142,8 @@ int relay_connect(struct relay *relay, const struct relay_request *request);
  */
 #define RELAY_NOW 1
 int relay_send(struct relay *relay, const struct relay_request *request);
+/* A served connection is over. All are before relay_stop(). */
+void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason);
 
 enum relay_answer {
 	RELAY_UNKNOWN, /* nothing is known of this call: it is to be judged */

@@ -21,8 +21,10 @@
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
-		[VERDICT_ALLOW] = "allow", [VERDICT_LOG] = "log",   [VERDICT_THROTTLE] = "throttle",
-		[VERDICT_ASK] = "ask",	   [VERDICT_DENY] = "deny", [VERDICT_KILL] = "kill",
+		[VERDICT_ALLOW] = "allow",	 [VERDICT_LOG] = "log",
+		[VERDICT_THROTTLE] = "throttle", [VERDICT_ASK] = "ask",
+		[VERDICT_DECOY] = "decoy",	 [VERDICT_DENY] = "deny",
+		[VERDICT_KILL] = "kill",
 	};
 
 	return verdict <= VERDICT_KILL ? names[verdict] : "unknown";

@@ -379,6 +379,19 @@ bool policy_gates_files(const struct policy *policy, bool host_bound)
 	return false;
 }
 
+const char *policy_decoys(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		if (policy->rules[i].verdict == VERDICT_DECOY && !policy->rules[i].observed)
+			return policy->rules[i].info.id;
+	}
+	for (unsigned kind = 0; kind < ACTION_KINDS; kind++) {
+		if (policy->has_default[kind] && policy->defaults[kind] == VERDICT_DECOY)
+			return "default";
+	}
+	return NULL;
+}
+
 int policy_add_label(struct policy *policy, const char *name, struct error *err)
 {
 	const int r = policy_label_intern(policy, str_of(name));

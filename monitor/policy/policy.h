@@ -23,6 +23,7 @@ enum verdict {
 	VERDICT_LOG,
 	VERDICT_THROTTLE, /* it goes on, but not yet */
 	VERDICT_ASK,
+	VERDICT_DECOY, /* what is made up answers: stricter than ask, since nothing gets out */
 	VERDICT_DENY,
 	VERDICT_KILL
 };
@@ -77,6 +78,10 @@ struct throttle {
 /* Of the rule that decided; NULL unless it throttles. */
 const struct throttle *policy_throttle(const struct policy *policy,
 				       const struct decision *decision);
+/* Of what the decoy internet may answer in place of refusing it: kinds of action, as bits. */
+#define DECOY_KINDS ((1u << ACTION_CONNECT) | (1u << ACTION_SEND) | (1u << ACTION_DNS))
+/* Who has the verdict decoy: a rule's id, or "default"; NULL: nobody. */
+const char *policy_decoys(const struct policy *policy);
 /* True if the rule is only observed: what it says of an action is noted and not done. */
 bool policy_rule_is_observed(const struct policy *policy, size_t index);
 

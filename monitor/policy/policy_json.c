@@ -209,16 +209,17 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 	for (const struct json *d = json_first(defaults); d; d = json_next(d)) {
 		_cleanup_free_ char *at = policy_member_path("$.defaults", json_key(d));
 		const enum action_kind kind = action_kind_by_name(json_key(d));
+		const bool may_decoy = kind < ACTION_KINDS && (DECOY_KINDS & (1u << kind));
 		enum verdict verdict;
 
 		if (kind == ACTION_KINDS)
 			return source_error(source, err, EINVAL, at,
 					    "unknown action kind \"%.64s\"", json_key(d));
 		if (!json_string(d) || verdict_by_name(json_string(d), &verdict) < 0 ||
-		    verdict == VERDICT_THROTTLE)
+		    verdict == VERDICT_THROTTLE || (verdict == VERDICT_DECOY && !may_decoy))
 			return source_error(source, err, EINVAL, at,
-					    "the default of %s is allow, log, ask, deny or kill",
-					    json_key(d));
+					    "the default of %s is allow, log, ask, deny or kill%s",
+					    json_key(d), may_decoy ? ", or decoy" : "");
 		if (action_enforced(kind) != ENFORCED_BEFORE && verdict > VERDICT_LOG)
 			return source_error(source, err, EOPNOTSUPP, at,
 					    "%s is seen after it happened and cannot be refused: "

@@ -130,7 +130,10 @@ static int decode_verdict(struct context *c)
 
 	if (verdict_by_name(json_string(c->row.verdict), &rule->verdict) < 0)
 		return FAIL(c, EINVAL, ".verdict",
-			    "a verdict is allow, log, throttle, ask, deny or kill");
+			    "a verdict is allow, log, throttle, ask, decoy, deny or kill");
+	if (rule->verdict == VERDICT_DECOY && (rule->kinds & ~DECOY_KINDS))
+		return FAIL(c, EOPNOTSUPP, ".verdict",
+			    "a decoy answers net.connect, net.send and net.dns, and nothing else");
 	for (unsigned k = 0; k < ACTION_KINDS; k++) {
 		if ((rule->kinds & (1u << k)) &&
 		    action_enforced((enum action_kind)k) == ENFORCED_AFTER &&
@@ -143,7 +146,7 @@ static int decode_verdict(struct context *c)
 	}
 	if (rule->verdict >= VERDICT_ASK)
 		rule->errno_value = name ? errno_by_name(name) : EPERM;
-	else if (name)
+	if (name && (rule->verdict < VERDICT_ASK || rule->verdict == VERDICT_DECOY))
 		return FAIL(c, EINVAL, ".errno", "only ask, deny and kill give an errno");
 	if (name && !rule->errno_value)
 		return FAIL(c, EINVAL, ".errno", "unknown errno name \"%.32s\"", name);
@@ -168,9 +171,10 @@ static int decode_how(struct context *c)
 		return FAIL(c, EINVAL, ".mode", "a mode is enforce or observe");
 	rule->observed = mode && strcmp(mode, "observe") == 0;
 	if (rule->observed && (rule->verdict < VERDICT_THROTTLE || c->row.label))
-		return FAIL(c, EINVAL, ".mode",
-			    "only what throttles, asks, denies or kills can be observed, and an "
-			    "observed rule sets no labels");
+		return FAIL(
+			c, EINVAL, ".mode",
+			"only what throttles, asks, decoys, denies or kills can be observed, and an "
+			"observed rule sets no labels");
 	return 0;
 }
 

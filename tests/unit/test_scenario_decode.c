@@ -157,7 +157,7 @@ static const struct bad {
 	 "$.steps[1]: arguments: unknown member \"cwd\""},
 	{{.step = "\"tool\":\"bash\""}, "$.steps[1]: member \"arguments\" (object) is missing"},
 	{{.expect = "\"verdict\":\"refused\",\"rule\":\"r\""},
-	 "$.steps[1].expect: \"refused\" is none of allowed, asked, noted, denied, killed"},
+	 "$.steps[1].expect: \"refused\" is none of allowed, asked, noted, decoyed, denied, killed"},
 	{{.expect = "\"verdict\":\"not run\",\"rule\":\"r\""}, "$.steps[1].expect: \"not run\""},
 	{{.expect = "\"verdict\":\"denied\""}, "$.steps[1].expect: which rule"},
 	{{.expect = "\"verdict\":\"allowed\",\"rule\":\"r\""},

@@ -125,7 +125,8 @@ static int run_verify(const struct log_arguments *arguments)
 static const struct argp_option show_options[] = {
 	{"call", KEY_CALL, "ID", 0, "Only events of this tool call", 0},
 	{"kind", KEY_KIND, "PATTERN", 0, "Only events of this kind: exec, \"net.*\"", 0},
-	{"verdict", KEY_VERDICT, "VERDICT", 0, "Only allow, log, throttle, ask, deny or kill", 0},
+	{"verdict", KEY_VERDICT, "VERDICT", 0,
+	 "Only allow, log, throttle, ask, decoy, deny or kill", 0},
 	{"exec", KEY_EXEC, "N", 0, "Only events of this execution", 0},
 	{"json", KEY_JSON, 0, 0, "The lines of the record as they are", 0},
 	{0},
@@ -133,7 +134,8 @@ static const struct argp_option show_options[] = {
 
 static bool is_verdict(const char *text)
 {
-	static const char *const names[] = {"allow", "log", "throttle", "ask", "deny", "kill"};
+	static const char *const names[] = {"allow", "log",  "throttle", "ask",
+					    "decoy", "deny", "kill"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i], text) == 0)
@@ -290,7 +292,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_VERDICT:
 		if (!is_verdict(value))
-			argp_error(state, "%s is no verdict: allow, log, ask, deny, kill", value);
+			argp_error(state,
+				   "%s is no verdict: allow, log, throttle, ask, decoy, deny, kill",
+				   value);
 		a->filter.verdict = value;
 		return 0;
 	case KEY_EXEC:

@@ -87,6 +87,7 @@ void floor_settle(struct floor *floor)
 {
 	if (floor->plan.spec.upper_dir)
 		layer_settle(floor->plan.spec.upper_dir, floor->discard);
+	trust_settle(&floor->plan.trust);
 	if (floor->plan.state_dir)
 		(void)rmdir(floor->plan.state_dir); /* goes if nothing is kept there */
 	/* Whoever still ends what runs in it holds the lock: a later start's sweep removes it. */

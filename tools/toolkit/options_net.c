@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/json.h"
 #include "common/json_write.h"
 #include "monitor/net/publish.h"
 #include "monitor/policy/cidr.h"
@@ -21,13 +22,15 @@ enum option_key {
 	KEY_ALLOW_PRIVATE,
 	KEY_RESOLVER,
 	KEY_PUBLISH,
+	KEY_DECOYS,
 };
 
 static const struct argp_option option_list[] = {
 	{0, 0, 0, 0, "What it may reach:", 2},
-	{"net", KEY_NET, "none|relay", 0,
-	 "none has its own loopback alone; relay connects to what policy allows, by name (default: "
-	 "none, or relay if a host is allowed)",
+	{"net", KEY_NET, "none|relay|decoy", 0,
+	 "none has its own loopback alone; relay connects to what policy allows, by name; decoy "
+	 "lets made-up servers answer whatever is connected to, and nothing leave (default: none, "
+	 "or relay if a host is allowed)",
 	 0},
 	{"allow-host", KEY_ALLOW_HOST, "NAME[:PORT]", 0,
 	 "Trust this host, or with *.NAME those below it; may be repeated", 0},
@@ -39,6 +42,7 @@ static const struct argp_option option_list[] = {
 	 "Who connects to HOSTPORT of this host (at 127.0.0.1, or ADDRESS) reaches PORT of the "
 	 "session; may be repeated",
 	 0},
+	{"decoys", KEY_DECOYS, "FILE", 0, "What decoys answer, as JSON: see cordon-decoy(7)", 0},
 	{0},
 };
 
@@ -163,9 +167,23 @@ static void set_mode(struct argp_state *state, struct net_options *net, const ch
 	while (net_mode_name(mode) && strcmp(net_mode_name(mode), text) != 0)
 		mode++;
 	if (!net_mode_name(mode))
-		argp_error(state, "--net %s: must be none or relay", text);
+		argp_error(state, "--net %s: must be none, relay or decoy", text);
 	net->mode = (enum net_mode)mode;
 	net->is_named = true;
+}
+
+static void set_decoys(struct argp_state *state, struct net_options *net, const char *path)
+{
+	_cleanup_(json_freep) struct json *doc = NULL;
+	struct error err;
+
+	if (net->script)
+		argp_error(state, "--decoys %s: there is such a file already", path);
+	if (json_parse_file(path, &doc, &err) < 0)
+		argp_error(state, "--decoys %s", err.text);
+	if (script_decode(doc, "$", &net->own_script, &err) < 0)
+		argp_error(state, "--decoys %s: %s", path, err.text);
+	net->script = &net->own_script;
 }
 
 static void finish(struct argp_state *state, struct net_options *net)
@@ -173,8 +191,10 @@ static void finish(struct argp_state *state, struct net_options *net)
 	if (net->host_count && net->is_named && net->mode == NET_NONE)
 		argp_error(state, "--allow-host %s: --net=none leads to no host; leave one out",
 			   net->hosts[0].name);
-	if (net->host_count)
+	if (net->host_count && net->mode == NET_NONE)
 		net->mode = NET_RELAY;
+	if (net->script && net->mode == NET_NONE)
+		argp_error(state, "--decoys: with --net=none nothing answers; use --net=decoy");
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -197,6 +217,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_RESOLVER:
 		set_resolver(state, net, arg);
 		return 0;
+	case KEY_DECOYS:
+		set_decoys(state, net, arg);
+		return 0;
 	case ARGP_KEY_SUCCESS:
 		finish(state, net);
 		return 0;
@@ -214,6 +237,7 @@ void net_options_done(struct net_options *net)
 	free(net->hosts);
 	free(net->allow_private);
 	free(net->publish);
+	script_done(&net->own_script);
 	*net = (struct net_options){0};
 }
 

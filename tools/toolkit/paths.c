@@ -40,15 +40,15 @@ static int first_that_is(char **candidates, int mode, char **ret)
 	return r;
 }
 
-/* A program of ours that nobody starts by hand: beside the command, or where it is installed. */
-static int find_helper(const char *name, char **ret, struct error *err)
+/* A part of ours that nobody starts by hand: beside the command, or where it is installed. */
+static int find_helper(const char *name, int how, char **ret, struct error *err)
 {
 	_cleanup_free_ char *dir = binary_dir();
 	char *candidates[] = {xasprintf("%s/%s", dir ? dir : "", name),
 			      xasprintf("%s/" CORDON_LIBEXEC_DIR "/%s", dir ? dir : "", name),
 			      NULL};
 
-	if (first_that_is(candidates, X_OK, ret) < 0)
+	if (first_that_is(candidates, how, ret) < 0)
 		return error_set(err, ENOENT,
 				 "%s is neither beside the cordon binary (%s) nor in %s from "
 				 "there; build or install it again",
@@ -58,12 +58,17 @@ static int find_helper(const char *name, char **ret, struct error *err)
 
 int paths_launcher(char **ret, struct error *err)
 {
-	return find_helper("cordon-launch", ret, err);
+	return find_helper("cordon-launch", X_OK, ret, err);
 }
 
 int paths_prover(char **ret, struct error *err)
 {
-	return find_helper("cordon-prove", ret, err);
+	return find_helper("cordon-prove", X_OK, ret, err);
+}
+
+int paths_tls_module(char **ret, struct error *err)
+{
+	return find_helper("cordon-tls.so", R_OK, ret, err);
 }
 
 int paths_policies(char **ret, struct error *err)

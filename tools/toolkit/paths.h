@@ -5,7 +5,7 @@
  * Where cordon finds its own parts and keeps its state.
  *
  * Beside the binary (a build tree) or under the install prefix: cordon-launch, cordon-prove,
- * policies/.
+ * cordon-tls.so, policies/.
  * State: $CORDON_STATE_DIR, else /var/lib/cordon for root, else $XDG_STATE_HOME/cordon, else
  * ~/.local/state/cordon; in it sessions/ID/ (record.jsonl, layers/), live/ and record.key.
  */
@@ -15,6 +15,7 @@
 /* Absolute paths, owned by the caller. */
 int paths_launcher(char **ret, struct error *err);
 int paths_prover(char **ret, struct error *err);
+int paths_tls_module(char **ret, struct error *err);
 int paths_policies(char **ret, struct error *err);
 int paths_state_dir(char **ret, struct error *err); /* created with mode 0700 */
 int paths_session_dir(const char *session, char **ret, struct error *err); /* created, 0700 */

@@ -71,9 +71,11 @@ static int choose_workspace(const struct session_options *options, char **ret, s
 }
 
 static int build_spec(const struct session_options *options, const char *id, const char *state_dir,
-		      struct spec *ret, struct error *err)
+		      const struct trust *trust, struct spec *ret, struct error *err)
 {
 	_cleanup_free_ char *workspace = NULL;
+	struct spec_bind own[TRUST_BINDS];
+	_cleanup_free_ const char **env = NULL;
 	struct json *doc = NULL;
 	int r;
 
@@ -93,6 +95,7 @@ static int build_spec(const struct session_options *options, const char *id, con
 	r = choose_workspace(options, &workspace, err);
 	if (r < 0)
 		return r;
+	env = trust_env(trust, options->env, options->env_count);
 	return spec_build(&(struct spec_options){.session = id,
 						 .state_dir = state_dir,
 						 .isolation = options->isolation,
@@ -101,8 +104,10 @@ static int build_spec(const struct session_options *options, const char *id, con
 						 .workspace_mode = options->workspace_mode,
 						 .binds = options->binds,
 						 .bind_count = options->bind_count,
+						 .own = own,
+						 .own_count = trust_binds(trust, own),
 						 .limits = options->limits,
-						 .env = options->env},
+						 .env = env},
 			  ret, err);
 }
 
@@ -117,7 +122,7 @@ int plan_dry_spec(const struct session_options *options, struct spec *ret, struc
 	if (r < 0)
 		return r;
 	dir = xasprintf("%s/sessions/%s", state, id);
-	return build_spec(options, id, dir, ret, err);
+	return build_spec(options, id, dir, &(struct trust){0}, ret, err);
 }
 
 int plan_name(struct plan *plan, const struct session_options *options, struct error *err)
@@ -132,15 +137,26 @@ int plan_name(struct plan *plan, const struct session_options *options, struct e
 		     : spec_check_session(plan->id, err);
 }
 
+static bool needs_decoy(const struct session_options *options)
+{
+	return options->net.mode == NET_DECOY ||
+	       (options->net.mode == NET_RELAY && options->policy &&
+		policy_decoys(options->policy));
+}
+
 int plan_make(struct plan *plan, const struct session_options *options, struct error *err)
 {
 	int r = paths_session_dir(plan->id, &plan->state_dir, err);
 
+	if (r == 0 && needs_decoy(options)) {
+		plan->evidence_dir = xasprintf("%s/decoy", plan->state_dir);
+		r = trust_make(&plan->trust, plan->state_dir, err);
+	}
 	if (r < 0)
 		return r;
 	plan->record_path = options->record_path ? xstrdup(options->record_path)
 						 : xasprintf("%s/record.jsonl", plan->state_dir);
-	r = build_spec(options, plan->id, plan->state_dir, &plan->spec, err);
+	r = build_spec(options, plan->id, plan->state_dir, &plan->trust, &plan->spec, err);
 	if (r == 0 && options->net.publish_count && plan->spec.isolation == ISOLATION_LITE)
 		r = error_set(
 			err, EINVAL,
@@ -148,6 +164,19 @@ int plan_make(struct plan *plan, const struct session_options *options, struct e
 			"is on the host already; --isolation=full has one",
 			options->net.publish[0]);
 	return r;
+}
+
+struct net_config plan_net(const struct plan *plan, const struct session_options *options)
+{
+	return (struct net_config){
+		.resolver = options->net.resolver,
+		.allow_private = options->net.allow_private,
+		.publish = options->net.publish,
+		.tls = plan->trust.module,
+		.authority = plan->trust.authority,
+		.script = options->net.script,
+		.evidence_dir = plan->evidence_dir,
+	};
 }
 
 const char *plan_caveat(const struct spec *spec)
@@ -164,6 +193,8 @@ void plan_done(struct plan *plan)
 	free(plan->id);
 	free(plan->state_dir);
 	free(plan->record_path);
+	free(plan->evidence_dir);
+	trust_done(&plan->trust);
 	*plan = (struct plan){0};
 }
 

@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "monitor/net/decoy/script.h"
 #include "monitor/session.h"
 #include "monitor/supervisor.h"
 #include "sandbox/spec.h"
+#include "tools/toolkit/trust.h"
 
 struct label_option {
 	const char *path; /* on the host or inside, as the user wrote it */
@@ -36,6 +38,9 @@ struct net_options {
 	const char **publish; /* [ADDRESS:]HOSTPORT:PORT, NULL-terminated; or NULL */
 	size_t publish_count;
 	const char *resolver; /* ADDRESS[:PORT]; NULL: the host's */
+	/* What decoys say; borrowed, NULL: only what they say by themselves. */
+	const struct decoy_script *script;
+	struct decoy_script own_script; /* of --decoys, which `script` then points to; owned */
 };
 
 /* What the command line (or a scenario) says; zero values are the defaults. Borrowed strings. */
@@ -77,6 +82,8 @@ struct plan {
 	char *id;
 	char *state_dir; /* of this session; exists once plan_make() was called */
 	char *record_path;
+	char *evidence_dir; /* for what decoys are sent; NULL: there are none */
+	struct trust trust; /* the decoys' authority; empty if there are none */
 	struct spec spec;
 };
 
@@ -84,6 +91,9 @@ struct plan {
 int plan_name(struct plan *plan, const struct session_options *options, struct error *err);
 int plan_make(struct plan *plan, const struct session_options *options, struct error *err);
 void plan_done(struct plan *plan);
+
+/* What the monitor has to know of the network; borrowed from both. */
+struct net_config plan_net(const struct plan *plan, const struct session_options *options);
 
 /* For the user to know: what a session without namespaces is short of. NULL if it has them. */
 const char *plan_caveat(const struct spec *spec);

@@ -52,6 +52,9 @@ int profile_apply(enum profile profile, struct session_options *options, struct 
 		return add_profile(options, "contain", err);
 	case PROFILE_EVAL:
 		options->mode = MODE_OBSERVE;
+		if (!options->net.is_named && !options->net.host_count && !options->spec_path &&
+		    options->isolation == ISOLATION_FULL)
+			options->net.mode = NET_DECOY;
 		return refuse_live(options, err);
 	case PROFILE_OBSERVE:
 		options->mode = MODE_OBSERVE;

@@ -6,7 +6,8 @@
  *
  *	observe	nothing is refused
  *	eval	the same, and nothing that could be refused is past taking back: no folder of the
- *		host may be writable
+ *		host may be writable, and decoys answer whatever is connected to (--net=decoy,
+ *		unless another network is named)
  *	contain	policies/profiles/contain.json beside the policies named, or the families
  */
 

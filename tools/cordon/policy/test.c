@@ -78,7 +78,7 @@ static int check_case(const struct testing *t, const struct source *source, cons
 		is_verdict |= strcmp(json_string(row->verdict), verdict_name((enum verdict)v)) == 0;
 	if (!is_verdict)
 		return source_error(source, err, EINVAL, at_verdict,
-				    "a verdict is allow, log, throttle, ask, deny or kill");
+				    "a verdict is allow, log, throttle, ask, decoy, deny or kill");
 	for (size_t i = 0; i < policy_rule_count(t->policy) && !known; i++)
 		known = strcmp(policy_rule(t->policy, i)->id, rule) == 0;
 	return known ? 0

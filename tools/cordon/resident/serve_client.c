@@ -162,7 +162,7 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 			    .record_fd = take_fd(&fds->fd[RESIDENT_FD_RECORD]),
 			    .labels = run->labels,
 			    .label_count = run->head.labels,
-			    .net = {run->resolver, run->allow_private},
+			    .net = {.resolver = run->resolver, .allow_private = run->allow_private},
 			    .env = run->vars},
 		.argv = run->args,
 		.stdio_fds = {client->stdio_fds[0], client->stdio_fds[1], client->stdio_fds[2]},

@@ -166,8 +166,7 @@ static int start_command(struct run *run, struct error *err)
 			    .record_fd = take_fd(&run->record_fd),
 			    .labels = labels,
 			    .label_count = options->label_count,
-			    .net = {options->net.resolver, options->net.allow_private,
-				    options->net.publish},
+			    .net = plan_net(plan, options),
 			    .env = (const char *const *)plan->spec.env},
 		.argv = (const char *const *)run->options->command,
 		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
@@ -188,7 +187,7 @@ static void watch_here(struct run *run)
 	struct error err;
 	int r;
 
-	r = load_policies(&options->session, &run->policy, &err);
+	r = run->policy ? 0 : load_policies(&options->session, &run->policy, &err);
 	if (r == 0)
 		r = start_supervisor(&options->session, &run->loop, &run->supervisor, &err);
 	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet)
@@ -397,16 +396,28 @@ static bool may_be_watched(const struct run *run)
 	return scope_fd < 0 || (read(scope_fd, &scope, 1) == 1 && scope == '0');
 }
 
+/* Whether a relayed session has decoys, for which its view must be made, the policy says. */
+static int load_decoys(struct run *run, struct error *err)
+{
+	struct session_options *options = &run->options->session;
+	const bool asks = options->net.mode == NET_RELAY;
+	const int r = asks ? load_policies(options, &run->policy, err) : 0;
+
+	options->policy = run->policy;
+	return r;
+}
+
 static int start(struct run *run, struct error *err)
 {
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
 	const struct approver_host host = {&run->loop, on_hold_terminal, run};
 	const char *caveat;
-	int r = learn_session_start(&run->options->session, &run->learn, err);
+	int r = load_decoys(run, err);
 
 	if (r == 0)
+		r = learn_session_start(&run->options->session, &run->learn, err);
+	if (r == 0)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
-
 	if (r < 0)
 		return r;
 	caveat = plan_caveat(&floor_plan(run->floor)->spec);
@@ -419,7 +430,9 @@ static int start(struct run *run, struct error *err)
 		fail(run, err);
 		return 0;
 	}
-	if (!run->options->resident || !may_be_watched(run) || ask_resident(run) < 0)
+	/* The decoys' authority is known to nobody but this process. */
+	if (!run->options->resident || floor_plan(run->floor)->trust.authority ||
+	    !may_be_watched(run) || ask_resident(run) < 0)
 		watch_here(run);
 	return 0;
 }
