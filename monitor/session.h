@@ -99,13 +99,13 @@ struct net_config {
 	const char *resolver;		  /* ADDRESS[:PORT]; NULL: the host's */
 	const char *const *allow_private; /* networks that may be dialled though they are private,
 					     NULL-terminated; or NULL */
-	const char *const *publish;	  /* [ADDRESS:]HOSTPORT:PORT, NULL-terminated; or NULL */
 	/* Of the decoy internet, where policy or the network's mode wants one. */
 	const struct tls_module *tls;
 	const struct authority *authority; /* that the view trusts; NULL: there can be none */
 	const struct decoy_script *script; /* answers of a scenario's own; NULL: none */
-	const char *evidence_dir; /* on the host, for what decoys are sent: made if it is not
-				     there; NULL: nothing is kept */
+	const char *evidence_dir;   /* on the host, for what decoys are sent: made if it is not
+				       there; NULL: nothing is kept */
+	const char *const *publish; /* [ADDRESS:]HOSTPORT:PORT, NULL-terminated; or NULL */
 };
 
 #define DEFAULT_APPROVER_MS 60000u

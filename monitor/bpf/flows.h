@@ -180,6 +180,22 @@ static __always_inline bool flow_is_unplaced(const struct trace_slot *slot, __u6
 	return flow_is_inside(sk, family);
 }
 
+/*
+ * file_view() by single reads: its copies would take the chain of functions from on_sys_exit to
+ * here over the 512 bytes of stack that they share on kernels without private stacks.
+ */
+__noinline int flow_view(__u64 file, struct file_view *ret)
+{
+	if (!ret)
+		return 0;
+	ret->dentry = READ(__u64, file + layout.file_path, path_dentry);
+	ret->inode = READ(__u64, file, file_inode);
+	ret->mode = READ(__u32, file, file_mode);
+	ret->type = READ(__u16, ret->inode, inode_mode) & S_IFMT;
+	ret->sb = READ(__u64, ret->inode, inode_sb);
+	return 0;
+}
+
 /* The labels of the current process to what can be written through an open file of it. */
 __noinline int flow_out(struct flow *flow, __u64 file)
 {
@@ -194,7 +210,7 @@ __noinline int flow_out(struct flow *flow, __u64 file)
 	slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot)
 		return 0;
-	file_view(file, &view);
+	flow_view(file, &view);
 	if (!(view.mode & FMODE_WRITE))
 		return 0;
 	if (flow_is_unplaced(slot, file, &view, true)) {
@@ -235,7 +251,7 @@ __noinline int flow_in(struct flow *flow, __u64 file)
 	slot = bpf_map_lookup_elem(&slots, &index);
 	if (!slot)
 		return 0;
-	file_view(file, &view);
+	flow_view(file, &view);
 	if (!(view.mode & FMODE_READ))
 		return 0;
 	if (flow_memory(&view))

@@ -28,8 +28,8 @@
 #define WORD_MS	   200u	  /* a first word, if nothing follows */
 #define HELD_MS	   10000u /* half a head, which is never passed on */
 #define PROBE_S	   10	  /* between looks whether a silent program is still there */
-#define IDLE_MS	   (15u * 60u * 1000u)
-#define MOST_MS	   (24u * 60u * 60u * 1000u)
+#define IDLE_MS	   UINT64_C(900000)   /* a quarter of an hour */
+#define MOST_MS	   UINT64_C(86400000) /* a day */
 
 static void on_timer_closed(uv_handle_t *handle)
 {

@@ -67,7 +67,7 @@ struct relay {
 
 /* relay.c */
 void relay_handle_closed(struct relay *relay);
-const char *relay_refusal(void *relay, const uint8_t address[16]);
+const char *relay_refusal(void *ctx, const uint8_t address[16]);
 struct resolver *relay_resolver(struct relay *relay);
 
 /* connection.c */

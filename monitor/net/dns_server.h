@@ -37,7 +37,7 @@ struct dns_server_config {
 	uv_loop_t *loop;     /* borrowed */
 	struct names *names; /* borrowed */
 	/* Bound to port 53; of 0.0.0.0 and ::; non-blocking; taken over, also on failure. */
-	int udp_fds[2];	     /* with PKTINFO */
+	int udp_fds[2];	     /* with PKTINFO, and IPV6_FREEBIND: answers come from any address */
 	int listener_fds[2]; /* TCP */
 	unsigned idle_ms;    /* of a TCP connection since its last whole query; 0: 10 s */
 	const struct dns_server_ops *ops;

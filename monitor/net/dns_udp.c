@@ -109,12 +109,8 @@ static void on_datagrams(uv_poll_t *poll, int status, int events)
 
 int dns_udp_start(struct dns_server *server, struct dns_udp *udp, struct error *err)
 {
-	const int on = 1;
 	int r;
 
-	/* IPv6 lets us answer from an address that is local by its route alone only if told so; on
-	 * an IPv4 socket, which needs nothing of the kind, this fails. */
-	(void)setsockopt(udp->socket_fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
 	r = uv_poll_init(server->loop, &udp->poll, udp->socket_fd);
 	if (r < 0)
 		return error_set(err, r, "watch the name server's socket: %s", uv_strerror(r));

@@ -169,24 +169,40 @@ static struct listener *find_idle(const struct listeners *listeners)
 	return oldest;
 }
 
+static bool make_room(struct listeners *listeners)
+{
+	struct listener *idle;
+
+	if (HASH_COUNT(listeners->table) < MAX_NET_LISTENERS)
+		return true;
+	idle = find_idle(listeners);
+	if (idle)
+		drop(idle);
+	return idle != NULL;
+}
+
+/* In the table, and asked for nowhere yet. What is too large here is uthash's macro.
+ * NOLINTNEXTLINE(readability-function-size) */
+static struct listener *add(struct listeners *listeners, const struct key *key)
+{
+	struct listener *listener = xcalloc(1, sizeof(*listener));
+
+	listener->owner = listeners;
+	listener->key = *key;
+	listener->fd = -1;
+	HASH_ADD(hh, listeners->table, key, sizeof(listener->key), listener);
+	return listener;
+}
+
 static int listener_new(struct listeners *listeners, const struct key *key, struct listener **ret)
 {
 	struct listener *listener;
 	int r;
 
-	if (HASH_COUNT(listeners->table) >= MAX_NET_LISTENERS) {
-		struct listener *idle = find_idle(listeners);
-
-		if (!idle)
-			return -ENOBUFS;
-		drop(idle);
-	}
-	listener = xcalloc(1, sizeof(*listener));
-	listener->owner = listeners;
-	listener->key = *key;
-	listener->fd = -1;
+	if (!make_room(listeners))
+		return -ENOBUFS;
+	listener = add(listeners, key);
 	listener->is_asked = true;
-	HASH_ADD(hh, listeners->table, key, sizeof(listener->key), listener);
 	r = listeners->ops->open(listeners->ctx, &key->at, on_socket, listener);
 	if (r < 0) {
 		listener->is_asked = false;

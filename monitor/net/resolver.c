@@ -296,25 +296,55 @@ static void arm(struct resolver *resolver)
 		(void)uv_timer_start(&resolver->timer, on_timer, wait, 0);
 }
 
-/* Return: an entry for the name, new or to be asked for anew; NULL: all are in use. */
+/* NOLINTNEXTLINE(readability-function-size): what uthash's macro is made of */
+static void keep(struct entry *entry)
+{
+	struct resolver *resolver = entry->resolver;
+
+	HASH_ADD_STR(resolver->entries, name, entry);
+}
+
+static void drop(struct entry *entry)
+{
+	struct resolver *resolver = entry->resolver;
+
+	HASH_DEL(resolver->entries, entry);
+}
+
+static struct entry *find(const struct resolver *resolver, const char *name)
+{
+	struct entry *entry;
+
+	HASH_FIND_STR(resolver->entries, name, entry);
+	return entry;
+}
+
+/* Return: the one that was used longest ago and that nobody waits for, or NULL. */
+static struct entry *oldest_idle(const struct resolver *resolver)
+{
+	struct entry *entry = resolver->entries;
+
+	while (entry && (entry->is_pending || entry->waiting))
+		entry = entry->hh.next;
+	return entry;
+}
+
+/* Return: a new entry for the name; NULL: all are in use. */
 static struct entry *entry_make(struct resolver *resolver, const char *name)
 {
-	struct entry *entry = NULL;
+	struct entry *entry;
 
 	if (HASH_COUNT(resolver->entries) >= MAX_RESOLVER_ENTRIES) {
-		for (entry = resolver->entries; entry; entry = entry->hh.next) {
-			if (!entry->is_pending && !entry->waiting)
-				break;
-		}
+		entry = oldest_idle(resolver);
 		if (!entry)
 			return NULL;
-		HASH_DEL(resolver->entries, entry);
+		drop(entry);
 		free(entry);
 	}
 	entry = xcalloc(1, sizeof(*entry));
 	entry->resolver = resolver;
 	(void)snprintf(entry->name, sizeof(entry->name), "%s", name);
-	HASH_ADD_STR(resolver->entries, name, entry);
+	keep(entry);
 	return entry;
 }
 
@@ -338,10 +368,10 @@ struct resolver_lookup *resolver_lookup(struct resolver *resolver, const char *n
 
 	uv_update_time(resolver->loop);
 	if (!resolver->is_stopping && resolver->lookups < MAX_RESOLVER_LOOKUPS) {
-		HASH_FIND_STR(resolver->entries, name, entry);
+		entry = find(resolver, name);
 		if (entry) { /* the last to be dropped now */
-			HASH_DEL(resolver->entries, entry);
-			HASH_ADD_STR(resolver->entries, name, entry);
+			drop(entry);
+			keep(entry);
 		} else {
 			entry = entry_make(resolver, name);
 		}
@@ -430,7 +460,7 @@ void resolver_stop(struct resolver *resolver, void (*closed)(void *ctx), void *c
 		entry->count = 0;
 		while (entry->waiting)
 			tell(entry->waiting);
-		HASH_DEL(resolver->entries, entry);
+		drop(entry);
 		free(entry);
 	}
 	/* With those who asked once more when they were told. */

@@ -67,7 +67,7 @@ static int start(struct udp *udp, const struct relay_request *request, ino_t ino
 	flow->caller.call_id = xstrdup(request->caller.call_id ? request->caller.call_id : "");
 	flow->caller.call_tool =
 		xstrdup(request->caller.call_tool ? request->caller.call_tool : "");
-	flow->ticket = request->ticket;
+	flow->tickets[flow->ticket_count++] = request->ticket;
 	flow->host = xstrdup(request->host);
 	flow->socket_fd = take_fd(&socket_fd);
 	flow->socket_ino = ino;
@@ -91,11 +91,28 @@ int udp_send(struct udp *udp, const struct relay_request *request)
 	if (fstat(request->socket_fd, &st) < 0)
 		return -errno;
 	flow = flow_of_socket(udp, &request->destination, st.st_ino);
+	if (flow && flow->error)
+		udp_flow_over(take_ptr(flow), "not connected");
 	if (!flow)
 		return start(udp, request, st.st_ino);
-	flow->ticket = request->ticket;
 	flow->moved_ms = uv_now(udp->relay->loop);
+	/* Who waited for the socket may have gone since, or have come back with another address. */
+	if (flow->stage == UDP_WAITING && flow->port->socket_fd >= 0)
+		flow->stage = UDP_APPROVED;
+	if (flow->stage != UDP_WAITING)
+		flow->ticket_count = 0;
+	if (flow->ticket_count == MAX_UDP_SENDERS)
+		return -ENOBUFS;
+	flow->tickets[flow->ticket_count++] = request->ticket;
 	return flow->stage == UDP_WAITING ? 0 : RELAY_NOW;
+}
+
+static bool has_ticket(const struct udp_flow *flow, uint64_t ticket)
+{
+	for (unsigned i = 0; i < flow->ticket_count; i++)
+		if (flow->tickets[i] == ticket)
+			return true;
+	return false;
 }
 
 enum relay_answer udp_answer(struct udp *udp, const void *owner, uint64_t ticket,
@@ -104,7 +121,7 @@ enum relay_answer udp_answer(struct udp *udp, const void *owner, uint64_t ticket
 	struct udp_flow *flow;
 
 	DL_FOREACH (udp->flows, flow) {
-		if (flow->caller.owner == owner && flow->ticket == ticket && destination &&
+		if (flow->caller.owner == owner && has_ticket(flow, ticket) && destination &&
 		    endpoint_equal(&flow->port->at, destination))
 			break;
 	}

@@ -25,6 +25,8 @@ struct udp_port {
 	struct udp_port *next, *prev;
 };
 
+#define MAX_UDP_SENDERS 16u /* threads that share a socket, before its first datagram went */
+
 enum udp_stage {
 	UDP_WAITING,
 	UDP_APPROVED,
@@ -38,8 +40,9 @@ struct udp_flow {
 	enum udp_stage stage;
 	bool woken; /* the port was answered */
 	struct udp_port *port;
-	struct relay_caller caller; /* strings owned */
-	uint64_t ticket;	    /* of the call that came last */
+	struct relay_caller caller;	   /* strings owned */
+	uint64_t tickets[MAX_UDP_SENDERS]; /* of calls that wait, or of the one that came last */
+	unsigned ticket_count;
 	char *host;
 	int socket_fd; /* the program's own */
 	ino_t socket_ino;

@@ -114,11 +114,19 @@ static void wake(struct udp_port *port, int error)
 	struct udp_flow *flow;
 
 	while ((flow = next_asleep(port))) {
+		const struct udp_flow asked = *flow; /* the first that asks again may end it */
+		unsigned waiting = 0;
+
 		flow->woken = true;
 		flow->error = error;
-		if (relay->ops->is_waiting(relay->ctx, flow->caller.owner, flow->ticket))
-			relay->ops->resume(relay->ctx, flow->caller.owner, flow->ticket);
-		else
+		for (unsigned i = 0; i < asked.ticket_count; i++) {
+			if (!relay->ops->is_waiting(relay->ctx, asked.caller.owner,
+						    asked.tickets[i]))
+				continue;
+			waiting++;
+			relay->ops->resume(relay->ctx, asked.caller.owner, asked.tickets[i]);
+		}
+		if (!waiting)
 			udp_flow_over(flow, "given up");
 	}
 }

@@ -27,7 +27,7 @@ static void check_name(const struct dns_query *query)
 	char again[MAX_NAME_BYTES + 1];
 	const size_t len = strlen(query->name);
 
-	fuzz_expect(len > 0 && len <= DNS_MAX_TEXT_BYTES);
+	fuzz_expect(len > 0 && len < sizeof(query->name));
 	for (size_t i = 0; i < len; i++)
 		fuzz_expect(query->name[i] > ' ' && query->name[i] < 0x7f);
 	fuzz_expect(query->label_max <= MAX_LABEL_BYTES && query->entropy <= 6000);
@@ -48,6 +48,28 @@ static void check_address(const struct dns_query *query, const struct dns_reply 
 		fuzz_expect(memcmp(reply->address, query->type == DNS_TYPE_A ? v4 : v6, 16) == 0);
 }
 
+/* Return: what is behind the records. */
+static const uint8_t *check_records(const uint8_t *at, const uint8_t *end, unsigned count,
+				    unsigned type)
+{
+	for (unsigned i = 0; i < count; i++) {
+		fuzz_expect((size_t)(end - at) >= RECORD_HEAD);
+		fuzz_expect(memcmp(at, POINTER, 2) == 0 && u16(at + 2) == type);
+		fuzz_expect((size_t)(end - at) >= RECORD_HEAD + u16(at + 10));
+		at += RECORD_HEAD + u16(at + 10);
+	}
+	return at;
+}
+
+static void check_head(const uint8_t *bytes, const struct dns_query *query,
+		       const struct dns_reply *reply)
+{
+	fuzz_expect(u16(bytes) == query->id && (bytes[2] & QR));
+	fuzz_expect((bytes[3] & 0xf) == (reply->rcode & 0xf));
+	fuzz_expect(u16(bytes + 4) == (query->question_bytes > 0));
+	fuzz_expect(u16(bytes + 8) == 0 && u16(bytes + 10) == query->has_edns);
+}
+
 /* Reads what was written as a resolver would. */
 static void check_reply(const uint8_t *bytes, size_t len, const struct dns_query *query,
 			const struct dns_reply *reply)
@@ -56,19 +78,11 @@ static void check_reply(const uint8_t *bytes, size_t len, const struct dns_query
 	const uint8_t *const end = bytes + len;
 
 	fuzz_expect(len >= DNS_HEADER_BYTES && len <= DNS_REPLY_BYTES);
-	fuzz_expect(u16(bytes) == query->id && (bytes[2] & QR));
-	fuzz_expect((bytes[3] & 0xf) == (reply->rcode & 0xf));
-	fuzz_expect(u16(bytes + 4) == (query->question_bytes > 0));
+	check_head(bytes, query, reply);
 	if (query->question_bytes)
 		fuzz_expect(memcmp(bytes + DNS_HEADER_BYTES, query->question,
 				   query->question_bytes) == 0);
-	for (unsigned i = 0; i < u16(bytes + 6); i++) {
-		fuzz_expect((size_t)(end - at) >= RECORD_HEAD);
-		fuzz_expect(memcmp(at, POINTER, 2) == 0 && u16(at + 2) == query->type);
-		fuzz_expect((size_t)(end - at) >= RECORD_HEAD + u16(at + 10));
-		at += RECORD_HEAD + u16(at + 10);
-	}
-	fuzz_expect(u16(bytes + 8) == 0 && u16(bytes + 10) == query->has_edns);
+	at = check_records(at, end, u16(bytes + 6), query->type);
 	if (query->has_edns) {
 		fuzz_expect((size_t)(end - at) >= 11 && u16(at) == 0 && at[2] == DNS_TYPE_OPT);
 		at += 11 + u16(at + 9);

@@ -126,24 +126,6 @@ print(errno.errorcode.get(r, r))
         refused, = self.events("net.refused")
         self.assertEqual((refused["verdict"], refused["rule"]), ("deny", "net.address"))
 
-    def test_udp_does_not_leave(self):
-        outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.addCleanup(outside.close)
-        outside.bind((SERVER, 0))
-        outside.setblocking(False)
-        done = self.python("""
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-to = (sys.argv[1], int(sys.argv[2]))
-try: s.sendto(b"out", to)
-except OSError as e: print(errno.errorcode[e.errno])
-s.connect(to)
-try:
-    s.send(b"out"); s.send(b"out")
-except OSError as e: print(errno.errorcode[e.errno])
-""", SERVER, outside.getsockname()[1])
-        self.assertEqual(done.stdout.split(), [b"EPERM", b"ECONNREFUSED"], done.stderr)
-        self.assertRaises(BlockingIOError, outside.recv, 10)
-
     def test_fast_open(self):
         server = self.server()
         done = self.python("""
@@ -417,27 +399,43 @@ print(through)
         self.assertGreater(int(done.stdout), 0)
 
     def test_swapped_socket(self):
-        """A socket that was not the one checked is not let in, though it goes to the same place."""
-        server = self.server()
-        done = self.python("""
-stop = False
-import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-to = struct.pack("H", socket.AF_INET) + struct.pack("!H4s8x", int(sys.argv[2]), socket.inet_aton(sys.argv[1]))
-fd = 100
+        """While the call is held, another socket takes the place of the one that was judged."""
+        outside = socket.create_server((SERVER, 0), backlog=0)
+        fillers = [socket.socket() for _ in range(3)]
+        for one in (outside, *fillers):
+            self.addCleanup(one.close)
+        for one in fillers:
+            one.setblocking(False)
+            one.connect_ex(outside.getsockname())
+        process = self.start("python3", "-c", f"""
+import ctypes, errno, os, socket, struct, threading, time
+x, y = socket.socket(), socket.socket()
+os.dup2(x.fileno(), 100)
 def swap():
-    while not stop:
-        s = socket.socket(); os.dup2(s.fileno(), fd); s.close()
-socket_ = socket.socket(); os.dup2(socket_.fileno(), fd)
+    time.sleep(1)
+    os.dup2(y.fileno(), 100)
+    print("swapped", flush=True)
 threading.Thread(target=swap).start()
-for i in range(200): libc.connect(fd, to, 16)
-stop = True
-""", SERVER, server.port, timeout=240)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        joined = [c for c in self.closes() if c["reason"] not in ("not connected", "never arrived", "given up",
-                                                                   "session ended")]
-        self.assertGreater(len(self.events("net.connect")), 100)
-        self.assertLessEqual(len(joined), server.count)
+to = struct.pack("H", socket.AF_INET) + struct.pack("!H4s8x", {outside.getsockname()[1]}, socket.inet_aton({SERVER!r}))
+print(ctypes.CDLL(None).connect(100, to, 16), flush=True)
+y.settimeout(40)
+try:
+    y.sendall(b"\\x01")
+    print(y.recv(1), flush=True)
+except OSError as e: print(errno.errorcode[e.errno], flush=True)
+""", options=self.net())
+        self.assertEqual(process.stdout.readline(), b"swapped\n")
+
+        def serve():
+            while True:
+                connection, _ = outside.accept()
+                threading.Thread(target=net_testing.echo, args=(connection,), daemon=True).start()
+        threading.Thread(target=serve, daemon=True).start()
+        self.assertEqual(process.stdout.readline(), b"0\n")
+        self.assertIn(process.stdout.readline(), (b"ECONNRESET\n", b"EPIPE\n", b"b''\n"))
+        process.wait(60)
+        self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.unapproved"])
+        self.assertEqual(sum(c["bytes_out"] for c in self.closes()), 0)
 
 
 if __name__ == "__main__":

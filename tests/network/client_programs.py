@@ -88,6 +88,13 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.settimeout(60)
     s.sendto(b"not connected", ("203.0.113.40", 7001)); show(s.recvfrom(2000))
 
+# Many threads at once by one socket, to where nothing went before.
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+    s.settimeout(60)
+    threads = [threading.Thread(target=s.sendto, args=(b"%d" % i, ("2001:db8:113::40", 7001))) for i in range(8)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    show(sorted(s.recv(100) for _ in threads))
+
 # Connections that idle go on afterwards, and options can be set as on any socket.
 with socket.create_connection(("lab.test", 7001), timeout=60) as s:
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -126,9 +126,10 @@ static void test_malformed(void **state)
 /* A name of @labels labels of 63 bytes and one of @last. */
 static size_t long_query(uint8_t *to, unsigned labels, unsigned last)
 {
+	static const uint8_t head[DNS_HEADER_BYTES] = {0x12, 0x34, 1, 0, 0, 1};
 	uint8_t *at = to + DNS_HEADER_BYTES;
 
-	memcpy(to, HEAD, DNS_HEADER_BYTES);
+	memcpy(to, head, sizeof(head));
 	for (unsigned i = 0; i <= labels; i++) {
 		const unsigned len = i < labels ? 63 : last;
 

@@ -44,8 +44,7 @@ static void test_refused(void **state)
 		"a-.b",
 		"a b",
 		"a\tb",
-		"b\xc3\xbc"
-		"cher.de",
+		"b\303\274cher.de",
 		"a/b",
 		"a@b",
 		"a:80",

@@ -21,8 +21,8 @@ enum option_key {
 	KEY_ALLOW_HOST,
 	KEY_ALLOW_PRIVATE,
 	KEY_RESOLVER,
-	KEY_PUBLISH,
 	KEY_DECOYS,
+	KEY_PUBLISH,
 };
 
 static const struct argp_option option_list[] = {
@@ -38,11 +38,11 @@ static const struct argp_option option_list[] = {
 	 "Names may lead to these private addresses, which are else refused; may be repeated", 0},
 	{"resolver", KEY_RESOLVER, "ADDRESS[:PORT]", 0,
 	 "Name server to ask for allowed names (default: the host's)", 0},
+	{"decoys", KEY_DECOYS, "FILE", 0, "What decoys answer, as JSON: see cordon-decoy(7)", 0},
 	{"publish", KEY_PUBLISH, "[ADDRESS:]HOSTPORT:PORT", 0,
 	 "Who connects to HOSTPORT of this host (at 127.0.0.1, or ADDRESS) reaches PORT of the "
 	 "session; may be repeated",
 	 0},
-	{"decoys", KEY_DECOYS, "FILE", 0, "What decoys answer, as JSON: see cordon-decoy(7)", 0},
 	{0},
 };
 
@@ -236,8 +236,8 @@ void net_options_done(struct net_options *net)
 		free(net->hosts[i].name);
 	free(net->hosts);
 	free(net->allow_private);
-	free(net->publish);
 	script_done(&net->own_script);
+	free(net->publish);
 	*net = (struct net_options){0};
 }
 

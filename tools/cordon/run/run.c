@@ -65,26 +65,6 @@ struct run {
 
 /* ---- the end ---- */
 
-static void report_failures(const struct run *run)
-{
-	const struct exec_result *result = &run->outcome.result;
-	const char *name = run->options->command[0];
-
-	if (run->outcome.refused)
-		log_error("the call was refused by %s: %s", run->outcome.refusal.rule,
-			  run->outcome.refusal.because);
-	if (run->outcome.ended && (result->outcome == EXEC_SETUP_ERROR || result->error[0]))
-		log_error("%s: %s", name,
-			  result->error[0] ? result->error : "the execution could not be set up");
-	else if (run->outcome.ended && result->outcome == EXEC_NOT_STARTED && !result->denied)
-		log_error("%s: %s", name,
-			  result->status == ENOENT ? "command not found in the session"
-						   : strerrordesc_np(result->status));
-	/* Told already as the reason why the command ended? */
-	if (run->failed && !(run->outcome.ended && result->error[0]))
-		log_error("%s", run->failure.text);
-}
-
 /* The session is closed and nothing of it runs: the loop ends with the last handle. */
 static void maybe_end(struct run *run)
 {
@@ -437,7 +417,8 @@ static int start(struct run *run, struct error *err)
 
 static void say_how_it_went(const struct run *run, int exit_status)
 {
-	report_failures(run);
+	summary_failures(run->options->command[0], &run->outcome,
+			 run->failed ? &run->failure : NULL);
 	if (run->options->json)
 		summary_json(run->floor, &run->outcome, exit_status);
 	else if (!run->options->quiet)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/json_write.h"
 #include "common/log.h"
@@ -97,4 +98,24 @@ int summary_status(const struct command_outcome *outcome)
 		break;
 	}
 	return EXIT_CORDON;
+}
+
+void summary_failures(const char *name, const struct command_outcome *outcome,
+		      const struct error *failure)
+{
+	const struct exec_result *result = &outcome->result;
+
+	if (outcome->refused)
+		log_error("the call was refused by %s: %s", outcome->refusal.rule,
+			  outcome->refusal.because);
+	if (outcome->ended && (result->outcome == EXEC_SETUP_ERROR || result->error[0]))
+		log_error("%s: %s", name,
+			  result->error[0] ? result->error : "the execution could not be set up");
+	else if (outcome->ended && result->outcome == EXEC_NOT_STARTED && !result->denied)
+		log_error("%s: %s", name,
+			  result->status == ENOENT ? "command not found in the session"
+						   : strerrordesc_np(result->status));
+	/* Told already as the reason why the command ended? */
+	if (failure && !(outcome->ended && result->error[0]))
+		log_error("%s", failure->text);
 }
