@@ -171,7 +171,6 @@ struct net_config plan_net(const struct plan *plan, const struct session_options
 	return (struct net_config){
 		.resolver = options->net.resolver,
 		.allow_private = options->net.allow_private,
-		.publish = options->net.publish,
 		.tls = plan->trust.module,
 		.authority = plan->trust.authority,
 		.script = options->net.script,

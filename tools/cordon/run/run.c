@@ -367,6 +367,9 @@ static bool may_be_watched(const struct run *run)
 	_cleanup_close_ int scope_fd = -1;
 	char scope = '0';
 
+	/* It is our caller's ports that are meant, in our caller's network. */
+	if (run->options->session.net.publish_count)
+		return false;
 	if (floor_plan(run->floor)->spec.isolation == ISOLATION_FULL || geteuid() == 0)
 		return true;
 	scope_fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
@@ -409,7 +412,6 @@ static int start(struct run *run, struct error *err)
 	}
 	/* The decoys' authority is known to nobody but this process. */
 	if (!run->options->resident || floor_plan(run->floor)->trust.authority ||
-	    run->options->session.net.publish_count || /* ports of our caller's network */
 	    !may_be_watched(run) || ask_resident(run) < 0)
 		watch_here(run);
 	return 0;
