@@ -41,9 +41,9 @@ struct flow_ops {
 
 struct flow_config {
 	uv_loop_t *loop;
-	int program_fd, upstream_fd; /* connected, non-blocking; taken over, also on failure */
-	struct pipes *pipes;	     /* borrowed: outlives the flow, as does held */
-	size_t *held;		     /* as screen_init() */
+	int program_fd, upstream_fd;	 /* connected, non-blocking; taken over, also on failure */
+	struct pipes *pipes;		 /* borrowed: outlives the flow, as does held */
+	size_t *held;			 /* as screen_init() */
 	const struct scan_set *canaries; /* likewise */
 	const struct flow_ops *ops;
 	void *ctx;
