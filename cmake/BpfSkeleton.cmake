@@ -5,6 +5,9 @@
 find_program(CLANG_BPF NAMES clang clang-14 clang-15 clang-16 clang-17 clang-18 clang-19 REQUIRED)
 find_program(LLVM_STRIP NAMES llvm-strip llvm-strip-14 llvm-strip-15 llvm-strip-16 llvm-strip-17
         llvm-strip-18 llvm-strip-19 REQUIRED)
+find_program(LLVM_OBJDUMP NAMES llvm-objdump llvm-objdump-14 llvm-objdump-15 llvm-objdump-16
+        llvm-objdump-17 llvm-objdump-18 llvm-objdump-19 REQUIRED)
+find_program(PYTHON3 NAMES python3 REQUIRED)
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /usr/local/sbin REQUIRED)
 
 function(bpf_skeleton target source)
@@ -25,6 +28,7 @@ function(bpf_skeleton target source)
                         ${includes} -c ${source} -o ${object}
                 COMMAND ${LLVM_STRIP} -g ${object}
                 COMMAND ${CMAKE_SOURCE_DIR}/cmake/bpf_functions.sh ${CMAKE_NM} ${object}
+                COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/bpf_stack.py ${LLVM_OBJDUMP} ${object}
                 COMMAND ${BPFTOOL} gen skeleton -L ${object} > ${skeleton}
                 DEPENDS ${source} ${ARGN}
                 COMMENT "BPF program ${name}"

@@ -138,6 +138,31 @@ static __noinline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
 	return mismatch;
 }
 
+/*
+ * What stands on the stack here would else do so below all that on_sys_exit() calls: up to Linux
+ * 6.12 the frames of one way through the functions may have 512 bytes in sum.
+ */
+static __noinline int open_returned(struct trace_slot *slot, struct trace_tag *tag,
+				    struct pt_regs *regs, const struct call_roles *roles,
+				    long result)
+{
+	return call_open(slot, tag, regs, roles, result);
+}
+
+enum flow_when {
+	FLOW_BEFORE_REPORT,
+	FLOW_AFTER_REPORT
+};
+
+static __noinline int call_flows(struct trace_tag *tag, struct pt_regs *regs,
+				 const struct call_roles *roles, long result, enum flow_when when)
+{
+	struct flow_call call;
+
+	flow_call(regs, roles, result, &call);
+	return when == FLOW_BEFORE_REPORT ? flow_read(tag, &call) : flow_write(tag, &call);
+}
+
 /* The record of a call, and what comes with it. */
 static __always_inline void report_call(struct trace_slot *slot, struct trace_tag *tag,
 					struct pt_regs *regs, const struct call_roles *roles,
@@ -145,7 +170,7 @@ static __always_inline void report_call(struct trace_slot *slot, struct trace_ta
 {
 	switch (roles->kind) {
 	case CALL_OPEN:
-		call_open(slot, tag, regs, roles, result);
+		open_returned(slot, tag, regs, roles, result);
 		break;
 	case CALL_CHANGE:
 		call_change(tag, regs, roles, result);
@@ -177,7 +202,6 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	struct trace_slot *slot;
 	struct trace_counters *counted;
 	const struct call_roles *roles;
-	struct flow_call call;
 	unsigned long nr;
 	__u32 key;
 
@@ -195,12 +219,11 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	if (counted)
 		__sync_fetch_and_add(&counted->calls[nr], 1);
 	roles = &call_roles[nr];
-	flow_call(regs, roles, result, &call);
 	if (slot->labels | slot->flows | slot->unplaced)
-		flow_read(tag, &call);
+		call_flows(tag, regs, roles, result, FLOW_BEFORE_REPORT);
 	report_call(slot, tag, regs, roles, result);
 	if (slot->labels || roles->makes == MAKES_MAP || roles->makes == MAKES_SHARED)
-		flow_write(tag, &call);
+		call_flows(tag, regs, roles, result, FLOW_AFTER_REPORT);
 	return 0;
 }
 

@@ -206,10 +206,8 @@ __noinline int walk_up(__u32 scratch_index, __u32 which, struct walk_request *re
 static __always_inline void place_names(__u32 scratch_index, __u32 which, __u64 path)
 {
 	struct walk_request request = {};
-	__u64 words[2];
 
-	bpf_probe_read_kernel(words, sizeof(words), (void *)path);
-	request.mount = FROM(__u64, words, path, layout.path_mnt);
-	request.dentry = FROM(__u64, words, path, layout.path_dentry);
+	request.mount = READ(__u64, path, path_mnt);
+	request.dentry = READ(__u64, path, path_dentry);
 	walk_up(scratch_index, which, &request);
 }

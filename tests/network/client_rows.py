@@ -22,7 +22,7 @@ for v in -4 -6 --http1.1 --tls-max\\ 1.2; do curl -sS $v https://good.test/hello
 curl -sSL https://good.test/to-good -w '%{url_effective} %{num_connects} %{remote_port}\\n'
 curl -sS -o big https://mirror.test/big && sha256sum big; curl -sS -r 1000-99999 http://mirror.test/big | sha256sum
 curl -sS -T big http://mirror.test/upload; curl -sS -F f=@big https://mirror.test/upload
-curl -sS -Z --parallel-max 20 $(for i in $(seq 100); do echo https://good.test/hello?$i; done) | sort | uniq -c
+curl -sS -Z --parallel-max 20 $(for i in $(seq 100); do echo https://good.test/hello?$i; done) 2>/dev/null | sort | uniq -c
 curl -sS http://mirror.test/drip | wc -c
 curl -sS http://good.test:7099/ >/dev/null 2>&1; echo refused $?
 curl -sS https://lab.test:7010/ 2>/dev/null; echo no TLS $?; curl -sS http://lab.test:7007/ 2>/dev/null; echo cut $?
