@@ -73,7 +73,9 @@ static int ask(struct screen *screen, const struct first_seen *seen)
 /* Behind the head. */
 static int ask_again(struct screen *screen)
 {
-	return found(screen) & ~screen->told ? ask(screen, first_bytes_seen(screen->first)) : 0;
+	const uint64_t more = found(screen) & ~screen->told;
+
+	return more ? ask(screen, first_bytes_seen(screen->first)) : 0;
 }
 
 static bool is_word(const char *bytes, size_t len)
