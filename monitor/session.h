@@ -99,6 +99,8 @@ struct net_config {
 	const char *resolver;		  /* ADDRESS[:PORT]; NULL: the host's */
 	const char *const *allow_private; /* networks that may be dialled though they are private,
 					     NULL-terminated; or NULL */
+	const char *const *canaries;	  /* NAME=TEXT, NULL-terminated; or NULL: what may not
+					     leave */
 	/* Of the decoy internet, where policy or the network's mode wants one. */
 	const struct tls_module *tls;
 	const struct authority *authority; /* that the view trusts; NULL: there can be none */

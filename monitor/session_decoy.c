@@ -168,6 +168,19 @@ int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *
 			    arrival->token);
 }
 
+int session_decoy_canaries(const struct session_decoy *ours, struct canaries *canaries,
+			   struct error *err)
+{
+	struct str texts[MAX_DECOY_CANARIES];
+	const char *names[MAX_DECOY_CANARIES];
+	const size_t count = decoy_canaries(ours->decoy, texts, names);
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = canaries_add(canaries, str_of(names[i]), texts[i], err);
+	return r;
+}
+
 /* ---- life ---- */
 
 static int open_evidence(const char *path, int *ret, struct error *err)

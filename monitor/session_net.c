@@ -252,15 +252,26 @@ static int start_relay(struct session_net *net, struct error *err)
 	int r = parse_allowed(&session->net_config, &allowed, &count, err);
 
 	if (r == 0)
+		r = canaries_add_given(&net->canaries, session->net_config.canaries, err);
+	if (r == 0)
 		r = session_decoy_start(session, &net->decoy, err);
 	if (r < 0)
 		return r;
+	if (net->decoy)
+		r = session_decoy_canaries(net->decoy, &net->canaries, err);
+	if (r == 0)
+		r = canaries_build(&net->canaries, err);
+	if (r < 0) {
+		session_decoy_end(net->decoy);
+		return r;
+	}
 	raise_file_limit();
 	net->names = names_new();
 	net->relay = relay_start(&(struct relay_config){.loop = session->supervisor->loop,
 							.resolver = session->net_config.resolver,
 							.allowed = allowed,
 							.allowed_count = count,
+							.canaries = net->canaries.set,
 							.ops = &session_relay_ops,
 							.ctx = net});
 	return 0;
@@ -298,6 +309,7 @@ static void on_relay_freed(void *ctx)
 	struct session *session = net->session;
 
 	(void)names_free(net->names);
+	canaries_done(&net->canaries);
 	free(net);
 	session_handle_closed(session);
 }

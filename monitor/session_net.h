@@ -6,6 +6,7 @@
  * session_relay.c, between relay, policy and record.
  */
 
+#include "monitor/net/canary.h"
 #include "monitor/net/names.h"
 #include "monitor/net/relay.h"
 #include "monitor/session_internal.h"
@@ -13,6 +14,7 @@
 struct session_net {
 	struct session *session; /* borrowed: is freed after us */
 	struct names *names;
+	struct canaries canaries; /* that may not leave */
 	struct session_dns *dns;
 	struct relay *relay;
 	struct session_decoy *decoy; /* NULL: nothing is answered by one */

@@ -98,7 +98,7 @@ static void on_flow_ended(void *ctx, struct flow *flow, const struct flow_totals
 	over(connection, totals, reason);
 }
 
-static const char *on_head(void *ctx, const struct first_seen *seen)
+static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t found)
 {
 	const struct connection *connection = ctx;
 	const struct relay *relay = connection->relay;
@@ -109,6 +109,7 @@ static const char *on_head(void *ctx, const struct first_seen *seen)
 		.upstream = &connection->upstream,
 		.target = &target,
 		.seen = seen,
+		.found = found,
 	};
 
 	if (!endpoint_parse(connection->host, &target.endpoint))
@@ -200,6 +201,7 @@ static void join(struct connection *connection)
 		.upstream_fd = take_fd(&connection->upstream_fd),
 		.pipes = &relay->pipes,
 		.held = &relay->held,
+		.canaries = relay->canaries,
 		.ops = &flow_ops,
 		.ctx = connection,
 	};

@@ -50,7 +50,8 @@ struct relay {
 	struct resolver *resolver; /* from the first name on */
 	struct cidr *allowed;
 	size_t allowed_count;
-	uint8_t (*own)[16]; /* the host's addresses, as they were at own_ms */
+	const struct scan_set *canaries; /* borrowed; or NULL */
+	uint8_t (*own)[16];		 /* the host's addresses, as they were at own_ms */
 	size_t own_count;
 	uint64_t own_ms;
 	struct pipes pipes;

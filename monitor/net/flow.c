@@ -201,11 +201,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	serve(flow, is_other || (events & out_event), is_other || (events & in_event));
 }
 
-static const char *on_head(void *ctx, const struct first_seen *seen)
+static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t found)
 {
 	struct flow *flow = ctx;
 
-	return flow->ops->head(flow->ctx, seen);
+	return flow->ops->head(flow->ctx, seen, found);
 }
 
 static int start_side(struct flow *flow, uv_loop_t *loop, struct side *side)
@@ -231,7 +231,8 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();
 	pump_init(&out, config->program_fd, config->upstream_fd, config->pipes);
-	screen_init(&flow->out, &out, config->held, config->ops->head ? on_head : NULL, flow);
+	screen_init(&flow->out, &out, config->held, config->canaries,
+		    config->ops->head ? on_head : NULL, flow);
 	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
 	r = start_side(flow, config->loop, &flow->program);
 	if (r == 0)

@@ -28,7 +28,7 @@ struct flow_totals {
 
 struct flow_ops {
 	/* As screen_head_cb. NULL: what goes out is not looked at. */
-	const char *(*head)(void *ctx, const struct first_seen *seen);
+	const char *(*head)(void *ctx, const struct first_seen *seen, uint64_t found);
 	/* So many bytes more went out. Return: NULL, or why no more may, static. May be NULL. */
 	const char *(*sent)(void *ctx, uint64_t bytes);
 	/*
@@ -41,9 +41,10 @@ struct flow_ops {
 
 struct flow_config {
 	uv_loop_t *loop;
-	int program_fd, upstream_fd; /* connected, non-blocking; taken over, also on failure */
-	struct pipes *pipes;	     /* borrowed: outlives the flow, as does held */
-	size_t *held;		     /* as screen_init() */
+	int program_fd, upstream_fd;	 /* connected, non-blocking; taken over, also on failure */
+	struct pipes *pipes;		 /* borrowed: outlives the flow, as does held */
+	size_t *held;			 /* as screen_init() */
+	const struct scan_set *canaries; /* likewise */
 	const struct flow_ops *ops;
 	void *ctx;
 };

@@ -232,6 +232,7 @@ struct relay *relay_start(const struct relay_config *config)
 	relay->resolver_server = config->resolver ? xstrdup(config->resolver) : NULL;
 	relay->allowed = xcalloc(config->allowed_count, sizeof(*relay->allowed));
 	relay->allowed_count = config->allowed_count;
+	relay->canaries = config->canaries;
 	for (size_t i = 0; i < config->allowed_count; i++)
 		relay->allowed[i] = config->allowed[i];
 	relay->udp = udp_new(relay);

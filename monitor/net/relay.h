@@ -27,6 +27,7 @@
 
 #include "monitor/net/first_bytes.h"
 #include "monitor/net/listeners.h"
+#include "monitor/net/scan.h"
 #include "monitor/policy/cidr.h"
 
 struct relay;
@@ -65,6 +66,7 @@ struct relay_head {
 	const struct endpoint *upstream;
 	const struct first_target *target; /* whom it asked for */
 	const struct first_seen *seen;
+	uint64_t found;	       /* canaries in it or, asked again, in what follows it */
 	const char *disagrees; /* with the host that it asked for: why, static; NULL: it agrees */
 };
 
@@ -119,6 +121,7 @@ struct relay_config {
 	const char *resolver;	    /* as resolver_config.server; copied */
 	const struct cidr *allowed; /* --allow-private; copied */
 	size_t allowed_count;
+	const struct scan_set *canaries; /* borrowed; NULL: nothing is searched for */
 	const struct relay_ops *ops;
 	void *ctx;
 };

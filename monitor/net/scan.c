@@ -305,3 +305,15 @@ bool scan_gave_up(const struct scan *scan)
 {
 	return scan->gave_up;
 }
+
+void scan_forget(struct scan *scan)
+{
+	if (!scan->found)
+		return; /* a text may have begun before, and go on */
+	scan->found = 0;
+	memset(&scan->streams, 0, sizeof(scan->streams));
+	for (size_t i = 0; i < SCAN_INFLATERS; i++) {
+		if (scan->inflaters[i])
+			memset(&scan->inflaters[i]->streams, 0, sizeof(scan->streams));
+	}
+}

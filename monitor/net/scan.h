@@ -50,3 +50,5 @@ void scan_expect_deflate(struct scan *scan);
 uint64_t scan_found(const struct scan *scan);
 /* Not all was looked at: a compressed stream that inflates to more, or too many at once. */
 bool scan_gave_up(const struct scan *scan);
+/* Another message begins: what was found in those before is not found in it. */
+void scan_forget(struct scan *scan);

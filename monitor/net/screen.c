@@ -9,6 +9,7 @@
 #include "monitor/net/screen.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -17,12 +18,13 @@
 #define READ_BYTES     (32u << 10)
 #define READ_FEW_BYTES (4u << 10)
 
-void screen_init(struct screen *screen, const struct pump *pump, size_t *held, screen_head_cb head,
-		 void *ctx)
+void screen_init(struct screen *screen, const struct pump *pump, size_t *held,
+		 const struct scan_set *canaries, screen_head_cb head, void *ctx)
 {
 	*screen = (struct screen){.pump = *pump,
 				  .first = head ? first_bytes_new() : NULL,
 				  .bytes = BUF_INIT(MAX_FIRST_BYTES + READ_BYTES),
+				  .scan = head && canaries ? scan_new(canaries) : NULL,
 				  .held = held,
 				  .head = head,
 				  .ctx = ctx};
@@ -37,6 +39,7 @@ static void count(struct screen *screen)
 
 static void look_no_more(struct screen *screen)
 {
+	screen->scan = scan_free(screen->scan);
 	screen->first = first_bytes_free(screen->first);
 	screen->released = screen->looked = screen->bytes.len;
 }
@@ -54,11 +57,25 @@ bool screen_is_holding(const struct screen *screen)
 	return screen->first && screen->looked > screen->released;
 }
 
+static uint64_t found(const struct screen *screen)
+{
+	return screen->scan ? scan_found(screen->scan) : 0;
+}
+
 static int ask(struct screen *screen, const struct first_seen *seen)
 {
 	screen->let_go = 0;
-	screen->refusal = screen->head(screen->ctx, seen);
+	screen->told = found(screen);
+	screen->refusal = screen->head(screen->ctx, seen, screen->told);
 	return screen->refusal ? -EACCES : 0;
+}
+
+/* Behind the head. */
+static int ask_again(struct screen *screen)
+{
+	const uint64_t more = found(screen) & ~screen->told;
+
+	return more ? ask(screen, first_bytes_seen(screen->first)) : 0;
 }
 
 static bool is_word(const char *bytes, size_t len)
@@ -83,6 +100,24 @@ bool screen_let_go(struct screen *screen)
 	return true;
 }
 
+static bool is_http(const struct first_seen *seen)
+{
+	return strcmp(seen->protocol, "http") == 0;
+}
+
+static bool is_encrypted(const struct first_seen *seen)
+{
+	return strcmp(seen->protocol, "tls") == 0 || strcmp(seen->protocol, "ssh") == 0;
+}
+
+static void expect(struct screen *screen, const struct first_seen *seen)
+{
+	if (is_encrypted(seen))
+		screen->scan = scan_free(screen->scan);
+	else if (screen->scan && is_http(seen) && seen->http.coding == HTTP_DEFLATE)
+		scan_expect_deflate(screen->scan);
+}
+
 static int act_on(struct screen *screen, enum first_outcome outcome)
 {
 	int r;
@@ -92,13 +127,15 @@ static int act_on(struct screen *screen, enum first_outcome outcome)
 		return 0;
 	case FIRST_BODY:
 	case FIRST_FRAMING:
-		screen->released = screen->looked;
-		return 0;
 	case FIRST_OPAQUE:
-		look_no_more(screen);
-		return 0;
+		r = ask_again(screen);
+		screen->released = screen->looked;
+		if (outcome == FIRST_OPAQUE && !screen->scan)
+			look_no_more(screen);
+		return r;
 	case FIRST_HEAD:
 		r = ask(screen, first_bytes_seen(screen->first));
+		expect(screen, first_bytes_seen(screen->first));
 		screen->released = screen->looked;
 		return r;
 	case FIRST_BROKEN:
@@ -107,6 +144,22 @@ static int act_on(struct screen *screen, enum first_outcome outcome)
 		return r;
 	}
 	return -EPROTO;
+}
+
+/* What lies between the pieces of a body, sizes alone, does not part them. */
+static void search(struct screen *screen, enum first_outcome outcome, const char *bytes, size_t len)
+{
+	const bool is_head =
+		outcome == FIRST_MORE || outcome == FIRST_HEAD || outcome == FIRST_BROKEN;
+
+	if (!screen->scan || outcome == FIRST_FRAMING)
+		return;
+	if (is_head && !screen->in_head) {
+		scan_forget(screen->scan);
+		screen->told = 0;
+	}
+	screen->in_head = is_head && outcome != FIRST_HEAD;
+	scan_feed(screen->scan, bytes, len);
 }
 
 /* Looks at what was read. */
@@ -120,6 +173,7 @@ static int look(struct screen *screen)
 			first_bytes_feed(screen->first, screen->bytes.data + screen->looked,
 					 screen->bytes.len - screen->looked, &taken);
 
+		search(screen, outcome, screen->bytes.data + screen->looked, taken);
 		screen->looked += taken;
 		r = act_on(screen, outcome);
 	}

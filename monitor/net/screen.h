@@ -4,7 +4,8 @@
 /*
  * The direction of a relayed connection that leads out, for as long as what is sent is looked at:
  * nothing of a head goes upstream before the owner said yes to it (first_bytes.h). What is not
- * looked into (any more) is left to a pump.
+ * looked into (any more) is left to a pump. Where texts are searched for (scan.h), all is looked at
+ * but what is encrypted, and the bytes that complete one do not go before the owner said yes.
  *
  * Waits as pump.h does. What it holds is at most MAX_FIRST_BYTES and one read, and of all screens
  * that share a count MAX_NET_HELD_BYTES.
@@ -17,20 +18,26 @@
 #include "common/buf.h"
 #include "monitor/net/first_bytes.h"
 #include "monitor/net/pump.h"
+#include "monitor/net/scan.h"
 
 /*
  * May what was seen be sent? It was not, yet. With seen->broken, may it be passed on unread?
+ * @found: texts that were found in this message up to now, as scan_found(). Asked again, with the
+ * same @seen, when one is found behind the head.
  * Return: NULL for yes; else why not, static: the flow ends with that as its reason.
  */
-typedef const char *(*screen_head_cb)(void *ctx, const struct first_seen *seen);
+typedef const char *(*screen_head_cb)(void *ctx, const struct first_seen *seen, uint64_t found);
 
 struct screen {
 	struct pump pump;	   /* its sockets, its count, and all that follows */
 	struct first_bytes *first; /* NULL: not looked at any more */
 	struct buf bytes;
-	size_t released; /* of these may be sent */
-	size_t looked;	 /* of these were looked at */
-	size_t let_go;	 /* of the head that is held, sent already: see screen_let_go() */
+	size_t released;   /* of these may be sent */
+	size_t looked;	   /* of these were looked at */
+	size_t let_go;	   /* of the head that is held, sent already: see screen_let_go() */
+	struct scan *scan; /* NULL: nothing is searched for (any more) */
+	uint64_t told;	   /* what was found in this message that the owner knows of */
+	bool in_head;	   /* of a message that began */
 	screen_head_cb head;
 	void *ctx;
 	const char *refusal; /* set with -EACCES */
@@ -38,9 +45,12 @@ struct screen {
 	size_t held_here;    /* of these */
 };
 
-/* @held: the count that it shares, borrowed. @head: NULL: nothing is looked at. */
-void screen_init(struct screen *screen, const struct pump *pump, size_t *held, screen_head_cb head,
-		 void *ctx);
+/*
+ * @held: the count that it shares, borrowed. @canaries: borrowed; NULL: nothing is searched for.
+ * @head: NULL: nothing is looked at.
+ */
+void screen_init(struct screen *screen, const struct pump *pump, size_t *held,
+		 const struct scan_set *canaries, screen_head_cb head, void *ctx);
 void screen_done(struct screen *screen);
 
 /* Return: as pump_run(); -EACCES when it was refused; -ENOBUFS when too much is held. */

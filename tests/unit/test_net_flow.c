@@ -25,6 +25,10 @@ struct fixture {
 	int program_fd, upstream_fd; /* the far ends: what the program and the server have */
 	const char *refuse;	     /* the answer to every head */
 	unsigned heads;
+	struct scan_set *canaries;
+	const char *refuse_found; /* the answer when a text was found */
+	uint64_t found;		  /* as of the last question */
+	unsigned finds;		  /* questions about one */
 	char protocol[16];
 	uint64_t told; /* bytes, by sent() */
 	struct flow_totals totals;
@@ -54,13 +58,16 @@ static int connected(int ends[2])
 	return close(listener_fd);
 }
 
-static const char *on_head(void *ctx, const struct first_seen *seen)
+static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t found)
 {
 	struct fixture *f = ctx;
 
 	f->heads++;
+	f->found = found;
+	if (found)
+		f->finds++;
 	(void)snprintf(f->protocol, sizeof(f->protocol), "%s", seen->protocol);
-	return f->refuse;
+	return found && f->refuse_found ? f->refuse_found : f->refuse;
 }
 
 static const char *on_sent(void *ctx, uint64_t bytes)
@@ -89,7 +96,7 @@ static void on_limit(uv_timer_t *timer)
 	((struct fixture *)timer->data)->timed_out = true;
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, const struct str *texts, size_t count)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	int inside[2];
@@ -98,6 +105,8 @@ static int set_up(void **state)
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	(void)uv_timer_init(&f->loop, &f->limit);
 	f->limit.data = f;
+	if (count)
+		assert_int_equal(scan_set_new(texts, count, &f->canaries, NULL), 0);
 	(void)uv_timer_start(&f->limit, on_limit, LIMIT_MS, 0);
 	(void)connected(inside);
 	(void)connected(outside);
@@ -108,12 +117,27 @@ static int set_up(void **state)
 							  .upstream_fd = outside[0],
 							  .pipes = &f->pipes,
 							  .held = &f->held,
+							  .canaries = f->canaries,
 							  .ops = &ops,
 							  .ctx = f},
 				    &f->flow),
 			 0);
 	*state = f;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, NULL, 0);
+}
+
+#define CANARY "blue-heron-7731"
+
+static int set_up_canaries(void **state)
+{
+	const struct str texts[] = {STR("not-in-any-of-it"), STR(CANARY)};
+
+	return set_up_with(state, texts, 2);
 }
 
 static int tear_down(void **state)
@@ -130,6 +154,7 @@ static int tear_down(void **state)
 	pipes_done(&f->pipes);
 	(void)close(f->program_fd);
 	(void)close(f->upstream_fd);
+	(void)scan_set_free(f->canaries);
 	free(f);
 	return r; /* every handle was closed */
 }
@@ -369,7 +394,116 @@ static void test_pipes_are_given_back(void **state)
 	assert_int_equal(f->pipes.count, 1);
 }
 
-#define WITH_FLOW(_test) cmocka_unit_test_setup_teardown(_test, set_up, tear_down)
+/* Everything that upstream got until the flow was reset. */
+static size_t all_of(struct fixture *f, char *got, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(f->upstream_fd, got + len, size - 1 - len, 0)) != 0) {
+		if (n > 0)
+			len += (size_t)n;
+		else if (errno == EAGAIN)
+			turn(f);
+		else
+			break;
+	}
+	got[len] = '\0';
+	return len;
+}
+
+#define POST(_body) "POST /in HTTP/1.1\r\nHost: h\r\nContent-Length: 40\r\n\r\n" _body
+
+static void test_canary_in_a_head(void **state)
+{
+	struct fixture *f = *state;
+
+	f->refuse_found = "canary";
+	say(f->program_fd, "GET /?q=" CANARY " HTTP/1.1\r\nHost: h\r\n\r\n");
+	run_to_its_end(f, "canary");
+	assert_int_equal(f->found, 2); /* the second text */
+	assert_int_equal(f->heads, 1); /* one question */
+	assert_int_equal(f->totals.bytes_out, 0);
+}
+
+static void test_canary_in_a_body_after_the_head(void **state)
+{
+	struct fixture *f = *state;
+	char got[512];
+
+	f->refuse_found = "canary";
+	say(f->program_fd, POST("ab blue-he"));
+	hear(f, f->upstream_fd, POST("ab blue-he"));
+	assert_int_equal(f->finds, 0);
+	say(f->program_fd, "ron-7731 and more");
+	run_to_its_end(f, "canary");
+	assert_int_equal(f->heads, 2);
+	assert_string_equal(f->protocol, "http");
+	assert_int_equal(all_of(f, got, sizeof(got)), 0);
+	assert_int_equal(errno_of_recv(f, f->program_fd), ECONNRESET);
+}
+
+static void test_canary_in_chunks(void **state)
+{
+	struct fixture *f = *state;
+
+	f->refuse_found = "canary";
+	say(f->program_fd, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+			   "5\r\nblue-\r\na\r\nheron-7731\r\n");
+	run_to_its_end(f, "canary");
+	assert_int_equal(f->finds, 1);
+}
+
+static void test_canary_in_another_protocol(void **state)
+{
+	struct fixture *f = *state;
+
+	f->refuse_found = "canary";
+	say(f->program_fd, "\1binary");
+	hear(f, f->upstream_fd, "\1binary");
+	for (unsigned i = 0; i < 100; i++) {
+		say(f->program_fd, "nothing of it");
+		hear(f, f->upstream_fd, "nothing of it");
+	}
+	say(f->program_fd, "..." CANARY);
+	run_to_its_end(f, "canary");
+	assert_string_equal(f->protocol, "other");
+	assert_int_equal(f->totals.bytes_out, 7 + 100 * 13);
+}
+
+static void test_canary_as_a_word(void **state)
+{
+	struct fixture *f = *state;
+
+	f->refuse_found = "canary";
+	say(f->program_fd, CANARY);
+	some_turns(f);
+	flow_let_go(f->flow);
+	run_to_its_end(f, "canary");
+	assert_int_equal(f->totals.bytes_out, 0);
+}
+
+/* The owner lets it pass: told once for each message, and of none that has it not. */
+static void test_canary_that_may_pass(void **state)
+{
+	struct fixture *f = *state;
+	const char *with = POST(CANARY " " CANARY " 12345678");
+	const char *without = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+	for (unsigned i = 1; i <= 3; i++) {
+		say(f->program_fd, with);
+		hear(f, f->upstream_fd, with);
+		assert_int_equal(f->finds, i);
+		say(f->program_fd, without);
+		hear(f, f->upstream_fd, without);
+		assert_int_equal(f->finds, i);
+		assert_int_equal(f->found, 0);
+	}
+	assert_int_equal(f->heads, 9);
+}
+
+#define WITH_CANARIES(_test) cmocka_unit_test_setup_teardown(_test, set_up_canaries, tear_down)
+#define WITH_FLOW(_test)     cmocka_unit_test_setup_teardown(_test, set_up, tear_down)
 
 int main(void)
 {
@@ -385,6 +519,15 @@ int main(void)
 		WITH_FLOW(test_half_a_head_at_the_end),
 		WITH_FLOW(test_finish_passes_on_what_was_said),
 		WITH_FLOW(test_pipes_are_given_back),
+		WITH_CANARIES(test_both_ways_and_half_close),
+		WITH_CANARIES(test_head_is_held_until_it_is_whole),
+		WITH_CANARIES(test_finish_passes_on_what_was_said),
+		WITH_CANARIES(test_canary_in_a_head),
+		WITH_CANARIES(test_canary_in_a_body_after_the_head),
+		WITH_CANARIES(test_canary_in_chunks),
+		WITH_CANARIES(test_canary_in_another_protocol),
+		WITH_CANARIES(test_canary_as_a_word),
+		WITH_CANARIES(test_canary_that_may_pass),
 	};
 
 	/* splice(2) to a socket that is gone has no MSG_NOSIGNAL: as in cordon. */

@@ -4,6 +4,8 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/json_write.h"
+#include "monitor/net/canary.h"
 #include "monitor/net/publish.h"
 #include "monitor/policy/cidr.h"
 #include "tools/toolkit/options.h"
@@ -21,6 +24,7 @@ enum option_key {
 	KEY_ALLOW_HOST,
 	KEY_ALLOW_PRIVATE,
 	KEY_RESOLVER,
+	KEY_CANARY,
 	KEY_DECOYS,
 	KEY_PUBLISH,
 };
@@ -38,6 +42,10 @@ static const struct argp_option option_list[] = {
 	 "Names may lead to these private addresses, which are else refused; may be repeated", 0},
 	{"resolver", KEY_RESOLVER, "ADDRESS[:PORT]", 0,
 	 "Name server to ask for allowed names (default: the host's)", 0},
+	{"canary", KEY_CANARY, "NAME=TEXT|@FILE", 0,
+	 "Look for this text in what is sent over relayed connections; rules see its name in "
+	 "action.canaries; may be repeated",
+	 0},
 	{"decoys", KEY_DECOYS, "FILE", 0, "What decoys answer, as JSON: see cordon-decoy(7)", 0},
 	{"publish", KEY_PUBLISH, "[ADDRESS:]HOSTPORT:PORT", 0,
 	 "Who connects to HOSTPORT of this host (at 127.0.0.1, or ADDRESS) reaches PORT of the "
@@ -148,6 +156,57 @@ static void add_publish(struct argp_state *state, struct net_options *net, const
 	add_word(&net->publish, &net->publish_count, text);
 }
 
+/* Return: the text of "NAME=@FILE" in place of the file, the caller's. */
+static char *read_canary(struct argp_state *state, const char *name, size_t name_len,
+			 const char *path)
+{
+	char text[SCAN_MAX_TEXT + 2]; /* one more, so that too long a text is seen, and a newline */
+	struct buf given = BUF_INIT(0);
+	FILE *file = fopen(path, "re");
+	size_t len = 0;
+
+	if (file)
+		len = fread(text, 1, sizeof(text), file);
+	if (!file || ferror(file))
+		argp_error(state, "--canary %.*s=@%s: read the file: %s", (int)name_len, name, path,
+			   strerror(errno));
+	if (file)
+		(void)fclose(file);
+	if (len && text[len - 1] == '\n')
+		len--;
+	if (memchr(text, '\0', len))
+		argp_error(state, "--canary %.*s=@%s: a text with a NUL byte cannot be looked for",
+			   (int)name_len, name, path);
+	buf_printf(&given, "%.*s=%.*s", (int)name_len, name, (int)len, text);
+	return take_ptr(given.data);
+}
+
+/* A text that nobody is to see is not repeated in messages. */
+static void add_canary(struct argp_state *state, struct net_options *net, const char *text)
+{
+	const size_t name_len = strcspn(text, "=");
+	char *given = strncmp(text + name_len, "=@", 2) == 0
+			      ? read_canary(state, text, name_len, text + name_len + 2)
+			      : xstrdup(text);
+	struct str name;
+	struct str value;
+	const char *wrong = canary_parse(given, &name, &value);
+
+	if (wrong)
+		argp_error(state, "--canary %.*s: %s", (int)name_len, text, wrong);
+	for (size_t i = 0; i < net->canary_count; i++) {
+		if (strncmp(net->canaries[i], given, name_len + 1) == 0)
+			argp_error(state, "--canary %.*s: there is a canary of that name already",
+				   (int)name_len, text);
+	}
+	if (net->canary_count == MAX_CANARIES)
+		argp_error(state, "--canary %.*s: at most %u canaries", (int)name_len, text,
+			   MAX_CANARIES);
+	net->canaries = xrealloc_array(net->canaries, net->canary_count + 2, sizeof(char *));
+	net->canaries[net->canary_count++] = given;
+	net->canaries[net->canary_count] = NULL;
+}
+
 static void set_resolver(struct argp_state *state, struct net_options *net, const char *text)
 {
 	_cleanup_free_ char *address = xstrdup(text);
@@ -217,6 +276,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_RESOLVER:
 		set_resolver(state, net, arg);
 		return 0;
+	case KEY_CANARY:
+		add_canary(state, net, arg);
+		return 0;
 	case KEY_DECOYS:
 		set_decoys(state, net, arg);
 		return 0;
@@ -236,6 +298,9 @@ void net_options_done(struct net_options *net)
 		free(net->hosts[i].name);
 	free(net->hosts);
 	free(net->allow_private);
+	for (size_t i = 0; i < net->canary_count; i++)
+		free(net->canaries[i]);
+	free(net->canaries);
 	script_done(&net->own_script);
 	free(net->publish);
 	*net = (struct net_options){0};

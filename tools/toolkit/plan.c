@@ -176,6 +176,7 @@ struct net_config plan_net(const struct plan *plan, const struct session_options
 		.script = options->net.script,
 		.evidence_dir = plan->evidence_dir,
 		.publish = options->net.publish,
+		.canaries = (const char *const *)options->net.canaries,
 	};
 }
 

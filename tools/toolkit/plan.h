@@ -37,6 +37,8 @@ struct net_options {
 	size_t private_count;
 	const char **publish; /* [ADDRESS:]HOSTPORT:PORT, NULL-terminated; or NULL */
 	size_t publish_count;
+	char **canaries; /* NAME=TEXT, NULL-terminated; or NULL; owned */
+	size_t canary_count;
 	const char *resolver; /* ADDRESS[:PORT]; NULL: the host's */
 	/* What decoys say; borrowed, NULL: only what they say by themselves. */
 	const struct decoy_script *script;

@@ -6,6 +6,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/net/canary.h"
 
 #define MAX_POLICIES 256u
 #define MAX_PRIVATES 256u
@@ -31,6 +32,8 @@ int resident_send_run(int socket_fd, const struct resident_run *run, const int f
 	put(&strings, run->resolver ? run->resolver : "");
 	for (uint32_t i = 0; i < head.privates; i++)
 		put(&strings, run->allow_private[i]);
+	for (uint32_t i = 0; i < head.canaries; i++)
+		put(&strings, run->canaries[i]);
 	for (uint32_t i = 0; i < head.labels; i++) {
 		put(&strings, run->labels[i].path);
 		put(&strings, run->labels[i].name);
@@ -141,9 +144,9 @@ static int take_apart(struct resident_run *run, size_t len)
 	struct strings s = {.at = run->payload, .left = len};
 
 	if (head->policies < 1 || head->policies > MAX_POLICIES || head->labels > MAX_LABELS ||
-	    head->privates > MAX_PRIVATES || head->args < 1 || head->args > MAX_ARGV_ITEMS ||
-	    head->vars > MAX_VARS || head->mode > MODE_OBSERVE || head->trace > TRACE_MODE_OFF ||
-	    head->tty > 1)
+	    head->privates > MAX_PRIVATES || head->canaries > MAX_CANARIES || head->args < 1 ||
+	    head->args > MAX_ARGV_ITEMS || head->vars > MAX_VARS || head->mode > MODE_OBSERVE ||
+	    head->trace > TRACE_MODE_OFF || head->tty > 1)
 		return -EPROTO;
 	run->session = take(&s);
 	run->workspace = take(&s);
@@ -152,6 +155,7 @@ static int take_apart(struct resident_run *run, size_t len)
 	run->policy_text = take_or_null(&s);
 	run->resolver = take_or_null(&s);
 	run->allow_private = take_list(&s, head->privates);
+	run->canaries = take_list(&s, head->canaries);
 	run->labels = xcalloc(head->labels, sizeof(*run->labels));
 	for (uint32_t i = 0; i < head->labels; i++) {
 		run->labels[i].path = take(&s);
@@ -200,6 +204,7 @@ void resident_run_done(struct resident_run *run)
 {
 	free(without_const(run->policies));
 	free(without_const(run->allow_private));
+	free(without_const(run->canaries));
 	free(run->labels);
 	free(without_const(run->args));
 	free(without_const(run->vars));

@@ -8,7 +8,7 @@
  * Client to server:
  * - RUN: watch this session. fds: control socket to its init, record, stdin, stdout, stderr.
  *   Strings: session, workspace, record, policies, text of one more policy, resolver, networks,
- *   labels (path, name), arguments, environment.
+ *   canaries, labels (path, name), arguments, environment.
  * - SIGNAL: for the command.
  * - KILL: end the command.
  * - ANSWER: what came of a question. Strings: the answer's text, who gave it, or why there is none.
@@ -67,9 +67,9 @@ struct resident_request {
 	uint32_t signal;   /* SIGNAL: its number */
 	uint32_t approver; /* RUN: the client has one */
 	uint32_t approver_timeout_ms;
-	uint64_t question;				 /* ANSWER */
-	uint32_t is_answer;				 /* its first string is one */
-	uint32_t policies, privates, labels, args, vars; /* how many strings of each */
+	uint64_t question;					   /* ANSWER */
+	uint32_t is_answer;					   /* its first string is one */
+	uint32_t policies, privates, canaries, labels, args, vars; /* how many strings of each */
 	struct resident_identity identity;
 };
 
@@ -101,6 +101,7 @@ struct resident_run {
 	const char *policy_text;	  /* of one more, or NULL */
 	const char *resolver;		  /* NULL: the host's */
 	const char *const *allow_private; /* NULL-terminated */
+	const char *const *canaries;	  /* NAME=TEXT, NULL-terminated */
 	struct session_label *labels;
 	const char *const *args; /* NULL-terminated, as is vars */
 	const char *const *vars;
