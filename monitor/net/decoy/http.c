@@ -260,7 +260,7 @@ static enum http_part feed_head(struct http_reader *reader, const char *bytes, s
 /* ---- the body ---- */
 
 static enum http_part feed_body(struct http_reader *reader, size_t len, size_t *ret_taken,
-				enum state after)
+				int after)
 {
 	if (!len)
 		return HTTP_MORE;
