@@ -24,6 +24,7 @@ PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6"}
 # Neighbours that look for each other, routers, and who listens to which group: the link's own talk.
 SNAP = "2048"
 LINK_ICMP6 = range(130, 138), (143,)
+SYN, ACK = 0x02, 0x10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Packet:
     def far(self):
         """The end that is not the supervisor's side, as policy names it."""
         return (self.protocol, self.to, self.port) if self.outward() else (self.protocol, self.source, self.source_port)
+
+    @property
+    def stream(self):
+        return frozenset({(self.source, self.source_port), (self.to, self.port)})
+
+    def opens(self):
+        return self.protocol == "tcp" and self.flags & (SYN | ACK) == SYN
+
+    def accepts(self):
+        return self.protocol == "tcp" and self.flags & (SYN | ACK) == SYN | ACK
 
     @property
     def question(self):
