@@ -51,11 +51,12 @@ static bool is_grease(const struct reader *protocol)
 /* Rules compare texts: what is none is shown as such. */
 static void add_protocol(struct tls_hello *ret, const struct reader *protocol)
 {
-	char *to = ret->alpn[ret->alpn_count];
 	size_t len = 0;
+	char *to;
 
 	if (is_grease(protocol) || ret->alpn_count == MAX_ALPN)
 		return;
+	to = ret->alpn[ret->alpn_count];
 	for (; len < protocol->left && len < MAX_ALPN_BYTES; len++) {
 		const uint8_t c = protocol->at[len];
 

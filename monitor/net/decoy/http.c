@@ -49,7 +49,9 @@ struct str http_parameter(const struct http_request *request, const char *name)
 	const size_t len = strlen(name);
 	const char *at = strchr(request->target, '?');
 
-	while (at && at[1]) {
+	if (!at)
+		return (struct str){NULL, 0};
+	while (at[1]) {
 		const size_t size = strcspn(at + 1, "&#");
 
 		if (size >= len && memcmp(at + 1, name, len) == 0) {
@@ -260,7 +262,7 @@ static enum http_part feed_head(struct http_reader *reader, const char *bytes, s
 /* ---- the body ---- */
 
 static enum http_part feed_body(struct http_reader *reader, size_t len, size_t *ret_taken,
-				enum state after)
+				int after)
 {
 	if (!len)
 		return HTTP_MORE;
