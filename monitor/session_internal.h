@@ -219,9 +219,9 @@ int session_decoy_start(struct session *session, struct session_decoy **ret, str
 /* Those that the decoys give away: what a program got from them is not to leave either. */
 int session_decoy_canaries(const struct session_decoy *decoy, struct canaries *canaries,
 			   struct error *err);
-int session_decoy_serve(struct session_decoy *decoy, const struct relay_arrival *arrival);
+int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *arrival);
 /* Every connection ends now; frees it, later. */
-void session_decoy_end(struct session_decoy *decoy);
+void session_decoy_end(struct session_decoy *ours);
 
 /* session_net.c; without a relayed network all of it does nothing. */
 /* With one, the session is ready when session_dns.c says so. */
