@@ -104,7 +104,7 @@ static void fill_text(uint8_t *bytes, size_t len)
 
 	for (size_t at = 0; at < len;) {
 		const char *word = words[next_random(&state) % 10];
-		const size_t some = strlen(word) < len - at ? strlen(word) : len - at;
+		const size_t some = strnlen(word, len - at);
 
 		memcpy(bytes + at, word, some);
 		at += some;
