@@ -217,7 +217,7 @@ struct canaries; /* monitor/net/canary.h */
 int session_decoy_start(struct session *session, struct session_decoy **ret, struct error *err);
 /* A connection that it answers has arrived; the socket is taken over. */
 /* Those that the decoys give away: what a program got from them is not to leave either. */
-int session_decoy_canaries(const struct session_decoy *decoy, struct canaries *canaries,
+int session_decoy_canaries(const struct session_decoy *ours, struct canaries *canaries,
 			   struct error *err);
 int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *arrival);
 /* Every connection ends now; frees it, later. */
