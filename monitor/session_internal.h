@@ -215,10 +215,10 @@ bool session_decoy_answers(const struct session *session, const struct action *a
  */
 struct canaries; /* monitor/net/canary.h */
 int session_decoy_start(struct session *session, struct session_decoy **ret, struct error *err);
-/* A connection that it answers has arrived; the socket is taken over. */
 /* Those that the decoys give away: what a program got from them is not to leave either. */
 int session_decoy_canaries(const struct session_decoy *ours, struct canaries *canaries,
 			   struct error *err);
+/* A connection that it answers has arrived; the socket is taken over. */
 int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *arrival);
 /* Every connection ends now; frees it, later. */
 void session_decoy_end(struct session_decoy *ours);
