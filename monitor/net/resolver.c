@@ -464,10 +464,10 @@ void resolver_stop(struct resolver *resolver, void (*closed)(void *ctx), void *c
 		drop(entry);
 		free(entry);
 	}
-	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 	/* With those who asked once more when they were told. */
 	resolver->refused.error = -ECANCELED;
 	while (resolver->refused.waiting)
 		tell(resolver->refused.waiting);
+	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 	uv_close((uv_handle_t *)&resolver->timer, on_timer_closed);
 }
