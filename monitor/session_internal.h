@@ -202,6 +202,7 @@ struct session_dns *session_dns_start(struct session *session, struct names *nam
 void session_dns_end(struct session_dns *dns);
 
 /* session_decoy.c */
+struct canaries; /* monitor/net/canary.h */
 struct judgement;
 struct relay_arrival;
 /*
@@ -213,7 +214,6 @@ bool session_decoy_answers(const struct session *session, const struct action *a
 /* Errors: policy has decoys and there is none, or it cannot be made. *ret is NULL if none is
  * needed.
  */
-struct canaries; /* monitor/net/canary.h */
 int session_decoy_start(struct session *session, struct session_decoy **ret, struct error *err);
 /* Those that the decoys give away: what a program got from them is not to leave either. */
 int session_decoy_canaries(const struct session_decoy *ours, struct canaries *canaries,
