@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A relayed connection over loopback: pumps, screen and flow, with both ends in the test's hand. */
+
+#include "tests/support/test.h"
+
+#include "monitor/net/flow.h"
+
+#define LIMIT_MS 20000
+#define CANARY	 "blue-heron-7731" /* the second text of set_up_canaries() */
+
+struct fixture {
+	uv_loop_t loop;
+	uv_timer_t limit;
+	struct pipes pipes;
+	size_t held;
+	struct flow *flow;
+	int program_fd, upstream_fd; /* the far ends: what the program and the server have */
+	const char *refuse;	     /* the answer to every head */
+	unsigned heads;
+	struct scan_set *canaries;
+	const char *refuse_found; /* the answer when a text was found */
+	uint64_t found;		  /* as of the last question */
+	unsigned finds;		  /* questions about one */
+	char protocol[16];
+	uint64_t told; /* bytes, by sent() */
+	struct flow_totals totals;
+	char reason[64]; /* of its end; empty while it lives */
+	bool timed_out;
+};
+
+int set_up(void **state);
+int set_up_canaries(void **state);
+int tear_down(void **state);
+/* From now on. */
+void set_limit(struct fixture *f, uint64_t ms);
+
+/* One turn, waiting for something to happen. */
+void turn(struct fixture *f);
+void some_turns(struct fixture *f);
+void run_to_its_end(struct fixture *f, const char *reason);
+
+void say(int end_fd, const char *text);
+/* What arrives until `text` is there, and it must be that. */
+void hear(struct fixture *f, int end_fd, const char *text);
+/* 0: the end, in order. */
+int errno_of_recv(struct fixture *f, int end_fd);
+
+#define WITH_FLOW(_test)     cmocka_unit_test_setup_teardown(_test, set_up, tear_down)
+#define WITH_CANARIES(_test) cmocka_unit_test_setup_teardown(_test, set_up_canaries, tear_down)
