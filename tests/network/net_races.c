@@ -180,7 +180,7 @@ static int race(size_t which, double seconds)
 {
 	const double end = now_s() + seconds;
 	unsigned long tries = 0, through = 0;
-	pthread_t thread;
+	pthread_t thread = 0;
 	pid_t pid = -1;
 
 	if (races[which].by_process && (pid = fork()) == 0) {

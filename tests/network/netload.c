@@ -80,7 +80,7 @@ static void watch(int epoll_fd, int fd, unsigned events)
 
 static void take_all(int epoll_fd, int listener_fd, int port)
 {
-	struct sockaddr_in own;
+	struct sockaddr_in own = {0};
 	socklen_t len = sizeof(own);
 	const int on = 1;
 	int fd;
