@@ -177,17 +177,6 @@ static void fill_denial(const struct session *session, const struct action *acti
 		policy_because(session->policy, action, &judgement->decision));
 }
 
-static void put_label_names(struct json_writer *w, const char *key, const struct policy *policy,
-			    uint64_t labels)
-{
-	json_begin_array(w, key);
-	for (size_t i = 0; i < policy_label_count(policy); i++) {
-		if (labels & (UINT64_C(1) << i))
-			json_put_string(w, NULL, policy_label_name(policy, i));
-	}
-	json_end_array(w);
-}
-
 static void record_action(struct session *session, const struct action *action,
 			  struct judgement *judgement)
 {
@@ -207,8 +196,8 @@ static void record_action(struct session *session, const struct action *action,
 	w = begin_event(session, &head);
 	judge_put_fields(w, action);
 	if (judgement->decision.process_labels && action->pid)
-		put_label_names(w, "process_labels", session->policy,
-				judgement->decision.process_labels);
+		policy_put_labels(w, "process_labels", session->policy,
+				  judgement->decision.process_labels);
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
 	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE &&
 	    !judgement->by_decoy)
@@ -250,7 +239,7 @@ static void clear_labels(struct session *session, const struct action *action, u
 		       action->call_id.len ? action->call_id.at : "");
 	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
 	json_begin_object(w, "fields");
-	put_label_names(w, "labels", session->policy, labels);
+	policy_put_labels(w, "labels", session->policy, labels);
 	json_end_object(w);
 	event_end(session);
 }
@@ -302,7 +291,7 @@ static void note_everywhere(struct session *session)
 	session->everywhere_recorded |= labels;
 	w = event_begin(session, "label.everywhere", NULL, 0);
 	json_begin_object(w, "fields");
-	put_label_names(w, "labels", session->policy, added);
+	policy_put_labels(w, "labels", session->policy, added);
 	json_end_object(w);
 	event_end(session);
 }
@@ -356,7 +345,7 @@ void judge_note_labels(struct session *session, const struct action *cause)
 			       cause->call_id.len ? cause->call_id.at : "");
 	w = event_begin(session, "label.set", call[0] ? call : NULL, cause ? cause->exec_id : 0);
 	json_begin_object(w, "fields");
-	put_label_names(w, "labels", session->policy, added);
+	policy_put_labels(w, "labels", session->policy, added);
 	if (cause && cause->path.len)
 		json_put_bytes(w, "path", cause->path.at, cause->path.len);
 	json_end_object(w);

@@ -34,11 +34,14 @@ static void put_field(struct json_writer *w, const struct action *action,
 	json_end_array(w);
 }
 
-static void put_labels(struct json_writer *w, const char *key, const struct policy *policy,
+void policy_put_labels(struct json_writer *w, const char *key, const struct policy *policy,
 		       uint64_t labels)
 {
+	const uint64_t known =
+		policy->label_count < 64 ? (UINT64_C(1) << policy->label_count) - 1 : UINT64_MAX;
+
 	json_begin_array(w, key);
-	for (uint64_t left = labels; left; left &= left - 1) {
+	for (uint64_t left = labels & known; left; left &= left - 1) {
 		const struct str name = policy->label_names[__builtin_ctzll(left)];
 
 		json_put_bytes(w, NULL, name.at, name.len);
@@ -152,11 +155,11 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	put_fields(w, action, rule ? rule->when.reads.fields : default_fields(policy, action));
 	/* The labels that the decision saw: those that it set itself came after it. */
 	if (rule && rule->when.reads.labels)
-		put_labels(w, "session.labels", policy,
-			   (policy_state_labels(state) & ~decision->labels_added) |
-				   decision->labels_removed);
+		policy_put_labels(w, "session.labels", policy,
+				  (policy_state_labels(state) & ~decision->labels_added) |
+					  decision->labels_removed);
 	if (rule && rule->when.reads.process_labels)
-		put_labels(w, "process.labels", policy, decision->process_labels);
+		policy_put_labels(w, "process.labels", policy, decision->process_labels);
 	json_end_object(w);
 	if (rule) {
 		put_count(w, rule);
@@ -190,8 +193,8 @@ void policy_put_reads(const struct policy *policy, const char *key, size_t rule_
 	json_begin_object(w, key);
 	put_fields(w, action, rule->when.reads.fields);
 	if (rule->when.reads.labels)
-		put_labels(w, "session.labels", policy, labels->session);
+		policy_put_labels(w, "session.labels", policy, labels->session);
 	if (rule->when.reads.process_labels)
-		put_labels(w, "process.labels", policy, labels->process);
+		policy_put_labels(w, "process.labels", policy, labels->process);
 	json_end_object(w);
 }

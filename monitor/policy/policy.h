@@ -128,6 +128,9 @@ const char *policy_hash(const struct policy *policy);
 /* Labels are bits: index 0..MAX_LABELS-1 in the order of first mention. */
 size_t policy_label_count(const struct policy *policy);
 const char *policy_label_name(const struct policy *policy, size_t index);
+/* The member @key: an array of the names of these bits, as far as they have one. */
+void policy_put_labels(struct json_writer *w, const char *key, const struct policy *policy,
+		       uint64_t labels);
 /* Return: index, or -1. */
 int policy_label_index(const struct policy *policy, const char *name);
 /* Labels that the policy's "labels" section gives to a path inside the view. */

@@ -109,9 +109,9 @@ static void put_example(struct json_writer *w, const char *key, const struct pol
 	json_begin_object(w, key);
 	put_action(w, "action", &example->action);
 	if (example->labels)
-		put_label_names(w, "labels", labels_of, example->labels);
+		policy_put_labels(w, "labels", labels_of, example->labels);
 	if (example->has_process_labels)
-		put_label_names(w, "process_labels", labels_of, example->action.labels);
+		policy_put_labels(w, "process_labels", labels_of, example->action.labels);
 	if (example->repeat > 1)
 		json_put_i64(w, "repeat", example->repeat);
 	if (example->vary)

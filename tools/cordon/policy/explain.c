@@ -112,14 +112,14 @@ static void print_json(const struct explanation *e, const struct policy_state *s
 
 	json_begin_object(&w, NULL);
 	put_action(&w, "action", &e->action);
-	put_label_names(&w, "labels", e->policy, e->labels_before.session);
-	put_label_names(&w, "process_labels", e->policy, e->labels_before.process);
+	policy_put_labels(&w, "labels", e->policy, e->labels_before.session);
+	policy_put_labels(&w, "process_labels", e->policy, e->labels_before.process);
 	json_put_string(&w, "verdict", verdict_name(d->verdict));
 	json_put_string(&w, "errno",
 			d->verdict >= VERDICT_ASK ? strerrorname_np(d->errno_value) : NULL);
 	policy_explain(e->policy, state, &e->action, d, &w);
-	put_label_names(&w, "labels_set", e->policy, d->labels_added);
-	put_label_names(&w, "labels_taken", e->policy, d->labels_removed);
+	policy_put_labels(&w, "labels_set", e->policy, d->labels_added);
+	policy_put_labels(&w, "labels_taken", e->policy, d->labels_removed);
 	put_answers(&w, e);
 	json_end_object(&w);
 	(void)puts(out.data);

@@ -172,17 +172,6 @@ void print_members(const char *json, size_t len, const char *prefix)
 	}
 }
 
-void put_label_names(struct json_writer *w, const char *key, const struct policy *policy,
-		     uint64_t labels)
-{
-	json_begin_array(w, key);
-	for (size_t i = 0; i < policy_label_count(policy); i++) {
-		if (labels & (UINT64_C(1) << i))
-			json_put_string(w, NULL, policy_label_name(policy, i));
-	}
-	json_end_array(w);
-}
-
 static void put_list(struct json_writer *w, const char *name, const struct str_list *list)
 {
 	if (!list->count)

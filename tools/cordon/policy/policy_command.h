@@ -76,8 +76,5 @@ const char *end_colour(bool colour);
 void print_members(const char *json, size_t len, const char *prefix);
 /* Text from policies and actions, what could steer a terminal as escapes. */
 void print_text(const char *text);
-/* Of the bits in @labels, as an array. */
-void put_label_names(struct json_writer *w, const char *key, const struct policy *policy,
-		     uint64_t labels);
 /* "kind" and the fields that are not empty, so that an example makes the same action of it. */
 void put_action(struct json_writer *w, const char *key, const struct action *action);
