@@ -5,6 +5,7 @@ A mark is a datagram of the supervisor's side with a number of its own. That it 
 was alive, and that all that crossed before it is in the file as well.
 """
 
+import collections
 import dataclasses
 import ipaddress
 import itertools
@@ -23,6 +24,7 @@ PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6"}
 # Neighbours that look for each other, routers, and who listens to which group: the link's own talk.
 SNAP = "2048"
 LINK_ICMP6 = range(130, 138), (143,)
+SYN, ACK = 0x02, 0x10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +45,16 @@ class Packet:
     def far(self):
         """The end that is not the supervisor's side, as policy names it."""
         return (self.protocol, self.to, self.port) if self.outward() else (self.protocol, self.source, self.source_port)
+
+    @property
+    def stream(self):
+        return frozenset({(self.source, self.source_port), (self.to, self.port)})
+
+    def opens(self):
+        return self.protocol == "tcp" and self.flags & (SYN | ACK) == SYN
+
+    def accepts(self):
+        return self.protocol == "tcp" and self.flags & (SYN | ACK) == SYN | ACK
 
     @property
     def question(self):
@@ -96,33 +108,41 @@ class Capture:
     def __init__(self, folder, interface="internet0"):
         self.path = folder / "link.pcap"
         self.at, self.rest = 0, b""
+        self.unseen = collections.deque()
         self.marks = itertools.count(1)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.process = self.start(interface)
+
+    def start(self, interface):
         as_root = ["-Z", "root"] if os.geteuid() == 0 else []
-        self.process = subprocess.Popen(
+        process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "tcpdump", "-i", interface, *as_root, "-n", "-U", "--immediate-mode",
              "-B", "65536", "-s", SNAP, "-w", str(self.path)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         said = ""
-        for line in self.process.stderr:
+        for line in process.stderr:
             said += line
             if "listening on" in line:
                 break
         else:
             raise RuntimeError(f"tcpdump does not capture: {said}")
+        return process
 
     def read(self):
-        """Frames that are new in the file, each with the number of bytes that were not kept."""
+        """Frames that are new in the file, each with the number of bytes that were not kept: all of them, for the
+        next call starts behind them."""
         with open(self.path, "rb") as f:
             f.seek(self.at)
             data = self.rest + f.read()
             self.at = f.tell()
         at = 24 if self.at == len(data) and not self.rest else 0
+        frames = []
         while len(data) - at >= 16 and len(data) - at - 16 >= (length := struct.unpack_from("<I", data, at + 8)[0]):
             whole, = struct.unpack_from("<I", data, at + 12)
-            yield data[at + 16:at + 16 + length], whole - length
+            frames.append((data[at + 16:at + 16 + length], whole - length))
             at += 16 + length
         self.rest = data[at:]
+        return frames
 
     def since(self, seconds=60):
         """All packets since it was called last: waits until a mark that is sent now has come through."""
@@ -130,7 +150,9 @@ class Capture:
         self.socket.sendto(number, (zone.GATEWAY, zone.MARK))
         found, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
-            for packet in filter(None, itertools.starmap(decode, self.read())):
+            self.unseen.extend(filter(None, itertools.starmap(decode, self.read())))
+            while self.unseen:
+                packet = self.unseen.popleft()  # those behind the mark are for the next time
                 if packet.port == zone.MARK and packet.payload == number:
                     return found
                 if zone.MARK not in (packet.port, packet.source_port) and not is_answer_to_mark(packet):

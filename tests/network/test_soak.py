@@ -56,6 +56,8 @@ class Soak(NetworkTest):
     def supervisor(self):
         """A session whose shell takes lines; the process is its supervisor, as there is no resident one."""
         policy = self.policy(TRUSTED, defaults=DEFAULTS, lists={"trusted_hosts": []})
+        # Sanitizers keep freed memory back, and would look like a leak.
+        self.env["ASAN_OPTIONS"] = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=1"]))
         argv = [*worlds.PLAIN, CORDON, "run", "-q", "--discard", "--trace", TRACE, "-w", self.work, "-p", policy, "--record",
                 self.record, *self.options((zone.LAB,)), "--", "bash"]
         process = subprocess.Popen([str(a) for a in argv], cwd=self.work, env=self.env, stdin=subprocess.PIPE,

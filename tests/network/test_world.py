@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import unittest
@@ -17,6 +18,7 @@ import world as worlds  # noqa: E402
 if __name__ == "__main__":
     worlds.enter()
 
+import capture  # noqa: E402
 import network_testing  # noqa: E402
 import zone  # noqa: E402
 from cordon_testing import wait_for  # noqa: E402
@@ -35,7 +37,42 @@ def talk(address, port, said=b"", family=socket.AF_INET):
         return answer
 
 
+def frame(port, said):
+    """A datagram to good.test as it stands in the file."""
+    udp = struct.pack("!HHHH", 1, port, 8 + len(said), 0) + said
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0)
+    ip += socket.inet_aton(zone.GATEWAY) + socket.inet_aton(zone.GOOD)
+    whole = bytes(12) + b"\x08\0" + ip + udp
+    return struct.pack("<IIII", 0, 0, len(whole), len(whole)) + whole
+
+
+class Played(capture.Capture):
+    """A capture of what the test writes: what comes with each mark."""
+
+    def __init__(self, folder, start, *marks):
+        super().__init__(folder)
+        self.socket.close()
+        self.socket, self.with_marks = self, iter(marks)
+        self.path.write_bytes(bytes(24) + start)
+
+    def start(self, interface):
+        pass
+
+    def sendto(self, number, _):
+        before, behind = next(self.with_marks)
+        with open(self.path, "ab") as f:
+            f.write(before + frame(zone.MARK, number) + behind)
+
+
 class TheWorld(NetworkTest):
+    def test_capture_loses_nothing_behind_a_mark(self):
+        """The file grows by pieces of frames, and goes on behind the mark that ends a proof."""
+        first, second, third = (frame(zone.ECHO, said) for said in (b"one", b"two", b"three"))
+        played = Played(self.dir, first[:20], (first[20:], second + third[:50]), (third[50:], b""))
+        self.assertEqual(played.read(), [])
+        self.assertEqual([p.payload for p in played.since()], [b"one"])
+        self.assertEqual([p.payload for p in played.since()], [b"two", b"three"])
+
     def test_capture_sees_both_directions(self):
         self.assertEqual(talk(zone.LAB, zone.ECHO, b"over v4"), b"over v4")
         self.assertEqual(talk(zone.LAB6, zone.ECHO, b"over v6"), b"over v6")
@@ -44,6 +81,22 @@ class TheWorld(NetworkTest):
             flows = [p for p in seen if p.far == ("tcp", address, zone.ECHO) and p.payload == said]
             self.assertEqual({p.outward() for p in flows}, {True, False})
         self.assert_only(seen, tcp((zone.LAB, zone.LAB6), zone.ECHO))
+
+    def test_late_answers_are_forgotten(self):
+        """The goodbyes of a stream that was open over quiet() are; what is said in it is not, nor is another."""
+        with socket.create_connection((zone.EVIL, zone.ECHO), timeout=60) as s:
+            self.world.quiet()
+            s.shutdown(socket.SHUT_WR)
+            self.assertEqual(s.recv(1), b"")
+        self.assertEqual([p for p in self.world.crossed() if p.protocol == "tcp"], [])
+        with socket.create_connection((zone.EVIL, zone.ECHO), timeout=60) as s:
+            self.world.quiet()
+            s.sendall(b"said later")
+            s.recv(100)
+        self.assertIn(b"said later", [p.payload for p in self.world.crossed() if p.outward()])
+        self.world.quiet()
+        talk(zone.EVIL, zone.ECHO)
+        self.assertTrue([p for p in self.world.crossed() if p.opens()])
 
     def test_proof_can_fail(self):
         """A packet, a ping and a question too many are each found."""

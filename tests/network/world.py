@@ -65,6 +65,7 @@ class World:
         self.dir.chmod(0o755)
         self.seen_at = {"seen.jsonl": 0, "http.jsonl": 0}
         self.internet = self.capture = None
+        self.streams, self.over = set(), set()  # those that a server accepted; before quiet()
         try:
             servers.prepare(self.dir)
             self.start_internet()
@@ -110,13 +111,23 @@ class World:
                 raise RuntimeError(f"nobody listens on port {port}: " + "\n".join(texts))
 
     def crossed(self):
-        """Packets on the link since the last time."""
-        return self.capture.since()
+        """Packets on the link since the last time, but for what is late of streams that are over."""
+        packets = [p for p in self.capture.since() if not self.is_late(p)]
+        self.streams |= {p.stream for p in packets if p.accepts()}
+        return packets
+
+    def is_late(self, packet):
+        """Of a stream from before quiet(): a busy server's answer may be seconds late. Who leaves now opens a stream of
+        its own, be it between the same ends, or says something."""
+        if packet.opens():
+            self.over.discard(packet.stream)
+        return packet.protocol == "tcp" and packet.stream in self.over and not (packet.outward() and packet.payload)
 
     def quiet(self):
         """What the last commands left on its way has come, and is forgotten: goodbyes of streams, late answers."""
         while time.sleep(0.05) or self.crossed():
             pass
+        self.over, self.streams = self.over | self.streams, set()
         self.seen()
 
     def seen(self, kind=None):
