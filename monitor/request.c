@@ -21,11 +21,9 @@ static void put_http(const struct http_head *head, struct action *ret)
 }
 
 void request_action(const struct first_seen *seen, const struct first_target *target,
-		    const char *address, uint64_t found, const struct str *names,
-		    struct request_lists *lists, struct action *ret)
+		    const char *address, struct request_lists *lists, struct action *ret)
 {
 	const char *why;
-	size_t count = 0;
 
 	ret->kind = ACTION_REQUEST;
 	ret->protocol = str_of(seen->protocol);
@@ -37,6 +35,13 @@ void request_action(const struct first_seen *seen, const struct first_target *ta
 		put_tls(&seen->tls, lists, ret);
 	else if (strcmp(seen->protocol, "http") == 0)
 		put_http(&seen->http, ret);
+}
+
+void request_canaries(uint64_t found, const struct str *names, struct request_lists *lists,
+		      struct action *ret)
+{
+	size_t count = 0;
+
 	for (unsigned i = 0; i < SCAN_MAX_TEXTS; i++) {
 		if (found & UINT64_C(1) << i)
 			lists->canaries[count++] = names[i];

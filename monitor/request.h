@@ -17,11 +17,13 @@ struct request_lists {
 };
 
 /*
- * request_action - fills the fields of net.request, and leaves who asks and when to the caller.
- * @found: bits as of scan_found(); @names: those of the set's texts, borrowed by @ret
- * @seen, @target and @lists are borrowed by @ret too. The host is the target's name or, if it has
+ * request_action - fills the fields of net.request, and leaves who asks and when to the caller,
+ * and what was found to request_canaries().
+ * @seen, @target and @lists are borrowed by @ret. The host is the target's name or, if it has
  * none, the address, as @address, which the caller has written (endpoint_text()).
  */
 void request_action(const struct first_seen *seen, const struct first_target *target,
-		    const char *address, uint64_t found, const struct str *names,
-		    struct request_lists *lists, struct action *ret);
+		    const char *address, struct request_lists *lists, struct action *ret);
+/* @found: bits as of scan_found(); @names: those of the set's texts, borrowed by @ret as @lists. */
+void request_canaries(uint64_t found, const struct str *names, struct request_lists *lists,
+		      struct action *ret);

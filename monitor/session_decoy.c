@@ -136,7 +136,7 @@ static bool on_head(void *ctx, const struct decoy_peer *peer, const struct first
 		target.name = NULL;
 	action = session_net_action(ACTION_REQUEST, peer->caller, peer->host, &target.endpoint,
 				    address);
-	request_action(seen, &target, address, 0, NULL, &lists, &action);
+	request_action(seen, &target, address, &lists, &action);
 	return session_net_decide(ours->session, &action);
 }
 

@@ -202,6 +202,7 @@ struct session_dns *session_dns_start(struct session *session, struct names *nam
 void session_dns_end(struct session_dns *dns);
 
 /* session_decoy.c */
+struct canaries; /* monitor/net/canary.h */
 struct judgement;
 struct relay_arrival;
 /*
@@ -213,15 +214,14 @@ bool session_decoy_answers(const struct session *session, const struct action *a
 /* Errors: policy has decoys and there is none, or it cannot be made. *ret is NULL if none is
  * needed.
  */
-struct canaries; /* monitor/net/canary.h */
 int session_decoy_start(struct session *session, struct session_decoy **ret, struct error *err);
-/* A connection that it answers has arrived; the socket is taken over. */
 /* Those that the decoys give away: what a program got from them is not to leave either. */
-int session_decoy_canaries(const struct session_decoy *decoy, struct canaries *canaries,
+int session_decoy_canaries(const struct session_decoy *ours, struct canaries *canaries,
 			   struct error *err);
-int session_decoy_serve(struct session_decoy *decoy, const struct relay_arrival *arrival);
+/* A connection that it answers has arrived; the socket is taken over. */
+int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *arrival);
 /* Every connection ends now; frees it, later. */
-void session_decoy_end(struct session_decoy *decoy);
+void session_decoy_end(struct session_decoy *ours);
 
 /* session_net.c; without a relayed network all of it does nothing. */
 /* With one, the session is ready when session_dns.c says so. */

@@ -184,8 +184,8 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 	struct action action = session_net_action(ACTION_REQUEST, head->caller, head->host,
 						  head->upstream, address);
 
-	request_action(head->seen, head->target, address, head->found, net->canaries.names, &lists,
-		       &action);
+	request_action(head->seen, head->target, address, &lists, &action);
+	request_canaries(head->found, net->canaries.names, &lists, &action);
 	if (!session_net_decide(session, &action))
 		return "refused by policy";
 	if (is_fine || session->mode == MODE_OBSERVE)

@@ -210,14 +210,15 @@ static const char *parse_transfer(struct text value, struct fields *fields)
 
 static void parse_coding(struct text value, struct fields *fields, struct http_head *ret)
 {
-	if (fields->has_coding)
-		ret->coding = HTTP_UNREADABLE;
-	else if (is(value, "gzip") || is(value, "x-gzip"))
-		ret->coding = HTTP_GZIP;
+	enum http_coding coding = HTTP_UNREADABLE;
+
+	if (is(value, "gzip") || is(value, "x-gzip"))
+		coding = HTTP_GZIP;
 	else if (is(value, "deflate"))
-		ret->coding = HTTP_DEFLATE;
-	else if (!is(value, "identity"))
-		ret->coding = HTTP_UNREADABLE;
+		coding = HTTP_DEFLATE;
+	else if (is(value, "identity"))
+		coding = HTTP_PLAIN;
+	ret->coding = fields->has_coding ? HTTP_UNREADABLE : coding;
 	fields->has_coding = true;
 }
 

@@ -11,7 +11,7 @@
 #include "common/limits.h"
 
 #define IDLE_MS	   120000u /* RFC 4787 4.3: not less */
-#define MOST_MS	   (24u * 60u * 60u * 1000u)
+#define MOST_MS	   (UINT64_C(24) * 60 * 60 * 1000)
 #define UNUSED_MS  5000u /* a socket that no flow needs */
 #define GIVE_UP_MS 10000u
 

@@ -38,6 +38,6 @@ enum relay_answer udp_answer(struct udp *udp, const void *owner, uint64_t ticket
 /* The execution is over: so are its flows. */
 void udp_drain(struct udp *udp, const void *owner);
 /* A program wants the port for itself: sockets that are in no use are closed. */
-void udp_yield(struct udp *udp, uint16_t port);
+void udp_yield(struct udp *udp, uint16_t number);
 /* Ends what is idle. Return: true while there is something to look at. */
 bool udp_sweep(struct udp *udp);

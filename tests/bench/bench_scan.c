@@ -42,7 +42,7 @@ static double scan_us(const struct scan_set *set, const uint8_t *bytes, size_t l
 	sink = scan_found(scan);
 	const double us = clock_us() - start;
 
-	scan = scan_free(scan);
+	(void)scan_free(scan);
 	return us;
 }
 
@@ -104,7 +104,7 @@ static void fill_text(uint8_t *bytes, size_t len)
 
 	for (size_t at = 0; at < len;) {
 		const char *word = words[next_random(&state) % 10];
-		const size_t some = strlen(word) < len - at ? strlen(word) : len - at;
+		const size_t some = strnlen(word, len - at);
 
 		memcpy(bytes + at, word, some);
 		at += some;

@@ -22,6 +22,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/support/number.h"
+
 #define PROTOCOL_MPTCP 262
 #define PROTOCOL_SCTP  132
 #define OLD_SIZE       16 /* of the first struct sockaddr: what a caller of the eighties passes */
@@ -49,7 +51,7 @@ static void say(const char *what, long r)
 static socklen_t parse(const char *address, const char *port, union any *ret)
 {
 	*ret = (union any){0};
-	ret->in.sin_port = htons((uint16_t)atoi(port)); /* sin6_port is at the same place */
+	ret->in.sin_port = htons((uint16_t)number(port)); /* sin6_port is at the same place */
 	if (inet_pton(AF_INET, address, &ret->in.sin_addr) == 1) {
 		ret->in.sin_family = AF_INET;
 		return sizeof(ret->in);
@@ -340,7 +342,7 @@ static int packet(char **argv)
 /* FAMILY TYPE PROTOCOL: is there such a socket at all? Exit status 0 if so. */
 static int family(char **argv)
 {
-	const int fd = new_socket(atoi(argv[0]), atoi(argv[1]), atoi(argv[2]));
+	const int fd = new_socket((int)number(argv[0]), (int)number(argv[1]), (int)number(argv[2]));
 
 	return fd < 0 ? 1 : 0;
 }

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/number.h"
+
 static const char text[] = "attack\n";
 
 /* Shared, so that a thread and a process can race for it. */
@@ -157,9 +159,9 @@ static void prepare(char **argv)
 		      0);
 	if (shared == MAP_FAILED)
 		exit(2);
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++) {
 		shared->of[i].sin_family = AF_INET;
-		shared->of[i].sin_port = htons((uint16_t)atoi(argv[2 * i + 1]));
+		shared->of[i].sin_port = htons((uint16_t)number(argv[2 * i + 1]));
 		if (inet_pton(AF_INET, argv[2 * i], &shared->of[i].sin_addr) != 1)
 			exit(2);
 		fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -178,7 +180,7 @@ static int race(size_t which, double seconds)
 {
 	const double end = now_s() + seconds;
 	unsigned long tries = 0, through = 0;
-	pthread_t thread;
+	pthread_t thread = 0;
 	pid_t pid = -1;
 
 	if (races[which].by_process && (pid = fork()) == 0) {
@@ -203,7 +205,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 7 && i < sizeof(races) / sizeof(races[0]); i++) {
 		if (strcmp(races[i].name, argv[1]) == 0) {
 			prepare(argv + 3);
-			return race(i, atof(argv[2]));
+			return race(i, strtod(argv[2], NULL));
 		}
 	}
 	(void)fprintf(stderr, "net_races: no such race, or not its arguments\n");

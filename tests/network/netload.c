@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/number.h"
+
 #define PORTS	    3
 #define MAX_FDS	    65536
 #define MIB	    1048576.0
@@ -78,7 +80,7 @@ static void watch(int epoll_fd, int fd, unsigned events)
 
 static void take_all(int epoll_fd, int listener_fd, int port)
 {
-	struct sockaddr_in own;
+	struct sockaddr_in own = {0};
 	socklen_t len = sizeof(own);
 	const int on = 1;
 	int fd;
@@ -357,16 +359,16 @@ int main(int argc, char **argv)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
-		serve(atoi(argv[2]));
+		serve((int)number(argv[2]));
 	if (argc == 6 || argc == 7) {
-		to = parse(argv[2], atoi(argv[3]));
-		return parallel(&to, atol(argv[4]), atol(argv[5]),
-				argc == 7 ? atol(argv[6]) : PATIENCE_MS);
+		to = parse(argv[2], (int)number(argv[3]));
+		return parallel(&to, number(argv[4]), number(argv[5]),
+				argc == 7 ? number(argv[6]) : PATIENCE_MS);
 	}
 	for (size_t i = 0; argc == 5 && i < sizeof(clients) / sizeof(clients[0]); i++) {
 		if (strcmp(argv[1], clients[i].name) == 0) {
-			to = parse(argv[2], atoi(argv[3]) + clients[i].port);
-			return clients[i].run(&to, atol(argv[4]));
+			to = parse(argv[2], (int)number(argv[3]) + clients[i].port);
+			return clients[i].run(&to, number(argv[4]));
 		}
 	}
 	(void)fprintf(stderr, "netload: no such load, or not its arguments\n");

@@ -43,8 +43,5 @@ void world_wait_for_end(struct world *w, unsigned ended);
 void world_ask(struct world *w, const char *host, uint16_t port, const char *request,
 	       struct buf *answer);
 
-#define expect_in(_text, _part)                                                               \
-	do {                                                                                  \
-		if (!(_text) || !strstr((_text), (_part)))                                    \
-			fail_msg("%s:%d: no %s in %s", __FILE__, __LINE__, (_part), (_text)); \
-	} while (0)
+void expect_in_at(const char *file, int line, const char *text, const char *part);
+#define expect_in(_text, _part) expect_in_at(__FILE__, __LINE__, (_text), (_part))

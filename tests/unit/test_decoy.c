@@ -224,7 +224,7 @@ static void test_unread_answers(void **state)
 	world_send(w, fd, requests.data, requests.len);
 	for (unsigned i = 0; i < 100; i++)
 		world_turn(w);
-	assert_true(w->told.len < ASKED * 20); /* most of them wait */
+	assert_true(w->told.len < (size_t)ASKED * 20); /* most of them wait */
 	while (heard < (size_t)ASKED * KEPT && !world_is_late(start)) {
 		const ssize_t n = recv(fd, piece, sizeof(piece), 0);
 

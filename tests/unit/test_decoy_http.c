@@ -81,7 +81,7 @@ static void test_endless_head(void **state)
 
 	(void)state;
 	buf_puts(&stream, "GET / HTTP/1.1\r\n");
-	while (stream.len < 2 * MAX_HTTP_HEAD_BYTES)
+	while (stream.len < (size_t)2 * MAX_HTTP_HEAD_BYTES)
 		buf_puts(&stream, "X: y\r\n");
 	read_stream(stream.data, stream.len, 1000, &out);
 	assert_string_equal(out.data, "!the head is too long");

@@ -225,14 +225,14 @@ static void test_limits(void **state)
 	assert_true(scan_found(scan) == ~UINT64_C(1));
 	scan_feed(scan, "a", 1);
 	assert_true(scan_found(scan) == ~UINT64_C(0));
-	scan = scan_free(scan);
+	(void)scan_free(take_ptr(scan));
 	set = scan_set_free(set);
 	/* None at all is fine as well. */
 	assert_int_equal(scan_set_new(NULL, 0, &set, &err), 0);
 	scan = scan_new(set);
 	scan_feed(scan, CANARY, 10);
 	assert_int_equal(scan_found(scan), 0);
-	scan = scan_free(scan);
+	(void)scan_free(take_ptr(scan));
 	set = scan_set_free(set);
 }
 

@@ -33,7 +33,8 @@ static void test_http(void **state)
 	struct request_lists lists;
 
 	(void)state;
-	request_action(first_bytes_seen(fb), &target, "198.18.1.0", 2, names, &lists, &action);
+	request_action(first_bytes_seen(fb), &target, "198.18.1.0", &lists, &action);
+	request_canaries(2, names, &lists, &action);
 	assert_int_equal(action.kind, ACTION_REQUEST);
 	assert_int_equal(action.pid, 7);
 	expect(action.protocol, "http");
@@ -67,7 +68,7 @@ static void test_tls(void **state)
 	hello_records(&records, &body, 1, 1 << 14);
 	_cleanup_(first_bytes_freep) struct first_bytes *fb = read_head(records.data, records.len);
 
-	request_action(first_bytes_seen(fb), &target, "198.18.1.0", 0, NULL, &lists, &action);
+	request_action(first_bytes_seen(fb), &target, "198.18.1.0", &lists, &action);
 	expect(action.protocol, "tls");
 	expect(action.sni, "other.example");
 	assert_false(action.agrees);
@@ -87,7 +88,8 @@ static void test_other(void **state)
 	struct request_lists lists;
 
 	(void)state;
-	request_action(first_bytes_seen(fb), &number, "93.184.216.34", 3, names, &lists, &action);
+	request_action(first_bytes_seen(fb), &number, "93.184.216.34", &lists, &action);
+	request_canaries(3, names, &lists, &action);
 	expect(action.protocol, "other");
 	expect(action.host, "93.184.216.34");
 	assert_true(action.agrees);

@@ -271,17 +271,57 @@ static error_t set_text(struct argp_state *state, struct session_options *o, int
 	}
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static void set_choice(struct argp_state *state, struct session_options *o, int key,
+		       const char *arg)
 {
 	static const char *const modes[] = {"enforce", "observe", "learn", NULL};
 	static const char *const traces[] = {"on", "auto", "off", NULL};
 	static const char *const isolations[] = {"full", "lite", NULL};
 	static const char *const profiles[] = {"observe", "eval", "contain", NULL};
-	struct session_options *o = state->input;
-	struct error err;
 	int choice;
 
 	switch (key) {
+	case KEY_MODE:
+		choice = choose(state, "--mode", arg, modes, "enforce, observe or learn");
+		o->mode = choice ? MODE_OBSERVE : MODE_ENFORCE;
+		o->learns = choice == 2;
+		return;
+	case KEY_PROFILE:
+		o->profile = PROFILE_OBSERVE +
+			     choose(state, "--profile", arg, profiles, "observe, eval or contain");
+		return;
+	case KEY_TRACE:
+		o->trace =
+			(enum trace_mode)choose(state, "--trace", arg, traces, "on, auto or off");
+		return;
+	default:
+		o->isolation = (enum isolation)choose(state, "--isolation", arg, isolations,
+						      "full or lite");
+	}
+}
+
+static void finish(struct argp_state *state, struct session_options *o)
+{
+	struct error err;
+
+	if (o->learn_path && !o->learns)
+		argp_error(state, "--learn-to goes with --mode=learn");
+	o->policy_text = net_policy(&o->net);
+	if (profile_apply((enum profile)o->profile, o, &err) < 0)
+		argp_error(state, "%s", err.text);
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct session_options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->net;
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		finish(state, o);
+		return 0;
 	case 'w':
 		set_workspace(state, o, arg);
 		return 0;
@@ -300,31 +340,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		add_word(&o->env, &o->env_count, arg);
 		return 0;
 	case KEY_MODE:
-		choice = choose(state, "--mode", arg, modes, "enforce, observe or learn");
-		o->mode = choice ? MODE_OBSERVE : MODE_ENFORCE;
-		o->learns = choice == 2;
-		return 0;
 	case KEY_PROFILE:
-		o->profile = PROFILE_OBSERVE +
-			     choose(state, "--profile", arg, profiles, "observe, eval or contain");
-		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &o->net;
-		return 0;
-	case ARGP_KEY_SUCCESS:
-		if (o->learn_path && !o->learns)
-			argp_error(state, "--learn-to goes with --mode=learn");
-		o->policy_text = net_policy(&o->net);
-		if (profile_apply((enum profile)o->profile, o, &err) < 0)
-			argp_error(state, "%s", err.text);
-		return 0;
 	case KEY_TRACE:
-		o->trace =
-			(enum trace_mode)choose(state, "--trace", arg, traces, "on, auto or off");
-		return 0;
 	case KEY_ISOLATION:
-		o->isolation = (enum isolation)choose(state, "--isolation", arg, isolations,
-						      "full or lite");
+		set_choice(state, o, key, arg);
 		return 0;
 	case KEY_DISCARD:
 		o->discard = true;

@@ -25,14 +25,14 @@
 #include "common/error.h"
 #include "monitor/action.h"
 
-#define MAX_DECOY_FLOWS	   1024u	/* at one time; one more is reset */
-#define DECOY_BODY_SHOWN   256u		/* bytes of a body that an event shows */
-#define DECOY_HEAD_SHOWN   2048u	/* bytes of a request's header fields, likewise */
-#define DECOY_KEPT_REQUEST (4u << 20)	/* bytes of one request that are kept in its file */
-#define DECOY_KEPT_SESSION (64u << 20)	/* bytes that all files of a session have */
-#define DECOY_KEPT_FILES   1024u	/* files of a session */
-#define DECOY_IDLE_MS	   (60u * 1000) /* a program that says nothing for so long */
-#define MAX_DECOY_CANARIES 24u		/* texts: the session's own and those of its script */
+#define MAX_DECOY_FLOWS	   1024u       /* at one time; one more is reset */
+#define DECOY_BODY_SHOWN   256u	       /* bytes of a body that an event shows */
+#define DECOY_HEAD_SHOWN   2048u       /* bytes of a request's header fields, likewise */
+#define DECOY_KEPT_REQUEST (4u << 20)  /* bytes of one request that are kept in its file */
+#define DECOY_KEPT_SESSION (64u << 20) /* bytes that all files of a session have */
+#define DECOY_KEPT_FILES   1024u       /* files of a session */
+#define DECOY_IDLE_MS	   60000u      /* a program that says nothing for so long */
+#define MAX_DECOY_CANARIES 24u	       /* texts: the session's own and those of its script */
 
 struct authority;    /* tls_module.h */
 struct tls_module;   /* likewise */

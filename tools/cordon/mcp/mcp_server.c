@@ -72,7 +72,7 @@ size_t mcp_server_load(const struct mcp_server *server)
 /* An answer that calls wait for comes behind what was sent before it, so more is read then. */
 bool mcp_server_is_full(const struct mcp_server *server)
 {
-	const unsigned times = server->approver && mcp_approver_waits(server->approver) ? 2 : 1;
+	const size_t times = server->approver && mcp_approver_waits(server->approver) ? 2 : 1;
 
 	return server->waiting >= times * MAX_WAITING ||
 	       server->waiting_bytes >= times * MAX_WAITING_BYTES;
