@@ -159,7 +159,8 @@ static void attack_other(struct server *s, const struct outside *o, const char *
 
 /*
  * The control: the attack on a bystander of its own call. That call would go on for long, so what
- * ends the bystander is the attack; where it is after a sight, the call ends and shows it.
+ * ends the bystander is the attack; where it is after a sight, the call ends and shows it. Another
+ * call says when to go, since nobody sees a bystander that is hit before it is found.
  */
 static void attack_same(struct server *s, const struct outside *o, const char *kind,
 			struct call_outcome *ret)
@@ -169,17 +170,19 @@ static void attack_same(struct server *s, const struct outside *o, const char *k
 	pid_t pid;
 
 	(void)snprintf(command, sizeof(command),
-		       "%s/escape " BYSTANDER " & until [ -e " READY " ]; do sleep 0.05; done; "
+		       "%s/escape " BYSTANDER " & until [ -e " READY
+		       " -a -e go ]; do sleep 0.05; done; "
 		       "%s/escape " ATTACK " %s%s",
 		       o->arena.bin, o->arena.bin, kind, by_sight ? "" : "; sleep 500");
 	ret->attacked = true;
 	start_call(s, 3, command);
+	pid = bystander_wait(o);
+	start_call(s, 4, "touch go");
 	if (by_sight) {
 		(void)wait_for_answer(s, 3);
 		ret->seen = has_said(s, BYSTANDER);
 		return;
 	}
-	pid = bystander_wait(o);
 	for (unsigned waited = 0; pid && !ret->hit && waited < LONGEST_MS / 2; waited += 20) {
 		ret->hit = bystander_was_hit(pid);
 		(void)usleep(20000);

@@ -164,7 +164,10 @@ static void attack_other(const struct places *p, const struct outside *o, const 
 	end(&bystander);
 }
 
-/* The control, in one session; that would go on for long, so what ends it is the attack. */
+/*
+ * The control, in one session; that would go on for long, so what ends it is the attack. A second
+ * before that, for nobody sees a bystander that is hit before it is found.
+ */
 static void attack_same(const struct places *p, const struct outside *o, const char *kind,
 			struct outcome *ret)
 {
@@ -174,7 +177,7 @@ static void attack_same(const struct places *p, const struct outside *o, const c
 
 	(void)snprintf(script, sizeof(script),
 		       "%s/escape " BYSTANDER " & until [ -e " READY " ]; do sleep 0.05; done; "
-		       "%s/escape " ATTACK " %s; echo done; sleep 500",
+		       "sleep 1; %s/escape " ATTACK " %s; echo done; sleep 500",
 		       o->arena.bin, o->arena.bin, kind);
 	if (start_session(&run, p, o, script) == 0 && wait_until(&run, STANDING))
 		pid = bystander_wait(o);
