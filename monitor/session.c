@@ -147,17 +147,21 @@ static int label_one(struct session *session, int root_fd, const struct owned_la
 }
 
 /*
- * Without a trace nobody sees a read. Every label that exists is then taken as set from the start:
- * rules that depend on labels err on the side of refusing. The same after a loss.
+ * Without a trace nobody sees a read. Every label that anything here can have is then taken as set
+ * from the start: rules that depend on labels err on the side of refusing. The same after a loss.
  */
 void session_assume_labels(struct session *session)
 {
-	const size_t count = policy_label_count(session->policy);
+	uint64_t labels = policy_labels_given(session->policy);
 
-	if (!count || !policy_uses_labels(session->policy))
+	for (size_t i = 0; i < session->label_count; i++) {
+		const int index = policy_label_index(session->policy, session->labels[i].name);
+
+		labels |= index < 0 ? 0 : UINT64_C(1) << index;
+	}
+	if (!labels || !policy_uses_labels(session->policy))
 		return;
-	policy_state_add_labels(session->state,
-				count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+	policy_state_add_labels(session->state, labels);
 	session->labels_assumed = true;
 	policy_state_fix_labels(session->state);
 	judge_note_labels(session, NULL);

@@ -360,6 +360,17 @@ bool policy_uses_labels(const struct policy *policy)
 	return policy_labels_read(policy) != 0;
 }
 
+uint64_t policy_labels_given(const struct policy *policy)
+{
+	uint64_t given = 0;
+
+	for (size_t i = 0; i < policy->glob_count; i++)
+		given |= policy->globs[i].except ? 0 : policy->globs[i].labels;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		given |= policy->rules[i].labels;
+	return given;
+}
+
 bool policy_gates_files(const struct policy *policy, bool host_bound)
 {
 	const uint32_t open = 1u << ACTION_FILE_OPEN;

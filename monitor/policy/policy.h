@@ -143,6 +143,9 @@ uint64_t policy_labels_of_read(const struct policy *policy, const struct action 
 bool policy_reads_results(const struct policy *policy);
 /* True if some rule's verdict can depend on labels. */
 bool policy_uses_labels(const struct policy *policy);
+/* Bits of the labels that its paths and rules can give; the others come from a session's options.
+ */
+uint64_t policy_labels_given(const struct policy *policy);
 /* Bits of the labels that some rule reads; all bits if a rule reads them in another way than by
  * naming them. What must be taken as set where reads cannot be traced. */
 uint64_t policy_labels_read(const struct policy *policy);

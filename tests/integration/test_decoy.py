@@ -53,7 +53,7 @@ class Decoy(DecoyTest):
     def test_what_policy_would_refuse_is_said(self):
         self.decoyed(f"{CURL} http://a.example/")
         # Without a trace all labels count as set, and a stricter rule speaks.
-        rule_of_it = "ex.undeclared-egress" if TRACE == "on" else "ex.canary-then-egress"
+        rule_of_it = "ex.undeclared-egress" if TRACE == "on" else "ex.secret-then-egress"
         self.assertEqual({(e["verdict"], e["rule"], e["answered_by"]) for e in self.connects()},
                          {("deny", rule_of_it, "decoy")})
         [close] = self.events("net.close")

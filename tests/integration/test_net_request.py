@@ -11,7 +11,7 @@ import zlib
 
 import cordon_testing
 import net_testing
-from cordon_testing import wait_for
+from cordon_testing import NO_TRACE, TRACE, wait_for
 from net_testing import SERVER, UNREACHABLE, NetTest
 
 
@@ -334,6 +334,7 @@ except OSError as e: print(errno.errorcode[e.errno])
         self.assertEqual(b"".join(self.got), b"".join(what))
         self.assertEqual([e["fields"].get("canaries", []) for e in self.events("net.request")], [[], []])
 
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)  # else the families take all that they label as read, and refuse before
     def test_shipped_rule_and_text_of_a_file(self):
         path = self.work / "canary"
         path.write_text(self.CANARY + "\n")

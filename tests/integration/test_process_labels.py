@@ -89,7 +89,10 @@ class Traced(ProcessLabels):
 
 class Untraced(ProcessLabels):
     def test_without_a_trace_every_process_has_all(self):
-        self.assertEqual(self.outcomes("python3 connect.py", "--trace", "off"), [EPERM])
+        self.assertEqual(self.outcomes("python3 connect.py", "--trace", "off", "--label", f"{self.key}=key"), [EPERM])
+
+    def test_what_nothing_is_labelled_with_nobody_has(self):
+        self.assertNotEqual(self.outcomes("python3 connect.py", "--trace", "off"), [EPERM])
 
 
 if __name__ == "__main__":
