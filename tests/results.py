@@ -35,7 +35,7 @@ def parts_skipped(case):
 
 
 # Not those whose failure may be an attack that won, nor those without a clock.
-WORTH_ANOTHER = ("integration", "scenario", "compat", "bench")
+WORTH_ANOTHER = ("integration", "scenario", "compat", "bench", "network.works", "network.soak")
 # More than that is no accident.
 MAX_AGAIN = 4
 
@@ -50,7 +50,7 @@ def has_failed(case):
 
 def again(path):
     failed = [case.get("name") for case in cases(path) if has_failed(case)]
-    worth = [name for name in failed if name.split(".")[0] in WORTH_ANOTHER]
+    worth = [name for name in failed if name in WORTH_ANOTHER or name.split(".")[0] in WORTH_ANOTHER]
     if worth and len(failed) <= MAX_AGAIN:
         print("^(" + "|".join(re.escape(name) for name in worth) + ")$")
 
