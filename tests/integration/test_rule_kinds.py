@@ -364,7 +364,8 @@ class Declassify(RuleKindsTest):
             "p", rule("scrubbed", "exec", "action.name == 'true'", "log", [act("exec", path="/bin/true")], [act("exec")],
                       declassify=["key"]),
             rule("after", "net.connect", "'key' in session.labels", "deny",
-                 [{**act("net.connect"), "labels": ["key"]}], [act("net.connect")]))
+                 [{**act("net.connect"), "labels": ["key"]}], [act("net.connect")]),
+            labels=[{"label": "key", "paths": [str(self.work / "key")]}])
         self.assertEqual(self.run_by(policy, "env true; python3 connect.py", "--trace", "off"), [EPERM])
         self.replays_the_same(policy)
 
