@@ -238,7 +238,7 @@ static void set_approver(struct argp_state *state, struct session_options *o, co
 	o->approver = text;
 }
 
-static void add_word(const char ***words, size_t *count, const char *word)
+void option_add_word(const char ***words, size_t *count, const char *word)
 {
 	/* One more for the NULL that ends a list of environment strings. */
 	*words = xrealloc_array(*words, *count + 2, sizeof(**words));
@@ -326,7 +326,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		set_workspace(state, o, arg);
 		return 0;
 	case 'p':
-		add_word(&o->policies, &o->policy_count, arg);
+		option_add_word(&o->policies, &o->policy_count, arg);
 		return 0;
 	case KEY_BIND:
 		add_bind(o, arg);
@@ -337,7 +337,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_ENV:
 		if (!strchr(arg, '=') || arg[0] == '=')
 			argp_error(state, "--env %s: must be NAME=VALUE", arg);
-		add_word(&o->env, &o->env_count, arg);
+		option_add_word(&o->env, &o->env_count, arg);
 		return 0;
 	case KEY_MODE:
 	case KEY_PROFILE:

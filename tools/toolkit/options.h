@@ -13,3 +13,7 @@
 extern const struct argp session_argp;
 
 void session_options_done(struct session_options *options);
+
+/* For parsers of options: one more at the end of a list, which always ends in NULL. Borrows @word.
+ */
+void option_add_word(const char ***words, size_t *count, const char *word);

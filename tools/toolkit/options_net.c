@@ -56,14 +56,6 @@ static const struct argp_option option_list[] = {
 
 /* ---- words ---- */
 
-static void add_word(const char ***words, size_t *count, const char *word)
-{
-	/* One more for the NULL at the end. */
-	*words = xrealloc_array(*words, *count + 2, sizeof(**words));
-	(*words)[(*count)++] = word;
-	(*words)[*count] = NULL;
-}
-
 /* Cuts a port off the end of NAME:PORT or [ADDRESS]:PORT. False for a port that is none. */
 static bool cut_port(char *text, unsigned *ret_port)
 {
@@ -143,7 +135,7 @@ static void add_private(struct argp_state *state, struct net_options *net, const
 
 	if (wrong)
 		argp_error(state, "--allow-private %s: %s", text, wrong);
-	add_word(&net->allow_private, &net->private_count, text);
+	option_add_word(&net->allow_private, &net->private_count, text);
 }
 
 static void add_publish(struct argp_state *state, struct net_options *net, const char *text)
@@ -153,7 +145,7 @@ static void add_publish(struct argp_state *state, struct net_options *net, const
 
 	if (wrong)
 		argp_error(state, "--publish %s: %s", text, wrong);
-	add_word(&net->publish, &net->publish_count, text);
+	option_add_word(&net->publish, &net->publish_count, text);
 }
 
 /* Return: the text of "NAME=@FILE" in place of the file, the caller's. */
