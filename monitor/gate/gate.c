@@ -27,10 +27,9 @@
  *
  * Who makes one call after the other is waited for where we stand (wait_here()): by poll(2) on its
  * listener and on all that the loop watches. That is one system call instead of the loop's several,
- * and the only wait besides RECV that SYNC_WAKE_UP reaches: through epoll the kernel wakes us on
- * another, idle CPU, and waking that takes ten times what the call does. The listener is taken out
- * of the loop for so long, so that the loop's descriptor tells of everybody else: as soon as there
- * is something for anybody, or a timer is due, the loop goes on.
+ * and SYNC_WAKE_UP reaches it, of which epoll makes a wake-up like any other. The listener is taken
+ * out of the loop for so long, so that the loop's descriptor tells of everybody else: as soon as
+ * there is something for anybody, or a timer is due, the loop goes on.
  *
  * What must not happen: RECV on a listener that hung up or was not seen readable since the last one
  * (it may block for ever; of a caller that was killed in between it says ENOENT), a wait for the
@@ -54,7 +53,7 @@
 #include <utlist.h>
 
 #define KEPT_FDS 64u
-/* Calls that follow each other this closely are waited for; a tenth of what a timer waits. */
+/* Calls that follow each other this closely are waited for. */
 #define SOON_NS UINT64_C(500000)
 
 struct kept_fd {
