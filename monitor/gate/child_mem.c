@@ -13,21 +13,26 @@ void child_mem_init(struct child_mem *mem, uint32_t tid)
 		mem->pages[i].at = 0;
 }
 
-/* Return: the page, or NULL with *ret_error set. That at address 0 is never kept. */
-static const struct child_page *get_page(struct child_mem *mem, uint64_t at, int *ret_error)
+/* That at address 0 is never kept. */
+static int get_page(struct child_mem *mem, uint64_t at, const struct child_page **ret)
 {
 	struct child_page *page = &mem->pages[mem->next];
+	int r;
 
-	for (size_t i = 0; at && i < CHILD_PAGES; i++)
-		if (mem->pages[i].at == at)
-			return &mem->pages[i];
+	for (size_t i = 0; at && i < CHILD_PAGES; i++) {
+		if (mem->pages[i].at == at) {
+			*ret = &mem->pages[i];
+			return 0;
+		}
+	}
 	page->at = 0;
-	*ret_error = child_mem_fetch(mem->tid, at, page->bytes, sizeof(page->bytes));
-	if (*ret_error < 0)
-		return NULL;
+	r = child_mem_fetch(mem->tid, at, page->bytes, sizeof(page->bytes));
+	if (r < 0)
+		return r;
 	page->at = at;
 	mem->next = (mem->next + 1) % CHILD_PAGES;
-	return page;
+	*ret = page;
+	return 0;
 }
 
 /* The part of the page at @at that lies behind it. */
@@ -35,11 +40,11 @@ static int read_page(struct child_mem *mem, uint64_t at, const char **ret, size_
 {
 	const uint64_t page_at = at & ~(uint64_t)(CHILD_PAGE_BYTES - 1);
 	const size_t offset = (size_t)(at - page_at);
-	int error = 0;
-	const struct child_page *page = get_page(mem, page_at, &error);
+	const struct child_page *page;
+	const int r = get_page(mem, page_at, &page);
 
-	if (!page)
-		return error;
+	if (r < 0)
+		return r;
 	*ret = page->bytes + offset;
 	*ret_len = CHILD_PAGE_BYTES - offset;
 	return 0;

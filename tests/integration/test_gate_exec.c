@@ -154,9 +154,9 @@ static int form_argv_across_pages(void *arg)
 		POINTERS = 2000
 	};
 
-	static char memory[(POINTERS + 2) * sizeof(char *) + 4096];
+	static char memory[(POINTERS + 2) * sizeof(uint64_t) + 4096];
 	char *vector = memory + (4096 - ((uintptr_t)memory & 4095)) + 4;
-	const char *text = "x";
+	const uint64_t text = (uintptr_t) "x";
 
 	(void)arg;
 	for (unsigned i = 0; i < POINTERS; i++)
