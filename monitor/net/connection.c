@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,7 +26,6 @@
 #define DRAIN_MS   10000u /* the program is gone and upstream takes nothing */
 #define WORD_MS	   200u	  /* a first word, if nothing follows */
 #define HELD_MS	   10000u /* half a head, which is never passed on */
-#define PROBE_S	   10	  /* between looks whether a silent program is still there */
 #define IDLE_MS	   UINT64_C(900000)   /* a quarter of an hour */
 #define MOST_MS	   UINT64_C(86400000) /* a day */
 
@@ -174,27 +172,6 @@ void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char
 
 /* ---- the flow ---- */
 
-/*
- * A program that is gone and one that has only said all look alike: FIN came. But the kernel of one
- * that is gone soon answers no probe, or with RST, while it answers for one that listens, or
- * sleeps.
- */
-static void probe_program(int program_fd)
-{
-	static const struct {
-		int level, name, value;
-	} options[] = {
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S},
-		{IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
-		{IPPROTO_TCP, TCP_KEEPCNT, 3},
-	};
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		(void)setsockopt(program_fd, options[i].level, options[i].name, &options[i].value,
-				 sizeof(options[i].value));
-}
-
 static void join(struct connection *connection)
 {
 	struct relay *relay = connection->relay;
@@ -211,7 +188,6 @@ static void join(struct connection *connection)
 
 	(void)uv_timer_stop(&connection->timer);
 	connection->stage = CONNECTION_FLOWING;
-	probe_program(config.program_fd);
 	if (flow_start(&config, &connection->flow) < 0)
 		over(connection, NULL, "out of file descriptors");
 	else if (!connection->caller.owner)
@@ -220,11 +196,7 @@ static void join(struct connection *connection)
 
 void connection_accept(struct connection *connection, int program_fd)
 {
-	const int on = 1;
-
 	connection->program_fd = program_fd;
-	/* What comes in small pieces does not wait for the program's acknowledgement. */
-	(void)setsockopt(program_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	let_go_of_listener(connection);
 	if (connection->by_decoy)
 		serve(connection);

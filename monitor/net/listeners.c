@@ -2,6 +2,7 @@
 #include "monitor/net/listeners.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,7 @@
 
 #define KEPT_MS		   10000u
 #define MAX_ACCEPTS_A_TURN 32u
+#define PROBE_S		   10 /* between looks whether a silent program is still there */
 
 struct key {
 	struct endpoint at; /* bytes after the port are zero */
@@ -126,6 +128,27 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
+/*
+ * What it accepts has them from it. What comes in small pieces does not wait for the program's
+ * acknowledgement. And a program that is gone looks like one that has only said all: FIN came. But
+ * the kernel of one that is gone soon answers no probe, or with RST, while it answers for one that
+ * listens, or sleeps.
+ */
+static void set_options(int socket_fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{IPPROTO_TCP, TCP_NODELAY, 1},	      {SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S}, {IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(socket_fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof(options[i].value));
+}
+
 static int watch(struct listener *listener)
 {
 	const int r = uv_poll_start(&listener->poll, UV_READABLE, on_readable);
@@ -153,6 +176,7 @@ static void on_socket(void *ctx, int socket_fd)
 	} else {
 		listener->poll.data = listener;
 		listener->fd = socket_fd;
+		set_options(socket_fd);
 		r = watch(listener);
 	}
 	listener->error = r;
