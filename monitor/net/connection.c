@@ -3,8 +3,9 @@
 /*
  * One connection from the call that asks for it to the end of its flow. Two things are under way at
  * the same time, the dial and the listener; with a blocking socket the call waits for both, and
- * gets the true errno. With one that does not block it may not wait long: after HOLD_MS it goes on
- * as soon as there is a listener, and if the dial fails later, that shows as a reset.
+ * gets the true errno. Where both are there at once, it is not even held. With one that does not
+ * block it may not wait long: after HOLD_MS it goes on as soon as there is a listener, and if the
+ * dial fails later, that shows as a reset.
  */
 
 #include <errno.h>
@@ -313,17 +314,20 @@ enum relay_answer connection_answer(struct connection *connection, int *ret_erro
 	return RELAY_GOES_ON;
 }
 
-static void on_dialled(void *ctx, const struct dial_result *result)
+static void take_result(struct connection *connection, const struct dial_result *result)
 {
-	struct connection *connection = ctx;
-
 	connection->dial = NULL;
 	connection->upstream_fd = result->upstream_fd;
 	connection->upstream = result->address;
 	connection->refusal = result->refusal;
 	if (!connection->error)
 		connection->error = result->error;
-	look(connection);
+}
+
+static void on_dialled(void *ctx, const struct dial_result *result)
+{
+	take_result(ctx, result);
+	look(ctx);
 }
 
 void connection_listens(struct connection *connection, int error)
@@ -385,6 +389,7 @@ static int prepare(struct connection *connection, int socket_fd)
 int connection_start(struct relay *relay, const struct relay_request *request)
 {
 	struct connection *connection = connection_new(relay, request);
+	struct dial_result result;
 	struct endpoint numeric;
 	const bool is_name = !endpoint_parse(request->host, &numeric);
 	const struct dial_config dial = {
@@ -395,18 +400,24 @@ int connection_start(struct relay *relay, const struct relay_request *request)
 		.host = connection->host,
 		.port = request->destination.port,
 		.timeout_ms = DIAL_MS,
+		.at_once = &result,
 		.done = on_dialled,
 		.ctx = connection,
 	};
-	const int r = prepare(connection, request->socket_fd);
+	int r = prepare(connection, request->socket_fd);
 
 	if (r < 0) {
 		connection->error = r;
 		over(connection, NULL, "not connected");
 		return r;
 	}
-	if (!request->by_decoy)
+	if (!request->by_decoy) {
 		connection->dial = dial_start(&dial);
+		if (!connection->dial)
+			take_result(connection, &result);
+	}
+	if (has_outcome(connection))
+		return connection_answer(connection, &r) == RELAY_GOES_ON ? RELAY_NOW : r;
 	(void)uv_timer_start(&connection->timer, on_timer,
 			     connection->is_blocking ? GIVE_UP_MS : HOLD_MS, 0);
 	return 0;
