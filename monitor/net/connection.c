@@ -374,15 +374,10 @@ static struct connection *connection_new(struct relay *relay, const struct relay
 static int prepare(struct connection *connection, int socket_fd)
 {
 	struct relay *relay = connection->relay;
-	int flags;
 
 	connection->socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 3);
 	if (connection->socket_fd < 0)
 		return -errno;
-	flags = fcntl(connection->socket_fd, F_GETFL);
-	if (flags < 0)
-		return -errno;
-	connection->is_blocking = !(flags & O_NONBLOCK);
 	return listeners_use(relay->listeners, &connection->destination, &connection->listener);
 }
 
@@ -418,6 +413,7 @@ int connection_start(struct relay *relay, const struct relay_request *request)
 	}
 	if (has_outcome(connection))
 		return connection_answer(connection, &r) == RELAY_GOES_ON ? RELAY_NOW : r;
+	connection->is_blocking = !(fcntl(connection->socket_fd, F_GETFL) & O_NONBLOCK);
 	(void)uv_timer_start(&connection->timer, on_timer,
 			     connection->is_blocking ? GIVE_UP_MS : HOLD_MS, 0);
 	return 0;

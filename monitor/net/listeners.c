@@ -27,7 +27,8 @@ struct key {
 struct listener {
 	struct listeners *owner;
 	struct key key;
-	int fd;	   /* -1: asked for */
+	int fd; /* -1: asked for */
+	uint64_t network;
 	int error; /* negative: it cannot listen; who uses it lets go of it */
 	bool is_watched;
 	bool is_asked;	 /* somebody will answer; until then it is not freed */
@@ -118,6 +119,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 		if (program_fd >= 0) {
 			listeners->ops->accepted(listeners->ctx, listener, program_fd);
+			if (!listener->users) /* more than are awaited can wait a turn */
+				return;
 			continue;
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
@@ -157,6 +160,15 @@ static int watch(struct listener *listener)
 	return r;
 }
 
+/* Zero before Linux 5.14, which cannot tell. */
+static uint64_t network_of(int socket_fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
 static void on_socket(void *ctx, int socket_fd)
 {
 	struct listener *listener = ctx;
@@ -176,6 +188,7 @@ static void on_socket(void *ctx, int socket_fd)
 	} else {
 		listener->poll.data = listener;
 		listener->fd = socket_fd;
+		listener->network = network_of(socket_fd);
 		set_options(socket_fd);
 		r = watch(listener);
 	}
@@ -263,18 +276,9 @@ void listener_release(struct listener *listener)
 		drop(listener);
 }
 
-static uint64_t network_of(int socket_fd)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
-}
-
 bool listener_shares_network(const struct listener *listener, int socket_fd)
 {
-	/* Zeros before Linux 5.14, which cannot tell. */
-	return network_of(listener->fd) == network_of(socket_fd);
+	return listener->network == network_of(socket_fd);
 }
 
 bool listener_is_open(const struct listener *listener)
