@@ -7,6 +7,7 @@
  *
  *	relay_connect() -> WAITING: the dial and the listener are under way, the call is stopped
  *		resume() -> relay_answer() -> the call goes on, or gets the errno that it earned
+ *	(where neither takes time, relay_connect() is the answer itself)
  *	CLAIMED: the call went on; its socket is to arrive at the listener
  *	FLOWING: it did, and both ends are joined (flow.h)
  *	closed()
