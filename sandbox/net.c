@@ -138,13 +138,20 @@ static int make_local(int netlink_fd, int family, const char *own)
 	return r < 0 ? r : add_route(netlink_fd, family, address);
 }
 
-/* Servers that the session starts may have any port, as in a machine of its own. */
-static int allow_low_ports(void)
+static int write_setting(const char *path, const char *value)
 {
-	_cleanup_close_ int start_fd =
-		open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int file_fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	return start_fd < 0 || write(start_fd, "0", 1) != 1 ? -errno : 0;
+	return file_fd < 0 || write(file_fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+static int set_up_ipv4(void)
+{
+	/* There is no path to measure and nothing is lost: what paces as it measures, as BBR does,
+	 * would only cost time. */
+	(void)write_setting("/proc/sys/net/ipv4/tcp_congestion_control", "reno");
+	/* Servers that the session starts may have any port, as in a machine of its own. */
+	return write_setting("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
 
 int net_make_local(struct launch *l, struct error *err)
@@ -163,7 +170,7 @@ int net_make_local(struct launch *l, struct error *err)
 	r = make_local(netlink_fd, AF_INET6, SPEC_NET_ADDRESS6);
 	if (r < 0)
 		return error_errno(err, r, "make all IPv6 addresses local to the session");
-	r = allow_low_ports();
+	r = set_up_ipv4();
 	return r < 0 ? error_errno(err, r, "let the session's servers have ports below 1024") : 0;
 }
 

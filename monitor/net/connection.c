@@ -3,13 +3,13 @@
 /*
  * One connection from the call that asks for it to the end of its flow. Two things are under way at
  * the same time, the dial and the listener; with a blocking socket the call waits for both, and
- * gets the true errno. With one that does not block it may not wait long: after HOLD_MS it goes on
- * as soon as there is a listener, and if the dial fails later, that shows as a reset.
+ * gets the true errno. Where both are there at once, it is not even held. With one that does not
+ * block it may not wait long: after HOLD_MS it goes on as soon as there is a listener, and if the
+ * dial fails later, that shows as a reset.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,7 +27,6 @@
 #define DRAIN_MS   10000u /* the program is gone and upstream takes nothing */
 #define WORD_MS	   200u	  /* a first word, if nothing follows */
 #define HELD_MS	   10000u /* half a head, which is never passed on */
-#define PROBE_S	   10	  /* between looks whether a silent program is still there */
 #define IDLE_MS	   UINT64_C(900000)   /* a quarter of an hour */
 #define MOST_MS	   UINT64_C(86400000) /* a day */
 
@@ -174,27 +173,6 @@ void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char
 
 /* ---- the flow ---- */
 
-/*
- * A program that is gone and one that has only said all look alike: FIN came. But the kernel of one
- * that is gone soon answers no probe, or with RST, while it answers for one that listens, or
- * sleeps.
- */
-static void probe_program(int program_fd)
-{
-	static const struct {
-		int level, name, value;
-	} options[] = {
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S},
-		{IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
-		{IPPROTO_TCP, TCP_KEEPCNT, 3},
-	};
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		(void)setsockopt(program_fd, options[i].level, options[i].name, &options[i].value,
-				 sizeof(options[i].value));
-}
-
 static void join(struct connection *connection)
 {
 	struct relay *relay = connection->relay;
@@ -211,7 +189,6 @@ static void join(struct connection *connection)
 
 	(void)uv_timer_stop(&connection->timer);
 	connection->stage = CONNECTION_FLOWING;
-	probe_program(config.program_fd);
 	if (flow_start(&config, &connection->flow) < 0)
 		over(connection, NULL, "out of file descriptors");
 	else if (!connection->caller.owner)
@@ -220,11 +197,7 @@ static void join(struct connection *connection)
 
 void connection_accept(struct connection *connection, int program_fd)
 {
-	const int on = 1;
-
 	connection->program_fd = program_fd;
-	/* What comes in small pieces does not wait for the program's acknowledgement. */
-	(void)setsockopt(program_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	let_go_of_listener(connection);
 	if (connection->by_decoy)
 		serve(connection);
@@ -341,17 +314,20 @@ enum relay_answer connection_answer(struct connection *connection, int *ret_erro
 	return RELAY_GOES_ON;
 }
 
-static void on_dialled(void *ctx, const struct dial_result *result)
+static void take_result(struct connection *connection, const struct dial_result *result)
 {
-	struct connection *connection = ctx;
-
 	connection->dial = NULL;
 	connection->upstream_fd = result->upstream_fd;
 	connection->upstream = result->address;
 	connection->refusal = result->refusal;
 	if (!connection->error)
 		connection->error = result->error;
-	look(connection);
+}
+
+static void on_dialled(void *ctx, const struct dial_result *result)
+{
+	take_result(ctx, result);
+	look(ctx);
 }
 
 void connection_listens(struct connection *connection, int error)
@@ -398,21 +374,17 @@ static struct connection *connection_new(struct relay *relay, const struct relay
 static int prepare(struct connection *connection, int socket_fd)
 {
 	struct relay *relay = connection->relay;
-	int flags;
 
 	connection->socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 3);
 	if (connection->socket_fd < 0)
 		return -errno;
-	flags = fcntl(connection->socket_fd, F_GETFL);
-	if (flags < 0)
-		return -errno;
-	connection->is_blocking = !(flags & O_NONBLOCK);
 	return listeners_use(relay->listeners, &connection->destination, &connection->listener);
 }
 
 int connection_start(struct relay *relay, const struct relay_request *request)
 {
 	struct connection *connection = connection_new(relay, request);
+	struct dial_result result;
 	struct endpoint numeric;
 	const bool is_name = !endpoint_parse(request->host, &numeric);
 	const struct dial_config dial = {
@@ -423,18 +395,25 @@ int connection_start(struct relay *relay, const struct relay_request *request)
 		.host = connection->host,
 		.port = request->destination.port,
 		.timeout_ms = DIAL_MS,
+		.at_once = &result,
 		.done = on_dialled,
 		.ctx = connection,
 	};
-	const int r = prepare(connection, request->socket_fd);
+	int r = prepare(connection, request->socket_fd);
 
 	if (r < 0) {
 		connection->error = r;
 		over(connection, NULL, "not connected");
 		return r;
 	}
-	if (!request->by_decoy)
+	if (!request->by_decoy) {
 		connection->dial = dial_start(&dial);
+		if (!connection->dial)
+			take_result(connection, &result);
+	}
+	if (has_outcome(connection))
+		return connection_answer(connection, &r) == RELAY_GOES_ON ? RELAY_NOW : r;
+	connection->is_blocking = !(fcntl(connection->socket_fd, F_GETFL) & O_NONBLOCK);
 	(void)uv_timer_start(&connection->timer, on_timer,
 			     connection->is_blocking ? GIVE_UP_MS : HOLD_MS, 0);
 	return 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -23,9 +24,11 @@ struct dial {
 	size_t count, next;
 	uint64_t deadline_ms; /* of uv_now() */
 	struct dial_result result;
+	struct dial_result *at_once; /* within dial_start() */
 	int socket_fd;
-	uv_poll_t *poll; /* on socket_fd; frees itself */
-	uv_timer_t timer;
+	uv_poll_t *poll;  /* on socket_fd; frees itself */
+	uv_timer_t timer; /* from the first wait on; frees this */
+	bool waits;
 	bool datagrams;
 	bool is_over;
 };
@@ -53,7 +56,8 @@ static void stop(struct dial *dial)
 	if (dial->lookup)
 		resolver_cancel(take_ptr(dial->lookup));
 	drop_socket(dial);
-	uv_close((uv_handle_t *)&dial->timer, free_dial);
+	if (dial->waits)
+		uv_close((uv_handle_t *)&dial->timer, free_dial);
 }
 
 static void finish(struct dial *dial, int error, int upstream_fd)
@@ -63,7 +67,10 @@ static void finish(struct dial *dial, int error, int upstream_fd)
 	result.error = error;
 	result.upstream_fd = upstream_fd;
 	stop(dial);
-	dial->done(dial->ctx, &result);
+	if (dial->at_once)
+		*dial->at_once = result;
+	else
+		dial->done(dial->ctx, &result);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -74,6 +81,11 @@ static void arm(struct dial *dial, uint64_t most_ms)
 	const uint64_t now = uv_now(dial->loop);
 	const uint64_t left = dial->deadline_ms > now ? dial->deadline_ms - now : 0;
 
+	if (!dial->waits) {
+		(void)uv_timer_init(dial->loop, &dial->timer);
+		dial->timer.data = dial;
+		dial->waits = true;
+	}
 	(void)uv_timer_start(&dial->timer, on_timer, left < most_ms ? left : most_ms, 0);
 }
 
@@ -92,20 +104,27 @@ static void connected(struct dial *dial)
 	finish(dial, 0, socket_fd);
 }
 
+/* Of a socket that may be written to. Return: 0, or a negative errno. */
+static int outcome_of(int socket_fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? -errno : -error;
+}
+
 static void on_writable(uv_poll_t *poll, int status, int events)
 {
 	struct dial *dial = poll->data;
-	int error = 0;
-	socklen_t len = sizeof(error);
+	int error;
 
 	(void)status; /* what epoll calls an error is told by the socket */
 	(void)events;
 	if (poll != dial->poll || dial->is_over)
 		return;
-	if (getsockopt(dial->socket_fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		error = errno;
+	error = outcome_of(dial->socket_fd);
 	if (error)
-		failed(dial, -error);
+		failed(dial, error);
 	else
 		connected(dial);
 }
@@ -124,13 +143,18 @@ static int watch(struct dial *dial)
 	return uv_poll_start(dial->poll, UV_WRITABLE, on_writable);
 }
 
+#define CONNECTED 1
+
+/* Return: CONNECTED, 0 while it is under way, or a negative errno. */
 static int start_connect(struct dial *dial)
 {
+	struct pollfd writable = {.events = POLLOUT};
 	const int on = 1;
 	union socket_address to;
 	const socklen_t len = endpoint_to_socket(&dial->result.address, &to);
 
 	const int type = dial->datagrams ? SOCK_DGRAM : SOCK_STREAM;
+	int r;
 
 	dial->socket_fd = socket(to.generic.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (dial->socket_fd < 0)
@@ -140,9 +164,16 @@ static int start_connect(struct dial *dial)
 		(void)setsockopt(dial->socket_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		(void)setsockopt(dial->socket_fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	}
-	if (connect(dial->socket_fd, &to.generic, len) < 0 && errno != EINPROGRESS)
+	if (connect(dial->socket_fd, &to.generic, len) == 0)
+		return CONNECTED;
+	if (errno != EINPROGRESS)
 		return -errno;
-	return watch(dial);
+	/* Who is near has answered by now. */
+	writable.fd = dial->socket_fd;
+	if (poll(&writable, 1, 0) == 0)
+		return watch(dial);
+	r = outcome_of(dial->socket_fd);
+	return r < 0 ? r : CONNECTED;
 }
 
 /*
@@ -166,6 +197,10 @@ static void try_next(struct dial *dial)
 			continue;
 		}
 		r = start_connect(dial);
+		if (r == CONNECTED) {
+			connected(dial);
+			return;
+		}
 		if (r == 0) {
 			const uint64_t now = uv_now(dial->loop);
 			const uint64_t share =
@@ -225,19 +260,25 @@ struct dial *dial_start(const struct dial_config *config)
 	dial->socket_fd = -1;
 	dial->result = (struct dial_result){.upstream_fd = -1};
 	dial->result.address.port = config->port;
-	(void)uv_timer_init(config->loop, &dial->timer);
-	dial->timer.data = dial;
 	dial->deadline_ms = uv_now(config->loop) + config->timeout_ms;
 	if (endpoint_parse(config->host, &address)) {
 		memcpy(dial->addresses[0], address.address, 16);
 		dial->count = 1;
-		(void)uv_timer_start(&dial->timer, on_timer, 0, 0);
+		if (!config->at_once) {
+			arm(dial, 0);
+			return dial;
+		}
+		dial->at_once = config->at_once;
+		try_next(dial);
+		dial->at_once = NULL;
+		if (dial->is_over)
+			free(take_ptr(dial));
 	} else if (config->resolver) {
 		dial->lookup = resolver_lookup(config->resolver, config->host, on_resolved, dial);
 		arm(dial, config->timeout_ms);
 	} else {
 		dial->result.error = -EHOSTUNREACH; /* nobody can look it up */
-		(void)uv_timer_start(&dial->timer, on_timer, 0, 0);
+		arm(dial, 0);
 	}
 	return dial;
 }

@@ -39,11 +39,14 @@ struct dial_config {
 	uint16_t port;
 	bool datagrams;	     /* UDP: connected as soon as an address may be dialled */
 	uint32_t timeout_ms; /* for all of it */
-	dial_cb done;	     /* once, from the loop, never from dial_start() */
+	/* Where the outcome goes if it is there before dial_start() returns; NULL: never so soon.
+	 */
+	struct dial_result *at_once;
+	dial_cb done; /* else once, from the loop, never from dial_start() */
 	void *ctx;
 };
 
-/* Return: what to cancel it by, valid until done() was called. */
+/* Return: what to cancel it by, valid until done() was called; NULL: see at_once. */
 struct dial *dial_start(const struct dial_config *config);
 /* done() is not called any more. NULL is fine. */
 void dial_cancel(struct dial *dial);

@@ -270,7 +270,8 @@ void flow_reset(struct flow *flow, const char *reason)
 
 void flow_finish(struct flow *flow, const char *reason)
 {
-	if (run(flow, true, true))
+	/* The end is read by itself, behind the last bytes. */
+	if (run(flow, true, true) && run(flow, true, false))
 		end(flow, reason, flow->out_state != PUMP_ENDED);
 }
 

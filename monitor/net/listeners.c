@@ -2,6 +2,7 @@
 #include "monitor/net/listeners.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,7 @@
 
 #define KEPT_MS		   10000u
 #define MAX_ACCEPTS_A_TURN 32u
+#define PROBE_S		   10 /* between looks whether a silent program is still there */
 
 struct key {
 	struct endpoint at; /* bytes after the port are zero */
@@ -25,7 +27,8 @@ struct key {
 struct listener {
 	struct listeners *owner;
 	struct key key;
-	int fd;	   /* -1: asked for */
+	int fd; /* -1: asked for */
+	uint64_t network;
 	int error; /* negative: it cannot listen; who uses it lets go of it */
 	bool is_watched;
 	bool is_asked;	 /* somebody will answer; until then it is not freed */
@@ -116,6 +119,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 		if (program_fd >= 0) {
 			listeners->ops->accepted(listeners->ctx, listener, program_fd);
+			if (!listener->users) /* more than are awaited can wait a turn */
+				return;
 			continue;
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
@@ -126,12 +131,42 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
+/*
+ * What it accepts has them from it. What comes in small pieces does not wait for the program's
+ * acknowledgement. And a program that is gone looks like one that has only said all: FIN came. But
+ * the kernel of one that is gone soon answers no probe, or with RST, while it answers for one that
+ * listens, or sleeps.
+ */
+static void set_options(int socket_fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{IPPROTO_TCP, TCP_NODELAY, 1},	      {SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S}, {IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(socket_fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof(options[i].value));
+}
+
 static int watch(struct listener *listener)
 {
 	const int r = uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 
 	listener->is_watched = r == 0;
 	return r;
+}
+
+/* Zero before Linux 5.14, which cannot tell. */
+static uint64_t network_of(int socket_fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
 }
 
 static void on_socket(void *ctx, int socket_fd)
@@ -153,6 +188,8 @@ static void on_socket(void *ctx, int socket_fd)
 	} else {
 		listener->poll.data = listener;
 		listener->fd = socket_fd;
+		listener->network = network_of(socket_fd);
+		set_options(socket_fd);
 		r = watch(listener);
 	}
 	listener->error = r;
@@ -239,18 +276,9 @@ void listener_release(struct listener *listener)
 		drop(listener);
 }
 
-static uint64_t network_of(int socket_fd)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
-}
-
 bool listener_shares_network(const struct listener *listener, int socket_fd)
 {
-	/* Zeros before Linux 5.14, which cannot tell. */
-	return network_of(listener->fd) == network_of(socket_fd);
+	return listener->network == network_of(socket_fd);
 }
 
 bool listener_is_open(const struct listener *listener)

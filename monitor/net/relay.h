@@ -7,6 +7,7 @@
  *
  *	relay_connect() -> WAITING: the dial and the listener are under way, the call is stopped
  *		resume() -> relay_answer() -> the call goes on, or gets the errno that it earned
+ *	(where neither takes time, relay_connect() is the answer itself)
  *	CLAIMED: the call went on; its socket is to arrive at the listener
  *	FLOWING: it did, and both ends are joined (flow.h)
  *	closed()
@@ -135,15 +136,17 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx));
 
 /*
  * relay_connect - what policy has just let through.
- * Errors: -ENOBUFS when there are too many; -EMFILE; those of ops.listen. Then closed() was called.
+ * Return: 0: the call waits; RELAY_NOW: it may go on, the connection is there already.
+ * Errors: -ENOBUFS when there are too many; -EMFILE; those of ops.listen; how a dial ended that
+ * took no time. Then closed() was called.
  */
+#define RELAY_NOW 1
 int relay_connect(struct relay *relay, const struct relay_request *request);
 
 /*
  * relay_send - a connect(2) of UDP, or a message with an address, that policy has just let through.
  * Return: 0: the call waits; RELAY_NOW: it may go on. Errors: as relay_connect(); nothing is told.
  */
-#define RELAY_NOW 1
 int relay_send(struct relay *relay, const struct relay_request *request);
 /* A served connection is over. All are before relay_stop(). */
 void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason);

@@ -220,6 +220,7 @@ static int read_more(struct screen *screen)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
+	screen->was_short = n > 0 && (size_t)n < most;
 	if (n == 0)
 		return end(screen);
 	buf_put(&screen->bytes, bytes, (size_t)n);
@@ -241,6 +242,8 @@ static int run(struct screen *screen)
 		r = send_released(screen);
 		if (r < 0)
 			return r == -EAGAIN ? PUMP_WRITES : r;
+		if (screen->was_short)
+			return PUMP_READS;
 	}
 	return screen->first ? PUMP_READS : pump_run(&screen->pump);
 }

@@ -38,6 +38,7 @@ struct screen {
 	struct scan *scan; /* NULL: nothing is searched for (any more) */
 	uint64_t told;	   /* what was found in this message that the owner knows of */
 	bool in_head;	   /* of a message that began */
+	bool was_short;	   /* the last read took all that was there */
 	screen_head_cb head;
 	void *ctx;
 	const char *refusal; /* set with -EACCES */

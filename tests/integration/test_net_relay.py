@@ -81,6 +81,12 @@ assert s.recv(100) == b"220 hello\\r\\n"
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_no_pacing_inside(self):
+        done = self.python("""
+print(socket.socket().getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\\0").decode())
+""")
+        self.assertEqual((done.stdout, done.returncode), (b"reno\n", 0), done.stderr)
+
     def test_curl(self):
         def serve(connection):
             connection.recv(1 << 16)

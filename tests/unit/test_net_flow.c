@@ -178,6 +178,21 @@ static void test_finish_passes_on_what_was_said(void **state)
 	assert_int_equal(errno_of_recv(f, f->upstream_fd), 0); /* in order, no reset */
 }
 
+/* Of a flow that is not looked into any more. */
+static void test_finish_in_the_middle(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f->program_fd, "\1binary");
+	hear(f, f->upstream_fd, "\1binary");
+	say(f->program_fd, "last words");
+	(void)close(f->program_fd);
+	f->program_fd = -1;
+	flow_finish(f->flow, "session ended");
+	hear(f, f->upstream_fd, "last words");
+	assert_int_equal(errno_of_recv(f, f->upstream_fd), 0);
+}
+
 static void test_pipes_are_given_back(void **state)
 {
 	struct fixture *f = *state;
@@ -202,6 +217,7 @@ int main(void)
 		WITH_FLOW(test_no_room_to_hold),
 		WITH_FLOW(test_half_a_head_at_the_end),
 		WITH_FLOW(test_finish_passes_on_what_was_said),
+		WITH_FLOW(test_finish_in_the_middle),
 		WITH_FLOW(test_pipes_are_given_back),
 		WITH_CANARIES(test_both_ways_and_half_close),
 		WITH_CANARIES(test_head_is_held_until_it_is_whole),
