@@ -4,6 +4,7 @@
 
 import base64
 import gzip
+import json
 import os
 import pathlib
 import unittest
@@ -82,6 +83,12 @@ except OSError as e: print(errno.errorcode[e.errno])
 
 
 class Budgets(NetTest):
+    def replay(self, policy):
+        """Of the record: the kinds of the events whose verdict changes."""
+        r = self.cordon("log", "replay", "--json", "--policy", policy, self.record)
+        self.assertIn(r.returncode, (0, 1), r.stderr)
+        return [event["kind"] for event in json.loads(r.stdout)["changed"]]
+
     def test_a_flow_is_stopped_in_its_middle(self):
         limit, got = 3 << 20, []
 
@@ -111,6 +118,10 @@ print(errno.errorcode.get(socket.socket().connect_ex((sys.argv[1], int(sys.argv[
         self.assertEqual(self.closes()[0]["reason"], "over a budget")
         stopped, = self.events("net.stopped")
         self.assertEqual((stopped["rule"], stopped["verdict"]), ("t.bytes", "deny"))
+        self.assertEqual(self.replay(self.rules), [])
+        weaker = self.dir / "weaker.json"
+        weaker.write_text(self.rules.read_text().replace(str(limit), "99000000").replace(str(limit + 1), "99000001"))
+        self.assertEqual(self.replay(weaker), ["net.close", "net.connect"])
         del got[:]
         done = self.python(script, SERVER, server.port, limit >> 10)
         self.assertEqual(done.stdout.split(), [b"None"], done.stderr)
