@@ -61,6 +61,7 @@ struct relay_arrival {
 
 /* What a program says on its connection, before anything of it is sent. */
 struct relay_head {
+	void *token; /* of the connection, for relay_head_again(); the same in relay_end */
 	const struct relay_caller *caller;
 	const char *host;
 	const struct endpoint *upstream;
@@ -81,6 +82,7 @@ struct relay_sent {
 
 /* One connection, at its end. */
 struct relay_end {
+	void *token;
 	const struct relay_caller *caller;
 	const struct endpoint *destination;
 	const char *host;
@@ -101,7 +103,8 @@ struct relay_ops {
 	void (*resume)(void *ctx, void *owner, uint64_t ticket);
 	/* True while the call is still stopped. */
 	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
-	/* May it be sent? Return: NULL, or the reason of the flow's end, static. */
+	/* May it be sent? Return: NULL, or the reason of the flow's end, static; or screen_later
+	 * (screen.h): the flow is held until relay_head_again(). */
 	const char *(*head)(void *ctx, const struct relay_head *head);
 	/* So many bytes more of it went out. Return: NULL, or why no more may, static. */
 	const char *(*sent)(void *ctx, const struct relay_sent *sent);
@@ -145,6 +148,8 @@ int relay_connect(struct relay *relay, const struct relay_request *request);
  */
 #define RELAY_NOW 1
 int relay_send(struct relay *relay, const struct relay_request *request);
+/* What head() said screen_later of can be told now: it is asked anew, from here. May end the flow. */
+void relay_head_again(void *token);
 /* A served connection is over. All are before relay_stop(). */
 void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason);
 
