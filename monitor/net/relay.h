@@ -148,7 +148,8 @@ int relay_connect(struct relay *relay, const struct relay_request *request);
  */
 #define RELAY_NOW 1
 int relay_send(struct relay *relay, const struct relay_request *request);
-/* What head() said screen_later of can be told now: it is asked anew, from here. May end the flow. */
+/* What head() said screen_later of can be told now: it is asked anew, from here. May end the flow.
+ */
 void relay_head_again(void *token);
 /* A served connection is over. All are before relay_stop(). */
 void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason);

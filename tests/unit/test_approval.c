@@ -197,7 +197,8 @@ static void test_digests(void **state)
 	other = base;
 	other.cwd = STR("/");
 	expect_digests(&base, &other, false, true);
-	/* Of a request to one host: a yes to reading is none to writing, or to what may not leave. */
+	/* Of a request to one host: a yes to reading is none to writing, or to what may not leave.
+	 */
 	other = (struct action){.kind = ACTION_REQUEST, .host = STR("h"), .method = STR("GET")};
 	request = other;
 	request.url_path = STR("/2");
