@@ -20,9 +20,10 @@
 	"\"kind\":\"net.stopped\",\"exec_id\":1,\"verdict\":\"deny\",\"rule\":\"a\",\"fields\":{" \
 	"\"host\":\"h\",\"port\":443}"
 
+static struct policy *policy;
+
 static struct replay open_replay(const char *more, const char *when, unsigned limit)
 {
-	struct policy *policy = NULL;
 	struct replay replay;
 	struct error err = {0};
 	char text[1024];
@@ -45,10 +46,8 @@ static struct replay open_replay(const char *more, const char *when, unsigned li
 
 static void close_replay(struct replay *replay)
 {
-	struct policy *policy = (struct policy *)(uintptr_t)replay->policy;
-
 	replay_done(replay);
-	(void)policy_free(policy);
+	policy = policy_free(policy);
 }
 
 static enum replay_result play(struct replay *replay, const char *members)
