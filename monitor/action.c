@@ -146,6 +146,12 @@ enum enforced action_enforced(enum action_kind kind)
 	return kind < ACTION_KINDS ? kinds[kind].enforced : ENFORCED_AFTER;
 }
 
+bool action_waits(enum action_kind kind)
+{
+	return kind != ACTION_DNS && kind != ACTION_TOOL_RESULT &&
+	       action_enforced(kind) != ENFORCED_AFTER;
+}
+
 bool action_begins(enum action_kind kind)
 {
 	return action_enforced(kind) == ENFORCED_BEFORE && kind != ACTION_TOOL_RESULT;

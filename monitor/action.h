@@ -181,6 +181,8 @@ const char *action_kind_name(enum action_kind kind);
 /* Return: the kind, or ACTION_KINDS if no kind has the name. */
 enum action_kind action_kind_by_name(const char *name);
 enum enforced action_enforced(enum action_kind kind);
+/* It can be held until somebody has been asked, or its turn comes. */
+bool action_waits(enum action_kind kind);
 /* Something new would begin: what a loss can still keep from being. */
 bool action_begins(enum action_kind kind);
 

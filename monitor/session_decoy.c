@@ -137,7 +137,7 @@ static bool on_head(void *ctx, const struct decoy_peer *peer, const struct first
 	action = session_net_action(ACTION_REQUEST, peer->caller, peer->host, &target.endpoint,
 				    address);
 	request_action(seen, &target, address, &lists, &action);
-	return session_net_decide(ours->session, &action);
+	return session_net_decide(ours->session, &action, NULL) == CALL_MAY_GO_ON;
 }
 
 static void on_ended(void *ctx, void *flow, const struct decoy_totals *totals, const char *reason)

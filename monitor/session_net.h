@@ -25,8 +25,12 @@ struct session_net {
 struct action session_net_action(enum action_kind kind, const struct relay_caller *caller,
 				 const char *host, const struct endpoint *at,
 				 char address[ENDPOINT_TEXT]);
-/* Return: true if policy lets it pass. */
-bool session_net_decide(struct session *session, const struct action *action);
+/*
+ * @waiter: whose action it is, if that can wait; it is told when to ask again. NULL: what is to be
+ * asked or slowed down is not: the first is refused.
+ */
+enum call_check session_net_decide(struct session *session, const struct action *action,
+				   const struct call_waiter *waiter);
 /* Their context is the session_net. */
 extern const struct relay_ops session_relay_ops;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/net/screen.h"
 #include "monitor/net/upstream_address.h"
 #include "monitor/request.h"
 #include "monitor/session_net.h"
@@ -119,22 +120,30 @@ struct action session_net_action(enum action_kind kind, const struct relay_calle
 	};
 }
 
-bool session_net_decide(struct session *session, const struct action *action)
+enum call_check session_net_decide(struct session *session, const struct action *action,
+				   const struct call_waiter *waiter)
 {
+	const struct stop stop = {.waiter = waiter, .evidence = {.action = action}};
 	struct execution *execution = execution_find(session, action->exec_id);
 	struct judgement judgement;
 	struct denial denial;
 
-	judge(session, action, NULL, &judgement, &denial);
-	if (judgement.proceed || !execution)
-		return judgement.proceed;
+	judge(session, action, waiter ? &stop : NULL, &judgement, &denial);
+	if (judgement.later)
+		return CALL_WAITS;
+	if (waiter)
+		session_forget_call(session, waiter);
+	if (judgement.proceed)
+		return CALL_MAY_GO_ON;
+	if (!execution)
+		return CALL_IS_REFUSED;
 	execution->result.denied++;
 	execution->result.last_denial = denial;
 	if (judgement.decision.verdict == VERDICT_KILL) {
 		execution->result.killed = true;
 		execution_kill(execution);
 	}
-	return false;
+	return CALL_IS_REFUSED;
 }
 
 static void on_closed(void *ctx, const struct relay_end *end)
@@ -145,6 +154,7 @@ static void on_closed(void *ctx, const struct relay_end *end)
 		session_net_action(ACTION_CLOSE, end->caller, end->host,
 				   end->upstream.port ? &end->upstream : end->destination, address);
 
+	session_forget_call(net->session, &(struct call_waiter){.ctx = end->token});
 	if (end->refusal)
 		refuse_address(net->session, end);
 	action.bytes_out = (int64_t)end->bytes_out;
@@ -152,7 +162,7 @@ static void on_closed(void *ctx, const struct relay_end *end)
 	action.duration_ms = (int64_t)end->duration_ms;
 	action.reason = str_of(end->reason);
 	action.result = end->error;
-	(void)session_net_decide(net->session, &action);
+	(void)session_net_decide(net->session, &action, NULL);
 }
 
 static void refuse_head(struct session *session, const struct relay_head *head)
@@ -179,6 +189,7 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 	struct session_net *net = ctx;
 	struct session *session = net->session;
 	const bool is_fine = !head->disagrees && !head->seen->broken;
+	const struct call_waiter waiter = {.again = relay_head_again, .ctx = head->token};
 	struct request_lists lists;
 	char address[ENDPOINT_TEXT];
 	struct action action = session_net_action(ACTION_REQUEST, head->caller, head->host,
@@ -186,8 +197,15 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 
 	request_action(head->seen, head->target, address, &lists, &action);
 	request_canaries(head->found, net->canaries.names, &lists, &action);
-	if (!session_net_decide(session, &action))
+	/* Nobody is asked about what is refused anyway. */
+	switch (session_net_decide(session, &action, is_fine ? &waiter : NULL)) {
+	case CALL_IS_REFUSED:
 		return "refused by policy";
+	case CALL_WAITS:
+		return screen_later;
+	case CALL_MAY_GO_ON:
+		break;
+	}
 	if (is_fine || session->mode == MODE_OBSERVE)
 		return NULL;
 	refuse_head(session, head);

@@ -81,7 +81,7 @@ void approval_done(struct approval *approval)
 static bool is_net(enum action_kind kind)
 {
 	return kind == ACTION_CONNECT || kind == ACTION_SEND || kind == ACTION_BIND ||
-	       kind == ACTION_LISTEN;
+	       kind == ACTION_LISTEN || kind == ACTION_REQUEST;
 }
 
 static bool argv_begins(const struct json *prefix, const struct action *action)
@@ -282,6 +282,8 @@ void action_digest_pinned(const struct action *action, struct action_digest *ret
 	hash_bytes(&hash, action->provenance.at, action->provenance.len);
 	hash_bytes(&hash, action->interpreter.at, action->interpreter.len);
 	hash_list(&hash, &action->startup_env);
+	hash_bytes(&hash, action->method.at, action->method.len);
+	hash_list(&hash, &action->canaries);
 	if (action->kind == ACTION_EXEC)
 		hash_bytes(&hash, action->path.at, action->path.len);
 	hash_end(&hash, ret);

@@ -189,7 +189,7 @@ void session_forget_call(struct session *session, const struct call_waiter *wait
 	DL_FOREACH_SAFE (session->pendings.list, p, next) {
 		if (p->execution || p->waiter.ctx != waiter->ctx)
 			continue;
-		ask_withdraw(p, "The call was given up while it was asked about.");
+		ask_withdraw(p, "It was given up while it was asked about.");
 		drop(p);
 	}
 }

@@ -64,6 +64,7 @@ static void over(struct connection *connection, const struct flow_totals *totals
 {
 	struct relay *relay = connection->relay;
 	const struct relay_end end = {
+		.token = connection,
 		.caller = &connection->caller,
 		.destination = &connection->destination,
 		.host = connection->host,
@@ -101,10 +102,11 @@ static void on_flow_ended(void *ctx, struct flow *flow, const struct flow_totals
 
 static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t found)
 {
-	const struct connection *connection = ctx;
+	struct connection *connection = ctx;
 	const struct relay *relay = connection->relay;
 	struct first_target target = {.endpoint = connection->destination};
 	struct relay_head head = {
+		.token = connection,
 		.caller = &connection->caller,
 		.host = connection->host,
 		.upstream = &connection->upstream,
@@ -119,6 +121,14 @@ static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t fo
 		(void)names_agree(seen, &target, &head.disagrees);
 	/* cppcheck-suppress returnDanglingLifetime ; by contract what comes back is static */
 	return relay->ops->head(relay->ctx, &head);
+}
+
+void relay_head_again(void *token)
+{
+	struct connection *connection = token;
+
+	if (connection->flow)
+		flow_resume(connection->flow);
 }
 
 static const char *on_sent(void *ctx, uint64_t bytes)
@@ -222,7 +232,8 @@ void connection_check_time(struct connection *connection)
 	held_ms = totals.held_ns ? (now_ns - totals.held_ns) / 1000000u : 0;
 	if (uv_now(connection->relay->loop) - connection->started_ms >= MOST_MS)
 		flow_reset(connection->flow, "total time limit");
-	else if (idle_ms >= (connection->caller.owner ? IDLE_MS : DRAIN_MS))
+	else if (idle_ms >= (connection->caller.owner ? IDLE_MS : DRAIN_MS) &&
+		 !(totals.waits && connection->caller.owner))
 		flow_reset(connection->flow,
 			   connection->caller.owner ? "idle time limit" : "program ended");
 	else if (held_ms >= HELD_MS)

@@ -62,6 +62,7 @@ void flow_totals(const struct flow *flow, struct flow_totals *ret)
 		.started_ns = flow->started_ns,
 		.moved_ns = flow->moved_ns,
 		.held_ns = flow->held_ns,
+		.waits = flow->out.waits,
 	};
 }
 
@@ -257,10 +258,16 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 
 void flow_let_go(struct flow *flow)
 {
-	if (screen_let_go(&flow->out))
+	if (screen_let_go(&flow->out) || flow->out.waits)
 		serve(flow, true, false);
 	else if (flow->out.refusal)
 		end(flow, flow->out.refusal, true);
+}
+
+void flow_resume(struct flow *flow)
+{
+	screen_resume(&flow->out);
+	serve(flow, true, false);
 }
 
 void flow_reset(struct flow *flow, const char *reason)

@@ -24,6 +24,7 @@ struct flow_totals {
 	uint64_t bytes_out, bytes_in;  /* that the receiver's kernel took; out: to upstream */
 	uint64_t started_ns, moved_ns; /* CLOCK_MONOTONIC; moved: when last a byte was */
 	uint64_t held_ns;	       /* since when half a head is held; 0: none */
+	bool waits;		       /* for what head() left open */
 };
 
 struct flow_ops {
@@ -56,6 +57,8 @@ void flow_totals(const struct flow *flow, struct flow_totals *ret);
 
 /* The program is silent in the middle of a head; as screen_let_go(). May end it. */
 void flow_let_go(struct flow *flow);
+/* head() said screen_later, and knows more now. May end it. */
+void flow_resume(struct flow *flow);
 /* Ends it now, both sides reset; ended() is called from here. */
 void flow_reset(struct flow *flow, const char *reason);
 /*

@@ -28,7 +28,8 @@ struct pump {
 enum pump_state {
 	PUMP_READS,  /* from_fd has to become readable */
 	PUMP_WRITES, /* to_fd has to become writable */
-	PUMP_ENDED   /* all is over there, in order */
+	PUMP_ENDED,  /* all is over there, in order */
+	PUMP_WAITS   /* nothing but screen_resume() makes it go on */
 };
 
 void pump_init(struct pump *pump, int from_fd, int to_fd, struct pipes *pipes);

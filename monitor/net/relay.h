@@ -62,6 +62,7 @@ struct relay_arrival {
 
 /* What a program says on its connection, before anything of it is sent. */
 struct relay_head {
+	void *token; /* of the connection, for relay_head_again(); the same in relay_end */
 	const struct relay_caller *caller;
 	const char *host;
 	const struct endpoint *upstream;
@@ -82,6 +83,7 @@ struct relay_sent {
 
 /* One connection, at its end. */
 struct relay_end {
+	void *token;
 	const struct relay_caller *caller;
 	const struct endpoint *destination;
 	const char *host;
@@ -102,7 +104,8 @@ struct relay_ops {
 	void (*resume)(void *ctx, void *owner, uint64_t ticket);
 	/* True while the call is still stopped. */
 	bool (*is_waiting)(void *ctx, void *owner, uint64_t ticket);
-	/* May it be sent? Return: NULL, or the reason of the flow's end, static. */
+	/* May it be sent? Return: NULL, or the reason of the flow's end, static; or screen_later
+	 * (screen.h): the flow is held until relay_head_again(). */
 	const char *(*head)(void *ctx, const struct relay_head *head);
 	/* So many bytes more of it went out. Return: NULL, or why no more may, static. */
 	const char *(*sent)(void *ctx, const struct relay_sent *sent);
@@ -148,6 +151,9 @@ int relay_connect(struct relay *relay, const struct relay_request *request);
  * Return: 0: the call waits; RELAY_NOW: it may go on. Errors: as relay_connect(); nothing is told.
  */
 int relay_send(struct relay *relay, const struct relay_request *request);
+/* What head() said screen_later of can be told now: it is asked anew, from here. May end the flow.
+ */
+void relay_head_again(void *token);
 /* A served connection is over. All are before relay_stop(). */
 void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason);
 

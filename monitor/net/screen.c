@@ -15,6 +15,8 @@
 
 #include "common/limits.h"
 
+const char screen_later[] = "later";
+
 #define READ_BYTES     (32u << 10)
 #define READ_FEW_BYTES (4u << 10)
 
@@ -54,7 +56,7 @@ void screen_done(struct screen *screen)
 
 bool screen_is_holding(const struct screen *screen)
 {
-	return screen->first && screen->looked > screen->released;
+	return screen->first && !screen->waits && screen->looked > screen->released;
 }
 
 static uint64_t found(const struct screen *screen)
@@ -62,20 +64,28 @@ static uint64_t found(const struct screen *screen)
 	return screen->scan ? scan_found(screen->scan) : 0;
 }
 
-static int ask(struct screen *screen, const struct first_seen *seen)
+/* Return: 0, -EACCES, or 1 if it is to be asked again. */
+static int ask(struct screen *screen, enum first_outcome outcome, const struct first_seen *seen)
 {
+	const char *refusal = screen->head(screen->ctx, seen, found(screen));
+
+	if (refusal == screen_later) {
+		screen->waits = true;
+		screen->outcome = outcome;
+		return 1;
+	}
 	screen->let_go = 0;
 	screen->told = found(screen);
-	screen->refusal = screen->head(screen->ctx, seen, screen->told);
-	return screen->refusal ? -EACCES : 0;
+	screen->refusal = refusal;
+	return refusal ? -EACCES : 0;
 }
 
 /* Behind the head. */
-static int ask_again(struct screen *screen)
+static int ask_again(struct screen *screen, enum first_outcome outcome)
 {
 	const uint64_t more = found(screen) & ~screen->told;
 
-	return more ? ask(screen, first_bytes_seen(screen->first)) : 0;
+	return more ? ask(screen, outcome, first_bytes_seen(screen->first)) : 0;
 }
 
 static bool is_word(const char *bytes, size_t len)
@@ -93,7 +103,8 @@ bool screen_let_go(struct screen *screen)
 	const size_t gone = screen->let_go + held;
 
 	if (!screen_is_holding(screen) || gone > MAX_HTTP_METHOD ||
-	    !is_word(screen->bytes.data + screen->released, held) || ask(screen, &other) < 0)
+	    !is_word(screen->bytes.data + screen->released, held) ||
+	    ask(screen, FIRST_MORE, &other) != 0)
 		return false;
 	screen->let_go = gone;
 	screen->released = screen->looked;
@@ -128,19 +139,24 @@ static int act_on(struct screen *screen, enum first_outcome outcome)
 	case FIRST_BODY:
 	case FIRST_FRAMING:
 	case FIRST_OPAQUE:
-		r = ask_again(screen);
+		r = ask_again(screen, outcome);
+		if (r != 0)
+			return r;
 		screen->released = screen->looked;
 		if (outcome == FIRST_OPAQUE && !screen->scan)
 			look_no_more(screen);
-		return r;
+		return 0;
 	case FIRST_HEAD:
-		r = ask(screen, first_bytes_seen(screen->first));
+		r = ask(screen, outcome, first_bytes_seen(screen->first));
+		if (r != 0)
+			return r;
 		expect(screen, first_bytes_seen(screen->first));
 		screen->released = screen->looked;
-		return r;
+		return 0;
 	case FIRST_BROKEN:
-		r = ask(screen, first_bytes_seen(screen->first));
-		look_no_more(screen);
+		r = ask(screen, outcome, first_bytes_seen(screen->first));
+		if (r == 0)
+			look_no_more(screen);
 		return r;
 	}
 	return -EPROTO;
@@ -228,6 +244,23 @@ static int read_more(struct screen *screen)
 	return screen->bytes.overflow ? -EPROTO : look(screen);
 }
 
+void screen_resume(struct screen *screen)
+{
+	int r = 0;
+
+	if (!screen->waits)
+		return;
+	screen->waits = false;
+	if (screen->outcome == FIRST_MORE)
+		(void)screen_let_go(screen);
+	else
+		r = act_on(screen, screen->outcome);
+	if (r == 0 && screen->first && screen->pump.ended)
+		look_no_more(screen);
+	else if (r == 0 && !screen->refusal)
+		(void)look(screen);
+}
+
 static int run(struct screen *screen)
 {
 	const uint64_t limit = screen->pump.bytes + PUMP_TURN_BYTES;
@@ -235,16 +268,20 @@ static int run(struct screen *screen)
 
 	if (r < 0)
 		return r == -EAGAIN ? PUMP_WRITES : r;
-	while (screen->first && screen->pump.bytes < limit) {
+	if (screen->refusal)
+		return -EACCES;
+	while (screen->first && !screen->waits && screen->pump.bytes < limit) {
 		r = read_more(screen);
 		if (r < 0)
 			return r == -EAGAIN ? PUMP_READS : r;
 		r = send_released(screen);
 		if (r < 0)
 			return r == -EAGAIN ? PUMP_WRITES : r;
-		if (screen->was_short)
+		if (screen->was_short && !screen->waits)
 			return PUMP_READS;
 	}
+	if (screen->waits)
+		return PUMP_WAITS;
 	return screen->first ? PUMP_READS : pump_run(&screen->pump);
 }
 

@@ -20,11 +20,14 @@
 #include "monitor/net/pump.h"
 #include "monitor/net/scan.h"
 
+/* Said by a screen_head_cb; compared as a pointer. */
+extern const char screen_later[];
 /*
  * May what was seen be sent? It was not, yet. With seen->broken, may it be passed on unread?
  * @found: texts that were found in this message up to now, as scan_found(). Asked again, with the
  * same @seen, when one is found behind the head.
- * Return: NULL for yes; else why not, static: the flow ends with that as its reason.
+ * Return: NULL for yes; screen_later: it is not known yet, and what was seen is held until
+ * screen_resume() asks again; else why not, static: the flow ends with that as its reason.
  */
 typedef const char *(*screen_head_cb)(void *ctx, const struct first_seen *seen, uint64_t found);
 
@@ -39,6 +42,8 @@ struct screen {
 	uint64_t told;	   /* what was found in this message that the owner knows of */
 	bool in_head;	   /* of a message that began */
 	bool was_short;	   /* the last read took all that was there */
+	bool waits;	   /* for an answer about `outcome`; nothing is read meanwhile */
+	enum first_outcome outcome;
 	screen_head_cb head;
 	void *ctx;
 	const char *refusal; /* set with -EACCES */
@@ -56,6 +61,8 @@ void screen_done(struct screen *screen);
 
 /* Return: as pump_run(); -EACCES when it was refused; -ENOBUFS when too much is held. */
 int screen_run(struct screen *screen);
+/* The owner that said screen_later is asked anew; screen_run() then tells what came of it. */
+void screen_resume(struct screen *screen);
 /* It has half a head and waits for the rest of it. */
 bool screen_is_holding(const struct screen *screen);
 /*

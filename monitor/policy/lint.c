@@ -26,6 +26,7 @@ static const struct {
 	[FINDING_UNUSED] = {"unused", "A list or macro is read by no rule.", false},
 	[FINDING_UNREAD] = {"unread", "A label is set and read by no rule.", true},
 	[FINDING_UNSET] = {"unset", "A label is read and set by nothing in these files.", true},
+	[FINDING_UNASKED] = {"unasked", "A rule asks, or throttles, where nothing can wait.", true},
 };
 
 const char *finding_name(enum finding_kind kind)
@@ -140,12 +141,28 @@ static void look_at_step(struct lint *l, const struct rule_tree *r, const struct
 			 r->rule->info.id);
 }
 
+static void look_at_waiting(struct lint *l, const struct rule_tree *r)
+{
+	const bool asks = r->rule->verdict == VERDICT_ASK;
+
+	if (!asks && r->rule->verdict != VERDICT_THROTTLE)
+		return;
+	for (unsigned k = 0; k < ACTION_KINDS; k++) {
+		if ((r->rule->kinds & (1u << k)) && !action_waits((enum action_kind)k))
+			lint_add(l, FINDING_UNASKED, r, "verdict", "%s: %s cannot wait: %s",
+				 r->rule->info.id, action_kind_name((enum action_kind)k),
+				 asks ? "nobody is asked, and it is refused"
+				      : "it is not slowed down");
+	}
+}
+
 static void look_at_one(struct lint *l, const struct rule_tree *r)
 {
 	const uint32_t change = 1u << ACTION_FILE_CHANGE;
 	const uint32_t files = change | 1u << ACTION_FILE_OPEN;
 	struct fixed_part part;
 
+	look_at_waiting(l, r);
 	if (tree_fixed_part(r->tree.root, &part))
 		add_at_part(l, r, "", &r->tree, &part);
 	for (size_t i = 0; i < r->step_count; i++)

@@ -19,6 +19,7 @@ enum finding_kind {
 	FINDING_UNUSED,	       /* a list or macro that no rule reads */
 	FINDING_UNREAD,	       /* a label that no rule reads; a note */
 	FINDING_UNSET,	       /* a label that rules read and nothing sets; a note */
+	FINDING_UNASKED,       /* a rule that asks, or throttles, where nothing waits; a note */
 	FINDING_KINDS
 };
 

@@ -224,6 +224,9 @@ void policy_state_note_cpu(struct policy_state *state, uint32_t exec_id, uint64_
 /* True if some rule asks for what only proc.usage tells: on it, in a step, or in a budget. */
 bool policy_needs_usage(const struct policy *policy);
 
+/* True if a budget counts bytes that leave. */
+bool policy_budgets_bytes(const struct policy *policy);
+
 /*
  * policy_count_bytes - so many bytes more have left the session by the flow that @action began: the
  * net.connect or net.send as it was let through, with the time of now. To be called as they go,

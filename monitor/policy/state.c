@@ -202,6 +202,12 @@ bool policy_needs_usage(const struct policy *policy)
 	       ((policy->budgets.of[PER_SESSION] | policy->budgets.of[PER_CALL]) & measured);
 }
 
+bool policy_budgets_bytes(const struct policy *policy)
+{
+	return (policy->budgets.of[PER_SESSION] | policy->budgets.of[PER_CALL]) &
+	       1u << BUDGET_BYTES_OUT;
+}
+
 bool policy_decided_unseen(const struct policy *policy, const struct policy_state *state,
 			   const struct decision *decision)
 {

@@ -4,11 +4,14 @@
 
 import base64
 import gzip
+import json
 import os
 import pathlib
+import time
 import unittest
 import zlib
 
+import approver_testing
 import cordon_testing
 import net_testing
 from cordon_testing import NO_TRACE, TRACE, wait_for
@@ -82,6 +85,12 @@ except OSError as e: print(errno.errorcode[e.errno])
 
 
 class Budgets(NetTest):
+    def replay(self, policy):
+        """Of the record: the kinds of the events whose verdict changes."""
+        r = self.cordon("log", "replay", "--json", "--policy", policy, self.record)
+        self.assertIn(r.returncode, (0, 1), r.stderr)
+        return [event["kind"] for event in json.loads(r.stdout)["changed"]]
+
     def test_a_flow_is_stopped_in_its_middle(self):
         limit, got = 3 << 20, []
 
@@ -111,6 +120,10 @@ print(errno.errorcode.get(socket.socket().connect_ex((sys.argv[1], int(sys.argv[
         self.assertEqual(self.closes()[0]["reason"], "over a budget")
         stopped, = self.events("net.stopped")
         self.assertEqual((stopped["rule"], stopped["verdict"]), ("t.bytes", "deny"))
+        self.assertEqual(self.replay(self.rules), [])
+        weaker = self.dir / "weaker.json"
+        weaker.write_text(self.rules.read_text().replace(str(limit), "99000000").replace(str(limit + 1), "99000001"))
+        self.assertEqual(self.replay(weaker), ["net.close", "net.connect"])
         del got[:]
         done = self.python(script, SERVER, server.port, limit >> 10)
         self.assertEqual(done.stdout.split(), [b"None"], done.stderr)
@@ -222,6 +235,87 @@ except OSError as e: print(type(e).__name__)
         self.assertEqual(self.say(b"\x00\x01binary\xff", then=b"more"), ["answered", "answered"])
         self.assertEqual(b"".join(self.got), b"\x00\x01binary\xffmore")
         self.assertEqual(self.events("net.request")[0]["fields"]["protocol"], "other")
+
+
+class Asked(NetTest):
+    """The verdict ask: what was said is held until somebody agrees, and nobody else waits."""
+
+    # Two connections at once: each says its method, and prints the answer and how long it waited.
+    SAY = """
+def say(method):
+    began = time.monotonic()
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+    s.sendall(f"{method} / HTTP/1.1\\r\\nHost: {sys.argv[1]}\\r\\nContent-Length: 0\\r\\n\\r\\n".encode())
+    try: what = "answered" if s.recv(100) else "ended"
+    except OSError as e: what = errno.errorcode[e.errno]
+    print(method, what, time.monotonic() - began > 1)
+threads = [threading.Thread(target=say, args=(m,)) for m in sys.argv[3].split()]
+for t in threads: t.start()
+for t in threads: t.join()
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.approver = approver_testing.Approver(self)
+        self.got = []
+        self.outside = self.server(self.listen)
+        self.rules = self.policy(
+            approver_testing.rule("t.post", "action.method != 'GET'", ("net.request",),
+                                  match={"kind": "net.request", "method": "POST"},
+                                  not_match={"kind": "net.request", "method": "GET"}),
+            defaults={"net.connect": "allow"})
+
+    def listen(self, connection):
+        while data := connection.recv(1 << 16):
+            self.got.append(data.split()[0].decode())
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def net(self, *args):
+        return (*super().net(*args), self.approver.option, *self.more)
+
+    def say(self, methods, *more):
+        self.more = more
+        done = self.python(self.SAY, SERVER, self.outside.port, methods)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return sorted(done.stdout.decode().splitlines())
+
+    def test_a_yes_and_a_no(self):
+        def decide(question):
+            time.sleep(2)
+            return "allow" if question["fields"]["method"] == "POST" else "deny"
+        self.approver.answer_all(decide)
+        self.assertEqual(self.say("GET POST PUT"),
+                         ["GET answered False", "POST answered True", "PUT ECONNRESET True"])
+        self.assertEqual(sorted(self.got), ["GET", "POST"])
+        self.assertEqual(sorted((q["fields"]["host"], q["fields"]["url_path"]) for q in self.approver.asked), [(SERVER, "/")] * 2)
+        asked = {e["fields"]["method"]: (e["verdict"], "question" in e) for e in self.events("net.request")}
+        self.assertEqual(asked, {"GET": ("allow", False), "POST": ("ask", True), "PUT": ("ask", True)})
+        self.assertEqual(sorted(e["verdict"] for e in self.events("ask.answer")), ["allow", "deny"])
+        self.assertEqual(sorted(c["reason"] for c in self.closes()), ["closed", "closed", "refused by policy"])
+        self.assertEqual(self.verified()[0], 0)
+
+    def test_an_answer_that_holds_on(self):
+        self.approver.answer_all(lambda question: ("allow", {"scope": "pattern", "pattern": question["pattern"]}))
+        self.assertEqual([line.split()[1] for line in self.say("POST POST")], ["answered"] * 2)
+        self.assertLessEqual(len(self.approver.asked), 2)
+
+    def test_nobody_answers(self):
+        self.assertEqual(self.say("POST", "--approver-timeout", "2"), ["POST ECONNRESET True"])
+        self.assertEqual(self.got, [])
+        self.assertIn("within 2000 ms", self.events("ask.answer")[0]["fields"]["reason"])
+
+    def test_a_session_that_ends_meanwhile(self):
+        self.more = ()
+        done = self.python("""
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.sendall(f"POST / HTTP/1.1\\r\\nHost: {sys.argv[1]}\\r\\nContent-Length: 0\\r\\n\\r\\n".encode())
+time.sleep(1)
+os._exit(0)
+""", SERVER, self.outside.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.got, [])
+        self.assertIn("while it was asked about", self.events("ask.answer")[0]["fields"]["reason"])
+        self.assertEqual(self.verified()[0], 0)
 
 
 class Canaries(NetTest):

@@ -7,34 +7,20 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/integration/flow_ways.h"
-#include "tests/support/traced.h"
+#include "tests/integration/labels_fixture.h"
 
 #define SECRET 8u
-
-static char dir[] = "/tmp/cordon-flow-XXXXXX";
-static struct traced t;
-
-static int mark(const char *name)
-{
-	const int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-
-	return fd >= 0 && close(fd) == 0 ? 0 : 1;
-}
 
 static int run_one(int (*step)(void), const char *name)
 {
 	const pid_t pid = fork();
-	int status = -1;
 
 	if (pid == 0)
 		_exit(step() || mark(name));
-	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
+	return wait_for(pid);
 }
 
 static const struct way *way;
@@ -50,29 +36,6 @@ static int go(void *arg)
 	way = arg;
 	return way->prepare() || run_one(write_secret, "writer") ||
 	       run_one(way_nothing, "bystander") || run_one(way->read, "reader") || mark("parent");
-}
-
-static uint64_t labels_at(const char *name)
-{
-	char path[sizeof(dir) + 64];
-	const struct trace_event *event;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	event = traced_find(&t, TRACE_OPEN, path, 0);
-	if (!event)
-		fail_msg("%s: nobody opened %s", way->name, path);
-	return event ? event->process_labels : 0;
-}
-
-static void label_secret(void)
-{
-	int fd = open("secret", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-
-	assert_int_equal(way_put(fd), 0);
-	close(fd);
-	fd = open("secret", O_PATH | O_CLOEXEC);
-	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, fd, SECRET), 0);
-	close(fd);
 }
 
 static unsigned wrong; /* so that one run tells of all ways */
@@ -95,19 +58,19 @@ static void test_ways(void **state)
 		struct way one = ways[i];
 		uint64_t others;
 
-		assert_int_equal(traced_open(&t, TRACE_RING_BYTES), 0);
-		label_secret();
+		assert_int_equal(traced_open(&traced, TRACE_RING_BYTES), 0);
+		make_labelled("secret", SECRET);
 		way = &one;
-		if (traced_run(&t, go, &one))
+		if (traced_run(&traced, go, &one))
 			fail_msg("%s: a step failed", one.name);
 		/* With lsm nobody sees how labels go on: all have them. */
-		others = one.is_of_all || traced_by_lsm(&t) ? SECRET : 0;
+		others = one.is_of_all || traced_by_lsm(&traced) ? SECRET : 0;
 		expect("writer", SECRET);
 		expect("reader", one.is_none ? others : SECRET);
 		expect("bystander", others);
 		expect("parent", others);
-		assert_int_equal(trace_session_labels(t.trace, TRACED_SLOT), SECRET);
-		traced_close(&t);
+		assert_int_equal(trace_session_labels(traced.trace, TRACED_SLOT), SECRET);
+		traced_close(&traced);
 		(void)unlink("copy");
 		(void)unlink("second");
 	}
@@ -146,18 +109,18 @@ static void test_a_full_table(void **state)
 	const struct way one = {.name = "a full table", .write = way_nothing};
 
 	(void)state;
-	assert_int_equal(traced_open(&t, TRACE_RING_BYTES * 4), 0);
-	label_secret();
+	assert_int_equal(traced_open(&traced, TRACE_RING_BYTES * 4), 0);
+	make_labelled("secret", SECRET);
 	way = &one;
-	assert_int_equal(traced_run(&t, fills_the_table, NULL), 0);
-	if (!traced_by_lsm(&t)) {
-		assert_int_equal(trace_everywhere_labels(t.trace, TRACED_SLOT), SECRET);
+	assert_int_equal(traced_run(&traced, fills_the_table, NULL), 0);
+	if (!traced_by_lsm(&traced)) {
+		assert_int_equal(trace_everywhere_labels(traced.trace, TRACED_SLOT), SECRET);
 		expect("bystander", 0);
 		expect("still", 0);
 	}
 	expect("late", SECRET);
 	assert_int_equal(wrong, 0);
-	traced_close(&t);
+	traced_close(&traced);
 }
 
 int main(void)
@@ -166,14 +129,6 @@ int main(void)
 		cmocka_unit_test(test_ways),
 		cmocka_unit_test(test_a_full_table),
 	};
-	char command[64];
-	int r;
 
-	if (traced_is_skipped("trace_flow"))
-		return 77;
-	if (!mkdtemp(dir) || chdir(dir) < 0)
-		return 1;
-	r = cmocka_run_group_tests_name("trace_flow", tests, NULL, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return chdir("/") == 0 && system(command) == 0 ? r : 1; /* NOLINT(cert-env33-c) */
+	return fixture_run("trace_flow", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -5,47 +5,19 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/traced.h"
+#include "tests/integration/labels_fixture.h"
 
 #define SECRET 8u
 #define KEY    4u
 
-static char dir[] = "/tmp/cordon-process-XXXXXX";
-static struct traced t;
-
-/* What the trace keeps of it is no way to write it, for children that inherit that. */
-static void make_labelled(const char *name, uint64_t labels)
+static int set_up(void **state)
 {
-	int fd = open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "text\n", 5), 5);
-	close(fd);
-	fd = open(name, O_PATH | O_CLOEXEC);
-	assert_int_equal(trace_label_file(t.trace, TRACED_SLOT, fd, labels), 0);
-	close(fd);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	if (traced_open(&t, TRACE_RING_BYTES) < 0)
+	if (fixture_set_up(state) < 0)
 		return -1;
 	make_labelled("secret", SECRET);
 	make_labelled("key", KEY);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	traced_close(&t);
 	return 0;
 }
 
@@ -59,41 +31,14 @@ static int read_it(const char *name)
 	return fd >= 0 && read(fd, text, sizeof(text)) > 0 && close(fd) == 0 ? 0 : 1;
 }
 
-/* An event by which the test learns what the process that calls this has now. */
-static int mark(const char *name)
-{
-	const int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-
-	return fd >= 0 && close(fd) == 0 ? 0 : 1;
-}
-
-static int wait_for(pid_t pid)
-{
-	int status = -1;
-
-	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
-}
-
 /* ---- what the test sees ---- */
 
 static void needs_returns(void)
 {
-	if (!traced_by_lsm(&t))
+	if (!traced_by_lsm(&traced))
 		return;
 	print_message("with lsm every process has what its session has\n");
 	skip();
-}
-
-static uint64_t labels_at(const char *name)
-{
-	char path[sizeof(dir) + 64];
-	const struct trace_event *event;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	event = traced_find(&t, TRACE_OPEN, path, 0);
-	if (!event)
-		fail_msg("nobody opened %s", path);
-	return event ? event->process_labels : 0;
 }
 
 static int reads_beside_a_sibling(void *arg)
@@ -116,13 +61,13 @@ static void test_who_reads_is_labelled(void **state)
 {
 	(void)state;
 	needs_returns();
-	assert_int_equal(traced_run(&t, reads_beside_a_sibling, NULL), 0);
+	assert_int_equal(traced_run(&traced, reads_beside_a_sibling, NULL), 0);
 	assert_int_equal(labels_at("before"), 0);
 	assert_int_equal(labels_at("secret"), SECRET);
 	assert_int_equal(labels_at("after"), SECRET);
 	assert_int_equal(labels_at("sibling"), KEY);
 	assert_int_equal(labels_at("parent"), 0);
-	assert_int_equal(trace_session_labels(t.trace, TRACED_SLOT), SECRET | KEY);
+	assert_int_equal(trace_session_labels(traced.trace, TRACED_SLOT), SECRET | KEY);
 }
 
 static int forks_before_and_after(void *arg)
@@ -150,7 +95,7 @@ static void test_children_inherit(void **state)
 {
 	(void)state;
 	needs_returns();
-	assert_int_equal(traced_run(&t, forks_before_and_after, NULL), 0);
+	assert_int_equal(traced_run(&traced, forks_before_and_after, NULL), 0);
 	assert_int_equal(labels_at("late"), SECRET);
 	assert_int_equal(labels_at("early"), 0);
 }
@@ -175,7 +120,7 @@ static void test_threads_have_one_set(void **state)
 {
 	(void)state;
 	needs_returns();
-	assert_int_equal(traced_run(&t, reads_in_a_thread, (char[]){"secret"}), 0);
+	assert_int_equal(traced_run(&traced, reads_in_a_thread, (char[]){"secret"}), 0);
 	assert_int_equal(labels_at("none"), 0);
 	assert_int_equal(labels_at("first"), SECRET);
 }
@@ -205,7 +150,7 @@ static void test_shared_memory_of_vfork(void **state)
 {
 	(void)state;
 	needs_returns();
-	assert_int_equal(traced_run(&t, reads_in_vfork, NULL), 0);
+	assert_int_equal(traced_run(&traced, reads_in_vfork, NULL), 0);
 	assert_int_equal(labels_at("of-program"), KEY);
 	assert_int_equal(labels_at("later"), KEY | SECRET);
 	assert_int_equal(labels_at("of-parent"), KEY);
@@ -226,34 +171,29 @@ static void test_asked_by_pid(void **state)
 	struct traced_child child;
 
 	(void)state;
-	assert_int_equal(traced_start(&t, reads_and_stays, NULL, &child), 0);
-	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)child.pid), 0);
+	assert_int_equal(traced_start(&traced, reads_and_stays, NULL, &child), 0);
+	assert_int_equal(trace_process_labels(traced.trace, TRACED_SLOT, (uint32_t)child.pid), 0);
 	traced_go(&child);
 	while (access("ready", F_OK) < 0)
 		(void)usleep(1000);
-	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)child.pid), SECRET);
+	assert_int_equal(trace_process_labels(traced.trace, TRACED_SLOT, (uint32_t)child.pid),
+			 SECRET);
 	/* One that is not of the session: nobody can tell. */
-	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)getpid()), SECRET);
+	assert_int_equal(trace_process_labels(traced.trace, TRACED_SLOT, (uint32_t)getpid()),
+			 SECRET);
 	assert_int_equal(kill(child.pid, SIGKILL), 0);
 	(void)traced_wait(&child);
-	assert_int_equal(trace_process_labels(t.trace, TRACED_SLOT, (uint32_t)child.pid), SECRET);
+	assert_int_equal(trace_process_labels(traced.trace, TRACED_SLOT, (uint32_t)child.pid),
+			 SECRET);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(who_reads_is_labelled),  TEST(children_inherit), TEST(threads_have_one_set),
 		TEST(shared_memory_of_vfork), TEST(asked_by_pid),
 	};
-	char command[64];
-	int r;
 
-	if (traced_is_skipped("trace_process"))
-		return 77;
-	if (!mkdtemp(dir) || chdir(dir) < 0)
-		return 1;
-	r = cmocka_run_group_tests_name("trace_process", tests, NULL, NULL);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return chdir("/") == 0 && system(command) == 0 ? r : 1; /* NOLINT(cert-env33-c) */
+	return fixture_run("trace_process", tests, sizeof(tests) / sizeof(tests[0]));
 }

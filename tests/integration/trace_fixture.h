@@ -23,7 +23,7 @@ int fixture_tear_down(void **state);
 	cmocka_unit_test_setup_teardown(test_##name, fixture_set_up, fixture_tear_down)
 
 /*
- * Runs the tests with the folder made before and removed after. Return: what main() returns; 77
- * (skipped) for an ordinary user, who may not trace.
+ * Runs the tests in the folder, which is made before and removed after. Return: what main()
+ * returns; 77 (skipped) for an ordinary user, who may not trace.
  */
 int fixture_run(const char *name, const struct CMUnitTest *tests, size_t count);

@@ -136,6 +136,7 @@ static void test_suggestions(void **state)
 	struct str words[] = {STR("git"), STR("push"), STR("origin")};
 	const struct action actions[] = {
 		{.kind = ACTION_EXEC, .path = STR("/usr/bin/git"), .argv = {words, 3}},
+		{.kind = ACTION_REQUEST, .host = STR("a.example.org"), .port = 443},
 		{.kind = ACTION_FILE_OPEN, .path = STR("/w/a*b/[x]{y}~/file"), .write = true},
 		{.kind = ACTION_CONNECT, .host = STR("192.0.2.1"), .port = 443},
 		{.kind = ACTION_CONNECT, .family = STR("unix"), .path = STR("/run/x/sock")},
@@ -178,6 +179,7 @@ static void test_digests(void **state)
 	const struct action base = {
 		.kind = ACTION_EXEC, .path = STR("/x"), .argv = {ab, 2}, .call_id = STR("c1")};
 	struct action other = base;
+	struct action request;
 
 	(void)state;
 	other.call_id = STR("c2");
@@ -195,6 +197,17 @@ static void test_digests(void **state)
 	other = base;
 	other.cwd = STR("/");
 	expect_digests(&base, &other, false, true);
+	/* Of a request to one host: a yes to reading is none to writing, or to what may not leave.
+	 */
+	other = (struct action){.kind = ACTION_REQUEST, .host = STR("h"), .method = STR("GET")};
+	request = other;
+	request.url_path = STR("/2");
+	expect_digests(&request, &other, false, true);
+	request.method = STR("POST");
+	expect_digests(&request, &other, false, false);
+	request = other;
+	request.canaries = (struct str_list){joined, 1};
+	expect_digests(&request, &other, false, false);
 }
 
 int main(void)

@@ -1,81 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/test.h"
+#include "tests/unit/budget_fixture.h"
 
 #include <stdio.h>
-#include <string.h>
-
-#include "common/buf.h"
-#include "monitor/policy/policy.h"
 
 /* Budgets: what is used, by whom, and when that is too much. */
 
-#define ON_ALL                                                                              \
-	"[\"exec\",\"net.connect\",\"net.send\",\"tool.call\",\"file.open\",\"proc.fork\"," \
-	"\"tool.result\",\"proc.usage\"]"
-
-static struct policy *load(const char *of, const char *per, unsigned limit)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT(0);
-	struct policy *policy = NULL;
-	struct error err = {0};
-	const bool is_file = strcmp(of, "files_written") == 0;
-	const bool is_net = strcmp(of, "hosts") == 0 || strcmp(of, "connections") == 0;
-	const bool is_cpu = strcmp(of, "cpu_seconds") == 0;
-	const bool is_memory = strcmp(of, "memory") == 0;
-	const bool is_written = strcmp(of, "bytes_written") == 0;
-	const char *one = strcmp(of, "tool_calls") == 0 ? "\"kind\":\"tool.call\""
-			  : is_file    ? "\"kind\":\"file.open\",\"write\":true,\"path\":\"/f\""
-			  : is_net     ? "\"kind\":\"net.connect\",\"host\":\"h\""
-			  : is_cpu     ? "\"kind\":\"proc.usage\",\"cpu_ms\":3000"
-			  : is_memory  ? "\"kind\":\"proc.usage\",\"memory_bytes\":101"
-			  : is_written ? "\"kind\":\"proc.usage\",\"written_bytes\":11"
-				       : "\"kind\":\"proc.fork\"";
-
-	buf_printf(
-		&text,
-		"{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\","
-		"\"net.send\":\"allow\"},\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":"
-		"\"low\",\"on\":" ON_ALL ",\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\","
-		"\"budget\":{\"of\":\"%s\",\"per\":\"%s\",\"limit\":%u},\"match\":[{\"action\":{%s},"
-		"\"repeat\":%u%s}],\"not_match\":[{\"action\":{\"kind\":\"tool.result\"}}]}]}",
-		of, per, limit, one, limit + 1,
-		is_file	 ? ",\"vary\":\"path\""
-		: is_net ? ",\"vary\":\"host\""
-			 : "");
-	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
-		fail_msg("%s\n%s", err.text, text.data);
-	return policy;
-}
-
-struct session {
-	struct policy *policy;
-	struct policy_state *state;
-	struct decision decision;
-};
-
 static struct session open_session(const char *of, const char *per, unsigned limit)
 {
-	struct policy *policy = load(of, per, limit);
+	_cleanup_buf_ struct buf budget = BUF_INIT(0);
+	_cleanup_buf_ struct buf match = BUF_INIT(0);
+	const bool is_file = strcmp(of, "files_written") == 0;
+	const bool is_net = strcmp(of, "hosts") == 0 || strcmp(of, "connections") == 0;
+	const char *one =
+		strcmp(of, "tool_calls") == 0 ? "\"kind\":\"tool.call\""
+		: is_file ? "\"kind\":\"file.open\",\"write\":true,\"path\":\"/f\""
+		: is_net  ? "\"kind\":\"net.connect\",\"host\":\"h\""
+		: strcmp(of, "cpu_seconds") == 0   ? "\"kind\":\"proc.usage\",\"cpu_ms\":3000"
+		: strcmp(of, "memory") == 0	   ? "\"kind\":\"proc.usage\",\"memory_bytes\":101"
+		: strcmp(of, "bytes_written") == 0 ? "\"kind\":\"proc.usage\",\"written_bytes\":11"
+						   : "\"kind\":\"proc.fork\"";
 
-	return (struct session){.policy = policy, .state = policy_state_new(policy)};
-}
-
-static void close_session(struct session *s)
-{
-	s->state = policy_state_free(s->state);
-	s->policy = policy_free(s->policy);
-}
-
-static bool over(struct session *s, struct action action)
-{
-	policy_decide(s->policy, s->state, &action, &s->decision);
-	return s->decision.rule != NULL;
-}
-
-static struct action connect_to(const char *host, const char *call)
-{
-	return (struct action){
-		.kind = ACTION_CONNECT, .host = str_of(host), .call_id = str_of(call)};
+	buf_printf(&budget, "\"of\":\"%s\",\"per\":\"%s\",\"limit\":%u", of, per, limit);
+	buf_printf(&match, "{\"action\":{%s},\"repeat\":%u%s}", one, limit + 1,
+		   is_file  ? ",\"vary\":\"path\""
+		   : is_net ? ",\"vary\":\"host\""
+			    : "");
+	return open_rule("\"on\":[\"exec\",\"net.connect\",\"net.send\",\"tool.call\","
+			 "\"file.open\",\"proc.fork\",\"tool.result\",\"proc.usage\"],"
+			 "\"verdict\":\"log\"",
+			 budget.data, match.data, "{\"action\":{\"kind\":\"tool.result\"}}");
 }
 
 static struct action of_process(enum action_kind kind, uint32_t pid, uint32_t exec_id)
@@ -212,20 +165,14 @@ static void test_where_processes_are_not_seen(void **state)
 
 static void test_what_is_refused_is_not_used(void **state)
 {
-	static const char text[] =
-		"{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\"},\"rules\":[{"
-		"\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"net.connect\"],\"when\":"
-		"\"true\",\"verdict\":\"deny\",\"because\":\"b\",\"budget\":{\"of\":\"hosts\",\"per\":"
-		"\"session\",\"limit\":1},\"match\":[{\"action\":{\"kind\":\"net.connect\",\"host\":"
-		"\"h\"},\"repeat\":2,\"vary\":\"host\"}],\"not_match\":[{\"action\":{"
-		"\"kind\":\"net.connect\"}}]}]}";
-	struct session s = {0};
-	struct error err = {0};
+	struct session s = open_rule(
+		"\"on\":[\"net.connect\"],\"verdict\":\"deny\"",
+		"\"of\":\"hosts\",\"per\":\"session\",\"limit\":1",
+		"{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"},\"repeat\":2,\"vary\":"
+		"\"host\"}",
+		"{\"action\":{\"kind\":\"net.connect\"}}");
 
 	(void)state;
-	if (policy_load_text("t", text, sizeof(text) - 1, &s.policy, &err) < 0)
-		fail_msg("%s", err.text);
-	s.state = policy_state_new(s.policy);
 	assert_false(over(&s, connect_to("a", NULL)));
 	assert_true(over(&s, connect_to("b", NULL)));
 	assert_false(over(&s, connect_to("a", NULL)));
@@ -235,21 +182,15 @@ static void test_what_is_refused_is_not_used(void **state)
 /* What the rule itself refuses: a process is there all the same, a program is not. */
 static void test_programs_that_are_refused(void **state)
 {
-	static const char text[] =
-		"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\","
-		"\"severity\":\"low\",\"on\":[\"exec\"],\"when\":\"true\",\"verdict\":\"deny\","
-		"\"because\":\"b\",\"budget\":{\"of\":\"processes_created\",\"per\":\"session\","
-		"\"limit\":1},\"match\":[{\"before\":[{\"action\":{\"kind\":\"proc.fork\"},\"repeat\":2}],"
-		"\"action\":{\"kind\":\"exec\"}}],\"not_match\":[{\"action\":{\"kind\":\"exec\"}}]}]}";
-
 	(void)state;
 	for (unsigned untraced = 0; untraced < 2; untraced++) {
-		struct session s = {0};
-		struct error err = {0};
+		struct session s = open_rule(
+			"\"on\":[\"exec\"],\"verdict\":\"deny\"",
+			"\"of\":\"processes_created\",\"per\":\"session\",\"limit\":1",
+			"{\"before\":[{\"action\":{\"kind\":\"proc.fork\"},\"repeat\":2}],"
+			"\"action\":{\"kind\":\"exec\"}}",
+			"{\"action\":{\"kind\":\"exec\"}}");
 
-		if (policy_load_text("t", text, sizeof(text) - 1, &s.policy, &err) < 0)
-			fail_msg("%s", err.text);
-		s.state = policy_state_new(s.policy);
 		if (untraced)
 			policy_state_assume_unseen(s.state, false, true);
 		assert_false(over(&s, of_process(ACTION_EXEC, 10, 1)));

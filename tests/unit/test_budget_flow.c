@@ -1,55 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/test.h"
+#include "tests/unit/budget_fixture.h"
 
 #include <stdio.h>
-#include <string.h>
-
-#include "common/buf.h"
-#include "monitor/policy/policy.h"
 
 /* Budgets of what is measured or declared: bytes of flows, spend; and who asks for measuring. */
-
-struct session {
-	struct policy *policy;
-	struct policy_state *state;
-	struct decision decision;
-};
-
-static void close_session(struct session *s)
-{
-	s->state = policy_state_free(s->state);
-	s->policy = policy_free(s->policy);
-}
-
-static bool over(struct session *s, struct action action)
-{
-	policy_decide(s->policy, s->state, &action, &s->decision);
-	return s->decision.rule != NULL;
-}
-
-static struct action connect_to(const char *host, const char *call)
-{
-	return (struct action){
-		.kind = ACTION_CONNECT, .host = str_of(host), .call_id = str_of(call)};
-}
-
-static struct policy *load_one(const char *on, const char *budget, const char *match,
-			       const char *not_match)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT(0);
-	struct policy *policy = NULL;
-	struct error err = {0};
-
-	buf_printf(&text,
-		   "{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\"},"
-		   "\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":[%s],"
-		   "\"when\":\"true\",\"verdict\":\"deny\",\"because\":\"b\",\"budget\":{%s},"
-		   "\"match\":[%s],\"not_match\":[%s]}]}",
-		   on, budget, match, not_match);
-	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
-		fail_msg("%s\n%s", err.text, text.data);
-	return policy;
-}
 
 static bool stops(struct session *s, const char *host, const char *call, uint64_t bytes)
 {
@@ -61,12 +15,10 @@ static bool stops(struct session *s, const char *host, const char *call, uint64_
 
 static struct session open_flows(const char *budget)
 {
-	struct policy *policy = load_one(
-		"\"net.connect\"", budget,
+	return open_rule(
+		"\"on\":[\"net.connect\"],\"verdict\":\"deny\"", budget,
 		"{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"},\"bytes_out\":101}",
 		"{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"},\"bytes_out\":100}");
-
-	return (struct session){.policy = policy, .state = policy_state_new(policy)};
 }
 
 static void test_a_flow_is_stopped_in_its_middle(void **state)
@@ -115,12 +67,11 @@ static void test_bytes_of_each_host(void **state)
 
 static void test_spend(void **state)
 {
-	struct policy *policy = load_one(
-		"\"tool.call\"",
+	struct session s = open_rule(
+		"\"on\":[\"tool.call\"],\"verdict\":\"deny\"",
 		"\"of\":\"spend\",\"per\":\"session\",\"unit\":\"cents\",\"limit\":100",
 		"{\"action\":{\"kind\":\"tool.call\",\"cost\":51,\"unit\":\"cents\"},\"repeat\":2}",
 		"{\"action\":{\"kind\":\"tool.call\",\"cost\":500,\"unit\":\"tokens\"}}");
-	struct session s = {.policy = policy, .state = policy_state_new(policy)};
 	struct action call = {.kind = ACTION_TOOL_CALL, .cost = 60, .unit = STR("cents")};
 
 	(void)state;
@@ -141,23 +92,25 @@ static void test_spend(void **state)
 /* Its sampling costs, so it is for those who ask. */
 static void test_who_needs_usage(void **state)
 {
-	struct policy *memory =
-		load_one("\"exec\"", "\"of\":\"memory\",\"per\":\"call\",\"limit\":9",
-			 "{\"before\":[{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":10}}],"
-			 "\"action\":{\"kind\":\"exec\"}}",
-			 "{\"before\":[{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":10}},"
-			 "{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":9}}],"
-			 "\"action\":{\"kind\":\"exec\"}}");
-	struct policy *hosts =
-		load_one("\"net.connect\"", "\"of\":\"hosts\",\"per\":\"session\",\"limit\":0",
-			 "{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"}}",
-			 "{\"action\":{\"kind\":\"net.connect\",\"loopback\":true}}");
+	struct session memory = open_rule(
+		"\"on\":[\"exec\"],\"verdict\":\"deny\"",
+		"\"of\":\"memory\",\"per\":\"call\",\"limit\":9",
+		"{\"before\":[{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":10}}],"
+		"\"action\":{\"kind\":\"exec\"}}",
+		"{\"before\":[{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":10}},"
+		"{\"action\":{\"kind\":\"proc.usage\",\"memory_bytes\":9}}],"
+		"\"action\":{\"kind\":\"exec\"}}");
+	struct session hosts =
+		open_rule("\"on\":[\"net.connect\"],\"verdict\":\"deny\"",
+			  "\"of\":\"hosts\",\"per\":\"session\",\"limit\":0",
+			  "{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\"}}",
+			  "{\"action\":{\"kind\":\"net.connect\",\"loopback\":true}}");
 
 	(void)state;
-	assert_true(policy_needs_usage(memory));
-	assert_false(policy_needs_usage(hosts));
-	(void)policy_free(memory);
-	(void)policy_free(hosts);
+	assert_true(policy_needs_usage(memory.policy));
+	assert_false(policy_needs_usage(hosts.policy));
+	close_session(&memory);
+	close_session(&hosts);
 }
 
 int main(void)

@@ -233,6 +233,7 @@ static const struct error_row syntax_errors[] = {
 	{"0x10000000000000000 == 1", 0, "the number does not fit in 64 bits"},
 	{"-9223372036854775809 == 1", 1, "the number does not fit in 64 bits"},
 	{"18446744073709551616u == 1u", 0, "the number does not fit in 64 bits"},
+	{"1.0 < 2e308", 6, "the number does not fit in a double"},
 	{"0x == 0", 0, "not a number: write 12, 0xff, 12u, 1.5 or 1e3"},
 	{"1.5u == 1", 0, "not a number: write 12, 0xff, 12u, 1.5 or 1e3"},
 	{"12a == 1", 0, "not a number: write 12, 0xff, 12u, 1.5 or 1e3"},

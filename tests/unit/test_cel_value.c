@@ -223,6 +223,7 @@ static void test_macros(void **state)
 		{"{'a': 1}.all(k, v, k == 'a' && v == 1)", "true"},
 		{"[5, 6].exists(n, v, n == 1 && v == 6)", "true"},
 		{"[5, 6].existsOne(n, v, n < 2)", "false"},
+		{"[5, 6].exists_one(n, v, n == 1 && v == 6)", "true"},
 		{"[7].existsOne(x, x == 7)", "true"},
 	};
 	static const struct open_error_row errors[] = {

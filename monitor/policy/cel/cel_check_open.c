@@ -32,6 +32,14 @@ const struct cel_type *open_map(struct open_typing *t, const struct cel_type *ke
 	return type;
 }
 
+const struct cel_type *open_type_of(struct open_typing *t, const struct cel_type *named)
+{
+	struct cel_type *type = cel_tree_keep(t->tree, xcalloc(1, sizeof(*type)));
+
+	*type = (struct cel_type){.kind = CEL_TYPE, .item = named};
+	return type;
+}
+
 static const struct cel_type *or_dyn(const struct cel_type *type)
 {
 	return type ? type : type_simple(CEL_DYN);
@@ -59,6 +67,8 @@ const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a
 		return a->kind == CEL_NULL   ? join_null(b)
 		       : b->kind == CEL_NULL ? join_null(a)
 					     : NULL;
+	if (a->kind == CEL_TYPE)
+		return type_simple(CEL_TYPE);
 	if (a->kind != CEL_LIST && a->kind != CEL_MAP)
 		return a->wrapper ? a : b;
 	item = open_join(t, a->item, b->item);
@@ -71,7 +81,7 @@ const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a
 static void put_type(struct buf *out, const struct cel_type *type)
 {
 	buf_printf(out, type->wrapper ? "wrapper(%s)" : "%s", type_kind_name(type->kind));
-	if (type->kind != CEL_LIST && type->kind != CEL_MAP)
+	if (type->kind != CEL_LIST && type->kind != CEL_MAP && !type->item)
 		return;
 	buf_putc(out, '(');
 	if (type->kind == CEL_MAP) {
@@ -268,7 +278,7 @@ static int open_type_by_kind(struct open_typing *t, struct cel_node *node)
 		node->type = node->type ? node->type : type_of_value(t, node->value);
 		return 0;
 	case NODE_TYPE:
-		node->type = type_simple(CEL_TYPE);
+		node->type = open_type_of(t, type_simple((enum cel_kind)node->integer));
 		return 0;
 	case NODE_UNKNOWN:
 		return cel_fail(t->err, node->at, "undeclared reference to '%.*s'",

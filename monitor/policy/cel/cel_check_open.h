@@ -18,6 +18,8 @@ struct open_typing {
 const struct cel_type *open_list(struct open_typing *t, const struct cel_type *item);
 const struct cel_type *open_map(struct open_typing *t, const struct cel_type *key,
 				const struct cel_type *value);
+/* What type() of such a value is, and the name of a type. */
+const struct cel_type *open_type_of(struct open_typing *t, const struct cel_type *named);
 /* The type that takes in both; NULL if only dyn does. Either may be NULL: free. */
 const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a,
 				 const struct cel_type *b);

@@ -218,6 +218,7 @@ int open_call(struct open_typing *t, struct cel_node *node)
 	}
 	if (node->function >= FN_FULL_YEAR && i > 1 && node->child->type->kind == CEL_DURATION)
 		return no_overload(t, node, node->text);
-	node->type = type_simple(f->result);
+	node->type = node->function == FN_TYPE ? open_type_of(t, cel_operand(node, 0)->type)
+					       : type_simple(f->result);
 	return 0;
 }

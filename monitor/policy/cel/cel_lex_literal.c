@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,18 +156,19 @@ static size_t double_end(struct str s, size_t p)
 	return end == whole ? p : end;
 }
 
-static int lex_double(struct str s, size_t *at, size_t end, struct cel_token *ret,
+static int lex_double(struct str s, size_t at, size_t end, struct cel_token *ret,
 		      struct cel_error *err)
 {
 	char text[512];
 
-	if (end - *at >= sizeof(text))
-		return cel_fail(err, *at, "the number has more than %zu digits", sizeof(text) - 1);
-	memcpy(text, s.at + *at, end - *at);
-	text[end - *at] = '\0';
+	if (end - at >= sizeof(text))
+		return cel_fail(err, at, "the number has more than %zu digits", sizeof(text) - 1);
+	memcpy(text, s.at + at, end - at);
+	text[end - at] = '\0';
 	ret->kind = TOKEN_DOUBLE;
 	ret->number = strtod(text, NULL);
-	*at = end;
+	if (isinf(ret->number))
+		return cel_fail(err, at, "the number does not fit in a double");
 	return 0;
 }
 
@@ -177,11 +179,13 @@ int cel_lex_number(struct str s, size_t *at, struct cel_token *ret, struct cel_e
 	const size_t start = *at;
 	const size_t end = hex ? start : double_end(s, start);
 	size_t p = start + (hex ? 2 : 0);
-	int r = 0;
 
 	if (end > start) {
-		r = lex_double(s, at, end, ret, err);
-		p = *at;
+		const int r = lex_double(s, start, end, ret, err);
+
+		if (r < 0)
+			return r;
+		p = end;
 	} else {
 		ret->kind = TOKEN_INT;
 		for (; p < s.len && hex_value(s.at[p]) >= 0 && (hex || is_digit(s.at[p])); p++) {
@@ -198,5 +202,5 @@ int cel_lex_number(struct str s, size_t *at, struct cel_token *ret, struct cel_e
 	if (p < s.len && (isalnum((unsigned char)s.at[p]) || s.at[p] == '_'))
 		return cel_fail(err, start, "not a number: write 12, 0xff, 12u, 1.5 or 1e3");
 	*at = p;
-	return r;
+	return 0;
 }

@@ -25,6 +25,7 @@ static const struct macro_row {
 	{"map", MACRO_MAP, 1, 2},
 	{"all", MACRO_ALL, 2, 1},
 	{"exists", MACRO_EXISTS, 2, 1},
+	{"exists_one", MACRO_EXISTS_ONE, 2, 1},
 	{"existsOne", MACRO_EXISTS_ONE, 2, 1},
 	{"transformList", MACRO_MAP, 2, 1},
 	{"transformList", MACRO_MAP, 2, 2},

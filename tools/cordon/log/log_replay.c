@@ -152,6 +152,9 @@ static void put_notes(struct replaying *r, void (*put)(void *ctx, const char *no
 				 policy_label_name(policy, i));
 		put(r, note);
 	}
+	if (r->replay.counted_bytes)
+		put(r, "bytes that left count when their connection ends, which is when the record "
+		       "tells how many they were; the session counted them as they left");
 	if (r->replay.writes_seen && policy_gates_files(policy, r->replay.host_bound))
 		put(r, "this policy judges writes before they happen; the record has them after, "
 		       "without action.provenance, so rules that ask for it do not match here");

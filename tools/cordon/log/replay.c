@@ -33,6 +33,7 @@ void replay_done(struct replay *replay)
 	replay->state = policy_state_free(replay->state);
 	example_done(&replay->example);
 	json_free(replay->pending);
+	replay->flows = replay_flows_free(replay->flows);
 	free(replay->last_call);
 	free(replay->last_path);
 }
@@ -206,11 +207,31 @@ static const char *read_action(struct replay *r, const struct json *event, const
 	return NULL;
 }
 
+/* Of a net.close, which tells how many bytes left. *ret: what a budget says of the flow now. */
+static void count_bytes(struct replay *r, struct replayed *was, struct decision *ret)
+{
+	const struct json *stopped;
+	struct action began;
+	enum verdict verdict;
+
+	if (!replay_flows_close(&r->flows, &r->action, &began, &stopped))
+		return;
+	if (verdict_of_name(text_of(stopped, "verdict"), &verdict) && verdict > was->was) {
+		was->was = verdict;
+		was->was_rule = text_of(stopped, "rule");
+	}
+	if (r->action.bytes_out <= 0 || !policy_budgets_bytes(r->policy))
+		return;
+	r->counted_bytes = true;
+	policy_count_bytes(r->policy, r->state, &began, (uint64_t)r->action.bytes_out, ret);
+}
+
 static enum replay_result on_action(struct replay *r, const struct json *event, const char *line,
 				    size_t len, struct replayed *ret)
 {
 	const enum verdict lost = on_loss_verdict(policy_on_loss(r->policy));
 	const char *kind = text_of(event, "kind");
+	struct decision by_bytes = {.verdict = VERDICT_ALLOW};
 	const struct rule_info *evicted_rule;
 	bool was_lost;
 
@@ -224,8 +245,12 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 		return REPLAY_UNKNOWN;
 	if (r->action.write && !r->had_file_gate)
 		r->writes_seen++;
+	if (r->action.kind == ACTION_CLOSE)
+		count_bytes(r, ret, &by_bytes);
 	policy_state_add_labels(r->state, policy_labels_of_read(r->policy, &r->action));
 	policy_decide(r->policy, r->state, &r->action, &ret->now);
+	if (by_bytes.verdict >= VERDICT_ASK && by_bytes.verdict > ret->now.verdict)
+		ret->now = by_bytes;
 	if (ret->now.rule || ret->now.verdict != VERDICT_ALLOW)
 		ret->now_rule = ret->now.rule ? ret->now.rule->id : "default";
 	ret->because = policy_because(r->policy, &r->action, &ret->now);
@@ -272,6 +297,7 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 		if (is(kind, losses[i]))
 			result = on_loss(r, kind, event, ret);
 	}
+	replay_flows_note(&r->flows, event, line, len);
 	if (action_kind_by_name(kind) != ACTION_KINDS)
 		result = on_action(r, event, line, len, ret);
 	remember(r, event);

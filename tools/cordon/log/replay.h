@@ -8,6 +8,9 @@
  * Labels: what reading sets is worked out anew from the paths that were opened, and what rules set
  * from the rules. Labels that came in another way (--label, a lost trace) are taken as recorded; so
  * is a label of a path that the policy gives to no path at all.
+ *
+ * Bytes that left count when their flow ends: see replay_flows.h. One that was stopped, or would
+ * be, is told of at its net.close.
  */
 
 #include <stdbool.h>
@@ -16,6 +19,7 @@
 #include "common/json.h"
 #include "monitor/policy/example.h"
 #include "monitor/policy/policy.h"
+#include "tools/cordon/log/replay_flows.h"
 
 enum replay_result {
 	REPLAY_NOTHING,	   /* no event on which anything was decided */
@@ -51,8 +55,10 @@ struct replay {
 	struct json *pending; /* owned: a label.set whose cause is not known yet */
 	char loss[64];	      /* kind of the first loss, or empty */
 	char loss_rule[80];
-	bool evicted;	      /* this policy had no room for all sequences */
-	struct action action; /* of the last event, borrowed from it and from `example` */
+	bool evicted;		   /* this policy had no room for all sequences */
+	struct replay_flow *flows; /* owned */
+	bool counted_bytes;	   /* of flows, for a budget */
+	struct action action;	   /* of the last event, borrowed from it and from `example` */
 	struct example example;
 	char call[96];
 };

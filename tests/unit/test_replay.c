@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/cordon/log/replay.h"
+
+/* Bytes that left, as a record tells of them, and the budgets of the policy that judges anew. */
+
+#define CONNECT(_exec, _host, _more)                                                         \
+	"\"kind\":\"net.connect\",\"exec_id\":" #_exec ",\"verdict\":\"allow\",\"fields\":{" \
+	"\"host\":\"" _host "\",\"port\":443,\"address\":\"192.0.2.1\",\"family\":\"inet\"," \
+	"\"protocol\":\"tcp\"}" _more
+#define CLOSE(_exec, _host, _bytes)                                                               \
+	"\"kind\":\"net.close\",\"exec_id\":" #_exec ",\"verdict\":\"allow\",\"fields\":{"        \
+	"\"host\":\"" _host "\",\"port\":443,\"address\":\"198.51.100.7\",\"bytes_out\":" #_bytes \
+	"}"
+#define STOPPED                                                                                   \
+	"\"kind\":\"net.stopped\",\"exec_id\":1,\"verdict\":\"deny\",\"rule\":\"a\",\"fields\":{" \
+	"\"host\":\"h\",\"port\":443}"
+
+static struct policy *policy;
+
+static struct replay open_replay(const char *more, const char *when, unsigned limit)
+{
+	struct replay replay;
+	struct error err = {0};
+	char text[1024];
+
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\"},"
+		"\"rules\":[{\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":["
+		"\"net.connect\"],\"when\":\"%s\",\"verdict\":\"deny\",\"because\":\"b\","
+		"\"budget\":{\"of\":\"bytes_out\",\"per\":\"session\",%s\"limit\":%u},"
+		"\"match\":[{\"action\":{\"kind\":\"net.connect\",\"host\":\"h\",\"address\":"
+		"\"192.0.2.1\",\"protocol\":\"tcp\"},\"bytes_out\":%u}],\"not_match\":[{"
+		"\"action\":{\"kind\":\"net.connect\",\"host\":\"x\"}}]}]}",
+		when, more, limit, limit + 1);
+	if (policy_load_text("t", text, strlen(text), &policy, &err) < 0)
+		fail_msg("%s\n%s", err.text, text);
+	replay_init(&replay, policy);
+	return replay;
+}
+
+static void close_replay(struct replay *replay)
+{
+	replay_done(replay);
+	policy = policy_free(policy);
+}
+
+static enum replay_result play(struct replay *replay, const char *members)
+{
+	struct json *event = NULL;
+	struct replayed what;
+	enum replay_result result;
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "{\"ts\":5,%s}", members);
+	assert_int_equal(json_parse("event", line, strlen(line), &event, NULL), 0);
+	result = replay_event(replay, event, line, strlen(line), &what);
+	json_free(event);
+	return result;
+}
+
+static void test_they_count_when_the_flow_ends(void **state)
+{
+	struct replay r = open_replay("", "true", 100);
+
+	(void)state;
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_SAME);
+	assert_int_equal(play(&r, CLOSE(1, "h", 100)), REPLAY_SAME);
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_SAME);
+	assert_int_equal(play(&r, CLOSE(1, "h", 1)), REPLAY_CHANGED); /* it would be stopped */
+	assert_int_equal(play(&r, CONNECT(2, "z", "")), REPLAY_CHANGED);
+	assert_true(r.counted_bytes);
+	close_replay(&r);
+
+	r = open_replay("\"by\":\"host\",", "true", 100);
+	assert_int_equal(play(&r, CLOSE(1, "z", 101)), REPLAY_CHANGED);
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_SAME);
+	assert_int_equal(play(&r, CONNECT(1, "z", "")), REPLAY_CHANGED);
+	close_replay(&r);
+}
+
+static void test_one_that_was_stopped(void **state)
+{
+	struct replay r = open_replay("", "true", 100);
+
+	(void)state;
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_SAME);
+	assert_int_equal(play(&r, STOPPED), REPLAY_NOTHING);
+	assert_int_equal(play(&r, CLOSE(1, "h", 150)), REPLAY_SAME);
+	close_replay(&r);
+
+	r = open_replay("", "true", 200);
+	assert_int_equal(play(&r, STOPPED), REPLAY_NOTHING);
+	assert_int_equal(play(&r, CLOSE(1, "h", 150)), REPLAY_CHANGED); /* no more */
+	assert_int_equal(play(&r, CLOSE(1, "h", 10)), REPLAY_SAME);	/* another flow */
+	close_replay(&r);
+}
+
+/* The rule is asked about the action that began the flow, which net.close is not. */
+static void test_of_which_action(void **state)
+{
+	static const char when[] = "action.address == '192.0.2.1' && action.protocol == 'tcp'";
+	struct replay r = open_replay("", when, 100);
+
+	(void)state;
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_SAME);
+	assert_int_equal(play(&r, CLOSE(1, "h", 150)), REPLAY_CHANGED);
+	assert_int_equal(play(&r, CLOSE(2, "h", 150)), REPLAY_SAME); /* nothing tells */
+	close_replay(&r);
+}
+
+static void test_what_a_decoy_took_did_not_leave(void **state)
+{
+	struct replay r = open_replay("", "true", 100);
+
+	(void)state;
+	assert_int_equal(play(&r, CONNECT(1, "h", ",\"answered_by\":\"decoy\"")), REPLAY_SAME);
+	assert_int_equal(play(&r, CLOSE(1, "h", 150)), REPLAY_SAME);
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_SAME);
+	assert_false(r.counted_bytes);
+	close_replay(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_they_count_when_the_flow_ends),
+		cmocka_unit_test(test_one_that_was_stopped),
+		cmocka_unit_test(test_of_which_action),
+		cmocka_unit_test(test_what_a_decoy_took_did_not_leave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
