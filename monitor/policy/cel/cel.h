@@ -25,6 +25,7 @@
 #include "monitor/policy/cel/cel_tree.h"
 #include "monitor/policy/cel/cel_value.h"
 #include "monitor/policy/cidr.h"
+#include "monitor/policy/keys.h"
 #include "monitor/policy/match.h"
 
 #define CEL_MAX_STACK 64u      /* values at run time */
@@ -42,6 +43,7 @@ struct cel_list {
 	enum cel_kind item;
 	struct str *strings;
 	int64_t *integers;
+	uint32_t *marks; /* of globs, one each (keys.h); NULL: they are few, or none */
 	size_t count;
 };
 
@@ -125,13 +127,25 @@ struct cel_program {
 	struct cel_tree tree; /* of a program without code */
 };
 
+/* What the expressions on one action share: found by the first that needs it. All zero at first. */
+struct cel_memo {
+	bool has_command;
+	struct str command; /* command(action.argv) */
+	struct str marked;  /* the path whose marks are here */
+	struct path_marks marks;
+};
+
 struct cel_env {
 	const struct action *action;
 	uint64_t labels, process_labels;
 	const struct str *label_names; /* by bit */
 	void *scratch;		       /* CEL_MAX_MEMORY bytes, if a program needs them */
 	cel_zone_fn zone;	       /* time zones by name; NULL: none are known */
+	struct cel_memo *memo;	       /* of this action; NULL: nothing is kept */
 };
+
+/* command(action.argv) */
+struct str cel_command(const struct cel_env *env);
 
 enum cel_result {
 	CEL_FALSE,

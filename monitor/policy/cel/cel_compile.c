@@ -89,6 +89,22 @@ static size_t add_list(struct cel_program *p, const struct cel_node *node)
 	return p->list_count++;
 }
 
+/* Fewer are looked at faster than the marks of a path are made. */
+#define MIN_MARKED 3u
+
+static size_t add_globs(struct cel_program *p, const struct cel_node *node)
+{
+	const size_t at = add_list(p, node);
+	struct cel_list *list = &p->lists[at];
+
+	if (list->count < MIN_MARKED)
+		return at;
+	list->marks = xcalloc(list->count, sizeof(*list->marks));
+	for (size_t i = 0; i < list->count; i++)
+		list->marks[i] = mark_of_glob(list->strings[i]);
+	return at;
+}
+
 static size_t add_cidrs(struct cel_program *p, const struct cel_node *node)
 {
 	const size_t count = cel_constant_count(node);
@@ -154,6 +170,8 @@ static void compile_call(struct compiler *c, const struct cel_node *node)
 	compile(c, first);
 	if (node->function == FN_IN_CIDR) {
 		constant = add_cidrs(c->program, first->next);
+	} else if (node->function == FN_GLOB) {
+		constant = add_globs(c->program, first->next);
 	} else if (node->function >= FN_HOST_MATCHES) {
 		constant = add_list(c->program, first->next);
 	} else if (first->next) {
@@ -332,6 +350,7 @@ void cel_list_done(struct cel_list *list)
 	if (list->strings)
 		free_strings(list->strings, list->count);
 	free(list->integers);
+	free(list->marks);
 	*list = (struct cel_list){0};
 }
 

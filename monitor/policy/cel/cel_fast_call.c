@@ -6,11 +6,40 @@
 
 #include "monitor/policy/command.h"
 
+struct str cel_command(const struct cel_env *env)
+{
+	struct cel_memo *memo = env->memo;
+	const struct action *action = env->action;
+
+	if (!memo)
+		return command_of_argv(action->name, &action->argv);
+	if (!memo->has_command)
+		memo->command = command_of_argv(action->name, &action->argv);
+	memo->has_command = true;
+	return memo->command;
+}
+
+/* NULL: there are none to go by. */
+static const struct path_marks *marks_of(const struct machine *m, const struct value *v)
+{
+	struct cel_memo *memo = m->env->memo;
+
+	if (!memo || v->fold)
+		return NULL;
+	if (memo->marked.at != v->string.at || memo->marked.len != v->string.len)
+		path_marks_of(v->string, &memo->marks);
+	memo->marked = v->string;
+	return &memo->marks;
+}
+
 static bool any_pattern(const struct machine *m, const struct cel_op *op, const struct value *v)
 {
 	const struct cel_list *patterns = &m->program->lists[op->arg];
+	const struct path_marks *marks = patterns->marks ? marks_of(m, v) : NULL;
 
 	for (size_t i = 0; i < patterns->count; i++) {
+		if (marks && !path_marks_have(marks, patterns->marks[i]))
+			continue;
 		if (op->function == FN_GLOB ? glob_match(patterns->strings[i], v->string, v->fold)
 					    : host_match(patterns->strings[i], v->string))
 			return true;
@@ -61,11 +90,14 @@ static bool has_affix(enum cel_function function, const struct value *v, const s
 
 static struct value command_of(const struct machine *m, const struct value *v)
 {
+	const struct str_list *own = &m->env->action->argv;
 	const struct str_list argv = {v->list.strings, v->list.count};
 
-	return of_string(v->kind == CEL_LIST ? command_of_argv(m->env->action->name, &argv)
-					     : command_of_text(v->string),
-			 false);
+	if (v->kind != CEL_LIST)
+		return of_string(command_of_text(v->string), false);
+	if (argv.items == own->items && argv.count == own->count)
+		return of_string(cel_command(m->env), false);
+	return of_string(command_of_argv(m->env->action->name, &argv), false);
 }
 
 void fast_call(struct machine *m, const struct cel_op *op)
