@@ -123,6 +123,8 @@ struct cel_program {
 	size_t list_count;
 	struct cidr_set *cidrs;
 	size_t cidr_count;
+	struct regex **regexes;
+	size_t regex_count;
 	struct cel_reads reads;
 	struct cel_tree tree; /* of a program without code */
 };
@@ -176,19 +178,19 @@ struct str cel_constant_string(const struct cel_node *node, size_t index);
 /* Of a constant list: its items are ints. */
 bool cel_has_integers(const struct cel_node *node);
 
-/* Takes over the tree if the program needs it. */
+/* Takes over the tree if the program needs it, else its regular expressions. */
 int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error *err);
 void cel_program_done(struct cel_program *program);
 
 static inline bool cel_needs_scratch(const struct cel_program *program)
 {
-	return !program->count;
+	return !program->count || program->regex_count;
 }
 
 /* Frees the items, which the list owns; not the name. */
 void cel_list_done(struct cel_list *list);
 
-/* What a program's code gives; what its tree does, in env->scratch. */
+/* What a program's code gives; what its tree does. Memory is that of env->scratch. */
 enum cel_result cel_fast(const struct cel_program *program, const struct cel_env *env);
 enum cel_result cel_run_rule(const struct cel_program *program, const struct cel_env *env);
 

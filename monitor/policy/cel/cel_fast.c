@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The stack machine for what most rules say: it takes no memory and looks at no type. Types were
- * checked at load, so an instruction knows what lies on the stack; the one thing to look for is an
- * error value, which operators hand on and && and || may drop. lowerAscii() sets a mark on its
- * string instead of copying it; comparisons heed the mark.
+ * The stack machine for what most rules say: it takes no memory of its own and looks at no type.
+ * Types were checked at load, so an instruction knows what lies on the stack; the one thing to look
+ * for is an error value, which operators hand on and && and || may drop. lowerAscii() sets a mark
+ * on its string instead of copying it; comparisons heed the mark.
  */
 
 #include <string.h>
@@ -245,6 +245,7 @@ enum cel_result cel_fast(const struct cel_program *program, const struct cel_env
 	m.program = program;
 	m.env = env;
 	m.top = 0;
+	m.steps = CEL_MAX_STEPS;
 	while (at < program->count) {
 		const struct cel_op *op = &program->code[at++];
 
@@ -264,7 +265,7 @@ enum cel_result cel_fast(const struct cel_program *program, const struct cel_env
 			at = control(&m, op, at);
 		}
 	}
-	if (m.stack[0].kind == CEL_ERROR)
+	if (!m.steps || m.stack[0].kind == CEL_ERROR)
 		return CEL_FAILED;
 	return m.stack[0].boolean ? CEL_TRUE : CEL_FALSE;
 }

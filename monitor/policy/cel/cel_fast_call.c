@@ -3,6 +3,7 @@
 /* The functions of cel_fast(). */
 
 #include "monitor/policy/cel/cel_fast_machine.h"
+#include "monitor/policy/cel/cel_regex.h"
 
 #include "monitor/policy/command.h"
 
@@ -62,6 +63,17 @@ static struct value in_networks(const struct machine *m, const struct cel_op *op
 			return of_bool(true);
 	}
 	return of_bool(false);
+}
+
+/* With the limits of the general evaluator. */
+static struct value matches(struct machine *m, const struct cel_op *op, struct str text)
+{
+	const struct regex *regex = m->program->regexes[op->arg];
+
+	if (!m->env->scratch ||
+	    !cel_spend(&m->steps, regex->count * (text.len / CEL_BYTES_A_STEP + 1)))
+		return of_error();
+	return of_bool(regex_match(regex, text, m->env->scratch));
 }
 
 /* CEL's size of a string is in characters. */
@@ -132,6 +144,9 @@ void fast_call(struct machine *m, const struct cel_op *op)
 	case FN_HOST_MATCHES:
 	case FN_GLOB:
 		*v = of_bool(any_pattern(m, op, v));
+		break;
+	case FN_MATCHES:
+		*v = matches(m, op, v->string);
 		break;
 	case FN_IN_CIDR:
 		*v = in_networks(m, op, v->string);

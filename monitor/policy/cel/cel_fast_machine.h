@@ -36,7 +36,8 @@ struct machine {
 	const struct cel_env *env;
 	struct loop loops[CEL_MAX_LOOPS];
 	struct value stack[CEL_MAX_STACK];
-	unsigned top; /* number of values */
+	unsigned top;	/* number of values */
+	uint64_t steps; /* left for regular expressions; 0: too costly */
 };
 
 static inline struct value of_bool(bool b)
