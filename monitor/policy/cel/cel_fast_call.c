@@ -49,31 +49,31 @@ static bool any_pattern(const struct machine *m, const struct cel_op *op, const 
 }
 
 /* An address that cannot be read is an error: a rule about networks must not be dodged by it. */
-static struct value in_networks(const struct machine *m, const struct cel_op *op, struct str text)
+static void in_networks(const struct machine *m, const struct cel_op *op, struct value *v)
 {
 	const struct cidr_set *set = &m->program->cidrs[op->arg];
 	uint8_t address[16];
+	bool found = false;
 
-	if (!text.len)
-		return of_bool(false);
-	if (!address_parse(text, address))
-		return of_error();
-	for (size_t i = 0; i < set->count; i++) {
-		if (cidr_has(&set->nets[i], address))
-			return of_bool(true);
+	if (v->string.len && !address_parse(v->string, address)) {
+		set_error(v);
+		return;
 	}
-	return of_bool(false);
+	for (size_t i = 0; i < set->count && v->string.len && !found; i++)
+		found = cidr_has(&set->nets[i], address);
+	set_bool(v, found);
 }
 
 /* With the limits of the general evaluator. */
-static struct value matches(struct machine *m, const struct cel_op *op, struct str text)
+static void matches(struct machine *m, const struct cel_op *op, struct value *v)
 {
 	const struct regex *regex = m->program->regexes[op->arg];
 
 	if (!m->env->scratch ||
-	    !cel_spend(&m->steps, regex->count * (text.len / CEL_BYTES_A_STEP + 1)))
-		return of_error();
-	return of_bool(regex_match(regex, text, m->env->scratch));
+	    !cel_spend(&m->steps, regex->count * (v->string.len / CEL_BYTES_A_STEP + 1)))
+		set_error(v);
+	else
+		set_bool(v, regex_match(regex, v->string, m->env->scratch));
 }
 
 /* CEL's size of a string is in characters. */
@@ -100,16 +100,16 @@ static bool has_affix(enum cel_function function, const struct value *v, const s
 	return text_compare(s, part->string, v->fold, part->fold) == 0;
 }
 
-static struct value command_of(const struct machine *m, const struct value *v)
+static struct str command_of(const struct machine *m, const struct value *v)
 {
 	const struct str_list *own = &m->env->action->argv;
 	const struct str_list argv = {v->list.strings, v->list.count};
 
 	if (v->kind != CEL_LIST)
-		return of_string(command_of_text(v->string), false);
+		return command_of_text(v->string);
 	if (argv.items == own->items && argv.count == own->count)
-		return of_string(cel_command(m->env), false);
-	return of_string(command_of_argv(m->env->action->name, &argv), false);
+		return cel_command(m->env);
+	return command_of_argv(m->env->action->name, &argv);
 }
 
 void fast_call(struct machine *m, const struct cel_op *op)
@@ -121,35 +121,35 @@ void fast_call(struct machine *m, const struct cel_op *op)
 
 	m->top -= two;
 	if (v->kind == CEL_ERROR || part->kind == CEL_ERROR) {
-		*v = of_error();
+		set_error(v);
 		return;
 	}
 	switch ((int)function) {
 	case FN_STARTS_WITH:
 	case FN_ENDS_WITH:
-		*v = of_bool(has_affix(function, v, part));
+		set_bool(v, has_affix(function, v, part));
 		break;
 	case FN_CONTAINS:
-		*v = of_bool(text_contains(v->string, part->string, v->fold, part->fold));
+		set_bool(v, text_contains(v->string, part->string, v->fold, part->fold));
 		break;
 	case FN_LOWER:
 		v->fold = true;
 		break;
 	case FN_SIZE:
-		*v = of_int(size_of(v));
+		set_int(v, size_of(v));
 		break;
 	case FN_COMMAND:
-		*v = command_of(m, v);
+		set_string(v, command_of(m, v));
 		break;
 	case FN_HOST_MATCHES:
 	case FN_GLOB:
-		*v = of_bool(any_pattern(m, op, v));
+		set_bool(v, any_pattern(m, op, v));
 		break;
 	case FN_MATCHES:
-		*v = matches(m, op, v->string);
+		matches(m, op, v);
 		break;
 	case FN_IN_CIDR:
-		*v = in_networks(m, op, v->string);
+		in_networks(m, op, v);
 		break;
 	default:
 		break;
