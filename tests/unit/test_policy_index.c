@@ -252,6 +252,48 @@ static void test_the_index_loses_no_path(void **state)
 	(void)policy_free(policy);
 }
 
+/* A shipped rule without a telling key would be asked about every action of its kind. */
+static void test_ordinary_actions_meet_no_rule(void **state)
+{
+	static const struct str argv[] = {STR("gcc"), STR("-O2"), STR("-c"), STR("src/parser.c")};
+	static const struct action actions[] = {
+		{.kind = ACTION_EXEC,
+		 .path = STR("/usr/bin/x86_64-linux-gnu-gcc-12"),
+		 .name = STR("x86_64-linux-gnu-gcc-12"),
+		 .provenance = STR("image"),
+		 .argv = {argv, COUNT(argv)}},
+		{.kind = ACTION_FILE_OPEN, .path = STR("/workspace/src/package/parser.py")},
+		{.kind = ACTION_FILE_OPEN,
+		 .path = STR("/workspace/src/package/parser.py"),
+		 .write = true,
+		 .provenance = STR("workspace")},
+		{.kind = ACTION_FILE_CHANGE,
+		 .op = STR("chmod"),
+		 .path = STR("/workspace/src/package/parser.py"),
+		 .write = true,
+		 .provenance = STR("workspace")},
+	};
+	const char *paths[] = {SHIPPED};
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	if (policy_load(paths, 1, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < COUNT(actions); i++) {
+		const struct cel_env env = {.action = &actions[i]};
+		uint64_t bits[INDEX_WORDS];
+		size_t words;
+		int met = 0;
+
+		(void)policy_index_candidates(policy, &env, bits, &words);
+		for (size_t w = 0; w < words; w++)
+			met += __builtin_popcountll(bits[w]);
+		assert_int_equal(met, 0);
+	}
+	(void)policy_free(policy);
+}
+
 static void test_a_decision_takes_no_memory(void **state)
 {
 	struct policy *policy = many_rules(&of_programs, 520);
@@ -279,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_the_index_loses_no_program),
 		cmocka_unit_test(test_the_index_loses_no_connection),
 		cmocka_unit_test(test_the_index_loses_no_path),
+		cmocka_unit_test(test_ordinary_actions_meet_no_rule),
 		cmocka_unit_test(test_a_decision_takes_no_memory),
 	};
 
