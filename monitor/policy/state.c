@@ -282,7 +282,7 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 		}
 	}
 	(void)crypto_shorthash((unsigned char *)&value, (const unsigned char *)parts,
-			       count->field_count * 2 * sizeof(*parts), policy->hash_key);
+			       sizeof(*parts) * 2 * count->field_count, policy->hash_key);
 	return value ? value : 1; /* 0 is no key */
 }
 
