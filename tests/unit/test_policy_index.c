@@ -252,8 +252,9 @@ static void test_the_index_loses_no_path(void **state)
 	(void)policy_free(policy);
 }
 
-/* A shipped rule without a telling key would be asked about every action of its kind. */
-static void test_ordinary_actions_meet_no_rule(void **state)
+/* A shipped rule without a telling key is asked about every action of its kind. Of programs one is
+ * ("nc." is too short for a key, matches() has none). */
+static void test_ordinary_actions_meet_hardly_a_rule(void **state)
 {
 	static const struct str argv[] = {STR("gcc"), STR("-O2"), STR("-c"), STR("src/parser.c")};
 	static const struct action actions[] = {
@@ -289,7 +290,7 @@ static void test_ordinary_actions_meet_no_rule(void **state)
 		(void)policy_index_candidates(policy, &env, bits, &words);
 		for (size_t w = 0; w < words; w++)
 			met += __builtin_popcountll(bits[w]);
-		assert_int_equal(met, 0);
+		assert_in_range(met, 0, actions[i].kind == ACTION_EXEC);
 	}
 	(void)policy_free(policy);
 }
@@ -321,7 +322,7 @@ int main(void)
 		cmocka_unit_test(test_the_index_loses_no_program),
 		cmocka_unit_test(test_the_index_loses_no_connection),
 		cmocka_unit_test(test_the_index_loses_no_path),
-		cmocka_unit_test(test_ordinary_actions_meet_no_rule),
+		cmocka_unit_test(test_ordinary_actions_meet_hardly_a_rule),
 		cmocka_unit_test(test_a_decision_takes_no_memory),
 	};
 
