@@ -296,7 +296,8 @@ struct str command_of_argv(struct str name, const struct str_list *argv)
 
 	if (!next_word(&w, &word))
 		return name;
-	if (!is_multi_call(name) && (find_wrapper(name) || is_shell(name)))
+	if (!str_eq(name, base_name(word)) && !is_multi_call(name) &&
+	    (find_wrapper(name) || is_shell(name)))
 		word = name;
 	return command_of(&w, word);
 }

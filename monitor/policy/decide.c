@@ -42,24 +42,24 @@ enum verdict policy_default(const struct policy *policy, const struct action *ac
 	return VERDICT_DENY;
 }
 
-static enum cel_result evaluate(const struct policy *policy, const struct policy_state *state,
-				const struct cel_program *program, const struct action *action)
+struct cel_env policy_env(const struct policy *policy, const struct policy_state *state,
+			  const struct action *action, struct cel_memo *memo)
 {
-	const struct cel_env env = {.action = action,
-				    .labels = policy_state_labels(state),
-				    .process_labels = policy_state_process_labels(state, action),
-				    .label_names = policy->label_names,
-				    .scratch = policy->scratch};
-
-	return cel_eval(program, &env);
+	return (struct cel_env){.action = action,
+				.labels = policy_state_labels(state),
+				.process_labels = policy_state_process_labels(state, action),
+				.label_names = policy->label_names,
+				.scratch = policy->scratch,
+				.memo = memo};
 }
 
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
-		  const struct action *action, struct rule_match *ret)
+		  const struct cel_env *env, struct rule_match *ret)
 {
-	*ret = (struct rule_match){.result = evaluate(policy, state, &rule->when, action),
-				   .in_sequence = true,
-				   .over_budget = true};
+	const struct action *action = env->action;
+
+	*ret = (struct rule_match){
+		.result = cel_eval(&rule->when, env), .in_sequence = true, .over_budget = true};
 	if (ret->result == CEL_FALSE)
 		return false;
 	if (ret->result == CEL_FAILED && rule->verdict == VERDICT_ALLOW && !rule->labels)
@@ -76,14 +76,14 @@ bool rule_matches(const struct policy *policy, struct policy_state *state, const
 /* An expression that fails is taken as what errs on the side of the rule: what must have been has,
  * what undoes it has not; for a rule that allows, the other way round. */
 void step_take(const struct policy *policy, struct policy_state *state, const struct step *step,
-	       const struct action *action, bool refused)
+	       const struct cel_env *env, bool refused)
 {
-	const enum cel_result result = evaluate(policy, state, &step->is.when, action);
+	const enum cel_result result = cel_eval(&step->is.when, env);
 	const bool allows = policy->rules[step->rule].verdict == VERDICT_ALLOW;
 
 	if (result == CEL_FALSE || (result == CEL_FAILED && step_undoes(step) != allows))
 		return;
-	sequence_step(policy, state, step, action, refused);
+	sequence_step(policy, state, step, env->action, refused);
 }
 
 /* Never by place. */
@@ -156,7 +156,7 @@ static void weigh(const struct policy *policy, uint32_t index, const struct rule
  * goes on though it was refused, what it undoes is caught up with.
  */
 static void take_steps(const struct policy *policy, struct policy_state *state,
-		       const struct action *action, const struct candidates *c, bool refused,
+		       const struct cel_env *env, const struct candidates *c, bool refused,
 		       bool catch_up)
 {
 	for (size_t w = 0; w < c->words; w++) {
@@ -168,23 +168,24 @@ static void take_steps(const struct policy *policy, struct policy_state *state,
 				continue;
 			step = &policy->steps[number - policy->rule_count];
 			if (!catch_up || step_undoes(step))
-				step_take(policy, state, step, action, refused);
+				step_take(policy, state, step, env, refused);
 		}
 	}
-	sequences_follow(policy, state, action, refused);
+	sequences_follow(policy, state, env->action, refused);
 }
 
 void policy_note_let_through(const struct policy *policy, struct policy_state *state,
 			     const struct action *action)
 {
+	struct cel_memo memo = {0};
+	const struct cel_env env = policy_env(policy, state, action, &memo);
 	struct candidates c;
 
 	budgets_take(policy, state, action, false);
 	if (!policy->step_count)
 		return;
-	c.numbers = policy_index_candidates(policy, action, policy_state_labels(state), c.bits,
-					    &c.words);
-	take_steps(policy, state, action, &c, false, true);
+	c.numbers = policy_index_candidates(policy, &env, c.bits, &c.words);
+	take_steps(policy, state, &env, &c, false, true);
 }
 
 static void note_observed(const struct policy *policy, uint32_t index, struct decision *ret)
@@ -204,17 +205,17 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
        struct decision *ret, const struct rule_teller *teller)
 {
 	struct candidates c __attribute__((uninitialized));
-	const uint64_t before = policy_state_labels(state);
+	struct cel_memo memo = {0};
+	const struct cel_env env = policy_env(policy, state, action, &memo);
 	bool decided = false;
 	uint64_t labels = 0;
 	uint64_t declassified = 0;
 
-	*ret = (struct decision){.verdict = VERDICT_ALLOW,
-				 .process_labels = policy_state_process_labels(state, action)};
+	*ret = (struct decision){.verdict = VERDICT_ALLOW, .process_labels = env.process_labels};
 	state_set_time(state, action->time_ns);
 	if (!state->look_only)
 		budgets_measure(policy, state, action);
-	c.numbers = policy_index_candidates(policy, action, before, c.bits, &c.words);
+	c.numbers = policy_index_candidates(policy, &env, c.bits, &c.words);
 	for (size_t w = 0; w < c.words; w++) {
 		for (uint64_t left = c.bits[w]; left; left &= left - 1) {
 			const uint32_t index = c.numbers[w * 64 + (size_t)__builtin_ctzll(left)];
@@ -224,7 +225,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 
 			if (index >= policy->rule_count)
 				break;
-			matched = rule_matches(policy, state, rule, action, &match);
+			matched = rule_matches(policy, state, rule, &env, &match);
 			if (teller)
 				teller->tell(teller->ctx, index, answer_of(rule, &match, matched));
 			if (!matched)
@@ -249,12 +250,12 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 		const bool refused = ret->verdict >= VERDICT_ASK;
 
 		if (policy->step_count)
-			take_steps(policy, state, action, &c, refused, false);
+			take_steps(policy, state, &env, &c, refused, false);
 		budgets_take(policy, state, action, refused);
 	}
 	if (declassified && ret->verdict < VERDICT_ASK)
 		ret->labels_removed = state_remove_labels(state, declassified & ~labels);
-	ret->labels_added = labels & ~before;
+	ret->labels_added = labels & ~env.labels;
 	policy_state_add_labels(state, labels);
 }
 
@@ -265,10 +266,14 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 void policy_count_bytes(const struct policy *policy, struct policy_state *state,
 			const struct action *action, uint64_t bytes, struct decision *ret)
 {
+	struct cel_memo memo = {0};
+	struct cel_env env;
+
 	*ret = (struct decision){.verdict = VERDICT_ALLOW};
 	budgets_take_bytes(policy, state, action, bytes);
 	if (!state->budgets)
 		return;
+	env = policy_env(policy, state, action, &memo);
 	state_set_time(state, action->time_ns);
 	state_look_only(state, true);
 	for (uint32_t i = 0; i < policy->rule_count; i++) {
@@ -277,7 +282,7 @@ void policy_count_bytes(const struct policy *policy, struct policy_state *state,
 
 		if (!rule->budget.is_set || rule->budget.of != BUDGET_BYTES_OUT ||
 		    !(rule->kinds & (1u << action->kind)) ||
-		    !rule_matches(policy, state, rule, action, &match))
+		    !rule_matches(policy, state, rule, &env, &match))
 			continue;
 		if (rule->observed)
 			note_observed(policy, i, ret);

@@ -2,7 +2,6 @@
 #include "monitor/policy/example.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 
 #define MAX_REPEAT (INT64_C(4) * MAX_COUNT_EVENTS)
 #define MAX_BEFORE 256u
+#define MAX_VARIED 200u /* bytes of a text before its number */
 
 struct example_row {
 	const struct json *action, *labels, *process_labels, *repeat, *vary, *every, *after,
@@ -155,37 +155,47 @@ static void derive(struct action *a, const struct json *action)
 		action_derive_loopback(a);
 }
 
+/* Of one field; its path is written only here, since a policy has thousands. */
+static int fail_at_field(const struct example_place *place, const char *member, const char *field,
+			 const char *reason)
+{
+	_cleanup_free_ char *at = xasprintf("%s.%s", member, field);
+
+	return example_fail(place, at, reason);
+}
+
 int example_decode_action(const struct example_place *place, const char *member,
 			  const struct json *action, struct example *ret)
 {
 	const char *kind = json_string(json_get(action, "kind"));
-	_cleanup_free_ char *at_kind = xasprintf("%s.kind", member);
 
 	*ret = (struct example){.repeat = 1};
 	ret->action.kind = kind ? action_kind_by_name(kind) : ACTION_KINDS;
 	if (ret->action.kind == ACTION_KINDS)
 		return example_fail(place, member, "the action needs a \"kind\" that exists");
 	if (!(place->kinds & (1u << ret->action.kind)))
-		return example_fail(place, at_kind, "the rule is not \"on\" this kind of action");
+		return fail_at_field(place, member, "kind",
+				     "the rule is not \"on\" this kind of action");
 	ret->action.pid =
 		ret->action.kind != ACTION_TOOL_CALL && ret->action.kind != ACTION_TOOL_RESULT;
 	for (const struct json *m = json_first(action); m; m = json_next(m)) {
-		_cleanup_free_ char *at = xasprintf("%s.%s", member, json_key(m));
+		const char *field = json_key(m);
 		const char *reason;
 
-		if (strcmp(json_key(m), "kind") == 0)
+		if (strcmp(field, "kind") == 0)
 			continue;
-		if (strcmp(json_key(m), "pid") == 0 && ret->action.pid) {
+		if (strcmp(field, "pid") == 0 && ret->action.pid) {
 			int64_t pid = 0;
 
 			if (json_i64(m, 1, UINT32_MAX, &pid) < 0)
-				return example_fail(place, at, "the number of a process");
+				return fail_at_field(place, member, field,
+						     "the number of a process");
 			ret->action.pid = (uint32_t)pid;
 			continue;
 		}
-		reason = example_set_field(ret, json_key(m), m);
+		reason = example_set_field(ret, field, m);
 		if (reason)
-			return example_fail(place, at, reason);
+			return fail_at_field(place, member, field, reason);
 	}
 	derive(&ret->action, action);
 	return 0;
@@ -305,6 +315,22 @@ void example_add_labels(const struct example *example, struct policy_state *stat
 		policy_state_add_labels(state, example->labels);
 }
 
+/* Examples of rules that count are repeated often: no printf() for each. */
+static struct str vary_text(struct str value, int64_t n, char text[EXAMPLE_TEXT_BYTES])
+{
+	const size_t len = value.len < MAX_VARIED ? value.len : MAX_VARIED;
+	size_t at = EXAMPLE_TEXT_BYTES;
+	size_t digits;
+
+	for (uint64_t left = (uint64_t)n + 1; left; left /= 10)
+		text[--at] = (char)('0' + left % 10);
+	digits = EXAMPLE_TEXT_BYTES - at;
+	if (len)
+		memmove(text, value.at, len);
+	memmove(text + len, text + at, digits);
+	return (struct str){text, len + digits};
+}
+
 void example_action(const struct example *example, int64_t n, uint64_t start_ns,
 		    char text[EXAMPLE_TEXT_BYTES], struct action *ret)
 {
@@ -322,9 +348,6 @@ void example_action(const struct example *example, int64_t n, uint64_t start_ns,
 		return;
 	}
 	value = action_string(&example->action, example->vary);
-	(void)snprintf(text, EXAMPLE_TEXT_BYTES, "%.*s%lld",
-		       (int)(value.len < 200 ? value.len : 200), value.len ? value.at : "",
-		       (long long)n + 1);
-	value = str_of(text);
+	value = vary_text(value, n, text);
 	memcpy(at, &value, sizeof(value));
 }

@@ -36,19 +36,20 @@ static bool decide_alone(struct run *run, const struct action *action)
 	const struct sequence *s = &rule->sequence;
 	const uint32_t kind = 1u << action->kind;
 	struct rule_match match = {.result = CEL_FALSE};
+	const struct cel_env env = policy_env(policy, run->state, action, NULL);
 	bool matched = false;
 	bool refused;
 
 	state_set_time(run->state, action->time_ns);
 	budgets_measure(policy, run->state, action);
 	if (rule->kinds & kind)
-		matched = rule_matches(policy, run->state, rule, action, &match);
+		matched = rule_matches(policy, run->state, rule, &env, &match);
 	refused = matched && rule->verdict >= VERDICT_ASK;
 	for (size_t i = 0; i < s->step_count; i++) {
 		const struct step *step = &policy->steps[s->first_step + i];
 
 		if (step->is.kinds & kind)
-			step_take(policy, run->state, step, action, refused);
+			step_take(policy, run->state, step, &env, refused);
 	}
 	if (s->step_count)
 		sequences_follow(policy, run->state, action, refused);

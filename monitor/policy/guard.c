@@ -204,7 +204,26 @@ static struct guard guard_of_labels(struct gathering *g, const struct cel_node *
 	return unknown();
 }
 
-/* How many actions a guard lets pass, roughly: 0 few ... 3 all. */
+/* How many actions have a key, roughly: 0 few ... 2 a good part of their kind. */
+static unsigned width_of_key(const struct key *key)
+{
+	static const char *const shared[] = {"family", "protocol", "provenance", "result"};
+	const struct action_field *field = &action_fields[key->field];
+
+	if (key->kind == KEY_LABEL)
+		return 1;
+	if (key->kind != KEY_VALUE)
+		return 0;
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		if (strcmp(field->name, shared[i]) == 0)
+			return 2;
+	}
+	if (strcmp(field->name, "op") == 0)
+		return 1;
+	return field->type == FIELD_BOOL ? 2 : 0;
+}
+
+/* 3: all. */
 static unsigned width(const struct guard *guard)
 {
 	unsigned widest = 0;
@@ -212,11 +231,8 @@ static unsigned width(const struct guard *guard)
 	if (guard->always)
 		return 3;
 	for (size_t i = 0; i < guard->count; i++) {
-		const struct key *key = &guard->keys[i];
-		unsigned w = key->kind == KEY_LABEL ? 1 : 0;
+		const unsigned w = width_of_key(&guard->keys[i]);
 
-		if (key->kind == KEY_VALUE && action_fields[key->field].type == FIELD_BOOL)
-			w = 2;
 		widest = w > widest ? w : widest;
 	}
 	return widest;

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "monitor/policy/command.h"
 #include "monitor/policy/rule.h"
 
 #define NO_ENTRY UINT32_MAX
@@ -184,14 +183,15 @@ static void mark(void *arg, uint64_t hash, uint8_t length)
 		m->bits[x->links[i].position / 64] |= UINT64_C(1) << (x->links[i].position % 64);
 }
 
-static void mark_probe(struct marking *m, const struct action *action)
+static void mark_probe(struct marking *m, const struct cel_env *env)
 {
 	const struct probe *probe = m->probe;
+	const struct action *action = env->action;
 	const struct action_field *field = &action_fields[probe->field];
 	const struct str_list *list;
 
 	if (probe->kind == KEY_COMMAND) {
-		mark(m, hash_string(command_of_argv(action->name, &action->argv)), 0);
+		mark(m, hash_string(cel_command(env)), 0);
 		return;
 	}
 	switch (field->type) {
@@ -212,12 +212,11 @@ static void mark_probe(struct marking *m, const struct action *action)
 		keys_of_text(probe->kind, list->items[i], probe->lengths, mark, m);
 }
 
-const uint32_t *policy_index_candidates(const struct policy *policy, const struct action *action,
-					uint64_t labels, uint64_t bits[INDEX_WORDS],
-					size_t *ret_words)
+const uint32_t *policy_index_candidates(const struct policy *policy, const struct cel_env *env,
+					uint64_t bits[INDEX_WORDS], size_t *ret_words)
 {
 	static const struct probe label = {.kind = KEY_LABEL};
-	const struct kind_index *x = &policy->index[action->kind];
+	const struct kind_index *x = &policy->index[env->action->kind];
 	const size_t words = (x->count + 63) / 64;
 	struct marking m = {.x = x, .bits = bits};
 
@@ -227,10 +226,10 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 	memcpy(bits, x->always, words * sizeof(*bits));
 	for (size_t i = 0; i < x->probe_count; i++) {
 		m.probe = &x->probes[i];
-		mark_probe(&m, action);
+		mark_probe(&m, env);
 	}
 	m.probe = &label;
-	for (uint64_t left = labels & x->labels; left; left &= left - 1)
+	for (uint64_t left = env->labels & x->labels; left; left &= left - 1)
 		mark(&m, (uint64_t)__builtin_ctzll(left), 0);
 	return x->rules;
 }

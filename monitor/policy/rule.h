@@ -244,9 +244,8 @@ void policy_index_free(struct policy *policy);
  * Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order, and
  * behind them their steps, each as its number behind that of the last rule.
  */
-const uint32_t *policy_index_candidates(const struct policy *policy, const struct action *action,
-					uint64_t labels, uint64_t bits[INDEX_WORDS],
-					size_t *ret_words);
+const uint32_t *policy_index_candidates(const struct policy *policy, const struct cel_env *env,
+					uint64_t bits[INDEX_WORDS], size_t *ret_words);
 
 /* state.c */
 size_t count_state_bytes(const struct count_spec *count);
@@ -282,9 +281,12 @@ static inline bool rule_looks_back(const struct rule *rule)
 	return rule->count.at_least || rule->sequence.step_count || rule->budget.is_set;
 }
 
+/* What expressions see of the action, until a label of the state changes. @memo: may be NULL. */
+struct cel_env policy_env(const struct policy *policy, const struct policy_state *state,
+			  const struct action *action, struct cel_memo *memo);
 /* One rule alone, as policy_decide() sees it: true, in sequence, and counted. */
 bool rule_matches(const struct policy *policy, struct policy_state *state, const struct rule *rule,
-		  const struct action *action, struct rule_match *ret);
+		  const struct cel_env *env, struct rule_match *ret);
 /* After the verdict: the action as a step, if its expression is true of it. */
 void step_take(const struct policy *policy, struct policy_state *state, const struct step *step,
-	       const struct action *action, bool refused);
+	       const struct cel_env *env, bool refused);

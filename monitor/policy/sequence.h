@@ -27,7 +27,7 @@
 #define MAX_SEQUENCE_STEPS  16u		/* of one rule */
 #define MAX_SEQUENCE_PLACES 32u		/* ... each repetition counted */
 #define MAX_POLICY_STEPS    4096u	/* of all rules, "since" and "until" among them */
-#define SEQUENCE_BYTES	    (48u << 10) /* of one session, shared by the tables of all rules */
+#define SEQUENCE_BYTES	    (28u << 10) /* of one session, shared by the tables of all rules */
 #define MIN_SEQUENCE_KEYS   16u		/* of each rule, even if they are many */
 
 enum sequence_key {

@@ -287,8 +287,8 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 			parts[i * 2] = action_boolean(action, field);
 		}
 	}
-	(void)crypto_shorthash((unsigned char *)&value, (const unsigned char *)parts, sizeof(parts),
-			       policy->hash_key);
+	(void)crypto_shorthash((unsigned char *)&value, (const unsigned char *)parts,
+			       sizeof(*parts) * 2 * count->field_count, policy->hash_key);
 	return value ? value : 1; /* 0 is no key */
 }
 

@@ -32,6 +32,11 @@ TARGETS = {
     ("flood", "2 flooding processes: lost, counted"): [NONE],
     ("flood", "1 flooding process: lost, not counted"): [NONE],
     ("flood", "2 flooding processes: lost, not counted"): [NONE],
+    ("policy", "1000 rules: load, check, compile"): [Target("value", 50, "ms")],
+    ("policy", "those that ship: state after 100,000 events"): [Target("value", 64, "KiB")],
+    **{("policy", f"1000 rules: {action}, p50"): [Target("value", 1000, "ns")]
+       for action in ("exec of a compiler", "exec that is denied", "connect on loopback", "connect to a name",
+                      "open of a source file")},
     **{("work", f"{name}, {workspace}"): [WORKLOAD]
        for name in ("small files", "compile", "git", "python", "tar+gzip", "node")
        for workspace in ("cow", "live") if (name, workspace) != ("git", "live")},

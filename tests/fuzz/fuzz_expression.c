@@ -32,13 +32,13 @@ static const struct cel_definition definitions[] = {
 };
 
 /* Asks the index of a policy whose one rule is this one. */
-static void check_guard(const struct policy *policy, const struct action *action, uint64_t labels,
+static void check_guard(const struct policy *policy, const struct cel_env *env,
 			enum cel_result result)
 {
 	uint64_t bits[INDEX_WORDS] = {0};
 	size_t words = 0;
 
-	(void)policy_index_candidates(policy, action, labels, bits, &words);
+	(void)policy_index_candidates(policy, env, bits, &words);
 	fuzz_expect(result == CEL_FALSE || (words == 1 && bits[0] == 1));
 }
 
@@ -51,11 +51,13 @@ static void run(struct policy *policy, const struct cel_tree *tree, struct str t
 	for (unsigned i = 0; i < EVERY_ACTION_COUNT; i++) {
 		struct str items[4];
 		struct action action;
+		struct cel_memo memo = {0};
 		const uint64_t labels = i % 3 ? (UINT64_C(1) << (i % 3)) : 0;
 		struct cel_env env = {.action = &action,
 				      .labels = labels,
 				      .label_names = policy->label_names,
-				      .scratch = policy->scratch};
+				      .scratch = policy->scratch,
+				      .memo = &memo};
 		enum cel_result result;
 
 		every_action(i, text, items, &action);
@@ -67,7 +69,7 @@ static void run(struct policy *policy, const struct cel_tree *tree, struct str t
 		fuzz_expect(result == CEL_FALSE || result == CEL_TRUE || result == CEL_FAILED);
 		if (tree->root)
 			fuzz_expect(cel_run_rule(&walked, &env) == result);
-		check_guard(policy, &action, env.labels, result);
+		check_guard(policy, &env, result);
 	}
 }
 

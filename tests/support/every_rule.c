@@ -9,7 +9,7 @@
 void every_rule_decide(const struct policy *policy, struct policy_state *state,
 		       const struct action *action, struct decision *ret)
 {
-	const uint64_t before = policy_state_labels(state);
+	const struct cel_env env = policy_env(policy, state, action, NULL); /* nothing is shared */
 	const enum verdict otherwise = policy_default(policy, action);
 	const struct rule *best = NULL;
 	uint64_t declassified = 0;
@@ -24,9 +24,9 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 		struct rule_match match;
 
 		if (!(rule->kinds & (1u << action->kind)) ||
-		    !rule_matches(policy, state, rule, action, &match))
+		    !rule_matches(policy, state, rule, &env, &match))
 			continue;
-		ret->labels_added |= rule->labels & ~before;
+		ret->labels_added |= rule->labels & ~env.labels;
 		set |= rule->labels;
 		if (match.result == CEL_TRUE)
 			declassified |= rule->declassify;
@@ -53,7 +53,7 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 		ret->labels_removed = state_remove_labels(state, declassified & ~set);
 	for (size_t i = 0; i < policy->step_count; i++) {
 		if (policy->steps[i].is.kinds & (1u << action->kind))
-			step_take(policy, state, &policy->steps[i], action,
+			step_take(policy, state, &policy->steps[i], &env,
 				  ret->verdict >= VERDICT_ASK);
 	}
 	sequences_follow(policy, state, action, ret->verdict >= VERDICT_ASK);

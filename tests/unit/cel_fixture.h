@@ -63,11 +63,13 @@ static int evaluate(struct str text, const struct action *action, enum cel_resul
 	static _Alignas(16) char scratch[CEL_MAX_MEMORY];
 	const struct cel_scope scope = {
 		.kinds = 1u << action->kind, .lists = lists, .list_count = 2};
+	struct cel_memo memo = {0};
 	const struct cel_env env = {.action = action,
 				    .labels = 5 /* secret, weights */,
 				    .process_labels = 4 /* weights */,
 				    .label_names = label_names,
-				    .scratch = scratch};
+				    .scratch = scratch,
+				    .memo = &memo};
 	struct cel_program program = {0};
 	struct cel_reads reads = {0};
 	struct cel_tree tree = {0};

@@ -130,6 +130,11 @@ static void test_lists_and_loops(void **state)
 		{"[1, 2].all(a, [1, 2].exists(a, a == 2))", CEL_TRUE}, /* the inner a */
 		{"(true ? action.argv : session.labels).exists(x, x == 'tar')", CEL_TRUE},
 		{"command(action.argv) == 'tar' && command(action.name) == 'tar'", CEL_TRUE},
+		{"action.argv.exists(a, a.matches('^-[a-z]f$'))", CEL_TRUE},
+		{"matches(action.path, '^/usr/(local/)?bin/[^/]+$')", CEL_TRUE},
+		{"action.argv.exists(a, a.matches('^f|(?m)^l|f$'))", CEL_TRUE},
+		{"action.path.matches('^usr') || action.name.matches('^t.$')", CEL_FALSE},
+		{"action.path.matches('bin') && action.path.matches('')", CEL_TRUE},
 		{"call.id == 'c1' && action.call_tool == 'bash'", CEL_TRUE},
 	};
 
@@ -147,8 +152,8 @@ static void test_what_needs_the_general_evaluator(void **state)
 		{"action.argv.exists_one(a, a == 'tar')", CEL_TRUE},
 		{"action.path == action.cwd + '/x' || 1 + 1 == 2", CEL_TRUE},
 		{"size(action.argv) * 2 - 1 > 6 && 7 % 2 == 1", CEL_TRUE},
-		{"action.argv.exists(a, a.matches('^-[a-z]f$'))", CEL_TRUE},
-		{"matches(action.path, '^/usr/(local/)?bin/[^/]+$')", CEL_TRUE},
+		{"action.argv[3].lowerAscii().matches('^gr')", CEL_TRUE},
+		{"'abc'.matches('^b')", CEL_FALSE},
 		{"{'tar': 1, 'zip': 2}[action.name] == 1", CEL_TRUE},
 		{"{'zip': 2}[action.name] == 1", CEL_FAILED},
 		{"action.name in {'tar': true}", CEL_TRUE},

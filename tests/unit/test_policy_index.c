@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "monitor/policy/policy.h"
+#include "monitor/policy/rule.h"
 #include "tests/support/every_rule.h"
 
 /* Many rules: the index brings every rule that asking each of them would, and takes no memory. */
@@ -43,7 +43,7 @@ void *__wrap_realloc(void *old, size_t size)
 /* '#' is the rule's number; `other` is what an action must not have to match none of them. */
 struct set {
 	const char *kind, *other;
-	const char *conditions[18];
+	const char *conditions[19];
 };
 
 static const struct set of_programs = {
@@ -52,6 +52,7 @@ static const struct set of_programs = {
 	{"action.name == 'n#'", "action.name in ['n#', 'm#']",
 	 "command(action.argv) in ['n#', 'ssh']", "action.path.startsWith('/usr/#')",
 	 "glob(action.path, ['**/.d#/*', '/opt/x#/**'])", "glob(action.path, '**/*.e#')",
+	 "glob(action.path, ['/none#', '/zero#', '/*/*/?'])",
 	 "action.argv.exists(a, a == 'm#' || a.startsWith('--n#'))", "'l#' in session.labels",
 	 "'m#' in action.argv && action.provenance == 'image'",
 	 "!(action.provenance == 'image') && action.cwd != '/#'", "action.argv.all(a, a != 'n#')",
@@ -113,8 +114,9 @@ static struct policy *many_rules(const struct set *set, unsigned count)
 	return policy;
 }
 
-static void check_against_every_rule(const struct policy *policy, const struct action *action,
-				     uint64_t labels)
+/* Return: how many rules match. */
+static uint32_t check_against_every_rule(const struct policy *policy, const struct action *action,
+					 uint64_t labels)
 {
 	struct policy_state *a = policy_state_new(policy);
 	struct policy_state *b = policy_state_new(policy);
@@ -130,6 +132,7 @@ static void check_against_every_rule(const struct policy *policy, const struct a
 	assert_ptr_equal(got.rule, expected.rule);
 	(void)policy_state_free(a);
 	(void)policy_state_free(b);
+	return got.matched;
 }
 
 static void test_the_index_loses_no_program(void **state)
@@ -153,7 +156,8 @@ static void test_the_index_loses_no_program(void **state)
 			action.name = i & 1 ? str_of(texts[0]) : STR("ls");
 			action.path = str_of(texts[1 + i % 3]);
 			action.argv = (struct str_list){argv + (i & 1), i / 2 % 3};
-			check_against_every_rule(policy, &action, i & 8 ? UINT64_C(1) << n : 0);
+			(void)check_against_every_rule(policy, &action,
+						       i & 8 ? UINT64_C(1) << n : 0);
 		}
 	}
 	(void)policy_free(policy);
@@ -189,7 +193,104 @@ static void test_the_index_loses_no_connection(void **state)
 		action.address = (struct str){address.data, address.len};
 		action.family = str_of(family.data);
 		action.loopback = i % 3;
-		check_against_every_rule(policy, &action, 0);
+		(void)check_against_every_rule(policy, &action, 0);
+	}
+	(void)policy_free(policy);
+}
+
+/* A path that the glob matches. */
+static void put_path(struct buf *out, struct str glob)
+{
+	for (size_t i = 0; i < glob.len; i++) {
+		const char c = glob.at[i];
+		const bool deep = c == '*' && i + 1 < glob.len && glob.at[i + 1] == '*';
+
+		if (c == '~')
+			buf_puts(out, SESSION_HOME);
+		else if (deep)
+			buf_puts(out, i ? "d/e" : "/d/e");
+		else if (c == '\\')
+			buf_putc(out, glob.at[i + 1]);
+		else
+			buf_putc(out, c == '*' || c == '?' ? 'x' : c);
+		i += deep || c == '\\';
+	}
+}
+
+/* Each list of the policies that ship, as paths, opened and changed in each way. */
+static void test_the_index_loses_no_path(void **state)
+{
+	const char *paths[] = {SHIPPED};
+	struct policy *policy = NULL;
+	struct error err = {0};
+	unsigned long matched = 0;
+
+	(void)state;
+	if (policy_load(paths, 1, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < policy->list_count; i++) {
+		for (size_t k = 0; policy->lists[i].strings && k < policy->lists[i].count; k++) {
+			_cleanup_buf_ struct buf path = BUF_INIT(0);
+
+			put_path(&path, policy->lists[i].strings[k]);
+			for (unsigned way = 0; way < 32; way++) {
+				const struct action action = {
+					.kind = way & 1 ? ACTION_FILE_OPEN : ACTION_FILE_CHANGE,
+					.op = way & 1 ? STR("") : STR("rename"),
+					.path = {path.data, path.len},
+					.target = {path.data, way & 1 ? 0 : path.len},
+					.write = way & 2,
+					.folder = way & 4,
+					.result = way & 8 ? -2 : 3,
+					.provenance = way & 16 ? STR("host-bound") : STR("image")};
+
+				matched += check_against_every_rule(policy, &action, 0);
+			}
+		}
+	}
+	assert_true(matched > 1000);
+	(void)policy_free(policy);
+}
+
+/* A shipped rule without a telling key is asked about every action of its kind. Of programs one is
+ * ("nc." is too short for a key, matches() has none). */
+static void test_ordinary_actions_meet_hardly_a_rule(void **state)
+{
+	static const struct str argv[] = {STR("gcc"), STR("-O2"), STR("-c"), STR("src/parser.c")};
+	static const struct action actions[] = {
+		{.kind = ACTION_EXEC,
+		 .path = STR("/usr/bin/x86_64-linux-gnu-gcc-12"),
+		 .name = STR("x86_64-linux-gnu-gcc-12"),
+		 .provenance = STR("image"),
+		 .argv = {argv, COUNT(argv)}},
+		{.kind = ACTION_FILE_OPEN, .path = STR("/workspace/src/package/parser.py")},
+		{.kind = ACTION_FILE_OPEN,
+		 .path = STR("/workspace/src/package/parser.py"),
+		 .write = true,
+		 .provenance = STR("workspace")},
+		{.kind = ACTION_FILE_CHANGE,
+		 .op = STR("chmod"),
+		 .path = STR("/workspace/src/package/parser.py"),
+		 .write = true,
+		 .provenance = STR("workspace")},
+	};
+	const char *paths[] = {SHIPPED};
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	if (policy_load(paths, 1, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < COUNT(actions); i++) {
+		const struct cel_env env = {.action = &actions[i]};
+		uint64_t bits[INDEX_WORDS];
+		size_t words;
+		int met = 0;
+
+		(void)policy_index_candidates(policy, &env, bits, &words);
+		for (size_t w = 0; w < words; w++)
+			met += __builtin_popcountll(bits[w]);
+		assert_in_range(met, 0, actions[i].kind == ACTION_EXEC);
 	}
 	(void)policy_free(policy);
 }
@@ -220,6 +321,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_index_loses_no_program),
 		cmocka_unit_test(test_the_index_loses_no_connection),
+		cmocka_unit_test(test_the_index_loses_no_path),
+		cmocka_unit_test(test_ordinary_actions_meet_hardly_a_rule),
 		cmocka_unit_test(test_a_decision_takes_no_memory),
 	};
 

@@ -25,6 +25,7 @@
 #include "monitor/policy/cel/cel_tree.h"
 #include "monitor/policy/cel/cel_value.h"
 #include "monitor/policy/cidr.h"
+#include "monitor/policy/keys.h"
 #include "monitor/policy/match.h"
 
 #define CEL_MAX_STACK 64u      /* values at run time */
@@ -42,6 +43,7 @@ struct cel_list {
 	enum cel_kind item;
 	struct str *strings;
 	int64_t *integers;
+	uint32_t *marks; /* of globs, one each (keys.h); NULL: they are few, or none */
 	size_t count;
 };
 
@@ -121,8 +123,18 @@ struct cel_program {
 	size_t list_count;
 	struct cidr_set *cidrs;
 	size_t cidr_count;
+	struct regex **regexes;
+	size_t regex_count;
 	struct cel_reads reads;
 	struct cel_tree tree; /* of a program without code */
+};
+
+/* What the expressions on one action share: found by the first that needs it. All zero at first. */
+struct cel_memo {
+	bool has_command;
+	struct str command; /* command(action.argv) */
+	struct str marked;  /* the path whose marks are here */
+	struct path_marks marks;
 };
 
 struct cel_env {
@@ -131,7 +143,11 @@ struct cel_env {
 	const struct str *label_names; /* by bit */
 	void *scratch;		       /* CEL_MAX_MEMORY bytes, if a program needs them */
 	cel_zone_fn zone;	       /* time zones by name; NULL: none are known */
+	struct cel_memo *memo;	       /* of this action; NULL: nothing is kept */
 };
+
+/* command(action.argv) */
+struct str cel_command(const struct cel_env *env);
 
 enum cel_result {
 	CEL_FALSE,
@@ -162,19 +178,19 @@ struct str cel_constant_string(const struct cel_node *node, size_t index);
 /* Of a constant list: its items are ints. */
 bool cel_has_integers(const struct cel_node *node);
 
-/* Takes over the tree if the program needs it. */
+/* Takes over the tree if the program needs it, else its regular expressions. */
 int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error *err);
 void cel_program_done(struct cel_program *program);
 
 static inline bool cel_needs_scratch(const struct cel_program *program)
 {
-	return !program->count;
+	return !program->count || program->regex_count;
 }
 
 /* Frees the items, which the list owns; not the name. */
 void cel_list_done(struct cel_list *list);
 
-/* What a program's code gives; what its tree does, in env->scratch. */
+/* What a program's code gives; what its tree does. Memory is that of env->scratch. */
 enum cel_result cel_fast(const struct cel_program *program, const struct cel_env *env);
 enum cel_result cel_run_rule(const struct cel_program *program, const struct cel_env *env);
 

@@ -89,6 +89,22 @@ static size_t add_list(struct cel_program *p, const struct cel_node *node)
 	return p->list_count++;
 }
 
+/* Fewer are looked at faster than the marks of a path are made. */
+#define MIN_MARKED 3u
+
+static size_t add_globs(struct cel_program *p, const struct cel_node *node)
+{
+	const size_t at = add_list(p, node);
+	struct cel_list *list = &p->lists[at];
+
+	if (list->count < MIN_MARKED)
+		return at;
+	list->marks = xcalloc(list->count, sizeof(*list->marks));
+	for (size_t i = 0; i < list->count; i++)
+		list->marks[i] = mark_of_glob(list->strings[i]);
+	return at;
+}
+
 static size_t add_cidrs(struct cel_program *p, const struct cel_node *node)
 {
 	const size_t count = cel_constant_count(node);
@@ -101,6 +117,14 @@ static size_t add_cidrs(struct cel_program *p, const struct cel_node *node)
 		(void)cidr_parse(cel_constant_string(node, i),
 				 &set->nets[i]); /* typed: it is good */
 	return p->cidr_count++;
+}
+
+static size_t add_regex(struct cel_program *p, struct cel_node *pattern)
+{
+	p->regexes = xrealloc_array(p->regexes, p->regex_count + 1, sizeof(struct regex *));
+	p->regexes[p->regex_count] = pattern->regex;
+	pattern->regex = NULL;
+	return p->regex_count++;
 }
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
@@ -154,6 +178,10 @@ static void compile_call(struct compiler *c, const struct cel_node *node)
 	compile(c, first);
 	if (node->function == FN_IN_CIDR) {
 		constant = add_cidrs(c->program, first->next);
+	} else if (node->function == FN_MATCHES) {
+		constant = add_regex(c->program, first->next);
+	} else if (node->function == FN_GLOB) {
+		constant = add_globs(c->program, first->next);
 	} else if (node->function >= FN_HOST_MATCHES) {
 		constant = add_list(c->program, first->next);
 	} else if (first->next) {
@@ -242,8 +270,13 @@ static bool has_simple_items(const struct cel_node *list)
 
 static bool is_fast_call(const struct cel_node *node)
 {
-	const enum cel_kind kind = node->child->type->kind;
+	const struct cel_node *first = node->child;
+	const enum cel_kind kind = first->type->kind;
 
+	/* Of the text as it is: what lowerAscii() marks would have to be copied. */
+	if (node->function == FN_MATCHES)
+		return first->next->regex && kind == CEL_STRING &&
+		       (first->kind == NODE_FIELD || first->kind == NODE_VAR);
 	return node->function <= FN_IN_CIDR && (kind == CEL_STRING || kind == CEL_LIST);
 }
 
@@ -332,6 +365,7 @@ void cel_list_done(struct cel_list *list)
 	if (list->strings)
 		free_strings(list->strings, list->count);
 	free(list->integers);
+	free(list->marks);
 	*list = (struct cel_list){0};
 }
 
@@ -346,6 +380,9 @@ void cel_program_done(struct cel_program *p)
 	for (size_t i = 0; i < p->cidr_count; i++)
 		free(p->cidrs[i].nets);
 	free(p->cidrs);
+	for (size_t i = 0; i < p->regex_count; i++)
+		free(p->regexes[i]);
+	free(p->regexes);
 	cel_tree_done(&p->tree);
 	*p = (struct cel_program){0};
 }

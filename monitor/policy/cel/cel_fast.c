@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The stack machine for what most rules say: it takes no memory and looks at no type. Types were
- * checked at load, so an instruction knows what lies on the stack; the one thing to look for is an
- * error value, which operators hand on and && and || may drop. lowerAscii() sets a mark on its
- * string instead of copying it; comparisons heed the mark.
+ * The stack machine for what most rules say: it takes no memory of its own and looks at no type.
+ * Types were checked at load, so an instruction knows what lies on the stack; the one thing to look
+ * for is an error value, which operators hand on and && and || may drop. lowerAscii() sets a mark
+ * on its string instead of copying it; comparisons heed the mark.
  */
 
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "monitor/policy/cel/cel_fast.h"
 #include "monitor/policy/cel/cel_fast_machine.h"
 
-static struct value of_field(const struct machine *m, uint32_t index)
+static void load_field(const struct machine *m, uint32_t index, struct value *ret)
 {
 	const struct action_field *field = &action_fields[index];
 	const struct action *action = m->env->action;
@@ -20,41 +20,47 @@ static struct value of_field(const struct machine *m, uint32_t index)
 
 	switch (field->type) {
 	case FIELD_STRING:
-		return of_string(action_string(action, field), false);
+		set_string(ret, action_string(action, field));
+		return;
 	case FIELD_INT:
-		return of_int(action_integer(action, field));
+		set_int(ret, action_integer(action, field));
+		return;
 	case FIELD_BOOL:
-		return of_bool(action_boolean(action, field));
+		set_bool(ret, action_boolean(action, field));
+		return;
 	case FIELD_LIST:
 		break;
 	}
 	list = action_list(action, field);
-	return (struct value){.kind = CEL_LIST,
-			      .list = {.strings = list->items, .count = list->count}};
+	set_list(ret, (struct list_value){.strings = list->items, .count = list->count});
 }
 
-static struct value of_labels(const struct machine *m, bool of_process)
+static void load_labels(const struct machine *m, bool of_process, struct value *ret)
 {
 	const uint64_t bits = of_process ? m->env->process_labels : m->env->labels;
 
-	return (struct value){.kind = CEL_LIST,
-			      .list = {.strings = m->env->label_names,
-				       .bits = bits,
-				       .count = (size_t)__builtin_popcountll(bits)}};
+	set_list(ret, (struct list_value){.strings = m->env->label_names,
+					  .bits = bits,
+					  .count = (size_t)__builtin_popcountll(bits)});
 }
 
-static struct value list_item(const struct list_value *list, size_t index)
+static void load_item(const struct list_value *list, size_t index, struct value *ret)
 {
 	uint64_t bits = list->bits;
 
-	if (list->integers)
-		return of_int(list->integers[index]);
-	if (!bits)
-		return of_string(list->strings[index], false);
-	while (index-- > 0)
-		bits &= bits - 1;
-	return of_string(list->strings[__builtin_ctzll(bits)], false);
+	if (list->integers) {
+		set_int(ret, list->integers[index]);
+		return;
+	}
+	if (bits) {
+		while (index-- > 0)
+			bits &= bits - 1;
+		index = (size_t)__builtin_ctzll(bits);
+	}
+	set_string(ret, list->strings[index]);
 }
+
+/* NOLINTBEGIN(clang-analyzer-core.CallAndMessage): as below */
 
 static int compare(const struct value *a, const struct value *b)
 {
@@ -64,6 +70,8 @@ static int compare(const struct value *a, const struct value *b)
 		return (a->integer > b->integer) - (a->integer < b->integer);
 	return a->boolean - b->boolean;
 }
+
+/* NOLINTEND(clang-analyzer-core.CallAndMessage) */
 
 static bool ordered(int op, int order)
 {
@@ -92,20 +100,31 @@ static bool list_has(const struct list_value *list, const struct value *item)
 		}
 		return false;
 	}
+	if (list->integers) {
+		for (size_t i = 0; i < list->count; i++) {
+			if (list->integers[i] == item->integer)
+				return true;
+		}
+		return false;
+	}
 	for (size_t i = 0; i < list->count; i++) {
-		const struct value other = list_item(list, i);
+		struct value other;
 
+		load_item(list, i, &other);
 		if (compare(item, &other) == 0)
 			return true;
 	}
 	return false;
 }
 
-static struct value item_at(const struct value *list, const struct value *index)
+static void item_at(struct value *list, const struct value *index)
 {
-	if (index->integer < 0 || (uint64_t)index->integer >= list->list.count)
-		return of_error();
-	return list_item(&list->list, (size_t)index->integer);
+	const struct list_value items = list->list;
+
+	if (index->integer < 0 || (uint64_t)index->integer >= items.count)
+		set_error(list);
+	else
+		load_item(&items, (size_t)index->integer, list);
 }
 
 /*
@@ -116,42 +135,45 @@ static struct value item_at(const struct value *list, const struct value *index)
 /* Operators of two values; an error on either side is the result. */
 static void binary(struct machine *m, const struct cel_op *op)
 {
-	const struct value b = m->stack[--m->top];
+	const struct value *b = &m->stack[--m->top];
 	struct value *a = &m->stack[m->top - 1];
 
-	if (a->kind == CEL_ERROR || b.kind == CEL_ERROR)
-		*a = of_error();
+	if (a->kind == CEL_ERROR || b->kind == CEL_ERROR)
+		set_error(a);
 	else if (op->op == CODE_COMPARE)
-		*a = of_bool(ordered((int)op->arg, compare(a, &b)));
+		set_bool(a, ordered((int)op->arg, compare(a, b)));
 	else if (op->op == CODE_IN)
-		*a = of_bool(list_has(&b.list, a));
+		set_bool(a, list_has(&b->list, a));
 	else
-		*a = item_at(a, &b);
+		item_at(a, b);
 }
 
 /* cel-spec: "false && error" is false on either side, and "true || error" is true. */
-static struct value logic(const struct value *a, const struct value *b, bool is_or)
+static void logic(struct value *a, const struct value *b, bool is_or)
 {
 	if ((a->kind == CEL_BOOL && a->boolean == is_or) ||
 	    (b->kind == CEL_BOOL && b->boolean == is_or))
-		return of_bool(is_or);
-	if (a->kind == CEL_ERROR || b->kind == CEL_ERROR)
-		return of_error();
-	return of_bool(!is_or);
+		set_bool(a, is_or);
+	else if (a->kind == CEL_ERROR || b->kind == CEL_ERROR)
+		set_error(a);
+	else
+		set_bool(a, !is_or);
 }
 
 /* Return: the next instruction. */
 static size_t loop_start(struct machine *m, const struct cel_op *op, size_t next)
 {
-	const struct value list = m->stack[--m->top];
+	struct value *v = &m->stack[m->top - 1];
 	struct loop *loop = &m->loops[op->slot & 0x7f];
 
-	if (list.kind != CEL_ERROR && list.list.count) {
-		*loop = (struct loop){.list = list.list};
+	if (v->kind != CEL_ERROR && v->list.count) {
+		*loop = (struct loop){.list = v->list};
+		m->top--;
 		return next;
 	}
 	/* Over nothing, exists is false and all is true. */
-	m->stack[m->top++] = list.kind == CEL_ERROR ? of_error() : of_bool(!(op->slot & 0x80));
+	if (v->kind != CEL_ERROR)
+		set_bool(v, !(op->slot & 0x80));
 	return op->arg;
 }
 
@@ -169,7 +191,10 @@ static size_t loop_next(struct machine *m, const struct cel_op *op, size_t next)
 		m->top--;
 		return op->arg;
 	}
-	*v = loop->failed ? of_error() : of_bool(!exists);
+	if (loop->failed)
+		set_error(v);
+	else
+		set_bool(v, !exists);
 	return next;
 }
 
@@ -182,35 +207,40 @@ static void unary(struct machine *m, enum cel_opcode code)
 	if (code == CODE_NOT)
 		v->boolean = !v->boolean;
 	else if (v->integer == INT64_MIN)
-		*v = of_error();
+		set_error(v);
 	else
 		v->integer = -v->integer;
 }
 
-static struct value load(const struct machine *m, const struct cel_op *op)
+static void load(const struct machine *m, const struct cel_op *op, struct value *ret)
 {
 	const struct cel_program *p = m->program;
 	const struct cel_list *list;
 
 	switch (op->op) {
 	case CODE_STRING:
-		return of_string(p->strings[op->arg], false);
+		set_string(ret, p->strings[op->arg]);
+		return;
 	case CODE_INT:
-		return of_int(p->integers[op->arg]);
+		set_int(ret, p->integers[op->arg]);
+		return;
 	case CODE_BOOL:
-		return of_bool(op->arg != 0);
+		set_bool(ret, op->arg != 0);
+		return;
 	case CODE_FIELD:
-		return of_field(m, op->arg);
+		load_field(m, op->arg, ret);
+		return;
 	case CODE_LABELS:
-		return of_labels(m, op->arg != 0);
+		load_labels(m, op->arg != 0, ret);
+		return;
 	case CODE_VAR:
-		return list_item(&m->loops[op->slot].list, m->loops[op->slot].index);
+		load_item(&m->loops[op->slot].list, m->loops[op->slot].index, ret);
+		return;
 	default:
 		list = &p->lists[op->arg];
-		return (struct value){.kind = CEL_LIST,
-				      .list = {.strings = list->strings,
-					       .integers = list->integers,
-					       .count = list->count}};
+		set_list(ret, (struct list_value){.strings = list->strings,
+						  .integers = list->integers,
+						  .count = list->count});
 	}
 }
 
@@ -240,31 +270,33 @@ enum cel_result cel_fast(const struct cel_program *program, const struct cel_env
 {
 	/* Not cleared, also not by the hardened build: that would cost more than the evaluation. */
 	struct machine m __attribute__((uninitialized));
+	const struct cel_op *const code = program->code;
+	const size_t count = program->count;
 	size_t at = 0;
 
 	m.program = program;
 	m.env = env;
 	m.top = 0;
-	while (at < program->count) {
-		const struct cel_op *op = &program->code[at++];
+	m.steps = CEL_MAX_STEPS;
+	while (at < count) {
+		const struct cel_op *op = &code[at++];
 
 		if (op->op <= CODE_VAR) {
-			m.stack[m.top++] = load(&m, op);
+			load(&m, op, &m.stack[m.top++]);
 		} else if (op->op <= CODE_NEGATE) {
 			unary(&m, (enum cel_opcode)op->op);
 		} else if (op->op <= CODE_INDEX) {
 			binary(&m, op);
 		} else if (op->op == CODE_LOGIC) {
 			m.top--;
-			m.stack[m.top - 1] =
-				logic(&m.stack[m.top - 1], &m.stack[m.top], op->slot != 0);
+			logic(&m.stack[m.top - 1], &m.stack[m.top], op->slot != 0);
 		} else if (op->op == CODE_CALL) {
 			fast_call(&m, op);
 		} else {
 			at = control(&m, op, at);
 		}
 	}
-	if (m.stack[0].kind == CEL_ERROR)
+	if (!m.steps || m.stack[0].kind == CEL_ERROR)
 		return CEL_FAILED;
 	return m.stack[0].boolean ? CEL_TRUE : CEL_FALSE;
 }

@@ -19,7 +19,7 @@ enum cel_opcode {
 	CODE_LOGIC,   /* && (slot 0) or || (1) of the two on top, errors as in CEL */
 	CODE_BRANCH,  /* pop a bool; false: jump to arg; error: push it, jump behind (slot) */
 	CODE_JUMP,    /* arg */
-	CODE_CALL,    /* function; arg: constant list or network set */
+	CODE_CALL,    /* function; arg: constant list, network set or regular expression */
 	CODE_LOOP,    /* pop a list into loop [slot]; empty: push the result, jump to arg */
 	CODE_NEXT,    /* pop a bool into loop [slot]; next item: jump to arg; else push result */
 };

@@ -36,27 +36,39 @@ struct machine {
 	const struct cel_env *env;
 	struct loop loops[CEL_MAX_LOOPS];
 	struct value stack[CEL_MAX_STACK];
-	unsigned top; /* number of values */
+	unsigned top;	/* number of values */
+	uint64_t steps; /* left for regular expressions; 0: too costly */
 };
 
-static inline struct value of_bool(bool b)
+/* In place, member by member: a value is larger than most of what it holds. */
+static inline void set_bool(struct value *v, bool b)
 {
-	return (struct value){.kind = CEL_BOOL, .boolean = b};
+	v->kind = CEL_BOOL;
+	v->boolean = b;
 }
 
-static inline struct value of_int(int64_t i)
+static inline void set_int(struct value *v, int64_t i)
 {
-	return (struct value){.kind = CEL_INT, .integer = i};
+	v->kind = CEL_INT;
+	v->integer = i;
 }
 
-static inline struct value of_string(struct str s, bool fold)
+static inline void set_string(struct value *v, struct str s)
 {
-	return (struct value){.kind = CEL_STRING, .fold = fold, .string = s};
+	v->kind = CEL_STRING;
+	v->fold = false;
+	v->string = s;
 }
 
-static inline struct value of_error(void)
+static inline void set_list(struct value *v, struct list_value list)
 {
-	return (struct value){.kind = CEL_ERROR};
+	v->kind = CEL_LIST;
+	v->list = list;
+}
+
+static inline void set_error(struct value *v)
+{
+	v->kind = CEL_ERROR;
 }
 
 /* CODE_CALL. */

@@ -130,6 +130,7 @@ static void step(struct matcher *m)
 bool regex_match(const struct regex *regex, struct str text, void *scratch)
 {
 	struct matcher m = {.regex = regex, .text = text, .stamps = scratch};
+	const bool anchored = regex->code[0].op == REGEX_TEXT_START;
 
 	m.now.places = (uint16_t *)(m.stamps + regex->count);
 	m.next.places = m.now.places + regex->count;
@@ -137,8 +138,9 @@ bool regex_match(const struct regex *regex, struct str text, void *scratch)
 	memset(m.stamps, 0, regex->count * sizeof(*m.stamps));
 	m.step = 1;
 	for (;;) {
-		enter(&m, &m.now, 0); /* a match may begin anywhere */
-		if (m.matched || m.at >= text.len)
+		if (m.at == 0 || !anchored) /* a match may begin anywhere */
+			enter(&m, &m.now, 0);
+		if (m.matched || m.at >= text.len || (anchored && !m.now.count))
 			return m.matched;
 		step(&m);
 	}
