@@ -185,7 +185,7 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 						  head->upstream, address);
 
 	request_action(head->seen, head->target, address, &lists, &action);
-	request_canaries(head->found, net->canaries.names, &lists, &action);
+	request_searched(head->searched, net->canaries.names, &lists, &action);
 	if (!session_net_decide(session, &action))
 		return "refused by policy";
 	if (is_fine || session->mode == MODE_OBSERVE)

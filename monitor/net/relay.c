@@ -58,6 +58,22 @@ struct resolver *relay_resolver(struct relay *relay)
 	return relay->resolver;
 }
 
+/* ---- what is about to be sent ---- */
+
+const char *relay_ask(struct relay *relay, struct relay_head *head,
+		      const struct endpoint *destination)
+{
+	struct first_target target = {.endpoint = *destination};
+
+	if (!endpoint_parse(head->host, &target.endpoint))
+		target.name = head->host;
+	head->target = &target;
+	if (!head->seen->broken)
+		(void)names_agree(head->seen, &target, &head->disagrees);
+	/* cppcheck-suppress returnDanglingLifetime ; by contract what comes back is static */
+	return relay->ops->head(relay->ctx, head);
+}
+
 /* ---- who arrives ---- */
 
 static int on_open(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)

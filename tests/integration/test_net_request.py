@@ -334,6 +334,31 @@ except OSError as e: print(errno.errorcode[e.errno])
         self.assertEqual(b"".join(self.got), b"".join(what))
         self.assertEqual([e["fields"].get("canaries", []) for e in self.events("net.request")], [[], []])
 
+    # Streams of gzip that do not end, one more than are followed at a time.
+    TOO_MANY = bytes.fromhex("1f8b080000000000000300ffff0000") * 5
+
+    def test_what_is_not_searched_is_on_the_record(self):
+        what = [b"\x00\x01binary", self.TOO_MANY, self.CANARY.encode()[:-1]]
+        self.assertEqual(self.say(*what), ["passed"] * 3)
+        self.assertEqual(b"".join(self.got), b"".join(what))
+        self.assertEqual([e["fields"].get("unsearched") for e in self.events("net.request")],
+                         [None, "too many compressed streams at once"])
+
+    def test_what_is_not_searched_can_be_refused(self):
+        self.rules = self.policy(
+            {"id": "t.unsearched", "category": "exfiltration", "severity": "low", "on": ["net.request"],
+             "when": "action.unsearched != ''", "verdict": "deny", "because": "Nobody could read this.",
+             "match": [{"action": {"kind": "net.request", "unsearched": "it inflates to too much"}}],
+             "not_match": [{"action": {"kind": "net.request"}}]},
+            defaults={"net.connect": "allow"})
+        bomb = gzip.compress(bytes(8 << 20))
+        for body, more, why in ((bomb, "Content-Encoding: gzip\r\n", "it inflates to too much"),
+                                (b"12345", "Content-Encoding: br\r\n", "its Content-Encoding is none that is read")):
+            self.assertEqual(self.say(self.post(body, more)), ["ECONNRESET"])
+            self.assertEqual([e["fields"]["unsearched"] for e in self.events("net.request")
+                              if e.get("rule") == "t.unsearched"], [why])
+            self.assertEqual(self.closes()[0]["reason"], "refused by policy")
+
     @unittest.skipUnless(TRACE == "on", NO_TRACE)  # else the families take all that they label as read, and refuse before
     def test_shipped_rule_and_text_of_a_file(self):
         path = self.work / "canary"
