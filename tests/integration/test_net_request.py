@@ -218,6 +218,22 @@ except OSError as e: print(type(e).__name__)
         self.assertEqual(self.say(b"GET", then=self.head("other.example")[3:]), ["answered", "ECONNRESET"])
         self.assertEqual(b"".join(self.got), b"GET")
 
+    def test_text_protocols(self):
+        """Their words may be methods of HTTP too; what a server could take for a request does not get by."""
+        for first, then in ((b"GET key\r\n", b"DELETE key\r\n"), (b"get key\r\n", b"quit\r\n"), (b"EHLO me\r\n", b"QUIT\r\n")):
+            del self.got[:]
+            self.assertEqual(self.say(first, then=then), ["answered", "answered"])
+            self.assertEqual(b"".join(self.got), first + then)
+            self.assertEqual([e["fields"]["protocol"] for e in self.events("net.request")], ["other"])
+        for what in (b"GET /x\r\n", b"GET\x0b/x\x0bHTTP/1.1\r\nHost: other.example\r\n\r\n", b"GET http://other.example/\r\n",
+                     b"\xa0GET / HTTP/1.1\r\nHost: other.example\r\n\r\n"):
+            del self.got[:]
+            self.assertEqual(self.say(what), ["ECONNRESET"], what)
+            self.assertEqual(self.got, [])
+            self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.broken"])
+        self.assertEqual(self.say(b"GET key\r\n", then=b"Host: other.example\r\n\r\n"), ["answered", "ECONNRESET"])
+        self.assertNotIn(b":", b"".join(self.got))
+
     def test_other_protocols_pass(self):
         self.assertEqual(self.say(b"\x00\x01binary\xff", then=b"more"), ["answered", "answered"])
         self.assertEqual(b"".join(self.got), b"\x00\x01binary\xffmore")
