@@ -68,8 +68,7 @@ void launch_fail(const struct launch *l, const struct error *err)
 	_exit(LAUNCH_FAILED);
 }
 
-/* The kernel says no to new namespaces: find out which switch it was. */
-static int explain_clone(int code, struct error *err)
+int launch_explain_clone(int code, const char *what, struct error *err)
 {
 	static const struct {
 		const char *file;
@@ -96,15 +95,13 @@ static int explain_clone(int code, struct error *err)
 			break;
 	}
 	if (i < sizeof(switches) / sizeof(switches[0]))
-		(void)error_set(err, code,
-				"create the session's namespaces: %s forbids it on this host; way "
-				"out: %s",
-				switches[i].file, switches[i].way_out);
+		(void)error_set(err, code, "create %s: %s forbids it on this host; way out: %s",
+				what, switches[i].file, switches[i].way_out);
 	else
-		(void)error_errno(
-			err, code,
-			"create the session's namespaces (user, mount, pid, net, ipc, uts); in a "
-			"container, its seccomp profile must allow clone and unshare");
+		(void)error_errno(err, code,
+				  "create %s; in a container, its seccomp profile must allow clone "
+				  "and unshare",
+				  what);
 	return launch_offer_lite(err);
 }
 
@@ -140,7 +137,8 @@ static int start_init(struct launch *l, int *ret_pidfd, struct error *err)
 	pid = (pid_t)syscall(SYS_clone, namespaces_of(l) | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd,
 			     NULL, 0);
 	if (pid < 0)
-		return explain_clone(errno, err);
+		return launch_explain_clone(
+			errno, "the session's namespaces (user, mount, pid, net, ipc, uts)", err);
 	if (!pid)
 		init_run(l);
 	r = cgroup_add(l, pid, err);

@@ -104,6 +104,10 @@ _Noreturn void keeper_run(struct launch *l, pid_t init_pid, int init_pidfd);
 /* L: leaves its mount namespace to P, which it reaches by @life_fd. */
 void keeper_take_view(int life_fd);
 
+/* The kernel said no, by @code, to new namespaces: finds out which switch of the host it was.
+ * Return: below 0. */
+int launch_explain_clone(int code, const char *what, struct error *err);
+
 /* userns.c */
 int userns_write_maps(const struct launch *l, pid_t init_pid, struct error *err);
 int userns_enter(struct launch *l, struct error *err);

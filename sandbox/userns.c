@@ -112,7 +112,7 @@ int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 		return l->id_map.ns_fd;
 	holder = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
 	if (holder < 0)
-		return error_errno(err, errno, "create a user namespace for an id map");
+		return launch_explain_clone(errno, "a user namespace for an id map", err);
 	if (!holder)
 		hold_namespace(keeper);
 	r = write_map(holder, "gid_map", group, s->outer_base + s->gid, 1);

@@ -340,7 +340,11 @@ static long try_daemon(char **a)
 	return 0;
 }
 
-/* Never the same process for long: each leaves a child behind. */
+/*
+ * Never the same process for long: each leaves a child behind. Where no more may be made it waits a
+ * little, so that it is not a flood of events as well, after which the session would rightly begin
+ * nothing more.
+ */
 static long try_roll(char **a)
 {
 	for (long n = number(a[0]); n > 0; n--)
@@ -348,9 +352,14 @@ static long try_roll(char **a)
 			(void)setsid();
 			(void)close(1);
 			(void)close(2);
-			for (;;)
-				if (fork() > 0)
+			for (;;) {
+				const pid_t child = fork();
+
+				if (child > 0)
 					_exit(0);
+				if (child < 0)
+					(void)usleep(1000);
+			}
 		}
 	return 0;
 }

@@ -65,8 +65,8 @@ struct lack {
 static const struct lack lacks[] = {
 	{"nothing", SYS_reboot, ALWAYS, EPERM, STARTS, NULL, NULL, 0},
 
-	{"user namespaces", SYS_clone, FLAG(0, CLONE_NEWUSER), EPERM, REFUSED, "namespaces (user",
-	 "container", 0},
+	{"user namespaces", SYS_clone, FLAG(0, CLONE_NEWUSER), EPERM, REFUSED, "user", "container",
+	 0},
 	{"mount namespaces", SYS_clone, FLAG(0, CLONE_NEWNS), EINVAL, REFUSED, "mount", "container",
 	 0},
 	{"pid namespaces", SYS_clone, FLAG(0, CLONE_NEWPID), EINVAL, REFUSED, "pid", "container",
