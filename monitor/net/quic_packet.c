@@ -30,5 +30,9 @@ bool quic_is_long(const uint8_t *bytes, size_t len)
 		return false;
 	bytes += 5;
 	len -= 5;
-	return skip_id(&bytes, &len) && skip_id(&bytes, &len);
+	for (unsigned id = 0; id < 2; id++) { /* the receiver's, the sender's */
+		if (!skip_id(&bytes, &len))
+			return false;
+	}
+	return true;
 }

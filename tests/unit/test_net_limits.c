@@ -21,7 +21,7 @@
 #define INSIDE	  "127.0.0.2" /* where the program means to go */
 #define OUTSIDE	  "127.0.0.3" /* where the relay dials */
 #define MINUTE_MS UINT64_C(60000)
-#define DAY_MS	  (24 * 60 * MINUTE_MS)
+#define DAY_MS	  UINT64_C(86400000)
 #define TICKET	  7u
 #define WAIT_MS	  20000u
 
