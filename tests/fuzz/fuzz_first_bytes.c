@@ -64,6 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (outcome == FIRST_HEAD)
 			check_head(first_bytes_seen(fb));
 	}
-	fb = first_bytes_free(fb);
+	(void)first_bytes_free(fb);
 	return 0;
 }

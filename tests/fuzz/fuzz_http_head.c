@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/net/http_head.h"
 #include "tests/support/fuzz.h"
@@ -29,12 +30,12 @@ static bool is_host(const char *value, const char *host)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_free_ char *text = strndup((const char *)data, size);
+	_cleanup_free_ char *text = xstrndup((const char *)data, size);
 	struct http_oracle oracle;
 	struct http_head head;
 
 	/* Terminated, as the caller's buffer is; a NUL within is for fuzz_first_bytes. */
-	if (size > MAX_HTTP_HEAD || !text || strlen(text) != size)
+	if (size > MAX_HTTP_HEAD || strlen(text) != size)
 		return 0;
 	if (http_head_parse(text, size, &head))
 		return 0;

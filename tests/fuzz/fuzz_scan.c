@@ -34,7 +34,7 @@ static struct result run(const struct scan_set *set, const uint8_t *data, size_t
 		at += some;
 	}
 	ret = (struct result){scan_found(scan), scan_gave_up(scan) != NULL};
-	scan = scan_free(scan);
+	(void)scan_free(scan);
 	return ret;
 }
 
