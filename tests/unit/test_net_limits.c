@@ -365,9 +365,9 @@ static void test_half_a_head(void **state)
 	join(w);
 	assert_int_equal(send(w->program_fd, "GET / ", 6, 0), 6);
 	let_pass(w, 0);
-	let_pass(w, 9000);
+	let_pass(w, 5000);
 	assert_string_equal(w->reason, "");
-	let_pass(w, 2000);
+	let_pass(w, 6000);
 	assert_string_equal(w->reason, "first bytes incomplete");
 	assert_int_equal(recv(w->server_fd, got, sizeof(got), 0), -1);
 	assert_int_equal(errno, ECONNRESET);
