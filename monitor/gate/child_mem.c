@@ -6,31 +6,46 @@
 
 #include "common/limits.h"
 
-#define VECTOR_STEP 32u /* pointers of an argv read at once */
-
 void child_mem_init(struct child_mem *mem, uint32_t tid)
 {
 	mem->tid = tid;
-	mem->page_at = 0;
-	mem->page_len = 0;
+	for (size_t i = 0; i < CHILD_PAGES; i++)
+		mem->pages[i].at = 0;
 }
 
-/* The part of the page at @at that lies behind it, through the one-page cache. */
+/* That at address 0 is never kept. */
+static int get_page(struct child_mem *mem, uint64_t at, const struct child_page **ret)
+{
+	struct child_page *page = &mem->pages[mem->next];
+	int r;
+
+	for (size_t i = 0; at && i < CHILD_PAGES; i++) {
+		if (mem->pages[i].at == at) {
+			*ret = &mem->pages[i];
+			return 0;
+		}
+	}
+	page->at = 0;
+	r = child_mem_fetch(mem->tid, at, page->bytes, sizeof(page->bytes));
+	if (r < 0)
+		return r;
+	page->at = at;
+	mem->next = (mem->next + 1) % CHILD_PAGES;
+	*ret = page;
+	return 0;
+}
+
+/* The part of the page at @at that lies behind it. */
 static int read_page(struct child_mem *mem, uint64_t at, const char **ret, size_t *ret_len)
 {
 	const uint64_t page_at = at & ~(uint64_t)(CHILD_PAGE_BYTES - 1);
 	const size_t offset = (size_t)(at - page_at);
+	const struct child_page *page;
+	const int r = get_page(mem, page_at, &page);
 
-	if (!mem->page_len || mem->page_at != page_at) {
-		mem->page_len = 0;
-		const int r = child_mem_fetch(mem->tid, page_at, mem->page, CHILD_PAGE_BYTES);
-
-		if (r < 0)
-			return r;
-		mem->page_at = page_at;
-		mem->page_len = CHILD_PAGE_BYTES;
-	}
-	*ret = mem->page + offset;
+	if (r < 0)
+		return r;
+	*ret = page->bytes + offset;
 	*ret_len = CHILD_PAGE_BYTES - offset;
 	return 0;
 }
@@ -80,34 +95,37 @@ static int read_argument(struct child_mem *mem, uint64_t at, struct buf *to, siz
 	return r == -ENAMETOOLONG ? -E2BIG : r;
 }
 
+/* One pointer of a vector; it may lie across two pages. */
+static int read_pointer(struct child_mem *mem, uint64_t at, uint64_t *ret)
+{
+	const char *part;
+	size_t part_len;
+	const int r = read_page(mem, at, &part, &part_len);
+
+	if (r < 0)
+		return r;
+	if (part_len < sizeof(*ret))
+		return child_mem_read(mem, at, ret, sizeof(*ret));
+	memcpy(ret, part, sizeof(*ret));
+	return 0;
+}
+
 int child_mem_argv(struct child_mem *mem, uint64_t at, struct buf *to, size_t *ret_count)
 {
 	const size_t start = to->len;
-	uint64_t pointers[VECTOR_STEP] = {0};
+	uint64_t pointer;
 	size_t count = 0;
-	size_t have = 0;
-	size_t next = 0;
 
-	while (at) {
-		if (next == have) {
-			/* Up to the end of the page, so that an unmapped next one does no harm. */
-			const size_t room = CHILD_PAGE_BYTES - (at & (CHILD_PAGE_BYTES - 1));
+	for (; at; at += sizeof(pointer)) {
+		int r = read_pointer(mem, at, &pointer);
 
-			have = room / sizeof(uint64_t);
-			have = have > VECTOR_STEP ? VECTOR_STEP : (have ? have : 1);
-			next = 0;
-			const int r = child_mem_read(mem, at, pointers, have * sizeof(pointers[0]));
-
-			if (r < 0)
-				return r;
-			at += have * sizeof(pointers[0]);
-		}
-		if (!pointers[next])
+		if (r < 0)
+			return r;
+		if (!pointer)
 			break;
 		if (++count > MAX_ARGV_ITEMS)
 			return -E2BIG;
-		const int r = read_argument(mem, pointers[next++], to, start);
-
+		r = read_argument(mem, pointer, to, start);
 		if (r < 0)
 			return r;
 	}

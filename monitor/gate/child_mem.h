@@ -17,13 +17,17 @@
 #include "common/buf.h"
 
 #define CHILD_PAGE_BYTES 4096u
+#define CHILD_PAGES	 4u
 
 struct child_mem {
 	uint32_t tid;
-	/* The page read last: the strings of an argv mostly lie side by side. */
-	uint64_t page_at;
-	size_t page_len;
-	char page[CHILD_PAGE_BYTES];
+	/* The pages read last: vectors and strings of an exec mostly lie side by side. */
+	unsigned next; /* the oldest */
+
+	struct child_page {
+		uint64_t at; /* 0: none */
+		char bytes[CHILD_PAGE_BYTES];
+	} pages[CHILD_PAGES];
 };
 
 void child_mem_init(struct child_mem *mem, uint32_t tid);

@@ -124,13 +124,20 @@ static void list_arguments(struct decode *d, const struct exec_strings *strings,
 	action->startup_env = (struct str_list){d->startup_env, kept};
 }
 
-static int read_arguments(struct decode *d, const struct exec_call *call, struct exec_strings *ret)
+static int read_path(struct decode *d, const struct exec_call *call)
 {
-	int r = child_mem_string(&d->mem, call->path, &d->bytes, MAX_PATH_BYTES - 1);
+	const int r = child_mem_string(&d->mem, call->path, &d->bytes, MAX_PATH_BYTES - 1);
 
 	if (r < 0)
 		return r;
 	buf_putc(&d->bytes, '\0');
+	return d->ops->is_valid(d->ctx) ? 0 : DECODE_GONE;
+}
+
+static int read_arguments(struct decode *d, const struct exec_call *call, struct exec_strings *ret)
+{
+	int r;
+
 	ret->argv_at = d->bytes.len;
 	r = child_mem_argv(&d->mem, call->argv, &d->bytes, &ret->argc);
 	ret->env_at = d->bytes.len;
@@ -170,18 +177,21 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 	int r = exec_arguments(data, &call);
 
 	if (r == 0)
-		r = read_arguments(d, &call, &strings);
+		r = read_path(d, &call);
 	if (r != 0)
 		return r;
 	/*
-	 * What is not there is answered here with the errno that the kernel would give. Letting the
-	 * call go on instead would be an unchecked exec if the file appeared meanwhile.
+	 * What is not there is answered here with the errno that the kernel would give, which looks
+	 * for it before it reads the arguments, too: who searches PATH asks for many such. Letting
+	 * the call go on instead would be an unchecked exec if the file appeared meanwhile.
 	 */
 	r = resolve_image(&d->target, call.dirfd, d->bytes.data, call.flags, &d->owners, &d->image);
 	exec_block_called(call.dirfd, d->bytes.data, called);
 	if (r == 0)
 		r = follow_interpreters(d, called);
-	if (r < 0)
+	if (r == 0)
+		r = read_arguments(d, &call, &strings);
+	if (r != 0)
 		return r;
 
 	decode_actor(d, ACTION_EXEC, &action);

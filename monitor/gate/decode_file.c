@@ -362,9 +362,13 @@ static int decode_attributes(struct decode *d, const struct seccomp_data *data)
 
 static int fill_caller(struct decode *d)
 {
-	struct target_self who;
 	struct file_call *call = d->file;
-	const int r = target_self(&d->target, &who);
+	const struct target_self *who = &d->target.self;
+	const uint32_t op = call->request.op;
+	const bool makes_files =
+		op == HANDS_MKDIR || op == HANDS_MKNOD ||
+		(op == HANDS_OPEN && (call->request.flags & (O_CREAT | O_TMPFILE)));
+	const int r = target_self(&d->target, makes_files);
 
 	if (r < 0)
 		return r;
@@ -375,9 +379,9 @@ static int fill_caller(struct decode *d)
 	call->exe = xstrdup(d->exe);
 	call->tid = d->target.tid;
 	call->pid = d->target.pid;
-	call->request.pid = who.pid;
-	call->request.tid = who.tid;
-	call->request.umask = who.umask;
+	call->request.pid = who->pid;
+	call->request.tid = who->tid;
+	call->request.umask = who->umask;
 	return 0;
 }
 

@@ -25,6 +25,7 @@ struct destination {
 struct net_call {
 	enum action_kind kind;
 	int socket_number;
+	bool looked;   /* at the socket */
 	int socket_fd; /* what the number stands for, owned; -1: not looked at, or not to be had */
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
@@ -50,12 +51,16 @@ static const char *protocol_name(int socket_fd, int domain)
 static int look_at_socket(struct decode *d, struct net_call *call)
 {
 	int domain = AF_UNSPEC;
+
+	if (call->looked)
+		return 0;
 	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number, &domain);
 
 	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
 		return socket_fd;
 	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd, domain);
 	call->socket_fd = socket_fd < 0 ? -1 : take_fd(&socket_fd);
+	call->looked = true;
 	return 0;
 }
 
@@ -148,14 +153,17 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 {
 	struct address address;
 	struct str path = {0};
-	int r = address_decode(to->bytes, to->len, call->kind, &address);
+	const int decoded = address_decode(to->bytes, to->len, call->kind, &address);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (r == ADDRESS_NONE) {
+	/* It leads nowhere, on whatever socket. */
+	if (decoded == ADDRESS_NONE) {
 		ret->proceed = true;
 		return 0;
 	}
+	r = look_at_socket(d, call);
+	if (r < 0 || decoded < 0)
+		return r < 0 ? r : decoded;
 	call->provenance = NULL;
 	if (address.is_path) {
 		r = resolve_socket(d, call, address.path);
@@ -185,10 +193,7 @@ static int decode_single(struct decode *d, struct net_call *call, uint64_t at, u
 
 	if (r < 0)
 		return r;
-	if (!d->ops->is_valid(d->ctx))
-		return DECODE_GONE;
-	r = look_at_socket(d, call);
-	return r < 0 ? r : decide_bytes(d, call, &to, ret);
+	return d->ops->is_valid(d->ctx) ? decide_bytes(d, call, &to, ret) : DECODE_GONE;
 }
 
 /* The address is that of the socket: the call has none. */
@@ -290,11 +295,6 @@ static int decode_messages(struct decode *d, struct net_call *call, uint64_t at,
 		return r;
 	if (!d->ops->is_valid(d->ctx))
 		return DECODE_GONE;
-	if (d->bytes.len) {
-		r = look_at_socket(d, call);
-		if (r < 0)
-			return r;
-	}
 	for (size_t i = 0; i < d->bytes.len; i += sizeof(struct destination)) {
 		struct gate_answer one = {.errno_value = EPERM};
 		struct destination to;

@@ -86,6 +86,13 @@ static int send_step(struct files *files, struct file_call *call, enum hands_ste
 	return packet_send(files->hands_fd, &packet, call->base_fd, walk ? call->base_count : 0);
 }
 
+static void start(struct files *files, struct file_call *call)
+{
+	files->active = call;
+	if (send_step(files, call, HANDS_WALK) < 0)
+		lose_hands(files);
+}
+
 static void start_next(struct files *files)
 {
 	while (!files->active && files->queue && !files->lost) {
@@ -96,20 +103,22 @@ static void start_next(struct files *files)
 			(void)file_call_free(call);
 			continue;
 		}
-		files->active = call;
-		if (send_step(files, call, HANDS_WALK) < 0)
-			lose_hands(files);
+		start(files, call);
 	}
 }
+
+/* Was just seen to wait for its answer: only one that stood in the queue may be gone by now. */
 
 void files_submit(struct files *files, struct file_call *call)
 {
 	if (files->lost) {
 		refuse(files, call, EIO);
-		return;
+	} else if (!files->active && !files->queue) {
+		start(files, call);
+	} else {
+		DL_APPEND(files->queue, call);
+		start_next(files);
 	}
-	DL_APPEND(files->queue, call);
-	start_next(files);
 }
 
 void files_resume(struct files *files, uint64_t id)
@@ -120,7 +129,8 @@ void files_resume(struct files *files, uint64_t id)
 	if (!call)
 		return;
 	DL_DELETE(files->undecided, call);
-	files_submit(files, call);
+	DL_APPEND(files->queue, call);
+	start_next(files);
 }
 
 static void give_fd(struct files *files, struct file_call *call, int file_fd)

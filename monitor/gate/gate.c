@@ -4,7 +4,7 @@
  * Theory of operation
  *
  * A thread under the filter makes a gated call; the kernel stops it and makes the listener
- * readable. Per notification, within one turn of the loop:
+ * readable. Per notification:
  *
  *	RECV -> turn to /proc/TID, read arguments -> ID_VALID -> resolve -> owner decides -> SEND
  *
@@ -14,19 +14,26 @@
  *
  * An allowed call is answered with CONTINUE: the kernel then reads the arguments again, and another
  * thread may have changed them meanwhile (seccomp_unotify(2), NOTES). The gate's "yes" is therefore
- * no boundary by itself, and nothing relies on it being one:
+ * no boundary by itself, and  relies on it being one:
  *	- exec: the trace compares what the kernel really loaded, program, arguments and
  *	  environment, with the struct exec_image handed to the owner, and kills before the new
  *	  image's first instruction if they differ;
  *	- connect, send, bind, listen: the session's network namespace has no way out, so a changed
- *	  address reaches nothing that the floor does not already allow.
+ *	  address reaches  that the floor does not already allow.
  * A "no" is final: the kernel never looks at the arguments of a refused call.
  *
  * File operations are never answered with CONTINUE: their paths would be read again. They are
  * decoded here and carried out by the hands (files.c), and only what was judged is touched.
  *
- * What must not happen: RECV on a listener that hung up (it may block for ever), a wait for the
- * child, CONTINUE after a read that failed, one busy session starving others (MAX_PER_TURN).
+ * Who makes one call after the other is waited for where we stand (wait_here()): by poll(2) on its
+ * listener and on all that the loop watches. That is one system call instead of the loop's several,
+ * and SYNC_WAKE_UP reaches it, of which epoll makes a wake-up like any other. The listener is taken
+ * out of the loop for so long, so that the loop's descriptor tells of everybody else: as soon as
+ * there is something for anybody, or a timer is due, the loop goes on.
+ *
+ * What must not happen: RECV on a listener that hung up or was not seen readable since the last one
+ * (it may block for ever; of a caller that was killed in between it says ENOENT), a wait for the
+ * child, CONTINUE after a read that failed, one busy session starving others.
  *
  * The descriptor of an approved image pins its inode, whose address is its identity for the trace.
  * It is kept until the same thread is heard of again, in a ring of KEPT_FDS.
@@ -35,6 +42,7 @@
 #include "monitor/gate/gate.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -44,8 +52,9 @@
 
 #include <utlist.h>
 
-#define MAX_PER_TURN 16u
-#define KEPT_FDS     64u
+#define KEPT_FDS 64u
+/* Calls that follow each other this closely are waited for. */
+#define SOON_NS UINT64_C(500000)
 
 struct kept_fd {
 	uint32_t tid;
@@ -71,6 +80,8 @@ struct gate {
 	const struct gate_ops *ops; /* borrowed */
 	void *ctx;
 	uint64_t count;
+	bool answered;	      /* the call that was looked at last: its thread may make another */
+	uint64_t answered_ns; /* when */
 	bool stopping;
 	unsigned kept_next; /* the oldest, overwritten next */
 	struct kept_fd kept[KEPT_FDS];
@@ -137,8 +148,9 @@ static bool serve(struct gate *gate, const struct stopped_call *call)
 	int r;
 
 	gate->current = call->id;
+	gate->answered = false;
 	drop_kept(gate, call->tid);
-	/* pid 0: the thread is in no pid namespace that we can see, so nothing of it can be read.
+	/* pid 0: the thread is in no pid namespace that we can see, so  of it can be read.
 	 */
 	if (!call->tid)
 		answer = (struct gate_answer){.errno_value = EPERM};
@@ -163,6 +175,7 @@ static bool serve(struct gate *gate, const struct stopped_call *call)
 	if (answer.kill_execution)
 		return true;
 	r = notify_answer(&gate->notify, call->id, answer.proceed ? 0 : answer.errno_value);
+	gate->answered = true;
 	if (r != 0 && answer.proceed && gate->ops->unanswered)
 		gate->ops->unanswered(gate->ctx, call->tid);
 	return r >= 0;
@@ -187,6 +200,41 @@ static void gate_gone(struct gate *gate)
 		gate->ops->gone(gate->ctx);
 }
 
+/* One call alone is not worth a wait: to take the listener out and in again costs two more. */
+static bool is_worth_waiting(struct gate *gate)
+{
+	const uint64_t before_ns = gate->answered_ns;
+
+	if (gate->stopping || !gate->answered)
+		return false;
+	gate->answered_ns = uv_hrtime();
+	return gate->answered_ns - before_ns < SOON_NS;
+}
+
+/* Return: true if the next call is there and nobody else waits for us. */
+static bool wait_here(struct gate *gate)
+{
+	uv_loop_t *loop = gate->poll.loop;
+	struct pollfd watched[2] = {{.fd = gate->notify.fd, .events = POLLIN},
+				    {.fd = uv_backend_fd(loop), .events = POLLIN}};
+
+	if (uv_is_active((uv_handle_t *)&gate->poll))
+		(void)uv_poll_stop(&gate->poll);
+	uv_update_time(loop);
+	const int timeout_ms = uv_backend_timeout(loop);
+
+	return timeout_ms != 0 && poll(watched, 2, timeout_ms) > 0 &&
+	       watched[0].revents == POLLIN && !watched[1].revents;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void watch_again(struct gate *gate)
+{
+	if (uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll) < 0)
+		gate_gone(gate);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct gate *gate = poll->data;
@@ -197,8 +245,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	 * EPOLLERR). libuv has stopped the handle.
 	 */
 	if (status < 0) {
-		if (uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll) < 0)
-			gate_gone(gate);
+		watch_again(gate);
 		return;
 	}
 	/* A hang-up comes with readable set too; RECV could block then. */
@@ -208,14 +255,14 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	}
 	if (!(events & UV_READABLE))
 		return;
-	for (unsigned i = 0; i < MAX_PER_TURN && !gate->stopping; i++) {
-		if (!notify_is_pending(&gate->notify))
-			return;
+	do {
 		if (!serve_next(gate)) {
 			gate_gone(gate);
 			return;
 		}
-	}
+	} while (is_worth_waiting(gate) && wait_here(gate));
+	if (!gate->stopping && !uv_is_active((uv_handle_t *)&gate->poll))
+		watch_again(gate);
 }
 
 static void release(void *ctx)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -51,14 +50,6 @@ void notify_done(struct notify *notify)
 	free(notify->response);
 	notify->request = NULL;
 	notify->response = NULL;
-}
-
-bool notify_is_pending(const struct notify *notify)
-{
-	struct pollfd poll_fd = {.fd = notify->fd, .events = POLLIN};
-
-	return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLIN) &&
-	       !(poll_fd.revents & POLLHUP);
 }
 
 int notify_recv(struct notify *notify)

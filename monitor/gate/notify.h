@@ -29,12 +29,9 @@ struct notify {
 int notify_init(struct notify *notify, int listener_fd, bool sync_wake_up, struct error *err);
 void notify_done(struct notify *notify);
 
-/* True if a notification waits; never blocks. */
-bool notify_is_pending(const struct notify *notify);
-
 /*
- * notify_recv - the next notification, into notify->request. Only after notify_is_pending() or a
- * readable poll: the ioctl would block otherwise.
+ * notify_recv - the next notification, into notify->request. Only once after the listener was seen
+ * readable: the ioctl would block otherwise.
  * Return: 0, NOTIFY_GONE, or a negative errno (the listener is of no use any more).
  */
 int notify_recv(struct notify *notify);

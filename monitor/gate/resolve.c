@@ -29,17 +29,17 @@ int resolve_path(struct target *target, int dirfd, const char *path, unsigned fl
 	const bool nofollow = flags & AT_SYMLINK_NOFOLLOW;
 	const unsigned long long open_flags =
 		(unsigned)O_PATH | (unsigned)O_CLOEXEC | (nofollow ? (unsigned)O_NOFOLLOW : 0);
+	unsigned long long how = RESOLVE_IN_ROOT;
 	_cleanup_close_ int base_fd = -1;
+	int start_fd;
 	int found_fd;
 
 	if (!path[0] && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
 	if (path[0] == '/') {
-		const int root_fd = target_root(target);
-
-		if (root_fd < 0)
-			return root_fd;
-		found_fd = open_beneath(root_fd, path, open_flags, RESOLVE_IN_ROOT);
+		start_fd = target_root(target);
+		if (start_fd < 0)
+			return start_fd;
 	} else {
 		base_fd = resolve_base(target, dirfd);
 		if (base_fd < 0)
@@ -48,10 +48,17 @@ int resolve_path(struct target *target, int dirfd, const char *path, unsigned fl
 			*ret_fd = take_fd(&base_fd);
 			return 0;
 		}
-		found_fd = open_beneath(base_fd, path, open_flags,
-					RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+		start_fd = base_fd;
+		how = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 	}
-	/* Whatever the quick way could not do, or says is not there, the exact way decides. */
+	found_fd = open_beneath(start_fd, path, open_flags, how);
+	/* What is missing before any link was met is missing for the child too. */
+	if (found_fd == -ENOENT) {
+		found_fd = open_beneath(start_fd, path, open_flags, how | RESOLVE_NO_SYMLINKS);
+		if (found_fd == -ENOENT)
+			return -ENOENT;
+	}
+	/* Whatever else the quick way could not do, or says is not there, the exact way decides. */
 	if (found_fd < 0)
 		return walk_path(target, base_fd, path, nofollow, ret_fd);
 	*ret_fd = found_fd;

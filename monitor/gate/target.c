@@ -88,13 +88,14 @@ static int find_process(struct target *target)
 
 void target_init(struct target *target)
 {
-	*target = (struct target){.proc_fd = -1, .pid_fd = -1, .root_fd = -1};
+	*target = (struct target){.proc_fd = -1, .pid_fd = -1, .status_fd = -1, .root_fd = -1};
 }
 
 static void forget_task(struct target *target)
 {
 	close_fd(&target->proc_fd);
 	close_fd(&target->pid_fd);
+	close_fd(&target->status_fd);
 }
 
 /* Is what is kept open the task that has number @tid now? A pidfd of its process does not tell. */
@@ -196,24 +197,40 @@ int target_socket(const struct target *target, int number, int *ret_domain)
 	return take_fd(&socket_fd);
 }
 
-int target_self(const struct target *target, struct target_self *ret)
+static int parse_self(const char *status, struct target_self *ret)
 {
-	char status[MAX_STATUS_BYTES];
+	const char *mask = strstr(status, "\nUmask:");
 	struct pid_list processes;
 	struct pid_list threads;
-	const char *mask;
 
-	if (read_status(target->proc_fd, "status", status, sizeof(status)) < 0)
-		return -ESRCH;
 	status_pids(status, "\nNStgid:", &processes);
 	status_pids(status, "\nNSpid:", &threads);
-	mask = strstr(status, "\nUmask:");
 	if (!processes.count || !threads.count || !mask)
 		return -ESRCH;
 	ret->pid = processes.pid[processes.count - 1];
 	ret->tid = threads.pid[threads.count - 1];
 	ret->umask = (unsigned)strtoul(mask + strlen("\nUmask:"), NULL, 8);
 	return 0;
+}
+
+int target_self(struct target *target, bool umask)
+{
+	char status[MAX_STATUS_BYTES];
+	int r = -ESRCH;
+
+	if (target->status_fd >= 0 && !umask)
+		return 0;
+	if (target->status_fd < 0)
+		target->status_fd = openat(target->proc_fd, "status", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = pread(target->status_fd, status, sizeof(status) - 1, 0);
+
+	if (n >= 0) {
+		status[n] = '\0';
+		r = parse_self(status, &target->self);
+	}
+	if (r < 0)
+		close_fd(&target->status_fd);
+	return r;
 }
 
 int target_link(struct target *target, const char *name, char *to, size_t size)

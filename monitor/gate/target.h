@@ -20,14 +20,22 @@
 
 #include "common/limits.h"
 
+/* What the thread is where it lives, and its umask. */
+struct target_self {
+	unsigned pid, tid; /* in its own pid namespace */
+	unsigned umask;
+};
+
 struct target {
 	uint32_t tid;
 	uint32_t pid;	 /* thread group, on the host */
 	int proc_fd;	 /* /proc/TID */
 	int pid_fd;	 /* of the thread where the kernel has that (6.9), else of its process */
 	bool pid_thread; /* pid_fd is the thread's own */
-	int root_fd;	 /* the root folder of the execution, opened when first needed */
-	size_t root_len; /* of root_path without a closing slash; 0 if it is "/" */
+	int status_fd;	 /* /proc/TID/status, opened when first needed; -1: self is not known */
+	struct target_self self; /* as last read */
+	int root_fd;		 /* the root folder of the execution, opened when first needed */
+	size_t root_len;	 /* of root_path without a closing slash; 0 if it is "/" */
 	char root_path[MAX_PATH_BYTES]; /* where our view of mounts puts that root */
 };
 
@@ -50,14 +58,13 @@ int target_fd(const struct target *target, int number);
  */
 int target_socket(const struct target *target, int number, int *ret_domain);
 
-/* What the thread is where it lives, and the umask that it has now. */
-struct target_self {
-	unsigned pid, tid; /* in its own pid namespace */
-	unsigned umask;
-};
-
-/* Errors: -ESRCH. */
-int target_self(const struct target *target, struct target_self *ret);
+/*
+ * target_self - fills target->self. The kernel takes longer to write /proc/TID/status than for
+ * all else that is asked of it for a call, and the numbers stay what they are.
+ * @umask: the umask must be that of now; else it may be an older one.
+ * Errors: -ESRCH.
+ */
+int target_self(struct target *target, bool umask);
 
 /* Text of the link NAME ("exe", "cwd") in the child's terms, always terminated. */
 int target_link(struct target *target, const char *name, char *to, size_t size);

@@ -69,9 +69,9 @@ class Measured(unittest.TestCase):
         self.assertEqual(rows["lacks-a-package"]["lacks"], "package")
         self.assertTrue(rows["read-keys"]["canary"])
         figures = said["figures"]
-        self.assertEqual((figures["recall"]["hits"], figures["recall"]["of"]), (11, 11))
-        self.assertEqual((figures["recall_all"]["hits"], figures["recall_all"]["of"]), (11, 12))  # with what is not visible
-        self.assertEqual((figures["false_alarms"]["hits"], figures["false_alarms"]["of"]), (0, 6))
+        self.assertEqual((figures["recall"]["hits"], figures["recall"]["of"]), (13, 13))
+        self.assertEqual((figures["recall_all"]["hits"], figures["recall_all"]["of"]), (13, 14))  # with what is not visible
+        self.assertEqual((figures["false_alarms"]["hits"], figures["false_alarms"]["of"]), (0, 9))
 
     def test_without_rules_only_canaries_tell(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +79,7 @@ class Measured(unittest.TestCase):
             policy.write_text('{"policy": "none", "version": 1, "rules": []}')
             status, said, _ = self.measure("--policy", policy, "--min-recall", "90")
         self.assertEqual(status, 1)
-        self.assertEqual({row["id"] for row in said["cases"] if row["caught"]}, {"read-shadow", "read-keys", "read-history"})
+        self.assertEqual({row["id"] for row in said["cases"] if row["caught"]}, {"read-shadow", "read-keys", "read-history", "read-what-was-found"})
 
     def test_the_held_out_half_needs_a_freeze(self):
         r = subprocess.run([sys.executable, HERE / "detect.py", "--cordon", CORDON, "--half", "held-out", HERE / "own.json"],

@@ -23,10 +23,10 @@
 #define QUIET_CALLS 200u
 
 /*
- * A gate serves 16 calls in a turn of the loop. A call that comes during another gate's turn may
- * miss the next round too, when the loop had looked before.
+ * A gate goes on to its next call only while nobody else waits. A call that comes when the loop has
+ * looked already is served in the turn after that.
  */
-#define MOST_SERVED_BEFORE (2u * 16u)
+#define MOST_SERVED_BEFORE 4u
 #define NO_END		   500000u
 
 #define CONNECTS                                        \

@@ -140,6 +140,30 @@ static int form_missing(void *arg)
 	return exec_path("/usr/bin/there-is-no-such-program");
 }
 
+/* Who is not there has no arguments. */
+static int form_missing_bad_argv(void *arg)
+{
+	(void)arg;
+	return syscall(SYS_execve, "d/missing", 8, NULL) < 0 ? errno : 0;
+}
+
+/* As many pointers as fill pages, the middle one across two of them. */
+static int form_argv_across_pages(void *arg)
+{
+	enum {
+		POINTERS = 2000
+	};
+
+	static char memory[(POINTERS + 2) * sizeof(uint64_t) + 4096];
+	char *vector = memory + (4096 - ((uintptr_t)memory & 4095)) + 4;
+	const uint64_t text = (uintptr_t) "x";
+
+	(void)arg;
+	for (unsigned i = 0; i < POINTERS; i++)
+		memcpy(vector + i * sizeof(text), &text, sizeof(text));
+	return syscall(SYS_execve, "true-copy", vector, NULL) < 0 ? errno : 0;
+}
+
 static int form_folder(void *arg)
 {
 	(void)arg;
@@ -239,6 +263,8 @@ static const struct exec_form forms[] = {
 	{form_memfd, "/memfd:payload (deleted)", "", "memfd", 0, 1},
 	{form_deleted, "gone (deleted)", "", "memfd", 0, 1},
 	{form_missing, NULL, NULL, NULL, ENOENT, 0},
+	{form_missing_bad_argv, NULL, NULL, NULL, ENOENT, 0},
+	{form_argv_across_pages, "true-copy", "", "session", 0, 1},
 	{form_folder, NULL, NULL, NULL, EACCES, 0},
 	{form_trailing_slash, NULL, NULL, NULL, ENOTDIR, 0},
 	{form_fifo, NULL, NULL, NULL, EACCES, 0},

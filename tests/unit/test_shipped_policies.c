@@ -243,6 +243,7 @@ static void test_files(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(opens); i++) {
 		const struct action action = {.kind = ACTION_FILE_OPEN,
+					      .pid = 7,
 					      .path = str_of(opens[i].path),
 					      .write = opens[i].write,
 					      .result = opens[i].result};
