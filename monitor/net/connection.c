@@ -104,7 +104,7 @@ static const char *on_head(void *ctx, const struct first_seen *seen,
 			   const struct scan_result *searched)
 {
 	const struct connection *connection = ctx;
-	struct relay_head head = {
+	const struct relay_head head = {
 		.caller = &connection->caller,
 		.host = connection->host,
 		.upstream = &connection->upstream,

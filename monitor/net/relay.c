@@ -60,18 +60,19 @@ struct resolver *relay_resolver(struct relay *relay)
 
 /* ---- what is about to be sent ---- */
 
-const char *relay_ask(struct relay *relay, struct relay_head *head,
+const char *relay_ask(struct relay *relay, const struct relay_head *head,
 		      const struct endpoint *destination)
 {
 	struct first_target target = {.endpoint = *destination};
+	struct relay_head asked = *head;
 
 	if (!endpoint_parse(head->host, &target.endpoint))
 		target.name = head->host;
-	head->target = &target;
+	asked.target = &target;
 	if (!head->seen->broken)
-		(void)names_agree(head->seen, &target, &head->disagrees);
+		(void)names_agree(head->seen, &target, &asked.disagrees);
 	/* cppcheck-suppress returnDanglingLifetime ; by contract what comes back is static */
-	return relay->ops->head(relay->ctx, head);
+	return relay->ops->head(relay->ctx, &asked);
 }
 
 /* ---- who arrives ---- */

@@ -33,7 +33,7 @@ const char *udp_screen(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 {
 	const bool is_new = recognise(flow, bytes, len);
 	struct scan_result now = {0};
-	struct relay_head head = {
+	const struct relay_head head = {
 		.caller = &flow->caller,
 		.host = flow->host,
 		.upstream = &flow->upstream,
