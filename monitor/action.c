@@ -55,6 +55,7 @@ const struct action_field action_fields[] = {
 	{"body_bytes", FIELD_INT, KIND(ACTION_REQUEST), FIELD(body_bytes)},
 	{"agrees", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(agrees)},
 	{"canaries", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(canaries)},
+	{"unsearched", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(unsearched)},
 	{"bytes_out", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_out)},
 	{"bytes_in", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_in)},
 	{"duration_ms", FIELD_INT, KIND(ACTION_CLOSE), FIELD(duration_ms)},

@@ -115,7 +115,7 @@ struct action {
 	int64_t label_max; /* longest label, bytes */
 	int64_t entropy;   /* of that label, thousandths of a bit per byte */
 
-	/* net.request, whose protocol is "tls", "http", "http2", "ssh" or "other" */
+	/* net.request, whose protocol is "tls", "http", "http2", "ssh", "quic" or "other" */
 	struct str sni;		  /* tls: the server name, as said; empty: none */
 	struct str_list alpn;	  /* tls */
 	bool ech;		  /* tls: encrypted_client_hello is there */
@@ -125,6 +125,7 @@ struct action {
 	int64_t body_bytes;	  /* http; -1: not said beforehand */
 	bool agrees;		  /* what it says names no other host than the one connected to */
 	struct str_list canaries; /* names of those found in what it sends */
+	struct str unsearched;	  /* why not all of it was searched for them; empty: it was */
 
 	/* net.close */
 	int64_t bytes_out, bytes_in;

@@ -37,14 +37,15 @@ void request_action(const struct first_seen *seen, const struct first_target *ta
 		put_http(&seen->http, ret);
 }
 
-void request_canaries(uint64_t found, const struct str *names, struct request_lists *lists,
-		      struct action *ret)
+void request_searched(const struct scan_result *searched, const struct str *names,
+		      struct request_lists *lists, struct action *ret)
 {
 	size_t count = 0;
 
 	for (unsigned i = 0; i < SCAN_MAX_TEXTS; i++) {
-		if (found & UINT64_C(1) << i)
+		if (searched->found & UINT64_C(1) << i)
 			lists->canaries[count++] = names[i];
 	}
 	ret->canaries = (struct str_list){lists->canaries, count};
+	ret->unsearched = str_of(searched->unsearched);
 }

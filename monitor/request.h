@@ -18,12 +18,12 @@ struct request_lists {
 
 /*
  * request_action - fills the fields of net.request, and leaves who asks and when to the caller,
- * and what was found to request_canaries().
+ * and what was searched to request_searched().
  * @seen, @target and @lists are borrowed by @ret. The host is the target's name or, if it has
  * none, the address, as @address, which the caller has written (endpoint_text()).
  */
 void request_action(const struct first_seen *seen, const struct first_target *target,
 		    const char *address, struct request_lists *lists, struct action *ret);
-/* @found: bits as of scan_found(); @names: those of the set's texts, borrowed by @ret as @lists. */
-void request_canaries(uint64_t found, const struct str *names, struct request_lists *lists,
-		      struct action *ret);
+/* @names: those of the set's texts, borrowed by @ret as @lists. */
+void request_searched(const struct scan_result *searched, const struct str *names,
+		      struct request_lists *lists, struct action *ret);

@@ -117,6 +117,8 @@ static void on_request(void *ctx, const struct decoy_request *request)
 	put_cut(w, "detail", request->detail, MAX_TOLD_PATH);
 	put_content(w, request);
 	put_canaries(w, ours->decoy, request->canaries);
+	if (request->unsearched)
+		json_put_string(w, "unsearched", request->unsearched);
 	json_end_object(w);
 	event_end(ours->session);
 }

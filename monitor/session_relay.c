@@ -190,15 +190,16 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 	struct session *session = net->session;
 	const bool is_fine = !head->disagrees && !head->seen->broken;
 	const struct call_waiter waiter = {.again = relay_head_again, .ctx = head->token};
+	const bool may_wait = is_fine && head->token;
 	struct request_lists lists;
 	char address[ENDPOINT_TEXT];
 	struct action action = session_net_action(ACTION_REQUEST, head->caller, head->host,
 						  head->upstream, address);
 
 	request_action(head->seen, head->target, address, &lists, &action);
-	request_canaries(head->found, net->canaries.names, &lists, &action);
+	request_searched(head->searched, net->canaries.names, &lists, &action);
 	/* Nobody is asked about what is refused anyway. */
-	switch (session_net_decide(session, &action, is_fine ? &waiter : NULL)) {
+	switch (session_net_decide(session, &action, may_wait ? &waiter : NULL)) {
 	case CALL_IS_REFUSED:
 		return "refused by policy";
 	case CALL_WAITS:

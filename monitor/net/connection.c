@@ -100,27 +100,20 @@ static void on_flow_ended(void *ctx, struct flow *flow, const struct flow_totals
 	over(connection, totals, reason);
 }
 
-static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t found)
+static const char *on_head(void *ctx, const struct first_seen *seen,
+			   const struct scan_result *searched)
 {
 	struct connection *connection = ctx;
-	const struct relay *relay = connection->relay;
-	struct first_target target = {.endpoint = connection->destination};
-	struct relay_head head = {
+	const struct relay_head head = {
 		.token = connection,
 		.caller = &connection->caller,
 		.host = connection->host,
 		.upstream = &connection->upstream,
-		.target = &target,
 		.seen = seen,
-		.found = found,
+		.searched = searched,
 	};
 
-	if (!endpoint_parse(connection->host, &target.endpoint))
-		target.name = connection->host;
-	if (!seen->broken)
-		(void)names_agree(seen, &target, &head.disagrees);
-	/* cppcheck-suppress returnDanglingLifetime ; by contract what comes back is static */
-	return relay->ops->head(relay->ctx, &head);
+	return relay_ask(connection->relay, &head, &connection->destination);
 }
 
 void relay_head_again(void *token)

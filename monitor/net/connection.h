@@ -70,6 +70,10 @@ struct relay {
 void relay_handle_closed(struct relay *relay);
 const char *relay_refusal(void *ctx, const uint8_t address[16]);
 struct resolver *relay_resolver(struct relay *relay);
+/* Asks about @head, in which only target and disagrees are left to say. Return: as relay_ops.head.
+ */
+const char *relay_ask(struct relay *relay, const struct relay_head *head,
+		      const struct endpoint *destination);
 
 /* connection.c */
 /* Return: as relay_connect(). */

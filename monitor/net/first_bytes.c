@@ -6,20 +6,23 @@
  *	  |------0x80-----^  |-----------(other)----------------^
  *	  |--text--> LINE --"SSH-", no HTTP---------------------|
  *	               |----"PRI *"----> PREFACE ---------------|
+ *	               |----"GET key"----> WORDS
  *	               '----"HTTP/"----> HEAD --> BODY --> START
  *
  * A line that could be read as a request by some server, but is none word for word, is broken; it
- *is not "other", which would let it pass unseen. After a request only another one may follow,
- *unless it asked for another protocol. A tunnel that CONNECT opened begins anew.
+ * is not "other", which would let it pass unseen (first_line.h). Text protocols have words that are
+ * methods as well; of these lines those are "other" that ask for no path, until a Host follows.
+ * After a request only another one may follow, unless it asked for another protocol. A tunnel that
+ * CONNECT opened begins anew.
  *
  * Every byte is looked at once, and what decides is the byte itself, never where a read ended.
  */
 #include "monitor/net/first_bytes.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "common/buf.h"
+#include "monitor/net/first_line.h"
 #include "monitor/net/http_body.h"
 #include "monitor/net/tls_records.h"
 
@@ -31,6 +34,7 @@ enum mode {
 	MODE_BINARY,
 	MODE_TLS,
 	MODE_LINE,
+	MODE_WORDS,
 	MODE_HEAD,
 	MODE_PREFACE,
 	MODE_BODY,
@@ -46,8 +50,9 @@ struct first_bytes {
 	unsigned start_len;
 	struct tls_records records;
 	struct http_body body;
-	bool is_later; /* a request came before */
-	bool upgraded; /* and asked for another protocol */
+	unsigned matched; /* of "host", in a line behind words */
+	bool is_later;	  /* a request came before */
+	bool upgraded;	  /* and asked for another protocol */
 };
 
 struct first_bytes *first_bytes_new(void)
@@ -109,39 +114,27 @@ static bool begins(const struct buf *text, const char *with)
 	return text->len >= len && memcmp(text->data, with, len) == 0;
 }
 
-/* What a server may take for a request whatever stands behind it (HTTP/0.9 had no version). */
-static bool begins_as_request(const struct buf *text)
-{
-	static const char *const methods[] = {
-		"GET",	 "HEAD",    "POST",	  "PUT",       "DELETE", "CONNECT",
-		"TRACE", "OPTIONS", "PATCH",	  "PROPFIND",  "MKCOL",	 "COPY",
-		"MOVE",	 "LOCK",    "UNLOCK",	  "PROPPATCH", "REPORT", "SEARCH",
-		"PURGE", "LINK",    "MKACTIVITY", "SUBSCRIBE", "PROXY",
-	};
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		const size_t len = strlen(methods[i]);
-
-		if (begins(text, methods[i]) && text->len > len &&
-		    (text->data[len] == ' ' || text->data[len] == '\t'))
-			return true;
-	}
-	return false;
-}
-
 static bool has_version(const struct buf *text)
 {
-	for (size_t i = 0; i + 5 <= text->len; i++) {
-		if (strncasecmp(text->data + i, "HTTP/", 5) == 0)
-			return true;
-	}
-	return false;
+	return first_line_has_version(text->data, text->len);
 }
 
+/* A line that is no request, or as much of one as came. */
 static enum first_outcome not_text(struct first_bytes *fb)
 {
-	if (!begins_as_request(&fb->text) && !has_version(&fb->text))
+	enum first_outcome outcome;
+
+	switch (first_line_kind(fb->text.data, fb->text.len)) {
+	case LINE_OTHER:
 		return other(fb);
+	case LINE_WORDS:
+		outcome = other(fb);
+		if (outcome == FIRST_HEAD)
+			fb->mode = MODE_WORDS;
+		return outcome;
+	case LINE_REQUEST:
+		break;
+	}
 	fb->seen.protocol = "http";
 	return broken(fb, "the request line is malformed");
 }
@@ -188,12 +181,39 @@ static enum first_outcome take_line(struct first_bytes *fb)
 
 static enum first_outcome line_byte(struct first_bytes *fb, uint8_t c)
 {
-	if ((c < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7f)
+	if ((c < ' ' && c != '\n' && !first_line_is_space(c)) || c == 0x7f)
 		return not_text(fb);
 	buf_putc(&fb->text, (char)c);
 	if (fb->text.overflow)
 		return not_text(fb);
 	return c == '\n' ? take_line(fb) : FIRST_MORE;
+}
+
+/*
+ * Behind "GET key". A server that takes that for a request reads header fields, of which Host is
+ * the one that names whom it asks: it is not let by.
+ */
+static enum first_outcome word_bytes(struct first_bytes *fb, const uint8_t *bytes, size_t len,
+				     size_t *ret_taken)
+{
+	static const char field[] = "host";
+
+	for (*ret_taken = 0; *ret_taken < len; ++*ret_taken) {
+		const uint8_t c = bytes[*ret_taken];
+
+		if (fb->matched == sizeof(field) - 1 && c == ':')
+			break;
+		if (c == '\r' || c == '\n')
+			fb->matched = 0;
+		else if (fb->matched < sizeof(field) - 1 && (c | 0x20) == field[fb->matched])
+			fb->matched++;
+		else
+			fb->matched = sizeof(field);
+	}
+	if (*ret_taken)
+		return FIRST_BODY;
+	fb->seen.protocol = "http";
+	return broken(fb, "the request line is malformed");
 }
 
 static enum first_outcome take_head(struct first_bytes *fb)
@@ -245,6 +265,26 @@ static bool may_be_ssl2(const uint8_t *start, unsigned len)
 	       (len <= 4 || start[3] == 3 || start[4] == 2);
 }
 
+/* Two bytes that SSL 2 may begin with are white space to some server, before a word or a line end.
+ */
+static bool may_be_line(const uint8_t *start, unsigned len)
+{
+	return first_line_is_space(start[0]) && (len < 2 || http_is_token(start[1]) ||
+						 first_line_is_space(start[1]) || start[1] == '\n');
+}
+
+static enum first_outcome no_ssl2(struct first_bytes *fb)
+{
+	enum first_outcome outcome = FIRST_MORE;
+
+	if (!may_be_line(fb->start, fb->start_len))
+		return other(fb);
+	fb->mode = MODE_LINE;
+	for (unsigned i = 0; i < fb->start_len && outcome == FIRST_MORE; i++)
+		outcome = line_byte(fb, fb->start[i]);
+	return outcome;
+}
+
 static enum first_outcome binary_byte(struct first_bytes *fb, uint8_t c)
 {
 	size_t taken;
@@ -262,7 +302,7 @@ static enum first_outcome binary_byte(struct first_bytes *fb, uint8_t c)
 		return FIRST_MORE;
 	}
 	if (!may_be_ssl2(fb->start, fb->start_len))
-		return other(fb);
+		return no_ssl2(fb);
 	if (fb->start_len < BINARY_START)
 		return FIRST_MORE;
 	fb->seen.protocol = "tls";
@@ -298,12 +338,12 @@ static enum first_outcome first_byte(struct first_bytes *fb, uint8_t c)
 		return broken(fb, "it begins with an empty line");
 	if (fb->is_later && !fb->upgraded && !http_is_token(c))
 		return other(fb);
-	if (http_is_token(c) || c == ' ' || c == '\t') {
+	if (http_is_token(c) || (first_line_is_space(c) && c < 0x80)) {
 		fb->mode = MODE_LINE;
 		return line_byte(fb, c);
 	}
 	/* After an upgrade the frames of a WebSocket look so, and SSL 2 there is none. */
-	if (c == 22 || (c & 0x80 && !fb->upgraded)) {
+	if (c == 22 || (c & 0x80 && !fb->upgraded) || first_line_is_space(c)) {
 		fb->mode = MODE_BINARY;
 		return binary_byte(fb, c);
 	}
@@ -335,6 +375,8 @@ static enum first_outcome step(struct first_bytes *fb, const uint8_t *bytes, siz
 		return binary_byte(fb, bytes[0]);
 	case MODE_LINE:
 		return line_byte(fb, bytes[0]);
+	case MODE_WORDS:
+		return word_bytes(fb, bytes, len, ret_taken);
 	case MODE_HEAD:
 		return head_byte(fb, bytes[0]);
 	case MODE_PREFACE:
@@ -371,6 +413,7 @@ enum first_outcome first_bytes_end(struct first_bytes *fb)
 {
 	switch (fb->mode) {
 	case MODE_START:
+	case MODE_WORDS:
 	case MODE_BODY:
 	case MODE_OPAQUE:
 		return FIRST_OPAQUE;

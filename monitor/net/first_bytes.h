@@ -23,8 +23,9 @@
  *	}
  *
  * FIRST_HEAD comes once for TLS, SSH, HTTP/2 and what is no known protocol ("other"), before
- * FIRST_OPAQUE; for HTTP/1 with every request, since each names a host of its own. Bytes of "other"
- * may be anything: scan them as well. Whoever sends nothing at all is not asked about.
+ * FIRST_OPAQUE; for HTTP/1 with every request, since each names a host of its own. Behind "other"
+ * stands FIRST_BODY where a server may still take it for a request. Bytes of "other" may be
+ * anything: scan them as well. Whoever sends nothing at all is not asked about.
  */
 
 #include <stdbool.h>

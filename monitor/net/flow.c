@@ -202,11 +202,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	serve(flow, is_other || (events & out_event), is_other || (events & in_event));
 }
 
-static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t found)
+static const char *on_head(void *ctx, const struct first_seen *seen,
+			   const struct scan_result *searched)
 {
 	struct flow *flow = ctx;
 
-	return flow->ops->head(flow->ctx, seen, found);
+	return flow->ops->head(flow->ctx, seen, searched);
 }
 
 static int start_side(struct flow *flow, uv_loop_t *loop, struct side *side)

@@ -29,7 +29,8 @@ struct flow_totals {
 
 struct flow_ops {
 	/* As screen_head_cb. NULL: what goes out is not looked at. */
-	const char *(*head)(void *ctx, const struct first_seen *seen, uint64_t found);
+	const char *(*head)(void *ctx, const struct first_seen *seen,
+			    const struct scan_result *searched);
 	/* So many bytes more went out. Return: NULL, or why no more may, static. May be NULL. */
 	const char *(*sent)(void *ctx, uint64_t bytes);
 	/*

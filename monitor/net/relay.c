@@ -58,6 +58,23 @@ struct resolver *relay_resolver(struct relay *relay)
 	return relay->resolver;
 }
 
+/* ---- what is about to be sent ---- */
+
+const char *relay_ask(struct relay *relay, const struct relay_head *head,
+		      const struct endpoint *destination)
+{
+	struct first_target target = {.endpoint = *destination};
+	struct relay_head asked = *head;
+
+	if (!endpoint_parse(head->host, &target.endpoint))
+		target.name = head->host;
+	asked.target = &target;
+	if (!head->seen->broken)
+		(void)names_agree(head->seen, &target, &asked.disagrees);
+	/* cppcheck-suppress returnDanglingLifetime ; by contract what comes back is static */
+	return relay->ops->head(relay->ctx, &asked);
+}
+
 /* ---- who arrives ---- */
 
 static int on_open(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)

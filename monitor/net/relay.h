@@ -60,15 +60,16 @@ struct relay_arrival {
 	const char *host;
 };
 
-/* What a program says on its connection, before anything of it is sent. */
+/* What a program says on its connection, or in a datagram, before anything of it is sent. */
 struct relay_head {
-	void *token; /* of the connection, for relay_head_again(); the same in relay_end */
+	void *token; /* of the connection, for relay_head_again(); the same in relay_end; NULL of a
+		      * datagram, which cannot be held */
 	const struct relay_caller *caller;
 	const char *host;
 	const struct endpoint *upstream;
 	const struct first_target *target; /* whom it asked for */
 	const struct first_seen *seen;
-	uint64_t found;	       /* canaries in it or, asked again, in what follows it */
+	const struct scan_result *searched; /* it or, asked again, also what follows it */
 	const char *disagrees; /* with the host that it asked for: why, static; NULL: it agrees */
 };
 

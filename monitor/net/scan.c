@@ -49,7 +49,7 @@ struct scan {
 	uint64_t found;
 	uint8_t last; /* byte of the feed before */
 	bool has_last;
-	bool gave_up;
+	const char *gave_up; /* static */
 };
 
 /* ---- the texts ---- */
@@ -164,6 +164,8 @@ static void search(struct scan *scan, struct both_streams *streams, const uint8_
 	scan->found |= finder_feed(&scan->set->encoded, &streams->encoded, bytes, len, true);
 }
 
+static const char too_large[] = "it inflates to too much";
+
 static bool may_inflate(const struct scan *scan)
 {
 	return scan->inflated_bytes < SCAN_MAX_INFLATED &&
@@ -188,7 +190,7 @@ static void inflate_some(struct scan *scan, struct inflater *inflater, const uin
 		search(scan, &inflater->streams, out, made);
 		scan->inflated_bytes += made;
 		if (!may_inflate(scan)) {
-			scan->gave_up = true;
+			scan->gave_up = too_large;
 			r = Z_MEM_ERROR;
 		}
 	} while (r == Z_OK && inflater->z.avail_out == 0);
@@ -205,7 +207,8 @@ static struct inflater *start_inflater(struct scan *scan, int window_bits)
 	while (i < SCAN_INFLATERS && slot[i] && slot[i]->is_busy)
 		i++;
 	if (i == SCAN_INFLATERS || !may_inflate(scan)) {
-		scan->gave_up = true;
+		scan->gave_up =
+			may_inflate(scan) ? "too many compressed streams at once" : too_large;
 		return NULL;
 	}
 	if (!slot[i])
@@ -216,7 +219,8 @@ static struct inflater *start_inflater(struct scan *scan, int window_bits)
 
 	slot[i]->is_ready = slot[i]->is_ready || r == Z_OK;
 	slot[i]->is_busy = r == Z_OK;
-	scan->gave_up = scan->gave_up || r != Z_OK;
+	if (r != Z_OK)
+		scan->gave_up = "no memory to inflate it";
 	return r == Z_OK ? slot[i] : NULL;
 }
 
@@ -301,9 +305,14 @@ uint64_t scan_found(const struct scan *scan)
 	return scan->found;
 }
 
-bool scan_gave_up(const struct scan *scan)
+const char *scan_gave_up(const struct scan *scan)
 {
 	return scan->gave_up;
+}
+
+bool scan_has_news(const struct scan_result *now, const struct scan_result *told)
+{
+	return (now->found & ~told->found) || (now->unsearched && !told->unsearched);
 }
 
 void scan_forget(struct scan *scan)

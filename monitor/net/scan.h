@@ -30,6 +30,12 @@
 #define SCAN_INFLATERS	  4u
 #define SCAN_MAX_INFLATED (64u << 20) /* bytes, in one stream of outgoing bytes */
 
+/* What a search came to, up to now. */
+struct scan_result {
+	uint64_t found;		/* as scan_found() */
+	const char *unsearched; /* why not all of it was, or can be, looked at; static; or NULL */
+};
+
 struct scan_set; /* the texts; one a session, borrowed by its streams */
 struct scan;	 /* one stream */
 
@@ -48,7 +54,9 @@ void scan_expect_deflate(struct scan *scan);
 
 /* Which texts were found up to now: bit i is texts[i] of the set. */
 uint64_t scan_found(const struct scan *scan);
-/* Not all was looked at: a compressed stream that inflates to more, or too many at once. */
-bool scan_gave_up(const struct scan *scan);
+/* Why not all was looked at, static; NULL: it was. */
+const char *scan_gave_up(const struct scan *scan);
+/* Is there something in @now that is not in @told? */
+bool scan_has_news(const struct scan_result *now, const struct scan_result *told);
 /* Another message begins: what was found in those before is not found in it. */
 void scan_forget(struct scan *scan);

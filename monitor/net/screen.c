@@ -59,15 +59,30 @@ bool screen_is_holding(const struct screen *screen)
 	return screen->first && !screen->waits && screen->looked > screen->released;
 }
 
-static uint64_t found(const struct screen *screen)
+static bool is_http(const struct first_seen *seen)
 {
-	return screen->scan ? scan_found(screen->scan) : 0;
+	return strcmp(seen->protocol, "http") == 0;
+}
+
+static struct scan_result searched(const struct screen *screen, const struct first_seen *seen)
+{
+	struct scan_result ret = {0};
+
+	if (!screen->scan)
+		return ret;
+	ret.found = scan_found(screen->scan);
+	ret.unsearched = scan_gave_up(screen->scan);
+	if (!ret.unsearched && is_http(seen) && seen->http.body_bytes &&
+	    seen->http.coding == HTTP_UNREADABLE)
+		ret.unsearched = "its Content-Encoding is none that is read";
+	return ret;
 }
 
 /* Return: 0, -EACCES, or 1 if it is to be asked again. */
 static int ask(struct screen *screen, enum first_outcome outcome, const struct first_seen *seen)
 {
-	const char *refusal = screen->head(screen->ctx, seen, found(screen));
+	const struct scan_result now = searched(screen, seen);
+	const char *refusal = screen->head(screen->ctx, seen, &now);
 
 	if (refusal == screen_later) {
 		screen->waits = true;
@@ -75,7 +90,7 @@ static int ask(struct screen *screen, enum first_outcome outcome, const struct f
 		return 1;
 	}
 	screen->let_go = 0;
-	screen->told = found(screen);
+	screen->told = now;
 	screen->refusal = refusal;
 	return refusal ? -EACCES : 0;
 }
@@ -83,9 +98,10 @@ static int ask(struct screen *screen, enum first_outcome outcome, const struct f
 /* Behind the head. */
 static int ask_again(struct screen *screen, enum first_outcome outcome)
 {
-	const uint64_t more = found(screen) & ~screen->told;
+	const struct first_seen *seen = first_bytes_seen(screen->first);
+	const struct scan_result now = searched(screen, seen);
 
-	return more ? ask(screen, outcome, first_bytes_seen(screen->first)) : 0;
+	return scan_has_news(&now, &screen->told) ? ask(screen, outcome, seen) : 0;
 }
 
 static bool is_word(const char *bytes, size_t len)
@@ -109,11 +125,6 @@ bool screen_let_go(struct screen *screen)
 	screen->let_go = gone;
 	screen->released = screen->looked;
 	return true;
-}
-
-static bool is_http(const struct first_seen *seen)
-{
-	return strcmp(seen->protocol, "http") == 0;
 }
 
 static bool is_encrypted(const struct first_seen *seen)
@@ -172,7 +183,7 @@ static void search(struct screen *screen, enum first_outcome outcome, const char
 		return;
 	if (is_head && !screen->in_head) {
 		scan_forget(screen->scan);
-		screen->told = 0;
+		screen->told = (struct scan_result){0};
 	}
 	screen->in_head = is_head && outcome != FIRST_HEAD;
 	scan_feed(screen->scan, bytes, len);

@@ -24,25 +24,26 @@
 extern const char screen_later[];
 /*
  * May what was seen be sent? It was not, yet. With seen->broken, may it be passed on unread?
- * @found: texts that were found in this message up to now, as scan_found(). Asked again, with the
- * same @seen, when one is found behind the head.
+ * @searched: of this message up to now; that some of it is not searched, of all up to now. Asked
+ * again, with the same @seen, when either changes behind the head.
  * Return: NULL for yes; screen_later: it is not known yet, and what was seen is held until
  * screen_resume() asks again; else why not, static: the flow ends with that as its reason.
  */
-typedef const char *(*screen_head_cb)(void *ctx, const struct first_seen *seen, uint64_t found);
+typedef const char *(*screen_head_cb)(void *ctx, const struct first_seen *seen,
+				      const struct scan_result *searched);
 
 struct screen {
 	struct pump pump;	   /* its sockets, its count, and all that follows */
 	struct first_bytes *first; /* NULL: not looked at any more */
 	struct buf bytes;
-	size_t released;   /* of these may be sent */
-	size_t looked;	   /* of these were looked at */
-	size_t let_go;	   /* of the head that is held, sent already: see screen_let_go() */
-	struct scan *scan; /* NULL: nothing is searched for (any more) */
-	uint64_t told;	   /* what was found in this message that the owner knows of */
-	bool in_head;	   /* of a message that began */
-	bool was_short;	   /* the last read took all that was there */
-	bool waits;	   /* for an answer about `outcome`; nothing is read meanwhile */
+	size_t released;	 /* of these may be sent */
+	size_t looked;		 /* of these were looked at */
+	size_t let_go;		 /* of the head that is held, sent already: see screen_let_go() */
+	struct scan *scan;	 /* NULL: nothing is searched for (any more) */
+	struct scan_result told; /* what the owner knows of this message */
+	bool in_head;		 /* of a message that began */
+	bool was_short;		 /* the last read took all that was there */
+	bool waits;		 /* for an answer about `outcome`; nothing is read meanwhile */
 	enum first_outcome outcome;
 	screen_head_cb head;
 	void *ctx;

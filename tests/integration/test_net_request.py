@@ -231,6 +231,22 @@ except OSError as e: print(type(e).__name__)
         self.assertEqual(self.say(b"GET", then=self.head("other.example")[3:]), ["answered", "ECONNRESET"])
         self.assertEqual(b"".join(self.got), b"GET")
 
+    def test_text_protocols(self):
+        """Their words may be methods of HTTP too; what a server could take for a request does not get by."""
+        for first, then in ((b"GET key\r\n", b"DELETE key\r\n"), (b"get key\r\n", b"quit\r\n"), (b"EHLO me\r\n", b"QUIT\r\n")):
+            del self.got[:]
+            self.assertEqual(self.say(first, then=then), ["answered", "answered"])
+            self.assertEqual(b"".join(self.got), first + then)
+            self.assertEqual([e["fields"]["protocol"] for e in self.events("net.request")], ["other"])
+        for what in (b"GET /x\r\n", b"GET\x0b/x\x0bHTTP/1.1\r\nHost: other.example\r\n\r\n", b"GET http://other.example/\r\n",
+                     b"\xa0GET / HTTP/1.1\r\nHost: other.example\r\n\r\n"):
+            del self.got[:]
+            self.assertEqual(self.say(what), ["ECONNRESET"], what)
+            self.assertEqual(self.got, [])
+            self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.broken"])
+        self.assertEqual(self.say(b"GET key\r\n", then=b"Host: other.example\r\n\r\n"), ["answered", "ECONNRESET"])
+        self.assertNotIn(b":", b"".join(self.got))
+
     def test_other_protocols_pass(self):
         self.assertEqual(self.say(b"\x00\x01binary\xff", then=b"more"), ["answered", "answered"])
         self.assertEqual(b"".join(self.got), b"\x00\x01binary\xffmore")
@@ -427,6 +443,31 @@ except OSError as e: print(errno.errorcode[e.errno])
         self.assertEqual(self.say(*what), ["passed"] * len(what))
         self.assertEqual(b"".join(self.got), b"".join(what))
         self.assertEqual([e["fields"].get("canaries", []) for e in self.events("net.request")], [[], []])
+
+    # Streams of gzip that do not end, one more than are followed at a time.
+    TOO_MANY = bytes.fromhex("1f8b080000000000000300ffff0000") * 5
+
+    def test_what_is_not_searched_is_on_the_record(self):
+        what = [b"\x00\x01binary", self.TOO_MANY, self.CANARY.encode()[:-1]]
+        self.assertEqual(self.say(*what), ["passed"] * 3)
+        self.assertEqual(b"".join(self.got), b"".join(what))
+        self.assertEqual([e["fields"].get("unsearched") for e in self.events("net.request")],
+                         [None, "too many compressed streams at once"])
+
+    def test_what_is_not_searched_can_be_refused(self):
+        self.rules = self.policy(
+            {"id": "t.unsearched", "category": "exfiltration", "severity": "low", "on": ["net.request"],
+             "when": "action.unsearched != ''", "verdict": "deny", "because": "Nobody could read this.",
+             "match": [{"action": {"kind": "net.request", "unsearched": "it inflates to too much"}}],
+             "not_match": [{"action": {"kind": "net.request"}}]},
+            defaults={"net.connect": "allow"})
+        bomb = gzip.compress(bytes(8 << 20))
+        for body, more, why in ((bomb, "Content-Encoding: gzip\r\n", "it inflates to too much"),
+                                (b"12345", "Content-Encoding: br\r\n", "its Content-Encoding is none that is read")):
+            self.assertEqual(self.say(self.post(body, more)), ["ECONNRESET"])
+            self.assertEqual([e["fields"]["unsearched"] for e in self.events("net.request")
+                              if e.get("rule") == "t.unsearched"], [why])
+            self.assertEqual(self.closes()[0]["reason"], "refused by policy")
 
     @unittest.skipUnless(TRACE == "on", NO_TRACE)  # else the families take all that they label as read, and refuse before
     def test_shipped_rule_and_text_of_a_file(self):

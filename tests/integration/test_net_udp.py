@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """UDP through the relay: what a program sees of a server outside, and what gets through of what nobody approved."""
 
+import base64
 import socket
 import threading
 import unittest
@@ -42,12 +43,14 @@ to = (sys.argv[1], int(sys.argv[2]))
 """
 
 
-class Udp(NetTest):
+class UdpTest(NetTest):
     def datagrams(self, **kw):
         server = DatagramServer(**kw)
         self.addCleanup(server.close)
         return server
 
+
+class Udp(UdpTest):
     def test_messages_with_an_address(self):
         server = self.datagrams()
         done = self.python(SOCKET + """
@@ -228,6 +231,86 @@ stop = True
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(other.got, [b"shell\n"])
         self.assertTrue(server.got)
+
+
+class Content(UdpTest):
+    """What is in the datagrams is looked at before they are sent."""
+
+    CANARY = b"blue-heron-7731-of-the-north"
+    # Each is sent once the one before was answered.
+    SAY = SOCKET + """
+s.settimeout(5)
+s.connect(to)
+for what in eval(sys.argv[3]):
+    try:
+        s.send(what)
+        s.recv(1 << 16)
+        print("answered")
+    except OSError:  # after a while it is refused
+        s.settimeout(0.1)
+        print("silence")
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.outside = self.datagrams()
+        self.rules = self.policy(
+            {"id": "t.content", "category": "exfiltration", "severity": "critical", "on": ["net.request"],
+             "when": "size(action.canaries) > 0 || action.protocol == 'quic'", "verdict": "deny", "because": "Not this.",
+             "match": [{"action": {"kind": "net.request", "canaries": ["heron"]}},
+                       {"action": {"kind": "net.request", "protocol": "quic"}}],
+             "not_match": [{"action": {"kind": "net.request", "protocol": "other"}}]},
+            defaults={"net.connect": "allow", "net.send": "allow"})
+
+    def net(self, private=NetTest.ALLOWED):
+        return (*super().net(private), f"--canary=heron={self.CANARY.decode()}")
+
+    def requests(self):
+        return [(e["fields"]["protocol"], e["fields"].get("canaries", []), e["verdict"]) for e in self.events("net.request")]
+
+    def check(self, what, passed, requests):
+        """The first `passed` of the datagrams arrive, and no other."""
+        del self.outside.got[:]
+        done = self.python(self.SAY, SERVER, self.outside.port, repr(what))
+        self.assertEqual(done.stdout.decode().split(), ["answered"] * passed + ["silence"] * (len(what) - passed), done.stderr)
+        self.assertEqual(self.outside.got, what[:passed])
+        self.assertEqual(self.requests(), requests)
+        if passed < len(what):
+            self.assertEqual(self.closes()[0]["reason"], "refused by policy")
+            self.assertIn(b"Not this.", done.stderr)
+
+    def test_canary(self):
+        found = [("other", [], "allow"), ("other", ["heron"], "deny")]
+        for text in (self.CANARY, base64.b64encode(b"x" + self.CANARY), self.CANARY.hex().encode()):
+            self.check([b"\0first", b"\0then" + text + b"\0", b"later"], 1, found)
+
+    def test_canary_in_the_first_datagram(self):
+        self.check([self.CANARY], 0, [("other", ["heron"], "deny")])
+
+    def test_canary_over_two_datagrams(self):
+        self.check([self.CANARY[:10], self.CANARY[10:]], 1, [("other", [], "allow"), ("other", ["heron"], "deny")])
+
+    def test_what_has_none(self):
+        self.check([b"a", b"", b"x" * 5000, self.CANARY[1:]], 4, [("other", [], "allow")])
+
+    # An Initial of version 1 and of version 2, and one that asks which there are (RFC 9000 17.2, RFC 9369).
+    INITIALS = [bytes.fromhex(head) + bytes(1200) for head in ("c000000001088394c8f03e515708000044",
+                                                              "d36b3343cf088394c8f03e515708000044",
+                                                              "c01a2a3a4a088394c8f03e51570800")]
+
+    def test_quic(self):
+        for initial in self.INITIALS:
+            self.check([initial, b"later"], 0, [("quic", [], "deny")])
+
+    def test_quic_behind_something_else(self):
+        self.check([b"\0first", self.INITIALS[0]], 1, [("other", [], "allow"), ("quic", [], "deny")])
+
+    def test_almost_quic(self):
+        almost = [b"\x40" + self.INITIALS[0][1:],          # a short header
+                  self.INITIALS[0][:4] + b"\7" + self.INITIALS[0][5:],  # of no version
+                  self.INITIALS[0][:5] + b"\x15" + bytes(100),  # an id that is too long
+                  self.INITIALS[0][:12]]
+        self.check(almost, len(almost), [("other", [], "allow")])
 
 
 if __name__ == "__main__":

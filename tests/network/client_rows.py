@@ -58,6 +58,10 @@ export APT_CONFIG=$PWD/apt.conf
 apt-get -qq update; echo updated $?; apt-cache policy said | sed -n 1,3p; cd a && apt-get -qq download said; echo $?
 dpkg-deb -x said_1.0_all.deb x && cat x/usr/share/said/said"""
 
+# Its own resolver, and the C library's.
+GO = """export HOME=$PWD GO111MODULE=off; go build -o work work.go
+for by in go cgo; do GODEBUG=netdns=$by ./work; echo by $by $?; done"""
+
 GOOD, LAB = ("good.test", "203.0.113.10"), ("lab.test", "203.0.113.40", "2001:db8:113::40")
 ROWS = (
     Row("curl", (*GOOD, "mirror.test", "lab.test", "unreachable.test"), {"curl": "curl"}, CURL,
@@ -81,6 +85,6 @@ ROWS = (
     Row("java", (*GOOD, "203.0.113.40"), {"java": "default-jdk-headless", "javac": "default-jdk-headless"},
         "javac Fetch.java && java -Xmx256m Fetch", ("200 https://good.test/hello", "10000", "Connection refused"),
         (("Fetch.java", client_programs.JAVA),)),
-    Row("go", (*GOOD, *LAB), {"go": "golang-go"}, "HOME=$PWD GO111MODULE=off go run work.go",
-        ("200 https://good.test/hello", "4950", "connection refused"), (("work.go", client_programs.GO),)),
+    Row("go", (*GOOD, *LAB), {"go": "golang-go"}, GO,
+        ("200 https://good.test/hello", "4950", "connection refused", "by go 0", "by cgo 0"), (("work.go", client_programs.GO),)),
 )

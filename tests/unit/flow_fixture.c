@@ -29,16 +29,20 @@ static int connected(int ends[2])
 	return close(listener_fd);
 }
 
-static const char *on_head(void *ctx, const struct first_seen *seen, uint64_t found)
+static const char *on_head(void *ctx, const struct first_seen *seen,
+			   const struct scan_result *searched)
 {
 	struct fixture *f = ctx;
 
 	f->heads++;
-	f->found = found;
-	if (found)
-		f->finds++;
+	f->found = searched->found;
+	f->finds += f->found != 0;
+	f->unsearched = searched->unsearched;
+	f->gaps += f->unsearched != NULL;
 	(void)snprintf(f->protocol, sizeof(f->protocol), "%s", seen->protocol);
-	return found && f->refuse_found ? f->refuse_found : f->refuse;
+	if (f->unsearched && f->refuse_unsearched)
+		return f->refuse_unsearched;
+	return f->found && f->refuse_found ? f->refuse_found : f->refuse;
 }
 
 static const char *on_sent(void *ctx, uint64_t bytes)

@@ -20,9 +20,12 @@ struct fixture {
 	const char *refuse;	     /* the answer to every head */
 	unsigned heads;
 	struct scan_set *canaries;
-	const char *refuse_found; /* the answer when a text was found */
-	uint64_t found;		  /* as of the last question */
-	unsigned finds;		  /* questions about one */
+	const char *refuse_found;      /* the answer when a text was found */
+	const char *refuse_unsearched; /* and when not all was searched */
+	uint64_t found;		       /* as of the last question */
+	unsigned finds;		       /* questions about one */
+	const char *unsearched;	       /* as of the last question */
+	unsigned gaps;		       /* questions with one */
 	char protocol[16];
 	uint64_t told; /* bytes, by sent() */
 	struct flow_totals totals;

@@ -115,6 +115,70 @@ static void test_canary_that_may_pass(void **state)
 	assert_int_equal(f->heads, 9);
 }
 
+/* The first bytes of gzip streams of which none ends, more than are followed at a time. */
+static void say_too_many(int end_fd)
+{
+	static const char open[] = {'\x1f', '\x8b', 8, 0,      0,      0, 0, 0,
+				    0,	    3,	    0, '\xff', '\xff', 0, 0};
+
+	for (unsigned i = 0; i <= SCAN_INFLATERS; i++)
+		assert_int_equal(send(end_fd, open, sizeof(open), 0), sizeof(open));
+}
+
+/* The search that gives up is no secret, and what it gave up on does not go before the answer. */
+static void test_gap_is_asked_about(void **state)
+{
+	struct fixture *f = *state;
+
+	f->refuse_unsearched = "gap";
+	say(f->program_fd, "\1binary");
+	hear(f, f->upstream_fd, "\1binary");
+	assert_int_equal(f->gaps, 0);
+	say_too_many(f->program_fd);
+	run_to_its_end(f, "gap");
+	assert_string_equal(f->unsearched, "too many compressed streams at once");
+	assert_string_equal(f->protocol, "other");
+	assert_true(f->totals.bytes_out <= 7 + SCAN_INFLATERS * 15u);
+}
+
+/* Let pass, it is asked about once, and once more with each head that follows. */
+static void test_gap_that_may_pass(void **state)
+{
+	struct fixture *f = *state;
+	const char *head = "POST /in HTTP/1.1\r\nHost: h\r\nContent-Length: 75\r\n\r\n";
+	char got[512];
+	size_t len = 0;
+	ssize_t n;
+
+	say(f->program_fd, head);
+	hear(f, f->upstream_fd, head);
+	say_too_many(f->program_fd);
+	while (len < 75) {
+		turn(f);
+		n = recv(f->upstream_fd, got, sizeof(got), MSG_DONTWAIT);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	assert_int_equal(f->heads, 2);
+	assert_int_equal(f->gaps, 1);
+	say(f->program_fd, head);
+	hear(f, f->upstream_fd, head);
+	assert_int_equal(f->heads, 3);
+	assert_int_equal(f->gaps, 2);
+}
+
+static void test_coding_that_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f->program_fd, "GET / HTTP/1.1\r\nHost: h\r\nContent-Encoding: br\r\n\r\n");
+	say(f->program_fd, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Encoding: br\r\n"
+			   "Content-Length: 2\r\n\r\nxy");
+	while (f->heads < 2)
+		turn(f);
+	assert_int_equal(f->gaps, 1); /* without a body there is nothing to read */
+	assert_string_equal(f->unsearched, "its Content-Encoding is none that is read");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +188,9 @@ int main(void)
 		WITH_CANARIES(test_canary_in_another_protocol),
 		WITH_CANARIES(test_canary_as_a_word),
 		WITH_CANARIES(test_canary_that_may_pass),
+		WITH_CANARIES(test_gap_is_asked_about),
+		WITH_CANARIES(test_gap_that_may_pass),
+		WITH_CANARIES(test_coding_that_is_not_read),
 	};
 
 	/* splice(2) to a socket that is gone has no MSG_NOSIGNAL: as in cordon. */

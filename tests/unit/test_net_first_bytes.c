@@ -81,6 +81,55 @@ static void test_almost(void **state)
 	EXPECT("\x80\x2e\1\0\3", FIRST_HEAD, "other");
 }
 
+/* What some servers take for white space between the words of a request, or before them. */
+static void test_white_space(void **state)
+{
+	static const char spaces[] = "\t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0 ";
+	/* "_" stands for the space. */
+	static const char *const forms[] = {"GET_/ HTTP/1.1\r\nHost: b\r\n\r\n", "GET_/x\r\n",
+					    "_GET / HTTP/1.1\r\nHost: b\r\n\r\n", "_GET /x\r\n",
+					    "_\nGET / HTTP/1.1\r\n"};
+
+	(void)state;
+	for (const char *c = spaces; *c; c++) {
+		for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
+			char line[64];
+
+			/* It is right, or an empty line. */
+			if ((*c == ' ' && form == 0) || (*c == '\r' && form > 1))
+				continue;
+			(void)snprintf(line, sizeof(line), "%s", forms[form]);
+			*strchr(line, '_') = *c;
+			expect(line, strlen(line), FIRST_BROKEN, "http");
+		}
+	}
+}
+
+/* Words that are methods as well begin lines of other protocols. */
+static void test_words(void **state)
+{
+	(void)state;
+	EXPECT("GET key\r\n", FIRST_HEAD, "other"); /* Redis */
+	EXPECT("GET user:1\nGET user:2\nQUIT\r\n", FIRST_BODY, "other");
+	EXPECT("get /key\r\n", FIRST_HEAD, "other"); /* memcached */
+	EXPECT("COPY t FROM STDIN\n", FIRST_HEAD, "other");
+	EXPECT("OPTIONS sip:a SIP/2.0\r\n", FIRST_HEAD, "other");
+	EXPECT("REPORT\0", FIRST_HEAD, "other");
+	EXPECT("CONNECT\naccept-version:1.2\nhost:b\n\n\0", FIRST_OPAQUE, "other"); /* STOMP */
+	EXPECT("GET key\r\nhostile:1\r\nghost:2\r\nhost\r\nhost 3\r\n", FIRST_BODY, "other");
+	EXPECT("\x85\xa6method\xa3get", FIRST_OPAQUE, "other"); /* MessagePack */
+	/* A request to some server: of another host, a tunnel, HTTP/0.9. */
+	EXPECT("GET key\r\nHost: b\r\n\r\n", FIRST_BROKEN, "http");
+	EXPECT("GET key\nX: y\rhOST:b\n\n", FIRST_BROKEN, "http");
+	EXPECT("GET http://b/\r\n", FIRST_BROKEN, "http");
+	EXPECT("GET *\r\n", FIRST_BROKEN, "http");
+	EXPECT("GET \r\n", FIRST_BROKEN, "http");
+	EXPECT("CONNECT b:443\r\n", FIRST_BROKEN, "http");
+	EXPECT("FETCH it HTTP/1.1\r\nHost: b\r\n\r\n", FIRST_BROKEN, "http");
+	/* Where requests are spoken, words are none. */
+	EXPECT("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET key\r\n", FIRST_BROKEN, "http");
+}
+
 /* Each request on a connection names its own host. */
 static void test_later_requests(void **state)
 {
@@ -196,6 +245,9 @@ static void test_end(void **state)
 	assert_int_equal(END("GET / HTTP/1.1\r\nHost: a\r\n"), FIRST_BROKEN);
 	assert_int_equal(END("GET / HTTP/1.1"), FIRST_BROKEN);
 	assert_int_equal(END("GET /"), FIRST_BROKEN);
+	assert_int_equal(END("GET "), FIRST_BROKEN);
+	assert_int_equal(END("GET key"), FIRST_HEAD);
+	assert_int_equal(END("GET key\r\nho"), FIRST_OPAQUE);
 	assert_int_equal(END("FOO / HTTP/1.1"), FIRST_BROKEN);
 	assert_int_equal(END("SSH-2.0"), FIRST_BROKEN);
 	assert_int_equal(END("\x16\3\1"), FIRST_BROKEN);
@@ -208,6 +260,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_almost),
+		cmocka_unit_test(test_white_space),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_later_requests),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_upgrade),

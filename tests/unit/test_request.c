@@ -34,7 +34,7 @@ static void test_http(void **state)
 
 	(void)state;
 	request_action(first_bytes_seen(fb), &target, "198.18.1.0", &lists, &action);
-	request_canaries(2, names, &lists, &action);
+	request_searched(&(struct scan_result){2, "too much"}, names, &lists, &action);
 	assert_int_equal(action.kind, ACTION_REQUEST);
 	assert_int_equal(action.pid, 7);
 	expect(action.protocol, "http");
@@ -48,6 +48,7 @@ static void test_http(void **state)
 	assert_true(action.agrees);
 	assert_int_equal(action.canaries.count, 1);
 	expect(action.canaries.items[0], "second");
+	expect(action.unsearched, "too much");
 	assert_int_equal(action.sni.len, 0);
 	assert_int_equal(action.alpn.count, 0);
 }
@@ -89,12 +90,13 @@ static void test_other(void **state)
 
 	(void)state;
 	request_action(first_bytes_seen(fb), &number, "93.184.216.34", &lists, &action);
-	request_canaries(3, names, &lists, &action);
+	request_searched(&(struct scan_result){.found = 3}, names, &lists, &action);
 	expect(action.protocol, "other");
 	expect(action.host, "93.184.216.34");
 	assert_true(action.agrees);
 	assert_int_equal(action.canaries.count, 2);
 	expect(action.canaries.items[0], "first");
+	expect(action.unsearched, "");
 }
 
 int main(void)

@@ -69,6 +69,7 @@ struct decoy_request {
 	const char *file;     /* in the evidence folder; NULL: nothing was kept */
 	bool is_cut;	      /* the file has not all of the body, or the request has not */
 	uint64_t canaries;    /* bit i: text i of decoy_canaries() was in it */
+	const char *unsearched; /* why not all of the body was searched for them, or NULL */
 };
 
 struct decoy_totals {

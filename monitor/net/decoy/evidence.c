@@ -86,8 +86,10 @@ void evidence_tell(const struct evidence *evidence, struct decoy_request *ret)
 	ret->body = (struct str){evidence->seen.data, least(evidence->seen.len, DECOY_BODY_SHOWN)};
 	ret->file = evidence->file[0] ? evidence->file : NULL;
 	ret->is_cut = ret->is_cut || evidence->is_cut;
-	if (evidence->scan)
-		ret->canaries |= scan_found(evidence->scan);
+	if (!evidence->scan)
+		return;
+	ret->canaries |= scan_found(evidence->scan);
+	ret->unsearched = scan_gave_up(evidence->scan);
 }
 
 void evidence_done(struct evidence *evidence)
