@@ -9,10 +9,12 @@ Exit status 0; 1 if one failed, was not reached, or skipped all of itself; 77 if
 """
 import argparse
 import collections
+import ctypes
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -30,6 +32,7 @@ MEMORY = "2048"
 # meets the breakpoint that the patching puts there when the kernel has forgotten it. No processor does that.
 EMULATORS_FAULT = re.compile(r"\bint3: 0000 \[#1\]")
 MOST_BOOTS = 4
+PR_SET_PDEATHSIG = 1
 
 
 def qemu():
@@ -37,6 +40,11 @@ def qemu():
     if not path:
         raise Unavailable("qemu-system-x86_64 is not installed (package qemu-system-x86)")
     return path
+
+
+def ends_with_us():
+    """Whoever ends this runner, as ctest does when its time is over, ends the machine."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Machine:
@@ -51,7 +59,7 @@ class Machine:
              "-drive", f"file={folder}/disk,format=raw,if=virtio,cache=unsafe",
              "-nodefaults", "-nic", "none", "-display", "none", "-no-reboot",
              "-serial", f"file:{self.console}", "-serial", "stdio"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=ends_with_us)
         self.timer = threading.Timer(seconds, self.process.kill)
         self.timer.start()
 
