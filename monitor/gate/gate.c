@@ -14,12 +14,12 @@
  *
  * An allowed call is answered with CONTINUE: the kernel then reads the arguments again, and another
  * thread may have changed them meanwhile (seccomp_unotify(2), NOTES). The gate's "yes" is therefore
- * no boundary by itself, and  relies on it being one:
+ * no boundary by itself, and nothing relies on it being one:
  *	- exec: the trace compares what the kernel really loaded, program, arguments and
  *	  environment, with the struct exec_image handed to the owner, and kills before the new
  *	  image's first instruction if they differ;
  *	- connect, send, bind, listen: the session's network namespace has no way out, so a changed
- *	  address reaches  that the floor does not already allow.
+ *	  address reaches nothing that the floor does not already allow.
  * A "no" is final: the kernel never looks at the arguments of a refused call.
  *
  * File operations are never answered with CONTINUE: their paths would be read again. They are
@@ -150,7 +150,7 @@ static bool serve(struct gate *gate, const struct stopped_call *call)
 	gate->current = call->id;
 	gate->answered = false;
 	drop_kept(gate, call->tid);
-	/* pid 0: the thread is in no pid namespace that we can see, so  of it can be read.
+	/* pid 0: the thread is in no pid namespace that we can see, so nothing of it can be read.
 	 */
 	if (!call->tid)
 		answer = (struct gate_answer){.errno_value = EPERM};
