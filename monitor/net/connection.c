@@ -388,7 +388,7 @@ static int prepare(struct connection *connection, int socket_fd)
 int connection_start(struct relay *relay, const struct relay_request *request)
 {
 	struct connection *connection = connection_new(relay, request);
-	struct dial_result result;
+	struct dial_result result = {.upstream_fd = -1};
 	struct endpoint numeric;
 	const bool is_name = !endpoint_parse(request->host, &numeric);
 	const struct dial_config dial = {

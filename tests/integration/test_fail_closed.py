@@ -185,7 +185,8 @@ class Killed(CordonTest):
         supervisor.wait()
         self.run_next()
         self.assertTrue((self.sessions / name / "layers/work").exists())
-        for pid in (keeper, init):
+        # As soon as the keeper goes on it ends the init.
+        for pid in (init, keeper):
             os.kill(pid, signal.SIGCONT)
         self.check_gone(tree, name)
         self.run_next()
