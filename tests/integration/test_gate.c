@@ -344,7 +344,9 @@ static void test_a_flood_keeps_nobody_waiting(void **state)
 	print_message("%u calls in %u turns; the descriptor %u calls late, the timer %u\n", f.count,
 		      beside.turns, beside.at_poll - FLOOD_MARK, beside.late);
 	assert_int_equal(f.count, FLOOD_CALLS);
-	assert_true(beside.turns < FLOOD_CALLS);
+	/* In an emulator no call comes soon enough behind another. */
+	if (slower() == 1)
+		assert_true(beside.turns < FLOOD_CALLS);
 	assert_in_range(beside.at_poll, FLOOD_MARK, FLOOD_MARK + 2);
 	assert_int_equal(beside.due_ns, 0);
 	assert_in_range(beside.late, 0, 2);
