@@ -26,7 +26,7 @@ int caps_lock(struct launch *l, struct error *err)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "set no_new_privs");
 	if (l->lite && caps_drop_all(err) < 0)
-		return -err->code;
+		return err->code;
 	launch_say(l, "caps=empty");
 	launch_say(l, "no_new_privs=on");
 	return 0;

@@ -49,7 +49,7 @@ int launch_lacks(struct error *err)
 int launch_offer_lite(struct error *err)
 {
 	if (landlock_abi() < LITE_LANDLOCK_ABI)
-		return -err->code;
+		return err->code;
 	return error_append(err, "; or --isolation=lite, which needs none of it and holds less");
 }
 

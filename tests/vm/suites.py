@@ -29,7 +29,7 @@ USERS = ("integration.run", "integration.files", "integration.floor", "integrati
 QUICK = re.compile(r"^(vm\.host_as_root|integration\.(loss|trace|trace_(beyond|verify|strings|labels|process)))$")
 QUICK_ONCE = re.compile(
     r"^(unit\.(filter_lite|plan)|vm\.host_as_user|escape\.(process|view|write)_as_user|escape\.limit_as_root"
-    r"|integration\.(trace_(load|share)|exec_verified|gate|gate_exec|gate_net|floor|bounds|fairness))$")
+    r"|integration\.(trace_(load|share)|exec_verified|gate|gate_exec|gate_net|floor|refusals|bounds|fairness))$")
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
 ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|bounds|leaks|supervisor_lost|trace_load)$")
 # Only where two processors run at once does what they attack ever get through to its wall.
