@@ -170,7 +170,7 @@ static int start_connect(struct dial *dial)
 		return -errno;
 	/* Who is near has answered by now. */
 	writable.fd = dial->socket_fd;
-	if (poll(&writable, 1, 0) == 0)
+	if (poll(&writable, 1, 0) <= 0)
 		return watch(dial);
 	r = outcome_of(dial->socket_fd);
 	return r < 0 ? r : CONNECTED;
