@@ -14,11 +14,11 @@ from policy_testing import SHIPPED, PolicyTest
 class Fmt(PolicyTest):
     def setUp(self):
         super().setUp()
-        self.dir = self.dir / "f"
-        self.dir.mkdir()
+        self.folder = self.dir / "f"
+        self.folder.mkdir()
         self.text = '{"version": 1, "policy": "p", "rules": []}'
         self.form = '{\n\t"policy": "p",\n\t"version": 1,\n\t"rules": []\n}\n'
-        self.file = self.dir / "p.json"
+        self.file = self.folder / "p.json"
         self.file.write_text(self.text)
         self.file.chmod(0o640)
 
@@ -36,14 +36,14 @@ class Fmt(PolicyTest):
         self.assertNotEqual(after.st_ino, before.st_ino)  # never half of it
         self.fmt(self.file)
         self.assertEqual(self.file.stat().st_ino, after.st_ino)
-        self.assertEqual([p.name for p in self.dir.iterdir()], ["p.json"])
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["p.json"])
 
     def test_check_and_stdout_change_nothing(self):
-        good = self.dir / "a.json"
+        good = self.folder / "a.json"
         good.write_text(self.form)
-        (self.dir / "p.cases").write_text('{"version": 1, "cases": []}')
-        (self.dir / "other.txt").write_text("no JSON")
-        self.fmt("--check", self.dir, status=1, said=f"{self.dir}/p.cases\n{self.file}\n")
+        (self.folder / "p.cases").write_text('{"version": 1, "cases": []}')
+        (self.folder / "other.txt").write_text("no JSON")
+        self.fmt("--check", self.folder, status=1, said=f"{self.folder}/p.cases\n{self.file}\n")
         self.fmt("--check", good, self.file, status=1, said=f"{self.file}\n")
         self.fmt("--check", good)
         self.fmt("--stdout", self.file, said=self.form)
@@ -53,23 +53,23 @@ class Fmt(PolicyTest):
             with file.open() as text:
                 self.fmt(*args, "-", stdin=text, status=status, said=said)
         self.assertEqual(self.file.read_text(), self.text)
-        self.fmt(self.dir, said=f"{self.dir}/p.cases\n{self.file}\n")
-        self.fmt("--check", self.dir)
+        self.fmt(self.folder, said=f"{self.folder}/p.cases\n{self.file}\n")
+        self.fmt("--check", self.folder)
 
     def test_a_link_stays_one_and_what_it_names_is_replaced(self):
-        (self.dir / "d").mkdir()
-        link = self.dir / "d" / "l.json"
+        (self.folder / "d").mkdir()
+        link = self.folder / "d" / "l.json"
         link.symlink_to("../p.json")
         self.fmt(link, said=f"{link}\n")
         self.assertTrue(link.is_symlink())
         self.assertEqual(self.file.read_text(), self.form)
 
     def test_a_second_name_is_not_left_behind(self):
-        other = self.dir / "other"
+        other = self.folder / "other"
         other.hardlink_to(self.file)
         self.assertIn("has 2 names", self.fmt(self.file, status=2))
         self.assertEqual(self.file.read_text(), self.text)
-        self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["other", "p.json"])
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["other", "p.json"])
 
     def test_attributes_are_kept(self):
         try:
@@ -87,7 +87,7 @@ class Fmt(PolicyTest):
         self.assertEqual((self.file.stat().st_uid, self.file.stat().st_gid), (65534, 65533))
 
     def test_bad_input(self):
-        bad = self.dir / "bad.json"
+        bad = self.folder / "bad.json"
         for text, why in (('{"policy": }', "bad.json:1:12: "), ('{"a": 1}', "neither a policy"), ("", ":1:1: ")):
             bad.write_text(text)
             # the others are still told of
@@ -95,16 +95,16 @@ class Fmt(PolicyTest):
             self.assertIn(why, said)
             self.assertIn(why, self.fmt(bad, status=2))
             self.assertEqual(bad.read_text(), text)
-        self.assertIn("cannot open", self.fmt(self.dir / "nosuch", status=2))
-        (self.dir / "empty").mkdir()
-        self.assertIn("no *.json or *.cases", self.fmt(self.dir / "empty", status=2))
-        os.mkfifo(self.dir / "pipe")
-        self.assertIn("not a file", self.fmt(self.dir / "pipe", status=2))
+        self.assertIn("cannot open", self.fmt(self.folder / "nosuch", status=2))
+        (self.folder / "empty").mkdir()
+        self.assertIn("no *.json or *.cases", self.fmt(self.folder / "empty", status=2))
+        os.mkfifo(self.folder / "pipe")
+        self.assertIn("not a file", self.fmt(self.folder / "pipe", status=2))
         for args in ((), ("--stdout",), ("--stdout", "--check", self.file), ("--stdout", self.file, self.file)):
             self.fmt(*args, status=2)
 
     def test_what_ships_means_the_same_in_the_form(self):
-        copy = self.dir / "policies"
+        copy = self.folder / "policies"
         shutil.copytree(SHIPPED, copy)
         self.policy("fmt", copy)
         self.fmt("--check", copy)
