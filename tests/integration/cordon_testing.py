@@ -142,7 +142,7 @@ class CordonTest(unittest.TestCase):
         shutil.rmtree(self.dir, ignore_errors=True)
         return not self.dir.exists()
 
-    def cordon(self, *args, stdin=subprocess.DEVNULL, timeout=60, **kw):
+    def cordon(self, *args, stdin=subprocess.DEVNULL, timeout=120, **kw):
         return subprocess.run([CORDON, *map(str, args)], stdin=stdin, capture_output=True,
                               timeout=timeout * SLOWER, env=self.env, **kw)
 

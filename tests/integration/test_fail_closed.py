@@ -88,7 +88,7 @@ class Killed(CordonTest):
                 time.sleep(rng.random() * 0.1)
                 tree = descendants(processes[0].pid)
                 os.kill(processes[0].pid if victim == 0 else processes[victim], signal.SIGKILL)
-                status = processes[0].wait(timeout=20 * SLOWER)
+                status = processes[0].wait(timeout=60 * SLOWER)
                 self.check_gone(tree, name)
                 if victim == 0:
                     self.check_record()

@@ -147,7 +147,7 @@ class Watched:
 
     def reap(self):
         """After its supervisor's death: the process that the user started has ended with it."""
-        self.process.communicate(timeout=20 * SLOWER)
+        self.process.communicate(timeout=60 * SLOWER)
         return self.process.returncode
 
     def close(self):
@@ -225,7 +225,7 @@ class Lost(CordonTest):
         def gone():
             return not any(map(living, trees)) and not self.marked()
 
-        while not gone() and time.monotonic() < since + 20 * SLOWER:
+        while not gone() and time.monotonic() < since + 60 * SLOWER:
             time.sleep(0.002)
         self.took.append(time.monotonic() - since)
         self.assertTrue(gone(), f"{sessions[0].face}: {[living(t) for t in trees]} {self.marked()}")
@@ -275,8 +275,8 @@ class Lost(CordonTest):
         self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), self.mounts)
         self.assertTrue(wait_for(lambda: not bpf_unheld(self.objects)), bpf_unheld(self.objects))
         if self.took:
-            # One of many may meet a machine that does something else for a second.
-            self.assertLess(statistics.median(self.took), 1)
+            # At once, and not when somebody's patience ends; on a busy machine looking at /proc is what takes the time.
+            self.assertLess(statistics.median(self.took), 5 * SLOWER)
             print(f"{self._testMethodName}: gone after {statistics.median(self.took) * 1e3:.0f} ms, "
                   f"at most {max(self.took) * 1e3:.0f} ms, of {len(self.took)}", flush=True)
 
