@@ -87,9 +87,6 @@ class LiteTest(CordonTest):
         self.addCleanup(self.end, process)
         return process
 
-    def private(self):
-        return [p for p in pathlib.Path("/tmp").glob("cordon-*") if (p / "home").exists() or (p / "tmp").exists()]
-
     # ---- files
 
     def test_files_outside(self):

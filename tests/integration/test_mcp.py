@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest  # noqa: E402
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, wait_for  # noqa: E402
 from mcp_client import Client  # noqa: E402
 
 

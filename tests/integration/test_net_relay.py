@@ -4,6 +4,7 @@
 
 import hashlib
 import pathlib
+import resource
 import socket
 import subprocess
 import threading
@@ -313,6 +314,9 @@ for i in range(500):
 
     def test_a_thousand_at_once_and_what_is_left(self):
         """All are there at one time, and afterwards the supervisor has no descriptor more than before."""
+        usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the server is in this process
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (usual, most))
         server = self.server()
         process = self.start("python3", "-c", f"""
 import asyncio, resource, sys

@@ -3,13 +3,12 @@
 
 import json
 import os
-import pathlib
 import pty
 import shutil
 import subprocess
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, wait_for
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, mounts, wait_for
 
 
 class ExitStatus(CordonTest):
@@ -314,10 +313,9 @@ class Trouble(CordonTest):
         self.assert_nothing_left()
 
     def test_no_mounts_or_state_left(self):
-        mounts = pathlib.Path("/proc/self/mountinfo")
-        before = mounts.read_text()
+        before = mounts()
         self.sh("true")
-        self.assertEqual(mounts.read_text(), before)
+        self.assertTrue(wait_for(lambda: mounts() == before), (before, mounts()))
         # The layers go behind the run, which does not wait for the disk.
         left = lambda: [p.name for p in (self.dir / "state/sessions").iterdir()]
         self.assertTrue(wait_for(lambda: not left()), left())

@@ -22,7 +22,7 @@ import tempfile
 import time
 import unittest
 
-from cordon_testing import (CORDON, SLOWER, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, living,
+from cordon_testing import (CORDON, SLOWER, TRACE, CordonTest, bpf_left, bpf_objects, cgroups_of, descendants, living, mounts,
                             stat_of, wait_for)
 from mcp_client import Client
 
@@ -194,7 +194,7 @@ class Lost(CordonTest):
         self.records = self.dir
         self.free = self.policy()  # everything is asked about, and allowed
         (self.work / "load.py").write_text(LOAD)
-        self.mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+        self.mounts = mounts()
         self.objects = bpf_objects()
         self.took = []
 
@@ -272,8 +272,8 @@ class Lost(CordonTest):
         self.assertTrue(wait_for(swept), left())
         self.cordon("serve", "--stop")
         self.assertTrue(wait_for(lambda: not self.server_pid()))
-        self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), self.mounts)
-        self.assertTrue(wait_for(lambda: not bpf_unheld(self.objects)), bpf_unheld(self.objects))
+        self.assertTrue(wait_for(lambda: mounts() == self.mounts), (self.mounts, mounts()))
+        self.assertEqual(bpf_left(self.objects), {})
         if self.took:
             # At once, and not when somebody's patience ends; on a busy machine looking at /proc is what takes the time.
             self.assertLess(statistics.median(self.took), 5 * SLOWER)
