@@ -253,6 +253,8 @@ struct execution *execution_find(struct session *session, uint32_t exec_id);
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds);
 void execution_on_exit(struct session *session, const struct msg *m, const char *payload);
 void execution_kill(struct execution *execution);
+/* An action of it was: its result tells of the last one, and what kills ends it. */
+void execution_refused(struct execution *execution, const struct denial *denial);
 /* The init is gone: every execution is over; reports each as killed. */
 void execution_end_all(struct session *session);
 /* execution_gate.c; their context is the execution. */
