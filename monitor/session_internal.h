@@ -15,8 +15,9 @@
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
- *	loss.c		what was lost -> policy's on_loss -> record, and what is refused from then
- *on observe.c	trace event -> action -> policy -> record
+ *	loss.c		what was lost -> policy's on_loss -> record, and what it refuses from then
+ *			on
+ *	observe.c	trace event -> action -> policy -> record
  *	usage.c		what executions use while they run, where a rule asks; proc_usage.c reads it
  */
 
