@@ -85,6 +85,21 @@ class Budgets(NetTest):
         self.assertIn(r.returncode, (0, 1), r.stderr)
         return [event["kind"] for event in json.loads(r.stdout)["changed"]]
 
+    def test_a_flow_that_kills(self):
+        server = self.server(lambda connection: [None for _ in iter(lambda: connection.recv(1 << 16), b"")])
+        self.rules = self.policy(
+            {"id": "t.bytes", "category": "exfiltration", "severity": "low", "on": ["net.connect"], "when": "true",
+             "verdict": "kill", "because": "Enough was sent.", "budget": {"of": "bytes_out", "per": "session", "limit": 5},
+             "match": [{"action": {"kind": "net.connect"}, "bytes_out": 6}],
+             "not_match": [{"action": {"kind": "net.connect"}, "bytes_out": 5}]}, defaults={"net.connect": "allow"})
+        self.python("""
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.sendall(b"\\0 too much")
+time.sleep(60)
+""", SERVER, server.port)
+        self.assertEqual([e["verdict"] for e in self.events("net.stopped")], ["kill"])
+        self.assertEqual([e["fields"]["killed"] for e in self.events("session.end")], [1])
+
     def test_a_flow_is_stopped_in_its_middle(self):
         limit, got = 3 << 20, []
 

@@ -166,6 +166,10 @@ static void test_change_events(void **state)
 	assert_int_equal(event->syscall, SYS_rename);
 	assert_string_equal(event->target, in_folder("moved"));
 	assert_int_equal(event->result, 0);
+	event = traced_find(&traced, TRACE_CHANGE, in_folder("link"), 0);
+	assert_non_null(event);
+	assert_int_equal(event->syscall, SYS_symlink);
+	assert_string_equal(event->target, "text of it");
 	event = traced_find(&traced, TRACE_CHANGE, in_folder("plain"), 0);
 	assert_non_null(event);
 	assert_int_equal(event->syscall, SYS_chmod);
