@@ -320,6 +320,7 @@ void session_net_end(struct session *session)
 
 	if (!net)
 		return;
+	relay_take_arrivals(net->relay);
 	session_dns_end(net->dns);
 	session_decoy_end(net->decoy);
 	relay_stop(net->relay, on_relay_freed);

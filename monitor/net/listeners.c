@@ -291,6 +291,20 @@ const struct endpoint *listener_endpoint(const struct listener *listener)
 	return &listener->key.at;
 }
 
+void listeners_accept(struct listeners *listeners)
+{
+	struct listener *listener;
+	struct listener *next;
+
+	HASH_ITER (hh, listeners->table, listener, next) {
+		/* Each that was awaited makes them fewer; the others are no reason to go on. */
+		for (unsigned before = 0; listener->fd >= 0 && listener->users != before;) {
+			before = listener->users;
+			on_readable(&listener->poll, 0, UV_READABLE);
+		}
+	}
+}
+
 void listeners_yield(struct listeners *listeners, uint16_t port)
 {
 	struct listener *listener;

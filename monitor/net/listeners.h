@@ -49,6 +49,8 @@ bool listener_shares_network(const struct listener *listener, int socket_fd);
 bool listener_is_open(const struct listener *listener);
 const struct endpoint *listener_endpoint(const struct listener *listener);
 
+/* Accepts now what has arrived at those that are used. */
+void listeners_accept(struct listeners *listeners);
 /* The program wants the port for itself: those that nobody uses are closed. */
 void listeners_yield(struct listeners *listeners, uint16_t port);
 /* To be called now and then: closes what nobody has used for a while. Return: true if any is left.

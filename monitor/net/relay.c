@@ -285,6 +285,11 @@ static void on_resolver_closed(void *ctx)
 	relay_handle_closed(ctx);
 }
 
+void relay_take_arrivals(struct relay *relay)
+{
+	listeners_accept(relay->listeners);
+}
+
 void relay_stop(struct relay *relay, void (*closed)(void *ctx))
 {
 	relay->stopping = true;

@@ -132,6 +132,8 @@ struct relay_config {
 };
 
 struct relay *relay_start(const struct relay_config *config);
+/* Who has arrived by now is joined, or served: programs that have said all may be gone already. */
+void relay_take_arrivals(struct relay *relay);
 /*
  * Ends all connections; what programs had sent is passed on as far as it is taken at once.
  * @closed: from the loop, when the last handle is closed and the relay is freed.

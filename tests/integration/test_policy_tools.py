@@ -238,7 +238,7 @@ class Diff(PolicyTest):
         return self.write(name, rule("r", "net.connect", when, verdict, [{"port": 1}], [{"port": 9}]), **self.ALLOW, **more)
 
     def test_nothing_is_weaker_than_itself(self):
-        self.diff(SHIPPED, SHIPPED, timeout=300)  # half a million actions
+        self.diff(SHIPPED, SHIPPED, timeout=900)  # half a million actions
 
     def test_a_stricter_policy_allows_nothing_new(self):
         self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port in [1, 2]"))

@@ -43,7 +43,7 @@ class ScenarioTest(CordonTest):
         return {"title": "a step", "tool": "bash", "arguments": {"command": command}, "expect": {"verdict": verdict, **expect}}
 
     def run_scenarios(self, *args, trace=TRACE, **kw):
-        return self.cordon("scenario", "run", "--trace", trace, *args, timeout=300, **kw)
+        return self.cordon("scenario", "run", "--trace", trace, *args, timeout=1000, **kw)
 
     def result(self, *args, **kw):
         """The exit status and the one document of --json."""

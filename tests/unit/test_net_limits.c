@@ -216,9 +216,16 @@ static void on_relay_freed(void *ctx)
 	((struct world *)ctx)->stopped = true;
 }
 
-static void tear_down(struct world *w)
+static void tear_down_relay(struct world *w)
 {
 	relay_stop(w->relay, on_relay_freed);
+	w->relay = NULL;
+}
+
+static void tear_down(struct world *w)
+{
+	if (w->relay)
+		tear_down_relay(w);
 	uv_close((uv_handle_t *)&w->tick, NULL);
 	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&w->loop), 0);
@@ -379,6 +386,27 @@ static void test_half_a_head(void **state)
 	tear_down(w);
 }
 
+/* A program is let through, says all it has to say and is gone before anybody has looked again. */
+static void test_last_words_of_who_has_just_arrived(void **state)
+{
+	struct world *w = set_up(SOCK_STREAM);
+	char got[16];
+	int error = 0;
+
+	(void)state;
+	assert_int_equal(ask(w, &error), RELAY_GOES_ON);
+	assert_return_code(connect_to(w->program_fd, INSIDE, w->destination.port), errno);
+	assert_int_equal(send(w->program_fd, "\1last words", 11, 0), 11);
+	assert_int_equal(shutdown(w->program_fd, SHUT_WR), 0);
+	w->server_fd = accept4(w->listener_fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_return_code(w->server_fd, errno);
+	relay_take_arrivals(w->relay);
+	tear_down_relay(w);
+	assert_int_equal(recv(w->server_fd, got, sizeof(got), MSG_WAITALL), 11);
+	assert_memory_equal(got, "\1last words", 11);
+	tear_down(w);
+}
+
 /* Nobody answers there: what is waited for has its place taken, so the kernel drops it. */
 static void test_dial_times_out(void **state)
 {
@@ -404,9 +432,13 @@ static void test_dial_times_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_idle),	    cmocka_unit_test(test_total),
-		cmocka_unit_test(test_idle_udp),    cmocka_unit_test(test_total_udp),
-		cmocka_unit_test(test_half_a_head), cmocka_unit_test(test_dial_times_out),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_total),
+		cmocka_unit_test(test_idle_udp),
+		cmocka_unit_test(test_total_udp),
+		cmocka_unit_test(test_half_a_head),
+		cmocka_unit_test(test_dial_times_out),
+		cmocka_unit_test(test_last_words_of_who_has_just_arrived),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
