@@ -132,18 +132,6 @@ static const struct argp_option show_options[] = {
 	{0},
 };
 
-static bool is_verdict(const char *text)
-{
-	static const char *const names[] = {"allow", "log",  "throttle", "ask",
-					    "decoy", "deny", "kill"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(names[i], text) == 0)
-			return true;
-	}
-	return false;
-}
-
 struct show {
 	const struct log_arguments *arguments;
 	struct log_printer printer;
@@ -281,6 +269,8 @@ static void add_policy(struct log_arguments *a, const char *path)
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct log_arguments *a = state->input;
+	enum verdict verdict;
+	unsigned long number;
 	char *end;
 
 	switch (key) {
@@ -291,7 +281,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->filter.kind = value;
 		return 0;
 	case KEY_VERDICT:
-		if (!is_verdict(value))
+		if (!verdict_by_name(value, &verdict))
 			argp_error(state,
 				   "%s is no verdict: allow, log, throttle, ask, decoy, deny, kill",
 				   value);
@@ -299,9 +289,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_EXEC:
 		errno = 0;
-		a->filter.exec_id = (uint32_t)strtoul(value, &end, 10);
-		if (*end || errno || *value < '0' || *value > '9' || !a->filter.exec_id)
+		number = strtoul(value, &end, 10);
+		if (*end || errno || *value < '0' || *value > '9' || !number || number > UINT32_MAX)
 			argp_error(state, "%s is no execution: a number from 1", value);
+		a->filter.exec_id = (uint32_t)number;
 		return 0;
 	case KEY_POLICY:
 		add_policy(a, value);
