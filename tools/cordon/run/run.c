@@ -290,9 +290,10 @@ static int ask_resident(struct run *run)
 
 	if (!r)
 		r = find_policies(options, policies);
-	if (!r)
+	if (!r) {
 		r = send_run(run, &place, (const char *const *)policies, count);
-	run->spawn_server = r == -ENOENT || r == -ECONNREFUSED;
+		run->spawn_server = r == -ENOENT || r == -ECONNREFUSED;
+	}
 	resident_place_done(&place);
 	for (size_t i = 0; i < count; i++)
 		free(policies[i]);
