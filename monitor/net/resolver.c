@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/net/resolver.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -15,16 +14,13 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/net/names.h"
+#include "monitor/net/resolver_internal.h"
 
 #define DEFAULT_TIMEOUT_MS 10000u
-#define TRIES		   3
-#define WAITS		   7u /* c-ares doubles its timeout with each try: 1 + 2 + 4 */
 #define MIN_TTL_S	   1u /* one page's connections are one lookup, whatever its owner says */
 #define MAX_TTL_S	   3600u
 #define FAILURE_TTL_S	   5u
 #define MS_PER_S	   1000u
-
-struct entry;
 
 struct resolver_lookup {
 	struct entry *entry; /* borrowed */
@@ -33,47 +29,7 @@ struct resolver_lookup {
 	struct resolver_lookup *next, *prev;
 };
 
-/* A name: asked for, or answered and kept. */
-struct entry {
-	struct resolver *resolver; /* borrowed */
-	char name[MAX_NAME_BYTES + 1];
-	bool is_pending;  /* c-ares will call back: it cannot drop a single question */
-	bool is_answered; /* what follows is set; with -ETIMEDOUT it may be pending still */
-	int error;
-	uint8_t addresses[MAX_RESOLVER_ADDRESSES][16];
-	size_t count;
-	uint64_t asked_ms;
-	uint64_t expires_ms;
-	struct resolver_lookup *waiting;
-	UT_hash_handle hh; /* in the order of their last use */
-};
-
-struct resolver {
-	uv_loop_t *loop;      /* borrowed */
-	ares_channel channel; /* NULL before it is there */
-	struct entry *entries;
-	struct entry refused; /* whoever waits here gets -EAGAIN */
-	unsigned lookups;
-	unsigned timeout_ms;
-	struct watch *watches;
-	uv_timer_t timer; /* c-ares' next resend, our own limit, or answers to hand out */
-	unsigned handles;
-	bool is_stopping;
-	void (*closed)(void *ctx);
-	void *closed_ctx;
-};
-
-/* One of c-ares' sockets. */
-struct watch {
-	uv_poll_t poll;
-	struct resolver *resolver; /* borrowed: freed after the last watch */
-	ares_socket_t socket_fd;
-	struct watch *next, *prev;
-};
-
-static void arm(struct resolver *resolver);
-
-static void on_all_closed(struct resolver *resolver)
+void resolver_handle_closed(struct resolver *resolver)
 {
 	if (--resolver->handles > 0)
 		return;
@@ -82,76 +38,9 @@ static void on_all_closed(struct resolver *resolver)
 	free(resolver);
 }
 
-static void on_watch_closed(uv_handle_t *handle)
-{
-	struct watch *watch = handle->data;
-	struct resolver *resolver = watch->resolver;
-
-	free(watch);
-	on_all_closed(resolver);
-}
-
 static void on_timer_closed(uv_handle_t *handle)
 {
-	on_all_closed(handle->data);
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events)
-{
-	const struct watch *watch = poll->data;
-	struct resolver *resolver = watch->resolver;
-	const ares_socket_t fd = watch->socket_fd;
-	const bool may_read = status < 0 || (events & UV_READABLE);
-	const bool may_write = status < 0 || (events & UV_WRITABLE);
-
-	ares_process_fd(resolver->channel, may_read ? fd : ARES_SOCKET_BAD,
-			may_write ? fd : ARES_SOCKET_BAD);
-	arm(resolver);
-}
-
-static struct watch *watch_find(struct resolver *resolver, ares_socket_t fd)
-{
-	struct watch *watch;
-
-	DL_SEARCH_SCALAR(resolver->watches, watch, socket_fd, fd);
-	return watch;
-}
-
-static struct watch *watch_new(struct resolver *resolver, ares_socket_t fd)
-{
-	struct watch *watch = xcalloc(1, sizeof(*watch));
-
-	watch->resolver = resolver;
-	watch->socket_fd = fd;
-	watch->poll.data = watch;
-	if (uv_poll_init(resolver->loop, &watch->poll, fd) < 0) {
-		free(watch);
-		return NULL; /* the question runs into its timeout */
-	}
-	DL_APPEND(resolver->watches, watch);
-	resolver->handles++;
-	return watch;
-}
-
-/* c-ares closes the socket after the call in which it says that it waits for nothing there. */
-static void on_socket_state(void *ctx, ares_socket_t fd, int readable, int writable)
-{
-	struct resolver *resolver = ctx;
-	struct watch *watch = watch_find(resolver, fd);
-
-	if (!readable && !writable) {
-		if (!watch)
-			return;
-		DL_DELETE(resolver->watches, watch);
-		uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-		return;
-	}
-	if (!watch)
-		watch = watch_new(resolver, fd);
-	if (watch)
-		(void)uv_poll_start(&watch->poll,
-				    (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0),
-				    on_socket);
+	resolver_handle_closed(handle->data);
 }
 
 static void tell(struct resolver_lookup *lookup)
@@ -268,10 +157,10 @@ static void on_timer(uv_timer_t *timer)
 			settle(entry, -ETIMEDOUT, FAILURE_TTL_S);
 		tell(entry->waiting);
 	}
-	arm(resolver);
+	resolver_arm(resolver);
 }
 
-static void arm(struct resolver *resolver)
+void resolver_arm(struct resolver *resolver)
 {
 	const uint64_t now = uv_now(resolver->loop);
 	const struct entry *entry;
@@ -384,7 +273,7 @@ struct resolver_lookup *resolver_lookup(struct resolver *resolver, const char *n
 	*lookup = (struct resolver_lookup){.entry = entry, .done = done, .ctx = ctx};
 	DL_APPEND(entry->waiting, lookup);
 	resolver->lookups++;
-	arm(resolver);
+	resolver_arm(resolver);
 	return lookup;
 }
 
@@ -393,35 +282,6 @@ void resolver_cancel(struct resolver_lookup *lookup)
 	DL_DELETE(lookup->entry->waiting, lookup);
 	lookup->entry->resolver->lookups--;
 	free(lookup);
-}
-
-static int channel_open(struct resolver *resolver, const char *server, struct error *err)
-{
-	char files_and_dns[] = "fb", only_dns[] = "b";
-	struct ares_options options = {
-		/* A name is whole as it is, and no variable of ours gives it another. */
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-		.timeout = (int)(resolver->timeout_ms / WAITS),
-		.tries = TRIES,
-		.lookups = server ? only_dns : files_and_dns,
-		.sock_state_cb = on_socket_state,
-		.sock_state_cb_data = resolver,
-	};
-	int status;
-
-	status = ares_init_options(&resolver->channel, &options,
-				   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-					   ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
-	if (status != ARES_SUCCESS)
-		return error_set(err, EIO, "start the resolver from /etc/resolv.conf: %s",
-				 ares_strerror(status));
-	if (!server)
-		return 0;
-	status = ares_set_servers_ports_csv(resolver->channel, server);
-	if (status != ARES_SUCCESS)
-		return error_set(err, EINVAL,
-				 "resolver \"%s\": no ADDRESS, ADDRESS:PORT or [V6]:PORT", server);
-	return 0;
 }
 
 int resolver_start(const struct resolver_config *config, struct resolver **ret, struct error *err)
@@ -433,7 +293,7 @@ int resolver_start(const struct resolver_config *config, struct resolver **ret, 
 	resolver->timeout_ms = config->timeout_ms ? config->timeout_ms : DEFAULT_TIMEOUT_MS;
 	resolver->refused =
 		(struct entry){.resolver = resolver, .is_answered = true, .error = -EAGAIN};
-	r = channel_open(resolver, config->server, err);
+	r = resolver_open_channel(resolver, config->server, err);
 	if (r < 0) {
 		if (resolver->channel)
 			ares_destroy(resolver->channel);

@@ -30,6 +30,17 @@ const char *verdict_name(enum verdict verdict)
 	return verdict <= VERDICT_KILL ? names[verdict] : "unknown";
 }
 
+bool verdict_by_name(const char *name, enum verdict *ret)
+{
+	for (unsigned v = VERDICT_ALLOW; name && v <= VERDICT_KILL; v++) {
+		if (strcmp(verdict_name((enum verdict)v), name) == 0) {
+			*ret = (enum verdict)v;
+			return true;
+		}
+	}
+	return false;
+}
+
 enum verdict policy_default(const struct policy *policy, const struct action *action)
 {
 	if (policy->has_default[action->kind])

@@ -69,19 +69,11 @@ int policy_decode_macros(struct policy *policy, const struct source *source, siz
 	return r;
 }
 
-static void free_text(const char *text)
-{
-	char *owned;
-
-	memcpy(&owned, &text, sizeof(owned)); /* const only for readers */
-	free(owned);
-}
-
 void policy_free_macros(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->macro_count; i++) {
-		free_text(policy->macros[i].name);
-		free_text(policy->macros[i].text.at);
+		free(without_const(policy->macros[i].name));
+		free(without_const(policy->macros[i].text.at));
 	}
 	free(policy->macros);
 	free(policy->macro_files);

@@ -29,6 +29,8 @@ enum verdict {
 };
 
 const char *verdict_name(enum verdict verdict);
+/* @name: may be NULL, which is none. */
+bool verdict_by_name(const char *name, enum verdict *ret);
 
 /* What a session does once evidence or state of it was lost, in the order of strictness. */
 enum on_loss {

@@ -215,7 +215,7 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 		if (kind == ACTION_KINDS)
 			return source_error(source, err, EINVAL, at,
 					    "unknown action kind \"%.64s\"", json_key(d));
-		if (!json_string(d) || verdict_by_name(json_string(d), &verdict) < 0 ||
+		if (!json_string(d) || !verdict_by_name(json_string(d), &verdict) ||
 		    verdict == VERDICT_THROTTLE || (verdict == VERDICT_DECOY && !may_decoy))
 			return source_error(source, err, EINVAL, at,
 					    "the default of %s is allow, log, ask, deny or kill%s",

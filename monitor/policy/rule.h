@@ -5,10 +5,12 @@
  * What the parts of the policy engine share: the loaded policy and what each rule became.
  *
  *	trusted.c, files.c, source.c	texts of files, errors in them
- *	policy.c		files -> struct policy, and the getters
+ *	policy.c		files -> struct policy
+ *	policy_facts.c		what is asked of one
  *	policy_json.c		one document: lists, labels, defaults
  *	macros.c		its macros; what expressions are typed against, places in them
  *	rule_json.c		one rule
+ *	count_json.c		how often it must have been
  *	condition.c		what an action must be, of a rule and of a step
  *	sequence*.c, keyed.c	what must have happened before
  *	budget*.c		what must be used up
@@ -194,7 +196,6 @@ int policy_expression_error(const struct policy *policy, const struct cel_tree *
 int rule_decode(struct policy *policy, const struct source *source, const struct json *node,
 		const char *path, struct error *err);
 void rule_done(struct rule *rule);
-int verdict_by_name(const char *name, enum verdict *ret);
 /* "500ms", "60s", "5m", "1h" */
 int duration_parse(const char *text, uint64_t *ret_ns);
 
@@ -206,6 +207,14 @@ struct policy_place {
 	struct error *err;
 };
 
+/* rule_json.c: an error at a member of it: ".on". Return: -code. */
+int policy_error_at(const struct policy_place *place, int code, const char *member,
+		    char *owned_text);
+#define POLICY_ERROR(_place, _code, _member, ...) \
+	policy_error_at((_place), (_code), (_member), xasprintf(__VA_ARGS__))
+
+/* count_json.c */
+int count_decode(const struct policy_place *place, struct rule *rule, const struct json *node);
 /* condition.c: the members "on" and "when" of the object at the place. */
 int condition_decode(const struct policy_place *place, const struct json *on, const char *when,
 		     struct condition *ret);

@@ -42,34 +42,20 @@ static const struct json_field rule_fields[] = {
 
 /* What decoding a rule needs at hand. */
 struct context {
-	struct policy *policy;
-	const struct source *source;
-	const char *path; /* of the rule */
+	struct policy_place place; /* the rule's */
 	struct rule_row row;
 	struct rule *rule;
-	struct error *err;
 };
 
-/* An error at a member of the rule. */
-#define FAIL(_c, _code, _member, ...) fail_at((_c), (_code), (_member), xasprintf(__VA_ARGS__))
+#define FAIL(_c, _code, _member, ...) POLICY_ERROR(&(_c)->place, (_code), (_member), __VA_ARGS__)
 
-static int fail_at(const struct context *c, int code, const char *member, char *owned_text)
+int policy_error_at(const struct policy_place *place, int code, const char *member,
+		    char *owned_text)
 {
 	_cleanup_free_ char *text = owned_text;
-	_cleanup_free_ char *path = xasprintf("%s%s", c->path, member);
+	_cleanup_free_ char *path = xasprintf("%s%s", place->path, member);
 
-	return source_error(c->source, c->err, code, path, "%s", text);
-}
-
-int verdict_by_name(const char *name, enum verdict *ret)
-{
-	for (unsigned v = VERDICT_ALLOW; v <= VERDICT_KILL; v++) {
-		if (strcmp(verdict_name((enum verdict)v), name) == 0) {
-			*ret = (enum verdict)v;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	return source_error(place->source, place->err, code, path, "%s", text);
 }
 
 static int errno_by_name(const char *name)
@@ -128,7 +114,7 @@ static int decode_verdict(struct context *c)
 	struct rule *rule = c->rule;
 	const char *name = json_string(c->row.errno_name);
 
-	if (verdict_by_name(json_string(c->row.verdict), &rule->verdict) < 0)
+	if (!verdict_by_name(json_string(c->row.verdict), &rule->verdict))
 		return FAIL(c, EINVAL, ".verdict",
 			    "a verdict is allow, log, throttle, ask, decoy, deny or kill");
 	if (rule->verdict == VERDICT_DECOY && (rule->kinds & ~DECOY_KINDS))
@@ -221,7 +207,7 @@ static int decode_info(struct context *c)
 	static const char *const severities[] = {"low", "medium", "high", "critical"};
 	struct rule_info *info = &c->rule->info;
 
-	info->file = c->policy->files[c->policy->file_count - 1];
+	info->file = c->place.policy->files[c->place.policy->file_count - 1];
 	info->id = xstrdup(json_string(c->row.id));
 	info->category = xstrdup(json_string(c->row.category));
 	info->severity = xstrdup(json_string(c->row.severity));
@@ -261,7 +247,7 @@ static int decode_labels(struct context *c, const struct json *labels, const cha
 {
 	for (const struct json *l = json_first(labels); l; l = json_next(l)) {
 		const int r = json_string(l)
-				      ? policy_label_intern(c->policy, str_of(json_string(l)))
+				      ? policy_label_intern(c->place.policy, str_of(json_string(l)))
 				      : -EINVAL;
 
 		if (r < 0)
@@ -289,92 +275,10 @@ static int decode_set_labels(struct context *c)
 	return r;
 }
 
-static int add_distinct(struct context *c, const struct json *node)
-{
-	struct count_spec *count = &c->rule->count;
-	const char *name = json_string(node);
-
-	if (!name || strncmp(name, "action.", 7) != 0)
-		return FAIL(c, EINVAL, ".count.distinct", "expected \"action.FIELD\"");
-	for (uint32_t i = 0; i < action_field_count; i++) {
-		if (strcmp(action_fields[i].name, name + 7) != 0)
-			continue;
-		if ((c->rule->kinds & ~action_fields[i].kinds) ||
-		    action_fields[i].type == FIELD_LIST)
-			return FAIL(c, EINVAL, ".count.distinct",
-				    "%s is a list or is not there for every kind in \"on\"", name);
-		if (count->field_count == MAX_DISTINCT_FIELDS)
-			return FAIL(c, EINVAL, ".count.distinct", "at most %u fields",
-				    MAX_DISTINCT_FIELDS);
-		count->fields[count->field_count++] = i;
-		return 0;
-	}
-	return FAIL(c, EINVAL, ".count.distinct", "unknown field %.64s", name);
-}
-
-/* The most that there can be; UINT32_MAX: it is not known. */
-static unsigned distinct_values(const struct count_spec *count)
-{
-	for (uint32_t i = 0; i < count->field_count; i++) {
-		if (action_fields[count->fields[i]].type != FIELD_BOOL)
-			return UINT32_MAX;
-	}
-	return count->field_count ? 1u << count->field_count : UINT32_MAX;
-}
-
-static int decode_count(struct context *c)
-{
-	struct count_spec *count = &c->rule->count;
-	const struct json *distinct = json_get(c->row.count, "distinct");
-	const char *window = json_string(json_get(c->row.count, "window"));
-	int64_t at_least = 0;
-	int r = 0;
-
-	for (const struct json *m = json_first(c->row.count); m; m = json_next(m)) {
-		if (strcmp(json_key(m), "window") != 0 && strcmp(json_key(m), "at_least") != 0 &&
-		    strcmp(json_key(m), "distinct") != 0)
-			return FAIL(
-				c, EINVAL, ".count",
-				"unknown member \"%.64s\"; known are: window, at_least, distinct",
-				json_key(m));
-	}
-	if (!window || duration_parse(window, &count->window_ns) < 0)
-		return FAIL(c, EINVAL, ".count.window",
-			    "\"window\" is a time such as \"500ms\", \"60s\", \"5m\" or \"1h\"");
-	if (json_i64(json_get(c->row.count, "at_least"), 1,
-		     distinct ? MAX_COUNT_DISTINCT : MAX_COUNT_EVENTS, &at_least) < 0)
-		return FAIL(c, EINVAL, ".count.at_least",
-			    "\"at_least\" is a number from 1 to %u (with \"distinct\" to %u)",
-			    MAX_COUNT_EVENTS, MAX_COUNT_DISTINCT);
-	count->at_least = (uint32_t)at_least;
-	if (distinct && json_type(distinct) == JSON_ARRAY) {
-		for (const struct json *d = json_first(distinct); d && r == 0; d = json_next(d))
-			r = add_distinct(c, d);
-	} else if (distinct) {
-		r = add_distinct(c, distinct);
-	}
-	if (r == 0 && distinct && !count->field_count)
-		return FAIL(c, EINVAL, ".count.distinct", "names no field");
-	if (r == 0 && count->at_least > distinct_values(count))
-		return FAIL(c, EINVAL, ".count.at_least",
-			    "there are no more than %u different values of true and false",
-			    distinct_values(count));
-	c->rule->counter = c->policy->counters++;
-	c->policy->state_bytes += count_state_bytes(count);
-	if (r == 0 && c->policy->state_bytes > MAX_STATE_BYTES)
-		return FAIL(c, E2BIG, ".count",
-			    "the counters of all rules take more than %u bytes a session: lower "
-			    "\"at_least\"",
-			    MAX_STATE_BYTES);
-	return r;
-}
-
 static int decode_when(struct context *c)
 {
-	const struct policy_place place = {
-		.policy = c->policy, .source = c->source, .path = c->path, .err = c->err};
 	struct condition is = {.kinds = c->rule->kinds};
-	const int r = condition_compile(&place, json_string(c->row.when), &is);
+	const int r = condition_compile(&c->place, json_string(c->row.when), &is);
 
 	c->rule->when = is.when;
 	c->rule->guard = is.guard;
@@ -387,10 +291,8 @@ static int decode_when(struct context *c)
 
 static int decode_kinds(struct context *c)
 {
-	const struct policy_place place = {
-		.policy = c->policy, .source = c->source, .path = c->path, .err = c->err};
 	struct condition is = {0};
-	const int r = condition_decode_kinds(&place, c->row.on, &is);
+	const int r = condition_decode_kinds(&c->place, c->row.on, &is);
 
 	c->rule->kinds = is.kinds;
 	return r;
@@ -410,7 +312,8 @@ static struct rule *new_rule(struct policy *policy)
 int rule_decode(struct policy *policy, const struct source *source, const struct json *node,
 		const char *path, struct error *err)
 {
-	struct context c = {.policy = policy, .source = source, .path = path, .err = err};
+	struct context c = {
+		.place = {.policy = policy, .source = source, .path = path, .err = err}};
 	int r;
 
 	if (policy->rule_count == MAX_RULES)
@@ -429,7 +332,7 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 	if (r == 0)
 		r = decode_set_labels(&c);
 	if (r == 0 && c.row.count)
-		r = decode_count(&c);
+		r = count_decode(&c.place, c.rule, c.row.count);
 	if (r == 0 && c.row.sequence)
 		r = sequence_decode(policy, source, c.rule, c.row.sequence, path, err);
 	if (r == 0 && c.row.budget)
@@ -441,22 +344,13 @@ int rule_decode(struct policy *policy, const struct source *source, const struct
 	return r;
 }
 
-static void free_text(const char *text)
-{
-	char *owned;
-
-	memcpy(&owned, &text, sizeof(owned)); /* const only for readers */
-	free(owned);
-}
-
 void rule_done(struct rule *rule)
 {
-	free_text(rule->info.id);
-	free_text(rule->info.category);
-	free_text(rule->info.severity);
-	if (rule->info.maturity)
-		free_text(rule->info.maturity);
-	free_text(rule->info.because);
+	free(without_const(rule->info.id));
+	free(without_const(rule->info.category));
+	free(without_const(rule->info.severity));
+	free(without_const(rule->info.maturity));
+	free(without_const(rule->info.because));
 	free(rule->guard.keys);
 	cel_program_done(&rule->when);
 }

@@ -5,46 +5,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "tests/support/fuzz.h"
-
-/* ---- the clocks, and who may be dialled ---- */
-
-uint64_t passed_ns;
-
-uint64_t __real_uv_hrtime(void);
-uint64_t __wrap_uv_hrtime(void);
-int __real_clock_gettime(clockid_t clock, struct timespec *ret);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
-const char *__wrap_upstream_address_refusal(const uint8_t address[16],
-					    const struct upstream_rules *rules);
-
-uint64_t __wrap_uv_hrtime(void)
-{
-	return __real_uv_hrtime() + passed_ns;
-}
-
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
-{
-	const int r = __real_clock_gettime(clock, ret);
-	const uint64_t ns = (uint64_t)ret->tv_nsec + passed_ns;
-
-	ret->tv_sec += (time_t)(ns / NS_PER_S);
-	ret->tv_nsec = (long)(ns % NS_PER_S);
-	return r;
-}
-
-const char *__wrap_upstream_address_refusal(const uint8_t address[16],
-					    const struct upstream_rules *rules)
-{
-	(void)address;
-	(void)rules;
-	return NULL;
-}
-
-/* ---- both ends of each connection ---- */
 
 const char *const heads[HEADS] = {
 	"\1", "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999\r\n\r\n", "GET",

@@ -5,11 +5,11 @@
  * What fuzz_relay.c plays in: a relay with real sockets, programs and servers at both ends of its
  * connections, and a clock that is moved by hand. Each says what does not hold.
  *
- * Loopback stands for outside, where nothing may be dialled but here; two functions of the system
- * and the one that refuses addresses are replaced when the target is linked.
+ * Loopback stands for outside, where nothing may be dialled but here: see moved_clock.h.
  */
 
 #include "monitor/net/connection.h"
+#include "tests/support/moved_clock.h"
 
 #define PAIRS	   4u
 #define HEADS	   4u
@@ -61,9 +61,6 @@ struct world {
 extern const char *const heads[HEADS];
 
 /* ---- relay_pair.c: both ends of a connection ---- */
-
-/* Time that has passed besides the real one. */
-extern uint64_t passed_ns;
 
 /* What stands at each place of a stream is fixed by its head: see byte_of(). */
 void say(struct pair *pair, struct side *side, const char *head, size_t len);

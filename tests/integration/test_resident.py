@@ -69,6 +69,13 @@ class Life(ResidentTest):
         self.assertEqual(self.served(), 2)
 
     @starts_one
+    def test_a_run_that_cannot_be_starts_none(self):
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not self.status()["running"]))
+        self.assertEqual(self.run_quietly("true", options=["-p", self.dir / "nowhere"]).returncode, 125)
+        self.assertFalse(wait_for(lambda: self.status()["running"], 1))
+
+    @starts_one
     def test_the_first_run_starts_one(self):
         self.cordon("serve", "--stop")
         self.assertTrue(wait_for(lambda: not self.status()["running"]))

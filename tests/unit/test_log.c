@@ -230,6 +230,7 @@ static void test_usage(void **state)
 	assert_int_equal(cordon_log("frobnicate", NULL, NULL), 2);
 	assert_int_equal(cordon_log("show", "--verdict=maybe", fixture.path), 2);
 	assert_int_equal(cordon_log("show", "--exec=-1", fixture.path), 2);
+	assert_int_equal(cordon_log("show", "--exec=4294967297", fixture.path), 2);
 	assert_int_equal(cordon_log("verify", "--signer=xyz", fixture.path), 2);
 	assert_int_equal(cordon_log("show", "--nonsense", fixture.path), 2);
 	assert_int_equal(cordon_log("--help", NULL, NULL), 0);

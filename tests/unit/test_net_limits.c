@@ -2,7 +2,7 @@
 
 /*
  * How long what is relayed may last: the relay between sockets of this process, with the clock in
- * the test's hand: the linker puts the functions below in the place of those that tell the time.
+ * the test's hand (moved_clock.h).
  */
 
 #include "tests/support/test.h"
@@ -17,9 +17,11 @@
 
 #include "monitor/net/dial.h"
 #include "monitor/net/relay.h"
+#include "tests/support/moved_clock.h"
 
 #define INSIDE	  "127.0.0.2" /* where the program means to go */
 #define OUTSIDE	  "127.0.0.3" /* where the relay dials */
+#define NS_PER_MS UINT64_C(1000000)
 #define MINUTE_MS UINT64_C(60000)
 #define DAY_MS	  UINT64_C(86400000)
 #define TICKET	  7u
@@ -27,39 +29,10 @@
 
 /* ---- time ---- */
 
-static uint64_t ahead_ms;
 static uint32_t dial_ms;
 
-uint64_t __wrap_uv_now(const uv_loop_t *loop);
-uint64_t __wrap_uv_hrtime(void);
-int __real_clock_gettime(clockid_t id, struct timespec *now);
-int __wrap_clock_gettime(clockid_t id, struct timespec *now);
 struct dial *__real_dial_start(const struct dial_config *config);
 struct dial *__wrap_dial_start(const struct dial_config *config);
-const char *__wrap_relay_refusal(void *ctx, const uint8_t address[16]);
-
-int __wrap_clock_gettime(clockid_t id, struct timespec *now)
-{
-	const int r = __real_clock_gettime(id, now);
-
-	now->tv_sec += (time_t)(ahead_ms / 1000);
-	return r;
-}
-
-/* libuv's own clock may be a library's. */
-uint64_t __wrap_uv_hrtime(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t __wrap_uv_now(const uv_loop_t *loop)
-{
-	(void)loop;
-	return __wrap_uv_hrtime() / 1000000;
-}
 
 /* A dial's limit passes in real time. */
 struct dial *__wrap_dial_start(const struct dial_config *config)
@@ -69,14 +42,6 @@ struct dial *__wrap_dial_start(const struct dial_config *config)
 	assert_in_range(config->timeout_ms, 10000, 30000);
 	shorter.timeout_ms = dial_ms ? dial_ms : config->timeout_ms;
 	return __real_dial_start(&shorter);
-}
-
-/* Loopback is never dialled. */
-const char *__wrap_relay_refusal(void *ctx, const uint8_t address[16])
-{
-	(void)ctx;
-	(void)address;
-	return NULL;
 }
 
 /* ---- both sides ---- */
@@ -196,7 +161,7 @@ static struct world *set_up(int type)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	ahead_ms = 0;
+	passed_ns = 0;
 	dial_ms = 0;
 	assert_int_equal(uv_loop_init(&w->loop), 0);
 	(void)uv_timer_init(&w->loop, &w->tick);
@@ -238,10 +203,7 @@ static void tear_down(struct world *w)
 
 static uint64_t real_ms(void)
 {
-	struct timespec now;
-
-	(void)__real_clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return real_ns() / NS_PER_MS;
 }
 
 #define WAIT_FOR(_w, _claim)                                    \
@@ -258,14 +220,14 @@ static void let_pass(struct world *w, uint64_t ms)
 {
 	const uint64_t until = real_ms() + 500;
 
-	ahead_ms += ms;
+	passed_ns += ms * NS_PER_MS;
 	WAIT_FOR(w, w->reason[0] || real_ms() > until);
 }
 
 /* The same, and it is over, however long the machine takes for a look. */
 static void let_pass_until(struct world *w, uint64_t ms, const char *reason)
 {
-	ahead_ms += ms;
+	passed_ns += ms * NS_PER_MS;
 	WAIT_FOR(w, w->reason[0]);
 	assert_string_equal(w->reason, reason);
 }
@@ -334,8 +296,8 @@ static void expect_total_limit(int type, uint64_t step_ms)
 
 	join(w);
 	exchange(w);
-	while (ahead_ms + step_ms < DAY_MS) {
-		ahead_ms += step_ms;
+	while (passed_ns / NS_PER_MS + step_ms < DAY_MS) {
+		passed_ns += step_ms * NS_PER_MS;
 		exchange(w);
 	}
 	let_pass(w, 0);

@@ -13,18 +13,11 @@
 #include "common/log.h"
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/reader.h"
-#include "monitor/evidence/record.h"
 #include "tools/cordon/commands.h"
 #include "tools/cordon/log/log_replay.h"
 #include "tools/cordon/log/log_show.h"
+#include "tools/cordon/log/log_verify.h"
 #include "tools/toolkit/paths.h"
-
-enum log_status {
-	LOG_STATUS_CLOSED = 0,
-	LOG_STATUS_BROKEN = 1,
-	LOG_STATUS_USAGE = 2,
-	LOG_STATUS_CUT = 3,
-};
 
 enum {
 	KEY_CALL = 0x2000,
@@ -54,70 +47,9 @@ static const struct argp_option verify_options[] = {
 	{0},
 };
 
-static void print_report(const char *file, const struct record_report *report, bool trusted,
-			 const char *signer)
-{
-	const unsigned long long events = report->events;
-
-	switch (report->state) {
-	case RECORD_CLOSED:
-		if (trusted)
-			(void)printf("%s: closed: %llu events of session %s, signed by %s%s\n",
-				     file, events, report->session, report->signer,
-				     report->signer_is_ours ? " (this host)" : "");
-		else
-			(void)printf(
-				"%s: BROKEN: the chain holds, but it is signed by %s and not by "
-				"%s; if you trust that key, say --signer\n",
-				file, report->signer, signer ? signer : "this host's record key");
-		break;
-	case RECORD_CUT:
-		(void)printf("%s: cut: ", file);
-		if (report->bad_line)
-			(void)printf("line %llu: ", (unsigned long long)report->bad_line);
-		(void)printf("%s; %llu events hold\n", report->reason, events);
-		break;
-	case RECORD_BROKEN:
-		(void)printf("%s: BROKEN: line %llu: %s; %llu events before it hold\n", file,
-			     (unsigned long long)report->bad_line, report->reason, events);
-		break;
-	}
-}
-
-static enum log_status verify_one(const char *file, const char *key_path, const char *signer)
-{
-	struct record_report report;
-	struct error err = {0};
-	bool trusted;
-
-	if (record_verify(file, key_path, &report, &err) < 0) {
-		log_error("%s", err.text);
-		return LOG_STATUS_BROKEN;
-	}
-	trusted = signer ? strcmp(signer, "any") == 0 || strcmp(signer, report.signer) == 0
-			 : report.signer_is_ours;
-	print_report(file, &report, trusted, signer);
-	if (report.state == RECORD_CUT)
-		return LOG_STATUS_CUT;
-	return report.state == RECORD_CLOSED && trusted ? LOG_STATUS_CLOSED : LOG_STATUS_BROKEN;
-}
-
 static int run_verify(const struct log_arguments *arguments)
 {
-	_cleanup_free_ char *key_path = NULL;
-	enum log_status worst = LOG_STATUS_CLOSED;
-	struct error err = {0};
-
-	if (!arguments->signer && paths_record_key(&key_path, &err) < 0)
-		log_warning("%s", err.text);
-	for (size_t i = 0; i < arguments->file_count; i++) {
-		const enum log_status status =
-			verify_one(arguments->files[i], key_path, arguments->signer);
-
-		if (status == LOG_STATUS_BROKEN || worst == LOG_STATUS_CLOSED)
-			worst = status;
-	}
-	return (int)worst;
+	return log_verify(arguments->files, arguments->file_count, arguments->signer);
 }
 
 /* ---- show ---- */
@@ -131,18 +63,6 @@ static const struct argp_option show_options[] = {
 	{"json", KEY_JSON, 0, 0, "The lines of the record as they are", 0},
 	{0},
 };
-
-static bool is_verdict(const char *text)
-{
-	static const char *const names[] = {"allow", "log",  "throttle", "ask",
-					    "decoy", "deny", "kill"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(names[i], text) == 0)
-			return true;
-	}
-	return false;
-}
 
 struct show {
 	const struct log_arguments *arguments;
@@ -281,6 +201,8 @@ static void add_policy(struct log_arguments *a, const char *path)
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct log_arguments *a = state->input;
+	enum verdict verdict;
+	unsigned long number;
 	char *end;
 
 	switch (key) {
@@ -291,7 +213,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		a->filter.kind = value;
 		return 0;
 	case KEY_VERDICT:
-		if (!is_verdict(value))
+		if (!verdict_by_name(value, &verdict))
 			argp_error(state,
 				   "%s is no verdict: allow, log, throttle, ask, decoy, deny, kill",
 				   value);
@@ -299,9 +221,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_EXEC:
 		errno = 0;
-		a->filter.exec_id = (uint32_t)strtoul(value, &end, 10);
-		if (*end || errno || *value < '0' || *value > '9' || !a->filter.exec_id)
+		number = strtoul(value, &end, 10);
+		if (*end || errno || *value < '0' || *value > '9' || !number || number > UINT32_MAX)
 			argp_error(state, "%s is no execution: a number from 1", value);
+		a->filter.exec_id = (uint32_t)number;
 		return 0;
 	case KEY_POLICY:
 		add_policy(a, value);

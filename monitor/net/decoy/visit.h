@@ -3,7 +3,8 @@
 
 /*
  * One connection of the decoy: a socket, TLS between if the program began it, and the protocol that
- * was recognised. visit.c moves bytes; a protocol reads and says what it likes.
+ * was recognised. visit.c moves bytes, visit_input.c tells whose they are; a protocol reads and
+ * says what it likes.
  *
  *	no protocol yet --port, or first bytes--> protocol --visit_close()--> what was said is
  *	sent, then our side is shut, and what still comes is dropped until the program closes
@@ -83,6 +84,11 @@ void decoy_free_when_over(struct decoy *decoy);
 /* NULL if TLS is not answered. */
 struct tls_server *decoy_tls(struct decoy *decoy);
 
+static inline const struct tls_module *visit_tls(const struct visit *visit)
+{
+	return visit->decoy->config.tls;
+}
+
 /* visit.c */
 /* Takes over socket_fd, also on failure. */
 int visit_start(struct decoy *decoy, int socket_fd, const struct decoy_peer *peer, void *flow,
@@ -92,11 +98,18 @@ void visit_say(struct visit *visit, const char *bytes, size_t len);
 bool visit_stalls(struct visit *visit);
 /* What was said is still sent. */
 void visit_close(struct visit *visit);
-/* From the next byte on it is TLS. False if TLS is not answered, or is spoken already. */
-bool visit_start_tls(struct visit *visit);
-/* What follows is another protocol, with that host: a proxy was asked for it. */
-void visit_tunnel(struct visit *visit, const char *host, uint16_t port);
 /* Now, with ended() called from here; what is there already is read first. */
 void visit_finish(struct visit *visit, const char *reason);
 /* The same, without looking at what was not read yet. */
 void visit_end(struct visit *visit, const char *reason, bool reset);
+void visit_drop_protocol(struct visit *visit);
+
+/* visit_input.c */
+/* From the next byte on it is TLS. False if TLS is not answered, or is spoken already. */
+bool visit_start_tls(struct visit *visit);
+/* What follows is another protocol, with that host: a proxy was asked for it. */
+void visit_tunnel(struct visit *visit, const char *host, uint16_t port);
+/* Gives what waits in visit->in to the protocol that it is of. */
+void visit_use_input(struct visit *visit);
+/* One piece. Return: false when the connection has ended. */
+bool visit_read(struct visit *visit);

@@ -118,17 +118,6 @@ static void remember(struct replay *r, const struct json *event)
 
 /* ---- verdicts ---- */
 
-static bool verdict_of_name(const char *name, enum verdict *ret)
-{
-	for (unsigned v = VERDICT_ALLOW; v <= VERDICT_KILL; v++) {
-		if (is(name, verdict_name((enum verdict)v))) {
-			*ret = (enum verdict)v;
-			return true;
-		}
-	}
-	return false;
-}
-
 static enum replay_result compare(struct replayed *ret)
 {
 	if (ret->was != ret->now.verdict)
@@ -155,7 +144,7 @@ static enum replay_result on_loss(struct replay *r, const char *kind, const stru
 		assume_labels(r);
 		policy_state_assume_unseen(r->state, r->had_file_gate, false);
 	}
-	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
+	if (!verdict_by_name(text_of(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
 	ret->was_rule = ret->now_rule = text_of(event, "rule");
 	ret->now.verdict = on_loss_verdict(policy_on_loss(r->policy));
@@ -221,7 +210,7 @@ static void count_bytes(struct replay *r, struct replayed *was, struct decision 
 
 	if (!replay_flows_close(&r->flows, &r->action, &began, &stopped))
 		return;
-	if (verdict_of_name(text_of(stopped, "verdict"), &verdict) && verdict > was->was) {
+	if (verdict_by_name(text_of(stopped, "verdict"), &verdict) && verdict > was->was) {
 		was->was = verdict;
 		was->was_rule = text_of(stopped, "rule");
 	}
@@ -240,7 +229,7 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 	const struct rule_info *evicted_rule;
 	bool was_lost;
 
-	if (!verdict_of_name(text_of(event, "verdict"), &ret->was))
+	if (!verdict_by_name(text_of(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
 	ret->was_rule = text_of(event, "rule");
 	example_done(&r->example);

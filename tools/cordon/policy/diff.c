@@ -7,46 +7,25 @@
  */
 
 #include <argp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "monitor/policy/constants.h"
+#include "tools/cordon/policy/diff_internal.h"
 #include "tools/cordon/policy/policy_command.h"
 
-#define MAX_TRIED 2000000u
-#define START_NS  UINT64_C(1000000000)
+#define START_NS UINT64_C(1000000000)
 
 enum {
 	KEY_JSON = 0x3000
-};
-
-/* One way in which the new side is weaker, with the first action that showed it. */
-struct weaker {
-	const char *label; /* not set any more; NULL: newly allowed */
-	bool takes;	   /* no, newly taken away */
-	enum action_kind kind;
-	enum verdict was, now;
-	const char *was_rule, *now_rule; /* borrowed */
-	char *example;			 /* owned: JSON */
 };
 
 struct outcome {
 	struct decision decision;
 	uint64_t added; /* labels that were not given, bits of its own policy */
 	uint64_t taken; /* of those that were */
-};
-
-struct diffing {
-	struct policy_trees old, new;
-	struct policy_state *old_state, *new_state; /* reset before each action */
-	struct constants constants;
-	struct weaker *weaker; /* owned */
-	size_t count;
-	size_t tried;
 };
 
 /* ---- one action ---- */
@@ -262,81 +241,6 @@ static void try_kinds(struct diffing *d)
 	}
 }
 
-/* ---- what it says ---- */
-
-static bool on_loss_is_weaker(const struct diffing *d)
-{
-	return policy_on_loss(d->new.policy) < policy_on_loss(d->old.policy);
-}
-
-static void print_text_report(const struct diffing *d)
-{
-	for (size_t i = 0; i < d->count; i++) {
-		const struct weaker *w = &d->weaker[i];
-
-		if (w->label)
-			(void)printf("%s the label %s (%s):\n    ",
-				     w->takes ? "newly takes away" : "no longer sets", w->label,
-				     action_kind_name(w->kind));
-		else
-			(void)printf("newly allowed: %s, was %s by %s, is %s by %s:\n    ",
-				     action_kind_name(w->kind), verdict_name(w->was), w->was_rule,
-				     verdict_name(w->now), w->now_rule);
-		print_text(w->example);
-		(void)putchar('\n');
-	}
-	if (on_loss_is_weaker(d))
-		(void)printf("on_loss is weaker: was %s, is %s\n",
-			     on_loss_name(policy_on_loss(d->old.policy)),
-			     on_loss_name(policy_on_loss(d->new.policy)));
-	(void)printf("%s%zu actions tried\n",
-		     d->count || on_loss_is_weaker(d) ? "" : "nothing newly allowed is found; ",
-		     d->tried);
-	if (d->tried >= MAX_TRIED)
-		(void)printf("these are too many rules to try all actions that they tell apart\n");
-}
-
-static void put_side(struct json_writer *w, const char *key, enum verdict verdict, const char *rule)
-{
-	json_begin_object(w, key);
-	json_put_string(w, "verdict", verdict_name(verdict));
-	json_put_string(w, "rule", rule);
-	json_end_object(w);
-}
-
-static void print_json_report(const struct diffing *d)
-{
-	_cleanup_buf_ struct buf out = BUF_INIT(0);
-	struct json_writer w = {.out = &out, .indent = true};
-
-	json_begin_object(&w, NULL);
-	json_begin_array(&w, "weaker");
-	for (size_t i = 0; i < d->count; i++) {
-		const struct weaker *f = &d->weaker[i];
-
-		json_begin_object(&w, NULL);
-		json_put_string(&w, "label", f->label);
-		if (f->label)
-			json_put_bool(&w, "taken", f->takes);
-		json_put_string(&w, "kind", action_kind_name(f->kind));
-		if (!f->label) {
-			put_side(&w, "was", f->was, f->was_rule);
-			put_side(&w, "now", f->now, f->now_rule);
-		}
-		json_put_raw(&w, "example", f->example, strlen(f->example));
-		json_end_object(&w);
-	}
-	json_end_array(&w);
-	json_begin_object(&w, "on_loss");
-	json_put_string(&w, "was", on_loss_name(policy_on_loss(d->old.policy)));
-	json_put_string(&w, "now", on_loss_name(policy_on_loss(d->new.policy)));
-	json_end_object(&w);
-	json_put_u64(&w, "tried", d->tried);
-	json_put_bool(&w, "all_tried", d->tried < MAX_TRIED);
-	json_end_object(&w);
-	(void)puts(out.data);
-}
-
 /* ---- arguments ---- */
 
 struct diff_arguments {
@@ -368,10 +272,10 @@ static int diff(const struct diff_arguments *a)
 		try_rules(&d, &d.old, try_variants);
 		try_rules(&d, &d.new, try_variants);
 		if (a->json)
-			print_json_report(&d);
+			diff_print_json(&d);
 		else
-			print_text_report(&d);
-		status = d.count || on_loss_is_weaker(&d) ? POLICY_BAD : POLICY_GOOD;
+			diff_print_text(&d);
+		status = d.count || diff_on_loss_is_weaker(&d) ? POLICY_BAD : POLICY_GOOD;
 	}
 	for (size_t i = 0; i < d.count; i++)
 		free(d.weaker[i].example);

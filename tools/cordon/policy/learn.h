@@ -65,6 +65,8 @@ void learn_patterns(const struct text_list *paths, struct text_list *ret);
 
 /* The condition that takes in all of these items of one kind, as CEL. */
 char *learn_condition(const struct learned *const *items, size_t count);
+/* That the field is one of these paths, as CEL. */
+void learn_put_globs(struct buf *out, const char *field, const struct text_list *paths);
 /* A policy file of its own that allows the items and, if @closed, nothing else of their kinds. */
 char *learn_policy(const struct learned *const *items, size_t count, bool closed);
 /*

@@ -72,11 +72,9 @@ static int check_case(const struct testing *t, const struct source *source, cons
 	_cleanup_free_ char *at_rule = xasprintf("%s.rule", path);
 	_cleanup_free_ char *at_verdict = xasprintf("%s.verdict", path);
 	bool known = !rule || strcmp(rule, "default") == 0;
-	bool is_verdict = false;
+	enum verdict verdict;
 
-	for (unsigned v = VERDICT_ALLOW; v <= VERDICT_KILL; v++)
-		is_verdict |= strcmp(json_string(row->verdict), verdict_name((enum verdict)v)) == 0;
-	if (!is_verdict)
+	if (!verdict_by_name(json_string(row->verdict), &verdict))
 		return source_error(source, err, EINVAL, at_verdict,
 				    "a verdict is allow, log, throttle, ask, decoy, deny or kill");
 	for (size_t i = 0; i < policy_rule_count(t->policy) && !known; i++)

@@ -12,56 +12,20 @@
 
 #include "tools/cordon/run/run.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <uv.h>
 
-#include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "tools/cordon/policy/learn_session.h"
-#include "tools/cordon/resident/resident_client.h"
+#include "tools/cordon/run/run_internal.h"
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
-#include "tools/cordon/run/terminal.h"
 #include "tools/toolkit/agent_session.h"
-#include "tools/toolkit/approver/approver.h"
-#include "tools/toolkit/floor.h"
-#include "tools/toolkit/paths.h"
-
-struct run {
-	struct run_options *options;
-	uv_loop_t loop;
-	struct run_signals *signals;
-	int unheard_signal; /* came before the server had accepted; 0: none */
-	struct terminal *terminal;
-	struct approver *approver; /* NULL: none */
-
-	struct learn_session learn;
-
-	struct floor *floor; /* owned until the end */
-	int control_fd;	     /* of its init; -1 once somebody watches */
-	int record_fd;	     /* likewise */
-	bool floor_is_gone;
-
-	struct resident_client *client; /* one of the two, or none yet */
-	struct command *command;
-	struct policy *policy; /* in our process only, as is the supervisor */
-	struct supervisor *supervisor;
-	bool spawn_server; /* for the runs after this one */
-
-	bool is_closed;
-	struct command_outcome outcome;
-	struct error failure;
-	bool failed;
-};
 
 /* ---- the end ---- */
 
@@ -83,7 +47,7 @@ static void on_floor_gone(void *ctx)
 	maybe_end(run);
 }
 
-static void on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err)
+void run_on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err)
 {
 	struct run *run = ctx;
 
@@ -108,10 +72,10 @@ static void fail(struct run *run, const struct error *err)
 {
 	const struct command_outcome nothing = {0};
 
-	on_closed(run, &nothing, err);
+	run_on_closed(run, &nothing, err);
 }
 
-static void on_tty(void *ctx, int master_fd)
+void run_on_tty(void *ctx, int master_fd)
 {
 	struct run *run = ctx;
 
@@ -120,9 +84,9 @@ static void on_tty(void *ctx, int master_fd)
 
 /* ---- in this process ---- */
 
-static const struct command_ops command_ops = {.tty = on_tty, .closed = on_closed};
+static const struct command_ops command_ops = {.tty = run_on_tty, .closed = run_on_closed};
 
-static bool wants_tty(void)
+bool run_wants_tty(void)
 {
 	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
@@ -150,7 +114,7 @@ static int start_command(struct run *run, struct error *err)
 			    .env = (const char *const *)plan->spec.env},
 		.argv = (const char *const *)run->options->command,
 		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
-		.tty = wants_tty(),
+		.tty = run_wants_tty(),
 		.timeout_ms = options->timeout_ms,
 		.declared = run->options->declared,
 	};
@@ -160,7 +124,7 @@ static int start_command(struct run *run, struct error *err)
 	return r;
 }
 
-static void watch_here(struct run *run)
+void run_watch_here(struct run *run)
 {
 	struct run_options *options = run->options;
 	const char *reason;
@@ -180,124 +144,6 @@ static void watch_here(struct run *run)
 		(void)unlink(floor_plan(run->floor)->record_path); /* ours, and empty */
 		fail(run, &err);
 	}
-}
-
-/* ---- by the resident supervisor ---- */
-
-static void on_accepted(void *ctx, const char *no_trace, uint64_t unread_labels)
-{
-	struct run *run = ctx;
-	const struct session_options *options = &run->options->session;
-
-	for (size_t i = 0; i < options->label_count && i < 64 && !run->options->quiet; i++) {
-		if (unread_labels & (UINT64_C(1) << i))
-			warn_of_label(&options->labels[i]);
-	}
-
-	if (no_trace[0] && !run->options->quiet)
-		log_warning("no trace: %s", no_trace);
-	close_fd(&run->control_fd);
-	close_fd(&run->record_fd);
-}
-
-static void on_declined(void *ctx)
-{
-	struct run *run = ctx;
-
-	run->client = NULL;
-	watch_here(run);
-	if (run->unheard_signal && run->command)
-		command_signal(run->command, run->unheard_signal);
-}
-
-static const struct resident_client_ops client_ops = {
-	.accepted = on_accepted, .declined = on_declined, .tty = on_tty, .closed = on_closed};
-
-static size_t count_of(char *const *strings)
-{
-	size_t count = 0;
-
-	while (strings[count])
-		count++;
-	return count;
-}
-
-/* Policies by absolute path, since the server's current folder is another. */
-static int find_policies(const struct session_options *options, char **ret)
-{
-	if (!options->policy_count)
-		return paths_policies(&ret[0], NULL);
-	for (size_t i = 0; i < options->policy_count; i++) {
-		ret[i] = realpath(options->policies[i], NULL);
-		if (!ret[i])
-			return -errno;
-	}
-	return 0;
-}
-
-static int send_run(struct run *run, const struct resident_place *place,
-		    const char *const *policies, size_t policy_count)
-{
-	const struct session_options *options = &run->options->session;
-	const struct plan *plan = floor_plan(run->floor);
-	struct session_label *labels = plan_labels(plan, options);
-	const int fds[RESIDENT_FDS] = {run->control_fd, run->record_fd, STDIN_FILENO, STDOUT_FILENO,
-				       STDERR_FILENO};
-	struct resident_run request = {
-		.head = {.kind = RESIDENT_RUN,
-			 .mode = options->mode,
-			 .trace = options->trace,
-			 .tty = wants_tty(),
-			 .timeout_ms = options->timeout_ms,
-			 .approver = run->approver != NULL,
-			 .approver_timeout_ms = options->approver_timeout_ms,
-			 .declared = run->options->declared,
-			 .policies = (uint32_t)policy_count,
-			 .privates = (uint32_t)options->net.private_count,
-			 .canaries = (uint32_t)options->net.canary_count,
-			 .labels = (uint32_t)options->label_count,
-			 .args = (uint32_t)count_of(run->options->command),
-			 .vars = (uint32_t)count_of(plan->spec.env)},
-		.session = plan->id,
-		.workspace = plan->spec.workspace,
-		.record_path = plan->record_path,
-		.policies = policies,
-		.policy_text = options->policy_text,
-		.resolver = options->net.resolver,
-		.allow_private = options->net.allow_private,
-		.canaries = (const char *const *)options->net.canaries,
-		.labels = labels,
-		.args = (const char *const *)run->options->command,
-		.vars = (const char *const *)plan->spec.env,
-	};
-	int r = resident_identity_get(&request.head.identity);
-
-	if (!r)
-		r = resident_client_start(
-			&(struct resident_owner){&run->loop, &client_ops, run, run->approver},
-			place, &request, fds, &run->client);
-	plan_labels_free(labels, options->label_count);
-	return r;
-}
-
-static int ask_resident(struct run *run)
-{
-	const struct session_options *options = &run->options->session;
-	const size_t count = options->policy_count ? options->policy_count : 1;
-	char **policies = xcalloc(count, sizeof(*policies));
-	struct resident_place place = {.folder_fd = -1};
-	int r = resident_place_open(&place, NULL);
-
-	if (!r)
-		r = find_policies(options, policies);
-	if (!r)
-		r = send_run(run, &place, (const char *const *)policies, count);
-	run->spawn_server = r == -ENOENT || r == -ECONNREFUSED;
-	resident_place_done(&place);
-	for (size_t i = 0; i < count; i++)
-		free(policies[i]);
-	free(policies);
-	return r;
 }
 
 /* ---- signals ---- */
@@ -359,25 +205,6 @@ static void on_hold_terminal(void *ctx, bool hold)
 	terminal_hold(run->terminal, hold);
 }
 
-/*
- * The resident supervisor is no ancestor of what it watches. Where Yama lets an ordinary user's
- * process look into its descendants only, it could not read what they ask for; in a user namespace
- * it has the right anyway.
- */
-static bool may_be_watched(const struct run *run)
-{
-	_cleanup_close_ int scope_fd = -1;
-	char scope = '0';
-
-	/* It is our caller's ports that are meant, in our caller's network. */
-	if (run->options->session.net.publish_count)
-		return false;
-	if (floor_plan(run->floor)->spec.isolation == ISOLATION_FULL || geteuid() == 0)
-		return true;
-	scope_fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
-	return scope_fd < 0 || (read(scope_fd, &scope, 1) == 1 && scope == '0');
-}
-
 /* Whether a relayed session has decoys, for which its view must be made, the policy says. */
 static int load_decoys(struct run *run, struct error *err)
 {
@@ -414,8 +241,8 @@ static int start(struct run *run, struct error *err)
 	}
 	/* The decoys' authority is known to nobody but this process. */
 	if (!run->options->resident || floor_plan(run->floor)->trust.authority ||
-	    !may_be_watched(run) || ask_resident(run) < 0)
-		watch_here(run);
+	    !run_may_be_watched(run) || run_ask_resident(run) < 0)
+		run_watch_here(run);
 	return 0;
 }
 

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a loaded policy says of itself: its rules, its labels, what it needs to be watched. */
+
+#include <string.h>
+
+#include "monitor/policy/rule.h"
+
+size_t policy_rule_count(const struct policy *policy)
+{
+	return policy->rule_count;
+}
+
+const struct rule_info *policy_rule(const struct policy *policy, size_t index)
+{
+	return index < policy->rule_count ? &policy->rules[index].info : NULL;
+}
+
+bool policy_rule_is_observed(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].observed;
+}
+
+enum verdict policy_rule_verdict(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].verdict;
+}
+
+uint32_t policy_rule_kinds(const struct policy *policy, size_t index)
+{
+	return policy->rules[index].kinds;
+}
+
+uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_t *ret_window_ns)
+{
+	*ret_window_ns = policy->rules[index].count.window_ns;
+	return policy->rules[index].count.at_least;
+}
+
+uint32_t policy_rule_steps(const struct policy *policy, size_t index, uint64_t *ret_within_ns)
+{
+	*ret_within_ns = policy->rules[index].sequence.within_ns;
+	return policy->rules[index].sequence.step_count;
+}
+
+const char *policy_file(const struct policy *policy, size_t index)
+{
+	return index < policy->file_count ? policy->files[index] : NULL;
+}
+
+enum on_loss policy_on_loss(const struct policy *policy)
+{
+	/* A policy that does not think of it must not be the weaker for it. */
+	return policy->has_on_loss ? policy->on_loss : ON_LOSS_DENY_NEW;
+}
+
+enum verdict on_loss_verdict(enum on_loss on_loss)
+{
+	switch (on_loss) {
+	case ON_LOSS_LOG:
+		return VERDICT_LOG;
+	case ON_LOSS_DENY_NEW:
+		return VERDICT_DENY;
+	case ON_LOSS_KILL:
+		break;
+	}
+	return VERDICT_KILL;
+}
+
+const char *policy_hash(const struct policy *policy)
+{
+	return policy->hash;
+}
+
+size_t policy_label_count(const struct policy *policy)
+{
+	return policy->label_count;
+}
+
+const char *policy_label_name(const struct policy *policy, size_t index)
+{
+	return index < policy->label_count ? policy->label_names[index].at : NULL;
+}
+
+int policy_label_index(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->label_count; i++) {
+		if (strcmp(policy->label_names[i].at, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
+{
+	uint64_t labels = 0;
+
+	for (size_t i = 0; i < policy->glob_count;) {
+		const size_t group = policy->globs[i].group;
+		bool given = false;
+		bool taken = false;
+		uint64_t bit = 0;
+
+		for (; i < policy->glob_count && policy->globs[i].group == group; i++) {
+			const struct label_glob *g = &policy->globs[i];
+
+			bit = g->labels;
+			if (g->except ? (!given || taken) : given)
+				continue;
+			if (!glob_match(str_of(g->pattern), path, false))
+				continue;
+			given |= !g->except;
+			taken |= g->except;
+		}
+		if (given && !taken)
+			labels |= bit;
+	}
+	return labels;
+}
+
+uint64_t policy_labels_of_paths(const struct policy *policy)
+{
+	uint64_t labels = 0;
+
+	for (size_t i = 0; i < policy->glob_count; i++)
+		labels |= policy->globs[i].labels;
+	return labels;
+}
+
+uint64_t policy_labels_of_read(const struct policy *policy, const struct action *action)
+{
+	if (action->kind != ACTION_FILE_OPEN || action->write || action->result < 0)
+		return 0;
+	return policy_labels_of_path(policy, action->path);
+}
+
+uint64_t policy_labels_read(const struct policy *policy)
+{
+	uint64_t labels = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		labels |= policy->rules[i].labels_read;
+	return labels;
+}
+
+bool policy_reads_label(const struct policy *policy, const char *name)
+{
+	const int index = policy_label_index(policy, name);
+
+	return index >= 0 && (policy_labels_read(policy) & (UINT64_C(1) << index));
+}
+
+static bool reads_text(const struct cel_reads *reads)
+{
+	for (uint64_t left = reads->fields; left; left &= left - 1) {
+		if (strcmp(action_fields[__builtin_ctzll(left)].name, "text") == 0)
+			return true;
+	}
+	return false;
+}
+
+bool policy_reads_results(const struct policy *policy)
+{
+	bool reads = false;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		reads |= reads_text(&policy->rules[i].when.reads);
+	for (size_t i = 0; i < policy->step_count; i++)
+		reads |= reads_text(&policy->steps[i].is.when.reads);
+	return reads;
+}
+
+bool policy_uses_labels(const struct policy *policy)
+{
+	return policy_labels_read(policy) != 0;
+}
+
+uint64_t policy_labels_given(const struct policy *policy)
+{
+	uint64_t given = 0;
+
+	for (size_t i = 0; i < policy->glob_count; i++)
+		given |= policy->globs[i].except ? 0 : policy->globs[i].labels;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		given |= policy->rules[i].labels;
+	return given;
+}
+
+bool policy_gates_files(const struct policy *policy, bool host_bound)
+{
+	const uint32_t open = 1u << ACTION_FILE_OPEN;
+	const uint32_t change = 1u << ACTION_FILE_CHANGE;
+
+	if (policy->has_default[ACTION_FILE_CHANGE] &&
+	    policy->defaults[ACTION_FILE_CHANGE] > VERDICT_LOG)
+		return true;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (rule->verdict < VERDICT_THROTTLE || (rule->only_host_bound && !host_bound))
+			continue;
+		if ((rule->kinds & change) || ((rule->kinds & open) && rule->only_writes))
+			return true;
+	}
+	return false;
+}
+
+const char *policy_decoys(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		if (policy->rules[i].verdict == VERDICT_DECOY && !policy->rules[i].observed)
+			return policy->rules[i].info.id;
+	}
+	for (unsigned kind = 0; kind < ACTION_KINDS; kind++) {
+		if (policy->has_default[kind] && policy->defaults[kind] == VERDICT_DECOY)
+			return "default";
+	}
+	return NULL;
+}

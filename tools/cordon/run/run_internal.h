@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The inside of a run: run.c, from its start to its end; run_resident.c, watched by the server. */
+
+#include <stdbool.h>
+
+#include <uv.h>
+
+#include "common/error.h"
+#include "tools/cordon/policy/learn_session.h"
+#include "tools/cordon/resident/resident_client.h"
+#include "tools/cordon/run/run.h"
+#include "tools/cordon/run/terminal.h"
+#include "tools/toolkit/approver/approver.h"
+#include "tools/toolkit/command.h"
+#include "tools/toolkit/floor.h"
+
+struct run {
+	struct run_options *options;
+	uv_loop_t loop;
+	struct run_signals *signals;
+	int unheard_signal; /* came before the server had accepted; 0: none */
+	struct terminal *terminal;
+	struct approver *approver; /* NULL: none */
+
+	struct learn_session learn;
+
+	struct floor *floor; /* owned until the end */
+	int control_fd;	     /* of its init; -1 once somebody watches */
+	int record_fd;	     /* likewise */
+	bool floor_is_gone;
+
+	struct resident_client *client; /* one of the two, or none yet */
+	struct command *command;
+	struct policy *policy; /* in our process only, as is the supervisor */
+	struct supervisor *supervisor;
+	bool spawn_server; /* for the runs after this one */
+
+	bool is_closed;
+	struct command_outcome outcome;
+	struct error failure;
+	bool failed;
+};
+
+/* run.c */
+/* Watches in this process. What goes wrong ends the run. */
+void run_watch_here(struct run *run);
+bool run_wants_tty(void);
+/* As command_ops; @ctx: the run. */
+void run_on_tty(void *ctx, int master_fd);
+void run_on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err);
+
+/* run_resident.c */
+bool run_may_be_watched(const struct run *run);
+/* Errors: there is none that could be asked; it may decline later, and then we watch. */
+int run_ask_resident(struct run *run);
