@@ -194,7 +194,7 @@ static void join(struct connection *connection)
 	connection->stage = CONNECTION_FLOWING;
 	if (flow_start(&config, &connection->flow) < 0)
 		over(connection, NULL, "out of file descriptors");
-	else if (!connection->caller.owner)
+	else if (connection->flow && !connection->caller.owner)
 		flow_drain(connection->flow);
 }
 
