@@ -103,6 +103,21 @@ static void pause_watch(struct listener *listener)
 	listener->is_watched = false;
 }
 
+static int accept_one(int listener_fd, struct endpoint *ret_peer)
+{
+	union socket_address from = {0};
+	socklen_t len = sizeof(from);
+	int program_fd = accept4(listener_fd, &from.generic, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (program_fd < 0)
+		return -errno;
+	if (!endpoint_from_socket(&from, ret_peer)) {
+		close_fd(&program_fd);
+		return -ECONNABORTED;
+	}
+	return program_fd;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct listener *listener = poll->data;
@@ -114,18 +129,18 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		return;
 	}
 	for (unsigned i = 0; i < MAX_ACCEPTS_A_TURN && !listener->is_dropped; i++) {
-		const int program_fd =
-			accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct endpoint peer;
+		const int program_fd = accept_one(listener->fd, &peer);
 
 		if (program_fd >= 0) {
-			listeners->ops->accepted(listeners->ctx, listener, program_fd);
+			listeners->ops->accepted(listeners->ctx, listener, program_fd, &peer);
 			if (!listener->users) /* more than are awaited can wait a turn */
 				return;
 			continue;
 		}
-		if (errno == EINTR || errno == ECONNABORTED)
+		if (program_fd == -EINTR || program_fd == -ECONNABORTED)
 			continue;
-		if (errno != EAGAIN)
+		if (program_fd != -EAGAIN)
 			pause_watch(listener);
 		return;
 	}
