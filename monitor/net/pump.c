@@ -14,7 +14,8 @@ _Static_assert(SHORT_BYTES <= PIPES_ROOM_BYTES, "a copy has room");
 
 void pump_init(struct pump *pump, int from_fd, int to_fd, struct pipes *pipes)
 {
-	*pump = (struct pump){.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE};
+	*pump = (struct pump){
+		.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE, .many = true};
 }
 
 void pump_done(struct pump *pump)

@@ -24,7 +24,7 @@ struct pump {
 	uint64_t bytes; /* that to_fd took */
 	size_t in_pipe;
 	struct buf rest; /* of a copy: what to_fd did not take */
-	bool many;	 /* were there at the last read: they are not copied */
+	bool many;	 /* were there at the last read, if there was one: not copied */
 	bool ended;	 /* from_fd has no more to say */
 	bool shut;	 /* and to_fd was told so */
 };

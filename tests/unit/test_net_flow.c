@@ -279,6 +279,9 @@ static void test_few_bytes_need_no_pipe(void **state)
 {
 	struct fixture *f = *state;
 
+	say(f->upstream_fd, "the first ones tell that there are few");
+	hear(f, f->program_fd, "the first ones tell that there are few");
+	pipes_done(&f->pipes);
 	for (unsigned i = 0; i < 50; i++) {
 		say(f->upstream_fd, "x");
 		hear(f, f->program_fd, "x");
