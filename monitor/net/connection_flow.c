@@ -110,7 +110,7 @@ void connection_join(struct connection *connection)
 	connection->stage = CONNECTION_FLOWING;
 	if (flow_start(&config, &connection->flow) < 0)
 		connection_over(connection, NULL, "out of file descriptors");
-	else if (!connection->caller.owner)
+	else if (connection->flow && !connection->caller.owner)
 		flow_drain(connection->flow);
 }
 

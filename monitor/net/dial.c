@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -148,13 +147,11 @@ static int watch(struct dial *dial)
 /* Return: CONNECTED, 0 while it is under way, or a negative errno. */
 static int start_connect(struct dial *dial)
 {
-	struct pollfd writable = {.events = POLLOUT};
 	const int on = 1;
 	union socket_address to;
 	const socklen_t len = endpoint_to_socket(&dial->result.address, &to);
 
 	const int type = dial->datagrams ? SOCK_DGRAM : SOCK_STREAM;
-	int r;
 
 	dial->socket_fd = socket(to.generic.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (dial->socket_fd < 0)
@@ -168,12 +165,10 @@ static int start_connect(struct dial *dial)
 		return CONNECTED;
 	if (errno != EINPROGRESS)
 		return -errno;
-	/* Who is near has answered by now. */
-	writable.fd = dial->socket_fd;
-	if (poll(&writable, 1, 0) <= 0)
-		return watch(dial);
-	r = outcome_of(dial->socket_fd);
-	return r < 0 ? r : CONNECTED;
+	/* Who is near has answered by now: while it is under way, a second call only tells. */
+	if (connect(dial->socket_fd, &to.generic, len) == 0)
+		return CONNECTED;
+	return errno == EALREADY ? watch(dial) : -errno;
 }
 
 /*

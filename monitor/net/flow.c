@@ -250,10 +250,9 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 			free(flow);
 		return r;
 	}
-	/* Not run from here: the owner does not know it yet. */
-	watch(&flow->program, true, false);
-	watch(&flow->upstream, true, false);
 	*ret = flow;
+	/* Who connects has something to say, by now most often has said it. */
+	serve(flow, true, true);
 	return 0;
 }
 

@@ -51,7 +51,11 @@ struct flow_config {
 	void *ctx;
 };
 
-/* Errors: those of uv_poll_init(), as errno. */
+/*
+ * flow_start - joins them; what is there already is moved from here, and so it may end from here:
+ * *ret is set before.
+ * Errors: those of uv_poll_init(), as errno; ended() is not called then.
+ */
 int flow_start(const struct flow_config *config, struct flow **ret);
 
 void flow_totals(const struct flow *flow, struct flow_totals *ret);

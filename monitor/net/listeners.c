@@ -18,7 +18,8 @@
 
 #define KEPT_MS		   10000u
 #define MAX_ACCEPTS_A_TURN 32u
-#define PROBE_S		   10 /* between looks whether a silent program is still there */
+#define PROBE_S		   10	       /* between looks whether a silent program is still there */
+#define AHEAD_BYTES	   (128 << 10) /* that wait here for the program to have room */
 
 struct key {
 	struct endpoint at; /* bytes after the port are zero */
@@ -103,6 +104,21 @@ static void pause_watch(struct listener *listener)
 	listener->is_watched = false;
 }
 
+static int accept_one(int listener_fd, struct endpoint *ret_peer)
+{
+	union socket_address from = {0};
+	socklen_t len = sizeof(from);
+	int program_fd = accept4(listener_fd, &from.generic, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (program_fd < 0)
+		return -errno;
+	if (!endpoint_from_socket(&from, ret_peer)) {
+		close_fd(&program_fd);
+		return -ECONNABORTED;
+	}
+	return program_fd;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct listener *listener = poll->data;
@@ -114,18 +130,18 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		return;
 	}
 	for (unsigned i = 0; i < MAX_ACCEPTS_A_TURN && !listener->is_dropped; i++) {
-		const int program_fd =
-			accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct endpoint peer;
+		const int program_fd = accept_one(listener->fd, &peer);
 
 		if (program_fd >= 0) {
-			listeners->ops->accepted(listeners->ctx, listener, program_fd);
+			listeners->ops->accepted(listeners->ctx, listener, program_fd, &peer);
 			if (!listener->users) /* more than are awaited can wait a turn */
 				return;
 			continue;
 		}
-		if (errno == EINTR || errno == ECONNABORTED)
+		if (program_fd == -EINTR || program_fd == -ECONNABORTED)
 			continue;
-		if (errno != EAGAIN)
+		if (program_fd != -EAGAIN)
 			pause_watch(listener);
 		return;
 	}
@@ -135,7 +151,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
  * What it accepts has them from it. What comes in small pieces does not wait for the program's
  * acknowledgement. And a program that is gone looks like one that has only said all: FIN came. But
  * the kernel of one that is gone soon answers no probe, or with RST, while it answers for one that
- * listens, or sleeps.
+ * listens, or sleeps. What the program does not read is left to its sender: the kernel would else
+ * take megabytes for it, for which the sender makes more, all in vain if the program closes.
  */
 static void set_options(int socket_fd)
 {
@@ -144,7 +161,7 @@ static void set_options(int socket_fd)
 	} options[] = {
 		{IPPROTO_TCP, TCP_NODELAY, 1},	      {SOL_SOCKET, SO_KEEPALIVE, 1},
 		{IPPROTO_TCP, TCP_KEEPIDLE, PROBE_S}, {IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
-		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},	      {IPPROTO_TCP, TCP_NOTSENT_LOWAT, AHEAD_BYTES},
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)

@@ -29,8 +29,9 @@ struct listeners_ops {
 	int (*open)(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx);
 	/* It listens now, or cannot: @error is 0 or a negative errno. */
 	void (*opened)(void *ctx, struct listener *listener, int error);
-	/* @program_fd: the callee's, non-blocking. */
-	void (*accepted)(void *ctx, struct listener *listener, int program_fd);
+	/* @program_fd: the callee's, non-blocking. @peer: its other end. */
+	void (*accepted)(void *ctx, struct listener *listener, int program_fd,
+			 const struct endpoint *peer);
 };
 
 struct listeners *listeners_new(uv_loop_t *loop, const struct listeners_ops *ops, void *ctx);

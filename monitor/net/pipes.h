@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-#define PIPES_KEPT 8u
+#define PIPES_KEPT	 8u
+#define PIPES_ROOM_BYTES (32u << 10)
 
 struct pipe_ends {
 	int read_fd, write_fd; /* -1: none */
@@ -19,6 +20,7 @@ struct pipe_ends {
 struct pipes {
 	struct pipe_ends kept[PIPES_KEPT];
 	unsigned count;
+	char room[PIPES_ROOM_BYTES]; /* for what is copied; nobody's from one call to the next */
 };
 
 /* Empty, non-blocking. Errors: -EMFILE, -ENFILE. */

@@ -10,14 +10,18 @@
 #define CHUNK_BYTES (256u << 10)
 #define SHORT_BYTES (16u << 10) /* after so little there is hardly more: not asked for again */
 
+_Static_assert(SHORT_BYTES <= PIPES_ROOM_BYTES, "a copy has room");
+
 void pump_init(struct pump *pump, int from_fd, int to_fd, struct pipes *pipes)
 {
-	*pump = (struct pump){.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE};
+	*pump = (struct pump){
+		.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE, .many = true};
 }
 
 void pump_done(struct pump *pump)
 {
 	pipes_give(pump->pipes, &pump->ends, pump->in_pipe == 0);
+	buf_done(&pump->rest);
 }
 
 /* Return: bytes, 0 at the end, or a negative errno. */
@@ -44,7 +48,7 @@ static int drain_pipe(struct pump *pump)
 	return 0;
 }
 
-static int fill_pipe(struct pump *pump)
+static int fill_pipe(struct pump *pump, size_t *ret_read)
 {
 	ssize_t n;
 
@@ -57,8 +61,61 @@ static int fill_pipe(struct pump *pump)
 	n = move_bytes(pump->from_fd, pump->ends.write_fd, CHUNK_BYTES);
 	if (n < 0)
 		return (int)n;
-	pump->in_pipe = (size_t)n;
+	*ret_read = pump->in_pipe = (size_t)n;
 	pump->ended = n == 0;
+	return 0;
+}
+
+/* Return: how many to_fd took, or a negative errno. */
+static ssize_t send_bytes(struct pump *pump, const char *bytes, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = send(pump->to_fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	pump->bytes += (size_t)n;
+	return n;
+}
+
+static int send_rest(struct pump *pump)
+{
+	while (pump->rest.len) {
+		const ssize_t n = send_bytes(pump, pump->rest.data, pump->rest.len);
+
+		if (n < 0)
+			return (int)n;
+		buf_consume(&pump->rest, (size_t)n);
+	}
+	buf_done(&pump->rest);
+	return 0;
+}
+
+/* Sends what it reads; what is not taken is the rest. */
+static int copy(struct pump *pump, size_t *ret_read)
+{
+	const char *room = pump->pipes->room;
+	ssize_t n;
+	ssize_t sent;
+
+	do {
+		n = recv(pump->from_fd, pump->pipes->room, SHORT_BYTES, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	*ret_read = (size_t)n;
+	pump->ended = n == 0;
+	if (pump->ended)
+		return 0;
+	sent = send_bytes(pump, room, (size_t)n);
+	if (sent < 0 && sent != -EAGAIN)
+		return (int)sent;
+	if (sent < 0)
+		sent = 0;
+	if (sent < n)
+		buf_put(&pump->rest, room + sent, (size_t)(n - sent));
 	return 0;
 }
 
@@ -71,26 +128,31 @@ static int shut(struct pump *pump)
 	return PUMP_ENDED;
 }
 
+static int send_held(struct pump *pump)
+{
+	const int r = send_rest(pump);
+
+	return r < 0 ? r : drain_pipe(pump);
+}
+
 static int run(struct pump *pump)
 {
 	const uint64_t limit = pump->bytes + PUMP_TURN_BYTES;
-	int r = drain_pipe(pump);
+	int r = send_held(pump);
 
-	if (r < 0)
-		return r == -EAGAIN ? PUMP_WRITES : r;
-	while (!pump->ended && pump->bytes < limit) {
-		size_t read;
+	while (r == 0 && !pump->ended && pump->bytes < limit) {
+		size_t read = 0;
 
-		r = fill_pipe(pump);
+		r = pump->many ? fill_pipe(pump, &read) : copy(pump, &read);
 		if (r < 0)
 			return r == -EAGAIN ? PUMP_READS : r;
-		read = pump->in_pipe;
-		r = drain_pipe(pump);
-		if (r < 0)
-			return r == -EAGAIN ? PUMP_WRITES : r;
-		if (read < SHORT_BYTES)
+		pump->many = read >= SHORT_BYTES;
+		r = send_held(pump);
+		if (!pump->many)
 			break;
 	}
+	if (r < 0)
+		return r == -EAGAIN ? PUMP_WRITES : r;
 	return pump->ended ? shut(pump) : PUMP_READS;
 }
 

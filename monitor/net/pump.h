@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * One direction of a relayed connection: bytes from one socket to another by splice(2), without a
- * copy in user space. Knows no loop: the owner waits for what pump_run() says and runs it again.
+ * One direction of a relayed connection: bytes from one socket to another, few at a time by a copy,
+ * many by splice(2) without one. Knows no loop: the owner waits for what pump_run() says and runs
+ * it again.
  *
  * Reads only when all that was read is written, so what the receiver does not take stays with the
  * sender, whom TCP holds up: at most one pipe full lies in between.
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "monitor/net/pipes.h"
 
 struct pump {
@@ -21,8 +23,10 @@ struct pump {
 	struct pipe_ends ends;
 	uint64_t bytes; /* that to_fd took */
 	size_t in_pipe;
-	bool ended; /* from_fd has no more to say */
-	bool shut;  /* and to_fd was told so */
+	struct buf rest; /* of a copy: what to_fd did not take */
+	bool many;	 /* were there at the last read, if there was one: not copied */
+	bool ended;	 /* from_fd has no more to say */
+	bool shut;	 /* and to_fd was told so */
 };
 
 enum pump_state {

@@ -120,28 +120,28 @@ static bool is_other_end(const struct connection *connection, const struct endpo
 }
 
 static struct connection *find_arrival(const struct relay *relay, const struct listener *listener,
-				       int program_fd)
+				       int program_fd, const struct endpoint *peer)
 {
 	struct connection *connection;
 	struct endpoint own;
-	struct endpoint peer;
 
-	if (endpoint_of_socket(program_fd, &own) < 0 || endpoint_of_peer(program_fd, &peer) < 0 ||
+	if (endpoint_of_socket(program_fd, &own) < 0 ||
 	    !endpoint_equal(&own, listener_endpoint(listener)))
 		return NULL;
 	DL_FOREACH (relay->connections, connection) {
-		if (connection->listener == listener && is_other_end(connection, &peer) &&
+		if (connection->listener == listener && is_other_end(connection, peer) &&
 		    endpoint_equal(&connection->destination, &own))
 			return connection;
 	}
 	return NULL;
 }
 
-static void on_accepted(void *ctx, struct listener *listener, int program_fd)
+static void on_accepted(void *ctx, struct listener *listener, int program_fd,
+			const struct endpoint *peer)
 {
 	const struct linger at_once = {.l_onoff = 1};
 	struct relay *relay = ctx;
-	struct connection *connection = find_arrival(relay, listener, program_fd);
+	struct connection *connection = find_arrival(relay, listener, program_fd, peer);
 
 	if (connection) {
 		connection_accept(connection, program_fd);

@@ -17,7 +17,7 @@
 
 const char screen_later[] = "later";
 
-#define READ_BYTES     (32u << 10)
+#define READ_BYTES     PIPES_ROOM_BYTES
 #define READ_FEW_BYTES (4u << 10)
 
 void screen_init(struct screen *screen, const struct pump *pump, size_t *held,
@@ -237,20 +237,20 @@ static int end(struct screen *screen)
 
 static int read_more(struct screen *screen)
 {
-	char bytes[READ_BYTES];
+	char *room = screen->pump.pipes->room;
 	/* Where many hold something already, each takes less at a time, so that all have room. */
 	const size_t most = *screen->held > MAX_NET_HELD_BYTES / 4 ? READ_FEW_BYTES : READ_BYTES;
 	ssize_t n;
 
 	do {
-		n = recv(screen->pump.from_fd, bytes, most, MSG_DONTWAIT);
+		n = recv(screen->pump.from_fd, room, most, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	screen->was_short = n > 0 && (size_t)n < most;
 	if (n == 0)
 		return end(screen);
-	buf_put(&screen->bytes, bytes, (size_t)n);
+	buf_put(&screen->bytes, room, (size_t)n);
 	/* first_bytes.h calls a longer head broken. */
 	return screen->bytes.overflow ? -EPROTO : look(screen);
 }

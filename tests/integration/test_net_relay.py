@@ -74,6 +74,24 @@ asyncio.run(main())
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(self.closes()), 100)
 
+    def test_what_nobody_reads_stays_outside(self):
+        def flood(connection):
+            try:
+                while True:
+                    connection.sendall(bytes(1 << 16))
+            except OSError:
+                pass  # the program closed without having read
+        server = self.server(flood)
+        done = self.python("""
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+assert len(s.recv(1)) == 1
+time.sleep(0.5)
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        close, = self.closes()
+        self.assertEqual(close["reason"], "reset")
+        self.assertLess(close["bytes_in"], 1 << 20)
+
     def test_server_that_speaks_first(self):
         server = self.server(lambda c: (c.sendall(b"220 hello\r\n"), c.recv(100)))
         done = self.python("""

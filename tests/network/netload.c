@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * netload serve PORT | latency|stream|upload|connects|first-byte ADDRESS PORT COUNT | parallel
- * ADDRESS PORT COUNT ATONCE
+ * netload serve PORT | latency|stream|upload|connects|first-byte|flood ADDRESS PORT COUNT |
+ * parallel ADDRESS PORT COUNT ATONCE
  *
  * A TCP server, quick enough not to be what is measured, and its clients. PORT echoes, PORT + 1
- * sends for as long as somebody reads, PORT + 2 takes until the end and then says one byte. A
+ * sends for as long as somebody reads, PORT + 2 takes until the end and then says one byte, PORT +
+ * 3 says one byte at once and waits for the end. `flood` takes the first byte of all that PORT + 1
+ * sends: what the server still makes for a connection that is over, the next one waits for. A
  * client prints one number: microseconds of a round trip or until the first byte came, MiB/s, or
  * connections a second; `parallel`, what became of them.
  */
@@ -24,7 +26,7 @@
 
 #include "tests/support/number.h"
 
-#define PORTS	    3
+#define PORTS	    4
 #define MAX_FDS	    65536
 #define MIB	    1048576.0
 #define EVENTS	    256
@@ -92,6 +94,8 @@ static void take_all(int epoll_fd, int listener_fd, int port)
 		}
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		role_of[fd] = (unsigned char)(1 + ntohs(own.sin_port) - port);
+		if (role_of[fd] == 4)
+			(void)send(fd, room, 1, MSG_NOSIGNAL);
 		watch(epoll_fd, fd, role_of[fd] == 2 ? EPOLLOUT : EPOLLIN);
 	}
 }
@@ -345,7 +349,7 @@ static const struct {
 	int port; /* of the server's */
 } clients[] = {
 	{"latency", latency, 0},   {"stream", stream, 1},	  {"upload", upload, 2},
-	{"connects", connects, 0}, {"first-byte", first_byte, 1},
+	{"connects", connects, 0}, {"first-byte", first_byte, 3}, {"flood", first_byte, 1},
 };
 
 int main(int argc, char **argv)

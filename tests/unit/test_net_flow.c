@@ -192,15 +192,100 @@ static void test_finish_in_the_middle(void **state)
 	assert_int_equal(errno_of_recv(f, f->upstream_fd), 0);
 }
 
+static char byte_at(uint64_t at)
+{
+	return (char)(at % 251);
+}
+
+/* Of as much as goes. Return: bytes that were sent. */
+static uint64_t send_piece(int end_fd, uint64_t from, size_t len)
+{
+	char piece[1 << 16];
+	ssize_t n;
+
+	assert_true(len <= sizeof(piece));
+	for (size_t i = 0; i < len; i++)
+		piece[i] = byte_at(from + i);
+	n = send(end_fd, piece, len, MSG_NOSIGNAL);
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static void hear_pieces(struct fixture *f, int end_fd, uint64_t from, uint64_t until)
+{
+	char piece[1 << 16];
+
+	while (from < until) {
+		const ssize_t n = recv(end_fd, piece, sizeof(piece), 0);
+
+		if (n < 0 && errno == EAGAIN)
+			turn(f);
+		else
+			assert_true(n > 0);
+		for (ssize_t i = 0; i < n; i++)
+			if (piece[i] != byte_at(from + (uint64_t)i))
+				fail_msg("byte %llu is another", (unsigned long long)from);
+		from += n > 0 ? (uint64_t)n : 0;
+	}
+}
+
+/* What the receiver does not take comes later, in order: few at a time are copied, many are not. */
+static void all_comes_under_back_pressure(struct fixture *f, size_t len)
+{
+	unsigned idle = 0;
+	uint64_t sent = 0;
+
+	while (idle < 50) {
+		const uint64_t n = send_piece(f->upstream_fd, sent, len);
+
+		idle = n ? 0 : idle + 1;
+		sent += n;
+		assert_true(sent < UINT64_C(1) << 28);
+		some_turns(f);
+	}
+	flow_totals(f->flow, &f->totals);
+	assert_in_range(f->totals.bytes_in, 1, sent - 1);
+	hear_pieces(f, f->program_fd, 0, sent);
+	some_turns(f);
+	flow_totals(f->flow, &f->totals);
+	assert_int_equal(f->totals.bytes_in, sent);
+}
+
+static void test_few_under_back_pressure(void **state)
+{
+	all_comes_under_back_pressure(*state, 10000);
+}
+
+static void test_many_under_back_pressure(void **state)
+{
+	all_comes_under_back_pressure(*state, 1 << 16);
+}
+
 static void test_pipes_are_given_back(void **state)
 {
 	struct fixture *f = *state;
+	uint64_t sent = 0;
 
+	for (unsigned i = 0; i < 50; i++) {
+		const uint64_t n = send_piece(f->upstream_fd, sent, 1 << 16);
+
+		hear_pieces(f, f->program_fd, sent, sent + n);
+		sent += n;
+	}
+	assert_int_equal(f->pipes.count, 1);
+}
+
+static void test_few_bytes_need_no_pipe(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f->upstream_fd, "the first ones tell that there are few");
+	hear(f, f->program_fd, "the first ones tell that there are few");
+	pipes_done(&f->pipes);
 	for (unsigned i = 0; i < 50; i++) {
 		say(f->upstream_fd, "x");
 		hear(f, f->program_fd, "x");
 	}
-	assert_int_equal(f->pipes.count, 1);
+	assert_int_equal(f->pipes.count, 0);
 }
 
 int main(void)
@@ -217,7 +302,10 @@ int main(void)
 		WITH_FLOW(test_half_a_head_at_the_end),
 		WITH_FLOW(test_finish_passes_on_what_was_said),
 		WITH_FLOW(test_finish_in_the_middle),
+		WITH_FLOW(test_few_under_back_pressure),
+		WITH_FLOW(test_many_under_back_pressure),
 		WITH_FLOW(test_pipes_are_given_back),
+		WITH_FLOW(test_few_bytes_need_no_pipe),
 		WITH_CANARIES(test_both_ways_and_half_close),
 		WITH_CANARIES(test_head_is_held_until_it_is_whole),
 		WITH_CANARIES(test_finish_passes_on_what_was_said),
