@@ -23,7 +23,7 @@ static void wait_for_cwd(struct target *target, pid_t pid, const char *expected)
 {
 	char text[MAX_PATH_BYTES] = "";
 
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		target_turn(target, (uint32_t)pid);
 		assert_int_equal(target_open(target), 0);
 		(void)target_link(target, "cwd", text, sizeof(text));
