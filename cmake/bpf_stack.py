@@ -30,11 +30,14 @@ def functions(objdump, path):
                 starts.setdefault((section, int(m[1])), name)
             for offset in re.findall(r"r10 - (0x[0-9a-f]+|\d+)", line):
                 frames[name] = max(frames[name], int(offset, 0))
-            if m := re.match(r"\s*\d+:\s+r(\d) = r10$", line):
-                held = m[1]
+            # The register that holds the frame's address, until it gets another value.
+            if m := re.match(r"\s*\d+:\s+[rw](\d) = (.*)$", line):
+                held = m[1] if m[2] == "r10" else None if m[1] == held else held
             elif m := re.match(r"\s*\d+:\s+r(\d) \+= -(\d+)", line):
                 if held == m[1]:
                     frames[name] = max(frames[name], int(m[2]))
+            elif held and held < "6" and re.match(r"\s*\d+:\s+call ", line):
+                held = None
             if m := re.match(r"\s*\d+:\s+call (-?\d+)$", line):
                 number = int(m[1])  # of a helper, or where to, which a relocation then tells
             elif m := re.match(r"\s*\d+:\s+r\d = (0x[0-9a-f]+|\d+) ll$", line):

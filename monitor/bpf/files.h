@@ -21,20 +21,34 @@
 
 #define FILE_COPY_WORDS	 12u
 #define INODE_COPY_WORDS 9u
-#define TABLE_COPY_WORDS 2u
+#define TABLE_COPY_WORDS 4u
 
-/* Address of the struct file behind a descriptor of the current task, or 0. */
+#define BEHIND_FDT(_offset) ((_offset)-layout.files_fdt)
+
+/*
+ * Address of the struct file behind a descriptor of the current task, or 0. The first table, which
+ * few processes outgrow, lies right behind the pointer to the one in use: one read has both.
+ */
 static __always_inline __u64 fd_file(__u32 fd)
 {
 	const __u64 files = READ(__u64, (__u64)bpf_get_current_task_btf(), task_files);
-	const __u64 table = READ(__u64, files, files_fdt);
+	const __u64 from = files + layout.files_fdt;
 	__u64 words[TABLE_COPY_WORDS];
+	__u64 table, array;
+	__u32 count;
 
-	bpf_probe_read_kernel(words, sizeof(words), (void *)table);
-	if (fd >= FROM(__u32, words, table, layout.fdtable_max_fds))
-		return 0;
-	return READ_AT(__u64, FROM(__u64, words, table, layout.fdtable_fd),
-		       (__u64)fd * sizeof(__u64));
+	bpf_probe_read_kernel(words, sizeof(words), (void *)from);
+	table = words[0];
+	if (table == files + layout.files_fdtab) {
+		count = FROM(__u32, words, from,
+			     BEHIND_FDT(layout.files_fdtab + layout.fdtable_max_fds));
+		array = FROM(__u64, words, from,
+			     BEHIND_FDT(layout.files_fdtab + layout.fdtable_fd));
+	} else {
+		count = READ(__u32, table, fdtable_max_fds);
+		array = READ(__u64, table, fdtable_fd);
+	}
+	return fd < count ? READ_AT(__u64, array, (__u64)fd * sizeof(__u64)) : 0;
 }
 
 static __always_inline __u64 file_inode(__u64 file)

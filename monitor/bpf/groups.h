@@ -45,8 +45,7 @@ struct {
 /* Below the numbers that the reader gives. */
 __u64 last_group;
 
-/* What the process of a tag has, of the labels that its session has. */
-OWN_FUNCTION __u64 tag_labels(const struct trace_slot *slot, const struct trace_tag *tag)
+OWN_FUNCTION __u64 group_labels(const struct trace_slot *slot, const struct trace_tag *tag)
 {
 	const struct trace_group *group;
 	const __u64 all = slot ? slot->labels : 0;
@@ -57,6 +56,12 @@ OWN_FUNCTION __u64 tag_labels(const struct trace_slot *slot, const struct trace_
 	id = tag->group;
 	group = bpf_map_lookup_elem(&groups, &id);
 	return group ? (group->labels | slot->everywhere) & all : all;
+}
+
+/* What the process of a tag has, of the labels that its session has: mostly there are none. */
+static __always_inline __u64 tag_labels(const struct trace_slot *slot, const struct trace_tag *tag)
+{
+	return slot && slot->labels ? group_labels(slot, tag) : 0;
 }
 
 /* Adds labels to a process, and to its session. Return: those that are new to the session. */

@@ -42,6 +42,7 @@
 	X(pid_numbers, pid, numbers)                              \
 	X(upid_nr, upid, nr)                                      \
 	X(files_fdt, files_struct, fdt)                           \
+	X(files_fdtab, files_struct, fdtab)                       \
 	X(fdtable_max_fds, fdtable, max_fds)                      \
 	X(fdtable_fd, fdtable, fd)                                \
 	X(fs_pwd, fs_struct, pwd)                                 \

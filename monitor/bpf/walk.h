@@ -120,6 +120,19 @@ static __always_inline void walk_enter(struct walk *w, struct walk_copy *copy)
 	w->root = FROM(__u64, copy->words, mount, layout.mount_mnt + layout.vfsmount_root);
 }
 
+/* From the root of a mount to where it is mounted; 1 when that is nowhere. */
+static __always_inline long walk_over(struct walk *w)
+{
+	if (!w->above || w->above == w->mount) {
+		w->flags |= TRACE_PLACE_ROOTED;
+		return 1;
+	}
+	w->dentry = w->mountpoint;
+	w->mount = w->above;
+	w->root = 0;
+	return 0;
+}
+
 /* One folder up, or over a mount point; 1 when there is nothing above. */
 static long walk_step(__u32 i, struct walk *w)
 {
@@ -128,6 +141,8 @@ static long walk_step(__u32 i, struct walk *w)
 
 	if (!w->root)
 		walk_enter(w, &copy);
+	if (w->dentry == w->root && !w->look_up)
+		return walk_over(w);
 	dentry_view(w->dentry, &copy, &view);
 	if (w->look_up) {
 		__u64 *found;
@@ -137,16 +152,8 @@ static long walk_step(__u32 i, struct walk *w)
 		if (found)
 			w->labels |= *found;
 	}
-	if (w->dentry == w->root) {
-		if (!w->above || w->above == w->mount) {
-			w->flags |= TRACE_PLACE_ROOTED;
-			return 1;
-		}
-		w->dentry = w->mountpoint;
-		w->mount = w->above;
-		w->root = 0;
-		return 0;
-	}
+	if (w->dentry == w->root)
+		return walk_over(w);
 	walk_name(w, &view, &copy);
 	if (!view.parent || view.parent == w->dentry)
 		return 1; /* a pipe, a socket, or cut off from its file system */

@@ -66,15 +66,18 @@ void decode_done(struct decode *decode)
 	close_fd(&decode->file_fd);
 }
 
-void decode_actor(struct decode *decode, enum action_kind kind, struct action *ret)
+int decode_actor(struct decode *decode, enum action_kind kind, struct action *ret)
 {
+	const int r = target_open(&decode->target);
 	struct timespec now;
 
+	if (r < 0)
+		return r;
 	*ret = (struct action){.kind = kind, .exec_id = decode->exec_id, .pid = decode->target.pid};
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	ret->time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	(void)target_link(&decode->target, "exe", decode->exe, sizeof(decode->exe));
-	ret->exe = str_of(decode->exe);
+	ret->exe = str_of(target_exe(&decode->target));
+	return 0;
 }
 
 static int decode_by_number(struct decode *decode, const struct seccomp_data *data,
@@ -110,9 +113,10 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 		return 0;
 	}
 	child_mem_init(&decode->mem, tid);
-	r = target_open(&decode->target, tid);
-	if (r == 0)
-		r = decode_by_number(decode, data, ret);
+	decode->target.is_waiting = decode->ops->is_valid;
+	decode->target.ctx = decode->ctx;
+	target_turn(&decode->target, tid);
+	r = decode_by_number(decode, data, ret);
 	forget_call(decode);
 	if (r == DECODE_GONE)
 		target_done(&decode->target);

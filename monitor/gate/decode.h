@@ -47,7 +47,6 @@ struct decode {
 	struct str *startup_env; /* owned */
 	struct image image;
 	struct image interpreter;
-	char exe[MAX_PATH_BYTES];
 	char cwd[MAX_PATH_BYTES];
 	char socket_path[MAX_PATH_BYTES + 16];
 	struct file_call *file; /* a file operation that was decoded, to be carried out; owned */
@@ -73,5 +72,5 @@ int decode_exec(struct decode *decode, const struct seccomp_data *data, struct g
 int decode_net(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_file(struct decode *decode, const struct seccomp_data *data);
 
-/* What every action says of its process. */
-void decode_actor(struct decode *decode, enum action_kind kind, struct action *ret);
+/* What every action says of its process. Return: 0, or a negative errno: it is gone. */
+int decode_actor(struct decode *decode, enum action_kind kind, struct action *ret);

@@ -128,10 +128,9 @@ static int read_path(struct decode *d, const struct exec_call *call)
 {
 	const int r = child_mem_string(&d->mem, call->path, &d->bytes, MAX_PATH_BYTES - 1);
 
-	if (r < 0)
-		return r;
-	buf_putc(&d->bytes, '\0');
-	return d->ops->is_valid(d->ctx) ? 0 : DECODE_GONE;
+	if (r == 0)
+		buf_putc(&d->bytes, '\0');
+	return r;
 }
 
 static int read_arguments(struct decode *d, const struct exec_call *call, struct exec_strings *ret)
@@ -194,7 +193,9 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 	if (r != 0)
 		return r;
 
-	decode_actor(d, ACTION_EXEC, &action);
+	r = decode_actor(d, ACTION_EXEC, &action);
+	if (r < 0)
+		return r;
 	(void)target_link(&d->target, "cwd", d->cwd, sizeof(d->cwd));
 	action.cwd = str_of(d->cwd);
 	action.path = str_of(d->image.path);
@@ -216,5 +217,7 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 					     .held = d->image.fd >= 0 ? 2 : 1};
 
 	d->ops->decide(d->ctx, &request, ret);
+	if (ret->proceed)
+		target_execs(&d->target);
 	return 0;
 }

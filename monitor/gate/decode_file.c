@@ -375,8 +375,7 @@ static int fill_caller(struct decode *d)
 	/* Names are told from the root, which is asked for while its owner is at hand. */
 	if (target_root(&d->target) < 0)
 		return -ESRCH;
-	(void)target_link(&d->target, "exe", d->exe, sizeof(d->exe));
-	call->exe = xstrdup(d->exe);
+	call->exe = xstrdup(target_exe(&d->target));
 	call->tid = d->target.tid;
 	call->pid = d->target.pid;
 	call->request.pid = who->pid;

@@ -125,12 +125,14 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	return 0;
 }
 
-static void decide_address(struct decode *d, const struct net_call *call,
-			   const struct address *address, struct str path, struct gate_answer *ret)
+static int decide_address(struct decode *d, const struct net_call *call,
+			  const struct address *address, struct str path, struct gate_answer *ret)
 {
 	struct action action;
+	const int r = decode_actor(d, call->kind, &action);
 
-	decode_actor(d, call->kind, &action);
+	if (r < 0)
+		return r;
 	action.family = str_of(address->family);
 	action.protocol = str_of(call->protocol);
 	action.address = str_of(address->text);
@@ -146,6 +148,7 @@ static void decide_address(struct decode *d, const struct net_call *call,
 				       .tid = d->target.tid,
 				       .socket_fd = call->socket_fd > 0 ? call->socket_fd : 0},
 		ret);
+	return 0;
 }
 
 static int decide_bytes(struct decode *d, struct net_call *call, const struct destination *to,
@@ -164,6 +167,8 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	r = look_at_socket(d, call);
 	if (r < 0 || decoded < 0)
 		return r < 0 ? r : decoded;
+	if (!d->ops->is_valid(d->ctx))
+		return DECODE_GONE;
 	call->provenance = NULL;
 	if (address.is_path) {
 		r = resolve_socket(d, call, address.path);
@@ -173,8 +178,7 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	} else if (address.path_len) {
 		path = (struct str){address.path, address.path_len};
 	}
-	decide_address(d, call, &address, path, ret);
-	return 0;
+	return decide_address(d, call, &address, path, ret);
 }
 
 static int read_destination(struct decode *d, uint64_t at, uint64_t len, struct destination *ret)
@@ -191,9 +195,7 @@ static int decode_single(struct decode *d, struct net_call *call, uint64_t at, u
 	struct destination to;
 	int r = read_destination(d, at, len, &to);
 
-	if (r < 0)
-		return r;
-	return d->ops->is_valid(d->ctx) ? decide_bytes(d, call, &to, ret) : DECODE_GONE;
+	return r < 0 ? r : decide_bytes(d, call, &to, ret);
 }
 
 /* The address is that of the socket: the call has none. */
@@ -222,8 +224,7 @@ static int decode_listen(struct decode *d, struct net_call *call, struct gate_an
 		    address_decode(name.bytes, len, call->kind, &address) < 0)
 			return -EACCES;
 	}
-	decide_address(d, call, &address, (struct str){address.path, address.path_len}, ret);
-	return 0;
+	return decide_address(d, call, &address, (struct str){address.path, address.path_len}, ret);
 }
 
 /* Where a message goes; *ret_at is 0 if it names no address. */
@@ -293,14 +294,14 @@ static int decode_messages(struct decode *d, struct net_call *call, uint64_t at,
 
 	if (r < 0)
 		return r;
-	if (!d->ops->is_valid(d->ctx))
-		return DECODE_GONE;
 	for (size_t i = 0; i < d->bytes.len; i += sizeof(struct destination)) {
 		struct gate_answer one = {.errno_value = EPERM};
 		struct destination to;
 
 		memcpy(&to, d->bytes.data + i, sizeof(to));
 		r = decide_bytes(d, call, &to, &one);
+		if (r == DECODE_GONE)
+			return r;
 		if (r < 0)
 			one = (struct gate_answer){.errno_value = -r};
 		keep_stricter(&strictest, &one);

@@ -9,8 +9,10 @@
  *	RECV -> turn to /proc/TID, read arguments -> ID_VALID -> resolve -> owner decides -> SEND
  *
  * One ID_VALID after the last read covers all reads before it: a call that is pending now has been
- * pending since RECV, so the thread id was not used anew in between. From there on the target is
- * reached through descriptors that are bound to its task.
+ * pending since RECV, so the thread id was not used anew in between. Where nothing but the answer
+ * rests on what was read, as of an exec of what is not there, SEND says so itself: of a call that
+ * is not pending it is ENOENT. From there on the target is reached through descriptors that are
+ * bound to its task.
  *
  * An allowed call is answered with CONTINUE: the kernel then reads the arguments again, and another
  * thread may have changed them meanwhile (seccomp_unotify(2), NOTES). The gate's "yes" is therefore

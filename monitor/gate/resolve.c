@@ -17,11 +17,7 @@
 
 int resolve_base(struct target *target, int dirfd)
 {
-	if (dirfd != AT_FDCWD)
-		return target_fd(target, dirfd);
-	const int cwd_fd = openat(target->proc_fd, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return cwd_fd < 0 ? -errno : cwd_fd;
+	return dirfd == AT_FDCWD ? target_cwd(target) : target_fd(target, dirfd);
 }
 
 int resolve_path(struct target *target, int dirfd, const char *path, unsigned flags, int *ret_fd)

@@ -96,37 +96,55 @@ static void forget_task(struct target *target)
 	close_fd(&target->proc_fd);
 	close_fd(&target->pid_fd);
 	close_fd(&target->status_fd);
+	target->exe_known = false;
 }
 
-/* Is what is kept open the task that has number @tid now? A pidfd of its process does not tell. */
-static bool is_kept(const struct target *target, uint32_t tid)
+/* Of a pidfd of the process, that it lives says nothing of the thread. */
+static bool is_kept(const struct target *target)
 {
-	return target->proc_fd >= 0 && target->tid == tid && target->pid_thread &&
-	       syscall(SYS_pidfd_send_signal, target->pid_fd, 0, NULL, 0) == 0;
+	return target->proc_fd >= 0 && target->pid_thread;
 }
 
-int target_open(struct target *target, uint32_t tid)
+void target_turn(struct target *target, uint32_t tid)
 {
-	char path[32];
-
-	if (is_kept(target, tid))
-		return 0;
+	target->is_certain = false;
+	if (target->tid == tid && is_kept(target))
+		return;
 	forget_task(target);
 	target->tid = tid;
-	(void)snprintf(path, sizeof(path), "/proc/%u", tid);
+}
+
+static int open_task(struct target *target)
+{
+	char path[32];
+	int r;
+
+	forget_task(target);
+	(void)snprintf(path, sizeof(path), "/proc/%u", target->tid);
 	target->proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (target->proc_fd < 0)
 		return -errno;
-	const int r = find_process(target);
-
+	r = find_process(target);
+	if (r == 0 && target->is_waiting && !target->is_waiting(target->ctx))
+		r = -ESRCH;
+	target->is_certain = r == 0;
 	if (r < 0)
 		forget_task(target);
 	return r;
 }
 
+int target_open(struct target *target)
+{
+	if (!target->is_certain && is_kept(target))
+		target->is_certain =
+			syscall(SYS_pidfd_send_signal, target->pid_fd, 0, NULL, 0) == 0;
+	return target->is_certain ? 0 : open_task(target);
+}
+
 void target_done(struct target *target)
 {
 	forget_task(target);
+	target->is_certain = false;
 	close_fd(&target->root_fd);
 }
 
@@ -134,6 +152,10 @@ int target_root(struct target *target)
 {
 	if (target->root_fd >= 0)
 		return target->root_fd;
+	const int r = target_open(target);
+
+	if (r < 0)
+		return r;
 	const ssize_t n = readlinkat(target->proc_fd, "root", target->root_path,
 				     sizeof(target->root_path) - 1);
 
@@ -145,12 +167,24 @@ int target_root(struct target *target)
 	return target->root_fd < 0 ? -errno : target->root_fd;
 }
 
-int target_fd(const struct target *target, int number)
+int target_cwd(struct target *target)
+{
+	const int r = target_open(target);
+
+	if (r < 0)
+		return r;
+	const int cwd_fd = openat(target->proc_fd, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return cwd_fd < 0 ? -errno : cwd_fd;
+}
+
+int target_fd(struct target *target, int number)
 {
 	char path[32];
+	const int r = number < 0 ? -EBADF : target_open(target);
 
-	if (number < 0)
-		return -EBADF;
+	if (r < 0)
+		return r;
 	(void)snprintf(path, sizeof(path), "fd/%d", number);
 	const int file_fd = openat(target->proc_fd, path, O_PATH | O_CLOEXEC);
 
@@ -179,15 +213,33 @@ static bool is_same_socket(const struct target *target, int number, int socket_f
 	return strcmp(text, expected) == 0;
 }
 
-int target_socket(const struct target *target, int number, int *ret_domain)
+/* A duplicate of a descriptor of the task. Of one that is gone pidfd_getfd(2) says ESRCH. */
+static int get_fd(struct target *target, int number)
+{
+	if (!target->is_certain && is_kept(target)) {
+		const long r = syscall(SYS_pidfd_getfd, target->pid_fd, number, 0);
+
+		target->is_certain = r >= 0 || errno != ESRCH;
+		if (target->is_certain)
+			return r < 0 ? -errno : (int)r;
+	}
+	const int opened = target_open(target);
+
+	if (opened < 0)
+		return opened;
+	const long r = syscall(SYS_pidfd_getfd, target->pid_fd, number, 0);
+
+	return r < 0 ? -errno : (int)r;
+}
+
+int target_socket(struct target *target, int number, int *ret_domain)
 {
 	int domain;
 	socklen_t len = sizeof(domain);
-	const long r = syscall(SYS_pidfd_getfd, target->pid_fd, number, 0);
+	_cleanup_close_ int socket_fd = get_fd(target, number);
 
-	if (r < 0)
-		return -errno;
-	_cleanup_close_ int socket_fd = (int)r;
+	if (socket_fd < 0)
+		return socket_fd;
 
 	if (getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
 		return errno == ENOTSOCK ? -ENOTSOCK : -EBADF;
@@ -216,10 +268,11 @@ static int parse_self(const char *status, struct target_self *ret)
 int target_self(struct target *target, bool umask)
 {
 	char status[MAX_STATUS_BYTES];
-	int r = -ESRCH;
+	int r = target_open(target);
 
-	if (target->status_fd >= 0 && !umask)
-		return 0;
+	if (r < 0 || (target->status_fd >= 0 && !umask))
+		return r;
+	r = -ESRCH;
 	if (target->status_fd < 0)
 		target->status_fd = openat(target->proc_fd, "status", O_RDONLY | O_CLOEXEC);
 	const ssize_t n = pread(target->status_fd, status, sizeof(status) - 1, 0);
@@ -235,15 +288,33 @@ int target_self(struct target *target, bool umask)
 
 int target_link(struct target *target, const char *name, char *to, size_t size)
 {
-	const ssize_t n = readlinkat(target->proc_fd, name, to, size - 1);
+	const int r = target_open(target);
+	const ssize_t n = r < 0 ? r : readlinkat(target->proc_fd, name, to, size - 1);
 
 	if (n < 0) {
 		to[0] = '\0';
-		return -errno;
+		return r < 0 ? r : -errno;
 	}
 	to[n] = '\0';
 	(void)target_strip_root(target, to);
 	return 0;
+}
+
+const char *target_exe(struct target *target)
+{
+	if (!target->is_certain && target_open(target) < 0)
+		return "";
+	if (!target->exe_known)
+		target->exe_known =
+			target_link(target, "exe", target->exe, sizeof(target->exe)) == 0 &&
+			!target->exe_changes;
+	return target->exe;
+}
+
+void target_execs(struct target *target)
+{
+	target->exe_known = false;
+	target->exe_changes |= target->pid != target->tid;
 }
 
 bool target_strip_root(struct target *target, char *path)
@@ -273,16 +344,17 @@ static bool is_tail(const struct pid_list *all, size_t from, const struct pid_li
 	       memcmp(all->pid + from, seen->pid, seen->count * sizeof(seen->pid[0])) == 0;
 }
 
-int target_pid_at(const struct target *target, int proc_root_fd, bool thread, char *text,
-		  size_t size)
+int target_pid_at(struct target *target, int proc_root_fd, bool thread, char *text, size_t size)
 {
 	char status[MAX_STATUS_BYTES];
 	char path[48];
 	struct pid_list processes;
 	struct pid_list threads;
 	struct pid_list seen;
-	const int r = read_status(target->proc_fd, "status", status, sizeof(status));
+	int r = target_open(target);
 
+	if (r == 0)
+		r = read_status(target->proc_fd, "status", status, sizeof(status));
 	if (r < 0)
 		return r;
 	status_pids(status, "\nNStgid:", &processes);

@@ -2,13 +2,19 @@
 #pragma once
 
 /*
- * The thread that waits in a notification, seen through one descriptor of its /proc folder. The
- * descriptor is bound to the task, not to its number: once notify_is_valid() was asked after
- * target_open(), everything reached through it is the right task's, or fails.
+ * The thread that waits in a notification, seen through one descriptor of its /proc folder, which
+ * is opened when something of it is first needed. The descriptor is bound to the task, not to its
+ * number: if the call still waits once it is open, everything reached through it is the right
+ * task's, or fails.
  *
  * Between calls the descriptors are kept. While the pidfd's task lives its number is nobody else's,
  * so a call from the same number is that task's again. The root folder serves all tasks of a
  * listener: whoever is under the filter can neither change it nor enter another namespace.
+ *
+ * The program's path is kept as well, until an exec is let proceed. Every exec under the filter is
+ * a notification, and a thread becomes another program by its own alone, but for one case: that of
+ * another thread that is not its process's first takes over the number of that one. Nobody tells
+ * when; after such a one no path is kept any more.
  *
  * An ordinary user may do all this to a dumpable process in a user namespace that is his own
  * (ptrace(2), "Ptrace access mode checking").
@@ -27,8 +33,13 @@ struct target_self {
 };
 
 struct target {
+	/* Does the call still wait? Asked after what is open was opened. NULL: it does. */
+	bool (*is_waiting)(void *ctx);
+	void *ctx;
+
 	uint32_t tid;
 	uint32_t pid;	 /* thread group, on the host */
+	bool is_certain; /* what is open is the task's whose call this is */
 	int proc_fd;	 /* /proc/TID */
 	int pid_fd;	 /* of the thread where the kernel has that (6.9), else of its process */
 	bool pid_thread; /* pid_fd is the thread's own */
@@ -37,11 +48,19 @@ struct target {
 	int root_fd;		 /* the root folder of the execution, opened when first needed */
 	size_t root_len;	 /* of root_path without a closing slash; 0 if it is "/" */
 	char root_path[MAX_PATH_BYTES]; /* where our view of mounts puts that root */
+	bool exe_known, exe_changes;	/* it is kept; it may change unseen */
+	char exe[MAX_PATH_BYTES];
 };
 
 void target_init(struct target *target);
-/* Turns to thread @tid, which makes the next call. Return: 0, -ENOENT or -ESRCH: gone. */
-int target_open(struct target *target, uint32_t tid);
+/* Turns to thread @tid, which makes the next call. */
+void target_turn(struct target *target, uint32_t tid);
+/*
+ * target_open - makes sure that what is open is that thread's; pid is known from then on. All below
+ * do so by themselves.
+ * Return: 0, -ENOENT or -ESRCH: gone.
+ */
+int target_open(struct target *target);
 /* Closes all; it may be opened again. */
 void target_done(struct target *target);
 
@@ -49,14 +68,16 @@ void target_done(struct target *target);
 int target_root(struct target *target);
 
 /* A new O_PATH descriptor of what /proc/TID/fd/N stands for; -EBADF if there is none. */
-int target_fd(const struct target *target, int number);
+int target_fd(struct target *target, int number);
+/* The same of its working directory. */
+int target_cwd(struct target *target);
 
 /*
  * target_socket - a duplicate of the child's descriptor, for getsockname(2) and getsockopt(2).
  * *ret_domain: AF_INET, ...
  * Errors: -EBADF, -ENOTSOCK as the call itself would give; others: not allowed here.
  */
-int target_socket(const struct target *target, int number, int *ret_domain);
+int target_socket(struct target *target, int number, int *ret_domain);
 
 /*
  * target_self - fills target->self. The kernel takes longer to write /proc/TID/status than for
@@ -66,8 +87,13 @@ int target_socket(const struct target *target, int number, int *ret_domain);
  */
 int target_self(struct target *target, bool umask);
 
-/* Text of the link NAME ("exe", "cwd") in the child's terms, always terminated. */
+/* Text of the link NAME ("cwd") in the child's terms, always terminated. */
 int target_link(struct target *target, const char *name, char *to, size_t size);
+
+/* Path of its program in the child's terms, as of its first call that asked; "": not known. */
+const char *target_exe(struct target *target);
+/* An exec of it is let proceed. */
+void target_execs(struct target *target);
 
 /* Takes the child's root off a path that our own readlink gave; false: it lies outside of it. */
 bool target_strip_root(struct target *target, char *path);
@@ -77,5 +103,4 @@ bool target_strip_root(struct target *target, char *path);
  * @proc_root_fd: root folder of that mount. @text: gets "PID", or "PID/task/TID" for @thread.
  * Errors: -ENOENT if the child is not in that namespace.
  */
-int target_pid_at(const struct target *target, int proc_root_fd, bool thread, char *text,
-		  size_t size);
+int target_pid_at(struct target *target, int proc_root_fd, bool thread, char *text, size_t size);

@@ -65,6 +65,28 @@ static void test_deny_gives_the_errno(void **state)
 
 /* --- who --- */
 
+static int exec_env(void *arg)
+{
+	char *const argv[] = {(char[]){"env"}, (char[]){"/usr/bin/true"}, NULL};
+
+	(void)arg;
+	(void)exec_path("/usr/bin/there-is-no-such-program");
+	(void)execve("/usr/bin/env", argv, fixture_no_env);
+	return errno;
+}
+
+static void test_program_after_exec(void **state)
+{
+	struct fixture f = {0};
+
+	(void)state;
+	assert_exited(fixture_run(&f, exec_env, NULL), 0);
+	assert_int_equal(f.count, 2);
+	assert_int_equal(f.seen[1].tid, f.seen[0].tid);
+	assert_string_not_equal(f.seen[0].exe, "/usr/bin/env");
+	assert_string_equal(f.seen[1].exe, "/usr/bin/env");
+}
+
 static void *thread_exec_fails(void *arg)
 {
 	*(int *)arg = exec_path("/usr/bin/true");
@@ -359,6 +381,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exec_fields),
 		cmocka_unit_test(test_deny_gives_the_errno),
+		cmocka_unit_test(test_program_after_exec),
 		cmocka_unit_test(test_thread),
 		cmocka_unit_test(test_vfork),
 		cmocka_unit_test(test_pipelines),

@@ -5,20 +5,27 @@
 #include "tests/support/test.h"
 
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "monitor/gate/target.h"
+
+/* Of a thread that waits: its number, and what it waits for. */
+static _Atomic pid_t waiting_tid;
+static int wait_fd[2];
 
 static void wait_for_cwd(struct target *target, pid_t pid, const char *expected)
 {
 	char text[MAX_PATH_BYTES] = "";
 
 	for (int i = 0; i < 60000; i++) {
-		assert_int_equal(target_open(target, (uint32_t)pid), 0);
+		target_turn(target, (uint32_t)pid);
+		assert_int_equal(target_open(target), 0);
 		(void)target_link(target, "cwd", text, sizeof(text));
 		if (strcmp(text, expected) == 0)
 			return;
@@ -62,11 +69,117 @@ static void test_same_task_is_kept(void **state)
 	wait_for_cwd(&target, pid, "/usr");
 	const int kept_fd = target.pid_fd;
 
-	assert_int_equal(target_open(&target, (uint32_t)pid), 0);
+	target_turn(&target, (uint32_t)pid);
+	assert_int_equal(target_open(&target), 0);
 	assert_int_equal(target.pid_fd, kept_fd);
 	assert_int_equal(target.pid, pid);
 	end(pid);
-	assert_true(target_open(&target, (uint32_t)pid) < 0);
+	target_turn(&target, (uint32_t)pid);
+	assert_true(target_open(&target) < 0);
+	target_done(&target);
+}
+
+static bool is_over(void *ctx)
+{
+	(*(unsigned *)ctx)++;
+	return false;
+}
+
+/* The number may be another task's by the time that its folder is opened. */
+static void test_call_over_before_it_was_opened(void **state)
+{
+	const pid_t pid = start_in("/usr", 0);
+	char text[MAX_PATH_BYTES];
+	struct target target;
+	unsigned asked = 0;
+	int domain;
+
+	(void)state;
+	target_init(&target);
+	target.is_waiting = is_over;
+	target.ctx = &asked;
+	target_turn(&target, (uint32_t)pid);
+	assert_int_equal(target_open(&target), -ESRCH);
+	assert_int_equal(target_socket(&target, 0, &domain), -ESRCH);
+	assert_int_equal(target_cwd(&target), -ESRCH);
+	assert_int_equal(target_link(&target, "cwd", text, sizeof(text)), -ESRCH);
+	assert_string_equal(target_exe(&target), "");
+	assert_int_equal(asked, 5);
+	end(pid);
+	target_done(&target);
+}
+
+/* A kept descriptor of it says that it is gone, where one is asked for without a look before. */
+static void test_socket_of_a_number_used_anew(void **state)
+{
+	const pid_t first = start_in("/usr", 0);
+	struct target target;
+	int domain = 0;
+
+	(void)state;
+	target_init(&target);
+	wait_for_cwd(&target, first, "/usr");
+	end(first);
+	const int made_fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(made_fd >= 0);
+	const pid_t second = start_in("/etc", first); /* it has our descriptors */
+
+	if (second >= 0) {
+		target_turn(&target, (uint32_t)second);
+		const int socket_fd = target_socket(&target, made_fd, &domain);
+
+		assert_true(socket_fd >= 0);
+		assert_int_equal(domain, AF_INET6);
+		assert_true(target.is_certain);
+		(void)close(socket_fd);
+		end(second);
+	}
+	(void)close(made_fd);
+	target_done(&target);
+	if (second < 0) /* as above */
+		skip();
+}
+
+static void *wait_for_end(void *ctx)
+{
+	char byte;
+
+	(void)ctx;
+	waiting_tid = (pid_t)syscall(SYS_gettid);
+	(void)!read(wait_fd[0], &byte, 1);
+	return NULL;
+}
+
+/* Its exec gives its process's number to another program, nobody knows when. */
+static void test_exec_of_another_thread(void **state)
+{
+	struct target target;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pipe(wait_fd), 0);
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_end, NULL), 0);
+	while (!waiting_tid)
+		(void)usleep(1000);
+	target_init(&target);
+	target_turn(&target, (uint32_t)getpid());
+	assert_true(strlen(target_exe(&target)) > 0);
+	assert_true(target.exe_known);
+	target_execs(&target);
+	assert_false(target.exe_known);
+	assert_true(strlen(target_exe(&target)) > 0);
+	assert_true(target.exe_known);
+
+	target_turn(&target, (uint32_t)waiting_tid);
+	assert_int_equal(target_open(&target), 0);
+	target_execs(&target);
+	target_turn(&target, (uint32_t)getpid());
+	assert_true(strlen(target_exe(&target)) > 0);
+	assert_false(target.exe_known);
+	(void)close(wait_fd[1]);
+	(void)pthread_join(thread, NULL);
+	(void)close(wait_fd[0]);
 	target_done(&target);
 }
 
@@ -115,8 +228,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_task_is_kept),
+		cmocka_unit_test(test_call_over_before_it_was_opened),
 		cmocka_unit_test(test_number_used_anew),
+		cmocka_unit_test(test_socket_of_a_number_used_anew),
 		cmocka_unit_test(test_other_thread_in_between),
+		cmocka_unit_test(test_exec_of_another_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
