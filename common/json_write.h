@@ -12,7 +12,7 @@
  * The key is NULL at the top level and inside arrays. Bytes that are not UTF-8 (paths, argv) are
  * written as U+FFFD followed by their two hex digits, so that no two inputs look alike by accident
  * and the output is always valid JSON. NUL is written so too: json_check() refuses \u0000, and
- *takes whatever this writer makes. With `indent` set the output is laid out for people.
+ * takes whatever this writer makes. With `indent` set the output is laid out for people.
  */
 
 #include <stdbool.h>

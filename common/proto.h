@@ -9,12 +9,14 @@
  * the head is a plain struct; each side still checks every length, since the peer may have been
  * taken over.
  *
- *	HELLO	init -> supervisor: the floor stands; strings "layer=state" say which walls hold;
- *fd: the session's root directory (O_PATH) EXEC	supervisor -> init: start an execution; fds:
- *stdin, stdout, stderr READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd,
- *pty (if tty) KILL	supervisor -> init: end execution `exec` and everything in its leaf EXIT
- *init -> supervisor: execution over, its leaf is empty SOCKET	supervisor -> init: make a socket in
- *the session's network; init -> supervisor: fd: it
+ *	HELLO	init -> supervisor: the floor stands; strings "layer=state": which walls hold;
+ *		fd: the session's root directory (O_PATH)
+ *	EXEC	supervisor -> init: start an execution; fds: stdin, stdout, stderr
+ *	READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd, pty (if tty)
+ *	KILL	supervisor -> init: end execution `exec` and everything in its leaf
+ *	EXIT	init -> supervisor: execution over, its leaf is empty
+ *	SOCKET	supervisor -> init: make a socket in the session's network;
+ *		init -> supervisor: fd: it
  *	ERROR	either: text; from init before HELLO: the sandbox could not be built
  *	BYE	supervisor -> init: end the session (closing the socket does the same)
  *

@@ -44,6 +44,16 @@ void execution_kill(struct execution *execution)
 	(void)control_send(execution->session, &m, NULL, NULL, 0);
 }
 
+void execution_refused(struct execution *execution, const struct denial *denial)
+{
+	execution->result.denied++;
+	execution->result.last_denial = *denial;
+	if (denial->verdict != VERDICT_KILL)
+		return;
+	execution->result.killed = true;
+	execution_kill(execution);
+}
+
 static void on_timeout(uv_timer_t *timer)
 {
 	struct execution *execution = timer->data;

@@ -69,13 +69,8 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	if (judgement.later)
 		return;
 	if (!judgement.proceed) {
-		execution->result.denied++;
-		execution->result.last_denial = denial;
-		if (judgement.decision.verdict == VERDICT_KILL) {
-			execution->result.killed = true;
-			ret->kill_execution = true;
-			execution_kill(execution);
-		}
+		execution_refused(execution, &denial);
+		ret->kill_execution = denial.verdict == VERDICT_KILL;
 		return;
 	}
 	session_net_carry_out(execution, request, &full, judgement.by_decoy, ret);

@@ -64,17 +64,11 @@ static struct execution *asker(const struct session *session)
 }
 
 static void refuse(struct session_dns *dns, struct execution *execution,
-		   const struct judgement *judgement, const struct denial *denial)
+		   const struct denial *denial)
 {
 	(void)snprintf(dns->reason, sizeof(dns->reason), "%s", denial->because);
-	if (!execution)
-		return;
-	execution->result.denied++;
-	execution->result.last_denial = *denial;
-	if (judgement->decision.verdict == VERDICT_KILL) {
-		execution->result.killed = true;
-		execution_kill(execution);
-	}
+	if (execution)
+		execution_refused(execution, denial);
 }
 
 static bool on_decide(void *ctx, const struct dns_query *query, const char **ret_reason)
@@ -100,7 +94,7 @@ static bool on_decide(void *ctx, const struct dns_query *query, const char **ret
 	judge(dns->session, &action, NULL, &judgement, &denial);
 	if (judgement.proceed)
 		return true;
-	refuse(dns, execution, &judgement, &denial);
+	refuse(dns, execution, &denial);
 	*ret_reason = dns->reason;
 	return false;
 }

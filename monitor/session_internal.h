@@ -15,8 +15,9 @@
  *	judge.c		action -> drained trace -> policy -> record -> answer
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
- *	loss.c		what was lost -> policy's on_loss -> record, and what is refused from then
- *on observe.c	trace event -> action -> policy -> record
+ *	loss.c		what was lost -> policy's on_loss -> record, and what it refuses from then
+ *			on
+ *	observe.c	trace event -> action -> policy -> record
  *	usage.c		what executions use while they run, where a rule asks; proc_usage.c reads it
  */
 
@@ -253,6 +254,8 @@ struct execution *execution_find(struct session *session, uint32_t exec_id);
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds);
 void execution_on_exit(struct session *session, const struct msg *m, const char *payload);
 void execution_kill(struct execution *execution);
+/* An action of it was: its result tells of the last one, and what kills ends it. */
+void execution_refused(struct execution *execution, const struct denial *denial);
 /* The init is gone: every execution is over; reports each as killed. */
 void execution_end_all(struct session *session);
 /* execution_gate.c; their context is the execution. */

@@ -26,10 +26,8 @@ void session_net_refuse(struct session *session, struct execution *execution, co
 	json_put_string(w, "because", denial->because);
 	event_end(session);
 	session->totals.denied++;
-	if (!execution)
-		return;
-	execution->result.denied++;
-	execution->result.last_denial = *denial;
+	if (execution)
+		execution_refused(execution, denial);
 }
 
 /* Some addresses are not dialled whatever the options say. */
@@ -84,6 +82,8 @@ static void stop_flow(struct session *session, const struct action *action,
 	if (session->mode == MODE_OBSERVE)
 		return;
 	session->totals.denied++;
+	if (decision->verdict == VERDICT_KILL)
+		session->totals.killed++;
 	if (!execution)
 		return;
 	(void)snprintf(denial.rule, sizeof(denial.rule), "%s",
@@ -92,12 +92,7 @@ static void stop_flow(struct session *session, const struct action *action,
 		       policy_because(session->policy, action, decision));
 	(void)snprintf(denial.subject, sizeof(denial.subject), "%.*s port %lld",
 		       (int)action->host.len, action->host.at, (long long)action->port);
-	execution->result.denied++;
-	execution->result.last_denial = denial;
-	if (decision->verdict == VERDICT_KILL) {
-		execution->result.killed = true;
-		execution_kill(execution);
-	}
+	execution_refused(execution, &denial);
 }
 
 struct action session_net_action(enum action_kind kind, const struct relay_caller *caller,
@@ -135,14 +130,8 @@ enum call_check session_net_decide(struct session *session, const struct action 
 		session_forget_call(session, waiter);
 	if (judgement.proceed)
 		return CALL_MAY_GO_ON;
-	if (!execution)
-		return CALL_IS_REFUSED;
-	execution->result.denied++;
-	execution->result.last_denial = denial;
-	if (judgement.decision.verdict == VERDICT_KILL) {
-		execution->result.killed = true;
-		execution_kill(execution);
-	}
+	if (execution)
+		execution_refused(execution, &denial);
 	return CALL_IS_REFUSED;
 }
 

@@ -5,9 +5,9 @@
  *	wait for P's go -> steps -> HELLO -> serve until the socket or the life pipe hangs up
  *
  * A leaf (new pid and mount namespace) is cloned before it is wanted: at the start, and when
- *nothing runs. For EXEC it gets the message and is remembered; KILL sends it SIGKILL. EXIT goes out
- *when the leaf says that it is empty, or when it is gone, and with it every process in it, for it
- *was their pid 1. Leaving this loop in any way ends the process, and with it the whole session.
+ * nothing runs. For EXEC it gets the message and is remembered; KILL sends it SIGKILL. EXIT goes
+ * out when the leaf says that it is empty, or when it is gone, and with it every process in it, for
+ * it was their pid 1. Leaving this loop in any way ends the process, and with it the whole session.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -13,7 +13,7 @@
  * In isolation lite the same processes stand in the host's namespaces: lite.c.
  *
  * P clones C, C clones L, L clones X; X clones H as a child of L. No threads; nothing here
- *allocates after C serves.
+ * allocates after C serves.
  */
 
 #include <stdbool.h>

@@ -4,7 +4,8 @@
  *
  *	C takes the session's id and makes its private folder; every wall on files, signals and
  *	sockets is put up by each execution for itself (landlock.c, filter.c), so that what it
- *starts can neither signal nor trace L, C and P, which stand outside its Landlock domain.
+ *	starts can neither signal nor trace L, C and P, which stand outside its Landlock
+ *	domain.
  *
  *	No pid namespace dies with its init here. Instead P, C and L are each a subreaper: whoever
  *	loses his parent becomes a child of the nearest of them that lives, and that one kills its

@@ -59,6 +59,11 @@ for file in $files; do
 	found=$(grep -InE "$words" "$file" /dev/null) && fail "$found"
 done
 
+# Where clang-format breaks a line of a table in a comment, it joins the next ones to it and takes that
+# for its work: such a comment is written anew.
+# shellcheck disable=SC2086 # a list of words
+found=$([ -z "$sources" ] || grep -nE '^ \*[^[:space:]/*]' $sources /dev/null) && fail "$found"
+
 if command -v clang-format-14 >/dev/null 2>&1; then
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "$sources" ] || clang-format-14 --dry-run --Werror $sources 2>/tmp/style.$$ || {

@@ -34,7 +34,7 @@ def parts_skipped(case):
             yield found.group(1), found.group(3)
 
 
-# Not those whose failure may be an attack that won, nor those without a clock.
+# Not those whose failure may be an attack that won, nor those that have all to themselves.
 WORTH_ANOTHER = ("integration", "scenario", "compat", "bench", "network.works", "network.soak")
 # More than that is no accident.
 MAX_AGAIN = 4

@@ -6,8 +6,9 @@
  *
  *	once	 the one action that was asked about
  *	session	 that action, whenever it comes again in the session
- *	pattern	 what the approver describes: {"argv": [...]}, {"path": GLOB}, {"host": HOST} with
- *or without "port", {"tool": NAME}; only things like the one that was asked about
+ *	pattern	 what the approver describes: {"argv": [...]}, {"path": GLOB}, {"host": HOST}
+ *		 with or without "port", {"tool": NAME}; only things like the one that was
+ *		 asked about
  *
  * It belongs to the rule that asked: another rule asks for itself, and a stricter verdict is never
  * asked about.

@@ -40,6 +40,7 @@ struct call_roles {
 	__u8 fd;    /* argument that names the object itself */
 	__u8 dir[2];
 	__u8 path[2];
+	__u8 text;  /* argument: what a symbolic link is to say */
 	__u8 reads; /* argument: descriptor whose content it takes */
 	__u8 makes; /* enum call_makes */
 };
@@ -68,7 +69,7 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[84] = {.kind = CALL_CHANGE, .path = {1}},		      /* rmdir */
 	[86] = {.kind = CALL_CHANGE, .path = {1, 2}},		      /* link */
 	[87] = {.kind = CALL_CHANGE, .path = {1}},		      /* unlink */
-	[88] = {.kind = CALL_CHANGE, .path = {1, 2}},		      /* symlink */
+	[88] = {.kind = CALL_CHANGE, .path = {2}, .text = 1},	      /* symlink */
 	[90] = {.kind = CALL_CHANGE, .path = {1}},		      /* chmod */
 	[91] = {.kind = CALL_CHANGE, .fd = 1},			      /* fchmod */
 	[92] = {.kind = CALL_CHANGE, .path = {1}},		      /* chown */
@@ -90,7 +91,8 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[263] = {.kind = CALL_CHANGE, .dir = {1}, .path = {2}},	      /* unlinkat */
 	[264] = {.kind = CALL_CHANGE, .dir = {1, 3}, .path = {2, 4}}, /* renameat */
 	[265] = {.kind = CALL_CHANGE, .dir = {1, 3}, .path = {2, 4}}, /* linkat */
-	[266] = {.kind = CALL_CHANGE, .dir = {0, 2}, .path = {1, 3}}, /* symlinkat */
+	/* symlinkat */
+	[266] = {.kind = CALL_CHANGE, .dir = {2}, .path = {3}, .text = 1},
 	[268] = {.kind = CALL_CHANGE, .dir = {1}, .path = {2}},	      /* fchmodat */
 	[280] = {.kind = CALL_CHANGE, .dir = {1}, .path = {2}},	      /* utimensat */
 	[316] = {.kind = CALL_CHANGE, .dir = {1, 3}, .path = {2, 4}}, /* renameat2 */

@@ -48,12 +48,9 @@ static __always_inline int change_begun(const struct named *first, const struct 
 	scratch = begun(caller.tag, TRACE_RECORD_CHANGE, nr);
 	if (!scratch)
 		return 0;
+	change_place(scratch, 0, first);
 	if (text)
-		place_given(scratch, 0, GIVEN_BY_KERNEL, (__u64)text, TRACE_TEXT_BYTES);
-	else
-		change_place(scratch, 0, first);
-	if (text)
-		change_place(scratch, 1, first);
+		place_given(scratch, 1, GIVEN_BY_KERNEL, (__u64)text, TRACE_TEXT_BYTES);
 	else if (second)
 		change_place(scratch, 1, second);
 	record_finish(scratch->index);

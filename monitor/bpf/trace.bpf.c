@@ -40,6 +40,9 @@ static __noinline int call_change(struct trace_tag *tag, struct pt_regs *regs,
 		place_call(scratch, 0, regs, roles);
 		if (roles->path[1])
 			place_call(scratch, 1, regs, roles);
+		else if (roles->text)
+			place_given(scratch, 1, GIVEN_BY_USER, call_argument(regs, roles->text),
+				    TRACE_TEXT_BYTES);
 	}
 	record_finish(scratch->index);
 	return 0;

@@ -11,10 +11,10 @@
  * seq counts from 0: the event of line N has seq N - 1. hash = BLAKE2b-256 over the line up to and
  * without the comma before "hash" (prev is inside; on the first line it is 64 zeros), so that any
  * b2sum can check it. The first event is "session.start" (with the UTC time as fields.utc, from
- *which readers count the others' times, policy hash, and the layers that hold). The last is
- *"session.end": its fields hold the number of events, "signer" is the public key of this host's
- *record key, and behind "hash" stands "signature", Ed25519 over RECORD_SIGNED_PREFIX and the 32
- *bytes of this hash. A record without it was cut; verify says so.
+ * which readers count the others' times, policy hash, and the layers that hold). The last is
+ * "session.end": its fields hold the number of events, "signer" is the public key of this host's
+ * record key, and behind "hash" stands "signature", Ed25519 over RECORD_SIGNED_PREFIX and the 32
+ * bytes of this hash. A record without it was cut; verify says so.
  *
  * A line is at most MAX_EVENT_LINE bytes. An event that is larger keeps all but its fields, which
  * become {"oversize":<bytes>,"head":"<their first bytes, as text>"}.

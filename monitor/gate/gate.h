@@ -4,15 +4,16 @@
 /*
  * The gate: seccomp user notifications of one execution, from listener to answer.
  *
- *	receive -> read the arguments (each read followed by NOTIF_ID_VALID) -> resolve paths
- *through the child's root -> struct action -> the owner decides -> errno or continue
+ *	receive -> read the arguments (each read followed by NOTIF_ID_VALID) ->
+ *	resolve paths through the child's root -> struct action -> the owner decides ->
+ *	errno or continue
  *
  * The gate never blocks for the child: it opens with O_PATH, and answers in the same turn of the
  * loop, with two exceptions. File operations (files.h) are carried out, not let proceed, and
  * answered when that is done. What the owner cannot decide yet stays stopped until gate_resume(),
  * which reads, resolves and asks about it anew: what was seen before is not believed. A target that
- *is gone (ENOENT from the ioctls) is not an error. Anything that cannot be read or resolved for
- *another reason than "no such file" is denied.
+ * is gone (ENOENT from the ioctls) is not an error. Anything that cannot be read or resolved for
+ * another reason than "no such file" is denied.
  *
  * Sources: seccomp_unotify(2); kernel Documentation/userspace-api/seccomp_filter.rst.
  */

@@ -1,34 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One connection from the call that asks for it to the end of its flow. Two things are under way at
- * the same time, the dial and the listener; with a blocking socket the call waits for both, and
- * gets the true errno. Where both are there at once, it is not even held. With one that does not
- * block it may not wait long: after HOLD_MS it goes on as soon as there is a listener, and if the
- * dial fails later, that shows as a reset.
+ * One connection from the call that asks for it to the arrival of its socket. Two things are under
+ * way at the same time, the dial and the listener; with a blocking socket the call waits for both,
+ * and gets the true errno. Where both are there at once, it is not even held. With one that does
+ * not block it may not wait long: after HOLD_MS it goes on as soon as there is a listener, and if
+ * the dial fails later, that shows as a reset.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
-#include <time.h>
 
 #include <utlist.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/limits.h"
 #include "monitor/net/connection.h"
 
 #define DIAL_MS	   30000u /* what a blocking connect(2) may take */
 #define HOLD_MS	   250u	  /* one that does not block */
 #define GIVE_UP_MS 35000u /* the dial has its own time; this is for a listener that never comes */
 #define ARRIVAL_MS 10000u /* from the call's going on to the socket's arrival */
-#define DRAIN_MS   10000u /* the program is gone and upstream takes nothing */
-#define WORD_MS	   200u	  /* a first word, if nothing follows */
-#define HELD_MS	   10000u /* half a head, which is never passed on */
-#define IDLE_MS	   UINT64_C(900000)   /* a quarter of an hour */
-#define MOST_MS	   UINT64_C(86400000) /* a day */
 
 static void on_timer_closed(uv_handle_t *handle)
 {
@@ -59,8 +51,8 @@ static void reset_fd(int *socket_fd)
 	close_fd(socket_fd);
 }
 
-static void over(struct connection *connection, const struct flow_totals *totals,
-		 const char *reason)
+void connection_over(struct connection *connection, const struct flow_totals *totals,
+		     const char *reason)
 {
 	struct relay *relay = connection->relay;
 	const struct relay_end end = {
@@ -90,112 +82,12 @@ static void over(struct connection *connection, const struct flow_totals *totals
 	relay->ops->closed(relay->ctx, &end);
 }
 
-static void on_flow_ended(void *ctx, struct flow *flow, const struct flow_totals *totals,
-			  const char *reason)
-{
-	struct connection *connection = ctx;
-
-	(void)flow;
-	connection->flow = NULL;
-	over(connection, totals, reason);
-}
-
-static const char *on_head(void *ctx, const struct first_seen *seen,
-			   const struct scan_result *searched)
-{
-	struct connection *connection = ctx;
-	const struct relay_head head = {
-		.token = connection,
-		.caller = &connection->caller,
-		.host = connection->host,
-		.upstream = &connection->upstream,
-		.seen = seen,
-		.searched = searched,
-	};
-
-	return relay_ask(connection->relay, &head, &connection->destination);
-}
-
-void relay_head_again(void *token)
-{
-	struct connection *connection = token;
-
-	if (connection->flow)
-		flow_resume(connection->flow);
-}
-
-static const char *on_sent(void *ctx, uint64_t bytes)
-{
-	struct connection *connection = ctx;
-	const struct relay *relay = connection->relay;
-
-	return relay->ops->sent(relay->ctx, &(struct relay_sent){
-						    .caller = &connection->caller,
-						    .destination = &connection->destination,
-						    .host = connection->host,
-						    .bytes = bytes,
-						    .is_told = &connection->is_told,
-					    });
-}
-
-static const struct flow_ops flow_ops = {.head = on_head, .sent = on_sent, .ended = on_flow_ended};
-
 void connection_end(struct connection *connection, const char *reason)
 {
 	if (connection->flow)
 		flow_finish(connection->flow, reason);
 	else if (connection->stage != CONNECTION_ENDED)
-		over(connection, NULL, reason);
-}
-
-/* ---- what is served ---- */
-
-static void serve(struct connection *connection)
-{
-	struct relay *relay = connection->relay;
-	const struct relay_arrival arrival = {
-		.token = connection,
-		.socket_fd = take_fd(&connection->program_fd),
-		.caller = &connection->caller,
-		.destination = &connection->destination,
-		.host = connection->host,
-	};
-
-	(void)uv_timer_stop(&connection->timer);
-	connection->stage = CONNECTION_FLOWING;
-	if (relay->ops->serve(relay->ctx, &arrival) < 0)
-		over(connection, NULL, "out of file descriptors");
-}
-
-void relay_served(void *token, uint64_t bytes_out, uint64_t bytes_in, const char *reason)
-{
-	const struct flow_totals totals = {.bytes_out = bytes_out, .bytes_in = bytes_in};
-
-	over(token, &totals, reason);
-}
-
-/* ---- the flow ---- */
-
-static void join(struct connection *connection)
-{
-	struct relay *relay = connection->relay;
-	const struct flow_config config = {
-		.loop = relay->loop,
-		.program_fd = take_fd(&connection->program_fd),
-		.upstream_fd = take_fd(&connection->upstream_fd),
-		.pipes = &relay->pipes,
-		.held = &relay->held,
-		.canaries = relay->canaries,
-		.ops = &flow_ops,
-		.ctx = connection,
-	};
-
-	(void)uv_timer_stop(&connection->timer);
-	connection->stage = CONNECTION_FLOWING;
-	if (flow_start(&config, &connection->flow) < 0)
-		over(connection, NULL, "out of file descriptors");
-	else if (!connection->caller.owner)
-		flow_drain(connection->flow);
+		connection_over(connection, NULL, reason);
 }
 
 void connection_accept(struct connection *connection, int program_fd)
@@ -203,36 +95,12 @@ void connection_accept(struct connection *connection, int program_fd)
 	connection->program_fd = program_fd;
 	let_go_of_listener(connection);
 	if (connection->by_decoy)
-		serve(connection);
+		connection_serve(connection);
 	else if (connection->upstream_fd >= 0)
-		join(connection);
+		connection_join(connection);
 	else if (connection->error)
-		over(connection, NULL, "not connected");
+		connection_over(connection, NULL, "not connected");
 	/* Else the dial, which has a limit of its own, is waited for. */
-}
-
-void connection_check_time(struct connection *connection)
-{
-	const uint64_t now_ns = uv_hrtime();
-	struct flow_totals totals;
-	uint64_t idle_ms;
-	uint64_t held_ms;
-
-	if (!connection->flow)
-		return;
-	flow_totals(connection->flow, &totals);
-	idle_ms = (now_ns - totals.moved_ns) / 1000000u;
-	held_ms = totals.held_ns ? (now_ns - totals.held_ns) / 1000000u : 0;
-	if (uv_now(connection->relay->loop) - connection->started_ms >= MOST_MS)
-		flow_reset(connection->flow, "total time limit");
-	else if (idle_ms >= (connection->caller.owner ? IDLE_MS : DRAIN_MS) &&
-		 !(totals.waits && connection->caller.owner))
-		flow_reset(connection->flow,
-			   connection->caller.owner ? "idle time limit" : "program ended");
-	else if (held_ms >= HELD_MS)
-		flow_reset(connection->flow, "first bytes incomplete");
-	else if (held_ms >= WORD_MS)
-		flow_let_go(connection->flow);
 }
 
 /* ---- the outcome ---- */
@@ -257,7 +125,7 @@ static void look(struct connection *connection)
 			return;
 		if (!relay->ops->is_waiting(relay->ctx, connection->caller.owner,
 					    connection->ticket))
-			over(connection, NULL, "given up");
+			connection_over(connection, NULL, "given up");
 		else /* asks connection_answer(), and may end it */
 			relay->ops->resume(relay->ctx, connection->caller.owner,
 					   connection->ticket);
@@ -266,9 +134,9 @@ static void look(struct connection *connection)
 		if (connection->program_fd < 0)
 			return;
 		if (connection->error)
-			over(connection, NULL, "not connected");
+			connection_over(connection, NULL, "not connected");
 		else if (connection->upstream_fd >= 0)
-			join(connection);
+			connection_join(connection);
 		return;
 	case CONNECTION_FLOWING:
 	case CONNECTION_ENDED:
@@ -282,7 +150,7 @@ static void on_timer(uv_timer_t *timer)
 	const uint64_t waited = uv_now(connection->relay->loop) - connection->started_ms;
 
 	if (connection->stage == CONNECTION_CLAIMED && connection->program_fd < 0) {
-		over(connection, NULL, "never arrived");
+		connection_over(connection, NULL, "never arrived");
 		return;
 	}
 	if (connection->stage != CONNECTION_WAITING)
@@ -305,12 +173,12 @@ enum relay_answer connection_answer(struct connection *connection, int *ret_erro
 	if (!connection->error &&
 	    !listener_shares_network(connection->listener, connection->socket_fd)) {
 		*ret_error = connection->error = -EPERM;
-		over(connection, NULL, "socket of another network");
+		connection_over(connection, NULL, "socket of another network");
 		return RELAY_FAILED;
 	}
 	if (connection->error) {
 		*ret_error = connection->error;
-		over(connection, NULL, "not connected");
+		connection_over(connection, NULL, "not connected");
 		return RELAY_FAILED;
 	}
 	connection->stage = CONNECTION_CLAIMED;
@@ -407,7 +275,7 @@ int connection_start(struct relay *relay, const struct relay_request *request)
 
 	if (r < 0) {
 		connection->error = r;
-		over(connection, NULL, "not connected");
+		connection_over(connection, NULL, "not connected");
 		return r;
 	}
 	if (!request->by_decoy) {

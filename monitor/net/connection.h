@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of the relay: relay.c, who is asked for and who is let in; connection.c, one of them.
+/*
+ * The inside of the relay: relay.c, who is asked for and who is let in; connection.c, one of them
+ * until its socket has arrived; connection_flow.c, the same from then on.
  */
 
 #include "monitor/net/dial.h"
@@ -86,5 +88,14 @@ enum relay_answer connection_answer(struct connection *connection, int *ret_erro
 void connection_accept(struct connection *connection, int program_fd);
 /* Ends it, whatever stage it is in; closed() is called from here. */
 void connection_end(struct connection *connection, const char *reason);
+/* It is over: closed() is called from here. @totals: NULL if nothing flowed. */
+void connection_over(struct connection *connection, const struct flow_totals *totals,
+		     const char *reason);
+
+/* connection_flow.c */
+/* Both ends are there: program_fd and upstream_fd. May end it. */
+void connection_join(struct connection *connection);
+/* Its socket has arrived, and nothing was dialled. May end it. */
+void connection_serve(struct connection *connection);
 /* Idle and total time. */
 void connection_check_time(struct connection *connection);

@@ -279,7 +279,7 @@ void publish_stop(struct publish *publish, void (*closed)(void *ctx))
 	publish->closed = closed;
 	DL_FOREACH_SAFE (publish->guests, guest, next) {
 		if (guest->flow)
-			flow_reset(guest->flow, "session ended");
+			flow_finish(guest->flow, "session ended");
 	}
 	publish->is_stopped = true;
 	for (size_t i = 0; i < publish->count; i++) {

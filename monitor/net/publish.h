@@ -56,5 +56,8 @@ struct publish_config {
 
 /* Binds and listens. Errors: say which cannot be had; *ret is to be stopped then as well. */
 int publish_start(const struct publish_config *config, struct publish **ret, struct error *err);
-/* @closed: from the loop, when all is closed and freed. */
+/*
+ * Ends all connections; what services had sent is passed on as far as it is taken at once.
+ * @closed: from the loop, when all is closed and freed.
+ */
 void publish_stop(struct publish *publish, void (*closed)(void *ctx));

@@ -82,8 +82,8 @@ bool key_of_glob(struct str pattern, struct key *ret)
 
 	for (struct str rest = pattern; rest.len;) {
 		last = next_component(&rest);
-		if (str_eq(last, STR("~")))
-			last = home_name();
+		if (last.at == pattern.at && str_eq(last, STR("~")))
+			last = home_name(); /* elsewhere it is a name like any other */
 		if (is_literal(last))
 			found = last;
 		if (literal_start(last).len >= KEY_START_BYTES)

@@ -20,7 +20,7 @@
  * *setxattr*, *removexattr*. tracepoint sees all as they return, also when seccomp refused them.
  * lsm sees them begin (`begun`): an open that the gate carried out, as its descriptor arrives;
  * failed opens as they return; of changes neither failed ones nor ftruncate, utime*, *xattr*.
- *O_PATH opens nothing there.
+ * O_PATH opens nothing there.
  *
  * What a path is worth: of a file that was opened or executed, and of one changed through a
  * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
@@ -28,7 +28,7 @@
  * memory said at the return, after the folder it is relative to: another thread may have written
  * there meanwhile; with lsm only of a failed open, of a UNIX socket and of what a symbolic link is
  * to say, and the latter two are the kernel's copy. Such events have `claimed` set. What is claimed
- *is for the record; nothing that must hold may rest on it.
+ * is for the record; nothing that must hold may rest on it.
  *
  * What labels see: each open for reading, however the path led there (hard and symbolic links,
  * /proc/self/fd, a descriptor from O_PATH opened again), and each exec. What they do not see,

@@ -20,7 +20,7 @@ NO_WALLS = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nTMPDIR=$(dir
 
 
 def prove(*args, cordon=CORDON, **kw):
-    return subprocess.run([cordon, "doctor", "--prove", *args], capture_output=True, text=True, timeout=100, **kw)
+    return subprocess.run([cordon, "doctor", "--prove", *args], capture_output=True, text=True, timeout=300, **kw)
 
 
 class Prove(unittest.TestCase):
@@ -85,7 +85,7 @@ class Prove(unittest.TestCase):
         fake.chmod(0o755)
         done = subprocess.run([CORDON.parent / "cordon-prove", "--cordon", fake, "--json", "view.path", "write.root",
                                "process.kill-host", "process.daemon", "network.udp", "exec.path"],
-                              capture_output=True, text=True, timeout=100)
+                              capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 1, done.stderr)
         said = json.loads(done.stdout)
         self.assertFalse(said["all_held"])
@@ -99,13 +99,17 @@ class Prove(unittest.TestCase):
         before = named()
         done = prove("exec.symlink", "exec.script-of-script", "exec.copy-tmp", "exec.disguised", "gate.fifo")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        # Others may prove their host meanwhile.
+        end = time.monotonic() + 120
+        while named() - before and time.monotonic() < end:
+            time.sleep(0.1)
         self.assertEqual(named() - before, set())
 
     def test_progress_is_for_a_terminal(self):
         main_fd, side_fd = pty.openpty()
         self.addCleanup(os.close, main_fd)
         done = subprocess.run([CORDON, "doctor", "--prove", "view.record"], stdout=subprocess.PIPE, stderr=side_fd,
-                              timeout=100)
+                              timeout=300)
         os.close(side_fd)
         self.assertEqual(done.returncode, 0)
         self.assertIn(b"view.record", os.read(main_fd, 4096))

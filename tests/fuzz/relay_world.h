@@ -16,7 +16,7 @@
 #define MAX_EVENTS 256u
 #define SAY_BYTES  (64u << 10)
 #define NS_PER_S   UINT64_C(1000000000)
-#define PATIENCE   (10 * NS_PER_S)
+#define PATIENCE   (45 * NS_PER_S)
 
 struct side {
 	int fd;		      /* -1: none, or closed */

@@ -99,6 +99,27 @@ def bpf_unheld(before):
     return {kind: new for kind in BPF_NEXT_ID if (new := now[kind] - before[kind] - held[kind])}
 
 
+def bpf_left(before):
+    """Those that stay so. Others load programs of their own meanwhile: only what is unheld at each look counts."""
+    left = bpf_unheld(before)
+
+    def is_gone():
+        now = bpf_unheld(before)
+        for kind in list(left):
+            left[kind] &= now.get(kind, set())
+            if not left[kind]:
+                del left[kind]
+        return not left
+
+    wait_for(is_gone)
+    return left
+
+
+def mounts():
+    """Those of the host, which are everybody's: what stays of a session does so for longer than what others do meanwhile."""
+    return pathlib.Path("/proc/self/mountinfo").read_text()
+
+
 def all_below(folder):
     """Every path below, also while others come and go: what is gone meanwhile is left out."""
     for where, folders, files in os.walk(folder):
@@ -142,7 +163,7 @@ class CordonTest(unittest.TestCase):
         shutil.rmtree(self.dir, ignore_errors=True)
         return not self.dir.exists()
 
-    def cordon(self, *args, stdin=subprocess.DEVNULL, timeout=60, **kw):
+    def cordon(self, *args, stdin=subprocess.DEVNULL, timeout=120, **kw):
         return subprocess.run([CORDON, *map(str, args)], stdin=stdin, capture_output=True,
                               timeout=timeout * SLOWER, env=self.env, **kw)
 

@@ -12,7 +12,7 @@
 #include "tests/support/slower.h"
 #include "tests/support/test.h"
 
-#define FIXTURE_LIMIT_MS 50000u
+#define FIXTURE_LIMIT_MS 200000u
 
 char fixture_folder[64];
 char *const fixture_no_env[] = {NULL};

@@ -24,7 +24,7 @@ class Client:
     def send(self, message):
         self.raw(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
 
-    def line(self, timeout=30):
+    def line(self, timeout=60):
         """The next line, None at the end of stdout."""
         end = time.monotonic() + timeout * SLOWER
         while b"\n" not in self.buffer:
@@ -37,11 +37,11 @@ class Client:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line
 
-    def answer(self, timeout=30):
+    def answer(self, timeout=60):
         line = self.line(timeout)
         return None if line is None else json.loads(line)
 
-    def ask(self, method, params=None, timeout=30):
+    def ask(self, method, params=None, timeout=60):
         self.last_id += 1
         self.send({"id": self.last_id, "method": method, "params": params or {}})
         answer = self.answer(timeout)
@@ -54,7 +54,7 @@ class Client:
         self.send({"method": "notifications/initialized"})
         return answer["result"]
 
-    def call(self, tool, timeout=30, **arguments):
+    def call(self, tool, timeout=60, **arguments):
         answer = self.ask("tools/call", {"name": tool, "arguments": arguments}, timeout)
         assert "result" in answer, answer
         return answer["result"]
@@ -62,7 +62,7 @@ class Client:
     def text(self, tool, **arguments):
         return self.call(tool, **arguments)["content"][0]["text"]
 
-    def close(self, timeout=20):
+    def close(self, timeout=60):
         """Return: the exit status, what was left on stdout, stderr."""
         out, err = self.process.communicate(timeout=timeout * SLOWER)
         return self.process.returncode, self.buffer + out, err.decode()

@@ -52,9 +52,9 @@ class Command(AskTest):
     def test_one_that_hangs_is_ended(self):
         pid = self.dir / "pid"
         done = self.asked("id", approver=self.script(f"echo $$ > {pid}; exec sleep 1000"),
-                          options=["--approver-timeout", "1"])
+                          options=["--approver-timeout", "5"])
         self.assertEqual(done.stdout, b"")
-        self.assertIn("within 1000 ms", self.answers()[0]["fields"]["reason"])
+        self.assertIn("within 5000 ms", self.answers()[0]["fields"]["reason"])
         gone = lambda: not os.path.exists(f"/proc/{int(pid.read_text())}")
         self.assertTrue(wait_for(gone))
 
@@ -173,7 +173,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 self.assertEqual([a["verdict"] for a in self.answers()], [first])
 
     def test_an_answer_to_another_question(self):
-        run = self.start_asked("id", "-u", options=["--approver-timeout", "2"])
+        run = self.start_asked("id", "-u", options=["--approver-timeout", "5"])
         question, peer = self.approver.next()
         self.approver.answer({"id": question["id"] + 1}, peer, "allow")
         out, err = run.communicate(timeout=60 * SLOWER)
@@ -200,7 +200,7 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertEqual(out, b"between\nLinux\n", err)
 
     def test_the_call_ends_while_it_is_asked(self):
-        run = self.start_asked("id", options=["--timeout", "1"])
+        run = self.start_asked("id", options=["--timeout", "5"])
         question, peer = self.approver.next()
         self.assertEqual(run.wait(timeout=60 * SLOWER), 124)
         self.assertIn("ended", self.answers()[0]["fields"]["reason"])

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from approver_testing import ask_for
-from cordon_testing import CORDON, SLOWER, TRACE, CordonTest
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, wait_for
 
 
 class Console(CordonTest):
@@ -99,9 +99,11 @@ class Console(CordonTest):
 
     def test_what_was_typed_before_is_no_answer(self):
         # Nobody reads the terminal before, so that it keeps what is typed.
-        self.open("sh", "-c", "echo ready; sleep 1; id -u; echo over", redirect=(0,))
+        self.open("sh", "-c", "echo ready; until [ -e go ]; do sleep 0.02; done; id -u; echo over", redirect=(0,),
+                  options=["--workspace", f"{self.work}:live"])
         self.expect(b"ready")
         self.type(b"y\ny\ny\n")
+        (self.work / "go").touch()
         self.expect(b"nor the same again > ")
         self.type(b"n\n")
         self.assertNotIn(b"1000", self.rest()[0])
@@ -128,9 +130,12 @@ class Console(CordonTest):
         self.assertIn(b"within 1000 ms", self.rest()[0])
 
     def test_the_session_is_not_shown_meanwhile(self):
-        self.open("sh", "-c", "id -u & sleep 0.5; echo noise; wait; echo over")
+        self.open("sh", "-c", "id -u & until [ -e go ]; do sleep 0.02; done; echo noise; : > noisy; wait; echo over",
+                  options=["--workspace", f"{self.work}:live"])
         self.expect(b"nor the same again > ")
-        time.sleep(2)
+        (self.work / "go").touch()
+        self.assertTrue(wait_for((self.work / "noisy").exists))
+        time.sleep(0.5)
         self.type(b"n\n")
         self.assertNotIn(b"noise", self.expect(b"n\r\n"))
         self.assertIn(b"noise", self.rest()[0])

@@ -69,8 +69,8 @@ class Decoy(DecoyTest):
         self.assertEqual([r["host"] for r in self.requests()], ["localhost.example", "192.0.2.1"])
 
     def test_its_own_loopback_stays_its_own(self):
-        done = self.decoyed(f"python3 -m http.server --bind 127.0.0.1 8765 2>/dev/null & sleep 1; touch here;"
-                            f"{CURL} --retry 20 --retry-connrefused http://127.0.0.1:8765/; kill %1")
+        done = self.decoyed("python3 -m http.server --bind 127.0.0.1 8765 2>/dev/null & touch here;"
+                            f"until {CURL} http://127.0.0.1:8765/; do sleep 0.1; done; kill %1")
         self.assertIn(b"here", done.stdout)
         self.assertEqual(self.requests(), [])
 

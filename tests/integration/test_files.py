@@ -150,7 +150,7 @@ class Hands(FilesTest):
         self.assertEqual(r.stderr.count(b"Input/output error"), 2, r.stderr)
 
     def until_there(self, *names):
-        end = time.monotonic() + 20 * SLOWER
+        end = time.monotonic() + 60 * SLOWER
         while not all((self.work / name).exists() for name in names):
             self.assertLess(time.monotonic(), end, names)
             time.sleep(0.02)

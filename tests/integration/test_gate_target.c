@@ -17,7 +17,7 @@ static void wait_for_cwd(struct target *target, pid_t pid, const char *expected)
 {
 	char text[MAX_PATH_BYTES] = "";
 
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		assert_int_equal(target_open(target, (uint32_t)pid), 0);
 		(void)target_link(target, "cwd", text, sizeof(text));
 		if (strcmp(text, expected) == 0)

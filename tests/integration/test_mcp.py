@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest  # noqa: E402
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, wait_for  # noqa: E402
 from mcp_client import Client  # noqa: E402
 
 
@@ -135,9 +135,7 @@ class Tools(McpTest):
 
     def test_timeout(self):
         c = self.client()
-        start = time.monotonic()
-        result = c.call("bash", command="trap '' TERM; echo before; sleep 60", timeout_seconds=2)
-        self.assertLess(time.monotonic() - start, 50)
+        result = c.call("bash", command="trap '' TERM; echo before; sleep 1000", timeout_seconds=2)
         self.assertIn("before\n[timed out", result["content"][0]["text"])
         self.assertTrue(result["structuredContent"]["timed_out"])
         self.assertIsNone(result["structuredContent"]["exit_code"])
@@ -145,7 +143,7 @@ class Tools(McpTest):
 
     def test_session_limit_is_the_most(self):
         c = self.client("--timeout", "1")
-        self.assertIn("[timed out", c.text("bash", command="sleep 60", timeout_seconds=50))
+        self.assertIn("[timed out", c.text("bash", command="sleep 1000", timeout_seconds=900))
 
     def test_a_gigabyte_of_output(self):
         c = self.client()
@@ -370,12 +368,10 @@ class End(McpTest):
                 self.record.unlink(missing_ok=True)
                 c = self.client()
                 c.call("bash", command="true")
-                c.send({"id": 9, "method": "tools/call", "params": {"name": "bash", "arguments": {"command": "sleep 60"}}})
+                c.send({"id": 9, "method": "tools/call", "params": {"name": "bash", "arguments": {"command": "sleep 1000"}}})
                 time.sleep(0.2)
-                start = time.monotonic()
                 c.process.send_signal(number)
                 self.assertEqual(self.finish(c)[1], b"")
-                self.assertLess(time.monotonic() - start, 50)
 
     def test_reader_gone(self):
         c = self.client()
@@ -383,7 +379,7 @@ class End(McpTest):
         c.call("bash", command="true")
         c.process.stdout.close()
         c.process.stdin.close()
-        self.assertEqual(c.process.wait(timeout=10 * SLOWER), 0)
+        self.assertEqual(c.process.wait(timeout=60 * SLOWER), 0)
 
     def test_killed_takes_all_along(self):
         c = self.client()
@@ -395,17 +391,9 @@ class End(McpTest):
         def sleepers():
             return subprocess.run(["pgrep", "-f", f"^{sleep}$"], capture_output=True).stdout.split()
 
-        for _ in range(100):
-            if sleepers():
-                break
-            time.sleep(0.05)
-        self.assertTrue(sleepers())
+        self.assertTrue(wait_for(sleepers))
         c.process.kill()
-        for _ in range(100):
-            if not sleepers():
-                break
-            time.sleep(0.05)
-        self.assertFalse(sleepers())
+        self.assertTrue(wait_for(lambda: not sleepers()))
 
     def test_cannot_start(self):
         for options, text in ((("--policy", self.dir / "none.json"), "none.json"),

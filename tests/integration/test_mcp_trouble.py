@@ -4,7 +4,6 @@
 
 import json
 import os
-import time
 import unittest
 
 from cordon_testing import CORDON, TRACE, CordonTest, descendants, living, wait_for
@@ -106,11 +105,9 @@ class McpTrouble(CordonTest):
 
     def test_stops_itself(self):
         c = self.client()
-        start = time.monotonic()
         text = c.text("bash", command="echo before; kill -STOP $$; echo after", timeout_seconds=3)
         self.assertIn("before\n[timed out", text)
         self.assertNotIn("after\n", text)
-        self.assertLess(time.monotonic() - start, 50)
         self.assertEqual(c.text("bash", command="(kill -STOP 1; kill -9 1) 2>/dev/null; echo on"), "on\n")
 
     def test_garbage_is_only_text(self):
@@ -159,7 +156,7 @@ class McpTrouble(CordonTest):
         answer = c.answer()
         self.assertEqual(answer["id"], "x")
         self.assertTrue(answer.get("error") or answer["result"]["isError"], answer)
-        self.assertEqual(c.process.wait(20), 125)
+        self.assertEqual(c.process.wait(60), 125)
         self.assertTrue(wait_for(lambda: not living(tree)))
         self.assertEqual(self.verified()[0], 0)
 

@@ -201,7 +201,7 @@ static void wait_for_private_folder(void)
 {
 	_cleanup_free_ char *folder = spec_private_dir(lite_spec.session);
 
-	for (unsigned i = 0; i < 1000 && access(folder, F_OK) == 0; i++)
+	for (unsigned i = 0; i < 6000 && access(folder, F_OK) == 0; i++)
 		(void)usleep(10000);
 	assert_int_not_equal(access(folder, F_OK), 0);
 }

@@ -94,7 +94,7 @@ class Life(ResidentTest):
     def test_idle_end(self):
         self.cordon("serve", "--stop")
         self.assertTrue(wait_for(lambda: not self.status()["running"]))
-        self.assertEqual(self.cordon("serve", "--detach", "--idle", "1").returncode, 0)
+        self.assertEqual(self.cordon("serve", "--detach", "--idle", "5").returncode, 0)
         pid = self.pid()
         self.assertEqual(self.run_quietly("true").returncode, 0)
         self.assertTrue(wait_for(lambda: not os.path.exists(f"/proc/{pid}")))
@@ -106,7 +106,7 @@ class Life(ResidentTest):
         pid = self.pid()
         self.assertEqual(self.cordon("serve", "--stop").returncode, 0)
         self.assertFalse(self.status()["running"])
-        out, _ = p.communicate(b"go\n", timeout=20 * SLOWER)
+        out, _ = p.communicate(b"go\n", timeout=60 * SLOWER)
         self.assertEqual((p.returncode, out), (4, b"go\n"))
         self.assertTrue(wait_for(lambda: not os.path.exists(f"/proc/{pid}")))
 
@@ -229,7 +229,7 @@ class Death(ResidentTest):
         p = self.up()
         tree = descendants(p.pid)
         os.kill(self.pid(), signal.SIGKILL)
-        _, err = p.communicate(timeout=20 * SLOWER)
+        _, err = p.communicate(timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 125)
         self.assertIn(b"resident supervisor ended", err)
         self.assertTrue(wait_for(lambda: not living(tree) and not self.marked()))
@@ -253,7 +253,7 @@ class Death(ResidentTest):
     def test_sigterm_to_the_server_ends_all(self):
         p = self.up()
         os.kill(self.pid(), signal.SIGTERM)
-        p.communicate(timeout=20 * SLOWER)
+        p.communicate(timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 137)
         self.assertTrue(wait_for(lambda: not self.marked()))
         self.assertEqual(self.verified()[0], 0)
@@ -315,7 +315,7 @@ class Malformed(ResidentTest):
             self.assertEqual(client.recv(100000), b"", count)
         self.assertEqual(self.pid(), pid)
         self.assertEqual(self.status()["sessions"], 1)
-        p.communicate(b"go\n", timeout=20 * SLOWER)
+        p.communicate(b"go\n", timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 6)
 
     def test_one_that_says_nothing_is_let_go(self):

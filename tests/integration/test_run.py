@@ -3,14 +3,12 @@
 
 import json
 import os
-import pathlib
 import pty
 import shutil
 import subprocess
-import time
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, wait_for
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, mounts, wait_for
 
 
 class ExitStatus(CordonTest):
@@ -38,11 +36,9 @@ class ExitStatus(CordonTest):
             self.assertTrue(r.stderr)
 
     def test_timeout_is_124_and_kills_what_ignores_term(self):
-        start = time.monotonic()
-        r = self.sh("trap '' TERM INT HUP; (trap '' TERM; sleep 60) & sleep 60",
+        r = self.sh("trap '' TERM INT HUP; (trap '' TERM; sleep 1000) & sleep 1000",
                     options=["--timeout", "1"])
         self.assertEqual(r.returncode, 124)
-        self.assertLess(time.monotonic() - start, 50)
 
 
 class Stdio(CordonTest):
@@ -284,7 +280,7 @@ class Limits(CordonTest):
         self.assertNotEqual(self.layers()["limit.memory"], "none")
 
     def test_pids(self):
-        script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; wait; echo all started"
+        script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done; echo all started"
         self.assertEqual(self.sh(script, options=["--pids", "40"]).stdout, b"all started\n")
         self.assertNotIn(b"all started", self.sh(script, options=["--pids", "10"]).stdout)
         self.assertNotEqual(self.layers()["limit.pids"], "none")
@@ -302,7 +298,7 @@ class Limits(CordonTest):
 class Trouble(CordonTest):
     def test_fork_bomb_ends_with_its_time(self):
         # Observed only: the families end it sooner.
-        r = self.sh("b() { b | b & }; b; sleep 30", options=["--mode", "observe", "--timeout", "3", "--pids", "100", *self.mark], timeout=50)
+        r = self.sh("b() { b | b & }; b; sleep 1000", options=["--mode", "observe", "--timeout", "3", "--pids", "100", *self.mark])
         self.assertEqual(r.returncode, 124, r.stderr[-500:])
         self.assert_nothing_left()
 
@@ -317,10 +313,9 @@ class Trouble(CordonTest):
         self.assert_nothing_left()
 
     def test_no_mounts_or_state_left(self):
-        mounts = pathlib.Path("/proc/self/mountinfo")
-        before = mounts.read_text()
+        before = mounts()
         self.sh("true")
-        self.assertEqual(mounts.read_text(), before)
+        self.assertTrue(wait_for(lambda: mounts() == before), (before, mounts()))
         # The layers go behind the run, which does not wait for the disk.
         left = lambda: [p.name for p in (self.dir / "state/sessions").iterdir()]
         self.assertTrue(wait_for(lambda: not left()), left())

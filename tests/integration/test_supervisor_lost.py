@@ -22,7 +22,7 @@ import tempfile
 import time
 import unittest
 
-from cordon_testing import (CORDON, SLOWER, TRACE, CordonTest, bpf_objects, bpf_unheld, cgroups_of, descendants, living,
+from cordon_testing import (CORDON, SLOWER, TRACE, CordonTest, bpf_left, bpf_objects, cgroups_of, descendants, living, mounts,
                             stat_of, wait_for)
 from mcp_client import Client
 
@@ -147,7 +147,7 @@ class Watched:
 
     def reap(self):
         """After its supervisor's death: the process that the user started has ended with it."""
-        self.process.communicate(timeout=20 * SLOWER)
+        self.process.communicate(timeout=60 * SLOWER)
         return self.process.returncode
 
     def close(self):
@@ -194,7 +194,7 @@ class Lost(CordonTest):
         self.records = self.dir
         self.free = self.policy()  # everything is asked about, and allowed
         (self.work / "load.py").write_text(LOAD)
-        self.mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+        self.mounts = mounts()
         self.objects = bpf_objects()
         self.took = []
 
@@ -225,7 +225,7 @@ class Lost(CordonTest):
         def gone():
             return not any(map(living, trees)) and not self.marked()
 
-        while not gone() and time.monotonic() < since + 20 * SLOWER:
+        while not gone() and time.monotonic() < since + 60 * SLOWER:
             time.sleep(0.002)
         self.took.append(time.monotonic() - since)
         self.assertTrue(gone(), f"{sessions[0].face}: {[living(t) for t in trees]} {self.marked()}")
@@ -272,11 +272,11 @@ class Lost(CordonTest):
         self.assertTrue(wait_for(swept), left())
         self.cordon("serve", "--stop")
         self.assertTrue(wait_for(lambda: not self.server_pid()))
-        self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), self.mounts)
-        self.assertTrue(wait_for(lambda: not bpf_unheld(self.objects)), bpf_unheld(self.objects))
+        self.assertTrue(wait_for(lambda: mounts() == self.mounts), (self.mounts, mounts()))
+        self.assertEqual(bpf_left(self.objects), {})
         if self.took:
-            # One of many may meet a machine that does something else for a second.
-            self.assertLess(statistics.median(self.took), 1)
+            # At once, and not when somebody's patience ends; on a busy machine looking at /proc is what takes the time.
+            self.assertLess(statistics.median(self.took), 5 * SLOWER)
             print(f"{self._testMethodName}: gone after {statistics.median(self.took) * 1e3:.0f} ms, "
                   f"at most {max(self.took) * 1e3:.0f} ms, of {len(self.took)}", flush=True)
 

@@ -166,6 +166,10 @@ static void test_change_events(void **state)
 	assert_int_equal(event->syscall, SYS_rename);
 	assert_string_equal(event->target, in_folder("moved"));
 	assert_int_equal(event->result, 0);
+	event = traced_find(&traced, TRACE_CHANGE, in_folder("link"), 0);
+	assert_non_null(event);
+	assert_int_equal(event->syscall, SYS_symlink);
+	assert_string_equal(event->target, "text of it");
 	event = traced_find(&traced, TRACE_CHANGE, in_folder("plain"), 0);
 	assert_non_null(event);
 	assert_int_equal(event->syscall, SYS_chmod);
@@ -326,8 +330,8 @@ static void test_fork_storm(void **state)
 
 	(void)state;
 	assert_int_equal(traced_run(&traced, forks_much, NULL), 0);
-	/* Nobody waits for the grandchildren: up to 10 s are given to them. */
-	for (int i = 0; i < 1000 && traced_count(&traced, TRACE_EXIT) < 401; i++) {
+	/* Nobody waits for the grandchildren: up to a minute is given to them. */
+	for (int i = 0; i < 6000 && traced_count(&traced, TRACE_EXIT) < 401; i++) {
 		(void)usleep(10000);
 		(void)trace_drain(traced.trace);
 	}

@@ -95,12 +95,18 @@ static void test_approval_is_used_up(void **state)
 	assert_int_equal(traced_count(&traced, traced_stop_kind(&traced)), 1);
 }
 
+struct thread_exec {
+	int tell_fd, go_fd;
+};
+
 static void *exec_thread(void *arg)
 {
 	char *const argv[] = {(char[]){"/bin/true"}, NULL};
+	const struct thread_exec *t = arg;
+	char byte;
 
-	(void)!write(*(const int *)arg, &(pid_t){(pid_t)syscall(SYS_gettid)}, sizeof(pid_t));
-	(void)usleep(20000); /* the approval is given meanwhile */
+	(void)!write(t->tell_fd, &(pid_t){(pid_t)syscall(SYS_gettid)}, sizeof(pid_t));
+	(void)!read(t->go_fd, &byte, 1); /* the approval is given meanwhile */
 	execve(argv[0], argv, no_env);
 	_exit(errno == EPERM ? TRACED_REFUSED : 3);
 }
@@ -111,7 +117,7 @@ static int thread_execs(void *arg)
 
 	if (pthread_create(&thread, NULL, exec_thread, arg) != 0)
 		return 1;
-	(void)sleep(10);
+	(void)sleep(100);
 	return 2;
 }
 
@@ -120,14 +126,16 @@ static void test_thread_execs(void **state)
 {
 	char *const argv[] = {(char[]){"/bin/true"}, NULL};
 	struct traced_child child;
-	int ends[2], file_fd, status;
+	int ends[2], go[2], file_fd, status;
 	pid_t tid;
 
 	(void)state;
 	assert_int_equal(trace_require_approval(traced.trace, TRACED_SLOT, true), 0);
 	for (int round = 0; round < 2; round++) {
-		assert_int_equal(pipe(ends), 0);
-		assert_int_equal(traced_start(&traced, thread_execs, &ends[1], &child), 0);
+		assert_int_equal(pipe(ends) | pipe(go), 0);
+		struct thread_exec fds = {.tell_fd = ends[1], .go_fd = go[0]};
+
+		assert_int_equal(traced_start(&traced, thread_execs, &fds, &child), 0);
 		traced_go(&child);
 		assert_int_equal(read(ends[0], &tid, sizeof(tid)), sizeof(tid));
 		assert_int_not_equal(tid, child.pid);
@@ -136,10 +144,13 @@ static void test_thread_execs(void **state)
 		assert_int_equal(traced_approve(&traced, round == 0 ? tid : child.pid, file_fd,
 						argv, no_env, argv[0]),
 				 0);
+		assert_int_equal(write(go[1], "", 1), 1);
 		status = traced_wait(&child);
 		close(file_fd);
-		close(ends[0]);
-		close(ends[1]);
+		for (int i = 0; i < 2; i++) {
+			close(ends[i]);
+			close(go[i]);
+		}
 		if (round == 0)
 			assert_int_equal(status, 0);
 		else

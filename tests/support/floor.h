@@ -13,7 +13,7 @@
 #include "common/proto.h"
 #include "sandbox/spec.h"
 
-#define FLOOR_WAIT_MS 10000
+#define FLOOR_WAIT_MS 60000
 
 struct floor_session {
 	pid_t keeper_pid;

@@ -184,6 +184,16 @@ int errno_of_recv(struct fixture *f, int end_fd)
 	return n < 0 ? errno : (int)n;
 }
 
+void wait_until_held(struct fixture *f)
+{
+	for (;;) {
+		flow_totals(f->flow, &f->totals);
+		if (f->totals.held_ns || f->totals.waits)
+			return;
+		turn(f);
+	}
+}
+
 void some_turns(struct fixture *f)
 {
 	for (unsigned i = 0; i < 20; i++)

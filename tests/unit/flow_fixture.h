@@ -7,7 +7,7 @@
 
 #include "monitor/net/flow.h"
 
-#define LIMIT_MS 20000
+#define LIMIT_MS 45000
 #define CANARY	 "blue-heron-7731" /* the second text of set_up_canaries() */
 
 struct fixture {
@@ -42,6 +42,8 @@ void set_limit(struct fixture *f, uint64_t ms);
 /* One turn, waiting for something to happen. */
 void turn(struct fixture *f);
 void some_turns(struct fixture *f);
+/* Until what was said has arrived and is held: half a head, or what head() said screen_later of. */
+void wait_until_held(struct fixture *f);
 void run_to_its_end(struct fixture *f, const char *reason);
 
 void say(int end_fd, const char *text);

@@ -106,7 +106,7 @@ static void client_close(struct client *c)
 /* Return: what SSL_connect() comes to. */
 static int client_connect(struct world *w, struct client *c)
 {
-	const time_t start = time(NULL);
+	const time_t start = world_now();
 	int r;
 
 	while ((r = SSL_connect(c->ssl)) != 1) {
@@ -123,7 +123,7 @@ static int client_connect(struct world *w, struct client *c)
 static void client_ask(struct world *w, struct client *c, const char *text, const char *end)
 {
 	_cleanup_buf_ struct buf answer = BUF_INIT(0);
-	const time_t start = time(NULL);
+	const time_t start = world_now();
 	char piece[4096];
 
 	assert_int_equal(SSL_write(c->ssl, text, (int)strlen(text)), (int)strlen(text));

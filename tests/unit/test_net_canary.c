@@ -90,7 +90,7 @@ static void test_canary_as_a_word(void **state)
 
 	f->refuse_found = "canary";
 	say(f->program_fd, CANARY);
-	some_turns(f);
+	wait_until_held(f);
 	flow_let_go(f->flow);
 	run_to_its_end(f, "canary");
 	assert_int_equal(f->totals.bytes_out, 0);

@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "monitor/net/dial.h"
+#include "tests/support/port.h"
 
 #define HERE "127.0.0.1"
 
@@ -18,6 +19,7 @@ struct fixture {
 	uv_loop_t loop;
 	int listener_fd;
 	uint16_t port;
+	unsigned timeout_ms;
 	const char *refusal; /* what every address is */
 	struct dial_result at_once, later;
 	unsigned done;
@@ -31,11 +33,12 @@ static int set_up(void **state)
 
 	at.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	f->listener_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	f->listener_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(f->listener_fd, &at.generic, sizeof(at.in)), 0);
 	assert_int_equal(listen(f->listener_fd, 0), 0);
 	assert_int_equal(endpoint_of_socket(f->listener_fd, &own), 0);
 	f->port = own.port;
+	f->timeout_ms = 240000;
 	*state = f;
 	return 0;
 }
@@ -78,10 +81,25 @@ static struct dial *start(struct fixture *f, struct dial_result *at_once)
 						.refusal_ctx = f,
 						.host = HERE,
 						.port = f->port,
-						.timeout_ms = 200,
+						.timeout_ms = f->timeout_ms,
 						.at_once = at_once,
 						.done = on_done,
 						.ctx = f});
+}
+
+/* Who is near answers at once, unless the kernel has put its part off for a moment. */
+static void start_at_once(struct fixture *f)
+{
+	struct dial *dial;
+
+	for (unsigned i = 0; i < 1000 && (dial = start(f, &f->at_once)); i++) {
+		dial_cancel(dial);
+		while (uv_run(&f->loop, UV_RUN_DEFAULT))
+			;
+		(void)usleep(1000);
+		(void)close(accept4(f->listener_fd, NULL, NULL, SOCK_CLOEXEC));
+	}
+	assert_null(dial);
 }
 
 static void run_to_its_end(struct fixture *f)
@@ -96,7 +114,7 @@ static void test_who_is_near(void **state)
 	struct fixture *f = *state;
 	struct endpoint peer;
 
-	assert_null(start(f, &f->at_once));
+	start_at_once(f);
 	assert_false(uv_loop_alive(&f->loop));
 	assert_int_equal(f->at_once.error, 0);
 	assert_int_equal(endpoint_of_peer(f->at_once.upstream_fd, &peer), 0);
@@ -107,12 +125,13 @@ static void test_who_is_near(void **state)
 static void test_who_does_not_listen(void **state)
 {
 	struct fixture *f = *state;
+	int nobody_fd = port_of_nobody(&f->port);
 
-	close_fd(&f->listener_fd);
-	assert_null(start(f, &f->at_once));
+	start_at_once(f);
 	assert_int_equal(f->at_once.error, -ECONNREFUSED);
 	assert_int_equal(f->at_once.upstream_fd, -1);
 	assert_false(uv_loop_alive(&f->loop));
+	close_fd(&nobody_fd);
 }
 
 static void test_who_may_not_be_dialled(void **state)
@@ -131,7 +150,8 @@ static void test_who_does_not_answer_yet(void **state)
 	struct fixture *f = *state;
 
 	/* One that nobody accepts takes all the room that there is. */
-	assert_null(start(f, &f->at_once));
+	start_at_once(f);
+	f->timeout_ms = 200;
 	const int waiting_fd = f->at_once.upstream_fd;
 
 	assert_non_null(start(f, &f->at_once));

@@ -43,7 +43,7 @@ void *__wrap_realloc(void *old, size_t size)
 /* '#' is the rule's number; `other` is what an action must not have to match none of them. */
 struct set {
 	const char *kind, *other;
-	const char *conditions[19];
+	const char *conditions[20];
 };
 
 static const struct set of_programs = {
@@ -52,7 +52,7 @@ static const struct set of_programs = {
 	{"action.name == 'n#'", "action.name in ['n#', 'm#']",
 	 "command(action.argv) in ['n#', 'ssh']", "action.path.startsWith('/usr/#')",
 	 "glob(action.path, ['**/.d#/*', '/opt/x#/**'])", "glob(action.path, '**/*.e#')",
-	 "glob(action.path, ['/none#', '/zero#', '/*/*/?'])",
+	 "glob(action.path, ['/none#', '/zero#', '/*/*/?'])", "glob(action.path, '/t#/~')",
 	 "action.argv.exists(a, a == 'm#' || a.startsWith('--n#'))", "'l#' in session.labels",
 	 "'m#' in action.argv && action.provenance == 'image'",
 	 "!(action.provenance == 'image') && action.cwd != '/#'", "action.argv.all(a, a != 'n#')",
@@ -149,12 +149,13 @@ static void test_the_index_loses_no_program(void **state)
 		(void)snprintf(texts[1], sizeof(texts[1]), "/usr/%u/x", n);
 		(void)snprintf(texts[2], sizeof(texts[2]), "/a/.d%u/b.e%u", n, n);
 		(void)snprintf(texts[3], sizeof(texts[3]), "/opt/x%u", n);
-		(void)snprintf(texts[4], sizeof(texts[4]), "--n%u=1", n);
-		argv[0] = str_of(texts[4]);
+		(void)snprintf(texts[4], sizeof(texts[4]), "/t%u/~", n);
+		(void)snprintf(texts[5], sizeof(texts[5]), "--n%u=1", n);
+		argv[0] = str_of(texts[5]);
 		argv[1] = argv[2] = str_of(texts[0]);
 		for (unsigned i = 0; i < 16; i++) {
 			action.name = i & 1 ? str_of(texts[0]) : STR("ls");
-			action.path = str_of(texts[1 + i % 3]);
+			action.path = str_of(texts[1 + i % 4]);
 			action.argv = (struct str_list){argv + (i & 1), i / 2 % 3};
 			(void)check_against_every_rule(policy, &action,
 						       i & 8 ? UINT64_C(1) << n : 0);

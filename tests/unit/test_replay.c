@@ -6,7 +6,8 @@
 
 #include "tools/cordon/log/replay.h"
 
-/* Bytes that left, as a record tells of them, and the budgets of the policy that judges anew. */
+/* Bytes that left, as a record tells of them, and the budgets of the policy that judges anew; and
+ * the labels of a session that nobody saw read. */
 
 #define CONNECT(_exec, _host, _more)                                                         \
 	"\"kind\":\"net.connect\",\"exec_id\":" #_exec ",\"verdict\":\"allow\",\"fields\":{" \
@@ -126,6 +127,38 @@ static void test_what_a_decoy_took_did_not_leave(void **state)
 	close_replay(&r);
 }
 
+/* By its own policy a session is judged as it was: of --label, its record's label.set tells. */
+static void test_labels_without_a_trace(void **state)
+{
+	static const char text[] =
+		"{\"policy\":\"t\",\"version\":1,\"labels\":[{\"label\":\"secret\",\"paths\":["
+		"\"/s\"]}],\"defaults\":{\"net.connect\":\"allow\"},\"rules\":[{\"id\":\"a\","
+		"\"category\":\"c\",\"severity\":\"low\",\"on\":[\"net.connect\"],\"when\":"
+		"\"'weights' in session.labels || ('secret' in session.labels && action.host == "
+		"'z')\",\"verdict\":\"deny\",\"because\":\"b\",\"match\":[{\"action\":{\"kind\":"
+		"\"net.connect\"},\"labels\":[\"weights\"]}],\"not_match\":[{\"action\":{\"kind\":"
+		"\"net.connect\"}}]}]}";
+	struct error err = {0};
+	char start[160];
+	struct replay r;
+
+	(void)state;
+	if (policy_load_text("t", text, strlen(text), &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	replay_init(&r, policy);
+	(void)snprintf(
+		start, sizeof(start),
+		"\"kind\":\"session.start\",\"fields\":{\"trace\":\"off\",\"policy\":\"%s\"}",
+		policy_hash(policy));
+	assert_int_equal(play(&r, start), REPLAY_NOTHING);
+	assert_int_equal(play(&r, CONNECT(1, "z", "")), REPLAY_CHANGED);
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_SAME);
+	assert_int_equal(play(&r, "\"kind\":\"label.set\",\"fields\":{\"labels\":[\"weights\"]}"),
+			 REPLAY_NOTHING);
+	assert_int_equal(play(&r, CONNECT(1, "h", "")), REPLAY_CHANGED);
+	close_replay(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_one_that_was_stopped),
 		cmocka_unit_test(test_of_which_action),
 		cmocka_unit_test(test_what_a_decoy_took_did_not_leave),
+		cmocka_unit_test(test_labels_without_a_trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,11 @@
 #include <uv.h>
 
 #include "monitor/net/resolver.h"
+#include "tests/support/port.h"
 
 #define QUESTION_AT 12u
+/* However slow the machine is, nothing is asked twice for want of an answer. */
+#define LONG_MS 240000u
 
 static uv_loop_t loop;
 
@@ -153,20 +156,18 @@ static void on_connection(uv_stream_t *listener, int status)
 
 static int set_up(void **state)
 {
-	struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof(own);
+	struct sockaddr_in own;
+	int listener_fd;
 
 	(void)state;
 	memset(&server, 0, sizeof(server));
 	assert_int_equal(uv_loop_init(&loop), 0);
-	server.udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_return_code(bind(server.udp_fd, (void *)&own, len), errno);
-	assert_return_code(getsockname(server.udp_fd, (void *)&own, &len), errno);
+	port_for_both(&server.udp_fd, &listener_fd, &own);
 	(void)snprintf(server.address, sizeof(server.address), "127.0.0.1:%u", ntohs(own.sin_port));
 	assert_int_equal(uv_poll_init(&loop, &server.poll, server.udp_fd), 0);
 	assert_int_equal(uv_poll_start(&server.poll, UV_READABLE, on_datagram), 0);
 	assert_int_equal(uv_tcp_init(&loop, &server.listener), 0);
-	assert_int_equal(uv_tcp_bind(&server.listener, (void *)&own, 0), 0);
+	assert_int_equal(uv_tcp_open(&server.listener, listener_fd), 0);
 	assert_int_equal(uv_listen((uv_stream_t *)&server.listener, 4, on_connection), 0);
 	return 0;
 }
@@ -269,7 +270,7 @@ static bool has(const struct result *result, const char *text)
 
 static void test_addresses(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	struct result result = look_up(resolver, "a.test");
 
 	(void)state;
@@ -291,7 +292,7 @@ static void test_addresses(void **state)
 /* Who asks meanwhile waits for the same answer. */
 static void test_together(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	struct result one = {0}, two = {0};
 
 	(void)state;
@@ -307,7 +308,7 @@ static void test_together(void **state)
 
 static void test_failures(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	unsigned asked;
 
 	(void)state;
@@ -346,7 +347,7 @@ static void test_nobody(void **state)
 
 static void test_truncated(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	const struct result result = look_up(resolver, "big.test");
 
 	(void)state;
@@ -358,7 +359,7 @@ static void test_truncated(void **state)
 /* What lives for no time is kept for the second that one page's connections take. */
 static void test_time_to_live(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	unsigned asked;
 	uint64_t since;
 
@@ -377,7 +378,7 @@ static void test_time_to_live(void **state)
 
 static void test_cancel(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	struct result dropped = {0}, stopped = {0};
 
 	(void)state;
@@ -393,7 +394,7 @@ static void test_cancel(void **state)
 /* One lookup too many is refused, and those before it go on. */
 static void test_too_many(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	struct resolver_lookup *lookups[MAX_RESOLVER_LOOKUPS];
 	struct result results[MAX_RESOLVER_LOOKUPS] = {0};
 
@@ -412,7 +413,7 @@ static void test_too_many(void **state)
 /* What is used stays, what was used longest ago goes. */
 static void test_bounded(void **state)
 {
-	struct resolver *resolver = start(0);
+	struct resolver *resolver = start(LONG_MS);
 	char name[32];
 	unsigned asked;
 

@@ -27,8 +27,8 @@
 #include "tools/prove/files.h"
 
 #define PATH_BYTES	 512
-#define SURVIVOR_WAIT_MS 5000
-#define VICTIM_WAIT_MS	 5000
+#define SURVIVOR_WAIT_MS 10000
+#define VICTIM_WAIT_MS	 10000
 
 const char *effect_name(unsigned effect)
 {

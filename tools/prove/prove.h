@@ -6,8 +6,8 @@
  * attempt is a real one.
  *
  *	cordon-prove                 the runner: makes an arena, runs every row, judges from outside
- *	cordon-prove --probe ID ...  the other end: carries an attempt out, in the session or beside
- *it
+ *	cordon-prove --probe ID ...  the other end: carries an attempt out, in the session or
+ *	                             beside it
  *
  * One program, static, because it must run in any view. An attempt says by an errno how it went;
  * where it could have an effect outside, that word does not count: the runner looks for the effect.

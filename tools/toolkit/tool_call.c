@@ -7,9 +7,9 @@
  *
  * stdout and stderr of the execution are one pipe, so their order is kept. It is read as it comes,
  * whatever its amount (tool_output keeps what fits). The end of the execution is the end of the
- *call: what is in the pipe by then is read, what a process of another call may still hold of its
- *other end is not waited for. done() comes from a timer of its own, so that it never comes from
- *within tool_call_start() nor from the middle of the session's own end.
+ * call: what is in the pipe by then is read, what a process of another call may still hold of its
+ * other end is not waited for. done() comes from a timer of its own, so that it never comes from
+ * within tool_call_start() nor from the middle of the session's own end.
  */
 
 #include <errno.h>

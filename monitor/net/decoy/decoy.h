@@ -13,7 +13,7 @@
  * any other session, so that where one turns up it came from here.
  *
  * It knows no session: whoever starts it gives it a loop and functions. Nothing here opens a
- *socket.
+ * socket.
  */
 
 #include <stdbool.h>

@@ -13,7 +13,7 @@
  * and limited at load. `cordon policy eval` leaves types to the run, or has cel_check_open() look.
  *
  * As in CEL an operation can yield an error (an index outside its list), and && and || take an
- *error away where the other side decides alone.
+ * error away where the other side decides alone.
  */
 
 #include <stdbool.h>

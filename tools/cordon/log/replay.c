@@ -38,14 +38,19 @@ void replay_done(struct replay *replay)
 	free(replay->last_path);
 }
 
-/* As a session does that cannot see reads. */
+/*
+ * As a session does that cannot see reads: it takes as set what something in it can give. Which
+ * files --label would name for another policy, nobody knows: then all are.
+ */
 static void assume_labels(struct replay *r)
 {
 	const size_t count = policy_label_count(r->policy);
+	const uint64_t all = count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+	const uint64_t labels = r->is_same_policy ? policy_labels_given(r->policy) : all;
 
-	if (!count || !policy_uses_labels(r->policy))
+	if (!labels || !policy_uses_labels(r->policy))
 		return;
-	policy_state_add_labels(r->state, count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+	policy_state_add_labels(r->state, labels);
 	policy_state_fix_labels(r->state);
 }
 

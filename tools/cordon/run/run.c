@@ -7,7 +7,7 @@
  *
  * The sandbox is ours in both cases: its processes are our descendants, in our cgroup, and die with
  * us. Whoever watches holds the control socket alone, so that the sandbox dies with the watcher
- *too.
+ * too.
  */
 
 #include "tools/cordon/run/run.h"
