@@ -27,9 +27,9 @@ function(bpf_skeleton target source)
                         -Wall -Wextra -Wno-unused-parameter $<$<BOOL:${CORDON_WERROR}>:-Werror>
                         ${includes} -c ${source} -o ${object}
                 COMMAND ${LLVM_STRIP} -g ${object}
-                COMMAND ${CMAKE_SOURCE_DIR}/cmake/bpf_functions.sh ${CMAKE_NM} ${object}
                 COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/bpf_stack.py ${LLVM_OBJDUMP} ${object}
-                COMMAND ${BPFTOOL} gen skeleton -L ${object} > ${skeleton}
+                COMMAND ${BPFTOOL} gen skeleton -L ${object} > ${skeleton}.made
+                COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/cmake/bpf_loader.py ${skeleton}.made ${skeleton}
                 DEPENDS ${source} ${ARGN}
                 COMMENT "BPF program ${name}"
                 VERBATIM)

@@ -278,15 +278,14 @@ static void decide(struct session *session, const struct action *action, const s
 	}
 }
 
-/* From here on rules cannot tell one process from another: that is news. With lsm it is always so.
- */
+/* From here on rules cannot tell one process from another: that is news. */
 static void note_everywhere(struct session *session)
 {
 	const uint64_t labels = trace_everywhere_labels(session->trace, session->slot);
 	const uint64_t added = labels & ~session->everywhere_recorded;
 	struct json_writer *w;
 
-	if (!added || !trace_sees_returns(session->trace))
+	if (!added)
 		return;
 	session->everywhere_recorded |= labels;
 	w = event_begin(session, "label.everywhere", NULL, 0);

@@ -45,10 +45,7 @@ void session_record_start(struct session *session)
 		json_put_string(w, "trace_backend", trace_backend_name(session->trace));
 	else
 		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
-	json_put_string(w, "process_labels",
-			!session->trace			     ? "off"
-			: trace_sees_returns(session->trace) ? "on"
-							     : "session");
+	json_put_string(w, "process_labels", session->trace ? "on" : "off");
 	json_put_string(w, "approver", session->approver ? "on" : "off");
 	json_put_string(w, "file_gate", session->gates_files ? "on" : "off");
 	json_begin_object(w, "layers");

@@ -433,3 +433,34 @@ __noinline int flow_write(struct trace_tag *tag, struct flow_call *call)
 	}
 	return 0;
 }
+
+enum flow_when {
+	FLOW_BEFORE_REPORT,
+	FLOW_AFTER_REPORT
+};
+
+static __noinline int call_flows(struct trace_tag *tag, struct pt_regs *regs,
+				 const struct call_roles *roles, long result, enum flow_when when)
+{
+	struct flow_call call;
+
+	flow_call(regs, roles, result, &call);
+	return when == FLOW_BEFORE_REPORT ? flow_read(tag, &call) : flow_write(tag, &call);
+}
+
+/* As a call returned, before and after it is reported; mostly there is nothing to be done. */
+static __always_inline void flows_come(const struct trace_slot *slot, struct trace_tag *tag,
+				       struct pt_regs *regs, const struct call_roles *roles,
+				       long result)
+{
+	if (slot->labels | slot->flows | slot->unplaced)
+		call_flows(tag, regs, roles, result, FLOW_BEFORE_REPORT);
+}
+
+static __always_inline void flows_go(const struct trace_slot *slot, struct trace_tag *tag,
+				     struct pt_regs *regs, const struct call_roles *roles,
+				     long result)
+{
+	if (slot->labels || roles->makes == MAKES_MAP || roles->makes == MAKES_SHARED)
+		call_flows(tag, regs, roles, result, FLOW_AFTER_REPORT);
+}

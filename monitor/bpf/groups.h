@@ -10,21 +10,6 @@
 
 #include "monitor/bpf/state.h"
 
-/* Else what one process reads counts as having reached every other one at once. */
-#ifndef SEES_FLOWS
-#define SEES_FLOWS 0
-#endif
-
-/*
- * A function that the verifier looks at once and not for each use, where the loader has room for
- * it: see lsm.bpf.c. Such a one takes no pointer for granted.
- */
-#if SEES_FLOWS
-#define OWN_FUNCTION __noinline
-#else
-#define OWN_FUNCTION static __always_inline
-#endif
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -33,7 +18,7 @@ struct {
 	__type(value, struct trace_group);
 } groups SEC(".maps");
 
-/* Where it is seen how labels go on; see flows.h. */
+/* How labels go on: see flows.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -45,7 +30,7 @@ struct {
 /* Below the numbers that the reader gives. */
 __u64 last_group;
 
-OWN_FUNCTION __u64 group_labels(const struct trace_slot *slot, const struct trace_tag *tag)
+__noinline __u64 group_labels(const struct trace_slot *slot, const struct trace_tag *tag)
 {
 	const struct trace_group *group;
 	const __u64 all = slot ? slot->labels : 0;
@@ -65,7 +50,7 @@ static __always_inline __u64 tag_labels(const struct trace_slot *slot, const str
 }
 
 /* Adds labels to a process, and to its session. Return: those that are new to the session. */
-OWN_FUNCTION __u64 tag_add_labels(struct trace_slot *slot, const struct trace_tag *tag, __u64 bits)
+__noinline __u64 tag_add_labels(struct trace_slot *slot, const struct trace_tag *tag, __u64 bits)
 {
 	struct trace_group *group;
 	__u64 id;
@@ -77,8 +62,6 @@ OWN_FUNCTION __u64 tag_add_labels(struct trace_slot *slot, const struct trace_ta
 	group = bpf_map_lookup_elem(&groups, &id);
 	if (group && (bits & ~group->labels))
 		__sync_fetch_and_or(&group->labels, bits);
-	if (!SEES_FLOWS && (bits & ~slot->everywhere))
-		__sync_fetch_and_or(&slot->everywhere, bits);
 	return slot_add_labels(slot, bits);
 }
 
@@ -125,7 +108,7 @@ static __always_inline void group_fork(const struct trace_slot *slot, struct tra
 }
 
 /* The memory is its own from here on. */
-OWN_FUNCTION int group_exec(const struct trace_slot *slot, struct trace_tag *tag)
+__noinline int group_exec(const struct trace_slot *slot, struct trace_tag *tag)
 {
 	struct trace_group *group;
 	__u64 id, old;

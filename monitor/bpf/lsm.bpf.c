@@ -12,22 +12,26 @@
  * What is not seen: how a call went on (TRACE_RECORD_BEGUN; a failed open is seen by
  * itself, as open and openat return), calls that never came to a hook because something before it
  * refused them, failed creats, counts of calls, changes of extended attributes and times, and what
- * opens with O_PATH. Nor what goes on from one process to another by what both hold open: a label
- * of one process counts as one of all.
+ * opens with O_PATH.
+ *
+ * How labels go on from process to process has no hook: one is called before a read, which may then
+ * wait for what it is to get, and none for splice(2) between pipes. So that is seen as system calls
+ * return, as in the other back end (flows.h), by a program of its own, which is attached only while
+ * there is something labelled.
  *
  * At bprm_check_security the new image's strings are copied, but mapped nowhere yet: program and
  * length are held to the approval there, the strings themselves at bprm_committed_creds.
  *
  * Whatever must hold is on such a hook. A program on a tracepoint or on the return of a function is
  * skipped where a task that it was running for was preempted by another one on the same CPU (seen
- * on 7.2); programs on security hooks never are. So the others here only report, or tidy up.
- *
- * The loader that bpftool makes holds 32 functions, programs among them; this object has as many,
- * and the build fails with one more.
+ * on 7.2); programs on security hooks never are. So the others here only report, or tidy up. What
+ * on_fork and on_sys_exit tell of processes is not relied on once they were skipped: from then on
+ * each has all labels of its session (monitor/trace/flows.c).
  */
 #define SCRATCHES 6 /* hooks can be preempted */
 
-#include "monitor/bpf/report.h"
+#include "monitor/bpf/caller.h"
+#include "monitor/bpf/changes.h"
 #include "monitor/bpf/tasks.h"
 
 #define EPERM	   1
@@ -37,64 +41,6 @@
 struct file;
 struct socket;
 struct sockaddr;
-struct path;
-struct dentry;
-
-/* The current task, if it is one of a session. */
-struct caller {
-	struct trace_tag *tag;
-	struct trace_slot *slot;
-};
-
-static __always_inline bool caller_is_traced(struct caller *ret)
-{
-	struct trace_tag *tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
-
-	if (!tag)
-		return false;
-	ret->tag = tag;
-	ret->slot = tag_slot(tag);
-	if (ret->slot && (tag->flags & TRACE_TAG_CONDEMNED))
-		bpf_send_signal(SIGKILL);
-	return ret->slot;
-}
-
-/*
- * The address in a pointer. To the verifier a pointer of known type stays one through casts, and
- * functions that it looks at by themselves take none.
- */
-static __always_inline __u64 address_of(const void *pointer)
-{
-	__u64 address = 0;
-
-	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
-	return address;
-}
-
-/* The system call that the current task is in; TRACE_SYSCALL_MAX when it is none of ours. */
-static __always_inline __u32 current_call(void)
-{
-	const __u64 regs = (__u64)bpf_task_pt_regs(bpf_get_current_task_btf());
-	const __u64 nr = READ(__u64, regs, regs_orig_ax);
-
-	return nr < TRACE_SYSCALL_MAX ? (__u32)nr : TRACE_SYSCALL_MAX;
-}
-
-static __always_inline __u32 call_kind(__u32 nr)
-{
-	return nr < TRACE_SYSCALL_MAX ? call_roles[nr].kind : (__u32)CALL_PLAIN;
-}
-
-static __always_inline struct scratch *begun(struct trace_tag *tag, __u32 kind, __u32 nr)
-{
-	struct scratch *scratch = record_begin(tag, kind);
-
-	if (!scratch)
-		return NULL;
-	scratch->record.syscall = (__s16)nr;
-	scratch->record.flags = TRACE_RECORD_BEGUN;
-	return scratch;
-}
 
 /* ---- tasks ---- */
 
@@ -346,138 +292,26 @@ int BPF_PROG(on_socket_connect, struct socket *sock, struct sockaddr *address)
 	return 0;
 }
 
-/* ---- changes ---- */
+/* ---- how labels go on ---- */
 
-/* A name in a folder: mount of the folder, dentry of the name. */
-struct named {
-	__u64 mount, dentry;
-};
+/* It costs each system call of the host, as long as it is attached. */
+SEC("tp_btf/sys_exit")
 
-static __always_inline struct named named_in(const struct path *dir, const struct dentry *dentry)
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
-	return (struct named){READ(__u64, (__u64)dir, path_mnt), address_of(dentry)};
-}
-
-static __always_inline struct named named(const struct path *path)
-{
-	return (struct named){READ(__u64, (__u64)path, path_mnt),
-			      READ(__u64, (__u64)path, path_dentry)};
-}
-
-static __always_inline void change_place(struct scratch *scratch, __u32 which,
-					 const struct named *named)
-{
-	struct walk_request request = {.mount = named->mount, .dentry = named->dentry};
-
-	walk_up(scratch->index, which, &request);
-}
-
-/*
- * @second: the other name, or NULL. @text: what a link is to say, or NULL. Files are also made and
- * cut by opens, and named by bind(2): those are no changes here, as they are none at the gate.
- */
-static __always_inline int change_begun(const struct named *first, const struct named *second,
-					const char *text)
-{
-	const __u32 nr = current_call();
-	struct scratch *scratch;
+	const struct call_roles *roles;
 	struct caller caller;
+	unsigned long nr;
 
-	if (!first || !caller_is_traced(&caller) || call_kind(nr) != CALL_CHANGE)
+	if (!caller_is_traced(&caller))
 		return 0;
-	scratch = begun(caller.tag, TRACE_RECORD_CHANGE, nr);
-	if (!scratch)
+	nr = NUMBER(__u64, regs, regs_orig_ax);
+	if (nr >= TRACE_SYSCALL_MAX)
 		return 0;
-	change_place(scratch, 0, first);
-	if (text)
-		place_given(scratch, 1, GIVEN_BY_KERNEL, (__u64)text, TRACE_TEXT_BYTES);
-	else if (second)
-		change_place(scratch, 1, second);
-	record_finish(scratch->index);
+	roles = &call_roles[nr];
+	flows_come(caller.slot, caller.tag, regs, roles, result);
+	flows_go(caller.slot, caller.tag, regs, roles, result);
 	return 0;
-}
-
-static __always_inline int changed(struct named named)
-{
-	return change_begun(&named, NULL, NULL);
-}
-
-SEC("lsm/path_unlink")
-
-int BPF_PROG(on_unlink, const struct path *dir, struct dentry *dentry)
-{
-	return changed(named_in(dir, dentry));
-}
-
-SEC("lsm/path_rmdir")
-
-int BPF_PROG(on_rmdir, const struct path *dir, struct dentry *dentry)
-{
-	return changed(named_in(dir, dentry));
-}
-
-SEC("lsm/path_mkdir")
-
-int BPF_PROG(on_mkdir, const struct path *dir, struct dentry *dentry)
-{
-	return changed(named_in(dir, dentry));
-}
-
-SEC("lsm/path_mknod")
-
-int BPF_PROG(on_mknod, const struct path *dir, struct dentry *dentry)
-{
-	return changed(named_in(dir, dentry));
-}
-
-SEC("lsm/path_truncate")
-
-int BPF_PROG(on_truncate, const struct path *path)
-{
-	return changed(named(path));
-}
-
-SEC("lsm/path_chmod")
-
-int BPF_PROG(on_chmod, const struct path *path)
-{
-	return changed(named(path));
-}
-
-SEC("lsm/path_chown")
-
-int BPF_PROG(on_chown, const struct path *path)
-{
-	return changed(named(path));
-}
-
-SEC("lsm/path_symlink")
-
-int BPF_PROG(on_symlink, const struct path *dir, struct dentry *dentry, const char *text)
-{
-	const struct named link = named_in(dir, dentry);
-
-	return change_begun(&link, NULL, text);
-}
-
-/* Both in one mount: link(2) refuses anything else before. */
-SEC("lsm/path_link")
-
-int BPF_PROG(on_link, struct dentry *old, const struct path *dir, struct dentry *dentry)
-{
-	const struct named from = named_in(dir, old), to = named_in(dir, dentry);
-
-	return change_begun(&from, &to, NULL);
-}
-
-SEC("lsm/path_rename")
-
-int BPF_PROG(on_rename, const struct path *old_dir, struct dentry *old, const struct path *dir,
-	     struct dentry *dentry)
-{
-	const struct named from = named_in(old_dir, old), to = named_in(dir, dentry);
-
-	return change_begun(&from, &to, NULL);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -16,8 +16,6 @@
  * sched_process_exec comes after the point of no return and before the first instruction of the
  * new image: SIGKILL there leaves the new image without effect.
  */
-#define SEES_FLOWS 1
-
 #include "monitor/bpf/flows.h"
 #include "monitor/bpf/report.h"
 #include "monitor/bpf/tasks.h"
@@ -152,20 +150,6 @@ static __noinline int open_returned(struct trace_slot *slot, struct trace_tag *t
 	return call_open(slot, tag, regs, roles, result);
 }
 
-enum flow_when {
-	FLOW_BEFORE_REPORT,
-	FLOW_AFTER_REPORT
-};
-
-static __noinline int call_flows(struct trace_tag *tag, struct pt_regs *regs,
-				 const struct call_roles *roles, long result, enum flow_when when)
-{
-	struct flow_call call;
-
-	flow_call(regs, roles, result, &call);
-	return when == FLOW_BEFORE_REPORT ? flow_read(tag, &call) : flow_write(tag, &call);
-}
-
 /* The record of a call, and what comes with it. */
 static __always_inline void report_call(struct trace_slot *slot, struct trace_tag *tag,
 					struct pt_regs *regs, const struct call_roles *roles,
@@ -222,11 +206,9 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	if (counted)
 		__sync_fetch_and_add(&counted->calls[nr], 1);
 	roles = &call_roles[nr];
-	if (slot->labels | slot->flows | slot->unplaced)
-		call_flows(tag, regs, roles, result, FLOW_BEFORE_REPORT);
+	flows_come(slot, tag, regs, roles, result);
 	report_call(slot, tag, regs, roles, result);
-	if (slot->labels || roles->makes == MAKES_MAP || roles->makes == MAKES_SHARED)
-		call_flows(tag, regs, roles, result, FLOW_AFTER_REPORT);
+	flows_go(slot, tag, regs, roles, result);
 	return 0;
 }
 

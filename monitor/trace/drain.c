@@ -32,6 +32,8 @@ int trace_drain(struct trace *trace)
 	 */
 	const unsigned long end = ring_written(&trace->ring);
 
+	/* Whatever was skipped before one of these events was written is counted by now. */
+	flows_note_skips(trace);
 	while (ring_is_before(&trace->ring, end) && (bytes = ring_next(&trace->ring, &len))) {
 		const struct trace_record *record = bytes;
 		struct trace_session *session;
@@ -44,6 +46,9 @@ int trace_drain(struct trace *trace)
 			if (trace_decode(record, len, &trace->texts, &event)) {
 				session->consumed++;
 				handled++;
+				if (session->missed_flows)
+					event.process_labels |=
+						trace_everywhere_labels(trace, record->slot);
 				trace->handler(trace->ctx, &event);
 			} else {
 				session_loses(trace, record->slot);

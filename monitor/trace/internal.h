@@ -23,6 +23,8 @@ struct trace_session {
 	uint64_t consumed;
 	struct label_pin *pins; /* owned */
 	size_t pin_count;
+	bool is_labelled;  /* some file of it */
+	bool missed_flows; /* labels may have gone on that nobody saw, once there are any */
 };
 
 /* Room for whatever a record can hold. */
@@ -43,6 +45,9 @@ struct trace {
 	uint64_t last_group;
 	uint64_t skips;		    /* noted so far */
 	int links[TRACE_MAX_LINKS]; /* -1 while detached */
+	int flow_link;		    /* the same, where it is attached apart */
+	unsigned labelled_count;    /* sessions with labelled files */
+	uint64_t flow_skips;	    /* noted so far */
 	uint64_t approval_key[2];
 	bool draining;
 	bool linger;
@@ -58,6 +63,8 @@ void trace_share_ring(const struct trace *trace);
 int trace_control(const struct trace *trace, struct trace_control *control);
 int trace_attach(struct trace *trace, struct error *err);
 void trace_detach(struct trace *trace);
+/* So that attaching waits for less. */
+void trace_hurry_grace_period(void);
 
 /* approval.c */
 int approval_key_make(struct trace *trace);
@@ -68,7 +75,14 @@ void approval_drop_all(const struct trace *trace);
 
 /* labels.c: of processes that ended while nothing was attached. */
 void groups_drop_all(const struct trace *trace);
-/* Those of all sessions that were in this slot. */
+
+/* flows.c: one session more, and one less, that has labelled files; the latter when it is gone. */
+int flows_begin(struct trace *trace);
+void flows_end(struct trace *trace);
+bool flows_are_seen(const struct trace *trace);
+/* What was skipped since may have been anybody's. */
+void flows_note_skips(struct trace *trace);
+/* Objects with labels, of all sessions that were in this slot. */
 void flows_drop(const struct trace *trace, uint32_t slot);
 
 /*

@@ -16,13 +16,14 @@
 
 int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id)
 {
-	const struct trace_session *session = trace_session(trace, slot);
+	struct trace_session *session = trace_session(trace, slot);
 	const struct trace_group group = {.processes = 1};
 	struct trace_tag tag = {.slot = slot, .exec_id = exec_id};
 	int r;
 
 	if (!session)
 		return -ENOENT;
+	session->missed_flows |= !flows_are_seen(trace);
 	tag.generation = session->generation;
 	tag.group = TRACE_GROUP_OF_READER | ++trace->last_group;
 	/* Without its group it has all labels of its session. */
@@ -45,6 +46,14 @@ int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t l
 	pin_fd = fcntl(file_fd, F_DUPFD_CLOEXEC, 3);
 	if (pin_fd < 0)
 		return -errno;
+	if (!session->is_labelled) {
+		r = flows_begin(trace);
+		if (r < 0)
+			return r;
+		session->is_labelled = true;
+	}
+	if (session->missed_flows) /* with its processes something may have gone on already */
+		__atomic_fetch_or(&trace->slots[slot].everywhere, labels, __ATOMIC_SEQ_CST);
 	control.fd = (uint32_t)pin_fd;
 	control.generation = session->generation;
 	r = trace_control(trace, &control);
@@ -106,23 +115,4 @@ void trace_session_clear_labels(struct trace *trace, uint32_t slot, uint64_t lab
 {
 	if (trace_session(trace, slot))
 		__atomic_fetch_and(&trace->slots[slot].labels, ~labels, __ATOMIC_SEQ_CST);
-}
-
-void flows_drop(const struct trace *trace, uint32_t slot)
-{
-	const int map_fd = trace_map_fd(trace, TRACE_MAP_FLOWS);
-	struct trace_flow_key key, next;
-
-	/* Other sessions add and take away meanwhile: the end may not come by itself. */
-	if (!trace->slots[slot].flows || bpf_call_map_first(map_fd, &key) < 0)
-		return;
-	for (uint32_t i = 0; i < 2 * TRACE_FLOW_MAX; i++) {
-		const int r = bpf_call_map_next(map_fd, &key, &next);
-
-		if (key.slot == slot)
-			(void)bpf_call_map_delete(map_fd, &key);
-		if (r < 0)
-			return;
-		key = next;
-	}
 }

@@ -6,6 +6,7 @@
  * with the same maps and constants. An object's file is its name and object_template.h.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,11 +41,14 @@ struct trace_programs {
 	int control_fd;
 	int attach_fds[TRACE_MAX_LINKS]; /* of each program that is attached */
 	size_t attach_count;
+	int flow_fd; /* of the one that sees labels go on; attached where there are any */
+	int fork_fd; /* of the one that tells a child's labels from its parent's */
 	uint32_t *ring_is_shared; /* theirs to read, ours to write */
 };
 
 struct trace_object {
 	const char *name;
+	bool flows_apart; /* flow_fd is none of attach_fds */
 	/*
 	 * @log: for the verifier's words, of @log_bytes; NULL: none.
 	 * Return: 0, or what the kernel or the skeleton said, negative errno; nothing is held then.

@@ -7,5 +7,6 @@
 
 #define OBJECT		 trace_object_lsm
 #define OBJECT_NAME	 "lsm"
+#define FLOWS_APART	 true
 #define SKELETON(suffix) lsm_bpf##suffix
 #include "monitor/trace/object_template.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The code of one object; included once by its file, which has defined OBJECT (what it is to be
- * called), OBJECT_NAME (as people say it) and SKELETON(suffix) (its type and functions).
+ * called), OBJECT_NAME (as people say it), SKELETON(suffix) (its type and functions) and
+ * FLOWS_APART (is what sees labels go on attached only where there are any?).
  */
 #pragma once
 
@@ -32,7 +33,7 @@ static void put_constants(struct SKELETON() * skeleton, const struct trace_const
 	skeleton->maps.records.max_entries = constants->ring_bytes;
 }
 
-/* All programs but the one for control, which is run and not attached. */
+/* Control is run and not attached; what sees labels go on is, where it does nothing else, later. */
 static void note_programs(struct SKELETON() * skeleton, struct trace_programs *ret)
 {
 	const struct bpf_prog_desc *all = (const void *)&skeleton->progs;
@@ -40,8 +41,11 @@ static void note_programs(struct SKELETON() * skeleton, struct trace_programs *r
 
 	_Static_assert(sizeof(skeleton->progs) / sizeof(*all) <= TRACE_MAX_LINKS, "room for each");
 	ret->control_fd = skeleton->progs.control.prog_fd;
+	ret->flow_fd = skeleton->progs.on_sys_exit.prog_fd;
+	ret->fork_fd = skeleton->progs.on_fork.prog_fd;
 	for (size_t i = 0; i < count; i++)
-		if (all[i].prog_fd != ret->control_fd)
+		if (all[i].prog_fd != ret->control_fd &&
+		    (!FLOWS_APART || all[i].prog_fd != ret->flow_fd))
 			ret->attach_fds[ret->attach_count++] = all[i].prog_fd;
 }
 
@@ -80,5 +84,7 @@ static int object_load(const struct trace_constants *constants, char *log, size_
 	return 0;
 }
 
-const struct trace_object OBJECT = {
-	.name = OBJECT_NAME, .load = object_load, .unload = object_unload};
+const struct trace_object OBJECT = {.name = OBJECT_NAME,
+				    .flows_apart = FLOWS_APART,
+				    .load = object_load,
+				    .unload = object_unload};

@@ -7,5 +7,6 @@
 
 #define OBJECT		 trace_object_tracepoint
 #define OBJECT_NAME	 "tracepoint"
+#define FLOWS_APART	 false
 #define SKELETON(suffix) trace_bpf##suffix
 #include "monitor/trace/object_template.h"

@@ -48,6 +48,7 @@ int trace_session_add(struct trace *trace, uint32_t slot, struct error *err)
 void trace_session_remove(struct trace *trace, uint32_t slot)
 {
 	struct trace_session *session = trace_session(trace, slot);
+	bool is_labelled;
 
 	if (!session)
 		return;
@@ -64,10 +65,13 @@ void trace_session_remove(struct trace *trace, uint32_t slot)
 	}
 	flows_drop(trace, slot);
 	(void)bpf_call_map_delete(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot);
+	is_labelled = session->is_labelled;
 	free(session->pins);
 	free(session);
 	trace->sessions[slot] = NULL;
 	trace->session_count--;
+	if (is_labelled)
+		flows_end(trace);
 	trace_share_ring(trace);
 	if (!trace->linger)
 		trace_detach_idle(trace);

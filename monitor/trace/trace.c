@@ -38,6 +38,7 @@ int trace_open_with(trace_handler handler, void *ctx, const struct trace_room *r
 	trace->ctx = ctx;
 	for (size_t i = 0; i < TRACE_MAX_LINKS; i++)
 		trace->links[i] = -1;
+	trace->flow_link = -1;
 	if (!given.ring_bytes)
 		given.ring_bytes = TRACE_RING_BYTES;
 	if (!is_ring_size(given.ring_bytes))
@@ -95,14 +96,13 @@ bool trace_sees_returns(const struct trace *trace)
 
 uint64_t trace_skips(const struct trace *trace)
 {
-	uint64_t all = 0;
+	uint64_t all = 0, skips;
 
-	for (size_t i = 0; i < trace->programs.attach_count; i++) {
-		uint64_t skips = 0;
-
+	for (size_t i = 0; i < trace->programs.attach_count; i++)
 		if (bpf_call_skips(trace->programs.attach_fds[i], &skips) == 0)
 			all += skips;
-	}
+	if (trace->object->flows_apart && bpf_call_skips(trace->programs.flow_fd, &skips) == 0)
+		all += skips;
 	return all;
 }
 
@@ -154,7 +154,7 @@ int trace_control(const struct trace *trace, struct trace_control *control)
  * passed since the detach is not waited for again. So a private copy of a mount, attached nowhere,
  * is made and dropped. Where this is not allowed, or does not help, attaching is merely slower.
  */
-static void hurry_grace_period(void)
+void trace_hurry_grace_period(void)
 {
 	const long fd =
 		syscall(SYS_open_tree, AT_FDCWD, "/proc/self", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -167,7 +167,7 @@ int trace_attach(struct trace *trace, struct error *err)
 {
 	approval_drop_all(trace);
 	groups_drop_all(trace);
-	hurry_grace_period();
+	trace_hurry_grace_period();
 	for (size_t i = 0; i < trace->programs.attach_count; i++) {
 		trace->links[i] = bpf_call_attach(trace->programs.attach_fds[i]);
 		if (trace->links[i] < 0) {
@@ -184,4 +184,5 @@ void trace_detach(struct trace *trace)
 {
 	for (size_t i = 0; i < TRACE_MAX_LINKS; i++)
 		close_fd(&trace->links[i]);
+	close_fd(&trace->flow_link);
 }

@@ -43,8 +43,9 @@
  *	  creation and the return of its open; closing it there counts as having read everything.
  *
  * Which processes have a label: monitor/bpf/groups.h and flows.h say how labels go on, and
- * cordon-policy(5) what is not seen of it. With lsm every process has what its session has, for
- * who reads what another one wrote is not seen there.
+ * cordon-policy(5) what is not seen of it. With lsm that is seen while some session has labelled
+ * files: each process of one that began before it had any has what its session has; and so it is in
+ * all of them once the kernel has skipped a program that sees it (trace_skips).
  *
  * All sessions share one ring. A session may have no more in it, not yet drained, than is still
  * free, so that a flood loses events of its own and of nobody else; alone it has all of it. What is
@@ -155,8 +156,8 @@ bool trace_sees_returns(const struct trace *trace);
 uint64_t trace_skips(const struct trace *trace);
 /*
  * Counts what was skipped since as lost, for every session, with tracepoint: there tags, labels and
- * the verification at exec may be among it. With lsm only reports are. Costs a system call a
- * program: for a timer.
+ * the verification at exec may be among it. With lsm only reports are, and who has which label, of
+ * which trace_drain() takes note. Costs a system call a program: for a timer.
  */
 void trace_note_skips(struct trace *trace);
 

@@ -29,6 +29,11 @@ int wait_for(pid_t pid)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
 }
 
+bool are_labels(uint64_t has, uint64_t labels)
+{
+	return has == labels || (traced_with_skips(&traced) && (has & labels) == labels);
+}
+
 uint64_t labels_at(const char *name)
 {
 	const struct trace_event *event = traced_find(&traced, TRACE_OPEN, in_folder(name), 0);

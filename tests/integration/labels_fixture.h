@@ -18,3 +18,5 @@ int mark(const char *name);
 int wait_for(pid_t pid);
 /* Of the process that opened the file. */
 uint64_t labels_at(const char *name);
+/* Is that what it is to have? Where the kernel skipped a program it may have more. */
+bool are_labels(uint64_t has, uint64_t labels);

@@ -37,10 +37,10 @@ class ProcessLabels(PolicyTest):
 class Traced(ProcessLabels):
     def test_who_read_is_refused_and_a_sibling_is_not(self):
         out = self.outcomes("cat key > /dev/null; python3 connect.py; (read x < key; python3 connect.py); python3 connect.py")
-        precise = self.session_start()["process_labels"] == "on"
-        self.assertEqual(out, [REFUSED, EPERM, REFUSED if precise else EPERM])
+        self.assertEqual(self.session_start()["process_labels"], "on")
+        self.assertEqual(out, [REFUSED, EPERM, REFUSED])
         asked = [e for e in self.events() if e["kind"] == "net.connect"]
-        self.assertEqual([e.get("process_labels") for e in asked], [None, ["key"], None if precise else ["key"]])
+        self.assertEqual([e.get("process_labels") for e in asked], [None, ["key"], None])
         self.assertEqual(asked[1]["matched"], {"process.labels": ["key"]})
         replayed = self.cordon("log", "replay", "--json", "--policy", self.policy, self.record)
         self.assertEqual((replayed.returncode, replayed.stderr.decode()), (0, ""), replayed.stdout.decode())
@@ -66,25 +66,19 @@ class Traced(ProcessLabels):
                             "cp f g; mv g h; ln h i; (read x < i; python3 connect.py); "
                             "cp key /tmp/k; rm /tmp/k; echo > /tmp/k; (read x < /tmp/k; python3 connect.py);"
                             "(cat key; echo) | (read x; python3 connect.py)")
-        if self.session_start()["process_labels"] == "on":
-            self.assertEqual(out, [REFUSED, EPERM, EPERM, REFUSED, EPERM])
-            self.assertNotIn("label.everywhere", [e["kind"] for e in self.events()])
-        else:
-            self.assertEqual(out, [EPERM] * 5)
+        self.assertEqual(out, [REFUSED, EPERM, EPERM, REFUSED, EPERM])
+        self.assertNotIn("label.everywhere", [e["kind"] for e in self.events()])
 
     def test_a_later_call_reads_what_an_earlier_one_wrote(self):
         (self.work / "first.sh").write_text("cat key > f &\nwait\npython3 connect.py\n")
         out = self.outcomes("sh first.sh; setsid sh -c 'cat f > /dev/null; python3 connect.py' ; sh -c 'read x < f; exec python3 connect.py'")
-        self.assertEqual(out[-1], EPERM)
-        if self.session_start()["process_labels"] == "on":
-            self.assertEqual(out, [REFUSED, REFUSED, EPERM])
+        self.assertEqual(out, [REFUSED, REFUSED, EPERM])
 
     def test_shared_memory_is_of_every_process_and_told(self):
         (self.work / "shares.py").write_text("import mmap\nm = mmap.mmap(-1, 4096)\nopen('key').read()\n")
         self.assertEqual(self.outcomes("python3 connect.py; python3 shares.py; python3 connect.py"), [REFUSED, EPERM])
         told = [e["fields"]["labels"] for e in self.events() if e["kind"] == "label.everywhere"]
-        if self.session_start()["process_labels"] == "on":
-            self.assertEqual(told, [["key"]])
+        self.assertEqual(told, [["key"]])
 
 
 class Untraced(ProcessLabels):

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/integration/trace_fixture.h"
+#include "tests/integration/labels_fixture.h"
 #include "tests/support/slower.h"
 
 static int as_nobody(void *arg)
@@ -93,6 +93,35 @@ static void test_attached_only_while_a_session_lives(void **state)
 	assert_false(any_alive("prog", programs, program_count));
 }
 
+/* With lsm what sees labels go on costs each system call of the host: it is there for them alone.
+ */
+static void test_attached_only_while_there_are_labels(void **state)
+{
+	const unsigned by_lsm = traced_by_lsm(&traced);
+	const size_t without = by_lsm ? 23 : 5;
+	struct error err = {0};
+	unsigned links[64];
+
+	(void)state;
+	make_labelled("secret", 1);
+	assert_int_equal(ids_held("link_id:", links, 64), without + by_lsm);
+	make_labelled("key", 2);
+	assert_int_equal(ids_held("link_id:", links, 64), without + by_lsm);
+	assert_int_equal(trace_session_add(traced.trace, 1, &err), 0);
+	trace_session_remove(traced.trace, TRACED_SLOT);
+	assert_int_equal(ids_held("link_id:", links, 64), without);
+	assert_int_equal(trace_session_add(traced.trace, TRACED_SLOT, &err), 0);
+	make_labelled("secret", 1);
+	assert_int_equal(ids_held("link_id:", links, 64), without + by_lsm);
+	trace_session_remove(traced.trace, 1);
+	assert_int_equal(ids_held("link_id:", links, 64), without + by_lsm);
+	trace_set_linger(traced.trace, true);
+	trace_session_remove(traced.trace, TRACED_SLOT);
+	assert_int_equal(ids_held("link_id:", links, 64), without + by_lsm);
+	trace_detach_idle(traced.trace);
+	assert_int_equal(ids_held("link_id:", links, 64), 0);
+}
+
 static volatile sig_atomic_t alarms;
 
 static void on_alarm(int signum)
@@ -150,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TRACE_TEST(attached_only_while_a_session_lives),
+		TRACE_TEST(attached_only_while_there_are_labels),
 		TRACE_TEST(signals_do_not_end_the_loading),
 	};
 	const struct CMUnitTest of_any_user[] = {cmocka_unit_test(test_without_privilege)};

@@ -43,6 +43,20 @@ int traced_open(struct traced *t, size_t ring_bytes)
 	return r;
 }
 
+int traced_renew(struct traced *t)
+{
+	struct error err = {0};
+	int r;
+
+	trace_set_linger(t->trace, true);
+	trace_session_remove(t->trace, TRACED_SLOT);
+	r = trace_session_add(t->trace, TRACED_SLOT, &err);
+	if (r < 0)
+		(void)fprintf(stderr, "%s\n", err.text);
+	t->count = 0;
+	return r;
+}
+
 void traced_close(struct traced *t)
 {
 	t->trace = trace_close(t->trace);
@@ -188,6 +202,11 @@ size_t traced_count(const struct traced *t, enum trace_event_kind kind)
 bool traced_by_lsm(const struct traced *t)
 {
 	return strcmp(trace_backend_name(t->trace), "lsm") == 0;
+}
+
+bool traced_with_skips(const struct traced *t)
+{
+	return traced_by_lsm(t) && trace_skips(t->trace) > 0;
 }
 
 bool traced_was_stopped(const struct traced *t, int status)

@@ -28,6 +28,8 @@ struct traced {
 /* Opens a trace with one session. Return: 0 or negative errno, with the reason on stderr. */
 int traced_open(struct traced *t, size_t ring_bytes);
 void traced_close(struct traced *t);
+/* Another session in the place of that one, without loading the programs again. */
+int traced_renew(struct traced *t);
 
 struct traced_child {
 	pid_t pid;
@@ -62,6 +64,11 @@ size_t traced_count(const struct traced *t, enum trace_event_kind kind);
 
 /* Is it the back end that is on the kernel's security hooks? */
 bool traced_by_lsm(const struct traced *t);
+/*
+ * Did the kernel skip a program, as some do that preempt them (seen on 7.2)? With lsm every process
+ * of a session with labels may have all of these then.
+ */
+bool traced_with_skips(const struct traced *t);
 
 /*
  * What a child's exec came to that has another program than was approved, or strings of another
