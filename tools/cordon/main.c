@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,8 @@ int main(int argc, char **argv)
 {
 	_cleanup_free_ char *name = NULL;
 
+	/* A file that may not grow any more (ulimit -f) is a failed write, which is told. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2) {
 		usage(stderr);
 		return 2;
