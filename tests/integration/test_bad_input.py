@@ -63,6 +63,13 @@ class Options(BadInputTest):
             with self.subTest(f"{option} {value[:30]!r}"):
                 self.refused(*self.run_args(option, value), says=[value.split("\n")[0][:20]])
 
+    def test_a_number_out_of_range(self):
+        for option, value, known in (("--cpus", "0.001", "from 0.01 to 4096"), ("--pids", "9999999", "from 1 to 4194304"),
+                                     ("--timeout", "4000001", "from 0.001 to 4000000"),
+                                     ("--memory", " -1", "a positive number")):
+            with self.subTest(f"{option} {value}"):
+                self.refused(*self.run_args(option, value), says=[f'"{value}"', known])
+
     def test_too_much(self):
         for options in ([x for i in range(300) for x in ("--env", f"N{i}=x")], ["--env", "N=" + "x" * 70000],
                         [x for i in range(300) for x in ("--bind", f"/usr/bin/env:/mnt/{i}")]):
