@@ -49,6 +49,19 @@ class Stdio(CordonTest):
         self.assertEqual(r.stdout, b"hello\0\xff\n")
         self.assertEqual(r.stderr, b"err\n")
 
+    def test_quiet_says_nothing_of_a_home_folder(self):
+        """stderr is the command's then, or the summary's alone."""
+        env = dict(self.env, HOME=str(self.work))
+        for quiet in ([], ["-q"]):
+            r = subprocess.run([os.path.abspath(CORDON), "run", *quiet, "--json", "--trace", TRACE, "--", "true"], capture_output=True,
+                               env=env, cwd=self.work, timeout=60 * SLOWER)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            *said, summary = r.stderr.decode().splitlines()
+            self.assertEqual(json.loads(summary)["exit_status"], 0)
+            self.assertEqual([line for line in said if "is no workspace by itself" in line] == [], bool(quiet), said)
+            if quiet:
+                self.assertEqual(said, [])
+
     def test_much_output(self):
         r = self.sh("head -c 100000000 /dev/zero | tr '\\0' x")
         self.assertEqual(len(r.stdout), 100000000)

@@ -229,6 +229,8 @@ static int start(struct run *run, struct error *err)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 	if (r < 0)
 		return r;
+	if (!run->options->quiet)
+		plan_tell_workspace(&run->options->session);
 	caveat = plan_caveat(&floor_plan(run->floor)->spec);
 	if (caveat && !run->options->quiet)
 		log_warning("%s", caveat);
