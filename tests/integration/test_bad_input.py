@@ -5,10 +5,14 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import subprocess
 import unittest
 
 from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, all_below, wait_for
+
+
+SCENARIOS = pathlib.Path(os.environ.get("SOURCE", ".")) / "scenarios"
 
 
 class BadInputTest(CordonTest):
@@ -50,6 +54,20 @@ class Options(BadInputTest):
                 r = self.cordon(*args)
                 self.assertNotEqual(r.returncode, 0)
                 self.assertIn(b"--help", r.stderr)
+
+    def test_output_that_cannot_be_written(self):
+        """On a full disk: what is missing at its end must not look like success."""
+        policy = self.dir / "p.json"
+        policy.write_text('{"policy": "p", "version": 1, "rules": []}')
+        for args, status in ((["--help"], 2), (["--version"], 2), (["run", "--dry-run", "-w", self.work], 125),
+                             (["doctor", "--prove", "--list"], 125), (["policy", "check", "--json", policy], 2),
+                             (["policy", "fmt", "--stdout", policy], 2), (["policy", "fmt", policy], 2),
+                             (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2),
+                             (["scenario", "list", SCENARIOS], 125)):
+            with self.subTest(args), open("/dev/full", "wb") as full:
+                r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)
+                self.assertEqual(r.returncode, status)
+                self.assertRegex(r.stderr, rb"^cordon(-prove)?: cannot write the output\n$")
 
     def test_values(self):
         for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),

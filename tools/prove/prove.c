@@ -245,6 +245,8 @@ static int victim_main(void)
 
 int main(int argc, char **argv)
 {
+	int r;
+
 	if (argc > 1 && strcmp(argv[1], "--probe") == 0)
 		return probe_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--denied") == 0)
@@ -259,5 +261,10 @@ int main(int argc, char **argv)
 		return bystander_main();
 	if (argc > 2 && strcmp(argv[1], ATTACK) == 0)
 		return attack_main(argv[2], argv[3]);
-	return runner_main(argc, argv);
+	r = runner_main(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		(void)fputs("cordon-prove: cannot write the output\n", stderr);
+		return NOT_RUN;
+	}
+	return r;
 }
