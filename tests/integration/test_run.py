@@ -74,22 +74,36 @@ class Stdio(CordonTest):
         r = self.sh("ls /proc/self/fd")
         self.assertEqual(set(r.stdout.split()) - {b"3"}, {b"0", b"1", b"2"})  # 3: ls reads the folder
 
-    def test_a_terminal_is_one_of_the_sessions_own(self):
+    def on_terminal(self, *command, options=(), **env):
+        """What is seen of the command on a terminal."""
         pid, master = pty.fork()
         if pid == 0:
-            os.execve(CORDON, [CORDON, "run", "-q", "--trace", TRACE, "-w", str(self.work), "--",
-                               "sh", "-c", "tty; test -t 0 && test -t 1 && echo is-tty; "
-                               "stty size"], self.env)
+            os.execve(CORDON, [CORDON, "run", "-q", "--trace", TRACE, "-w", str(self.work), *options, "--", *command],
+                      {**self.env, **env})
         out = b""
         try:
             while chunk := os.read(master, 4096):
                 out += chunk
         except OSError:
             pass
+        os.close(master)
         _, status = os.waitpid(pid, 0)
         self.assertEqual(os.waitstatus_to_exitcode(status), 0, out)
+        return out
+
+    def test_a_terminal_is_one_of_the_sessions_own(self):
+        out = self.on_terminal("sh", "-c", "tty; test -t 0 && test -t 1 && echo is-tty; stty size")
         self.assertIn(b"/dev/pts/", out)
         self.assertIn(b"is-tty", out)
+
+    def test_its_kind_is_known_inside(self):
+        show = ("sh", "-c", "echo kind=${TERM-none}.")
+        self.assertIn(b"kind=vt220.", self.on_terminal(*show, TERM="vt220"))
+        self.assertIn(b"kind=dumb.", self.on_terminal(*show, options=["--env", "TERM=dumb"], TERM="vt220"))
+        for odd in ("", "a b", "../x", "x" * 100):
+            self.assertIn(b"kind=none.", self.on_terminal(*show, TERM=odd))
+        self.env["TERM"] = "vt220"
+        self.assertEqual(self.run_in(*show).stdout, b"kind=none.\n")
 
 
 class View(CordonTest):

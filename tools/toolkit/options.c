@@ -48,7 +48,7 @@ static const struct argp_option option_list[] = {
 	{"bind", KEY_BIND, "SRC[:DST][:rw]", 0,
 	 "Show a file or folder of the host, read-only unless rw", 0},
 	{"env", KEY_ENV, "NAME=VALUE", 0,
-	 "Set a variable inside; nothing of the caller's is passed", 0},
+	 "Set a variable inside; nothing of the caller's is passed but TERM to a terminal", 0},
 	{"discard", KEY_DISCARD, 0, 0, "Drop the changes of a cow workspace at the end", 0},
 	{"spec", KEY_SPEC, "FILE", 0, "Take the sandbox from a spec as --dry-run prints it", 0},
 	{0, 0, 0, 0, "What it may do:", 2},
