@@ -115,11 +115,11 @@ bool session_net_answers(struct execution *execution, const struct gate_request 
 	return false;
 }
 
-static bool is_connected(int socket_fd)
+static bool is_connected(const int *socket_fd)
 {
 	struct endpoint peer;
 
-	return endpoint_of_peer(socket_fd, &peer) == 0;
+	return socket_fd && endpoint_of_peer(*socket_fd, &peer) == 0;
 }
 
 static void hand_over(struct execution *execution, const struct gate_request *request,

@@ -38,7 +38,8 @@ struct gate_request {
 	const struct exec_image *image; /* for exec what it must become, else NULL */
 	const int *held_fds;		/* the files that a "yes" would act on, as resolved */
 	unsigned held;
-	int socket_fd; /* net.*: a duplicate of the thread's own socket; 0: none could be had */
+	int *socket_fd; /* net.*: a duplicate of the thread's own socket, which the owner may take;
+			 * NULL: none could be had */
 };
 
 struct gate_answer {

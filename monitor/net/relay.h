@@ -47,7 +47,7 @@ struct relay_request {
 	uint64_t ticket;	     /* of the stopped call */
 	struct endpoint destination; /* inside: what was judged */
 	const char *host;	     /* its canonical name, or the address as text */
-	int socket_fd;		     /* the program's; borrowed: a duplicate is kept */
+	int *socket_fd;		     /* the program's; relay_connect() takes it; NULL: not known */
 	bool by_decoy;		     /* nothing is dialled: relay_ops.serve() answers it */
 };
 

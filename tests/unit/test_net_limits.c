@@ -235,15 +235,17 @@ static void let_pass_until(struct world *w, uint64_t ms, const char *reason)
 /* The call of the program, up to its answer. */
 static enum relay_answer ask(struct world *w, int *ret_error)
 {
+	int own_fd = dup(w->program_fd); /* as the gate has one */
 	const struct relay_request request = {.caller = {.owner = w},
 					      .ticket = TICKET,
 					      .destination = w->destination,
 					      .host = OUTSIDE,
-					      .socket_fd = w->program_fd};
+					      .socket_fd = &own_fd};
 
 	assert_int_equal(w->type == SOCK_STREAM ? relay_connect(w->relay, &request)
 						: relay_send(w->relay, &request),
 			 0);
+	close_fd(&own_fd);
 	w->done(w->done_ctx, bound(INSIDE, w->destination.port, w->type));
 	WAIT_FOR(w, w->resumed);
 	return relay_answer(w->relay, w, TICKET, &w->destination, ret_error);
