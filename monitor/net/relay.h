@@ -13,9 +13,9 @@
  *	closed()
  *
  * What the verdict rests on: a socket that a listener accepts is joined only if it is the very one
- * whose call was let through, which its two endpoints say: getsockname() of what was accepted is
- * where it went, and whom accept(2) names must be getsockname() of the program's own socket, of
- * which the relay keeps a duplicate until then. An address or a descriptor that was changed after
+ * whose call was let through, which its two endpoints say: it went where the listener is bound,
+ * and whom accept(2) names must be getsockname() of the program's own socket, of which the relay
+ * keeps a duplicate until then. An address or a descriptor that was changed after
  * the verdict finds no listener, or is reset.
  *
  * Knows no session and no policy: what it tells and asks goes through struct relay_ops.
