@@ -206,6 +206,20 @@ static void serve(struct flow *flow, bool out, bool in)
 		watch_both(flow);
 }
 
+/* What a side had said before it broke is still there to be read. Return: as run(). */
+static bool take_last_words(struct flow *flow, bool is_program)
+{
+	const struct pump *pump = is_program ? &flow->out.pump : &flow->in;
+	uint64_t before;
+
+	do {
+		before = pump->bytes;
+		if (!run(flow, is_program, !is_program))
+			return false;
+	} while (pump->bytes != before);
+	return true;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct flow *flow = poll->data;
@@ -225,6 +239,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	/* epoll's error alone; libuv has stopped the handle. */
 	if (status < 0) {
 		side->events = 0;
+		if (!take_last_words(flow, is_program))
+			return;
 		(void)getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		if (error) {
 			end(flow, reason_of(-error, "reset"), true);

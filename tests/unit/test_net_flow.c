@@ -45,6 +45,22 @@ static void test_reset_is_carried_over(void **state)
 	assert_int_equal(errno_of_recv(f, f->program_fd), ECONNRESET);
 }
 
+static void test_last_words_before_a_reset(void **state)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct fixture *f = *state;
+
+	say(f->program_fd, "\1");
+	hear(f, f->upstream_fd, "\1");
+	say(f->upstream_fd, "why");
+	(void)setsockopt(f->upstream_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	(void)close(f->upstream_fd);
+	f->upstream_fd = -1;
+	hear(f, f->program_fd, "why");
+	run_to_its_end(f, "reset");
+	assert_int_equal(errno_of_recv(f, f->program_fd), ECONNRESET);
+}
+
 /* While the other side takes nothing, a reset is seen all the same. */
 static void test_reset_under_back_pressure(void **state)
 {
@@ -346,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_FLOW(test_both_ways_and_half_close),
 		WITH_FLOW(test_reset_is_carried_over),
+		WITH_FLOW(test_last_words_before_a_reset),
 		WITH_FLOW(test_reset_under_back_pressure),
 		WITH_FLOW(test_urgent_data),
 		WITH_FLOW(test_head_is_held_until_it_is_whole),
