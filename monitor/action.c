@@ -144,7 +144,7 @@ enum enforced action_enforced(enum action_kind kind)
 
 bool action_waits(enum action_kind kind)
 {
-	return kind != ACTION_DNS && kind != ACTION_TOOL_RESULT && action_enforced(kind) != ENFORCED_AFTER;
+	return kind != ACTION_TOOL_RESULT && action_enforced(kind) != ENFORCED_AFTER;
 }
 
 bool action_begins(enum action_kind kind)
