@@ -275,6 +275,7 @@ static const struct check_row checked_names[] = {
 	{"", "an empty host name matches nothing"},
 	{"a..b", "an empty label in the host name"},
 	{".a", "an empty label in the host name"},
+	{"a..", "an empty label in the host name"},
 	{"a.**.b", "** can only be the first label"},
 	{"**", "** alone is every host: write the rule without hostMatches"},
 	{"x**.a", "** must be a label of its own"},
