@@ -125,8 +125,8 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	return 0;
 }
 
-static int decide_address(struct decode *d, struct net_call *call,
-			  const struct address *address, struct str path, struct gate_answer *ret)
+static int decide_address(struct decode *d, struct net_call *call, const struct address *address,
+			  struct str path, struct gate_answer *ret)
 {
 	struct action action;
 	const int r = decode_actor(d, call->kind, &action);

@@ -47,9 +47,9 @@ struct gate_answer {
 	bool later;	     /* neither: it stays stopped until gate_resume() */
 	bool kill_execution; /* no answer at all: the owner kills the leaf, and until that arrives
 				the thread stays stopped inside its call */
-	bool leads_on;	     /* what comes of it comes to the owner elsewhere, before any other call:
-				that one is not waited for here */
-	int errno_value;     /* positive; used unless proceed */
+	bool leads_on;	 /* what comes of it comes to the owner elsewhere, before any other call:
+			    that one is not waited for here */
+	int errno_value; /* positive; used unless proceed */
 };
 
 struct gate_ops {

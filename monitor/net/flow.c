@@ -39,7 +39,7 @@ struct flow {
 	struct screen out;
 	struct pump in;
 	int out_state, in_state; /* enum pump_state */
-	unsigned handles; /* and one while it starts */
+	unsigned handles;	 /* and one while it starts */
 	bool draining;
 	bool has_ended;
 	uint64_t started_ns, moved_ns, held_ns;

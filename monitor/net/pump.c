@@ -14,8 +14,7 @@ _Static_assert(SHORT_BYTES <= PIPES_ROOM_BYTES, "a copy has room");
 
 void pump_init(struct pump *pump, int from_fd, int to_fd, struct pipes *pipes)
 {
-	*pump = (struct pump){
-		.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE};
+	*pump = (struct pump){.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE};
 }
 
 void pump_done(struct pump *pump)
