@@ -206,6 +206,19 @@ class Places(BadInputTest):
         self.assertEqual(r.returncode, 125, r.stderr)
         self.assertRegex(r.stderr.decode(), f"cannot create the record {folder}/r: (Read-only|Permission)")
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root: only root may chroot")
+    def test_below_chroot(self):
+        below = self.dir / "below"
+        below.mkdir()
+        script = f"mount --rbind / {below} && exec chroot {below} \"$@\""
+        r = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", CORDON, "run", "--trace", TRACE, "-w", self.work, "--",
+                            "true"], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOWER)
+        text = r.stderr.decode()
+        self.assertEqual(r.returncode, 125, text)
+        self.assertIn("below chroot(2) the kernel refuses them", text)
+        # One reason, one way out of it, one other way.
+        self.assertEqual((text.count("way out: "), text.count("or --isolation=lite")), (1, 1), text)
+
     def test_state_folder(self):
         (self.dir / "file").touch()
         for path, says in (("relative", "absolute"), (f"{self.dir}/file", "Not a directory"), ("/proc/x", "CORDON_STATE_DIR")):
