@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,38 @@ static void test_calls(void **state)
 	assert_int_equal(event->args[0], NOBODY);
 	assert_int_equal(event->args[1], SIGTERM);
 	assert_int_equal(traced_count(&traced, TRACE_SIGNAL), 0);
+}
+
+/* What its parent may use, asked for and set to what it is; its own; and an open by a handle that
+ * is none. */
+static int limits(void *arg)
+{
+	struct rlimit limit;
+
+	(void)arg;
+	if (prlimit(getppid(), RLIMIT_CORE, NULL, &limit) < 0 ||
+	    prlimit(0, RLIMIT_CORE, &limit, NULL) < 0 ||
+	    prlimit(getppid(), RLIMIT_CORE, &limit, NULL) < 0)
+		return 1;
+	return syscall(SYS_open_by_handle_at, -1, NULL, 0) == -1 ? 0 : 2;
+}
+
+static void test_limits(void **state)
+{
+	const struct trace_event *event;
+
+	(void)state;
+	if (traced_by_lsm(&traced))
+		skip();
+	assert_int_equal(traced_run(&traced, limits, NULL), 0);
+	assert_int_equal(traced_count(&traced, TRACE_CALL), 2);
+	event = traced_find(&traced, TRACE_CALL, NULL, 0);
+	assert_int_equal(event->syscall, SYS_prlimit64);
+	assert_int_equal(event->result, 0);
+	assert_int_equal(event->args[0], getpid());
+	event = traced_find(&traced, TRACE_CALL, NULL, 1);
+	assert_int_equal(event->syscall, SYS_open_by_handle_at);
+	assert_true(event->result < 0);
 }
 
 static pid_t sleeper(void)
@@ -153,8 +186,8 @@ static void test_daemons(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(signals),
-					   TRACE_TEST(daemons)};
+	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(limits),
+					   TRACE_TEST(signals), TRACE_TEST(daemons)};
 
 	return fixture_run("beyond", tests, sizeof(tests) / sizeof(tests[0]));
 }
