@@ -106,7 +106,7 @@ bool session_net_answers(struct execution *execution, const struct gate_request 
 		ret->later = true;
 		return true;
 	case RELAY_GOES_ON:
-		ret->proceed = true;
+		ret->proceed = ret->leads_on = true;
 		return true;
 	case RELAY_FAILED:
 		ret->errno_value = -error;
@@ -115,11 +115,11 @@ bool session_net_answers(struct execution *execution, const struct gate_request 
 	return false;
 }
 
-static bool is_connected(int socket_fd)
+static bool is_connected(const int *socket_fd)
 {
 	struct endpoint peer;
 
-	return endpoint_of_peer(socket_fd, &peer) == 0;
+	return socket_fd && endpoint_of_peer(*socket_fd, &peer) == 0;
 }
 
 static void hand_over(struct execution *execution, const struct gate_request *request,
@@ -145,7 +145,9 @@ static void hand_over(struct execution *execution, const struct gate_request *re
 	};
 	const int r = is_tcp(action) ? relay_connect(relay, &wanted) : relay_send(relay, &wanted);
 
-	if (r != RELAY_NOW)
+	if (r == RELAY_NOW)
+		ret->leads_on = true;
+	else
 		*ret = (struct gate_answer){.later = r == 0, .errno_value = -r};
 }
 

@@ -96,7 +96,7 @@ static void on_linger_over(uv_timer_t *timer)
 static int require_trace(const struct supervisor *supervisor, struct error *err)
 {
 	return error_set(err, supervisor->no_trace.code,
-			 "cannot trace: %s\n--trace=auto runs without the trace and says so; "
+			 "cannot trace: %s; --trace=auto runs without the trace and says so; "
 			 "`cordon doctor` tells what is missing",
 			 supervisor->no_trace.text);
 }

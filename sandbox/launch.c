@@ -27,6 +27,7 @@
 #include "sandbox/lite.h"
 #include "sandbox/spec_wire.h"
 
+#define OFFER_LITE "; or --isolation=lite, which needs none of it and holds less"
 #define SESSION_NAMESPACES \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
@@ -41,16 +42,21 @@ void launch_say(struct launch *l, const char *format, ...)
 	buf_put(&l->layers, line, strlen(line) + 1);
 }
 
+int launch_way_out(struct error *err, const char *way_out)
+{
+	return strstr(err->text, WAY_OUT) ? err->code : error_append(err, way_out);
+}
+
 int launch_lacks(struct error *err)
 {
-	return error_append(err, WAY_OUT "`cordon doctor` tells what this host lacks");
+	return launch_way_out(err, WAY_OUT "`cordon doctor` tells what this host lacks");
 }
 
 int launch_offer_lite(struct error *err)
 {
-	if (landlock_abi() < LITE_LANDLOCK_ABI)
+	if (landlock_abi() < LITE_LANDLOCK_ABI || strstr(err->text, OFFER_LITE))
 		return err->code;
-	return error_append(err, "; or --isolation=lite, which needs none of it and holds less");
+	return error_append(err, OFFER_LITE);
 }
 
 void launch_tell(const struct launch *l, const struct error *err)
@@ -94,14 +100,15 @@ int launch_explain_clone(int code, const char *what, struct error *err)
 		    value == switches[i].refusing)
 			break;
 	}
-	if (i < sizeof(switches) / sizeof(switches[0]))
-		(void)error_set(err, code, "create %s: %s forbids it on this host; way out: %s",
+	if (i < sizeof(switches) / sizeof(switches[0])) {
+		(void)error_set(err, code, "create %s: %s forbids it on this host" WAY_OUT "%s",
 				what, switches[i].file, switches[i].way_out);
-	else
-		(void)error_errno(err, code,
-				  "create %s; in a container, its seccomp profile must allow clone "
-				  "and unshare",
-				  what);
+	} else {
+		(void)error_errno(err, code, "create %s", what);
+		(void)error_append(err, WAY_OUT WAY_OUT_CONTAINER
+				   "clone and unshare; below chroot(2) the kernel refuses them, "
+				   "below pivot_root(2) it does not");
+	}
 	return launch_offer_lite(err);
 }
 
@@ -156,7 +163,7 @@ static int prepare_sources(struct launch *l, struct error *err)
 	r = sources_open(l, err);
 	if (r != -ENOSYS && r != -EPERM)
 		return r;
-	(void)error_append(err, WAY_OUT_MOUNTING);
+	(void)launch_way_out(err, WAY_OUT_MOUNTING);
 	return launch_offer_lite(err);
 }
 

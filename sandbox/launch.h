@@ -86,6 +86,8 @@ void launch_say(struct launch *l, const char *format, ...) __attribute__((format
 #define WAY_OUT_MOUNTING                                                                       \
 	WAY_OUT "Linux 5.12 or newer; " WAY_OUT_CONTAINER "mount, fsopen, fsconfig, fsmount, " \
 		"open_tree, move_mount, mount_setattr and openat2"
+/* Adds @way_out, which begins with WAY_OUT, to a reason that has none: the nearest is the best. */
+int launch_way_out(struct error *err, const char *way_out);
 /* The host refused a wall that each execution puts up for itself: adds where to look. */
 int launch_lacks(struct error *err);
 /* It refused one that isolation lite does without: says so, if lite would do here. */

@@ -76,10 +76,13 @@ enum {
 	LIFE_FD
 };
 
-/* Own table from here on, with nothing in it but the three that are still needed. */
+/*
+ * Own table from here on, with nothing in it but the three that are still needed. A range that
+ * holds no descriptor is closed to get it: containers refuse unshare(2) whatever it is asked for.
+ */
 static int keep_only(const struct launch *l, int report_fd, int go_fd, struct error *err)
 {
-	if (unshare(CLONE_FILES) < 0)
+	if (syscall(SYS_close_range, ~0u, ~0u, CLOSE_RANGE_UNSHARE) < 0)
 		return error_errno(err, errno, "unshare descriptors");
 	/* All are above 2: C has something open at each of 0, 1, 2 (see exec.c). */
 	if (dup2(report_fd, REPORT_FD) < 0 || dup2(go_fd, GO_FD) < 0 ||

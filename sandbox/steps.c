@@ -119,7 +119,7 @@ int steps_apply(struct launch *l, struct error *err)
 			continue;
 		(void)error_prefix(err, "sandbox step %s", step->name);
 		if (step->way_out)
-			r = error_append(err, step->way_out);
+			r = launch_way_out(err, step->way_out);
 		return step->of == FULL ? launch_offer_lite(err) : r;
 	}
 	return 0;

@@ -14,7 +14,7 @@ compat="python3-venv tar gzip rsync openssh-client gdb sqlite3 perl tmux bsdutil
 # The servers of tests/network's own internet, its link and its witness; beside whom the bench measures.
 network="iproute2 tcpdump nginx openssh-server openssl curl wget passt slirp4netns musl-tools dnsmasq-base"
 tests="libcmocka-dev libjansson-dev node-llhttp libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
-	shellcheck bubblewrap git util-linux procps qemu-system-x86 busybox-static e2fsprogs
+	shellcheck bubblewrap runc git util-linux procps qemu-system-x86 busybox-static e2fsprogs
 	$compat $network"
 
 case "${1:-}" in

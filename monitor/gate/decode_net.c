@@ -125,8 +125,8 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	return 0;
 }
 
-static int decide_address(struct decode *d, const struct net_call *call,
-			  const struct address *address, struct str path, struct gate_answer *ret)
+static int decide_address(struct decode *d, struct net_call *call, const struct address *address,
+			  struct str path, struct gate_answer *ret)
 {
 	struct action action;
 	const int r = decode_actor(d, call->kind, &action);
@@ -146,7 +146,7 @@ static int decide_address(struct decode *d, const struct net_call *call,
 		d->ctx,
 		&(struct gate_request){.action = &action,
 				       .tid = d->target.tid,
-				       .socket_fd = call->socket_fd > 0 ? call->socket_fd : 0},
+				       .socket_fd = call->socket_fd > 0 ? &call->socket_fd : NULL},
 		ret);
 	return 0;
 }

@@ -82,7 +82,7 @@ struct gate {
 	const struct gate_ops *ops; /* borrowed */
 	void *ctx;
 	uint64_t count;
-	bool answered;	      /* the call that was looked at last: its thread may make another */
+	bool answered;	      /* the call that was looked at last: another may follow at once */
 	uint64_t answered_ns; /* when */
 	bool stopping;
 	unsigned kept_next; /* the oldest, overwritten next */
@@ -177,7 +177,7 @@ static bool serve(struct gate *gate, const struct stopped_call *call)
 	if (answer.kill_execution)
 		return true;
 	r = notify_answer(&gate->notify, call->id, answer.proceed ? 0 : answer.errno_value);
-	gate->answered = true;
+	gate->answered = !answer.leads_on;
 	if (r != 0 && answer.proceed && gate->ops->unanswered)
 		gate->ops->unanswered(gate->ctx, call->tid);
 	return r >= 0;

@@ -38,7 +38,8 @@ struct gate_request {
 	const struct exec_image *image; /* for exec what it must become, else NULL */
 	const int *held_fds;		/* the files that a "yes" would act on, as resolved */
 	unsigned held;
-	int socket_fd; /* net.*: a duplicate of the thread's own socket; 0: none could be had */
+	int *socket_fd; /* net.*: a duplicate of the thread's own socket, which the owner may take;
+			 * NULL: none could be had */
 };
 
 struct gate_answer {
@@ -46,7 +47,9 @@ struct gate_answer {
 	bool later;	     /* neither: it stays stopped until gate_resume() */
 	bool kill_execution; /* no answer at all: the owner kills the leaf, and until that arrives
 				the thread stays stopped inside its call */
-	int errno_value;     /* positive; used unless proceed */
+	bool leads_on;	 /* what comes of it comes to the owner elsewhere, before any other call:
+			    that one is not waited for here */
+	int errno_value; /* positive; used unless proceed */
 };
 
 struct gate_ops {

@@ -243,13 +243,13 @@ static struct connection *connection_new(struct relay *relay, const struct relay
 	return connection;
 }
 
-static int prepare(struct connection *connection, int socket_fd)
+static int prepare(struct connection *connection, int *socket_fd)
 {
 	struct relay *relay = connection->relay;
 
-	connection->socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 3);
-	if (connection->socket_fd < 0)
-		return -errno;
+	if (!socket_fd)
+		return -EPERM; /* whose it is could not be told when it arrives */
+	connection->socket_fd = take_fd(socket_fd);
 	return listeners_use(relay->listeners, &connection->destination, &connection->listener);
 }
 

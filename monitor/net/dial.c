@@ -159,7 +159,6 @@ static int start_connect(struct dial *dial)
 	if (!dial->datagrams) {
 		/* The program's kernel has gathered the bytes; they do not wait for more here. */
 		(void)setsockopt(dial->socket_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		(void)setsockopt(dial->socket_fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	}
 	if (connect(dial->socket_fd, &to.generic, len) == 0)
 		return CONNECTED;

@@ -28,7 +28,8 @@
 
 struct side {
 	int fd;
-	uv_poll_t poll;
+	uv_poll_t poll; /* from flow_start()'s end on */
+	bool is_open;	/* that handle */
 	int events;	/* that poll was started for; 0: none */
 	bool no_urgent; /* urgent data is there: not to be waited for again */
 };
@@ -38,7 +39,7 @@ struct flow {
 	struct screen out;
 	struct pump in;
 	int out_state, in_state; /* enum pump_state */
-	unsigned handles;
+	unsigned handles;	 /* and one while it starts */
 	bool draining;
 	bool has_ended;
 	uint64_t started_ns, moved_ns, held_ns;
@@ -66,12 +67,15 @@ void flow_totals(const struct flow *flow, struct flow_totals *ret)
 	};
 }
 
-static void on_closed(uv_handle_t *handle)
+static void release(struct flow *flow)
 {
-	struct flow *flow = handle->data;
-
 	if (--flow->handles == 0)
 		free(flow);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	release(handle->data);
 }
 
 static void reset_at_close(int socket_fd)
@@ -83,7 +87,8 @@ static void reset_at_close(int socket_fd)
 
 static void close_side(struct side *side, bool reset)
 {
-	uv_close((uv_handle_t *)&side->poll, on_closed);
+	if (side->is_open)
+		uv_close((uv_handle_t *)&side->poll, on_closed);
 	if (reset)
 		reset_at_close(side->fd);
 	close_fd(&side->fd);
@@ -136,9 +141,32 @@ static void watch(struct side *side, bool reads, bool writes)
 	side->events = events;
 }
 
+/*
+ * The end of one direction is passed on; where both have ended, closing does that.
+ * Return: NULL; or why the flow is over, with *ret_reset how.
+ */
+static const char *pass_end_on(struct flow *flow, bool *ret_reset)
+{
+	int r = 0;
+
+	*ret_reset = false;
+	if (flow->out_state == PUMP_ENDED && flow->in_state == PUMP_ENDED)
+		return "closed";
+	if (flow->out_state == PUMP_ENDED)
+		r = pump_shut(&flow->out.pump);
+	else if (flow->in_state == PUMP_ENDED)
+		r = pump_shut(&flow->in);
+	*ret_reset = r < 0;
+	if (r < 0)
+		return reason_of(r, "reset");
+	return flow->out_state == PUMP_ENDED && flow->draining ? "closed" : NULL;
+}
+
 /* Moves what can be moved, each way that is asked for. Return: false when the flow has ended. */
 static bool run(struct flow *flow, bool out, bool in)
 {
+	bool reset;
+	const char *over;
 	const uint64_t out_before = flow->out.pump.bytes;
 	const uint64_t in_before = flow->in.bytes;
 	const char *refusal = NULL;
@@ -161,17 +189,35 @@ static bool run(struct flow *flow, bool out, bool in)
 		end(flow, reason_of(flow->out_state, "reset"), true);
 	else if (flow->in_state < 0)
 		end(flow, reason_of(flow->in_state, "reset"), true);
-	else if (flow->out_state == PUMP_ENDED && (flow->draining || flow->in_state == PUMP_ENDED))
-		end(flow, "closed", false);
+	else if ((over = pass_end_on(flow, &reset)))
+		end(flow, over, reset);
 	return !flow->has_ended;
+}
+
+static void watch_both(struct flow *flow)
+{
+	watch(&flow->program, flow->out_state == PUMP_READS, flow->in_state == PUMP_WRITES);
+	watch(&flow->upstream, flow->in_state == PUMP_READS, flow->out_state == PUMP_WRITES);
 }
 
 static void serve(struct flow *flow, bool out, bool in)
 {
-	if (!run(flow, out, in))
-		return;
-	watch(&flow->program, flow->out_state == PUMP_READS, flow->in_state == PUMP_WRITES);
-	watch(&flow->upstream, flow->in_state == PUMP_READS, flow->out_state == PUMP_WRITES);
+	if (run(flow, out, in))
+		watch_both(flow);
+}
+
+/* What a side had said before it broke is still there to be read. Return: as run(). */
+static bool take_last_words(struct flow *flow, bool is_program)
+{
+	const struct pump *pump = is_program ? &flow->out.pump : &flow->in;
+	uint64_t before;
+
+	do {
+		before = pump->bytes;
+		if (!run(flow, is_program, !is_program))
+			return false;
+	} while (pump->bytes != before);
+	return true;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -193,6 +239,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	/* epoll's error alone; libuv has stopped the handle. */
 	if (status < 0) {
 		side->events = 0;
+		if (!take_last_words(flow, is_program))
+			return;
 		(void)getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		if (error) {
 			end(flow, reason_of(-error, "reset"), true);
@@ -217,16 +265,36 @@ static int start_side(struct flow *flow, uv_loop_t *loop, struct side *side)
 	if (r < 0)
 		return r;
 	side->poll.data = flow;
+	side->is_open = true;
 	flow->handles++;
 	return 0;
+}
+
+static int start_sides(struct flow *flow, uv_loop_t *loop)
+{
+	int r = start_side(flow, loop, &flow->program);
+
+	if (r == 0)
+		r = start_side(flow, loop, &flow->upstream);
+	if (r == 0) {
+		watch_both(flow);
+		return 0;
+	}
+	flow->has_ended = true;
+	screen_done(&flow->out);
+	pump_done(&flow->in);
+	close_side(&flow->program, true);
+	close_side(&flow->upstream, true);
+	return r;
 }
 
 int flow_start(const struct flow_config *config, struct flow **ret)
 {
 	struct flow *flow = xcalloc(1, sizeof(*flow));
 	struct pump out;
-	int r;
+	int r = 0;
 
+	flow->handles = 1;
 	flow->program.fd = config->program_fd;
 	flow->upstream.fd = config->upstream_fd;
 	flow->ops = config->ops;
@@ -236,24 +304,17 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	screen_init(&flow->out, &out, config->held, config->canaries,
 		    config->ops->head ? on_head : NULL, flow);
 	pump_init(&flow->in, config->upstream_fd, config->program_fd, config->pipes);
-	r = start_side(flow, config->loop, &flow->program);
-	if (r == 0)
-		r = start_side(flow, config->loop, &flow->upstream);
-	if (r < 0) {
-		flow->has_ended = true;
-		screen_done(&flow->out);
-		if (flow->handles)
-			uv_close((uv_handle_t *)&flow->program.poll, on_closed);
-		close_fd(&flow->program.fd);
-		close_fd(&flow->upstream.fd);
-		if (!flow->handles)
-			free(flow);
-		return r;
-	}
 	*ret = flow;
-	/* Who connects has something to say, by now most often has said it. */
-	serve(flow, true, true);
-	return 0;
+	/*
+	 * Who connects has something to say, by now most often has said it, and is not to wait
+	 * until the loop knows both sockets. The answer to what just went out cannot be there.
+	 */
+	if (run(flow, true, false) && (flow->out.pump.bytes || run(flow, false, true)))
+		r = start_sides(flow, config->loop);
+	release(flow);
+	if (r < 0)
+		*ret = NULL;
+	return r;
 }
 
 void flow_let_go(struct flow *flow)

@@ -186,6 +186,17 @@ static uint64_t network_of(int socket_fd)
 	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
 }
 
+/* What it accepts has gone to where it is bound, which is therefore not asked of each. */
+static int check_place(const struct listener *listener, int socket_fd)
+{
+	struct endpoint at;
+	const int r = endpoint_of_socket(socket_fd, &at);
+
+	if (r < 0)
+		return r;
+	return endpoint_equal(&at, &listener->key.at) ? 0 : -EADDRNOTAVAIL;
+}
+
 static void on_socket(void *ctx, int socket_fd)
 {
 	struct listener *listener = ctx;
@@ -198,6 +209,8 @@ static void on_socket(void *ctx, int socket_fd)
 		free(listener);
 		return;
 	}
+	if (r == 0)
+		r = check_place(listener, socket_fd);
 	if (r == 0)
 		r = uv_poll_init(listeners->loop, &listener->poll, socket_fd);
 	if (r < 0) {

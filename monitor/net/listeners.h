@@ -22,7 +22,8 @@ typedef void (*net_socket_cb)(void *ctx, int socket_fd);
 
 struct listeners_ops {
 	/*
-	 * Asks for a socket that listens there: non-blocking, bound with SO_REUSEADDR. @done is
+	 * Asks for a socket that listens there: non-blocking, bound with SO_REUSEADDR; one that is
+	 * bound elsewhere is refused. @done is
 	 * called once, not from here, also if nobody can answer any more.
 	 * Return: 0 or a negative errno, without a call of @done then.
 	 */

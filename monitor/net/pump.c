@@ -14,8 +14,7 @@ _Static_assert(SHORT_BYTES <= PIPES_ROOM_BYTES, "a copy has room");
 
 void pump_init(struct pump *pump, int from_fd, int to_fd, struct pipes *pipes)
 {
-	*pump = (struct pump){
-		.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE, .many = true};
+	*pump = (struct pump){.from_fd = from_fd, .to_fd = to_fd, .pipes = pipes, .ends = NO_PIPE};
 }
 
 void pump_done(struct pump *pump)
@@ -119,13 +118,13 @@ static int copy(struct pump *pump, size_t *ret_read)
 	return 0;
 }
 
-static int shut(struct pump *pump)
+int pump_shut(struct pump *pump)
 {
 	/* Who has gone altogether need not be told that nothing follows. */
 	if (!pump->shut && shutdown(pump->to_fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return -errno;
 	pump->shut = true;
-	return PUMP_ENDED;
+	return 0;
 }
 
 static int send_held(struct pump *pump)
@@ -153,7 +152,7 @@ static int run(struct pump *pump)
 	}
 	if (r < 0)
 		return r == -EAGAIN ? PUMP_WRITES : r;
-	return pump->ended ? shut(pump) : PUMP_READS;
+	return pump->ended ? PUMP_ENDED : PUMP_READS;
 }
 
 int pump_run(struct pump *pump)

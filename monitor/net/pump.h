@@ -24,7 +24,7 @@ struct pump {
 	uint64_t bytes; /* that to_fd took */
 	size_t in_pipe;
 	struct buf rest; /* of a copy: what to_fd did not take */
-	bool many;	 /* were there at the last read, if there was one: not copied */
+	bool many;	 /* were there at the last read: not copied */
 	bool ended;	 /* from_fd has no more to say */
 	bool shut;	 /* and to_fd was told so */
 };
@@ -32,7 +32,7 @@ struct pump {
 enum pump_state {
 	PUMP_READS,  /* from_fd has to become readable */
 	PUMP_WRITES, /* to_fd has to become writable */
-	PUMP_ENDED,  /* all is over there, in order */
+	PUMP_ENDED,  /* to_fd has all; see pump_shut() */
 	PUMP_WAITS   /* nothing but screen_resume() makes it go on */
 };
 
@@ -45,3 +45,8 @@ void pump_done(struct pump *pump);
  */
 #define PUMP_TURN_BYTES (1u << 20)
 int pump_run(struct pump *pump);
+/*
+ * Of one that has ended: tells to_fd, unless that was told. Closing to_fd says the same.
+ * Return: 0 or a negative errno.
+ */
+int pump_shut(struct pump *pump);

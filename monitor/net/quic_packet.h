@@ -4,7 +4,7 @@
 /*
  * Tells QUIC from other datagrams, by the long header that each of its connections begins with
  * (RFC 8999 5.1). What is said there is encrypted, with keys that anybody can compute (RFC 9001
- * 5.2); it is not read. Pure.
+ * 5.2); it is not read. The header proves nothing: who likes puts it before anything. Pure.
  */
 
 #include <stdbool.h>

@@ -120,19 +120,13 @@ static bool is_other_end(const struct connection *connection, const struct endpo
 }
 
 static struct connection *find_arrival(const struct relay *relay, const struct listener *listener,
-				       int program_fd, const struct endpoint *peer)
+				       const struct endpoint *peer)
 {
 	struct connection *connection;
-	struct endpoint own;
 
-	if (endpoint_of_socket(program_fd, &own) < 0 ||
-	    !endpoint_equal(&own, listener_endpoint(listener)))
-		return NULL;
-	DL_FOREACH (relay->connections, connection) {
-		if (connection->listener == listener && is_other_end(connection, peer) &&
-		    endpoint_equal(&connection->destination, &own))
+	DL_FOREACH (relay->connections, connection)
+		if (connection->listener == listener && is_other_end(connection, peer))
 			return connection;
-	}
 	return NULL;
 }
 
@@ -141,7 +135,7 @@ static void on_accepted(void *ctx, struct listener *listener, int program_fd,
 {
 	const struct linger at_once = {.l_onoff = 1};
 	struct relay *relay = ctx;
-	struct connection *connection = find_arrival(relay, listener, program_fd, peer);
+	struct connection *connection = find_arrival(relay, listener, peer);
 
 	if (connection) {
 		connection_accept(connection, program_fd);

@@ -13,9 +13,9 @@
  *	closed()
  *
  * What the verdict rests on: a socket that a listener accepts is joined only if it is the very one
- * whose call was let through, which its two endpoints say: getsockname() of what was accepted is
- * where it went, and whom accept(2) names must be getsockname() of the program's own socket, of
- * which the relay keeps a duplicate until then. An address or a descriptor that was changed after
+ * whose call was let through, which its two endpoints say: it went where the listener is bound,
+ * and whom accept(2) names must be getsockname() of the program's own socket, of which the relay
+ * keeps a duplicate until then. An address or a descriptor that was changed after
  * the verdict finds no listener, or is reset.
  *
  * Knows no session and no policy: what it tells and asks goes through struct relay_ops.
@@ -47,7 +47,7 @@ struct relay_request {
 	uint64_t ticket;	     /* of the stopped call */
 	struct endpoint destination; /* inside: what was judged */
 	const char *host;	     /* its canonical name, or the address as text */
-	int socket_fd;		     /* the program's; borrowed: a duplicate is kept */
+	int *socket_fd;		     /* the program's; relay_connect() takes it; NULL: not known */
 	bool by_decoy;		     /* nothing is dialled: relay_ops.serve() answers it */
 };
 

@@ -49,7 +49,7 @@ static int start(struct udp *udp, const struct relay_request *request, ino_t ino
 {
 	struct udp_flow *flow;
 	struct udp_port *port = NULL;
-	_cleanup_close_ int socket_fd = fcntl(request->socket_fd, F_DUPFD_CLOEXEC, 3);
+	_cleanup_close_ int socket_fd = fcntl(*request->socket_fd, F_DUPFD_CLOEXEC, 3);
 	int r;
 
 	if (socket_fd < 0)
@@ -86,9 +86,9 @@ int udp_send(struct udp *udp, const struct relay_request *request)
 	struct udp_flow *flow;
 	struct stat st;
 
-	if (request->socket_fd <= 0)
+	if (!request->socket_fd)
 		return -EPERM; /* whose it is could not be told */
-	if (fstat(request->socket_fd, &st) < 0)
+	if (fstat(*request->socket_fd, &st) < 0)
 		return -errno;
 	flow = flow_of_socket(udp, &request->destination, st.st_ino);
 	if (flow && flow->error)

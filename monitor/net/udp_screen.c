@@ -12,20 +12,20 @@
 static const struct first_seen quic = {.protocol = "quic", .http = {.port = -1}};
 static const struct first_seen other = {.protocol = "other", .http = {.port = -1}};
 
-/* Return: true if it is not what was there before. What is encrypted is not searched. */
+/*
+ * Return: true if it is not what was there before. What follows a long header is searched as well:
+ * nothing says that it is encrypted, and in what is, nothing is found.
+ */
 static bool recognise(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 {
 	const struct scan_set *canaries = flow->udp->relay->canaries;
+	const struct first_seen *seen = quic_is_long(bytes, len) ? &quic : &other;
 
-	if (flow->seen != &quic && quic_is_long(bytes, len)) {
-		flow->seen = &quic;
-		flow->scan = scan_free(flow->scan);
-		return true;
-	}
-	if (flow->seen)
+	if (flow->seen && (flow->seen == seen || seen == &other))
 		return false;
-	flow->seen = &other;
-	flow->scan = canaries ? scan_new(canaries) : NULL;
+	if (!flow->seen && canaries)
+		flow->scan = scan_new(canaries);
+	flow->seen = seen;
 	return true;
 }
 

@@ -27,8 +27,7 @@ static int load_error(int code, const char *log, struct error *err)
 	if (code == -EPERM)
 		return error_set(
 			err, code,
-			"tracing needs root, or CAP_BPF and CAP_PERFMON in the first user namespace; "
-			"--trace=auto runs without it, --trace=off does not try");
+			"tracing needs root, or CAP_BPF and CAP_PERFMON in the first user namespace");
 	/* The verifier's own refusals are EACCES and EINVAL, too large a program E2BIG. */
 	if (code == -EACCES || code == -EINVAL || code == -E2BIG || code == -EOPNOTSUPP ||
 	    code == -ENOENT || code == -ESRCH)

@@ -15,6 +15,16 @@ import unittest
 
 CORDON = pathlib.Path(os.environ.get("CORDON", "build/cordon")).resolve()
 
+# Takes the same, shows that it can be run, and has the suite interrupted by the first attempt.
+INTERRUPTS = """#!/bin/sh
+while [ "$1" != -- ]; do shift; done
+shift
+case "$*" in
+*--probe*) kill -INT $PPID ;;
+*) exec "$@" ;;
+esac
+"""
+
 # Takes "run OPTION... -- COMMAND..." and runs the command with no wall at all.
 NO_WALLS = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nTMPDIR=$(dirname "$0")\nexport TMPDIR\nexec "$@"\n'
 
@@ -56,6 +66,14 @@ class Prove(unittest.TestCase):
         self.assertIn("view.record", names)
         self.assertIn("denied.mount", names)
         self.assertTrue(all(n == "view.record" or n.startswith("denied.mount") for n in names), names)
+
+    def test_names_as_json(self):
+        done = prove("--list", "--json", "view.record", "denied.mount")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        plain = prove("--list", "view.record", "denied.mount").stdout.splitlines()
+        said = json.loads(done.stdout)["probes"]
+        self.assertEqual([p["probe"] for p in said], [line.split()[0] for line in plain])
+        self.assertEqual(set(said[0]), {"probe", "classes", "wall"})
 
     def test_a_name_that_no_probe_has(self):
         done = prove("nonsense")
@@ -125,6 +143,18 @@ class Prove(unittest.TestCase):
         self.assertEqual(p.returncode, 125)
         self.assertIn(b"interrupted", err)
         self.assertEqual(list(self.dir.iterdir()), [])
+
+    def test_what_was_interrupted_has_not_failed(self):
+        fake = self.dir / "fake"
+        fake.write_text(INTERRUPTS)
+        fake.chmod(0o755)
+        done = subprocess.run([CORDON.parent / "cordon-prove", "--cordon", fake, "--verbose", "view.record", "write.usr"],
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual((done.returncode, done.stderr), (125, "cordon-prove: interrupted\n"))
+        rows = done.stdout.splitlines()[1:]
+        self.assertEqual(len(rows), 1, done.stdout)
+        self.assertIn(" interrupted ", rows[0])
+        self.assertNotIn("FAILED", done.stdout)
 
     def test_wrong_options(self):
         for args in (["--verbose"], ["view"], ["--list"]):

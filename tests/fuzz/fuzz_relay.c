@@ -28,6 +28,7 @@ static int accept_soon(int server_fd)
 
 static void start(struct world *w, struct pair *pair, uint8_t how)
 {
+	int own_fd; /* as the gate has one */
 	int r;
 
 	if (pair->ticket)
@@ -37,13 +38,14 @@ static void start(struct world *w, struct pair *pair, uint8_t how)
 	pair->program.fd =
 		socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (how & 4 ? SOCK_NONBLOCK : 0), 0);
 	take_little(pair->program.fd);
+	own_fd = fcntl(pair->program.fd, F_DUPFD_CLOEXEC, 3);
 	r = relay_connect(w->relay,
 			  &(struct relay_request){
 				  .caller = {.owner = pair, .exec_id = (uint32_t)(pair - w->pairs)},
 				  .ticket = pair->ticket,
 				  .destination = w->inside,
 				  .host = "127.0.0.1",
-				  .socket_fd = pair->program.fd});
+				  .socket_fd = &own_fd});
 	fuzz_expect(r >= 0);
 	pair->waits = r == 0;
 	pair->upstream.fd = accept_soon(w->server_fd);

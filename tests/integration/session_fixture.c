@@ -132,6 +132,7 @@ static void open_session(struct run *run, struct supervisor *supervisor)
 {
 	struct session_options options = {.empty_workspace = true,
 					  .mode = run->mode,
+					  .net.mode = run->net,
 					  .trace = TRACE_MODE_AUTO,
 					  .discard = true};
 	struct error err = {0};

@@ -32,6 +32,7 @@ struct outcome {
 struct run {
 	const char *policy; /* JSON text */
 	enum monitor_mode mode;
+	enum net_mode net;
 	struct script scripts[MAX_SCRIPTS];
 	/* Sees each line as it is written; then none is kept. May be NULL. */
 	void (*on_line)(struct run *run, const char *line);

@@ -5,10 +5,14 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import subprocess
 import unittest
 
 from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, all_below, wait_for
+
+
+SCENARIOS = pathlib.Path(os.environ.get("SOURCE", ".")) / "scenarios"
 
 
 class BadInputTest(CordonTest):
@@ -51,6 +55,20 @@ class Options(BadInputTest):
                 self.assertNotEqual(r.returncode, 0)
                 self.assertIn(b"--help", r.stderr)
 
+    def test_output_that_cannot_be_written(self):
+        """On a full disk: what is missing at its end must not look like success."""
+        policy = self.dir / "p.json"
+        policy.write_text('{"policy": "p", "version": 1, "rules": []}')
+        for args, status in ((["--help"], 2), (["--version"], 2), (["run", "--dry-run", "-w", self.work], 125),
+                             (["doctor", "--prove", "--list"], 125), (["policy", "check", "--json", policy], 2),
+                             (["policy", "fmt", "--stdout", policy], 2), (["policy", "fmt", policy], 2),
+                             (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2),
+                             (["scenario", "list", SCENARIOS], 125)):
+            with self.subTest(args), open("/dev/full", "wb") as full:
+                r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)
+                self.assertEqual(r.returncode, status)
+                self.assertRegex(r.stderr, rb"^cordon(-prove)?: cannot write the output\n$")
+
     def test_values(self):
         for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),
                               ("--memory", "99999999999999999999"), ("--memory", "18446744073709551615G"), ("--memory", ""),
@@ -62,6 +80,13 @@ class Options(BadInputTest):
                               ("--session", "x" * 65), ("--session", ".hidden"), ("--session", "a\nb")):
             with self.subTest(f"{option} {value[:30]!r}"):
                 self.refused(*self.run_args(option, value), says=[value.split("\n")[0][:20]])
+
+    def test_a_number_out_of_range(self):
+        for option, value, known in (("--cpus", "0.001", "from 0.01 to 4096"), ("--pids", "9999999", "from 1 to 4194304"),
+                                     ("--timeout", "4000001", "from 0.001 to 4000000"),
+                                     ("--memory", " -1", "a positive number")):
+            with self.subTest(f"{option} {value}"):
+                self.refused(*self.run_args(option, value), says=[f'"{value}"', known])
 
     def test_too_much(self):
         for options in ([x for i in range(300) for x in ("--env", f"N{i}=x")], ["--env", "N=" + "x" * 70000],
@@ -180,6 +205,19 @@ class Places(BadInputTest):
                            stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOWER)
         self.assertEqual(r.returncode, 125, r.stderr)
         self.assertRegex(r.stderr.decode(), f"cannot create the record {folder}/r: (Read-only|Permission)")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root: only root may chroot")
+    def test_below_chroot(self):
+        below = self.dir / "below"
+        below.mkdir()
+        script = f"mount --rbind / {below} && exec chroot {below} \"$@\""
+        r = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", CORDON, "run", "--trace", TRACE, "-w", self.work, "--",
+                            "true"], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOWER)
+        text = r.stderr.decode()
+        self.assertEqual(r.returncode, 125, text)
+        self.assertIn("below chroot(2) the kernel refuses them", text)
+        # One reason, one way out of it, one other way.
+        self.assertEqual((text.count("way out: "), text.count("or --isolation=lite")), (1, 1), text)
 
     def test_state_folder(self):
         (self.dir / "file").touch()

@@ -88,6 +88,19 @@ class Decoy(DecoyTest):
         done = self.decoyed("node -e \"fetch('https://n.example/').then(r => console.log(r.status))\"")
         self.assertEqual(done.stdout, b"200\n", done.stderr)
 
+    JAVA_STORE = pathlib.Path("/etc/ssl/certs/java/cacerts")
+
+    @unittest.skipUnless(shutil.which("keytool"), "no Java: keytool is not installed")
+    @unittest.skipUnless(JAVA_STORE.exists(), "the host has no trust store for Java (package ca-certificates-java)")
+    def test_java_trusts_them(self):
+        # What comes is no list of revoked certificates, but fetched it was.
+        done = self.decoyed("keytool -printcrl -file https://j.example/x.crl;"
+                            f"keytool -list -keystore {self.JAVA_STORE} -storepass changeit | grep -c trustedCert")
+        self.assertEqual([(r["protocol"], r.get("method"), r.get("path")) for r in self.requests()],
+                         [("https", "GET", "/x.crl")], done.stdout)
+        self.assertGreater(int(done.stdout.split()[-1]), 10, "the host's authorities are trusted as well")
+        self.assertEqual([p for p in (self.dir / "state").rglob("*cacerts")], [], "the store goes with the session")
+
     def test_nobody_else_trusts_them(self):
         self.decoyed("cat $SSL_CERT_FILE > bundle", options=["-w", f"{self.work}:live"])
         ours = (self.work / "bundle").read_text()

@@ -3,6 +3,7 @@
 """No room for the record, or for what the session writes: it ends with the reason, and nothing lies."""
 
 import os
+import resource
 import subprocess
 import sys
 import unittest
@@ -127,6 +128,17 @@ class Inside(CordonTest):
                         "   os.close(os.open(f'{d}/{i}', os.O_CREAT)); i += 1\n  print(d, 'took it all')\n"
                         " except OSError as e: print(e.errno)\nprint('alive')", options=["--memory", "256M"], timeout=110)
         self.assertEqual((r.returncode, r.stdout), (0, b"28\n28\nalive\n"), r.stderr)
+
+
+class FileSizeLimit(CordonTest):
+    def test_a_record_that_may_not_grow(self):
+        """ulimit -f: a write that fails is told, and is no signal that ends us without a word."""
+        most = 256 << 10
+        r = self.sh("i=0; while [ $i -lt 20000 ]; do /bin/true; i=$((i + 1)); done; echo ran",
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)), timeout=60)
+        self.assertEqual((r.returncode, r.stdout), (125, b""), r.stderr)
+        self.assertIn(f"write the record {self.record}: File too large", r.stderr.decode())
+        self.assertEqual(self.verified()[0], 3)
 
 
 if __name__ == "__main__":

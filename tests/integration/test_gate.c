@@ -356,6 +356,32 @@ static void flooded(struct fixture *f, const struct action *action, struct gate_
 		uv_close((uv_handle_t *)&beside.turn, NULL);
 }
 
+static int watch_turns(struct fixture *f, int pid_fd)
+{
+	(void)pid_fd;
+	beside.turns = 0;
+	return uv_prepare_init(&f->loop, &beside.turn) | uv_prepare_start(&beside.turn, on_turn);
+}
+
+static void led_on(struct fixture *f, const struct action *action, struct gate_answer *ret)
+{
+	deny_all(f, action, ret);
+	ret->leads_on = true;
+	if (f->count == FLOOD_CALLS)
+		uv_close((uv_handle_t *)&beside.turn, NULL);
+}
+
+/* Where the owner says that something else comes before the next call, the loop waits for both. */
+static void test_what_leads_on_is_not_waited_for(void **state)
+{
+	struct fixture f = {.policy = led_on, .started = watch_turns};
+
+	(void)state;
+	assert_exited(fixture_run(&f, flood, NULL), 6);
+	assert_int_equal(f.count, FLOOD_CALLS);
+	assert_true(beside.turns >= FLOOD_CALLS);
+}
+
 /* One call after the other is waited for outside of the loop; the loop's others are no later. */
 static void test_a_flood_keeps_nobody_waiting(void **state)
 {
@@ -390,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_a_kill_verdict_lets_nothing_through),
 		cmocka_unit_test(test_no_fd_growth),
 		cmocka_unit_test(test_a_flood_keeps_nobody_waiting),
+		cmocka_unit_test(test_what_leads_on_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);

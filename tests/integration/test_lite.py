@@ -16,6 +16,7 @@ import subprocess
 import time
 import unittest
 
+from lite_testing import OnThisKernel, needs_lite  # noqa: F401
 from mcp_client import Client
 from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, cgroups_of, descendants, living, stat_of, wait_for
 
@@ -24,6 +25,7 @@ NOBODY = 65534
 SIG0 = "0"
 
 
+@needs_lite
 class LiteTest(CordonTest):
     """A workspace that holds the attacker's program, and folders that are not for the session."""
 

@@ -305,6 +305,18 @@ for i, what in enumerate(eval(sys.argv[3])):
     def test_quic_behind_something_else(self):
         self.check([b"\0first", self.INITIALS[0]], 1, [("other", [], "allow"), ("quic", [], "deny")])
 
+    def test_canary_behind_what_looks_like_quic(self):
+        self.rules = self.policy(
+            {"id": "t.canary", "category": "exfiltration", "severity": "critical", "on": ["net.request"],
+             "when": "size(action.canaries) > 0", "verdict": "deny", "because": "Not this.",
+             "match": [{"action": {"kind": "net.request", "canaries": ["heron"]}}],
+             "not_match": [{"action": {"kind": "net.request", "protocol": "quic"}}]},
+            defaults={"net.connect": "allow", "net.send": "allow"})
+        found = [("quic", [], "allow"), ("quic", ["heron"], "deny")]
+        self.check([self.INITIALS[0], b"then" + self.CANARY], 1, found)
+        self.check([self.INITIALS[0], self.INITIALS[0][:20] + self.CANARY], 1, found)
+        self.check([self.INITIALS[0][:20] + self.CANARY], 0, found[1:])
+
     def test_almost_quic(self):
         almost = [b"\x40" + self.INITIALS[0][1:],          # a short header
                   self.INITIALS[0][:4] + b"\7" + self.INITIALS[0][5:],  # of no version

@@ -7,6 +7,7 @@ That a run behaves the same with it is tested by running test_run.py with it.
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -38,8 +39,8 @@ class ResidentTest(CordonTest):
     def served(self):
         return self.status()["served"]
 
-    def run_quietly(self, *command, options=()):
-        return self.cordon("run", "-q", "--trace", TRACE, "-w", self.work, *options, "--", *command)
+    def run_quietly(self, *command, options=(), **kwargs):
+        return self.cordon("run", "-q", "--trace", TRACE, "-w", self.work, *options, "--", *command, **kwargs)
 
 
 class Life(ResidentTest):
@@ -85,6 +86,36 @@ class Life(ResidentTest):
         self.assertTrue(wait_for(lambda: self.status()["running"]))
         self.assertEqual(self.run_quietly("true").returncode, 0)
         self.assertEqual(self.served(), 1)
+
+    @starts_one
+    def test_a_run_with_limits_starts_none(self):
+        """They would be those of whoever comes next: 2 s of CPU time, records of 64 KiB."""
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not self.status()["running"]))
+        gib = 1 << 30
+        limits = [
+            (resource.RLIMIT_CPU, 600),
+            (resource.RLIMIT_FSIZE, gib),
+            (resource.RLIMIT_AS, 8 * gib),
+            (resource.RLIMIT_DATA, 8 * gib),
+            (resource.RLIMIT_NOFILE, 512),
+        ]
+        for kind, most in limits:
+            r = self.run_quietly("true", preexec_fn=lambda: resource.setrlimit(kind, (most, most)))
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertFalse(wait_for(lambda: self.status()["running"], 1), kind)
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertTrue(wait_for(lambda: self.status()["running"]))
+
+    @starts_one
+    @unittest.skipUnless(os.geteuid() == 0, "only root may have a real-time priority")
+    def test_a_run_of_real_time_starts_none(self):
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not self.status()["running"]))
+        fifo = os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO))
+        r = self.run_quietly("true", preexec_fn=lambda: os.sched_setscheduler(0, os.SCHED_FIFO, fifo))
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertFalse(wait_for(lambda: self.status()["running"], 1))
 
     @starts_one
     def test_many_first_runs_start_one(self):

@@ -49,6 +49,19 @@ class Stdio(CordonTest):
         self.assertEqual(r.stdout, b"hello\0\xff\n")
         self.assertEqual(r.stderr, b"err\n")
 
+    def test_quiet_says_nothing_of_a_home_folder(self):
+        """stderr is the command's then, or the summary's alone."""
+        env = dict(self.env, HOME=str(self.work))
+        for quiet in ([], ["-q"]):
+            r = subprocess.run([os.path.abspath(CORDON), "run", *quiet, "--json", "--trace", TRACE, "--", "true"], capture_output=True,
+                               env=env, cwd=self.work, timeout=60 * SLOWER)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            *said, summary = r.stderr.decode().splitlines()
+            self.assertEqual(json.loads(summary)["exit_status"], 0)
+            self.assertEqual([line for line in said if "is no workspace by itself" in line] == [], bool(quiet), said)
+            if quiet:
+                self.assertEqual(said, [])
+
     def test_much_output(self):
         r = self.sh("head -c 100000000 /dev/zero | tr '\\0' x")
         self.assertEqual(len(r.stdout), 100000000)
@@ -61,22 +74,36 @@ class Stdio(CordonTest):
         r = self.sh("ls /proc/self/fd")
         self.assertEqual(set(r.stdout.split()) - {b"3"}, {b"0", b"1", b"2"})  # 3: ls reads the folder
 
-    def test_a_terminal_is_one_of_the_sessions_own(self):
+    def on_terminal(self, *command, options=(), **env):
+        """What is seen of the command on a terminal."""
         pid, master = pty.fork()
         if pid == 0:
-            os.execve(CORDON, [CORDON, "run", "-q", "--trace", TRACE, "-w", str(self.work), "--",
-                               "sh", "-c", "tty; test -t 0 && test -t 1 && echo is-tty; "
-                               "stty size"], self.env)
+            os.execve(CORDON, [CORDON, "run", "-q", "--trace", TRACE, "-w", str(self.work), *options, "--", *command],
+                      {**self.env, **env})
         out = b""
         try:
             while chunk := os.read(master, 4096):
                 out += chunk
         except OSError:
             pass
+        os.close(master)
         _, status = os.waitpid(pid, 0)
         self.assertEqual(os.waitstatus_to_exitcode(status), 0, out)
+        return out
+
+    def test_a_terminal_is_one_of_the_sessions_own(self):
+        out = self.on_terminal("sh", "-c", "tty; test -t 0 && test -t 1 && echo is-tty; stty size")
         self.assertIn(b"/dev/pts/", out)
         self.assertIn(b"is-tty", out)
+
+    def test_its_kind_is_known_inside(self):
+        show = ("sh", "-c", "echo kind=${TERM-none}.")
+        self.assertIn(b"kind=vt220.", self.on_terminal(*show, TERM="vt220"))
+        self.assertIn(b"kind=dumb.", self.on_terminal(*show, options=["--env", "TERM=dumb"], TERM="vt220"))
+        for odd in ("", "a b", "../x", "x" * 100):
+            self.assertIn(b"kind=none.", self.on_terminal(*show, TERM=odd))
+        self.env["TERM"] = "vt220"
+        self.assertEqual(self.run_in(*show).stdout, b"kind=none.\n")
 
 
 class View(CordonTest):

@@ -77,7 +77,23 @@ void set_limit(struct fixture *f, uint64_t ms)
 	(void)uv_timer_start(&f->limit, on_limit, ms, 0);
 }
 
-static int set_up_with(void **state, const struct str *texts, size_t count)
+void start(struct fixture *f)
+{
+	const struct flow_config config = {
+		.loop = &f->loop,
+		.program_fd = f->inside_fd,
+		.upstream_fd = f->outside_fd,
+		.pipes = &f->pipes,
+		.held = &f->held,
+		.canaries = f->canaries,
+		.ops = &ops,
+		.ctx = f,
+	};
+
+	assert_int_equal(flow_start(&config, &f->flow), 0);
+}
+
+static int prepare(void **state, const struct str *texts, size_t count)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	int inside[2];
@@ -93,30 +109,31 @@ static int set_up_with(void **state, const struct str *texts, size_t count)
 	(void)connected(outside);
 	f->program_fd = inside[0];
 	f->upstream_fd = outside[1];
-	assert_int_equal(flow_start(&(struct flow_config){.loop = &f->loop,
-							  .program_fd = inside[1],
-							  .upstream_fd = outside[0],
-							  .pipes = &f->pipes,
-							  .held = &f->held,
-							  .canaries = f->canaries,
-							  .ops = &ops,
-							  .ctx = f},
-				    &f->flow),
-			 0);
+	f->inside_fd = inside[1];
+	f->outside_fd = outside[0];
 	*state = f;
 	return 0;
 }
 
+int set_up_unstarted(void **state)
+{
+	return prepare(state, NULL, 0);
+}
+
 int set_up(void **state)
 {
-	return set_up_with(state, NULL, 0);
+	(void)prepare(state, NULL, 0);
+	start(*state);
+	return 0;
 }
 
 int set_up_canaries(void **state)
 {
 	const struct str texts[] = {STR("not-in-any-of-it"), STR(CANARY)};
 
-	return set_up_with(state, texts, 2);
+	(void)prepare(state, texts, 2);
+	start(*state);
+	return 0;
 }
 
 int tear_down(void **state)

@@ -17,6 +17,7 @@ struct fixture {
 	size_t held;
 	struct flow *flow;
 	int program_fd, upstream_fd; /* the far ends: what the program and the server have */
+	int inside_fd, outside_fd;   /* the near ones, until start() */
 	const char *refuse;	     /* the answer to every head */
 	unsigned heads;
 	struct scan_set *canaries;
@@ -34,6 +35,9 @@ struct fixture {
 };
 
 int set_up(void **state);
+/* Up to flow_start(), which is left to start(). */
+int set_up_unstarted(void **state);
+void start(struct fixture *f);
 int set_up_canaries(void **state);
 int tear_down(void **state);
 /* From now on. */
@@ -53,4 +57,5 @@ void hear(struct fixture *f, int end_fd, const char *text);
 int errno_of_recv(struct fixture *f, int end_fd);
 
 #define WITH_FLOW(_test)     cmocka_unit_test_setup_teardown(_test, set_up, tear_down)
+#define WITHOUT_FLOW(_test)  cmocka_unit_test_setup_teardown(_test, set_up_unstarted, tear_down)
 #define WITH_CANARIES(_test) cmocka_unit_test_setup_teardown(_test, set_up_canaries, tear_down)

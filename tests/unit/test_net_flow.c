@@ -45,6 +45,22 @@ static void test_reset_is_carried_over(void **state)
 	assert_int_equal(errno_of_recv(f, f->program_fd), ECONNRESET);
 }
 
+static void test_last_words_before_a_reset(void **state)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct fixture *f = *state;
+
+	say(f->program_fd, "\1");
+	hear(f, f->upstream_fd, "\1");
+	say(f->upstream_fd, "why");
+	(void)setsockopt(f->upstream_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	(void)close(f->upstream_fd);
+	f->upstream_fd = -1;
+	hear(f, f->program_fd, "why");
+	run_to_its_end(f, "reset");
+	assert_int_equal(errno_of_recv(f, f->program_fd), ECONNRESET);
+}
+
 /* While the other side takes nothing, a reset is seen all the same. */
 static void test_reset_under_back_pressure(void **state)
 {
@@ -288,11 +304,65 @@ static void test_few_bytes_need_no_pipe(void **state)
 	assert_int_equal(f->pipes.count, 0);
 }
 
+/* What was there before the start is moved by it, before the loop knows of either socket. */
+static void test_what_was_said_before_the_start(void **state)
+{
+	struct fixture *f = *state;
+	char got[8];
+
+	say(f->program_fd, "\1early");
+	start(f);
+	assert_int_equal(recv(f->upstream_fd, got, sizeof(got), 0), 6);
+	say(f->upstream_fd, "late");
+	hear(f, f->program_fd, "late");
+	assert_int_equal(shutdown(f->program_fd, SHUT_WR), 0);
+	assert_int_equal(shutdown(f->upstream_fd, SHUT_WR), 0);
+	run_to_its_end(f, "closed");
+}
+
+/* Who speaks first outside is heard by the start as well. */
+static void test_a_server_that_spoke_before_the_start(void **state)
+{
+	struct fixture *f = *state;
+	char got[8];
+
+	say(f->upstream_fd, "220");
+	start(f);
+	assert_int_equal(recv(f->program_fd, got, sizeof(got), 0), 3);
+}
+
+static void test_refused_within_its_start(void **state)
+{
+	struct fixture *f = *state;
+	char c;
+
+	f->refuse = "no";
+	say(f->program_fd, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	start(f);
+	assert_string_equal(f->reason, "no");
+	assert_int_equal(f->totals.bytes_out, 0);
+	assert_int_equal(errno_of_recv(f, f->program_fd), ECONNRESET);
+	assert_true(recv(f->upstream_fd, &c, 1, 0) < 0 && errno == ECONNRESET);
+}
+
+static void test_over_within_its_start(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(shutdown(f->program_fd, SHUT_WR), 0);
+	assert_int_equal(shutdown(f->upstream_fd, SHUT_WR), 0);
+	start(f);
+	assert_string_equal(f->reason, "closed");
+	assert_int_equal(errno_of_recv(f, f->program_fd), 0);
+	assert_int_equal(errno_of_recv(f, f->upstream_fd), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_FLOW(test_both_ways_and_half_close),
 		WITH_FLOW(test_reset_is_carried_over),
+		WITH_FLOW(test_last_words_before_a_reset),
 		WITH_FLOW(test_reset_under_back_pressure),
 		WITH_FLOW(test_urgent_data),
 		WITH_FLOW(test_head_is_held_until_it_is_whole),
@@ -306,6 +376,10 @@ int main(void)
 		WITH_FLOW(test_many_under_back_pressure),
 		WITH_FLOW(test_pipes_are_given_back),
 		WITH_FLOW(test_few_bytes_need_no_pipe),
+		WITHOUT_FLOW(test_what_was_said_before_the_start),
+		WITHOUT_FLOW(test_a_server_that_spoke_before_the_start),
+		WITHOUT_FLOW(test_refused_within_its_start),
+		WITHOUT_FLOW(test_over_within_its_start),
 		WITH_CANARIES(test_both_ways_and_half_close),
 		WITH_CANARIES(test_head_is_held_until_it_is_whole),
 		WITH_CANARIES(test_finish_passes_on_what_was_said),

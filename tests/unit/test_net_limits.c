@@ -232,21 +232,28 @@ static void let_pass_until(struct world *w, uint64_t ms, const char *reason)
 	assert_string_equal(w->reason, reason);
 }
 
-/* The call of the program, up to its answer. */
-static enum relay_answer ask(struct world *w, int *ret_error)
+/* The call of the program, up to its answer. The listener that it is given is bound to @port. */
+static enum relay_answer ask_at(struct world *w, uint16_t port, int *ret_error)
 {
+	int own_fd = dup(w->program_fd); /* as the gate has one */
 	const struct relay_request request = {.caller = {.owner = w},
 					      .ticket = TICKET,
 					      .destination = w->destination,
 					      .host = OUTSIDE,
-					      .socket_fd = w->program_fd};
+					      .socket_fd = &own_fd};
 
 	assert_int_equal(w->type == SOCK_STREAM ? relay_connect(w->relay, &request)
 						: relay_send(w->relay, &request),
 			 0);
-	w->done(w->done_ctx, bound(INSIDE, w->destination.port, w->type));
+	close_fd(&own_fd);
+	w->done(w->done_ctx, bound(INSIDE, port, w->type));
 	WAIT_FOR(w, w->resumed);
 	return relay_answer(w->relay, w, TICKET, &w->destination, ret_error);
+}
+
+static enum relay_answer ask(struct world *w, int *ret_error)
+{
+	return ask_at(w, w->destination.port, ret_error);
 }
 
 static void exchange(struct world *w)
@@ -369,6 +376,18 @@ static void test_last_words_of_who_has_just_arrived(void **state)
 	tear_down(w);
 }
 
+/* Of what a listener accepts it is known where it went; so one that stands elsewhere is none. */
+static void test_a_listener_that_stands_elsewhere(void **state)
+{
+	struct world *w = set_up(SOCK_STREAM);
+	int error = 0;
+
+	(void)state;
+	assert_int_equal(ask_at(w, 0, &error), RELAY_FAILED);
+	assert_int_equal(error, -EADDRNOTAVAIL);
+	tear_down(w);
+}
+
 /* Nobody answers there: what is waited for has its place taken, so the kernel drops it. */
 static void test_dial_times_out(void **state)
 {
@@ -400,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_total_udp),
 		cmocka_unit_test(test_half_a_head),
 		cmocka_unit_test(test_dial_times_out),
+		cmocka_unit_test(test_a_listener_that_stands_elsewhere),
 		cmocka_unit_test(test_last_words_of_who_has_just_arrived),
 	};
 

@@ -18,6 +18,7 @@ NOT_HERE = {
     "integration.mcp_sdk": "wants packages of npm, and asks for the protocol, not for the kernel",
     "integration.install": "wants the build's CMake; of where files lie, not of the kernel",
     "unit.vm": "of this runner itself",
+    "integration.lite_container": "of what a container refuses, and made by runc, which is not on the disk",
     "integration.detect": "of rules and how often they are right: a session for each of its cases",
 }
 # These meet no trace, and run with the first back end alone.

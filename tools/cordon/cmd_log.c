@@ -145,10 +145,6 @@ static int run_show(const struct log_arguments *arguments)
 
 		worst = r ? r : worst;
 	}
-	if (ferror(stdout) && errno != EPIPE) {
-		log_error("cannot write the output");
-		return LOG_STATUS_BROKEN;
-	}
 	return worst;
 }
 

@@ -224,6 +224,7 @@ static int start(struct mcp *mcp, struct error *err)
 		supervisor_free(mcp->supervisor);
 		return r;
 	}
+	plan_tell_workspace(&mcp->options);
 	mcp->record = xstrdup(agent_session_record(mcp->agent));
 	mcp->server =
 		mcp_server_new(agent_session_spec_of(mcp->agent)->workspace, &server_ops, mcp);

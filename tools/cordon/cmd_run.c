@@ -105,6 +105,7 @@ static int print_spec(const struct session_options *options)
 		log_error("%s", err.text);
 		return EXIT_CORDON;
 	}
+	plan_tell_workspace(options);
 	spec_to_json(&spec, &out);
 	spec_done(&spec);
 	(void)puts(out.data);

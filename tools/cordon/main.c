@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "tools/cordon/commands.h"
 #include "tools/cordon/version.h"
 
@@ -11,14 +13,15 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *help;
+	int failed; /* its status when what it prints cannot be written */
 } commands[] = {
-	{"run", cmd_run, "run one command in a session of its own"},
-	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio"},
-	{"log", cmd_log, "verify, read and replay the record of a session"},
-	{"policy", cmd_policy, "check, test and explain policies"},
-	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them"},
-	{"serve", cmd_serve, "keep a supervisor ready for repeated runs"},
-	{"doctor", cmd_doctor, "tell which layers hold on this host, and how to get the others"},
+	{"run", cmd_run, "run one command in a session of its own", 125},
+	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio", 125},
+	{"log", cmd_log, "verify, read and replay the record of a session", 1},
+	{"policy", cmd_policy, "check, test and explain policies", 2},
+	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them", 125},
+	{"serve", cmd_serve, "keep a supervisor ready for repeated runs", 1},
+	{"doctor", cmd_doctor, "tell which layers hold on this host, and how to get the others", 1},
 };
 
 static void usage(FILE *to)
@@ -31,21 +34,32 @@ static void usage(FILE *to)
 	(void)fputs("\n`cordon COMMAND --help` tells the options; see also cordon(1).\n", to);
 }
 
+/* What went to a full disk was not said, and nobody may take the rest for all of it. */
+static int check_output(int status, int failed)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	log_error("cannot write the output");
+	return status ? status : failed;
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_free_ char *name = NULL;
 
+	/* A file that may not grow any more (ulimit -f) is a failed write, which is told. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2) {
 		usage(stderr);
 		return 2;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);
-		return 0;
+		return check_output(0, 2);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)puts("cordon " CORDON_VERSION);
-		return 0;
+		return check_output(0, 2);
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
@@ -53,7 +67,7 @@ int main(int argc, char **argv)
 		/* argp takes the program's name from argv[0]. */
 		name = xasprintf("cordon %s", commands[i].name);
 		argv[1] = name;
-		return commands[i].run(argc - 1, argv + 1);
+		return check_output(commands[i].run(argc - 1, argv + 1), commands[i].failed);
 	}
 	(void)fprintf(stderr, "cordon: no command \"%s\"; `cordon --help` lists them\n", argv[1]);
 	return 2;

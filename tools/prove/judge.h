@@ -11,7 +11,8 @@
 enum verdict {
 	HELD,
 	FAILED,
-	SKIPPED
+	SKIPPED,
+	INTERRUPTED /* before it could tell */
 };
 
 struct result {

@@ -23,7 +23,7 @@
 
 static const char usage[] =
 	"usage: cordon-prove --cordon PATH [--json] [--verbose] [--trace on|auto] [PREFIX...]\n"
-	"       cordon-prove --list [PREFIX...]\n"
+	"       cordon-prove --list [--json] [PREFIX...]\n"
 	"Started by `cordon doctor --prove`: tries to get out of a session in every way it knows,\n"
 	"or in those whose name starts with a PREFIX, and shows what held. Exit status: 0 if all\n"
 	"did, 1 if one did not or its control failed, 125 if it could not be tried.\n";
@@ -55,6 +55,15 @@ static bool is_group_wanted(const struct options *o, const char *group)
 	return is_wanted(o, group);
 }
 
+/* The signal may have come to what was attempted, too: then that it failed says nothing. */
+static void note_interrupted(struct result *r)
+{
+	if (!place_interrupted() || result_is_good(r))
+		return;
+	r->verdict = INTERRUPTED;
+	r->note[0] = '\0';
+}
+
 /* Takes back those from @first on that nobody asked for, and shows the others. */
 static void show_new(const struct options *o, struct results *results, size_t first)
 {
@@ -65,12 +74,16 @@ static void show_new(const struct options *o, struct results *results, size_t fi
 			results->rows[kept++] = results->rows[i];
 	results->count = kept;
 	report_progress(kept, NULL);
-	for (size_t i = first; i < kept; i++)
+	for (size_t i = first; i < kept; i++) {
+		note_interrupted(&results->rows[i]);
+		if (o->json)
+			continue;
 		if (o->list)
 			(void)printf("%-28s %-20s %s\n", results->rows[i].id,
 				     results->rows[i].classes, results->rows[i].wall);
-		else if (o->verbose && !o->json)
+		else if (o->verbose)
 			report_row(&results->rows[i]);
+	}
 }
 
 static void judge_group(const struct options *o, const char *group,
@@ -200,6 +213,8 @@ static int runner_main(int argc, char **argv)
 		return fputs(usage, r == 'h' ? stdout : stderr) < 0 || r != 'h' ? 2 : 0;
 	if (o.list) {
 		run_all(&o, &results);
+		if (o.json)
+			report_names_json(&results);
 		results_done(&results);
 		return 0;
 	}
@@ -230,6 +245,8 @@ static int victim_main(void)
 
 int main(int argc, char **argv)
 {
+	int r;
+
 	if (argc > 1 && strcmp(argv[1], "--probe") == 0)
 		return probe_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--denied") == 0)
@@ -244,5 +261,10 @@ int main(int argc, char **argv)
 		return bystander_main();
 	if (argc > 2 && strcmp(argv[1], ATTACK) == 0)
 		return attack_main(argv[2], argv[3]);
-	return runner_main(argc, argv);
+	r = runner_main(argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		(void)fputs("cordon-prove: cannot write the output\n", stderr);
+		return NOT_RUN;
+	}
+	return r;
 }

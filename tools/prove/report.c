@@ -14,7 +14,7 @@
 #define RED    "\033[31m"
 #define PLAIN  "\033[0m"
 
-static const char *const verdicts[] = {"held", "FAILED", "skipped"};
+static const char *const verdicts[] = {"held", "FAILED", "skipped", "interrupted"};
 
 static const struct {
 	const char *prefix;
@@ -114,9 +114,9 @@ void report_row(const struct result *r)
 		(void)printf("%-28s %-10s %-38s %s%-8s%s %-8s %s\n", r->id, r->classes, r->wall,
 			     result_is_good(r) ? "" : coloured(RED), verdicts[r->verdict],
 			     result_is_good(r) ? "" : coloured(PLAIN),
-			     r->verdict == SKIPPED ? "-"
-			     : r->control_ok	   ? "ok"
-						   : "FAILED",
+			     r->verdict == SKIPPED || r->verdict == INTERRUPTED ? "-"
+			     : r->control_ok					? "ok"
+										: "FAILED",
 			     r->note);
 	(void)fflush(stdout);
 }
@@ -185,12 +185,17 @@ void report_sum(const struct results *results)
 		(void)printf("nothing was tried of %u group%s\n", idle, idle == 1 ? "" : "s");
 }
 
-static void put_result(struct json_writer *w, const struct result *r)
+static void begin_result(struct json_writer *w, const struct result *r)
 {
 	json_begin_object(w, NULL);
 	json_put_string(w, "probe", r->id);
 	json_put_string(w, "classes", r->classes);
 	json_put_string(w, "wall", r->wall);
+}
+
+static void put_result(struct json_writer *w, const struct result *r)
+{
+	begin_result(w, r);
 	json_put_string(w, "result", r->verdict == FAILED ? "failed" : verdicts[r->verdict]);
 	json_put_bool(w, "control_ok", r->control_ok);
 	json_put_string(w, "note", r->note);
@@ -211,6 +216,22 @@ void report_json(const struct results *results)
 	}
 	json_end_array(&w);
 	json_put_bool(&w, "all_held", all);
+	json_end_object(&w);
+	(void)puts(out.data);
+}
+
+void report_names_json(const struct results *results)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	struct json_writer w = {.out = &out, .indent = true};
+
+	json_begin_object(&w, NULL);
+	json_begin_array(&w, "probes");
+	for (size_t i = 0; i < results->count; i++) {
+		begin_result(&w, &results->rows[i]);
+		json_end_object(&w);
+	}
+	json_end_array(&w);
 	json_end_object(&w);
 	(void)puts(out.data);
 }

@@ -21,3 +21,5 @@ void report_row(const struct result *result);
 void report_groups(const struct results *results);
 void report_sum(const struct results *results);
 void report_json(const struct results *results);
+/* What there is to try. */
+void report_names_json(const struct results *results);

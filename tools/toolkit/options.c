@@ -48,7 +48,7 @@ static const struct argp_option option_list[] = {
 	{"bind", KEY_BIND, "SRC[:DST][:rw]", 0,
 	 "Show a file or folder of the host, read-only unless rw", 0},
 	{"env", KEY_ENV, "NAME=VALUE", 0,
-	 "Set a variable inside; nothing of the caller's is passed", 0},
+	 "Set a variable inside; nothing of the caller's is passed but TERM to a terminal", 0},
 	{"discard", KEY_DISCARD, 0, 0, "Drop the changes of a cow workspace at the end", 0},
 	{"spec", KEY_SPEC, "FILE", 0, "Take the sandbox from a spec as --dry-run prints it", 0},
 	{0, 0, 0, 0, "What it may do:", 2},
@@ -105,7 +105,7 @@ static bool parse_size(const char *text, uint64_t *ret)
 
 	errno = 0;
 	value = strtoull(text, &end, 10);
-	if (errno || end == text || text[0] == '-')
+	if (errno || text[0] < '0' || text[0] > '9')
 		return false;
 	if (*end == 'K' || *end == 'k')
 		shift = 10;
@@ -121,17 +121,20 @@ static bool parse_size(const char *text, uint64_t *ret)
 	return true;
 }
 
-static bool parse_positive(const char *text, double max, double *ret)
+/* Ends the program unless it is a number in that range. */
+static double parse_number(struct argp_state *state, const char *text, double least, double most)
 {
 	char *end;
 	double value;
 
 	errno = 0;
 	value = strtod(text, &end);
-	if (errno || end == text || *end || !(value > 0) || value > max)
-		return false;
-	*ret = value;
-	return true;
+	if (errno || end == text || *end || !(value >= least && value <= most)) {
+		argp_error(state, "\"%s\" is no such limit: a number from %.10g to %.10g is wanted",
+			   text, least, most);
+		return least;
+	}
+	return value;
 }
 
 static void add_bind(struct session_options *o, char *text)
@@ -195,38 +198,35 @@ static void add_label(struct argp_state *state, struct session_options *o, char 
 	o->labels[o->label_count++] = (struct label_option){text, equals ? equals + 1 : ""};
 }
 
+static void set_size(struct argp_state *state, uint64_t *ret, const char *text)
+{
+	if (!parse_size(text, ret))
+		argp_error(state, "\"%s\" is no such limit: a positive number with K, M or G is wanted",
+			   text);
+}
+
 static void set_limit(struct argp_state *state, struct session_options *o, int key, const char *arg)
 {
-	double number = 0;
-	bool good = true;
-
 	switch (key) {
 	case KEY_MEMORY:
-		good = parse_size(arg, &o->limits.memory_bytes);
+		set_size(state, &o->limits.memory_bytes, arg);
 		break;
 	case KEY_FILE_SIZE:
-		good = parse_size(arg, &o->limits.file_size_bytes);
+		set_size(state, &o->limits.file_size_bytes, arg);
 		break;
 	case KEY_PIDS:
-		good = parse_positive(arg, 4194304, &number) && number >= 1;
-		o->limits.pids = (uint32_t)number;
+		o->limits.pids = (uint32_t)parse_number(state, arg, 1, 4194304);
 		break;
 	case KEY_APPROVER_TIMEOUT:
-		good = parse_positive(arg, 86400, &number);
-		o->approver_timeout_ms = (uint32_t)(number * 1000) + (number < 0.001);
+		o->approver_timeout_ms = (uint32_t)(parse_number(state, arg, 0.001, 86400) * 1000);
 		break;
 	case KEY_CPUS:
-		good = parse_positive(arg, 4096, &number) && number >= 0.01;
-		o->limits.cpu_millis = (uint32_t)(number * 1000);
+		o->limits.cpu_millis = (uint32_t)(parse_number(state, arg, 0.01, 4096) * 1000);
 		break;
 	default:
-		good = parse_positive(arg, 4000000, &number);
-		o->timeout_ms = (uint32_t)(number * 1000) + (number < 0.001);
+		o->timeout_ms = (uint32_t)(parse_number(state, arg, 0.001, 4000000) * 1000);
 		break;
 	}
-	if (!good)
-		argp_error(state, "\"%s\" is no such limit: a positive number%s is wanted", arg,
-			   key == KEY_MEMORY || key == KEY_FILE_SIZE ? " with K, M or G" : "");
 }
 
 static void set_approver(struct argp_state *state, struct session_options *o, const char *text)

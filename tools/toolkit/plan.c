@@ -48,7 +48,8 @@ static bool is_home_or_above(const char *dir)
 
 /*
  * Without --workspace the current folder is the workspace, as the user of a command expects; but
- * never a home folder or one above it, which would show all that is in it by accident.
+ * never a home folder or one above it, which would show all that is in it by accident. @ret: NULL
+ * for none.
  */
 static int choose_workspace(const struct session_options *options, char **ret, struct error *err)
 {
@@ -60,14 +61,23 @@ static int choose_workspace(const struct session_options *options, char **ret, s
 	if (!realpath(options->workspace_dir ? options->workspace_dir : ".", resolved))
 		return error_errno(err, errno, "workspace %s",
 				   options->workspace_dir ? options->workspace_dir : ".");
-	if (!options->workspace_dir && is_home_or_above(resolved)) {
-		log_info("%s is no workspace by itself; this session gets an empty one "
-			 "(--workspace DIR names another)",
-			 resolved);
-		return 0;
-	}
-	*ret = xstrdup(resolved);
+	if (options->workspace_dir || !is_home_or_above(resolved))
+		*ret = xstrdup(resolved);
 	return 0;
+}
+
+void plan_tell_workspace(const struct session_options *options)
+{
+	_cleanup_free_ char *workspace = NULL;
+	_cleanup_free_ char *current = realpath(".", NULL);
+	struct error err;
+
+	if (options->spec_path || options->workspace_dir || options->empty_workspace ||
+	    choose_workspace(options, &workspace, &err) < 0 || workspace)
+		return;
+	log_info("%s is no workspace by itself; this session gets an empty one "
+		 "(--workspace DIR names another)",
+		 current);
 }
 
 static int build_spec(const struct session_options *options, const char *id, const char *state_dir,

@@ -92,6 +92,8 @@ struct plan {
 /* plan_name - the session's id, checked. plan_make - everything else. Both are needed, in order. */
 int plan_name(struct plan *plan, const struct session_options *options, struct error *err);
 int plan_make(struct plan *plan, const struct session_options *options, struct error *err);
+/* Says so on stderr if the current folder is not the workspace that it looks to be. */
+void plan_tell_workspace(const struct session_options *options);
 void plan_done(struct plan *plan);
 
 /* What the monitor has to know of the network; borrowed from both. */

@@ -14,12 +14,23 @@
 #define USUAL	   "/etc/ssl/certs/ca-certificates.crt"
 
 /* Where distributions have the authorities that are trusted, in one file. */
-static const char *const places[TRUST_BINDS] = {
+static const char *const places[] = {
 	USUAL,
 	"/etc/pki/tls/certs/ca-bundle.crt",
 	"/etc/ssl/ca-bundle.pem",
 	"/etc/ssl/cert.pem",
 };
+
+/* And where they have those for Java, which runtimes of distributions link to. */
+static const char *const java_places[] = {
+	"/etc/ssl/certs/java/cacerts",
+	"/etc/pki/ca-trust/extracted/java/cacerts",
+	"/var/lib/ca-certificates/java-cacerts",
+};
+
+#define PLACES	    (sizeof(places) / sizeof(places[0]))
+#define JAVA_PLACES (sizeof(java_places) / sizeof(java_places[0]))
+_Static_assert(PLACES + JAVA_PLACES == TRUST_BINDS, "there is room for all");
 
 /* Libraries and programs that look where they like, and what tells them. */
 static const char *const variables[] = {
@@ -33,7 +44,7 @@ static const char *const variables[] = {
 /* A host without any trusts nobody but us. */
 static void read_host_bundle(struct buf *out)
 {
-	for (size_t i = 0; i < TRUST_BINDS && !out->len; i++) {
+	for (size_t i = 0; i < PLACES && !out->len; i++) {
 		_cleanup_close_ int file_fd = open(places[i], O_RDONLY | O_CLOEXEC);
 		char piece[65536];
 		ssize_t n;
@@ -43,7 +54,7 @@ static void read_host_bundle(struct buf *out)
 	}
 }
 
-static int write_bundle(const char *path, const struct buf *text, struct error *err)
+static int write_file(const char *path, const struct buf *text, struct error *err)
 {
 	_cleanup_close_ int file_fd =
 		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -57,6 +68,30 @@ static int write_bundle(const char *path, const struct buf *text, struct error *
 		at += n > 0 ? (size_t)n : 0;
 	}
 	return file_fd < 0 ? error_errno(err, errno, "make %s", path) : 0;
+}
+
+static bool host_has_java(void)
+{
+	for (size_t i = 0; i < JAVA_PLACES; i++) {
+		if (access(java_places[i], F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int make_java_store(struct trust *trust, const char *folder, const struct buf *text,
+			   struct error *err)
+{
+	_cleanup_buf_ struct buf store = BUF_INIT(MAX_BUNDLE);
+	int r;
+
+	if (!host_has_java())
+		return 0;
+	r = trust->module->java_store(text->data, text->len, &store);
+	if (r < 0)
+		return error_set(err, r, "make a trust store for Java: %s", strerror(-r));
+	trust->java_store = xasprintf("%s/java-cacerts", folder);
+	return write_file(trust->java_store, &store, err);
 }
 
 int trust_make(struct trust *trust, const char *folder, struct error *err)
@@ -76,13 +111,16 @@ int trust_make(struct trust *trust, const char *folder, struct error *err)
 		buf_putc(&text, '\n');
 	buf_puts(&text, trust->module->authority_pem(trust->authority));
 	trust->bundle = xasprintf("%s/ca-certificates.crt", folder);
-	return write_bundle(trust->bundle, &text, err);
+	r = write_file(trust->bundle, &text, err);
+	return r < 0 ? r : make_java_store(trust, folder, &text, err);
 }
 
 void trust_settle(const struct trust *trust)
 {
 	if (trust->bundle)
 		(void)unlink(trust->bundle);
+	if (trust->java_store)
+		(void)unlink(trust->java_store);
 }
 
 void trust_done(struct trust *trust)
@@ -90,6 +128,7 @@ void trust_done(struct trust *trust)
 	if (trust->module)
 		(void)trust->module->authority_free(trust->authority);
 	free(trust->bundle);
+	free(trust->java_store);
 	*trust = (struct trust){0};
 }
 
@@ -97,9 +136,14 @@ size_t trust_binds(const struct trust *trust, struct spec_bind ret[TRUST_BINDS])
 {
 	size_t n = 0;
 
-	for (size_t i = 0; trust->bundle && i < TRUST_BINDS; i++) {
+	for (size_t i = 0; trust->bundle && i < PLACES; i++) {
 		if (strcmp(places[i], USUAL) == 0 || access(places[i], F_OK) == 0)
 			ret[n++] = (struct spec_bind){.source = trust->bundle, .target = places[i]};
+	}
+	for (size_t i = 0; trust->java_store && i < JAVA_PLACES; i++) {
+		if (access(java_places[i], F_OK) == 0)
+			ret[n++] = (struct spec_bind){.source = trust->java_store,
+						      .target = java_places[i]};
 	}
 	return n;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of the module: authority.c and tls.c. What each function does stands in tls_module.h.
- */
+/* The inside of the module: authority.c, keystore.c and tls.c. What each function does stands in
+ * tls_module.h. */
 
 #include "common/cleanup.h"
 #include "monitor/net/decoy/tls_module.h"
@@ -14,6 +14,7 @@ int authority_new(struct authority **ret, struct error *err);
 struct authority *authority_free(struct authority *authority);
 DEFINE_CLEANUP(struct authority *, authority_free)
 const char *authority_pem(const struct authority *authority);
+int authority_java_store(const char *pem, size_t len, struct buf *out);
 
 /* A certificate for a server of that name (or numeric address), for @key. Return: owned by the
  * caller; NULL if OpenSSL fails. */

@@ -39,6 +39,7 @@ __attribute__((visibility("default"))) const struct tls_module tls_module = {
 	.authority_new = authority_new,
 	.authority_free = authority_free,
 	.authority_pem = authority_pem,
+	.java_store = authority_java_store,
 	.server_new = tls_server_new,
 	.server_free = tls_server_free,
 	.open = tls_new,

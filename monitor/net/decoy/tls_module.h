@@ -31,6 +31,8 @@ struct tls_module {
 	struct authority *(*authority_free)(struct authority *authority);
 	/* Its certificate, PEM, with a newline at its end; borrowed. */
 	const char *(*authority_pem)(const struct authority *authority);
+	/* The certificates of @pem as a trust store for Java. Errors: -E2BIG; -EIO. */
+	int (*java_store)(const char *pem, size_t len, struct buf *out);
 
 	int (*server_new)(const struct authority *authority, struct tls_server **ret,
 			  struct error *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 /* A server that lives answers within a few milliseconds; a stopped one never does. */
 #define ANSWER_MS 10000
+
+#define SERVER_FDS 1024 /* with fewer, too few sessions have room for it to be worth it */
 
 struct resident_client {
 	int socket_fd;
@@ -185,9 +188,25 @@ void resident_client_kill(struct resident_client *client)
 }
 
 /*
- * Our priority would be the server's, for all that come after us. And with Yama's restriction only
- * an ancestor may read a process's memory, which the gate must: an ordinary user's server, which is
- * nobody's ancestor, could not watch anything.
+ * What bounds the server would end the sessions of others, or their records: file-size, CPU time,
+ * memory. Descriptors only bound their number.
+ */
+static bool is_unlimited(void)
+{
+	static const int kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE};
+	struct rlimit limit;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (getrlimit((__rlimit_resource_t)kinds[i], &limit) < 0 ||
+		    limit.rlim_cur != RLIM_INFINITY)
+			return false;
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= SERVER_FDS;
+}
+
+/*
+ * Our priority and limits would be the server's, for all that come after us. And with Yama's
+ * restriction only an ancestor may read a process's memory, which the gate must: an ordinary user's
+ * server, which is nobody's ancestor, could not watch anything.
  */
 static bool can_serve_others(void)
 {
@@ -197,7 +216,8 @@ static bool can_serve_others(void)
 
 	if (scope_fd >= 0 && read(scope_fd, &scope, 1) != 1)
 		return false;
-	return getpriority(PRIO_PROCESS, 0) <= 0 && (scope == '0' || geteuid() == 0);
+	return getpriority(PRIO_PROCESS, 0) <= 0 && sched_getscheduler(0) == SCHED_OTHER &&
+	       is_unlimited() && (scope == '0' || geteuid() == 0);
 }
 
 void resident_spawn(void)

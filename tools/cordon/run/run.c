@@ -15,7 +15,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -26,6 +28,7 @@
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
 #include "tools/toolkit/agent_session.h"
+#include "tools/toolkit/options.h"
 
 /* ---- the end ---- */
 
@@ -89,6 +92,26 @@ static const struct command_ops command_ops = {.tty = run_on_tty, .closed = run_
 bool run_wants_tty(void)
 {
 	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+/*
+ * Programs that draw on a terminal do not start without TERM. It says what kind of terminal the
+ * user has, no more; and only what a kind is named like is passed on.
+ */
+static void pass_terminal_type(struct session_options *options)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-._";
+	static char variable[80];
+	const char *kind = getenv("TERM");
+
+	if (!kind || !*kind || kind[strspn(kind, letters)] || !run_wants_tty())
+		return;
+	for (size_t i = 0; i < options->env_count; i++)
+		if (strncmp(options->env[i], "TERM=", 5) == 0)
+			return;
+	if (snprintf(variable, sizeof(variable), "TERM=%s", kind) < (int)sizeof(variable))
+		option_add_word(&options->env, &options->env_count, variable);
 }
 
 static int start_command(struct run *run, struct error *err)
@@ -229,6 +252,8 @@ static int start(struct run *run, struct error *err)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 	if (r < 0)
 		return r;
+	if (!run->options->quiet)
+		plan_tell_workspace(&run->options->session);
 	caveat = plan_caveat(&floor_plan(run->floor)->spec);
 	if (caveat && !run->options->quiet)
 		log_warning("%s", caveat);
@@ -295,6 +320,7 @@ int run_command(struct run_options *options)
 	struct error err;
 
 	(void)uv_loop_init(&run.loop);
+	pass_terminal_type(&options->session);
 	if (start(&run, &err) < 0) {
 		log_error("%s", err.text);
 	} else {
