@@ -17,6 +17,8 @@ import sys
 PLACES = 32
 BYTES = re.compile(r'(?P<head>opts\.insns = \(void \*\)"|opts_insn\[\][^"]*")(?P<text>(?:[^"\\]|\\.|\\\n)*)"', re.S)
 LOAD = 0x61, 0xA1  # r1 = *(u32 *)(r10 + offset)
+LDX, ST, STX = 1, 2, 3  # classes of instructions: what reads memory, what writes there
+FRAME = 10  # r10: the stack ends where it points to
 NONE = struct.pack("<BBhi", 0xB7, 0x01, 0, 0)  # r1 = 0
 SKIP = struct.pack("<BBhi", 0xD5, 0x01, 1, 0)  # if r1 s<= 0 goto +1
 CLOSE = struct.pack("<BBhi", 0x85, 0, 0, 168)  # call bpf_sys_close
@@ -33,15 +35,22 @@ def text_of(data):
     return "\\\n" + "\\\n".join("".join(codes[i : i + 24]) for i in range(0, len(codes), 24))
 
 
+def is_beyond_stack(op, registers, offset):
+    base = {LDX: registers >> 4, ST: registers & 0xF, STX: registers & 0xF}.get(op & 7)
+    return base == FRAME and offset >= 0
+
+
 def with_room(code):
     """The loader's code with nothing in the places beyond the stack."""
     code = bytearray(code)
+    if len(code) % 8:
+        sys.exit("the loader ends within an instruction")
     for at in range(0, len(code), 8):
         op, registers, offset, _ = struct.unpack_from("<BBhi", code, at)
-        if (op, registers) != LOAD or offset < 0:
+        if not is_beyond_stack(op, registers, offset):
             continue
-        if code[at + 8 : at + 24] != SKIP + CLOSE:
-            sys.exit("the loader reads beyond its stack where no known one does")
+        if (op, registers) != LOAD or code[at + 8 : at + 24] != SKIP + CLOSE:
+            sys.exit("the loader goes beyond its stack where no known one does")
         code[at : at + 8] = NONE
     return bytes(code)
 

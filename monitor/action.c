@@ -102,11 +102,6 @@ struct str str_of(const char *text)
 	return (struct str){text, text ? strlen(text) : 0};
 }
 
-bool str_eq(struct str a, struct str b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
 /* In the order of bits; each set of them is a part of it. */
 static const struct str declarations[] = {{"read-only", 9}, {"closed-world", 12}};
 
@@ -149,8 +144,7 @@ enum enforced action_enforced(enum action_kind kind)
 
 bool action_waits(enum action_kind kind)
 {
-	return kind != ACTION_DNS && kind != ACTION_TOOL_RESULT &&
-	       action_enforced(kind) != ENFORCED_AFTER;
+	return kind != ACTION_TOOL_RESULT && action_enforced(kind) != ENFORCED_AFTER;
 }
 
 bool action_begins(enum action_kind kind)

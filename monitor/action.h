@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum action_kind {
 	ACTION_TOOL_CALL,   /* "tool.call": before any process starts */
@@ -51,7 +52,12 @@ struct str {
 
 #define STR(_literal) ((struct str){(_literal), sizeof(_literal) - 1})
 struct str str_of(const char *text); /* NULL: empty */
-bool str_eq(struct str a, struct str b);
+
+/* Most texts differ in their length or first byte: no call for those. */
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (!a.len || (a.at[0] == b.at[0] && memcmp(a.at, b.at, a.len) == 0));
+}
 
 struct str_list {
 	const struct str *items;

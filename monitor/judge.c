@@ -11,218 +11,6 @@
  * before policy looks at them.
  */
 
-static void put_list(struct json_writer *w, const char *name, const struct str_list *list)
-{
-	json_begin_array(w, name);
-	for (size_t i = 0; i < list->count; i++)
-		json_put_bytes(w, NULL, list->items[i].at, list->items[i].len);
-	json_end_array(w);
-}
-
-/* All fields that the kind has, but for empty strings, what the event's head tells already, and the
- * text that a tool returned: it may be what a rule keeps from the agent. */
-void judge_put_fields(struct json_writer *w, const struct action *action)
-{
-	json_begin_object(w, "fields");
-	for (size_t i = 0; i < action_field_count; i++) {
-		const struct action_field *field = &action_fields[i];
-		struct str text;
-
-		if (!(field->kinds & (1u << action->kind)) || strcmp(field->name, "call_id") == 0)
-			continue;
-		if (action->kind == ACTION_TOOL_RESULT && strcmp(field->name, "text") == 0) {
-			json_put_u64(w, "text_bytes", action->text.len);
-			continue;
-		}
-		switch (field->type) {
-		case FIELD_STRING:
-			text = action_string(action, field);
-			if (text.len)
-				json_put_bytes(w, field->name, text.at, text.len);
-			break;
-		case FIELD_INT:
-			json_put_i64(w, field->name, action_integer(action, field));
-			break;
-		case FIELD_BOOL:
-			json_put_bool(w, field->name, action_boolean(action, field));
-			break;
-		case FIELD_LIST:
-			if (strcmp(field->name, "declared") != 0 || action->declared.count)
-				put_list(w, field->name, action_list(action, field));
-			break;
-		}
-	}
-	json_end_object(w);
-}
-
-static struct json_writer *begin_event(struct session *session, const struct event_head *head)
-{
-	session->totals.events++;
-	return record_begin(session->record, head);
-}
-
-struct json_writer *event_begin(struct session *session, const char *kind, const char *call,
-				uint32_t exec_id)
-{
-	const struct event_head head = {
-		.time_ns = monotonic_ns(), .call = call, .exec_id = exec_id, .kind = kind};
-
-	return begin_event(session, &head);
-}
-
-/* No record, no run: an action that cannot be told of must not happen. */
-void event_failed(struct session *session, int reason)
-{
-	struct error err;
-
-	(void)error_errno(&err, reason, "write the record %s", record_path(session->record));
-	session_fail(session, &err);
-}
-
-void event_end(struct session *session)
-{
-	const int r = record_end(session->record);
-
-	if (r < 0)
-		event_failed(session, r);
-}
-
-static void describe_host(const struct action *action, char *text, size_t size)
-{
-	const struct str host = action->host.len ? action->host : action->address;
-
-	(void)snprintf(text, size, "%.*s port %lld", (int)host.len, host.len ? host.at : "",
-		       (long long)action->port);
-}
-
-static void describe(const struct action *action, char *text, size_t size)
-{
-	switch (action->kind) {
-	case ACTION_CONNECT:
-	case ACTION_SEND:
-	case ACTION_BIND:
-	case ACTION_LISTEN:
-		if (action->path.len)
-			(void)snprintf(text, size, "unix:%.*s", (int)action->path.len,
-				       action->path.at);
-		else
-			describe_host(action, text, size);
-		break;
-	case ACTION_CLOSE:
-		describe_host(action, text, size);
-		break;
-	case ACTION_DNS:
-		(void)snprintf(text, size, "%.*s (%.*s)", (int)action->host.len, action->host.at,
-			       (int)action->qtype.len, action->qtype.at);
-		break;
-	case ACTION_REQUEST:
-		(void)snprintf(text, size, "%.*s to %.*s port %lld", (int)action->protocol.len,
-			       action->protocol.at, (int)action->host.len, action->host.at,
-			       (long long)action->port);
-		break;
-	case ACTION_TOOL_CALL:
-	case ACTION_TOOL_RESULT:
-		(void)snprintf(text, size, "%.*s", (int)action->tool.len, action->tool.at);
-		break;
-	case ACTION_USAGE:
-		(void)snprintf(text, size,
-			       "%lld ms of processor time, %lld bytes of memory, %lld "
-			       "bytes written",
-			       (long long)action->cpu_ms, (long long)action->memory_bytes,
-			       (long long)action->written_bytes);
-		break;
-	case ACTION_EXEC:
-	case ACTION_FILE_OPEN:
-	case ACTION_FILE_CHANGE:
-	case ACTION_FORK:
-	case ACTION_PROC_EXIT:
-	case ACTION_PROC_CALL:
-	case ACTION_SIGNAL:
-	case ACTION_KINDS:
-		(void)snprintf(text, size, "%.*s", (int)action->path.len,
-			       action->path.len ? action->path.at : "");
-		break;
-	}
-}
-
-static void fill_denial(const struct session *session, const struct action *action,
-			const struct judgement *judgement, struct denial *ret)
-{
-	const struct rule_info *rule = judgement->decision.rule;
-
-	*ret = (struct denial){.verdict = judgement->decision.verdict, .seq = judgement->seq};
-	(void)snprintf(ret->kind, sizeof(ret->kind), "%s", action_kind_name(action->kind));
-	describe(action, ret->subject, sizeof(ret->subject));
-	if (ret->verdict < VERDICT_ASK && !judgement->reason) {
-		/* Policy would let it pass; the session is failing. */
-		(void)snprintf(ret->rule, sizeof(ret->rule), "session");
-		(void)snprintf(ret->because, sizeof(ret->because), "The session is ending: %.400s",
-			       session->failure.text);
-		return;
-	}
-	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
-	/* The rule's text speaks of what may never have been. */
-	(void)snprintf(
-		ret->because, sizeof(ret->because), "%s%s%s%s",
-		judgement->reason ? judgement->reason : "", judgement->reason ? " " : "",
-		session->labels_assumed &&
-				policy_decided_by_labels(session->policy, &judgement->decision)
-			? "Nobody can tell what this session has read (no trace, or events of it "
-			  "were lost), so it counts as having read all that is protected. The rule "
-			  "says: "
-		: policy_decided_unseen(session->policy, session->state, &judgement->decision)
-			? "Nobody can see all that this session does (no trace, or events of it were "
-			  "lost), so what this rule waits for counts as having been. The rule says: "
-			: "",
-		policy_because(session->policy, action, &judgement->decision));
-}
-
-static void record_action(struct session *session, const struct action *action,
-			  struct judgement *judgement)
-{
-	char call[96] = "";
-	const struct event_head head = {
-		.time_ns = action->time_ns,
-		.call = action->call_id.len ? call : NULL,
-		.exec_id = action->exec_id,
-		.pid = action->pid,
-		.kind = action_kind_name(action->kind),
-	};
-	struct json_writer *w;
-
-	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
-		       action->call_id.len ? action->call_id.at : "");
-	judgement->seq = record_count(session->record);
-	w = begin_event(session, &head);
-	judge_put_fields(w, action);
-	if (judgement->decision.process_labels && action->pid)
-		policy_put_labels(w, "process_labels", session->policy,
-				  judgement->decision.process_labels);
-	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
-	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE &&
-	    !judgement->by_decoy)
-		json_put_bool(w, "enforced", false);
-	if (judgement->by_loss)
-		loss_explain(session, w);
-	else if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
-		policy_explain(session->policy, session->state, action, &judgement->decision, w);
-	if (judgement->decision.would &&
-	    judgement->decision.would_verdict > judgement->decision.verdict)
-		policy_explain_would(session->policy, session->state, action, &judgement->decision,
-				     w);
-	if (judgement->by_decoy)
-		json_put_string(w, "answered_by", "decoy");
-	if (judgement->question)
-		json_put_u64(w, "question", judgement->question);
-	if (judgement->approval)
-		json_put_u64(w, "approval", judgement->approval);
-	if (judgement->delay_ms)
-		json_put_u64(w, "delay_ms", judgement->delay_ms);
-	if (judgement->reason)
-		json_put_string(w, "reason", judgement->reason);
-	event_end(session);
-}
-
 /* What a rule took away is set anew by the next read, in the kernel too. */
 static void clear_labels(struct session *session, const struct action *action, uint64_t labels)
 {
@@ -267,7 +55,7 @@ static void decide(struct session *session, const struct action *action, const s
 	if (ret->proceed && ret->decision.verdict >= VERDICT_ASK)
 		policy_note_let_through(session->policy, session->state, action);
 	if (!ret->is_told)
-		record_action(session, action, ret);
+		judge_record(session, action, ret);
 	clear_labels(session, action, ret->decision.labels_removed);
 	judge_note_labels(session, action);
 	loss_check_sequences(session);
@@ -317,7 +105,7 @@ void judge(struct session *session, const struct action *action, const struct st
 	if (ret->decision.verdict == VERDICT_KILL)
 		session->totals.killed++;
 	if (ret_denial)
-		fill_denial(session, &full, ret, ret_denial);
+		judge_fill_denial(session, &full, ret, ret_denial);
 }
 
 void judge_traced(struct session *session, const struct action *action, struct judgement *ret,
@@ -325,7 +113,7 @@ void judge_traced(struct session *session, const struct action *action, struct j
 {
 	decide(session, action, NULL, ret);
 	if (!ret->proceed)
-		fill_denial(session, action, ret, ret_denial);
+		judge_fill_denial(session, action, ret, ret_denial);
 }
 
 void judge_note_labels(struct session *session, const struct action *cause)

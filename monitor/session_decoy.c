@@ -124,9 +124,11 @@ static void on_request(void *ctx, const struct decoy_request *request)
 }
 
 /* As of a connection that is relayed; who is asked for need not agree with whom it is sent to. */
-static bool on_head(void *ctx, const struct decoy_peer *peer, const struct first_seen *seen)
+static enum decoy_outcome on_head(void *ctx, const struct decoy_peer *peer,
+				  const struct first_seen *seen, void *waiter)
 {
 	const struct session_decoy *ours = ctx;
+	const struct call_waiter again = {.again = decoy_again, .ctx = waiter};
 	struct first_target target = {.name = peer->host};
 	struct request_lists lists;
 	char address[ENDPOINT_TEXT];
@@ -139,7 +141,22 @@ static bool on_head(void *ctx, const struct decoy_peer *peer, const struct first
 	action = session_net_action(ACTION_REQUEST, peer->caller, peer->host, &target.endpoint,
 				    address);
 	request_action(seen, &target, address, &lists, &action);
-	return session_net_decide(ours->session, &action, NULL) == CALL_MAY_GO_ON;
+	switch (session_net_decide(ours->session, &action, waiter ? &again : NULL)) {
+	case CALL_MAY_GO_ON:
+		return DECOY_ANSWERS;
+	case CALL_WAITS:
+		return DECOY_WAITS;
+	case CALL_IS_REFUSED:
+		break;
+	}
+	return DECOY_RESETS;
+}
+
+static void on_forget(void *ctx, void *waiter)
+{
+	const struct session_decoy *ours = ctx;
+
+	session_forget_call(ours->session, &(struct call_waiter){.ctx = waiter});
 }
 
 static void on_ended(void *ctx, void *flow, const struct decoy_totals *totals, const char *reason)
@@ -149,7 +166,7 @@ static void on_ended(void *ctx, void *flow, const struct decoy_totals *totals, c
 }
 
 static const struct decoy_ops decoy_ops = {
-	.head = on_head, .request = on_request, .ended = on_ended};
+	.head = on_head, .forget = on_forget, .request = on_request, .ended = on_ended};
 
 /* ---- flows ---- */
 

@@ -71,10 +71,22 @@ static void refuse(struct session_dns *dns, struct execution *execution,
 		execution_refused(execution, denial);
 }
 
-static bool on_decide(void *ctx, const struct dns_query *query, const char **ret_reason)
+static void on_forget(void *ctx, struct dns_waiter *waiter)
 {
 	struct session_dns *dns = ctx;
-	struct execution *execution = asker(dns->session);
+
+	session_forget_call(dns->session, &(struct call_waiter){.ctx = waiter});
+}
+
+/* Who waited is who asked first, whoever else has asked since. */
+static enum dns_outcome on_decide(void *ctx, const struct dns_query *query,
+				  struct dns_waiter *waiter, const char **ret_reason)
+{
+	struct session_dns *dns = ctx;
+	const bool was_known = waiter && waiter->is_again && waiter->asker;
+	struct execution *execution =
+		was_known ? execution_find(dns->session, waiter->asker) : asker(dns->session);
+	const struct call_waiter again = {.again = dns_server_again, .ctx = waiter};
 	char room[10];
 	const struct action action = {
 		.kind = ACTION_DNS,
@@ -88,15 +100,27 @@ static bool on_decide(void *ctx, const struct dns_query *query, const char **ret
 		.label_max = query->label_max,
 		.entropy = query->entropy,
 	};
+	const struct stop stop = {.waiter = &again, .evidence = {.action = &action}};
 	struct judgement judgement;
 	struct denial denial;
 
-	judge(dns->session, &action, NULL, &judgement, &denial);
+	if (was_known && !execution) {
+		on_forget(dns, waiter);
+		*ret_reason = "Who asked for it has ended.";
+		return DNS_IS_REFUSED;
+	}
+	judge(dns->session, &action, waiter ? &stop : NULL, &judgement, &denial);
+	if (judgement.later) {
+		waiter->asker = action.exec_id;
+		return DNS_WAITS;
+	}
+	if (waiter)
+		on_forget(dns, waiter);
 	if (judgement.proceed)
-		return true;
+		return DNS_MAY_BE_ANSWERED;
 	refuse(dns, execution, &denial);
 	*ret_reason = dns->reason;
-	return false;
+	return DNS_IS_REFUSED;
 }
 
 /* Told once: who asks for that many names goes on with it. */
@@ -115,7 +139,8 @@ static void on_full(void *ctx)
 	event_end(dns->session);
 }
 
-static const struct dns_server_ops server_ops = {.decide = on_decide, .full = on_full};
+static const struct dns_server_ops server_ops = {
+	.decide = on_decide, .forget = on_forget, .full = on_full};
 
 /* ---- life ---- */
 

@@ -302,6 +302,13 @@ void judge_traced(struct session *session, const struct action *action, struct j
 		  struct denial *ret_denial);
 /* Labels that are new in the session go to the record as an event of their own. */
 void judge_note_labels(struct session *session, const struct action *cause);
+
+/* judge_told.c */
+/* The event of an action; its number goes to the judgement. */
+void judge_record(struct session *session, const struct action *action,
+		  struct judgement *judgement);
+void judge_fill_denial(const struct session *session, const struct action *action,
+		       const struct judgement *judgement, struct denial *ret);
 /* The member "fields" of an action. */
 void judge_put_fields(struct json_writer *w, const struct action *action);
 /* An event that is no action; the caller writes members and ends it with event_end(). */

@@ -12,21 +12,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "sandbox/compat/syscalls.h"
 #include "sandbox/launch.h"
 #include "sandbox/lite.h"
+#include "sandbox/spare.h"
 
 #define MAX_LEAVES 1024u /* executions at the same time */
 #define IDLE_MS	   1	 /* before a leaf is made for the next one, who may never come */
@@ -41,22 +38,9 @@ struct leaf {
 	struct leaf_report report; /* the first */
 };
 
-/*
- * A leaf that stands ready for an execution: its X waits for the EXEC at the other end of order_fd,
- * with its walls up already if it was known which the execution would have.
- */
-struct spare {
-	uint32_t expected; /* flags of that EXEC; 0: not known */
-	pid_t pid;	   /* 0: none */
-	int pidfd;
-	int report_fd;
-	int order_fd;
-};
-
 struct init {
 	struct launch *launch;
 	struct spare spare;
-	pid_t pid;     /* our own */
 	bool no_spare; /* there was none to be had; the next EXEC tries again and says why */
 	uint32_t last; /* flags of the last EXEC: a session's are all alike, but for a terminal */
 	struct leaf leaves[MAX_LEAVES];
@@ -116,75 +100,6 @@ static void send_not_run(uint32_t exec, const char *text)
 	send_or_end(&m, text);
 }
 
-static int make_spare(uint32_t expected)
-{
-	struct spare spare = {.pidfd = -1, .expected = expected};
-	int report[2];
-	int order[2];
-
-	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, order) < 0) {
-		const int reason = errno;
-
-		(void)close(report[0]);
-		(void)close(report[1]);
-		return -reason;
-	}
-	spare.pid = (pid_t)syscall(SYS_clone,
-				   (self.launch->lite ? 0 : CLONE_NEWPID | CLONE_NEWNS) |
-					   CLONE_PIDFD | SIGCHLD,
-				   NULL, &spare.pidfd, NULL, 0);
-	if (!spare.pid) {
-		const struct leaf_ends ends = {order[1], report[1], expected};
-
-		(void)close(order[0]);
-		leaf_run(self.launch, &ends, self.pid);
-	}
-	spare.report_fd = report[0];
-	spare.order_fd = order[0];
-	(void)close(report[1]);
-	(void)close(order[1]);
-	if (spare.pid < 0) {
-		const int reason = errno;
-
-		(void)close(report[0]);
-		(void)close(order[0]);
-		return -reason;
-	}
-	self.spare = spare;
-	return 0;
-}
-
-/*
- * It is not wanted, or ended before it was; the next EXEC tells why, if that happens again. Its X
- * ends when there is nobody to give an order any more.
- */
-static void drop_spare(void)
-{
-	close_fd(&self.spare.order_fd);
-	while (waitpid(self.spare.pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
-	close_fd(&self.spare.pidfd);
-	close_fd(&self.spare.report_fd);
-	self.spare.pid = 0;
-}
-
-/* To the spare. Return: 0, -EPIPE if it was killed a moment ago, or another negative errno. */
-static int order(const struct msg *m, const struct msg_fds *fds)
-{
-	/* Walls that are up do not come down. */
-	if (self.spare.pid && self.spare.expected && self.spare.expected != m->flags)
-		drop_spare();
-	if (!self.spare.pid) {
-		const int r = make_spare(0);
-
-		if (r < 0)
-			return r;
-	}
-	return msg_send(self.spare.order_fd, m, self.payload, fds->fd, fds->count);
-}
-
 static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 {
 	struct error err;
@@ -196,18 +111,13 @@ static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 	}
 	self.no_spare = false;
 	self.last = m->flags & ~(uint32_t)EXEC_TTY;
-	r = order(m, fds);
-	if (r == -EPIPE) {
-		drop_spare();
-		r = order(m, fds);
-	}
+	r = spare_order(self.launch, &self.spare, m, self.payload, fds);
 	if (r < 0) {
 		(void)error_errno(&err, r, "start a process for the call");
 		(void)launch_lacks(&err);
 		send_not_run(m->exec, err.text);
 		return;
 	}
-	close_fd(&self.spare.order_fd);
 	self.leaves[self.leaf_count++] = (struct leaf){.exec = m->exec,
 						       .pid = self.spare.pid,
 						       .pidfd = self.spare.pidfd,
@@ -364,7 +274,7 @@ static void serve(void)
 		if (n < 0)
 			continue;
 		if (n == 0)
-			self.no_spare = make_spare(self.last) < 0;
+			self.no_spare = spare_make(self.launch, self.last, &self.spare) < 0;
 		if (polled[POLL_LIFE].revents)
 			leave(0); /* P is gone */
 		/* From the back: ending one moves the last into its place. */
@@ -377,7 +287,7 @@ static void serve(void)
 				end_leaf(i);
 		}
 		if (polled[POLL_SPARE].revents) {
-			drop_spare();
+			spare_drop(&self.spare);
 			self.no_spare = true;
 		}
 		if (polled[POLL_CONTROL].revents)
@@ -402,7 +312,6 @@ void init_run(struct launch *l)
 	char go;
 
 	self.launch = l;
-	self.pid = getpid();
 	close_fd(&l->keeper_end_fd);
 	while (read(l->life_fd, &go, 1) != 1)
 		if (errno != EINTR)
@@ -410,7 +319,7 @@ void init_run(struct launch *l)
 	if (cgroup_join(l, &err) < 0 || steps_apply(l, &err) < 0)
 		launch_fail(l, &err);
 	say_hello(l);
-	self.no_spare = make_spare(0) < 0; /* while the supervisor reads that */
+	self.no_spare = spare_make(self.launch, 0, &self.spare) < 0; /* while the supervisor reads that */
 	serve();
 	_exit(0);
 }

@@ -171,8 +171,8 @@ static const char *begin(struct session *session, const struct stop *stop,
 		return "This has to be asked, and it is too long to be shown to anybody.";
 	if (session->approver->ops->ask(session->approver, &(struct question){id, text.data}) < 0)
 		return "This has to be asked, and the approver cannot be reached.";
-	p = pending_add(session, stop, judgement,
-			monotonic_ns() + session->approver_timeout_ms * NS_PER_MS);
+	p = pending_add(session, stop, judgement, UINT64_MAX);
+	p->due_ns = p->since_ns + session->approver_timeout_ms * NS_PER_MS;
 	p->question = id;
 	waiting->last_question = id;
 	waiting->questions++;

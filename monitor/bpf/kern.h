@@ -24,6 +24,7 @@
 	X(task_exit_code, task_struct, exit_code)                 \
 	X(task_real_parent, task_struct, real_parent)             \
 	X(task_group_leader, task_struct, group_leader)           \
+	X(task_start_time, task_struct, start_time)               \
 	X(task_thread_pid, task_struct, thread_pid)               \
 	X(task_fs, task_struct, fs)                               \
 	X(task_files, task_struct, files)                         \

@@ -129,13 +129,36 @@ static __always_inline __u32 relation_of(__u64 task)
 	return TRACE_RELATION_OTHER;
 }
 
+/* When a process was made; an exec does not change it. */
+static __always_inline __u64 born(__u64 task)
+{
+	return READ(__u64, READ(__u64, task, task_group_leader), task_start_time);
+}
+
+/*
+ * A double fork cuts a daemon off from who started it. What is of the sender's execution and
+ * younger than the sender's parent was not found there by either: a shell and what it starts made
+ * it.
+ */
+static __always_inline bool is_own_daemon(const struct trace_tag *tag, struct task_struct *task)
+{
+	const __u64 current = (__u64)bpf_get_current_task_btf();
+	const struct trace_tag *its = bpf_task_storage_get(&tags, task, NULL, 0);
+
+	return its && its->slot == tag->slot && its->generation == tag->generation &&
+	       its->exec_id == tag->exec_id &&
+	       born((__u64)task) > born(READ(__u64, current, task_real_parent));
+}
+
 static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
 {
-	const __u32 relation = relation_of((__u64)task);
+	__u32 relation = relation_of((__u64)task);
 	struct scratch *scratch;
 
 	if (relation == TRACE_RELATION_SELF)
 		return 0;
+	if (relation == TRACE_RELATION_OTHER && is_own_daemon(tag, task))
+		relation = TRACE_RELATION_SIBLING;
 	scratch = record_begin(tag, TRACE_RECORD_SIGNAL);
 	if (!scratch)
 		return 0;

@@ -8,26 +8,49 @@
 
 #define DEFAULT_IDLE_MS 10000u
 
-size_t dns_server_answer(struct dns_server *server, const uint8_t *bytes, size_t len,
-			 uint8_t ret[DNS_REPLY_BYTES])
+void dns_server_again(void *waiter)
+{
+	struct dns_waiter *w = waiter;
+
+	w->again(w);
+}
+
+static enum dns_outcome decide(struct dns_server *server, struct dns_waiter *waiter,
+			       const struct dns_query *query, const char **ret_reason)
+{
+	const enum dns_outcome outcome =
+		server->ops->decide(server->ctx, query, waiter, ret_reason);
+
+	if (waiter)
+		waiter->is_again = outcome == DNS_WAITS;
+	return outcome;
+}
+
+int dns_server_answer(struct dns_server *server, struct dns_waiter *waiter, const uint8_t *bytes,
+		      size_t len, uint8_t ret[DNS_REPLY_BYTES])
 {
 	struct dns_reply reply = {.ede = DNS_EDE_NONE};
 	struct dns_query query;
 	const int code = dns_query_parse(bytes, len, &query);
 	const char *reason = NULL;
+	enum dns_outcome outcome = DNS_MAY_BE_ANSWERED;
 
 	if (code == DNS_DROP)
 		return 0;
+	if (code == DNS_NOERROR)
+		outcome = decide(server, waiter, &query, &reason);
+	if (outcome == DNS_WAITS)
+		return -EAGAIN;
 	if (code != DNS_NOERROR) {
 		reply.rcode = (unsigned)code;
-	} else if (!server->ops->decide(server->ctx, &query, &reason)) {
+	} else if (outcome == DNS_IS_REFUSED) {
 		/* REFUSED would say it better, but musl takes that for no answer, and waits. */
 		reply = (struct dns_reply){
 			.rcode = DNS_NXDOMAIN, .ede = DNS_EDE_FILTERED, .ede_text = reason};
 	} else if (dns_answer(server->names, &query, &reply) == -ENOSPC) {
 		server->ops->full(server->ctx);
 	}
-	return dns_reply_write(&query, &reply, ret);
+	return (int)dns_reply_write(&query, &reply, ret);
 }
 
 void dns_server_handle_closed(struct dns_server *server)
@@ -82,6 +105,7 @@ void dns_server_stop(struct dns_server *server, void (*closed)(void *ctx), void 
 	server->is_stopping = true;
 	server->closed = closed;
 	server->closed_ctx = ctx;
+	dns_held_stop(server);
 	for (unsigned i = 0; i < 2; i++)
 		dns_udp_stop(&server->udp[i]);
 	dns_tcp_stop(server);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +13,10 @@
 #define BACKLOG	      128
 #define REPLIES_BYTES (8u * (LENGTH_BYTES + DNS_REPLY_BYTES))
 
-/* While an answer waits to be taken nothing more is read: who does not read is not served. */
+/* While an answer waits, to be taken or for the owner, nothing more is read: who does not read is
+ * not served. */
 struct dns_client {
+	struct dns_waiter waiter; /* of its first query, for the answer to which it may wait */
 	uv_tcp_t socket;
 	struct dns_server *server; /* borrowed */
 	uint64_t active_ms;	   /* start, or last whole query */
@@ -42,6 +45,8 @@ static void client_close(struct dns_client *client)
 	if (client->is_closing)
 		return;
 	client->is_closing = true;
+	if (client->waiter.is_again)
+		client->server->ops->forget(client->server->ctx, &client->waiter);
 	DL_DELETE(server->clients, client);
 	if (--server->client_count == 0)
 		(void)uv_timer_stop(&server->idle);
@@ -60,8 +65,12 @@ static void on_idle(uv_timer_t *timer)
 	struct dns_server *server = timer->data;
 
 	while (server->clients &&
-	       uv_now(server->loop) - server->clients->active_ms >= server->idle_ms)
-		client_close(server->clients);
+	       uv_now(server->loop) - server->clients->active_ms >= server->idle_ms) {
+		if (server->clients->waiter.is_again)
+			touch(server->clients); /* it is not its fault */
+		else
+			client_close(server->clients);
+	}
 }
 
 /* Answers what is whole, as far as there is room. Return: false if the client is to go: no
@@ -74,19 +83,21 @@ static bool answer_whole(struct dns_client *client)
 	       client->out_len + LENGTH_BYTES + DNS_REPLY_BYTES <= sizeof(client->out)) {
 		const size_t len = (size_t)client->in[at] << 8 | client->in[at + 1];
 		uint8_t *out = client->out + client->out_len;
-		size_t reply;
+		int reply;
 
 		if (len > MAX_DNS_QUERY_BYTES)
 			return false;
 		if (client->in_len - at - LENGTH_BYTES < len)
 			break;
-		reply = dns_server_answer(client->server, client->in + at + LENGTH_BYTES, len,
-					  out + LENGTH_BYTES);
+		reply = dns_server_answer(client->server, &client->waiter,
+					  client->in + at + LENGTH_BYTES, len, out + LENGTH_BYTES);
+		if (reply == -EAGAIN)
+			break;
 		if (reply == 0 || client->is_closing)
 			return false;
 		out[0] = (uint8_t)(reply >> 8);
 		out[1] = (uint8_t)reply;
-		client->out_len += LENGTH_BYTES + reply;
+		client->out_len += LENGTH_BYTES + (size_t)reply;
 		at += LENGTH_BYTES + len;
 		touch(client);
 	}
@@ -173,7 +184,7 @@ static void go_on(struct dns_client *client)
 			client_close(client);
 			return;
 		}
-		if (client->is_writing) {
+		if (client->is_writing || client->waiter.is_again) {
 			(void)uv_read_stop(stream);
 			return;
 		}
@@ -183,6 +194,14 @@ static void go_on(struct dns_client *client)
 	r = uv_read_start(stream, on_room, on_read);
 	if (r < 0 && r != UV_EALREADY)
 		client_close(client);
+}
+
+static void again(struct dns_waiter *waiter)
+{
+	struct dns_client *client = (struct dns_client *)waiter; /* its first member */
+
+	if (!client->is_writing)
+		go_on(client); /* else when that is written */
 }
 
 /* ---- listeners ---- */
@@ -198,6 +217,7 @@ static void on_connection(uv_stream_t *listener, int status)
 		client_close(server->clients);
 	client = xcalloc(1, sizeof(*client));
 	client->server = server;
+	client->waiter = (struct dns_waiter){.server = server, .again = again};
 	client->active_ms = uv_now(server->loop);
 	(void)uv_tcp_init(server->loop, &client->socket);
 	client->socket.data = client;

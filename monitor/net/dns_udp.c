@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/cleanup.h"
 #include "monitor/net/dns_server_internal.h"
@@ -12,8 +10,7 @@
 /* One datagram and its answer. */
 struct datagram {
 	struct sockaddr_storage from;
-	/* Either family's PKTINFO. */
-	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	_Alignas(struct cmsghdr) uint8_t control[DNS_CONTROL_BYTES];
 	struct iovec in, out;
 	uint8_t query[MAX_DNS_QUERY_BYTES];
 	uint8_t reply[DNS_REPLY_BYTES];
@@ -55,17 +52,22 @@ static bool turn_around(struct msghdr *message)
 }
 
 /* Turns the message received into the one to send. False: there is no answer. */
-static bool answer(struct dns_server *server, struct datagram *datagram, struct mmsghdr *message)
+static bool answer(struct dns_udp *udp, struct datagram *datagram, struct mmsghdr *message)
 {
+	struct dns_server *server = udp->server;
 	struct msghdr *head = &message->msg_hdr;
-	size_t len;
+	int len;
 
-	if ((head->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !turn_around(head))
+	if ((head->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !turn_around(head) ||
+	    dns_held_knows(server, head, datagram->query, message->msg_len))
 		return false;
-	len = dns_server_answer(server, datagram->query, message->msg_len, datagram->reply);
-	if (len == 0)
+	len = dns_server_answer(server, dns_held_waiter(server), datagram->query, message->msg_len,
+				datagram->reply);
+	if (len == -EAGAIN)
+		dns_held_add(udp, head, datagram->query, message->msg_len);
+	if (len <= 0)
 		return false;
-	datagram->out = (struct iovec){datagram->reply, len};
+	datagram->out = (struct iovec){datagram->reply, (size_t)len};
 	head->msg_iov = &datagram->out;
 	head->msg_flags = 0;
 	return true;
@@ -96,7 +98,7 @@ static void on_datagrams(uv_poll_t *poll, int status, int events)
 		prepare(&datagrams[i], &messages[i]);
 	count = recvmmsg(udp->socket_fd, messages, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < count && !udp->server->is_stopping; i++) {
-		if (answer(udp->server, &datagrams[i], &messages[i]))
+		if (answer(udp, &datagrams[i], &messages[i]))
 			messages[answers++] = messages[i];
 	}
 	if (!udp->server->is_stopping)

@@ -4,6 +4,27 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+/* As inet_pton(3) takes it: four decimal numbers without a zero in front. */
+static bool parse_v4(const char *at, size_t len, uint8_t ret[4])
+{
+	size_t i = 0;
+
+	for (unsigned part = 0; part < 4; part++) {
+		unsigned value = 0;
+		size_t start;
+
+		if (part && (i == len || at[i++] != '.'))
+			return false;
+		start = i;
+		for (; i < len && at[i] >= '0' && at[i] <= '9' && i - start < 3; i++)
+			value = value * 10 + (unsigned)(at[i] - '0');
+		if (i == start || value > 255 || (at[start] == '0' && i - start > 1))
+			return false;
+		ret[part] = (uint8_t)value;
+	}
+	return i == len;
+}
+
 bool address_parse(struct str text, uint8_t ret[16])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -11,14 +32,15 @@ bool address_parse(struct str text, uint8_t ret[16])
 	const size_t len = zone ? (size_t)(zone - text.at) : text.len;
 	char copy[INET6_ADDRSTRLEN + 1];
 
-	if (!len || len >= sizeof(copy))
+	if (!len || len >= sizeof(copy) || memchr(text.at, '\0', len))
 		return false;
+	if (!memchr(text.at, ':', len)) {
+		memcpy(ret, mapped, sizeof(mapped));
+		return parse_v4(text.at, len, ret + 12);
+	}
 	memcpy(copy, text.at, len);
 	copy[len] = '\0';
-	if (memchr(copy, ':', len))
-		return inet_pton(AF_INET6, copy, ret) == 1;
-	memcpy(ret, mapped, sizeof(mapped));
-	return inet_pton(AF_INET, copy, ret + 12) == 1;
+	return inet_pton(AF_INET6, copy, ret) == 1;
 }
 
 const char *cidr_parse(struct str text, struct cidr *ret)

@@ -142,17 +142,10 @@ static bool next_word(struct words *w, struct str *ret)
 	return true;
 }
 
-/* Nearly every name differs in its length or first byte: no call for those. */
-static inline bool is_same(struct str name, const struct str *known)
-{
-	return name.len == known->len && name.at[0] == known->at[0] &&
-	       memcmp(name.at, known->at, name.len) == 0;
-}
-
 static const struct wrapper *find_wrapper(struct str name)
 {
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
-		if (is_same(name, &wrappers[i].name))
+		if (str_eq(name, wrappers[i].name))
 			return &wrappers[i];
 	}
 	return NULL;
@@ -163,7 +156,7 @@ static bool is_shell(struct str name)
 	if (name.len && name.at[0] == '-') /* a login shell's argv[0] */
 		name = (struct str){name.at + 1, name.len - 1};
 	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
-		if (is_same(name, &shells[i]))
+		if (str_eq(name, shells[i]))
 			return true;
 	}
 	return false;

@@ -56,6 +56,8 @@ enum verdict policy_default(const struct policy *policy, const struct action *ac
 struct cel_env policy_env(const struct policy *policy, const struct policy_state *state,
 			  const struct action *action, struct cel_memo *memo)
 {
+	if (memo)
+		cel_memo_begin(memo);
 	return (struct cel_env){.action = action,
 				.labels = policy_state_labels(state),
 				.process_labels = policy_state_process_labels(state, action),
@@ -188,7 +190,7 @@ static void take_steps(const struct policy *policy, struct policy_state *state,
 void policy_note_let_through(const struct policy *policy, struct policy_state *state,
 			     const struct action *action)
 {
-	struct cel_memo memo = {0};
+	struct cel_memo memo __attribute__((uninitialized));
 	const struct cel_env env = policy_env(policy, state, action, &memo);
 	struct candidates c;
 
@@ -216,7 +218,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
        struct decision *ret, const struct rule_teller *teller)
 {
 	struct candidates c __attribute__((uninitialized));
-	struct cel_memo memo = {0};
+	struct cel_memo memo __attribute__((uninitialized));
 	const struct cel_env env = policy_env(policy, state, action, &memo);
 	bool decided = false;
 	uint64_t labels = 0;
@@ -277,7 +279,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 void policy_count_bytes(const struct policy *policy, struct policy_state *state,
 			const struct action *action, uint64_t bytes, struct decision *ret)
 {
-	struct cel_memo memo = {0};
+	struct cel_memo memo __attribute__((uninitialized));
 	struct cel_env env;
 
 	*ret = (struct decision){.verdict = VERDICT_ALLOW};

@@ -141,7 +141,8 @@ static bool key_of_pattern(const struct cel_node *call, struct str pattern, stru
 
 	switch ((int)call->function) {
 	case FN_STARTS_WITH:
-		return key_of_start(pattern, ret);
+		*ret = (struct key){.kind = KEY_START};
+		return hash_start(pattern, &ret->hash);
 	case FN_GLOB:
 		return key_of_glob(pattern, ret);
 	case FN_HOST_MATCHES:

@@ -5,18 +5,9 @@
 
 #include "monitor/policy/match.h"
 
-#define FNV_START UINT64_C(0xcbf29ce484222325)
+#define FNV_START KEY_HASH_START
 #define FNV_PRIME UINT64_C(0x100000001b3)
 #define NO_BITS	  255u /* stands for "no address" among the lengths of networks */
-
-uint64_t hash_string(struct str text)
-{
-	uint64_t h = FNV_START;
-
-	for (size_t i = 0; i < text.len; i++)
-		h = (h ^ (unsigned char)text.at[i]) * FNV_PRIME;
-	return h;
-}
 
 uint64_t hash_integer(int64_t value)
 {
@@ -97,7 +88,6 @@ bool key_of_glob(struct str pattern, struct key *ret)
 	return found.len > 0;
 }
 
-/* In one pass: each decision takes this way. */
 static inline __attribute__((always_inline)) void keys_of_path(struct str path, key_found found,
 							       void *arg)
 {
@@ -105,18 +95,16 @@ static inline __attribute__((always_inline)) void keys_of_path(struct str path, 
 	size_t start = 0;
 
 	while (start < path.len) {
-		uint64_t h = FNV_START;
 		size_t n = start;
 
-		for (; n < path.len && path.at[n] != '/'; n++) {
-			h = (h ^ (unsigned char)path.at[n]) * FNV_PRIME;
-			if (n - start + 1 == KEY_START_BYTES)
-				found(arg, h, 0);
-		}
+		while (n < path.len && path.at[n] != '/')
+			n++;
 		if (n > start) {
 			last = (struct str){path.at + start, n - start};
-			found(arg, h, 0);
+			found(arg, hash_string(last), 0);
 		}
+		if (n - start > KEY_START_BYTES)
+			found(arg, hash_string((struct str){last.at, KEY_START_BYTES}), 0);
 		start = n + 1;
 	}
 	last = extension_of(last);
@@ -124,36 +112,21 @@ static inline __attribute__((always_inline)) void keys_of_path(struct str path, 
 		found(arg, hash_string(last), 0);
 }
 
-/* Two places in the set, since a path has few keys and most patterns are to be told apart. */
-static uint32_t mark_of_hash(uint64_t hash)
+static void note_key(void *arg, uint64_t hash, uint8_t bits)
 {
-	return (uint32_t)((hash * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % (MARK_BITS * MARK_BITS);
-}
-
-static void set_mark(void *arg, uint64_t hash, uint8_t bits)
-{
-	struct path_marks *marks = arg;
-	const uint32_t mark = mark_of_hash(hash);
-	const uint32_t a = mark % MARK_BITS;
-	const uint32_t b = mark / MARK_BITS;
+	struct path_keys *keys = arg;
 
 	(void)bits;
-	marks->words[a / 64] |= UINT64_C(1) << (a % 64);
-	marks->words[b / 64] |= UINT64_C(1) << (b % 64);
+	if (keys->count < MAX_PATH_KEYS)
+		keys->hashes[keys->count] = hash;
+	keys->count++;
 }
 
-/* What has no key may match any path: its mark, 0, is in every set. */
-uint32_t mark_of_glob(struct str pattern)
+void path_keys_of(struct str path, struct path_keys *ret)
 {
-	struct key key;
-
-	return key_of_glob(pattern, &key) ? mark_of_hash(key.hash) : 0;
-}
-
-void path_marks_of(struct str path, struct path_marks *ret)
-{
-	*ret = (struct path_marks){{1}};
-	keys_of_path(path, set_mark, ret);
+	ret->text = path;
+	ret->count = 0;
+	keys_of_path(path, note_key, ret);
 }
 
 /* ---- hosts: hashed from the end, so that each label adds to the hash of those behind it ---- */
@@ -258,28 +231,14 @@ static void nets_of(struct str text, const uint64_t lengths[KEY_LENGTH_WORDS], k
 
 /* ---- all ---- */
 
-bool key_of_start(struct str start, struct key *ret)
-{
-	if (start.len < KEY_START_BYTES)
-		return false;
-	start.len = KEY_START_BYTES;
-	*ret = (struct key){.kind = KEY_START, .hash = hash_string(start)};
-	return true;
-}
-
 void keys_of_text(enum key_kind kind, struct str text, const uint64_t lengths[KEY_LENGTH_WORDS],
 		  key_found found, void *arg)
 {
 	switch (kind) {
 	case KEY_LABEL:
 	case KEY_COMMAND:
-		return;
 	case KEY_VALUE:
-		found(arg, hash_string(text), 0);
-		return;
 	case KEY_START:
-		if (text.len >= KEY_START_BYTES)
-			found(arg, hash_string((struct str){text.at, KEY_START_BYTES}), 0);
 		return;
 	case KEY_PATH:
 		keys_of_path(text, found, arg);

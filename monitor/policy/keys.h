@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "monitor/policy/cidr.h"
 
@@ -33,41 +34,74 @@ struct key {
 	uint64_t hash;
 };
 
-uint64_t hash_string(struct str text);
+#define KEY_HASH_START	UINT64_C(0xcbf29ce484222325)
+#define KEY_HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
+static inline uint64_t key_word(const char *at, size_t len)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, at, len);
+	return word;
+}
+
+static inline uint64_t key_mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * KEY_HASH_FACTOR;
+	return h ^ (h >> 29);
+}
+
+/* Here, since each decision takes many. Eight bytes at a time; the last ones are read again rather
+ * than one by one. */
+static inline __attribute__((always_inline)) uint64_t hash_string(struct str text)
+{
+	const char *at = text.at;
+	uint64_t h = KEY_HASH_START ^ text.len;
+
+	for (size_t left = text.len; left > 8; left -= 8, at += 8)
+		h = key_mix(h, key_word(at, 8));
+	if (text.len >= 8)
+		return key_mix(h, key_word(text.at + text.len - 8, 8));
+	if (text.len >= 4)
+		return key_mix(h, key_word(at, 4) << 32 | key_word(at + text.len - 4, 4));
+	for (size_t i = 0; i < text.len; i++)
+		h = key_mix(h, (unsigned char)at[i]);
+	return h;
+}
+
 uint64_t hash_integer(int64_t value);
+
+/* KEY_START: of a pattern as of a text. False: it is too short to have one. */
+static inline bool hash_start(struct str text, uint64_t *ret)
+{
+	if (text.len < KEY_START_BYTES)
+		return false;
+	*ret = hash_string((struct str){text.at, KEY_START_BYTES});
+	return true;
+}
 
 /* What a (checked) pattern demands; kind, bits and hash are set. False: nothing that has a key. */
 bool key_of_glob(struct str pattern, struct key *ret);
 bool key_of_host(struct str pattern, struct key *ret);
-bool key_of_start(struct str start, struct key *ret);
 void key_of_net(const struct cidr *net, struct key *ret);
 /* What a text that is no address has: inCIDR() gives an error for it, so the rule may match. */
 void key_of_no_address(struct key *ret);
 
-/* The keys of one kind that a text has, each given to `found`. @lengths: for KEY_NET, the bits
- * that are asked for, one bit for each length. */
+/* The keys of a kind of which a text has many (from KEY_PATH on), each given to `found`. @lengths:
+ * for KEY_NET, the bits that are asked for, one bit for each length. */
 #define KEY_LENGTH_WORDS 3u
 typedef void (*key_found)(void *arg, uint64_t hash, uint8_t bits);
 void keys_of_text(enum key_kind kind, struct str text, const uint64_t lengths[KEY_LENGTH_WORDS],
 		  key_found found, void *arg);
 
-/*
- * The keys of one path as a set, for expressions: a glob whose mark is not in it does not match, so
- * that of a long list only what may match is looked at. A mark too many only costs time.
- */
-#define MARK_BITS 512u
+/* The keys of one path, kept for whoever looks it up next: the index, then the lists of globs
+ * (cel_list). One that has more than are kept here must be looked up by keys_of_text(). */
+#define MAX_PATH_KEYS 48u
 
-struct path_marks {
-	uint64_t words[MARK_BITS / 64];
+struct path_keys {
+	struct str text;
+	unsigned count; /* more than MAX_PATH_KEYS: not all are here */
+	uint64_t hashes[MAX_PATH_KEYS];
 };
 
-uint32_t mark_of_glob(struct str pattern);
-void path_marks_of(struct str path, struct path_marks *ret);
-
-static inline bool path_marks_have(const struct path_marks *marks, uint32_t mark)
-{
-	const uint32_t a = mark % MARK_BITS;
-	const uint32_t b = mark / MARK_BITS;
-
-	return marks->words[a / 64] >> (a % 64) & marks->words[b / 64] >> (b % 64) & 1;
-}
+void path_keys_of(struct str path, struct path_keys *ret);

@@ -272,6 +272,8 @@ const char *host_check(struct str pattern)
 		return "an empty host name matches nothing";
 	if (is_numeric(rest))
 		return NULL;
+	if (rest.at[rest.len - 1] == '.')
+		return "an empty label in the host name";
 	while (rest.len) {
 		const struct str c = component(&rest, '.');
 

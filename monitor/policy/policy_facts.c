@@ -123,7 +123,7 @@ uint64_t policy_labels_of_paths(const struct policy *policy)
 	uint64_t labels = 0;
 
 	for (size_t i = 0; i < policy->glob_count; i++)
-		labels |= policy->globs[i].labels;
+		labels |= policy->globs[i].except ? 0 : policy->globs[i].labels;
 	return labels;
 }
 
@@ -177,10 +177,8 @@ bool policy_uses_labels(const struct policy *policy)
 
 uint64_t policy_labels_given(const struct policy *policy)
 {
-	uint64_t given = 0;
+	uint64_t given = policy_labels_of_paths(policy);
 
-	for (size_t i = 0; i < policy->glob_count; i++)
-		given |= policy->globs[i].except ? 0 : policy->globs[i].labels;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		given |= policy->rules[i].labels;
 	return given;

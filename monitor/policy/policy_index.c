@@ -29,6 +29,7 @@ struct link {
 struct probe {
 	enum key_kind kind;
 	uint32_t field;
+	uint64_t salt;			    /* tells its keys from those of others */
 	uint64_t lengths[KEY_LENGTH_WORDS]; /* KEY_NET: bits that rules ask for */
 };
 
@@ -45,16 +46,19 @@ struct kind_index {
 	uint64_t labels; /* bits that rules test */
 };
 
-static uint64_t slot_hash(const struct key *key)
+static uint64_t salt_of(enum key_kind kind, uint32_t field)
 {
-	const uint64_t h = (key->hash ^ ((uint64_t)key->kind << 56) ^ ((uint64_t)key->field << 48) ^
-			    ((uint64_t)key->bits << 40)) *
-			   UINT64_C(0x9e3779b97f4a7c15);
+	return (uint64_t)kind << 56 ^ (uint64_t)field << 48;
+}
+
+static inline uint64_t slot_hash(uint64_t hash, uint64_t salt, uint8_t bits)
+{
+	const uint64_t h = (hash ^ salt ^ (uint64_t)bits << 40) * KEY_HASH_FACTOR;
 
 	return h ^ (h >> 32);
 }
 
-static struct slot *find_slot(const struct kind_index *x, uint64_t hash)
+static inline struct slot *find_slot(const struct kind_index *x, uint64_t hash)
 {
 	size_t at = hash & x->mask;
 
@@ -78,7 +82,9 @@ static void note_probe(struct kind_index *x, const struct key *key)
 	if (!probe) {
 		x->probes = xrealloc_array(x->probes, x->probe_count + 1, sizeof(*x->probes));
 		probe = &x->probes[x->probe_count++];
-		*probe = (struct probe){.kind = key->kind, .field = key->field};
+		*probe = (struct probe){.kind = key->kind,
+					.field = key->field,
+					.salt = salt_of(key->kind, key->field)};
 	}
 	if (key->kind == KEY_NET && key->bits / 64 < KEY_LENGTH_WORDS)
 		probe->lengths[key->bits / 64] |= UINT64_C(1) << (key->bits % 64);
@@ -93,7 +99,8 @@ static void add_guard(struct kind_index *x, const struct guard *guard, uint32_t 
 		x->always[position / 64] |= UINT64_C(1) << (position % 64);
 	for (size_t i = 0; i < guard->count; i++) {
 		const struct key *key = &guard->keys[i];
-		const uint64_t hash = slot_hash(key);
+		const uint64_t hash =
+			slot_hash(key->hash, salt_of(key->kind, key->field), key->bits);
 		struct slot *slot = find_slot(x, hash);
 
 		note_probe(x, key);
@@ -166,21 +173,46 @@ void policy_index_free(struct policy *policy)
 	policy->index = NULL;
 }
 
-/* What keys_of_text() hands each key to. */
 struct marking {
 	const struct kind_index *x;
 	const struct probe *probe;
 	uint64_t *bits;
 };
 
-static void mark(void *arg, uint64_t hash, uint8_t length)
+/* Few keys are anybody's: that is all that most of them cost. */
+static inline __attribute__((always_inline)) void mark(const struct marking *m, uint64_t hash,
+						       uint8_t length)
 {
-	const struct marking *m = arg;
-	const struct key key = {m->probe->kind, m->probe->field, length, hash};
 	const struct kind_index *x = m->x;
+	const uint32_t first = find_slot(x, slot_hash(hash, m->probe->salt, length))->first;
 
-	for (uint32_t i = find_slot(x, slot_hash(&key))->first; i != NO_ENTRY; i = x->links[i].next)
+	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next)
 		m->bits[x->links[i].position / 64] |= UINT64_C(1) << (x->links[i].position % 64);
+}
+
+/* What keys_of_text() hands each key to. */
+static void on_key(void *arg, uint64_t hash, uint8_t length)
+{
+	mark(arg, hash, length);
+}
+
+static inline void mark_text(struct marking *m, const struct cel_env *env, struct str text)
+{
+	const enum key_kind kind = m->probe->kind;
+	const struct path_keys *keys;
+	uint64_t start;
+
+	if (kind == KEY_VALUE) {
+		mark(m, hash_string(text), 0);
+	} else if (kind == KEY_START) {
+		if (hash_start(text, &start))
+			mark(m, start, 0);
+	} else if (kind == KEY_PATH && (keys = cel_path_keys(env, text))) {
+		for (unsigned i = 0; i < keys->count; i++)
+			mark(m, keys->hashes[i], 0);
+	} else {
+		keys_of_text(kind, text, m->probe->lengths, on_key, m);
+	}
 }
 
 static void mark_probe(struct marking *m, const struct cel_env *env)
@@ -196,7 +228,7 @@ static void mark_probe(struct marking *m, const struct cel_env *env)
 	}
 	switch (field->type) {
 	case FIELD_STRING:
-		keys_of_text(probe->kind, action_string(action, field), probe->lengths, mark, m);
+		mark_text(m, env, action_string(action, field));
 		return;
 	case FIELD_INT:
 		mark(m, hash_integer(action_integer(action, field)), 0);
@@ -209,13 +241,13 @@ static void mark_probe(struct marking *m, const struct cel_env *env)
 	}
 	list = action_list(action, field);
 	for (size_t i = 0; i < list->count; i++)
-		keys_of_text(probe->kind, list->items[i], probe->lengths, mark, m);
+		mark_text(m, env, list->items[i]);
 }
 
 const uint32_t *policy_index_candidates(const struct policy *policy, const struct cel_env *env,
 					uint64_t bits[INDEX_WORDS], size_t *ret_words)
 {
-	static const struct probe label = {.kind = KEY_LABEL};
+	const struct probe label = {.kind = KEY_LABEL, .salt = salt_of(KEY_LABEL, 0)};
 	const struct kind_index *x = &policy->index[env->action->kind];
 	const size_t words = (x->count + 63) / 64;
 	struct marking m = {.x = x, .bits = bits};

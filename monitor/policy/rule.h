@@ -17,7 +17,7 @@
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
  *	trees.c			what loading does not keep, for tools
  *	constants.c		actions that rules tell apart
- *	lint.c, lint_tree.c	what cannot be meant
+ *	lint*.c			what cannot be meant
  *	format.c		the form of the files
  *	example.c, examples.c	actions as files give them; runs match and not_match
  *	guard.c, keys.c		what must hold for a rule to match

@@ -25,8 +25,8 @@ def ask_for(*names, verdict="ask", **more):
 class Approver:
     """Listens; each question is in `questions`, with the connection that it came by."""
 
-    def __init__(self, test):
-        self.path = test.dir / "approver.sock"
+    def __init__(self, test, name="approver.sock"):
+        self.path = test.dir / name
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(self.path))
         self.listener.listen()

@@ -95,9 +95,9 @@ class Container:
                 "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")],
                 "maskedPaths": MASKED, "readonlyPaths": READ_ONLY, "seccomp": seccomp(added)}}
 
-    def run(self, *command, user=USER, added=()):
-        """The container's first process; what it printed, and its status."""
+    def run(self, *command, user=USER, added=(), said=b""):
+        """The container's first process, which is told something; what it printed, and its status."""
         (self.folder / "config.json").write_text(json.dumps(self.config(command, user, added)))
         name = self.folder.parent.name
         return subprocess.run([RUNC, "--root", str(self.folder / "state"), "run", "--bundle", str(self.folder), name],
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * SLOWER, check=False)
+                              input=said, capture_output=True, timeout=120 * SLOWER, check=False)

@@ -150,10 +150,11 @@ class NetTest(cordon_testing.CordonTest):
     def net(self, private=ALLOWED):
         return ("-p", self.rules, "--net=relay", *(f"--allow-private={one}" for one in private))
 
-    def python(self, script, *args, private=ALLOWED, **kw):
+    def python(self, script, *args, private=ALLOWED, options=(), **kw):
         """A Python program in a session with a relayed network."""
         head = "import errno, os, select, socket, struct, sys, threading, time\n"
-        return self.run_in("python3", "-c", head + script, *map(str, args), options=self.net(private), **kw)
+        return self.run_in("python3", "-c", head + script, *map(str, args),
+                           options=[*self.net(private), *options], **kw)
 
     def closes(self):
         return [e["fields"] for e in self.events("net.close")]

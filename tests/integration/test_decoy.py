@@ -9,7 +9,7 @@ import shutil
 import unittest
 
 from approver_testing import Approver, rule
-from cordon_testing import TRACE, CordonTest
+from cordon_testing import SLOWER, TRACE, CordonTest
 
 DECOY = ("--net=decoy",)
 CURL = "curl -sS --max-time 40"
@@ -186,6 +186,41 @@ class Decoy(DecoyTest):
         allowed = self.decoyed(f"{CURL} http://a.example/", options=["-p", asks, approver.option])
         self.assertIn(b"It works", allowed.stdout, allowed.stderr)
         self.assertEqual([r["host"] for r in self.requests()], ["a.example"])
+
+    def test_what_is_said_first_is_asked_about(self):
+        """Each request of a connection; what was sent meanwhile is read when the answer is there."""
+        asks = self.policy(rule("posts", "action.method in ['POST', 'PUT']", on=("net.request",), verdict="ask",
+                                match={"kind": "net.request", "method": "POST"}))
+        script = (f"{CURL} -d first http://a.example/ --next {CURL[5:]} -T - http://a.example/put </dev/null;"
+                  f"{CURL} http://b.example/")
+        approver = Approver(self)
+        approver.answer_all(lambda q: "allow" if q["fields"]["method"] == "POST" else
+                            ("deny", {"scope": "session"}))
+        done = self.decoyed(script, options=["-p", asks, approver.option])
+        self.assertEqual([(q["kind"], q["fields"]["method"]) for q in approver.asked],
+                         [("net.request", "POST"), ("net.request", "PUT")])
+        self.assertEqual([(r["host"], r["method"]) for r in self.requests()], [("a.example", "POST"), ("b.example", "GET")],
+                         done.stderr)
+        self.assertEqual(self.requests()[0]["body"], "first")
+        self.assertEqual([e["verdict"] for e in self.events("ask.answer")], ["allow", "deny"])
+        late = Approver(self, "late.sock")
+        done = self.decoyed(f"{CURL} -d x http://a.example/; echo on", options=["-p", asks, late.option, "--approver-timeout", "1"])
+        self.assertEqual(done.stdout, b"on\n")
+        self.assertIn("within 1000 ms", self.events("ask.answer")[0]["fields"]["reason"])
+        self.assertEqual(self.requests(), [])
+
+    def test_who_is_asked_about_is_gone(self):
+        asks = self.policy(rule("posts", "action.method == 'POST'", on=("net.request",), verdict="ask",
+                                match={"kind": "net.request", "method": "POST"}))
+        approver = Approver(self)
+        run = self.start("sh", "-c", f"{CURL} -d x http://a.example/ & read x; kill -9 $!; wait $!; echo on",
+                         options=[*DECOY, "-p", asks, approver.option], stdin=-1)
+        question, peer = approver.next()
+        out, err = run.communicate(b"\n", timeout=60 * SLOWER)
+        self.assertEqual(out, b"on\n", err)
+        self.assertEqual([e["verdict"] for e in self.events("ask.answer")], ["deny"])
+        self.assertEqual(self.requests(), [])
+        self.assertEqual(self.verified()[0], 0)
 
     def test_rules_on_what_is_said_first(self):
         deny = rule("no-posts", "action.method == 'POST'", on=("net.request",), verdict="deny",

@@ -6,7 +6,6 @@ Without a wall both succeed. As root everything is tried twice: as root, whose s
 ordinary user, whose session has his.
 """
 
-import ctypes
 import json
 import os
 import pathlib
@@ -17,26 +16,16 @@ import subprocess
 import time
 import unittest
 
+from lite_testing import OnThisKernel, needs_lite  # noqa: F401
 from mcp_client import Client
 from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, cgroups_of, descendants, living, stat_of, wait_for
 
 ATTACKS = pathlib.Path(CORDON).resolve().parent / "tests/lite_attacks"
 NOBODY = 65534
-SYS_LANDLOCK_CREATE_RULESET, VERSION = 444, 1
-LANDLOCK_ABI = ctypes.CDLL(None).syscall(SYS_LANDLOCK_CREATE_RULESET, None, 0, VERSION)
-NEEDED_ABI = 6  # with the signal scope
 SIG0 = "0"
 
 
-class OnThisKernel(CordonTest):
-    @unittest.skipIf(LANDLOCK_ABI >= NEEDED_ABI, "this kernel has what lite needs")
-    def test_it_is_refused(self):
-        done = self.cordon("run", "--isolation=lite", "--trace=off", "--", "true")
-        self.assertEqual(done.returncode, 125)
-        self.assertIn(f"needs Landlock ABI {NEEDED_ABI} and this host has {max(LANDLOCK_ABI, 0)}", done.stderr.decode())
-
-
-@unittest.skipIf(LANDLOCK_ABI < NEEDED_ABI, f"lite needs Landlock ABI {NEEDED_ABI} (Linux 6.12)")
+@needs_lite
 class LiteTest(CordonTest):
     """A workspace that holds the attacker's program, and folders that are not for the session."""
 

@@ -8,6 +8,7 @@ import unittest
 
 from container_testing import BUILD, NO_RUNC, RUNC, USER, Container
 from cordon_testing import CordonTest
+from lite_testing import needs_lite
 
 # What scripts share: a session in a live workspace, and one attempt outside and inside of it.
 SHARED = """
@@ -18,6 +19,7 @@ both() { ./attacks "$@"; lite ./attacks "$@"; }
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root, as an engine does")
 @unittest.skipUnless(RUNC, NO_RUNC)
+@needs_lite
 class InContainer(CordonTest):
     maxDiff = None
 
@@ -88,6 +90,18 @@ class InContainer(CordonTest):
         script = "rm -f here; {} sh -c 'setsid ./stays & until [ -e here ]; do sleep .1; done'; cat /proc/[0-9]*/comm | grep -c stays || true"
         self.assertEqual(self.inside(script.format("lite")), ["0"])
         self.assertEqual(self.inside(script.format("")), ["1"])
+
+    def test_an_agents_server_as_the_first_process(self):
+        asked = [{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+                     "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}},
+                 {"jsonrpc": "2.0", "method": "notifications/initialized"},
+                 {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "bash", "arguments": {
+                     "command": "echo kept >f; ./attacks daemon socket 2 1 list /outside; cat f"}}}]
+        done = self.cordon_inside("mcp", "--isolation=lite", "--trace=auto", "-w", "/w:live",
+                                  said="".join(json.dumps(one) + "\n" for one in asked).encode())
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        answer = json.loads(done.stdout.splitlines()[-1])["result"]
+        self.assertEqual(answer["content"][0]["text"].split()[:4], ["ok", "EAFNOSUPPORT", "EACCES", "kept"])
 
     def test_its_root_is_refused(self):
         """It is not given what it takes to be somebody else and to look after him; with that added it works."""

@@ -10,6 +10,7 @@ import threading
 import unittest
 
 import net_testing
+from approver_testing import Approver, rule
 from net_testing import OTHER, SERVER, NetTest
 
 RESOLVE_MUSL = os.path.join(os.environ.get("BUILD", "build"), "tests/resolve_musl")
@@ -247,6 +248,48 @@ print(rcode(r), r[-14:].decode())
         self.assertEqual({e["rule"] for e in denied}, {"t.no-name"})
         self.assertEqual({e["fields"]["host"][:5] for e in denied}, {"no.ex", "xxxxx", "01234"})
         self.assertEqual(self.verified()[0], 0)
+
+    def test_asked(self):
+        """Who has to be asked is asked while other names are answered; a no, and no answer, are no such name."""
+        approver = Approver(self)
+        self.rules = self.policy(rule("ask.name", "action.host.endsWith('.asked.example')", ("net.dns",),
+                                      match={"kind": "net.dns", "host": "a.asked.example"}),
+                                 defaults={"net.connect": "allow"})
+        done = []
+        client = threading.Thread(target=lambda: done.append(self.client("""
+import sys, threading
+def of(server, name):
+    try: print(name, udp(server, query(name))[3] & 15, flush=True)
+    except OSError: print(name, "silent", flush=True)
+first = threading.Thread(target=of, args=("198.18.0.1", "yes.asked.example"))
+first.start()
+print("tcp", [rcode(r) for r in tcp("198.18.0.1", query("no.asked.example"), query("b.example"))])
+first.join()
+of("198.18.0.1", "yes.asked.example")
+of("198.18.0.1", "yes.asked.example")
+""", options=[approver.option])))
+        client.start()
+        asked = dict((q["fields"]["host"], (q, p)) for q, p in (approver.next(), approver.next()))
+        self.assertEqual({q["rule"] for q, _ in asked.values()}, {"ask.name"})
+        # Nobody has answered yet, and the session goes on.
+        approver.answer(*asked["no.asked.example"], "deny")
+        approver.answer(*asked["yes.asked.example"], "allow")
+        again = approver.next()
+        approver.answer(*again, "allow", scope="session")
+        client.join()
+        self.assertEqual(sorted(done[0].stdout.decode().splitlines()),
+                         ["tcp [3, 0]"] + ["yes.asked.example 0"] * 3, done[0].stderr)
+        self.assertEqual([e["verdict"] for e in self.events("ask.answer")].count("allow"), 2)
+        self.assertEqual(self.verified()[0], 0)
+
+    def test_nobody_answers(self):
+        approver = Approver(self)
+        self.rules = self.policy(rule("ask.name", "action.host == 'a.example'", ("net.dns",),
+                                      match={"kind": "net.dns", "host": "a.example"}))
+        got = self.lines("""print(udp("198.18.0.1", query("a.example"))[3] & 15)""",
+                         options=[approver.option, "--approver-timeout", "1"])
+        self.assertEqual(got, ["3"])
+        self.assertIn("within 1000 ms", self.events("ask.answer")[0]["fields"]["reason"])
 
     def test_whose_question_it_is(self):
         self.lines("""socket.gethostbyname("mine.example")""")

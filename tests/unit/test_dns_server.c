@@ -16,12 +16,14 @@
 #include "monitor/net/dns_server.h"
 #include "monitor/net/endpoint.h"
 
-#define HEAD	  "\x12\x34\x01\0\0\1\0\0\0\0\0\0"
-#define HEAD_OPT  "\x12\x34\x01\0\0\1\0\0\0\0\0\1"
-#define OPT	  "\0\0\x29\x10\0\0\0\0\0\0\0"
-#define A_EXAMPLE "\1a\7example\0\0\1\0\1"
-#define DENIED	  "\6denied\7example\0\0\1\0\1"
-#define BYTES(_s) (_s), sizeof(_s) - 1
+#define HEAD	    "\x12\x34\x01\0\0\1\0\0\0\0\0\0"
+#define HEAD_OPT    "\x12\x34\x01\0\0\1\0\0\0\0\0\1"
+#define OPT	    "\0\0\x29\x10\0\0\0\0\0\0\0"
+#define A_EXAMPLE   "\1a\7example\0\0\1\0\1"
+#define DENIED	    "\6denied\7example\0\0\1\0\1"
+#define ASKED	    "\5asked\7example\0\0\1\0\1"
+#define MAX_WAITERS 64u
+#define BYTES(_s)   (_s), sizeof(_s) - 1
 
 static struct {
 	uv_loop_t loop;
@@ -29,15 +31,33 @@ static struct {
 	struct dns_server *server;
 	uint16_t udp_ports[2], tcp_ports[2];
 	unsigned decided, full;
+	struct dns_waiter *waiters[MAX_WAITERS]; /* that asked.example waits with */
+	unsigned waiting, forgotten;
+	unsigned left; /* who still waits when the server ends */
+	bool is_answered, yes;
 	bool is_closed;
 } t;
 
-static bool on_decide(void *ctx, const struct dns_query *query, const char **ret_reason)
+static enum dns_outcome on_decide(void *ctx, const struct dns_query *query,
+				  struct dns_waiter *waiter, const char **ret_reason)
 {
 	assert_ptr_equal(ctx, &t);
 	t.decided++;
 	*ret_reason = "by rule x";
-	return strcmp(query->name, "denied.example") != 0;
+	if (strcmp(query->name, "asked.example") == 0 && waiter && !t.is_answered) {
+		t.waiters[t.waiting++ % MAX_WAITERS] = waiter;
+		return DNS_WAITS;
+	}
+	return strcmp(query->name, "denied.example") == 0 || (t.is_answered && !t.yes)
+		       ? DNS_IS_REFUSED
+		       : DNS_MAY_BE_ANSWERED;
+}
+
+static void on_forget(void *ctx, struct dns_waiter *waiter)
+{
+	(void)ctx;
+	assert_true(waiter->is_again);
+	t.forgotten++;
 }
 
 static void on_full(void *ctx)
@@ -46,7 +66,8 @@ static void on_full(void *ctx)
 	t.full++;
 }
 
-static const struct dns_server_ops ops = {.decide = on_decide, .full = on_full};
+static const struct dns_server_ops ops = {
+	.decide = on_decide, .forget = on_forget, .full = on_full};
 
 static socklen_t address_of(int family, const char *text, uint16_t port, union socket_address *ret)
 {
@@ -118,6 +139,7 @@ static int tear_down(void **state)
 	dns_server_stop(t.server, on_closed, NULL);
 	(void)uv_run(&t.loop, UV_RUN_DEFAULT);
 	assert_true(t.is_closed);
+	assert_int_equal(t.forgotten, t.left);
 	assert_int_equal(uv_loop_close(&t.loop), 0);
 	(void)names_free(t.names);
 	return 0;
@@ -208,6 +230,95 @@ static void test_denied(void **state)
 			    11);
 	assert_int_equal(names_count(t.names), 0);
 	(void)close(socket_fd);
+}
+
+/* ---- what waits ---- */
+
+static void run_until_waiting(unsigned count)
+{
+	while (t.waiting < count)
+		(void)uv_run(&t.loop, UV_RUN_NOWAIT);
+}
+
+static void answer(unsigned which, bool yes)
+{
+	t.is_answered = true;
+	t.yes = yes;
+	dns_server_again(t.waiters[which]);
+	t.is_answered = false;
+}
+
+static void test_a_datagram_waits(void **state)
+{
+	uint8_t reply[600];
+	const int asks = client(AF_INET6, SOCK_DGRAM, "::1", t.udp_ports[1]);
+	const int other = client(AF_INET, SOCK_DGRAM, "127.0.0.1", t.udp_ports[0]);
+
+	(void)state;
+	send_all(asks, BYTES(HEAD ASKED));
+	run_until_waiting(1);
+	/* Sent again it is the same one, and others are answered meanwhile. */
+	send_all(asks, BYTES(HEAD ASKED));
+	send_all(other, BYTES(HEAD A_EXAMPLE));
+	assert_true(receive(other, reply, sizeof(reply)) > DNS_HEADER_BYTES);
+	assert_int_equal(t.waiting, 1);
+	dns_server_again(t.waiters[0]); /* nobody knows yet */
+	assert_int_equal(t.waiting, 2);
+	answer(0, true);
+	assert_int_equal(receive(asks, reply, sizeof(reply)), sizeof(HEAD ASKED) - 1 + 16);
+	send_all(asks, BYTES(HEAD ASKED));
+	run_until_waiting(3);
+	answer(2, false);
+	assert_int_equal(receive(asks, reply, sizeof(reply)), sizeof(HEAD ASKED) - 1);
+	assert_int_equal(reply[3] & 0xf, DNS_NXDOMAIN);
+	assert_int_equal(t.forgotten, 0);
+	(void)close(asks);
+	(void)close(other);
+}
+
+static void test_a_connection_waits(void **state)
+{
+	const size_t len = sizeof(HEAD ASKED) - 1;
+	uint8_t reply[600];
+	const int asks = tcp_client();
+
+	(void)state;
+	/* In order, whatever came behind it. */
+	send_all(asks, BYTES("\0\x1f" HEAD ASKED "\0\x1b" HEAD A_EXAMPLE));
+	run_until_waiting(1);
+	assert_int_equal(t.decided, 1);
+	answer(0, true);
+	receive_all(asks, reply, 2 + len + 16 + 2 + sizeof(HEAD A_EXAMPLE) - 1 + 16);
+	assert_memory_equal(reply + 2 + 12, ASKED, sizeof(ASKED) - 1);
+	assert_int_equal(t.decided, 3);
+	/* The server ends while one waits: its owner is told. */
+	send_all(asks, BYTES("\0\x1f" HEAD ASKED));
+	run_until_waiting(2);
+	t.left = 1;
+	(void)close(asks);
+}
+
+/* More than may wait are decided at once. */
+static void test_many_wait(void **state)
+{
+	uint8_t reply[600];
+	const int asks = client(AF_INET, SOCK_DGRAM, "127.0.0.1", t.udp_ports[0]);
+
+	(void)state;
+	for (unsigned i = 0; i <= MAX_DNS_HELD; i++) {
+		char query[] = HEAD ASKED;
+
+		query[1] = (char)i;
+		send_all(asks, query, sizeof(query) - 1);
+	}
+	assert_int_equal(receive(asks, reply, sizeof(reply)), sizeof(HEAD ASKED) - 1 + 16);
+	assert_int_equal(reply[1], MAX_DNS_HELD);
+	assert_int_equal(t.waiting, MAX_DNS_HELD);
+	for (unsigned i = 1; i < MAX_DNS_HELD; i++)
+		answer(i, true);
+	t.left = 1;
+	assert_true(receive(asks, reply, sizeof(reply)) > DNS_HEADER_BYTES);
+	(void)close(asks);
 }
 
 /* Rubbish is not shown to the owner, and what is no query gets no answer. */
@@ -431,6 +542,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_udp),
 		TEST(test_denied),
+		TEST(test_a_datagram_waits),
+		TEST(test_a_connection_waits),
+		TEST(test_many_wait),
 		TEST(test_rubbish),
 		TEST(test_full),
 		TEST(test_tcp),

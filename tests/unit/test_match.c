@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/test.h"
 
+#include <arpa/inet.h>
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -184,7 +186,13 @@ static void test_what_is_no_address(void **state)
 		" 10.0.0.1",
 		"1:2:3:4:5:6:7:8:9",
 		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000",
+		"10.0.0.1.",
+		".10.0.0.1",
+		"10..0.1",
+		"1234.0.0.1",
+		"10.0.0.1.2",
 	};
+	static const struct str with_nul[] = {STR("10.0.0.1\0"), STR("::1\0x")};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -193,6 +201,39 @@ static void test_what_is_no_address(void **state)
 		if (address_parse(str_of(bad[i]), address))
 			fail_msg("%s was read as an address", bad[i]);
 	}
+	for (size_t i = 0; i < COUNT(with_nul); i++) {
+		uint8_t address[16];
+
+		assert_false(address_parse(with_nul[i], address));
+	}
+}
+
+/* What the C library takes, and nothing else. */
+static void test_four_numbers(void **state)
+{
+	static const char alphabet[] = "0123456789..25";
+	unsigned good = 0;
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned n = 0; n < 300000; n++) {
+		char text[20] = "1.2.3.4";
+		uint8_t expected[4];
+		uint8_t got[16];
+		bool is_address;
+
+		for (unsigned i = 0; i < 7; i++) {
+			seed = seed * 1664525 + 1013904223;
+			if (seed >> 31 || n % 2)
+				text[i] = alphabet[(seed >> 16) % (sizeof(alphabet) - 1)];
+		}
+		is_address = inet_pton(AF_INET, text, expected) == 1;
+		assert_int_equal(address_parse(str_of(text), got), is_address);
+		if (is_address)
+			assert_memory_equal(got + 12, expected, 4);
+		good += is_address;
+	}
+	assert_true(good > 100);
 }
 
 struct check_row {
@@ -234,6 +275,7 @@ static const struct check_row checked_names[] = {
 	{"", "an empty host name matches nothing"},
 	{"a..b", "an empty label in the host name"},
 	{".a", "an empty label in the host name"},
+	{"a..", "an empty label in the host name"},
 	{"a.**.b", "** can only be the first label"},
 	{"**", "** alone is every host: write the rule without hostMatches"},
 	{"x**.a", "** must be a label of its own"},
@@ -312,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_hosts_are_matched_by_label),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_what_is_no_address),
+		cmocka_unit_test(test_four_numbers),
 		cmocka_unit_test(test_patterns_are_checked),
 		cmocka_unit_test(test_many_stars_end),
 	};

@@ -199,9 +199,11 @@ static void test_the_index_loses_no_connection(void **state)
 	(void)policy_free(policy);
 }
 
-/* A path that the glob matches. */
-static void put_path(struct buf *out, struct str glob)
+/* A path that the glob matches. @deep: with more components than keys of a path are kept. */
+static void put_path(struct buf *out, struct str glob, bool is_deep)
 {
+	for (unsigned i = 0; is_deep && i < MAX_PATH_KEYS; i++)
+		buf_puts(out, "/d");
 	for (size_t i = 0; i < glob.len; i++) {
 		const char c = glob.at[i];
 		const bool deep = c == '*' && i + 1 < glob.len && glob.at[i + 1] == '*';
@@ -231,9 +233,10 @@ static void test_the_index_loses_no_path(void **state)
 		fail_msg("%s", err.text);
 	for (size_t i = 0; i < policy->list_count; i++) {
 		for (size_t k = 0; policy->lists[i].strings && k < policy->lists[i].count; k++) {
+			const struct str glob = policy->lists[i].strings[k];
 			_cleanup_buf_ struct buf path = BUF_INIT(0);
 
-			put_path(&path, policy->lists[i].strings[k]);
+			put_path(&path, glob, k % 2 && glob.len > 2 && glob.at[1] == '*');
 			for (unsigned way = 0; way < 32; way++) {
 				const struct action action = {
 					.kind = way & 1 ? ACTION_FILE_OPEN : ACTION_FILE_CHANGE,

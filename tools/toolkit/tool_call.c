@@ -13,25 +13,15 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/memfd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <uv.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/limits.h"
 #include "tools/toolkit/catalogue.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
-#endif
-
-#define READ_CHUNK 65536
+#include "tools/toolkit/tool_stdio.h"
 
 struct tool_call {
 	struct agent_session *agent; /* NULL once the call is over */
@@ -53,19 +43,16 @@ struct tool_call {
 	bool has_exec;
 	struct exec_result exec;
 	struct error failure; /* code != 0: the execution could not be asked for */
-	struct tool_output output;
+	struct tool_pipe pipe; /* its output */
 	struct buf text; /* what the agent gets, once it is over */
 	bool is_error;
-	uv_pipe_t pipe;
-	bool has_pipe;
 	uv_timer_t finish;
-	unsigned handles;
-	char chunk[READ_CHUNK];
+	unsigned handles; /* open: the timer, the pipe */
 };
 
 static void call_free(struct tool_call *call)
 {
-	tool_output_done(&call->output);
+	tool_output_done(&call->pipe.output);
 	buf_done(&call->text);
 	free(call->id);
 	free(call->args);
@@ -75,12 +62,17 @@ static void call_free(struct tool_call *call)
 	free(call);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_closed(void *ctx)
 {
-	struct tool_call *call = handle->data;
+	struct tool_call *call = ctx;
 
 	if (--call->handles == 0)
 		call_free(call);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	on_closed(handle->data);
 }
 
 /* ---- the result ---- */
@@ -112,7 +104,7 @@ static bool put_result(const struct tool_call *call, struct buf *text)
 	const struct tool_outcome outcome = {.subject = call->subject,
 					     .input_len = call->input_len,
 					     .exec = &call->exec,
-					     .output = &call->output};
+					     .output = &call->pipe.output};
 
 	if (call->denied)
 		put_denial(call, text);
@@ -136,7 +128,7 @@ static void on_finish(uv_timer_t *timer)
 	};
 
 	call->done(call->ctx, &result);
-	uv_close((uv_handle_t *)&call->finish, on_handle_closed);
+	uv_close((uv_handle_t *)&call->finish, on_timer_closed);
 }
 
 /* What policy keeps from the agent is replaced by the reason. */
@@ -169,53 +161,6 @@ static void settle(struct tool_call *call)
 	(void)uv_timer_start(&call->finish, on_finish, 0, 0);
 }
 
-/* ---- output ---- */
-
-static void close_pipe(struct tool_call *call)
-{
-	if (!call->has_pipe)
-		return;
-	call->has_pipe = false;
-	uv_close((uv_handle_t *)&call->pipe, on_handle_closed);
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
-{
-	struct tool_call *call = handle->data;
-
-	(void)suggested;
-	*ret = uv_buf_init(call->chunk, READ_CHUNK);
-}
-
-static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
-{
-	struct tool_call *call = stream->data;
-
-	if (n > 0)
-		tool_output_put(&call->output, chunk->base, (size_t)n);
-	else if (n < 0)
-		close_pipe(call);
-}
-
-/* What the pipe holds now; bounded, since another call's process may hold its other end. */
-static void drain_pipe(struct tool_call *call)
-{
-	uv_os_fd_t pipe_fd;
-
-	if (!call->has_pipe || uv_fileno((uv_handle_t *)&call->pipe, &pipe_fd) < 0)
-		return;
-	for (size_t taken = 0; taken < MAX_OUTPUT_BYTES;) {
-		const ssize_t n = read(pipe_fd, call->chunk, READ_CHUNK);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		tool_output_put(&call->output, call->chunk, (size_t)n);
-		taken += (size_t)n;
-	}
-}
-
 static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *result)
 {
 	struct tool_call *call = ctx;
@@ -228,72 +173,14 @@ static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *resu
 		call->denied = true;
 		call->denial = result->last_denial;
 	}
-	drain_pipe(call);
-	close_pipe(call);
+	tool_pipe_drain(&call->pipe);
+	tool_pipe_close(&call->pipe);
 	settle(call);
 }
 
 static const struct exec_ops exec_ops = {.ended = on_ended};
 
 /* ---- start ---- */
-
-/*
- * A memfd as stdin: it takes any length at once, so that a tool that does not read cannot hold us
- * up. Sealed, since the session's process gets the same open file.
- */
-static int make_input(struct str input, int *ret_fd)
-{
-	_cleanup_close_ int input_fd = -1;
-	size_t done = 0;
-
-	if (!input.len) {
-		*ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		return *ret_fd < 0 ? -errno : 0;
-	}
-	input_fd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	if (input_fd < 0 && errno == EINVAL)
-		input_fd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (input_fd < 0)
-		return -errno;
-	while (done < input.len) {
-		const ssize_t n = write(input_fd, input.at + done, input.len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	if (lseek(input_fd, 0, SEEK_SET) < 0 ||
-	    fcntl(input_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
-		    0)
-		return -errno;
-	*ret_fd = take_fd(&input_fd);
-	return 0;
-}
-
-/* Return: the write end, for the execution; the read end is on the loop. */
-static int open_pipe(struct tool_call *call, int *ret_write_fd)
-{
-	int ends[2];
-	int r;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	r = uv_pipe_init(agent_session_loop(call->agent), &call->pipe, 0);
-	call->pipe.data = call;
-	call->handles++;
-	call->has_pipe = true;
-	if (r == 0)
-		r = uv_pipe_open(&call->pipe, ends[0]);
-	if (r < 0) {
-		(void)close(ends[0]);
-		(void)close(ends[1]);
-		return r;
-	}
-	*ret_write_fd = ends[1];
-	return uv_read_start((uv_stream_t *)&call->pipe, on_alloc, on_output);
-}
 
 static uint32_t timeout_of(const struct tool_call *call, const struct tool_plan *plan)
 {
@@ -311,10 +198,11 @@ static int start_execution(struct tool_call *call, const struct tool_plan *plan,
 	struct session *session = agent_session_monitor(call->agent);
 	int r;
 
-	r = make_input(plan->input, &input_fd);
+	r = tool_input_open(plan->input, &input_fd);
 	if (r < 0)
 		return error_errno(err, r, "make the input of %s", call->tool->name);
-	r = open_pipe(call, &output_fd);
+	r = tool_pipe_open(&call->pipe, agent_session_loop(call->agent), &output_fd);
+	call->handles += call->pipe.is_open;
 	if (r < 0)
 		return error_errno(err, r, "make the output pipe of %s", call->tool->name);
 	return session_exec(session,
@@ -354,7 +242,7 @@ static void check_and_start(struct tool_call *call, const struct tool_plan *plan
 			call->running = true;
 			break;
 		}
-		close_pipe(call);
+		tool_pipe_close(&call->pipe);
 		settle(call);
 		break;
 	case CALL_IS_REFUSED:
@@ -382,7 +270,7 @@ static struct tool_call *call_new(struct agent_session *agent, const char *id,
 	call->subject = plan->subject ? xstrdup(plan->subject) : NULL;
 	call->input_len = plan->input.len;
 	call->call = (struct call){.id = call->id, .tool = tool->name, .declared = tool->declared};
-	tool_output_init(&call->output);
+	tool_pipe_init(&call->pipe, on_closed, call);
 	(void)uv_timer_init(agent_session_loop(agent), &call->finish);
 	call->finish.data = call;
 	call->handles = 1;

@@ -77,13 +77,22 @@ struct decoy_totals {
 	uint64_t started_ns;	      /* CLOCK_MONOTONIC */
 };
 
+enum decoy_outcome {
+	DECOY_ANSWERS,
+	DECOY_RESETS,
+	DECOY_WAITS, /* nothing more is read until decoy_again() */
+};
+
 struct decoy_ops {
 	/*
 	 * What a program says first, and with plain HTTP each request, before it is answered; as
-	 * the relay asks about what it is to send. Return: false to reset the connection. May be
-	 * NULL.
+	 * the relay asks about what it is to send. @waiter: for decoy_again(); NULL: it cannot
+	 * wait. May be NULL.
 	 */
-	bool (*head)(void *ctx, const struct decoy_peer *peer, const struct first_seen *seen);
+	enum decoy_outcome (*head)(void *ctx, const struct decoy_peer *peer,
+				   const struct first_seen *seen, void *waiter);
+	/* Who waited is gone. */
+	void (*forget)(void *ctx, void *waiter);
 	void (*request)(void *ctx, const struct decoy_request *request);
 	/* Once for each attached flow, last; @flow: as it was attached. @reason: static. */
 	void (*ended)(void *ctx, void *flow, const struct decoy_totals *totals, const char *reason);
@@ -115,6 +124,9 @@ size_t decoy_canaries(const struct decoy *decoy, struct str texts[MAX_DECOY_CANA
  * @flow: handed to ended(). Errors: -ENFILE over MAX_DECOY_FLOWS; those of uv_poll_init().
  */
 int decoy_attach(struct decoy *decoy, int socket_fd, const struct decoy_peer *peer, void *flow);
+
+/* What waits is asked about anew, after which it may be gone. */
+void decoy_again(void *waiter);
 
 /*
  * Ends every flow, each with ended() called from here, and frees all once their handles are closed.

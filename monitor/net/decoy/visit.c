@@ -26,6 +26,7 @@ static void visit_free(struct visit *visit)
 	free(visit->call_id);
 	free(visit->target);
 	(void)first_bytes_free(visit->first);
+	buf_done(&visit->piece);
 	buf_done(&visit->in);
 	buf_done(&visit->out);
 	if (visit->tls)
@@ -67,6 +68,9 @@ void visit_end(struct visit *visit, const char *reason, bool reset)
 	if (visit->has_ended)
 		return;
 	visit->has_ended = true;
+	if (visit->waits)
+		decoy->config.ops->forget(decoy->config.ctx, visit);
+	visit->waits = false;
 	if (visit->protocol && visit->protocol->end && !visit->input_ended)
 		visit->protocol->end(visit);
 	visit_drop_protocol(visit);
@@ -140,7 +144,7 @@ static void watch(struct visit *visit)
 
 	if (visit->out.len)
 		events |= UV_WRITABLE;
-	if (!visit->input_ended && !is_full(visit))
+	if (!visit->input_ended && !visit->waits && !is_full(visit))
 		events |= UV_READABLE;
 	(void)uv_poll_start(&visit->poll, events, on_poll);
 }
@@ -165,6 +169,8 @@ static void settle(struct visit *visit)
 			(void)uv_timer_start(&visit->idle, on_idle, LINGER_MS, 0);
 		}
 		visit->shut = true;
+	} else if (visit->waits) {
+		(void)uv_timer_stop(&visit->idle);
 	} else if (!visit->closing) {
 		(void)uv_timer_start(&visit->idle, on_idle, DECOY_IDLE_MS, 0);
 	}
@@ -185,8 +191,21 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	settle(visit);
 }
 
+void decoy_again(void *waiter)
+{
+	struct visit *visit = waiter;
+
+	if (visit->waits && visit_pass(visit))
+		settle(visit);
+}
+
 void visit_finish(struct visit *visit, const char *reason)
 {
+	if (visit->waits) {
+		visit_end(visit, reason, true);
+		return;
+	}
+	visit->is_last = true;
 	/* A program that has ended has its last words still in the socket. */
 	for (unsigned i = 0; i < LAST_PIECES && !visit->has_ended && !visit->input_ended; i++) {
 		const uint64_t before = visit->totals.bytes_out;

@@ -67,9 +67,14 @@ struct visit {
 	struct decoy_peer peer;
 	char *target; /* whom it means to talk to: peer's host, or what it asked a proxy for */
 	uint16_t target_port;
-	struct buf in;	 /* what it said and nobody took yet */
-	struct buf out;	 /* what is to be sent */
-	size_t out_sent; /* of out */
+	struct buf piece; /* what was read, and is looked at before anybody gets it */
+	size_t looked_at; /* of it */
+	bool is_broken;	  /* ... and was found so */
+	bool is_last;	  /* the session ends: what is read now cannot wait */
+	bool waits;	  /* for the owner's word on what was looked at last */
+	struct buf in;	  /* what it said and nobody took yet */
+	struct buf out;	  /* what is to be sent */
+	size_t out_sent;  /* of out */
 	bool input_ended, closing, shut, has_ended;
 	bool stalled; /* what was read waits until the program reads what was said */
 	struct decoy_totals totals;
@@ -113,3 +118,5 @@ void visit_tunnel(struct visit *visit, const char *host, uint16_t port);
 void visit_use_input(struct visit *visit);
 /* One piece. Return: false when the connection has ended. */
 bool visit_read(struct visit *visit);
+/* What was read goes on to where it is to go, as far as it may. Return: as above. */
+bool visit_pass(struct visit *visit);

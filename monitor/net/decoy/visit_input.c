@@ -185,23 +185,64 @@ static void finish_input(struct visit *visit)
 	visit_close(visit);
 }
 
-/* Return: false if policy lets it not pass. */
-static bool look(struct visit *visit, const char *bytes, size_t len)
+/* What has been seen is a head, or broken. */
+static enum decoy_outcome ask(struct visit *visit)
 {
 	const struct decoy_config *config = &visit->decoy->config;
-	enum first_outcome outcome;
+	const enum decoy_outcome outcome =
+		config->ops->head(config->ctx, &visit->peer, first_bytes_seen(visit->first),
+				  visit->is_last ? NULL : visit);
+
+	visit->waits = outcome == DECOY_WAITS;
+	return outcome;
+}
+
+/* At all of the piece, or until something in it has to wait, which is asked about once more. */
+static enum decoy_outcome look(struct visit *visit)
+{
+	const struct buf *piece = &visit->piece;
+	enum decoy_outcome outcome = visit->waits ? ask(visit) : DECOY_ANSWERS;
+	enum first_outcome first;
 	size_t taken;
 
-	while (len && visit->first) {
-		outcome = first_bytes_feed(visit->first, bytes, len, &taken);
-		if ((outcome == FIRST_HEAD || outcome == FIRST_BROKEN) &&
-		    !config->ops->head(config->ctx, &visit->peer, first_bytes_seen(visit->first)))
-			return false;
-		if (outcome == FIRST_OPAQUE || outcome == FIRST_BROKEN)
+	if (outcome == DECOY_ANSWERS && visit->is_broken)
+		visit->first = first_bytes_free(visit->first);
+	while (outcome == DECOY_ANSWERS && visit->first && visit->looked_at < piece->len) {
+		first = first_bytes_feed(visit->first, piece->data + visit->looked_at,
+					 piece->len - visit->looked_at, &taken);
+		visit->looked_at += taken;
+		visit->is_broken = first == FIRST_BROKEN;
+		if (first == FIRST_HEAD || first == FIRST_BROKEN)
+			outcome = ask(visit);
+		if (outcome == DECOY_ANSWERS && (first == FIRST_OPAQUE || first == FIRST_BROKEN))
 			visit->first = first_bytes_free(visit->first);
-		bytes += taken;
-		len -= taken;
 	}
+	return outcome;
+}
+
+bool visit_pass(struct visit *visit)
+{
+	struct buf *piece = &visit->piece;
+	bool more = true;
+
+	switch (look(visit)) {
+	case DECOY_WAITS:
+		return true;
+	case DECOY_RESETS:
+		visit_end(visit, "refused by policy", true);
+		return false;
+	case DECOY_ANSWERS:
+		break;
+	}
+	if (visit->tls)
+		more = decrypt(visit, piece->data, piece->len);
+	else
+		buf_put(&visit->in, piece->data, piece->len);
+	buf_clear(piece);
+	visit->looked_at = 0;
+	visit_use_input(visit);
+	if (!more || visit->in.len > MAX_WAITING)
+		finish_input(visit);
 	return true;
 }
 
@@ -209,7 +250,6 @@ bool visit_read(struct visit *visit)
 {
 	char piece[READ_BYTES];
 	const ssize_t n = recv(visit->socket_fd, piece, sizeof(piece), 0);
-	bool more = true;
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
@@ -224,16 +264,6 @@ bool visit_read(struct visit *visit)
 	visit->totals.bytes_out += (uint64_t)n;
 	if (visit->closing)
 		return true;
-	if (!look(visit, piece, (size_t)n)) {
-		visit_end(visit, "refused by policy", true);
-		return false;
-	}
-	if (visit->tls)
-		more = decrypt(visit, piece, (size_t)n);
-	else
-		buf_put(&visit->in, piece, (size_t)n);
-	visit_use_input(visit);
-	if (!more || visit->in.len > MAX_WAITING)
-		finish_input(visit);
-	return true;
+	buf_put(&visit->piece, piece, (size_t)n);
+	return visit_pass(visit);
 }

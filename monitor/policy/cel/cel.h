@@ -25,7 +25,7 @@
 #include "monitor/policy/cel/cel_tree.h"
 #include "monitor/policy/cel/cel_value.h"
 #include "monitor/policy/cidr.h"
-#include "monitor/policy/keys.h"
+#include "monitor/policy/globs.h"
 #include "monitor/policy/match.h"
 
 #define CEL_MAX_STACK 64u      /* values at run time */
@@ -43,9 +43,16 @@ struct cel_list {
 	enum cel_kind item;
 	struct str *strings;
 	int64_t *integers;
-	uint32_t *marks; /* of globs, one each (keys.h); NULL: they are few, or none */
+	struct globs *globs; /* the same, to be found; NULL: they are few, or none */
 	size_t count;
+	uint64_t lengths; /* of the strings: cel_length_bit() of each */
 };
+
+/* Most texts have another length than all that are in a list. */
+static inline uint64_t cel_length_bit(size_t len)
+{
+	return UINT64_C(1) << (len % 64);
+}
 
 /* An expression with a name, to be used as macros.NAME; borrowed. */
 struct cel_definition {
@@ -129,13 +136,23 @@ struct cel_program {
 	struct cel_tree tree; /* of a program without code */
 };
 
-/* What the expressions on one action share: found by the first that needs it. All zero at first. */
+/* What the expressions on one action share: found by the first that needs it. Begun all zero, or
+ * with cel_memo_begin(). */
 struct cel_memo {
 	bool has_command;
-	struct str command; /* command(action.argv) */
-	struct str marked;  /* the path whose marks are here */
-	struct path_marks marks;
+	struct str command;	   /* command(action.argv) */
+	struct path_keys paths[2]; /* of action.path; of the text that was last asked about */
 };
+
+/* Its bulk is left as it is: nothing reads that before it is written. */
+static inline void cel_memo_begin(struct cel_memo *memo)
+{
+	memo->has_command = false;
+	for (unsigned i = 0; i < 2; i++) {
+		memo->paths[i].text = (struct str){"", 0};
+		memo->paths[i].count = 0;
+	}
+}
 
 struct cel_env {
 	const struct action *action;
@@ -148,6 +165,8 @@ struct cel_env {
 
 /* command(action.argv) */
 struct str cel_command(const struct cel_env *env);
+/* Of a path; NULL: there are too many, or nothing is kept. */
+const struct path_keys *cel_path_keys(const struct cel_env *env, struct str path);
 
 enum cel_result {
 	CEL_FALSE,

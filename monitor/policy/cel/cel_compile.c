@@ -11,17 +11,11 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "monitor/policy/cel/cel.h"
-#include "monitor/policy/cel/cel_fast.h"
-
-struct compiler {
-	struct cel_program *program;
-	unsigned depth; /* values on the stack at this point */
-};
+#include "monitor/policy/cel/cel_compile.h"
 
 static void compile(struct compiler *c, const struct cel_node *node);
 
-static size_t emit(struct compiler *c, enum cel_opcode op, unsigned slot, size_t arg, int pushes)
+size_t cel_emit(struct compiler *c, struct cel_op op, int pushes)
 {
 	struct cel_program *p = c->program;
 
@@ -29,102 +23,18 @@ static size_t emit(struct compiler *c, enum cel_opcode op, unsigned slot, size_t
 		p->code_cap = p->code_cap ? p->code_cap * 2 : 16;
 		p->code = xrealloc_array(p->code, p->code_cap, sizeof(*p->code));
 	}
-	p->code[p->count] =
-		(struct cel_op){.op = (uint8_t)op, .slot = (uint8_t)slot, .arg = (uint32_t)arg};
+	p->code[p->count] = op;
 	c->depth = (unsigned)((int)c->depth + pushes);
 	if (c->depth > p->stack)
 		p->stack = c->depth;
 	return p->count++;
 }
 
-/* A text may hold a NUL, written \\0. */
-static struct str copy_of(struct str text)
+static size_t emit(struct compiler *c, enum cel_opcode op, unsigned slot, size_t arg, int pushes)
 {
-	char *copy = xcalloc(1, text.len + 1);
-
-	if (text.len)
-		memcpy(copy, text.at, text.len);
-	return (struct str){copy, text.len};
-}
-
-static size_t add_string(struct cel_program *p, struct str text)
-{
-	p->strings = xrealloc_array(p->strings, p->string_count + 1, sizeof(*p->strings));
-	p->strings[p->string_count] = copy_of(text);
-	return p->string_count++;
-}
-
-static size_t add_integer(struct cel_program *p, int64_t value)
-{
-	p->integers = xrealloc_array(p->integers, p->integer_count + 1, sizeof(*p->integers));
-	p->integers[p->integer_count] = value;
-	return p->integer_count++;
-}
-
-/* A constant list of its own, with its own strings. */
-static size_t add_list(struct cel_program *p, const struct cel_node *node)
-{
-	const size_t count = cel_constant_count(node);
-	const bool integers = cel_has_integers(node);
-	const struct cel_node *item = node->child;
-	struct cel_list *list;
-
-	p->lists = xrealloc_array(p->lists, p->list_count + 1, sizeof(*p->lists));
-	list = &p->lists[p->list_count];
-	*list = (struct cel_list){.item = integers ? CEL_INT : CEL_STRING, .count = count};
-	if (integers)
-		list->integers = xcalloc(count, sizeof(*list->integers));
-	else
-		list->strings = xcalloc(count, sizeof(*list->strings));
-	for (size_t i = 0; i < count; i++) {
-		if (integers) {
-			list->integers[i] = item->integer;
-			item = item->next;
-		} else {
-			const struct str text = cel_constant_string(node, i);
-
-			list->strings[i] = copy_of(text);
-		}
-	}
-	return p->list_count++;
-}
-
-/* Fewer are looked at faster than the marks of a path are made. */
-#define MIN_MARKED 3u
-
-static size_t add_globs(struct cel_program *p, const struct cel_node *node)
-{
-	const size_t at = add_list(p, node);
-	struct cel_list *list = &p->lists[at];
-
-	if (list->count < MIN_MARKED)
-		return at;
-	list->marks = xcalloc(list->count, sizeof(*list->marks));
-	for (size_t i = 0; i < list->count; i++)
-		list->marks[i] = mark_of_glob(list->strings[i]);
-	return at;
-}
-
-static size_t add_cidrs(struct cel_program *p, const struct cel_node *node)
-{
-	const size_t count = cel_constant_count(node);
-	struct cidr_set *set;
-
-	p->cidrs = xrealloc_array(p->cidrs, p->cidr_count + 1, sizeof(*p->cidrs));
-	set = &p->cidrs[p->cidr_count];
-	*set = (struct cidr_set){xcalloc(count, sizeof(*set->nets)), count};
-	for (size_t i = 0; i < count; i++)
-		(void)cidr_parse(cel_constant_string(node, i),
-				 &set->nets[i]); /* typed: it is good */
-	return p->cidr_count++;
-}
-
-static size_t add_regex(struct cel_program *p, struct cel_node *pattern)
-{
-	p->regexes = xrealloc_array(p->regexes, p->regex_count + 1, sizeof(struct regex *));
-	p->regexes[p->regex_count] = pattern->regex;
-	pattern->regex = NULL;
-	return p->regex_count++;
+	return cel_emit(
+		c, (struct cel_op){.op = (uint8_t)op, .slot = (uint8_t)slot, .arg = (uint32_t)arg},
+		pushes);
 }
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
@@ -132,12 +42,15 @@ static size_t add_regex(struct cel_program *p, struct cel_node *pattern)
 static void compile_logic(struct compiler *c, const struct cel_node *node)
 {
 	const unsigned is_or = node->op == OP_OR;
+	const bool can_fail = cel_can_fail(node->child);
 	size_t jump;
 
+	/* Without an error to remember, what does not decide is dropped. */
 	compile(c, node->child);
-	jump = emit(c, CODE_DECIDED, is_or, 0, 0);
+	jump = can_fail ? emit(c, CODE_DECIDED, is_or, 0, 0) : emit(c, CODE_ELSE, is_or, 0, -1);
 	compile(c, node->child->next);
-	(void)emit(c, CODE_LOGIC, is_or, 0, -1);
+	if (can_fail)
+		(void)emit(c, CODE_LOGIC, is_or, 0, -1);
 	c->program->code[jump].arg = (uint32_t)c->program->count;
 }
 
@@ -177,13 +90,13 @@ static void compile_call(struct compiler *c, const struct cel_node *node)
 
 	compile(c, first);
 	if (node->function == FN_IN_CIDR) {
-		constant = add_cidrs(c->program, first->next);
+		constant = cel_add_cidrs(c->program, first->next);
 	} else if (node->function == FN_MATCHES) {
-		constant = add_regex(c->program, first->next);
+		constant = cel_add_regex(c->program, first->next);
 	} else if (node->function == FN_GLOB) {
-		constant = add_globs(c->program, first->next);
+		constant = cel_add_globs(c->program, first->next);
 	} else if (node->function >= FN_HOST_MATCHES) {
-		constant = add_list(c->program, first->next);
+		constant = cel_add_list(c->program, first->next);
 	} else if (first->next) {
 		compile(c, first->next);
 		pops = -1;
@@ -205,19 +118,21 @@ static void compile_binary(struct compiler *c, const struct cel_node *node)
 
 static void compile(struct compiler *c, const struct cel_node *node)
 {
+	if (cel_compile_test(c, node))
+		return;
 	switch ((int)node->kind) {
 	case NODE_STRING:
-		(void)emit(c, CODE_STRING, 0, add_string(c->program, node->text), 1);
+		(void)emit(c, CODE_STRING, 0, cel_add_string(c->program, node->text), 1);
 		break;
 	case NODE_INT:
-		(void)emit(c, CODE_INT, 0, add_integer(c->program, node->integer), 1);
+		(void)emit(c, CODE_INT, 0, cel_add_integer(c->program, node->integer), 1);
 		break;
 	case NODE_BOOL:
 		(void)emit(c, CODE_BOOL, 0, node->boolean, 1);
 		break;
 	case NODE_LIST:
 	case NODE_NAMED:
-		(void)emit(c, CODE_LIST, 0, add_list(c->program, node), 1);
+		(void)emit(c, CODE_LIST, 0, cel_add_list(c->program, node), 1);
 		break;
 	case NODE_FIELD:
 		(void)emit(c, CODE_FIELD, 0, (size_t)(node->field - action_fields), 1);
@@ -252,6 +167,21 @@ static void compile(struct compiler *c, const struct cel_node *node)
 		break;
 	default: /* is_fast() lets no others through */
 		abort();
+	}
+}
+
+/* What decides in (a || b) || c decides there, too: one jump. */
+static void shorten_jumps(struct cel_program *p)
+{
+	for (size_t i = p->count; i-- > 0;) {
+		struct cel_op *op = &p->code[i];
+		const struct cel_op *next = &p->code[op->arg];
+
+		if (op->op != CODE_DECIDED && op->op != CODE_ELSE)
+			continue;
+		if (op->arg < p->count && (next->op == CODE_DECIDED || next->op == CODE_ELSE) &&
+		    next->slot == op->slot)
+			op->arg = next->arg;
 	}
 }
 
@@ -341,48 +271,11 @@ int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error
 		return 0;
 	}
 	compile(&c, tree->root);
+	shorten_jumps(ret);
 	if (ret->stack > CEL_MAX_STACK) {
 		cel_program_done(ret);
 		return cel_fail(err, tree->root->at, "needs a stack of more than %u values",
 				CEL_MAX_STACK);
 	}
 	return 0;
-}
-
-static void free_strings(struct str *strings, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		char *text;
-
-		memcpy(&text, &strings[i].at, sizeof(text)); /* const only for readers */
-		free(text);
-	}
-	free(strings);
-}
-
-void cel_list_done(struct cel_list *list)
-{
-	if (list->strings)
-		free_strings(list->strings, list->count);
-	free(list->integers);
-	free(list->marks);
-	*list = (struct cel_list){0};
-}
-
-void cel_program_done(struct cel_program *p)
-{
-	free(p->code);
-	free_strings(p->strings, p->string_count);
-	free(p->integers);
-	for (size_t i = 0; i < p->list_count; i++)
-		cel_list_done(&p->lists[i]);
-	free(p->lists);
-	for (size_t i = 0; i < p->cidr_count; i++)
-		free(p->cidrs[i].nets);
-	free(p->cidrs);
-	for (size_t i = 0; i < p->regex_count; i++)
-		free(p->regexes[i]);
-	free(p->regexes);
-	cel_tree_done(&p->tree);
-	*p = (struct cel_program){0};
 }

@@ -11,6 +11,7 @@
 
 #include "monitor/policy/cel/cel_fast.h"
 #include "monitor/policy/cel/cel_fast_machine.h"
+#include "monitor/policy/cel/cel_fast_test.h"
 
 static void load_field(const struct machine *m, uint32_t index, struct value *ret)
 {
@@ -44,172 +45,40 @@ static void load_labels(const struct machine *m, bool of_process, struct value *
 					  .count = (size_t)__builtin_popcountll(bits)});
 }
 
-static void load_item(const struct list_value *list, size_t index, struct value *ret)
-{
-	uint64_t bits = list->bits;
-
-	if (list->integers) {
-		set_int(ret, list->integers[index]);
-		return;
-	}
-	if (bits) {
-		while (index-- > 0)
-			bits &= bits - 1;
-		index = (size_t)__builtin_ctzll(bits);
-	}
-	set_string(ret, list->strings[index]);
-}
-
-/* NOLINTBEGIN(clang-analyzer-core.CallAndMessage): as below */
-
-static int compare(const struct value *a, const struct value *b)
-{
-	if (a->kind == CEL_STRING)
-		return text_compare(a->string, b->string, a->fold, b->fold);
-	if (a->kind == CEL_INT)
-		return (a->integer > b->integer) - (a->integer < b->integer);
-	return a->boolean - b->boolean;
-}
-
-/* NOLINTEND(clang-analyzer-core.CallAndMessage) */
-
-static bool ordered(int op, int order)
-{
-	switch (op) {
-	case OP_EQ:
-		return order == 0;
-	case OP_NE:
-		return order != 0;
-	case OP_LE:
-		return order <= 0;
-	case OP_GE:
-		return order >= 0;
-	case '<':
-		return order < 0;
-	default:
-		return order > 0;
-	}
-}
-
-static bool list_has(const struct list_value *list, const struct value *item)
-{
-	if (!list->bits && !list->integers && item->kind == CEL_STRING && !item->fold) {
-		for (size_t i = 0; i < list->count; i++) {
-			if (str_eq(list->strings[i], item->string))
-				return true;
-		}
-		return false;
-	}
-	if (list->integers) {
-		for (size_t i = 0; i < list->count; i++) {
-			if (list->integers[i] == item->integer)
-				return true;
-		}
-		return false;
-	}
-	for (size_t i = 0; i < list->count; i++) {
-		struct value other;
-
-		load_item(list, i, &other);
-		if (compare(item, &other) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void item_at(struct value *list, const struct value *index)
-{
-	const struct list_value items = list->list;
-
-	if (index->integer < 0 || (uint64_t)index->integer >= items.count)
-		set_error(list);
-	else
-		load_item(&items, (size_t)index->integer, list);
-}
-
 /*
  * NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult): what lies on the stack was put
  * there by instructions before; the compiler of expressions sees to that, the analyzer cannot.
  */
 
-/* Operators of two values; an error on either side is the result. */
-static void binary(struct machine *m, const struct cel_op *op)
+/* Over nothing, exists is false and all is true. Return: false if it is over. */
+static bool loop_start(struct machine *m, const struct cel_op *op, struct value *v)
 {
-	const struct value *b = &m->stack[--m->top];
-	struct value *a = &m->stack[m->top - 1];
-
-	if (a->kind == CEL_ERROR || b->kind == CEL_ERROR)
-		set_error(a);
-	else if (op->op == CODE_COMPARE)
-		set_bool(a, ordered((int)op->arg, compare(a, b)));
-	else if (op->op == CODE_IN)
-		set_bool(a, list_has(&b->list, a));
-	else
-		item_at(a, b);
-}
-
-/* cel-spec: "false && error" is false on either side, and "true || error" is true. */
-static void logic(struct value *a, const struct value *b, bool is_or)
-{
-	if ((a->kind == CEL_BOOL && a->boolean == is_or) ||
-	    (b->kind == CEL_BOOL && b->boolean == is_or))
-		set_bool(a, is_or);
-	else if (a->kind == CEL_ERROR || b->kind == CEL_ERROR)
-		set_error(a);
-	else
-		set_bool(a, !is_or);
-}
-
-/* Return: the next instruction. */
-static size_t loop_start(struct machine *m, const struct cel_op *op, size_t next)
-{
-	struct value *v = &m->stack[m->top - 1];
-	struct loop *loop = &m->loops[op->slot & 0x7f];
-
 	if (v->kind != CEL_ERROR && v->list.count) {
-		*loop = (struct loop){.list = v->list};
-		m->top--;
-		return next;
+		m->loops[op->slot & 0x7f] = (struct loop){.list = v->list};
+		return true;
 	}
-	/* Over nothing, exists is false and all is true. */
 	if (v->kind != CEL_ERROR)
 		set_bool(v, !(op->slot & 0x80));
-	return op->arg;
+	return false;
 }
 
-static size_t loop_next(struct machine *m, const struct cel_op *op, size_t next)
+/* Return: false if it is over, and the value its result. */
+static bool loop_next(struct machine *m, const struct cel_op *op, struct value *v)
 {
-	struct value *v = &m->stack[m->top - 1];
 	struct loop *loop = &m->loops[op->slot & 0x7f];
 	const bool exists = op->slot & 0x80;
 
 	if (v->kind == CEL_ERROR)
 		loop->failed = true;
 	else if (v->boolean == exists)
-		return next; /* decided; the value is the result */
-	if (++loop->index < loop->list.count) {
-		m->top--;
-		return op->arg;
-	}
+		return false;
+	if (++loop->index < loop->list.count)
+		return true;
 	if (loop->failed)
 		set_error(v);
 	else
 		set_bool(v, !exists);
-	return next;
-}
-
-static void unary(struct machine *m, enum cel_opcode code)
-{
-	struct value *v = &m->stack[m->top - 1];
-
-	if (v->kind == CEL_ERROR)
-		return;
-	if (code == CODE_NOT)
-		v->boolean = !v->boolean;
-	else if (v->integer == INT64_MIN)
-		set_error(v);
-	else
-		v->integer = -v->integer;
+	return false;
 }
 
 static void load(const struct machine *m, const struct cel_op *op, struct value *ret)
@@ -244,57 +113,125 @@ static void load(const struct machine *m, const struct cel_op *op, struct value 
 	}
 }
 
-/* Instructions that change where to go on. Return: the next instruction. */
-static size_t control(struct machine *m, const struct cel_op *op, size_t next)
+/* A condition of ? : that is an error stays as the result: on to behind the other side. */
+static const struct cel_op *branch(struct machine *m, const struct cel_op *op)
 {
+	const struct cel_op *code = m->program->code;
 	const struct value *top = &m->stack[m->top - 1];
 
-	switch (op->op) {
-	case CODE_DECIDED:
-		return top->kind == CEL_BOOL && top->boolean == (op->slot != 0) ? op->arg : next;
-	case CODE_BRANCH:
-		if (top->kind == CEL_ERROR) /* stays as the result: on to behind the other side */
-			return m->program->code[op->arg - 1].arg;
-		m->top--;
-		return top->boolean ? next : op->arg;
-	case CODE_LOOP:
-		return loop_start(m, op, next);
-	case CODE_NEXT:
-		return loop_next(m, op, next);
-	default: /* CODE_JUMP */
-		return op->arg;
-	}
+	if (top->kind == CEL_ERROR)
+		return &code[code[op->arg - 1].arg];
+	m->top--;
+	return top->boolean ? op + 1 : &code[op->arg];
 }
 
+/* What is rarer than the rest. Return: the next instruction. */
+static const struct cel_op *other(struct machine *m, const struct cel_op *op)
+{
+	struct value *top = &m->stack[m->top - 1];
+
+	switch (op->op) {
+	case CODE_NEGATE:
+		fast_negate(top);
+		break;
+	case CODE_COMPARE:
+	case CODE_IN:
+	case CODE_INDEX:
+		m->top--;
+		fast_binary(op, top - 1, top);
+		break;
+	case CODE_LOGIC:
+		m->top--;
+		fast_logic(top - 1, top, op->slot != 0);
+		break;
+	case CODE_BRANCH:
+		return branch(m, op);
+	case CODE_JUMP:
+		return &m->program->code[op->arg];
+	case CODE_CALL:
+		fast_call(m, op);
+		break;
+	default:
+		load(m, op, &m->stack[m->top++]);
+	}
+	return op + 1;
+}
+
+static struct str item_text(const struct machine *m, unsigned slot)
+{
+	const struct loop *loop = &m->loops[slot];
+
+	return loop->list.strings[place_of_item(&loop->list, loop->index)];
+}
+
+static bool test_field(const struct machine *m, const struct cel_op *op)
+{
+	const struct action_field *field = &action_fields[op->function];
+
+	if (op->op == CODE_TEST_INT)
+		return test_integer(m->program, op, action_integer(m->env->action, field));
+	return test_string(m->program, op, action_string(m->env->action, field));
+}
+
+/* `free` is the first place of the stack without a value. */
 enum cel_result cel_fast(const struct cel_program *program, const struct cel_env *env)
 {
 	/* Not cleared, also not by the hardened build: that would cost more than the evaluation. */
 	struct machine m __attribute__((uninitialized));
 	const struct cel_op *const code = program->code;
-	const size_t count = program->count;
-	size_t at = 0;
+	const struct cel_op *const end = code + program->count;
+	const struct cel_op *op = code;
+	struct value *free = m.stack;
 
 	m.program = program;
 	m.env = env;
-	m.top = 0;
 	m.steps = CEL_MAX_STEPS;
-	while (at < count) {
-		const struct cel_op *op = &code[at++];
-
-		if (op->op <= CODE_VAR) {
-			load(&m, op, &m.stack[m.top++]);
-		} else if (op->op <= CODE_NEGATE) {
-			unary(&m, (enum cel_opcode)op->op);
-		} else if (op->op <= CODE_INDEX) {
-			binary(&m, op);
-		} else if (op->op == CODE_LOGIC) {
-			m.top--;
-			logic(&m.stack[m.top - 1], &m.stack[m.top], op->slot != 0);
-		} else if (op->op == CODE_CALL) {
-			fast_call(&m, op);
-		} else {
-			at = control(&m, op, at);
+	while (op < end) {
+		switch (op->op) {
+		case CODE_TEST_FIELD:
+		case CODE_TEST_INT:
+			set_bool(free++, test_field(&m, op));
+			break;
+		case CODE_TEST_VAR:
+			set_bool(free++, test_string(program, op, item_text(&m, op->function)));
+			break;
+		case CODE_NOT: /* of an error, which stays one, as well */
+			free[-1].boolean = !free[-1].boolean;
+			break;
+		case CODE_DECIDED:
+			if (free[-1].kind == CEL_BOOL && free[-1].boolean == op->slot) {
+				op = &code[op->arg];
+				continue;
+			}
+			break;
+		case CODE_ELSE:
+			if (free[-1].boolean == op->slot) {
+				op = &code[op->arg];
+				continue;
+			}
+			free--;
+			break;
+		case CODE_LOOP:
+			if (!loop_start(&m, op, free - 1)) {
+				op = &code[op->arg];
+				continue;
+			}
+			free--;
+			break;
+		case CODE_NEXT:
+			if (loop_next(&m, op, free - 1)) {
+				free--;
+				op = &code[op->arg];
+				continue;
+			}
+			break;
+		default:
+			m.top = (unsigned)(free - m.stack);
+			op = other(&m, op);
+			free = &m.stack[m.top];
+			continue;
 		}
+		op++;
 	}
 	if (!m.steps || m.stack[0].kind == CEL_ERROR)
 		return CEL_FAILED;

@@ -20,27 +20,28 @@ struct str cel_command(const struct cel_env *env)
 	return memo->command;
 }
 
-/* NULL: there are none to go by. */
-static const struct path_marks *marks_of(const struct machine *m, const struct value *v)
+const struct path_keys *cel_path_keys(const struct cel_env *env, struct str path)
 {
-	struct cel_memo *memo = m->env->memo;
+	const bool other = path.at != env->action->path.at;
+	struct path_keys *keys;
 
-	if (!memo || v->fold)
+	if (!env->memo)
 		return NULL;
-	if (memo->marked.at != v->string.at || memo->marked.len != v->string.len)
-		path_marks_of(v->string, &memo->marks);
-	memo->marked = v->string;
-	return &memo->marks;
+	keys = &env->memo->paths[other];
+	if (keys->text.at != path.at || keys->text.len != path.len)
+		path_keys_of(path, keys);
+	return keys->count <= MAX_PATH_KEYS ? keys : NULL;
 }
 
 static bool any_pattern(const struct machine *m, const struct cel_op *op, const struct value *v)
 {
 	const struct cel_list *patterns = &m->program->lists[op->arg];
-	const struct path_marks *marks = patterns->marks ? marks_of(m, v) : NULL;
+	const struct path_keys *keys =
+		patterns->globs && !v->fold ? cel_path_keys(m->env, v->string) : NULL;
 
+	if (keys)
+		return globs_match(patterns->globs, keys);
 	for (size_t i = 0; i < patterns->count; i++) {
-		if (marks && !path_marks_have(marks, patterns->marks[i]))
-			continue;
 		if (op->function == FN_GLOB ? glob_match(patterns->strings[i], v->string, v->fold)
 					    : host_match(patterns->strings[i], v->string))
 			return true;

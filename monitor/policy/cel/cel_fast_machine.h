@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The state of cel_fast(): cel_fast.c runs the code, cel_fast_call.c has its functions. */
+/* The state of cel_fast(): cel_fast.c runs the code, cel_fast_call.c has its functions,
+ * cel_fast_operator.c its operators. */
 
 #include "monitor/policy/cel/cel.h"
 
@@ -71,5 +72,30 @@ static inline void set_error(struct value *v)
 	v->kind = CEL_ERROR;
 }
 
+/* Labels are the bits that are set, in order. */
+static inline size_t place_of_item(const struct list_value *list, size_t index)
+{
+	uint64_t bits = list->bits;
+
+	if (!bits)
+		return index;
+	while (index-- > 0)
+		bits &= bits - 1;
+	return (size_t)__builtin_ctzll(bits);
+}
+
+static inline void load_item(const struct list_value *list, size_t index, struct value *ret)
+{
+	if (list->integers)
+		set_int(ret, list->integers[index]);
+	else
+		set_string(ret, list->strings[place_of_item(list, index)]);
+}
+
 /* CODE_CALL. */
 void fast_call(struct machine *m, const struct cel_op *op);
+
+/* CODE_COMPARE, _IN and _INDEX of a and b; CODE_LOGIC; CODE_NEGATE: the result in `a`. */
+void fast_binary(const struct cel_op *op, struct value *a, const struct value *b);
+void fast_logic(struct value *a, const struct value *b, bool is_or);
+void fast_negate(struct value *a);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/globs.h"
+
+#include <stdlib.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/policy/match.h"
+
+#define NONE UINT32_MAX
+
+/* Of one pattern. */
+struct entry {
+	uint64_t hash;
+	uint32_t next; /* with the same head; NONE */
+};
+
+struct globs {
+	const struct str *patterns; /* borrowed */
+	struct entry *entries;	    /* one each */
+	uint32_t *heads;	    /* a power of two of them, at most half of them used */
+	size_t mask;
+	uint32_t without_key; /* the first pattern that may match any path */
+};
+
+struct globs *globs_new(const struct str *patterns, size_t count)
+{
+	struct globs *globs = xcalloc(1, sizeof(*globs));
+	size_t heads = 8;
+
+	while (heads < count * 2)
+		heads *= 2;
+	globs->patterns = patterns;
+	globs->entries = xcalloc(count, sizeof(*globs->entries));
+	globs->heads = xcalloc(heads, sizeof(*globs->heads));
+	globs->mask = heads - 1;
+	globs->without_key = NONE;
+	for (size_t i = 0; i < heads; i++)
+		globs->heads[i] = NONE;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t *head = &globs->without_key;
+		struct key key;
+
+		if (key_of_glob(patterns[i], &key))
+			head = &globs->heads[key.hash & globs->mask];
+		globs->entries[i] = (struct entry){key.hash, *head};
+		*head = i;
+	}
+	return globs;
+}
+
+struct globs *globs_free(struct globs *globs)
+{
+	if (!globs)
+		return NULL;
+	free(globs->entries);
+	free(globs->heads);
+	free(globs);
+	return NULL;
+}
+
+static bool chain_matches(const struct globs *globs, uint32_t first, const uint64_t *hash,
+			  struct str path)
+{
+	for (uint32_t i = first; i != NONE; i = globs->entries[i].next) {
+		if ((!hash || globs->entries[i].hash == *hash) &&
+		    glob_match(globs->patterns[i], path, false))
+			return true;
+	}
+	return false;
+}
+
+bool globs_match(const struct globs *globs, const struct path_keys *keys)
+{
+	for (unsigned i = 0; i < keys->count; i++) {
+		const uint32_t first = globs->heads[keys->hashes[i] & globs->mask];
+
+		if (first != NONE && chain_matches(globs, first, &keys->hashes[i], keys->text))
+			return true;
+	}
+	return chain_matches(globs, globs->without_key, NULL, keys->text);
+}
