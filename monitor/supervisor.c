@@ -76,13 +76,15 @@ static void on_drain_timer(uv_timer_t *timer)
 	supervisor_drain(supervisor);
 	if (supervisor->trace && ++supervisor->drains % DRAINS_A_LOOK == 0)
 		trace_note_skips(supervisor->trace);
-	for (uint32_t i = 0; i < MAX_SESSIONS; i++) {
+	for (uint32_t i = 0, left = supervisor->session_count; left && i < MAX_SESSIONS; i++) {
 		struct session *session = supervisor->sessions[i];
 
-		if (session && step_ns)
+		if (!session)
+			continue;
+		left--;
+		if (step_ns)
 			loss_of_clock(session, step_ns);
-		if (session)
-			session_tick(session);
+		session_tick(session);
 	}
 }
 
