@@ -117,7 +117,7 @@ static int kills(void *arg)
 }
 
 /* Nobody's child, as daemons are. */
-static pid_t daemon_of_mine(void)
+static pid_t orphan(bool in_own_session)
 {
 	pid_t pid = -1;
 	int ends[2];
@@ -125,29 +125,33 @@ static pid_t daemon_of_mine(void)
 	if (pipe(ends) < 0)
 		return -1;
 	if (fork() == 0) {
+		if (in_own_session)
+			(void)setsid();
 		pid = sleeper();
 		_exit(write(ends[1], &pid, sizeof(pid)) != sizeof(pid));
 	}
 	return read(ends[0], &pid, sizeof(pid)) == sizeof(pid) && wait(NULL) > 0 ? pid : -1;
 }
 
-/* A daemon is stopped by the child of who made it, then one by somebody whose parent is younger. */
-static int stops_daemons(void *arg)
+/* Stopped by who made them, by that one's child, and by somebody whose parent is younger. */
+static int stops_orphans(void *arg)
 {
-	const pid_t own = daemon_of_mine(), older = daemon_of_mine();
+	const pid_t made = orphan(true), daemon = orphan(true);
+	const pid_t own = orphan(false), older = orphan(false);
 	const pid_t child = fork();
 	int status;
 
 	(void)arg;
 	if (child == 0) {
-		const bool failed = kill(own, SIGTERM) < 0;
+		const bool failed = kill(own, SIGTERM) < 0 || kill(daemon, SIGQUIT) < 0;
 		const pid_t grandchild = fork();
 
 		if (grandchild == 0)
 			_exit(kill(older, SIGKILL) < 0);
 		_exit(failed || waitpid(grandchild, &status, 0) != grandchild || status);
 	}
-	return own < 0 || older < 0 || waitpid(child, &status, 0) != child || status;
+	return made < 0 || daemon < 0 || own < 0 || older < 0 || kill(made, SIGINT) < 0 ||
+	       waitpid(child, &status, 0) != child || status;
 }
 
 /* What the one who gets the signal is to the sender, and its name, as "relation name". */
@@ -176,18 +180,20 @@ static void test_signals(void **state)
 	assert_string_equal(signal_of(SIGHUP), "other test_trace_beyo");
 }
 
-static void test_daemons(void **state)
+static void test_orphans(void **state)
 {
 	(void)state;
-	assert_int_equal(traced_run(&traced, stops_daemons, NULL), 0);
+	assert_int_equal(traced_run(&traced, stops_orphans, NULL), 0);
+	assert_string_equal(signal_of(SIGINT), "sibling test_trace_beyo");
 	assert_string_equal(signal_of(SIGTERM), "sibling test_trace_beyo");
+	assert_string_equal(signal_of(SIGQUIT), "other test_trace_beyo");
 	assert_string_equal(signal_of(SIGKILL), "other test_trace_beyo");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(limits),
-					   TRACE_TEST(signals), TRACE_TEST(daemons)};
+					   TRACE_TEST(signals), TRACE_TEST(orphans)};
 
 	return fixture_run("beyond", tests, sizeof(tests) / sizeof(tests[0]));
 }
