@@ -257,7 +257,8 @@ static void test_the_index_loses_no_path(void **state)
 }
 
 /* A shipped rule without a telling key is asked about every action of its kind. Of programs one is
- * ("nc." is too short for a key, matches() has none). */
+ * ("nc." is too short for a key, matches() has none), of changes of modes the one that asks for the
+ * result. */
 static void test_ordinary_actions_meet_hardly_a_rule(void **state)
 {
 	static const struct str argv[] = {STR("gcc"), STR("-O2"), STR("-c"), STR("src/parser.c")};
@@ -294,7 +295,7 @@ static void test_ordinary_actions_meet_hardly_a_rule(void **state)
 		(void)policy_index_candidates(policy, &env, bits, &words);
 		for (size_t w = 0; w < words; w++)
 			met += __builtin_popcountll(bits[w]);
-		assert_in_range(met, 0, actions[i].kind == ACTION_EXEC);
+		assert_in_range(met, 0, actions[i].kind != ACTION_FILE_OPEN);
 	}
 	(void)policy_free(policy);
 }
