@@ -133,7 +133,7 @@ class Inside(CordonTest):
 class FileSizeLimit(CordonTest):
     def test_no_session_fits(self):
         """It is the limit's doing, and no other kernel is wanted."""
-        r = self.run_in("true", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+        r = self.run_in("true", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))
         self.assertEqual(r.returncode, 125)
         self.assertIn(b"File too large", r.stderr)
         self.assertNotIn(b"way out", r.stderr)
