@@ -102,6 +102,14 @@ struct str str_of(const char *text)
 	return (struct str){text, text ? strlen(text) : 0};
 }
 
+bool unit_is_good(const char *unit)
+{
+	const size_t len = strnlen(unit, MAX_UNIT_BYTES + 1);
+
+	return len && len <= MAX_UNIT_BYTES &&
+	       strspn(unit, "abcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+}
+
 /* In the order of bits; each set of them is a part of it. */
 static const struct str declarations[] = {{"read-only", 9}, {"closed-world", 12}};
 

@@ -171,6 +171,14 @@ extern const struct action_field action_fields[];
 extern const size_t action_field_count;
 
 #define MAX_UNIT_BYTES 31u /* of what a call costs */
+/* What the unit of a cost, or of a budget, is made of. */
+bool unit_is_good(const char *unit);
+
+/* What a call says that it costs. Plain data. */
+struct call_cost {
+	int64_t amount;		       /* 0 or more */
+	char unit[MAX_UNIT_BYTES + 1]; /* empty: nothing was said */
+};
 
 /* What a call may declare: bits. Nobody holds it to that but rules that ask. */
 enum declared {

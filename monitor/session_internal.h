@@ -13,6 +13,7 @@
  *	session_relay.c	what the relay asks policy, and tells the record
  *	session_decoy.c	what answers there in place of whom a program means
  *	judge.c		action -> drained trace -> policy -> record -> answer
+ *	judge_told.c	the event of a verdict, and what who was refused is told
  *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
  *	approval.c	what an answer says, and for what it holds; question.c, what is asked
  *	loss.c		what was lost -> policy's on_loss -> record, and what it refuses from then

@@ -77,14 +77,6 @@ static int decode_by(const struct policy_place *place, const struct json *by, st
 	return 0;
 }
 
-static bool is_unit(const char *name)
-{
-	const size_t len = strlen(name);
-
-	return len && len <= MAX_UNIT_BYTES &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == len;
-}
-
 /* Units are few: each has an amount of its own in a session's state. */
 static int decode_unit(const struct policy_place *place, const struct json *unit,
 		       struct budget *ret)
@@ -97,7 +89,7 @@ static int decode_unit(const struct policy_place *place, const struct json *unit
 				    "\"unit\" says what is spent, and goes with spend only");
 	if (!unit)
 		return 0;
-	if (!is_unit(json_string(unit)))
+	if (!unit_is_good(json_string(unit)))
 		return source_error(place->source, place->err, EINVAL, at,
 				    "a unit has up to %u of a-z, 0-9, '.', '_', '-'",
 				    MAX_UNIT_BYTES);

@@ -271,6 +271,22 @@ class Budget(RuleKindsTest):
         self.replays_the_same(policy)
 
 
+    def test_what_a_command_says_that_it_costs(self):
+        policy = self.write("p", rule("spent", "tool.call", "true", "deny",
+                                      [act("tool.call", cost=101, unit="cents")], [act("tool.call", cost=101, unit="tokens")],
+                                      budget={"of": "spend", "unit": "cents", "per": "session", "limit": 100}))
+        for resident in ("off", "auto"):
+            for cost, is_run in (("100:cents", True), ("101:cents", False), ("101:tokens", True)):
+                with self.subTest(resident=resident, cost=cost):
+                    done = self.sh("echo ok", options=["--policy", policy, "--cost", cost, "--resident", resident])
+                    self.assertEqual(done.stdout, b"ok\n" if is_run else b"", done.stderr)
+                    call, = [e for e in self.events() if e["kind"] == "tool.call"]
+                    self.assertEqual(f"{call['fields']['cost']}:{call['fields']['unit']}", cost)
+        for bad in ("12", "-1:cents", "1.5:cents", "1:", ":cents", "1:US $", "99999999999999999999:cents"):
+            done = self.sh("true", options=["--cost", bad])
+            self.assertEqual((done.returncode, b"--cost " + bad.encode() in done.stderr), (125, True), done.stderr)
+
+
 class Intent(RuleKindsTest):
     def test_a_command_that_does_not_do_what_it_declares(self):
         policy = self.write(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ enum {
 	KEY_DRY_RUN = 0x2000,
 	KEY_JSON,
 	KEY_RESIDENT,
-	KEY_DECLARE
+	KEY_DECLARE,
+	KEY_COST
 };
 
 static const struct argp_option run_options[] = {
@@ -34,6 +36,7 @@ static const struct argp_option run_options[] = {
 	 "What CMD says that it will not do, read-only or closed-world, for rules that hold it to "
 	 "that",
 	 5},
+	{"cost", KEY_COST, "AMOUNT:UNIT", 0, "What CMD costs, for budgets of spend: 12:cents", 5},
 	{"json", KEY_JSON, 0, 0, "Print a summary as JSON on stderr at the end", 5},
 	{"resident", KEY_RESIDENT, "auto|off", 0,
 	 "Whether to use a supervisor that stays for the next runs (default: auto, or what "
@@ -42,6 +45,22 @@ static const struct argp_option run_options[] = {
 	{"quiet", 'q', 0, 0, "Say nothing but errors", 5},
 	{0},
 };
+
+static bool parse_cost(const char *text, struct call_cost *ret)
+{
+	const size_t digits = strspn(text, "0123456789");
+	uint64_t amount;
+
+	if (text[digits] != ':' || !unit_is_good(text + digits + 1) || !digits)
+		return false;
+	errno = 0;
+	amount = strtoull(text, NULL, 10);
+	if (errno || amount > INT64_MAX)
+		return false;
+	ret->amount = (int64_t)amount;
+	(void)snprintf(ret->unit, sizeof(ret->unit), "%s", text + digits + 1);
+	return true;
+}
 
 static void set_resident(struct argp_state *state, struct run_options *options, const char *from,
 			 const char *value)
@@ -75,6 +94,13 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		if (!declared_by_name(arg))
 			argp_error(state, "--declare %s: must be read-only or closed-world", arg);
 		options->declared |= declared_by_name(arg);
+		return 0;
+	case KEY_COST:
+		if (!parse_cost(arg, &options->cost))
+			argp_error(
+				state,
+				"--cost %s: must be a whole number, a colon and a unit: 12:cents",
+				arg);
 		return 0;
 	case 'q':
 		options->quiet = true;

@@ -29,7 +29,9 @@ static struct call call_of(const struct command *command)
 	return (struct call){.id = CALL_ID,
 			     .tool = TOOL,
 			     .args = command->args.data,
-			     .declared = command->config.declared};
+			     .declared = command->config.declared,
+			     .cost = command->config.cost.amount,
+			     .unit = command->config.cost.unit};
 }
 
 static void write_args(struct command *command)

@@ -22,6 +22,7 @@ struct command_config {
 	bool tty;
 	uint32_t timeout_ms; /* 0: none */
 	uint32_t declared;   /* bits of enum declared */
+	struct call_cost cost;
 };
 
 /* How it went. Plain data: it crosses a socket as it is. */

@@ -128,7 +128,6 @@ const char *mcp_call_cost(const struct json *params, struct mcp_cost *ret)
 {
 	const struct json *cost = json_get(json_get(params, "_meta"), "cordon/cost");
 	const char *unit = json_string(json_get(cost, "unit"));
-	const size_t len = unit ? strlen(unit) : 0;
 
 	*ret = (struct mcp_cost){0};
 	if (!cost)
@@ -137,8 +136,7 @@ const char *mcp_call_cost(const struct json *params, struct mcp_cost *ret)
 	    json_i64(json_get(cost, "amount"), 0, INT64_MAX, &ret->amount) < 0)
 		return "params._meta.cordon/cost: has \"amount\", a whole number of 0 or more, and "
 		       "\"unit\"";
-	if (!len || len > MAX_UNIT_BYTES ||
-	    strspn(unit, "abcdefghijklmnopqrstuvwxyz0123456789._-") != len)
+	if (!unit || !unit_is_good(unit))
 		return "params._meta.cordon/cost.unit: up to 31 of a-z, 0-9, '.', '_', '-'";
 	ret->unit = unit;
 	return NULL;

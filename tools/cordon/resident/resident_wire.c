@@ -146,6 +146,7 @@ static int take_apart(struct resident_run *run, size_t len)
 	if (head->policies < 1 || head->policies > MAX_POLICIES || head->labels > MAX_LABELS ||
 	    head->privates > MAX_PRIVATES || head->canaries > MAX_CANARIES || head->args < 1 ||
 	    head->args > MAX_ARGV_ITEMS || head->vars > MAX_VARS || head->mode > MODE_OBSERVE ||
+	    head->cost.amount < 0 || (head->cost.unit[0] && !unit_is_good(head->cost.unit)) ||
 	    head->trace > TRACE_MODE_OFF || head->tty > 1)
 		return -EPROTO;
 	run->session = take(&s);

@@ -64,6 +64,7 @@ struct resident_request {
 	uint32_t tty;
 	uint32_t timeout_ms;
 	uint32_t declared; /* bits of enum declared */
+	struct call_cost cost;
 	uint32_t signal;   /* SIGNAL: its number */
 	uint32_t approver; /* RUN: the client has one */
 	uint32_t approver_timeout_ms;

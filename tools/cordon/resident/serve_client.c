@@ -171,6 +171,7 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 		.tty = run->head.tty,
 		.timeout_ms = run->head.timeout_ms,
 		.declared = run->head.declared & DECLARED_ALL,
+		.cost = run->head.cost,
 	};
 
 	return command_start(&config, &command_ops, client, &client->command, err);

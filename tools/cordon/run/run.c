@@ -140,6 +140,7 @@ static int start_command(struct run *run, struct error *err)
 		.tty = run_wants_tty(),
 		.timeout_ms = options->timeout_ms,
 		.declared = run->options->declared,
+		.cost = run->options->cost,
 	};
 	const int r = command_start(&config, &command_ops, run, &run->command, err);
 

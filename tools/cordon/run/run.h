@@ -16,6 +16,7 @@ struct run_options {
 	bool json;
 	bool quiet;
 	uint32_t declared; /* bits of enum declared */
+	struct call_cost cost;
 	char **command;
 };
 
