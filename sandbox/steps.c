@@ -106,6 +106,12 @@ static const struct step steps[] = {
 	{"private-folder", LITE, lite_make_private, NULL},
 };
 
+/* Our caller's own limits are met (ulimit -f, -n): another host would not help. */
+static bool is_of_limits(int code)
+{
+	return code == -EFBIG || code == -EMFILE;
+}
+
 int steps_apply(struct launch *l, struct error *err)
 {
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -118,6 +124,8 @@ int steps_apply(struct launch *l, struct error *err)
 		if (r == 0)
 			continue;
 		(void)error_prefix(err, "sandbox step %s", step->name);
+		if (is_of_limits(r))
+			return r;
 		if (step->way_out)
 			r = launch_way_out(err, step->way_out);
 		return step->of == FULL ? launch_offer_lite(err) : r;

@@ -131,6 +131,14 @@ class Inside(CordonTest):
 
 
 class FileSizeLimit(CordonTest):
+    def test_no_session_fits(self):
+        """It is the limit's doing, and no other kernel is wanted."""
+        r = self.run_in("true", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))
+        self.assertEqual(r.returncode, 125)
+        self.assertIn(b"File too large", r.stderr)
+        self.assertNotIn(b"way out", r.stderr)
+        self.assertNotIn(b"isolation", r.stderr)
+
     def test_a_record_that_may_not_grow(self):
         """ulimit -f: a write that fails is told, and is no signal that ends us without a word."""
         most = 256 << 10
