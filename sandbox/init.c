@@ -319,7 +319,8 @@ void init_run(struct launch *l)
 	if (cgroup_join(l, &err) < 0 || steps_apply(l, &err) < 0)
 		launch_fail(l, &err);
 	say_hello(l);
-	self.no_spare = spare_make(self.launch, 0, &self.spare) < 0; /* while the supervisor reads that */
+	self.no_spare =
+		spare_make(self.launch, 0, &self.spare) < 0; /* while the supervisor reads that */
 	serve();
 	_exit(0);
 }

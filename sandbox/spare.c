@@ -29,10 +29,9 @@ int spare_make(struct launch *l, uint32_t expected, struct spare *ret)
 		(void)close(report[1]);
 		return -reason;
 	}
-	spare.pid =
-		(pid_t)syscall(SYS_clone,
-			       (l->lite ? 0 : CLONE_NEWPID | CLONE_NEWNS) | CLONE_PIDFD | SIGCHLD,
-			       NULL, &spare.pidfd, NULL, 0);
+	spare.pid = (pid_t)syscall(
+		SYS_clone, (l->lite ? 0 : CLONE_NEWPID | CLONE_NEWNS) | CLONE_PIDFD | SIGCHLD, NULL,
+		&spare.pidfd, NULL, 0);
 	if (!spare.pid) {
 		const struct leaf_ends ends = {order[1], report[1], expected};
 

@@ -19,6 +19,7 @@ enum call_kind {
 	CALL_EXEC,	    /* a failed one takes its approval back */
 	CALL_BEYOND,	    /* privilege, namespaces, mounts, other processes, the kernel itself */
 	CALL_BEYOND_FAILED, /* the same, of interest only where it was refused */
+	CALL_LIMIT,	    /* ... or where it sets what another process may use */
 };
 
 /* What a process can reach after a call that it could not before; see flows.h. */
@@ -145,6 +146,7 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[272] = {.kind = CALL_BEYOND},		   /* unshare */
 	[298] = {.kind = CALL_BEYOND},		   /* perf_event_open */
 	[300] = {.kind = CALL_BEYOND},		   /* fanotify_init */
+	[302] = {.kind = CALL_LIMIT},		   /* prlimit64 */
 	[308] = {.kind = CALL_BEYOND},		   /* setns */
 	[310] = {.kind = CALL_BEYOND},		   /* process_vm_readv */
 	[311] = {.kind = CALL_BEYOND},		   /* process_vm_writev */

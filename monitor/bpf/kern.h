@@ -37,6 +37,7 @@
 	X(mm_env_start, mm_struct, env_start)                     \
 	X(mm_env_end, mm_struct, env_end)                         \
 	X(signal_live, signal_struct, live)                       \
+	X(signal_pids, signal_struct, pids)                       \
 	X(signal_group_exit_code, signal_struct, group_exit_code) \
 	X(signal_flags, signal_struct, flags)                     \
 	X(pid_level, pid, level)                                  \

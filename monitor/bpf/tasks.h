@@ -9,9 +9,10 @@
 #include "monitor/bpf/files.h"
 #include "monitor/bpf/verify.h"
 
-#define EBADF	   9
-#define EINVAL	   22
-#define GROUP_EXIT 4u /* SIGNAL_GROUP_EXIT */
+#define EBADF	    9
+#define EINVAL	    22
+#define GROUP_EXIT  4u /* SIGNAL_GROUP_EXIT */
+#define PIDTYPE_SID 3
 
 /*
  * A child's tag, made from its parent's, in whose group it is until group_fork(). Return: NULL when
@@ -135,19 +136,31 @@ static __always_inline __u64 born(__u64 task)
 	return READ(__u64, READ(__u64, task, task_group_leader), task_start_time);
 }
 
+/* The process that leads its terminal session, as a kernel address. */
+static __always_inline __u64 session_of(__u64 task)
+{
+	const __u64 pids = READ(__u64, task, task_signal) + layout.signal_pids;
+
+	return READ_AT(__u64, pids, PIDTYPE_SID * sizeof(__u64));
+}
+
 /*
  * A double fork cuts a daemon off from who started it. What is of the sender's execution and
- * younger than the sender's parent was not found there by either: a shell and what it starts made
- * it.
+ * younger than the sender is none that it found there. Nor is what is younger than its parent, the
+ * shell that runs pkill, as long as that did not leave the shell's terminal session: whoever did
+ * may be a service that was started before.
  */
 static __always_inline bool is_own_daemon(const struct trace_tag *tag, struct task_struct *task)
 {
 	const __u64 current = (__u64)bpf_get_current_task_btf();
 	const struct trace_tag *its = bpf_task_storage_get(&tags, task, NULL, 0);
+	const __u64 target = (__u64)task, since = born(target);
 
-	return its && its->slot == tag->slot && its->generation == tag->generation &&
-	       its->exec_id == tag->exec_id &&
-	       born((__u64)task) > born(READ(__u64, current, task_real_parent));
+	if (!its || its->slot != tag->slot || its->generation != tag->generation ||
+	    its->exec_id != tag->exec_id)
+		return false;
+	return since > born(current) || (since > born(READ(__u64, current, task_real_parent)) &&
+					 session_of(target) == session_of(current));
 }
 
 static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)

@@ -157,7 +157,11 @@ static __always_inline void report_call(struct trace_slot *slot, struct trace_ta
 {
 	switch (roles->kind) {
 	case CALL_OPEN:
-		open_returned(slot, tag, regs, roles, result);
+		/* By a handle, refused: there is no path, and the call leads out of a mount. */
+		if (result < 0 && !roles->path[0])
+			call_beyond(tag, regs, result);
+		else
+			open_returned(slot, tag, regs, roles, result);
 		break;
 	case CALL_CHANGE:
 		call_change(tag, regs, roles, result);
@@ -171,6 +175,10 @@ static __always_inline void report_call(struct trace_slot *slot, struct trace_ta
 		break;
 	case CALL_BEYOND_FAILED:
 		if (result < 0)
+			call_beyond(tag, regs, result);
+		break;
+	case CALL_LIMIT:
+		if (result < 0 || (call_argument(regs, 1) && call_argument(regs, 3)))
 			call_beyond(tag, regs, result);
 		break;
 	case CALL_BEYOND:

@@ -60,7 +60,8 @@ def serve_ports(text):
 
 
 def daemon(path):
-    """As services are: nobody's child."""
+    """As services are: nobody's child. It is executed before the case is: what the stage does is no doing of the case."""
+    executed, executing = os.pipe()  # both close on exec
     pid = os.fork()
     if pid == 0:
         os.setsid()
@@ -69,7 +70,10 @@ def daemon(path):
                 os.dup2(nowhere, fd)
             os.execv(path, [path, "30"])
         os._exit(0)
+    os.close(executing)
     os.waitpid(pid, 0)
+    os.read(executed, 1)
+    os.close(executed)
 
 
 def start_services(text):

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +49,38 @@ static void test_calls(void **state)
 	assert_int_equal(traced_count(&traced, TRACE_SIGNAL), 0);
 }
 
+/* What its parent may use, asked for and set to what it is; its own; and an open by a handle that
+ * is none. */
+static int limits(void *arg)
+{
+	struct rlimit limit;
+
+	(void)arg;
+	if (prlimit(getppid(), RLIMIT_CORE, NULL, &limit) < 0 ||
+	    prlimit(0, RLIMIT_CORE, &limit, NULL) < 0 ||
+	    prlimit(getppid(), RLIMIT_CORE, &limit, NULL) < 0)
+		return 1;
+	return syscall(SYS_open_by_handle_at, -1, NULL, 0) == -1 ? 0 : 2;
+}
+
+static void test_limits(void **state)
+{
+	const struct trace_event *event;
+
+	(void)state;
+	if (traced_by_lsm(&traced))
+		skip();
+	assert_int_equal(traced_run(&traced, limits, NULL), 0);
+	assert_int_equal(traced_count(&traced, TRACE_CALL), 2);
+	event = traced_find(&traced, TRACE_CALL, NULL, 0);
+	assert_int_equal(event->syscall, SYS_prlimit64);
+	assert_int_equal(event->result, 0);
+	assert_int_equal(event->args[0], getpid());
+	event = traced_find(&traced, TRACE_CALL, NULL, 1);
+	assert_int_equal(event->syscall, SYS_open_by_handle_at);
+	assert_true(event->result < 0);
+}
+
 static pid_t sleeper(void)
 {
 	const pid_t pid = fork();
@@ -84,7 +117,7 @@ static int kills(void *arg)
 }
 
 /* Nobody's child, as daemons are. */
-static pid_t daemon_of_mine(void)
+static pid_t orphan(bool in_own_session)
 {
 	pid_t pid = -1;
 	int ends[2];
@@ -92,29 +125,33 @@ static pid_t daemon_of_mine(void)
 	if (pipe(ends) < 0)
 		return -1;
 	if (fork() == 0) {
+		if (in_own_session)
+			(void)setsid();
 		pid = sleeper();
 		_exit(write(ends[1], &pid, sizeof(pid)) != sizeof(pid));
 	}
 	return read(ends[0], &pid, sizeof(pid)) == sizeof(pid) && wait(NULL) > 0 ? pid : -1;
 }
 
-/* A daemon is stopped by the child of who made it, then one by somebody whose parent is younger. */
-static int stops_daemons(void *arg)
+/* Stopped by who made them, by that one's child, and by somebody whose parent is younger. */
+static int stops_orphans(void *arg)
 {
-	const pid_t own = daemon_of_mine(), older = daemon_of_mine();
+	const pid_t made = orphan(true), daemon = orphan(true);
+	const pid_t own = orphan(false), older = orphan(false);
 	const pid_t child = fork();
 	int status;
 
 	(void)arg;
 	if (child == 0) {
-		const bool failed = kill(own, SIGTERM) < 0;
+		const bool failed = kill(own, SIGTERM) < 0 || kill(daemon, SIGQUIT) < 0;
 		const pid_t grandchild = fork();
 
 		if (grandchild == 0)
 			_exit(kill(older, SIGKILL) < 0);
 		_exit(failed || waitpid(grandchild, &status, 0) != grandchild || status);
 	}
-	return own < 0 || older < 0 || waitpid(child, &status, 0) != child || status;
+	return made < 0 || daemon < 0 || own < 0 || older < 0 || kill(made, SIGINT) < 0 ||
+	       waitpid(child, &status, 0) != child || status;
 }
 
 /* What the one who gets the signal is to the sender, and its name, as "relation name". */
@@ -143,18 +180,20 @@ static void test_signals(void **state)
 	assert_string_equal(signal_of(SIGHUP), "other test_trace_beyo");
 }
 
-static void test_daemons(void **state)
+static void test_orphans(void **state)
 {
 	(void)state;
-	assert_int_equal(traced_run(&traced, stops_daemons, NULL), 0);
+	assert_int_equal(traced_run(&traced, stops_orphans, NULL), 0);
+	assert_string_equal(signal_of(SIGINT), "sibling test_trace_beyo");
 	assert_string_equal(signal_of(SIGTERM), "sibling test_trace_beyo");
+	assert_string_equal(signal_of(SIGQUIT), "other test_trace_beyo");
 	assert_string_equal(signal_of(SIGKILL), "other test_trace_beyo");
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(signals),
-					   TRACE_TEST(daemons)};
+	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(limits),
+					   TRACE_TEST(signals), TRACE_TEST(orphans)};
 
 	return fixture_run("beyond", tests, sizeof(tests) / sizeof(tests[0]));
 }

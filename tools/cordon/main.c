@@ -19,7 +19,8 @@ static const struct command {
 	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio", 125},
 	{"log", cmd_log, "verify, read and replay the record of a session", 1},
 	{"policy", cmd_policy, "check, test and explain policies", 2},
-	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them", 125},
+	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them",
+	 125},
 	{"serve", cmd_serve, "keep a supervisor ready for repeated runs", 1},
 	{"doctor", cmd_doctor, "tell which layers hold on this host, and how to get the others", 1},
 };

@@ -201,7 +201,8 @@ static void add_label(struct argp_state *state, struct session_options *o, char 
 static void set_size(struct argp_state *state, uint64_t *ret, const char *text)
 {
 	if (!parse_size(text, ret))
-		argp_error(state, "\"%s\" is no such limit: a positive number with K, M or G is wanted",
+		argp_error(state,
+			   "\"%s\" is no such limit: a positive number with K, M or G is wanted",
 			   text);
 }
 

@@ -42,9 +42,9 @@ struct tool_call {
 	struct denial denial;
 	bool has_exec;
 	struct exec_result exec;
-	struct error failure; /* code != 0: the execution could not be asked for */
+	struct error failure;  /* code != 0: the execution could not be asked for */
 	struct tool_pipe pipe; /* its output */
-	struct buf text; /* what the agent gets, once it is over */
+	struct buf text;       /* what the agent gets, once it is over */
 	bool is_error;
 	uv_timer_t finish;
 	unsigned handles; /* open: the timer, the pipe */

@@ -99,6 +99,15 @@ void visit_close(struct visit *visit)
 	visit->closing = true;
 }
 
+/* A program that never reads the last of it would have all of it kept. */
+static void drop_sent(struct visit *visit)
+{
+	if (visit->out_sent < MAX_UNSENT)
+		return;
+	buf_consume(&visit->out, visit->out_sent);
+	visit->out_sent = 0;
+}
+
 /* Return: false when the connection has ended. */
 static bool send_out(struct visit *visit)
 {
@@ -110,8 +119,10 @@ static bool send_out(struct visit *visit)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && errno == EAGAIN) {
+			drop_sent(visit);
 			return true;
+		}
 		if (n < 0) {
 			visit_end(visit, "reset", true);
 			return false;
