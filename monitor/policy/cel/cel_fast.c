@@ -128,21 +128,21 @@ static const struct cel_op *branch(struct machine *m, const struct cel_op *op)
 /* What is rarer than the rest. Return: the next instruction. */
 static const struct cel_op *other(struct machine *m, const struct cel_op *op)
 {
-	struct value *top = &m->stack[m->top - 1];
+	struct value *free = &m->stack[m->top];
 
 	switch (op->op) {
 	case CODE_NEGATE:
-		fast_negate(top);
+		fast_negate(free - 1);
 		break;
 	case CODE_COMPARE:
 	case CODE_IN:
 	case CODE_INDEX:
 		m->top--;
-		fast_binary(op, top - 1, top);
+		fast_binary(op, free - 2, free - 1);
 		break;
 	case CODE_LOGIC:
 		m->top--;
-		fast_logic(top - 1, top, op->slot != 0);
+		fast_logic(free - 2, free - 1, op->slot != 0);
 		break;
 	case CODE_BRANCH:
 		return branch(m, op);
@@ -152,7 +152,8 @@ static const struct cel_op *other(struct machine *m, const struct cel_op *op)
 		fast_call(m, op);
 		break;
 	default:
-		load(m, op, &m->stack[m->top++]);
+		load(m, op, free);
+		m->top++;
 	}
 	return op + 1;
 }
@@ -195,8 +196,9 @@ enum cel_result cel_fast(const struct cel_program *program, const struct cel_env
 		case CODE_TEST_VAR:
 			set_bool(free++, test_string(program, op, item_text(&m, op->function)));
 			break;
-		case CODE_NOT: /* of an error, which stays one, as well */
-			free[-1].boolean = !free[-1].boolean;
+		case CODE_NOT:
+			if (free[-1].kind == CEL_BOOL)
+				free[-1].boolean = !free[-1].boolean;
 			break;
 		case CODE_DECIDED:
 			if (free[-1].kind == CEL_BOOL && free[-1].boolean == op->slot) {
