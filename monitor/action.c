@@ -22,6 +22,7 @@ const struct action_field action_fields[] = {
 	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL), FIELD(op)},
 	{"write", FIELD_BOOL, FILES, FIELD(write)},
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
+	{"created", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(created)},
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder)},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed)},
 	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result)},

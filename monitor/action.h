@@ -91,6 +91,7 @@ struct action {
 				  "utime"; proc.call: name of the system call */
 	bool write;	       /* file.open: writes, creates or cuts; file.change: always */
 	bool create;	       /* file.open: O_CREAT */
+	bool created;	       /* file.open: there was no such file before */
 	bool folder;	       /* file.open: O_DIRECTORY, to be listed */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */

@@ -140,6 +140,7 @@ static void on_open(struct session *session, const struct trace_event *event)
 
 	action.write = access_mode != O_RDONLY || (event->flags & (O_CREAT | O_TRUNC));
 	action.create = (event->flags & O_CREAT) != 0;
+	action.created = event->created;
 	action.folder = (event->flags & O_DIRECTORY) != 0;
 	if (event->result >= 0 && access_mode != O_WRONLY)
 		of_path = policy_labels_of_path(policy, action.path);

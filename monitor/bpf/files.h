@@ -7,17 +7,18 @@
 #include "monitor/bpf/record.h"
 #include "monitor/bpf/walk.h"
 
-#define S_IFMT	    0170000
-#define S_IFCHR	    0020000
-#define S_IFSOCK    0140000
-#define S_IFDIR	    0040000
-#define AF_UNIX	    1
-#define AF_INET	    2
-#define AF_INET6    10
-#define PTMX	    (5u << 20 | 2u) /* opened: a new pseudo-terminal */
-#define FMODE_READ  1u
-#define AT_FDCWD    (-100)
-#define CREAT_FLAGS 01101 /* O_CREAT | O_WRONLY | O_TRUNC */
+#define S_IFMT	      0170000
+#define S_IFCHR	      0020000
+#define S_IFSOCK      0140000
+#define S_IFDIR	      0040000
+#define AF_UNIX	      1
+#define AF_INET	      2
+#define AF_INET6      10
+#define PTMX	      (5u << 20 | 2u) /* opened: a new pseudo-terminal */
+#define FMODE_READ    1u
+#define FMODE_CREATED (1u << 20) /* set by open(2) itself, since Linux 4.19 */
+#define AT_FDCWD      (-100)
+#define CREAT_FLAGS   01101 /* O_CREAT | O_WRONLY | O_TRUNC */
 
 #define FILE_COPY_WORDS	 12u
 #define INODE_COPY_WORDS 9u
@@ -110,6 +111,8 @@ static __always_inline __u64 take_file(struct scratch *scratch, struct trace_slo
 	if (scratch) {
 		scratch->record.inode = view.number;
 		scratch->record.device = READ(__u32, view.sb, sb_dev);
+		if (view.mode & FMODE_CREATED)
+			scratch->record.flags |= TRACE_RECORD_CREATED;
 	}
 	walk_up(scratch ? scratch->index : NO_SCRATCH, 0, &request);
 	if (!reads)

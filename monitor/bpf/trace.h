@@ -171,7 +171,8 @@ enum trace_relation {
 };
 
 enum trace_record_flags {
-	TRACE_RECORD_BEGUN = 1u << 0, /* seen as it began: how it went is not known */
+	TRACE_RECORD_BEGUN = 1u << 0,	/* seen as it began: how it went is not known */
+	TRACE_RECORD_CREATED = 1u << 1, /* the file that was opened was made by that */
 };
 
 /*

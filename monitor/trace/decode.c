@@ -113,6 +113,7 @@ bool trace_decode(const void *bytes, size_t len, struct trace_texts *texts, stru
 		.parent_pid = r->parent_pid,
 		.result = r->result,
 		.syscall = r->syscall,
+		.created = r->flags & TRACE_RECORD_CREATED,
 		.begun = r->flags & TRACE_RECORD_BEGUN,
 		.flags = r->open_flags,
 		.dev = makedev(r->device >> 20, r->device & 0xfffff),

@@ -92,6 +92,7 @@ struct trace_event {
 	uint32_t parent_pid; /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
 	int64_t result;	     /* return value; EXIT: wait status; SIGNAL: its number */
 	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE, CALL; else -1 */
+	bool created;	     /* OPEN: there was no such file before */
 	bool begun;	     /* it was about to happen: result is 0, and not known */
 	uint32_t flags;	     /* OPEN: open flags */
 	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
