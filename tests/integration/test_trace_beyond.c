@@ -133,10 +133,34 @@ static pid_t orphan(bool in_own_session)
 	return read(ends[0], &pid, sizeof(pid)) == sizeof(pid) && wait(NULL) > 0 ? pid : -1;
 }
 
-/* Stopped by who made them, by that one's child, and by somebody whose parent is younger. */
+/* Whoever loses its parent has the same as all others that have. */
+static bool kill_as_orphan(pid_t victim)
+{
+	char result = 1;
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		return false;
+	if (fork() == 0) {
+		const pid_t parent = getpid();
+
+		if (fork() > 0)
+			_exit(0);
+		while (getppid() == parent)
+			(void)usleep(100);
+		result = kill(victim, SIGUSR2) < 0;
+		_exit(write(ends[1], &result, 1) != 1);
+	}
+	return wait(NULL) > 0 && read(ends[0], &result, 1) == 1 && !result;
+}
+
+/*
+ * Stopped by who made them, by that one's child, by somebody whose parent is younger, and by an
+ * orphan.
+ */
 static int stops_orphans(void *arg)
 {
-	const pid_t made = orphan(true), daemon = orphan(true);
+	const pid_t made = orphan(true), daemon = orphan(true), service = orphan(true);
 	const pid_t own = orphan(false), older = orphan(false);
 	const pid_t child = fork();
 	int status;
@@ -150,8 +174,9 @@ static int stops_orphans(void *arg)
 			_exit(kill(older, SIGKILL) < 0);
 		_exit(failed || waitpid(grandchild, &status, 0) != grandchild || status);
 	}
-	return made < 0 || daemon < 0 || own < 0 || older < 0 || kill(made, SIGINT) < 0 ||
-	       waitpid(child, &status, 0) != child || status;
+	return made < 0 || daemon < 0 || own < 0 || older < 0 || service < 0 ||
+	       kill(made, SIGINT) < 0 || waitpid(child, &status, 0) != child || status ||
+	       !kill_as_orphan(service);
 }
 
 /* What the one who gets the signal is to the sender, and its name, as "relation name". */
@@ -188,6 +213,7 @@ static void test_orphans(void **state)
 	assert_string_equal(signal_of(SIGTERM), "sibling test_trace_beyo");
 	assert_string_equal(signal_of(SIGQUIT), "other test_trace_beyo");
 	assert_string_equal(signal_of(SIGKILL), "other test_trace_beyo");
+	assert_string_equal(signal_of(SIGUSR2), "other test_trace_beyo");
 }
 
 int main(void)
