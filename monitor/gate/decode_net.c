@@ -29,6 +29,7 @@ struct net_call {
 	int socket_fd; /* what the number stands for, owned; -1: not looked at, or not to be had */
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
+	bool missing;		/* a path that nothing is at */
 	int64_t bytes;		/* of sendto, else 0 */
 };
 
@@ -83,11 +84,8 @@ static const char *socket_provenance(const struct decode *d, int file_fd)
 				       : PROVENANCE_SESSION);
 }
 
-/*
- * Canonical path of a socket's name. What is to be bound is not there yet: then it is the folder
- * that is resolved.
- */
-static int resolve_socket(struct decode *d, struct net_call *call, const char *path)
+/* Canonical path of a socket's name that is not there: it is the folder that is resolved. */
+static int resolve_in_folder(struct decode *d, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
@@ -96,16 +94,6 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	bool reachable;
 	bool nameless;
 
-	if (call->kind != ACTION_BIND) {
-		int r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
-
-		if (r == 0)
-			r = resolve_name(&d->target, file_fd, d->socket_path,
-					 sizeof(d->socket_path), &reachable, &nameless);
-		if (r == 0)
-			call->provenance = socket_provenance(d, file_fd);
-		return r;
-	}
 	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1,
 		       slash ? path : ".");
 	int r = resolve_path(&d->target, AT_FDCWD, folder, 0, &file_fd);
@@ -123,6 +111,34 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	(void)snprintf(d->socket_path + len, sizeof(d->socket_path) - len, "%s%s",
 		       at_root ? "" : "/", name);
 	return 0;
+}
+
+/*
+ * Canonical path of a socket's name. That somebody asks for one that is not there is told, too; its
+ * folder may be missing as well, and then the name is as it was given.
+ */
+static int resolve_socket(struct decode *d, struct net_call *call, const char *path)
+{
+	_cleanup_close_ int file_fd = -1;
+	bool reachable;
+	bool nameless;
+	int r;
+
+	if (call->kind == ACTION_BIND)
+		return resolve_in_folder(d, path);
+	r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
+	if (r == -ENOENT) {
+		call->missing = true;
+		if (resolve_in_folder(d, path) < 0)
+			(void)snprintf(d->socket_path, sizeof(d->socket_path), "%s", path);
+		return 0;
+	}
+	if (r == 0)
+		r = resolve_name(&d->target, file_fd, d->socket_path, sizeof(d->socket_path),
+				 &reachable, &nameless);
+	if (r == 0)
+		call->provenance = socket_provenance(d, file_fd);
+	return r;
 }
 
 static int decide_address(struct decode *d, struct net_call *call, const struct address *address,
@@ -148,6 +164,9 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 				       .tid = d->target.tid,
 				       .socket_fd = call->socket_fd > 0 ? &call->socket_fd : NULL},
 		ret);
+	/* What the kernel would say; it is not asked, for something may be there by then. */
+	if (call->missing && ret->proceed)
+		*ret = (struct gate_answer){.errno_value = ENOENT};
 	return 0;
 }
 
@@ -170,6 +189,7 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	if (!d->ops->is_valid(d->ctx))
 		return DECODE_GONE;
 	call->provenance = NULL;
+	call->missing = false;
 	if (address.is_path) {
 		r = resolve_socket(d, call, address.path);
 		if (r < 0)

@@ -28,6 +28,8 @@ own.listen()
 for name in ('own', 'host', 'gone'):
     reach(f'{work}/{name}')
 reach(work + '/datagrams', socket.SOCK_DGRAM)
+for path in sys.argv[2:]:
+    reach(path)
 """
 
 
@@ -42,8 +44,9 @@ class UnixSockets(CordonTest):
             s.settimeout(0)
         return s
 
-    def reach(self, *args):
-        r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", *args, "--", "python3", "-c", CLIENT, str(self.work), timeout=120)
+    def reach(self, *args, paths=()):
+        r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", *args, "--", "python3", "-c", CLIENT, str(self.work),
+                        *paths, timeout=120)
         self.assertEqual(r.returncode, 0, r.stderr)
         return dict(line.split() for line in r.stdout.decode().splitlines())
 
@@ -59,6 +62,16 @@ class UnixSockets(CordonTest):
         self.assertEqual(told["host"]["rule"], "ex.host-socket")
         self.assertEqual(told["host"]["fields"]["provenance"], "host-bound")
         self.assertEqual(told["own"]["fields"]["provenance"], "workspace")
+
+    def test_what_is_not_there_is_judged(self):
+        """Who looks for a container engine is told of, though none is here: in a folder, and below none."""
+        engine, absent = f"{self.work}/docker.sock", f"{self.work}/absent"
+        got = self.reach(f"--workspace={self.work}:live", paths=[absent, engine, "/nowhere/podman.sock"])
+        self.assertEqual((got["absent"], got["docker.sock"], got["podman.sock"]), ("2", "1", "1"))
+        told = {e["fields"]["path"]: e for e in map(json.loads, self.record.read_text().splitlines()) if e["kind"] == "net.connect"}
+        self.assertEqual(told[absent]["verdict"], "allow")
+        self.assertNotIn("provenance", told[absent]["fields"])
+        self.assertEqual({told[p]["rule"] for p in (engine, "/nowhere/podman.sock")}, {"ra.container-socket"})
 
     def test_a_socket_that_policy_shares(self):
         """The control: without the rule, or with the path in its list, the host's socket is reached."""
