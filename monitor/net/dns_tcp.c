@@ -56,6 +56,8 @@ static void client_close(struct dns_client *client)
 static void touch(struct dns_client *client)
 {
 	client->active_ms = uv_now(client->server->loop);
+	if (!client->next)
+		return; /* is the last already */
 	DL_DELETE(client->server->clients, client);
 	DL_APPEND(client->server->clients, client);
 }

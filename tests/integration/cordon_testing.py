@@ -18,6 +18,9 @@ from slower import SLOWER
 CORDON = os.environ.get("CORDON", "build/cordon")
 # An ordinary user has no BPF; there the trace is auto and what needs it is skipped with this reason.
 TRACE = "on" if os.geteuid() == 0 else "auto"
+# Built with a sanitizer, which reserves terabytes of addresses and is slow.
+with open(CORDON, "rb") as binary:
+    SANITIZED = b"__asan_init" in binary.read()
 NO_TRACE = "needs the BPF trace, which needs root (or CAP_BPF and CAP_PERFMON)"
 
 

@@ -15,7 +15,7 @@ import subprocess
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, descendants, living, wait_for
+from cordon_testing import CORDON, SANITIZED, SLOWER, TRACE, CordonTest, descendants, living, wait_for
 
 
 # A run of lowered priority starts no server, which would hand it on.
@@ -101,6 +101,8 @@ class Life(ResidentTest):
             (resource.RLIMIT_NOFILE, 512),
         ]
         for kind, most in limits:
+            if SANITIZED and kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+                continue  # which reserves terabytes of addresses
             r = self.run_quietly("true", preexec_fn=lambda: resource.setrlimit(kind, (most, most)))
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertFalse(wait_for(lambda: self.status()["running"], 1), kind)
