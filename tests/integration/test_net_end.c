@@ -52,7 +52,7 @@ static void test_who_arrived_unseen(void **state)
 	struct json *close;
 
 	(void)state;
-	session_run(runs, 1, &(struct supervisor_config){0});
+	session_run(runs, 1, &(struct supervisor_config){.trace = TRACE_MODE_AUTO});
 	assert_int_equal(run.outcomes[0].result.outcome, EXEC_EXITED);
 	assert_true(too_soon > 0);
 	request = session_event(&run, "decoy.request", 0);
