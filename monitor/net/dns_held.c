@@ -107,9 +107,11 @@ bool dns_held_knows(const struct dns_server *server, const struct msghdr *messag
 
 void dns_held_stop(struct dns_server *server)
 {
-	while (server->held) {
-		server->ops->forget(server->ctx, &server->held->waiter);
-		drop(server->held);
+	struct dns_held *held = NULL, *next = NULL;
+
+	DL_FOREACH_SAFE (server->held, held, next) {
+		server->ops->forget(server->ctx, &held->waiter);
+		drop(held);
 	}
 	free(server->spare);
 	server->spare = NULL;

@@ -102,14 +102,14 @@ void fast_logic(struct value *a, const struct value *b, bool is_or)
 		set_bool(a, !is_or);
 }
 
-void fast_negate(struct value *v)
+void fast_negate(struct value *a)
 {
-	if (v->kind == CEL_ERROR)
+	if (a->kind == CEL_ERROR)
 		return;
-	if (v->integer == INT64_MIN)
-		set_error(v);
+	if (a->integer == INT64_MIN)
+		set_error(a);
 	else
-		v->integer = -v->integer;
+		a->integer = -a->integer;
 }
 
 /* NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult) */
