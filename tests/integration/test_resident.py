@@ -290,6 +290,27 @@ class Death(ResidentTest):
         self.assertEqual(self.verified()[0], 0)
         self.assertEqual(self.run_quietly("true").returncode, 0)
 
+    def test_runs_do_without_a_stopped_one(self):
+        """It hears of none of them when it goes on: nothing is run a second time, none is held up for long."""
+        pid = self.pid()
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        command = ["sh", "-c", "echo ran >> done; sleep 300 & echo up"]
+        live = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:live", "--", *command)
+        self.assertEqual((live.returncode, live.stdout.splitlines()[-1:]), (0, [b"up"]), live.stderr)
+        self.assertIn(b"the resident supervisor does not answer, so this run does without it", live.stderr)
+        self.assertEqual(self.run_quietly("true").stderr, b"")
+        p = self.up()
+        tree = descendants(p.pid)
+        p.kill()
+        p.wait()
+        self.assertTrue(wait_for(lambda: not living(tree) and not self.marked()), "the stopped one holds a session")
+        os.kill(pid, signal.SIGCONT)
+        self.assertEqual(self.status()["served"], 0)
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertEqual(self.served(), 1)
+        self.assertEqual((self.work / "done").read_text(), "ran\n")
+
     def test_sigterm_to_the_server_ends_all(self):
         p = self.up()
         os.kill(self.pid(), signal.SIGTERM)
@@ -334,13 +355,14 @@ class Malformed(ResidentTest):
         self.addCleanup(client.close)
         client.settimeout(20)
         client.connect(str(next(self.place().glob("*.sock"))))
+        self.assertEqual(client.recv(100000)[:4], b"\15\0\0\0", "its greeting")
         return client
 
     def test_it_ends_that_connection_only(self):
         p = self.start("sh", "-c", "echo up; read x; exit 6", stdin=subprocess.PIPE)
         self.assertEqual(p.stdout.readline(), b"up\n")
         pid = self.pid()
-        for kind in range(10):
+        for kind in range(15):
             for length in (4, 76, 84, 100, 4000, 100000):
                 client = self.connect()
                 client.send(kind.to_bytes(4, "little") + b"\xff" * (length - 4))
