@@ -355,8 +355,13 @@ class Malformed(ResidentTest):
         self.addCleanup(client.close)
         client.settimeout(20)
         client.connect(str(next(self.place().glob("*.sock"))))
-        self.assertEqual(client.recv(100000)[:4], b"\15\0\0\0", "its greeting")
+        self.greeted = client.recv(100000)
+        self.assertEqual(self.greeted[:4], b"\15\0\0\0")
         return client
+
+    def greeting(self):
+        self.connect().close()
+        return self.greeted
 
     def test_it_ends_that_connection_only(self):
         p = self.start("sh", "-c", "echo up; read x; exit 6", stdin=subprocess.PIPE)
@@ -379,6 +384,33 @@ class Malformed(ResidentTest):
         self.assertEqual(self.status()["sessions"], 1)
         p.communicate(b"go\n", timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 6)
+
+    def test_a_signal_before_it_declines(self):
+        """The run watches by itself then, and heeds what it was sent: a first signal, and one more."""
+        greeting = self.greeting()
+        path = next(self.place().glob("*.sock"))
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not path.exists()))
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(20)
+        for signals in (1, 2):
+            p = self.start("sh", "-c", "trap '' TERM; sleep 300", options=["-q", *self.mark])
+            client = listener.accept()[0]
+            with client:
+                client.settimeout(20)
+                client.send(greeting)
+                self.assertEqual(client.recv(100000)[:4], b"\1\0\0\0", "a RUN")
+                for _ in range(signals):
+                    p.send_signal(signal.SIGTERM)
+                    self.assertIn(client.recv(100000)[0], (2, 3), "SIGNAL, or KILL")
+                client.send(b"\7" + greeting[1:])
+                p.communicate(timeout=60 * SLOWER)
+            self.assertEqual(p.returncode, 143)
+            self.assertTrue(wait_for(lambda: not self.marked()))
+            self.record.unlink()
 
     def test_one_that_says_nothing_is_let_go(self):
         client = self.connect()

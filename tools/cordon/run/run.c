@@ -195,7 +195,6 @@ static void on_signal_end(void *ctx, int signum)
 	struct run *run = ctx;
 
 	(void)signum;
-	run->unheard_kill = run->client && run->control_fd >= 0;
 	if (run->client)
 		resident_client_kill(run->client);
 	else if (run->command)

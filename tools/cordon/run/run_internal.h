@@ -21,7 +21,6 @@ struct run {
 	uv_loop_t loop;
 	struct run_signals *signals;
 	int unheard_signal; /* came before the server had accepted; 0: none */
-	bool unheard_kill;  /* likewise */
 	struct terminal *terminal;
 	struct approver *approver; /* NULL: none */
 

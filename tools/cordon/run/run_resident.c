@@ -55,9 +55,7 @@ static void on_declined(void *ctx)
 
 	run->client = NULL;
 	run_watch_here(run);
-	if (run->unheard_kill && run->command)
-		command_kill(run->command);
-	else if (run->unheard_signal && run->command)
+	if (run->unheard_signal && run->command)
 		command_signal(run->command, run->unheard_signal);
 }
 
