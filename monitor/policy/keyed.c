@@ -8,47 +8,48 @@
 
 #define NONE UINT16_MAX
 
+/* There are as many lists of keys as entries, and each entry has the head of one: a session has
+ * dozens of tables, and of the memory that they take little should be for finding. */
 struct entry {
 	uint64_t key;
-	uint16_t next;	       /* of those with one head; of those that are free */
+	uint16_t next;	       /* of those in one list; of those that are free */
 	uint16_t older, newer; /* in the order of touching */
+	uint16_t head;	       /* of the list with this entry's number, of which it need not be */
+	uint64_t words[];
 };
 
 struct keyed {
-	struct entry *entries;
-	uint64_t *words; /* `width` of each entry */
-	uint16_t *heads; /* a power of two of them */
-	size_t mask;
-	size_t width;
+	uint32_t capacity;
+	uint32_t stride; /* of an entry, in words */
 	uint16_t oldest, newest;
 	uint16_t free;
-	size_t count;
+	uint16_t count;
+	uint64_t entries[];
 };
 
 _Static_assert(MAX_KEYED < NONE, "an entry's number has 16 bits");
+_Static_assert(sizeof(struct entry) % sizeof(uint64_t) == 0, "an entry is so many words");
 
 size_t keyed_bytes(size_t words)
 {
-	/* Up to four heads a key: two, rounded up to a power of two. */
-	return sizeof(struct entry) + words * sizeof(uint64_t) + 4 * sizeof(uint16_t);
+	return sizeof(struct entry) + words * sizeof(uint64_t);
+}
+
+static struct entry *entry_at(struct keyed *t, size_t index)
+{
+	return (struct entry *)&t->entries[index * t->stride];
 }
 
 struct keyed *keyed_new(size_t capacity, size_t words)
 {
-	struct keyed *t = xcalloc(1, sizeof(*t));
-	size_t heads = 2;
+	struct keyed *t = xcalloc(1, sizeof(*t) + capacity * keyed_bytes(words));
 
-	while (heads < capacity * 2)
-		heads *= 2;
-	t->entries = xcalloc(capacity, sizeof(*t->entries));
-	t->words = xcalloc(capacity, words * sizeof(*t->words));
-	t->heads = xcalloc(heads, sizeof(*t->heads));
-	t->mask = heads - 1;
-	t->width = words;
+	t->capacity = (uint32_t)capacity;
+	t->stride = (uint32_t)(keyed_bytes(words) / sizeof(uint64_t));
 	t->oldest = t->newest = t->free = NONE;
-	memset(t->heads, 0xff, heads * sizeof(*t->heads));
 	for (size_t i = capacity; i > 0; i--) {
-		t->entries[i - 1].next = t->free;
+		entry_at(t, i - 1)->head = NONE;
+		entry_at(t, i - 1)->next = t->free;
 		t->free = (uint16_t)(i - 1);
 	}
 	return t;
@@ -56,58 +57,50 @@ struct keyed *keyed_new(size_t capacity, size_t words)
 
 struct keyed *keyed_free(struct keyed *t)
 {
-	if (!t)
-		return NULL;
-	free(t->entries);
-	free(t->words);
-	free(t->heads);
 	free(t);
 	return NULL;
 }
 
-static uint16_t *head_of(const struct keyed *t, uint64_t key)
+static uint16_t *head_of(struct keyed *t, uint64_t key)
 {
 	const uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
 
-	return &t->heads[(h >> 32) & t->mask];
+	return &entry_at(t, ((h >> 32) * t->capacity) >> 32)->head;
 }
 
-static uint64_t *words_of(const struct keyed *t, uint16_t index)
-{
-	return &t->words[index * t->width];
-}
-
-static uint16_t index_of(const struct keyed *t, uint64_t key)
+static uint16_t index_of(struct keyed *t, uint64_t key)
 {
 	uint16_t i = *head_of(t, key);
 
-	while (i != NONE && t->entries[i].key != key)
-		i = t->entries[i].next;
+	while (i != NONE && entry_at(t, i)->key != key)
+		i = entry_at(t, i)->next;
 	return i;
 }
 
 static void unlink_age(struct keyed *t, uint16_t i)
 {
-	const struct entry *e = &t->entries[i];
+	const struct entry *e = entry_at(t, i);
 
 	if (e->older == NONE)
 		t->oldest = e->newer;
 	else
-		t->entries[e->older].newer = e->newer;
+		entry_at(t, e->older)->newer = e->newer;
 	if (e->newer == NONE)
 		t->newest = e->older;
 	else
-		t->entries[e->newer].older = e->older;
+		entry_at(t, e->newer)->older = e->older;
 }
 
 static void link_newest(struct keyed *t, uint16_t i)
 {
-	t->entries[i].older = t->newest;
-	t->entries[i].newer = NONE;
+	struct entry *e = entry_at(t, i);
+
+	e->older = t->newest;
+	e->newer = NONE;
 	if (t->newest == NONE)
 		t->oldest = i;
 	else
-		t->entries[t->newest].newer = i;
+		entry_at(t, t->newest)->newer = i;
 	t->newest = i;
 }
 
@@ -115,13 +108,14 @@ uint64_t *keyed_find(struct keyed *t, uint64_t key)
 {
 	const uint16_t i = index_of(t, key);
 
-	return i == NONE ? NULL : words_of(t, i);
+	return i == NONE ? NULL : entry_at(t, i)->words;
 }
 
 uint64_t *keyed_make(struct keyed *t, uint64_t key)
 {
 	uint16_t *head = head_of(t, key);
 	uint16_t i = index_of(t, key);
+	struct entry *e;
 
 	if (i != NONE) {
 		unlink_age(t, i);
@@ -129,23 +123,24 @@ uint64_t *keyed_make(struct keyed *t, uint64_t key)
 		i = t->free;
 		if (i == NONE)
 			return NULL;
-		t->free = t->entries[i].next;
-		t->entries[i].key = key;
-		t->entries[i].next = *head;
+		e = entry_at(t, i);
+		t->free = e->next;
+		e->key = key;
+		e->next = *head;
 		*head = i;
 		t->count++;
-		memset(words_of(t, i), 0, t->width * sizeof(*t->words));
+		memset(e->words, 0, t->stride * sizeof(uint64_t) - sizeof(*e));
 	}
 	link_newest(t, i);
-	return words_of(t, i);
+	return entry_at(t, i)->words;
 }
 
-const uint64_t *keyed_oldest(const struct keyed *t, uint64_t *ret_key)
+const uint64_t *keyed_oldest(struct keyed *t, uint64_t *ret_key)
 {
 	if (t->oldest == NONE)
 		return NULL;
-	*ret_key = t->entries[t->oldest].key;
-	return words_of(t, t->oldest);
+	*ret_key = entry_at(t, t->oldest)->key;
+	return entry_at(t, t->oldest)->words;
 }
 
 void keyed_drop(struct keyed *t, uint64_t key)
@@ -153,14 +148,14 @@ void keyed_drop(struct keyed *t, uint64_t key)
 	uint16_t *at = head_of(t, key);
 	uint16_t i;
 
-	while (*at != NONE && t->entries[*at].key != key)
-		at = &t->entries[*at].next;
+	while (*at != NONE && entry_at(t, *at)->key != key)
+		at = &entry_at(t, *at)->next;
 	i = *at;
 	if (i == NONE)
 		return;
-	*at = t->entries[i].next;
+	*at = entry_at(t, i)->next;
 	unlink_age(t, i);
-	t->entries[i].next = t->free;
+	entry_at(t, i)->next = t->free;
 	t->free = i;
 	t->count--;
 }
