@@ -15,41 +15,36 @@ struct entry {
 	uint16_t next;	       /* of those in one list; of those that are free */
 	uint16_t older, newer; /* in the order of touching */
 	uint16_t head;	       /* of the list with this entry's number, of which it need not be */
-	uint64_t words[];
 };
 
 struct keyed {
+	uint64_t *words; /* `width` of each entry; behind the last of them */
 	uint32_t capacity;
-	uint32_t stride; /* of an entry, in words */
+	uint32_t width;
 	uint16_t oldest, newest;
 	uint16_t free;
 	uint16_t count;
-	uint64_t entries[];
+	struct entry entries[];
 };
 
 _Static_assert(MAX_KEYED < NONE, "an entry's number has 16 bits");
-_Static_assert(sizeof(struct entry) % sizeof(uint64_t) == 0, "an entry is so many words");
 
 size_t keyed_bytes(size_t words)
 {
 	return sizeof(struct entry) + words * sizeof(uint64_t);
 }
 
-static struct entry *entry_at(struct keyed *t, size_t index)
-{
-	return (struct entry *)&t->entries[index * t->stride];
-}
-
 struct keyed *keyed_new(size_t capacity, size_t words)
 {
 	struct keyed *t = xcalloc(1, sizeof(*t) + capacity * keyed_bytes(words));
 
+	t->words = (uint64_t *)&t->entries[capacity];
 	t->capacity = (uint32_t)capacity;
-	t->stride = (uint32_t)(keyed_bytes(words) / sizeof(uint64_t));
+	t->width = (uint32_t)words;
 	t->oldest = t->newest = t->free = NONE;
 	for (size_t i = capacity; i > 0; i--) {
-		entry_at(t, i - 1)->head = NONE;
-		entry_at(t, i - 1)->next = t->free;
+		t->entries[i - 1].head = NONE;
+		t->entries[i - 1].next = t->free;
 		t->free = (uint16_t)(i - 1);
 	}
 	return t;
@@ -65,42 +60,47 @@ static uint16_t *head_of(struct keyed *t, uint64_t key)
 {
 	const uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
 
-	return &entry_at(t, ((h >> 32) * t->capacity) >> 32)->head;
+	return &t->entries[((h >> 32) * t->capacity) >> 32].head;
+}
+
+static uint64_t *words_of(const struct keyed *t, uint16_t index)
+{
+	return &t->words[(size_t)index * t->width];
 }
 
 static uint16_t index_of(struct keyed *t, uint64_t key)
 {
 	uint16_t i = *head_of(t, key);
 
-	while (i != NONE && entry_at(t, i)->key != key)
-		i = entry_at(t, i)->next;
+	while (i != NONE && t->entries[i].key != key)
+		i = t->entries[i].next;
 	return i;
 }
 
 static void unlink_age(struct keyed *t, uint16_t i)
 {
-	const struct entry *e = entry_at(t, i);
+	const struct entry *e = &t->entries[i];
 
 	if (e->older == NONE)
 		t->oldest = e->newer;
 	else
-		entry_at(t, e->older)->newer = e->newer;
+		t->entries[e->older].newer = e->newer;
 	if (e->newer == NONE)
 		t->newest = e->older;
 	else
-		entry_at(t, e->newer)->older = e->older;
+		t->entries[e->newer].older = e->older;
 }
 
 static void link_newest(struct keyed *t, uint16_t i)
 {
-	struct entry *e = entry_at(t, i);
+	struct entry *e = &t->entries[i];
 
 	e->older = t->newest;
 	e->newer = NONE;
 	if (t->newest == NONE)
 		t->oldest = i;
 	else
-		entry_at(t, t->newest)->newer = i;
+		t->entries[t->newest].newer = i;
 	t->newest = i;
 }
 
@@ -108,7 +108,7 @@ uint64_t *keyed_find(struct keyed *t, uint64_t key)
 {
 	const uint16_t i = index_of(t, key);
 
-	return i == NONE ? NULL : entry_at(t, i)->words;
+	return i == NONE ? NULL : words_of(t, i);
 }
 
 uint64_t *keyed_make(struct keyed *t, uint64_t key)
@@ -123,24 +123,24 @@ uint64_t *keyed_make(struct keyed *t, uint64_t key)
 		i = t->free;
 		if (i == NONE)
 			return NULL;
-		e = entry_at(t, i);
+		e = &t->entries[i];
 		t->free = e->next;
 		e->key = key;
 		e->next = *head;
 		*head = i;
 		t->count++;
-		memset(e->words, 0, t->stride * sizeof(uint64_t) - sizeof(*e));
+		memset(words_of(t, i), 0, t->width * sizeof(uint64_t));
 	}
 	link_newest(t, i);
-	return entry_at(t, i)->words;
+	return words_of(t, i);
 }
 
-const uint64_t *keyed_oldest(struct keyed *t, uint64_t *ret_key)
+const uint64_t *keyed_oldest(const struct keyed *t, uint64_t *ret_key)
 {
 	if (t->oldest == NONE)
 		return NULL;
-	*ret_key = entry_at(t, t->oldest)->key;
-	return entry_at(t, t->oldest)->words;
+	*ret_key = t->entries[t->oldest].key;
+	return words_of(t, t->oldest);
 }
 
 void keyed_drop(struct keyed *t, uint64_t key)
@@ -148,14 +148,14 @@ void keyed_drop(struct keyed *t, uint64_t key)
 	uint16_t *at = head_of(t, key);
 	uint16_t i;
 
-	while (*at != NONE && entry_at(t, *at)->key != key)
-		at = &entry_at(t, *at)->next;
+	while (*at != NONE && t->entries[*at].key != key)
+		at = &t->entries[*at].next;
 	i = *at;
 	if (i == NONE)
 		return;
-	*at = entry_at(t, i)->next;
+	*at = t->entries[i].next;
 	unlink_age(t, i);
-	entry_at(t, i)->next = t->free;
+	t->entries[i].next = t->free;
 	t->free = i;
 	t->count--;
 }

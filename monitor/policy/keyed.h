@@ -26,6 +26,6 @@ uint64_t *keyed_find(struct keyed *table, uint64_t key); /* NULL: it is not ther
 /* The same, added with words of 0 if need be, and the youngest then; NULL: there is no room. */
 uint64_t *keyed_make(struct keyed *table, uint64_t key);
 /* NULL if the table is empty. */
-const uint64_t *keyed_oldest(struct keyed *table, uint64_t *ret_key);
+const uint64_t *keyed_oldest(const struct keyed *table, uint64_t *ret_key);
 void keyed_drop(struct keyed *table, uint64_t key);
 size_t keyed_count(const struct keyed *table);

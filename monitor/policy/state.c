@@ -38,7 +38,9 @@ static size_t gap_bytes(const struct count_spec *count)
 
 size_t count_state_bytes(const struct count_spec *count)
 {
-	return count->at_least * (count->field_count ? keyed_bytes(1) : gap_bytes(count));
+	if (count->field_count)
+		return count->at_least * keyed_bytes(1);
+	return count->at_least * gap_bytes(count) + sizeof(uint64_t); /* read a word at a time */
 }
 
 static void counter_init(struct policy_state *state, const struct rule *rule)
@@ -51,7 +53,8 @@ static void counter_init(struct policy_state *state, const struct rule *rule)
 	if (rule->count.field_count)
 		counter->seen = keyed_new(rule->count.at_least, 1);
 	else
-		counter->gaps = xcalloc(rule->count.at_least, gap_bytes(&rule->count));
+		counter->gaps = xcalloc(1, count_state_bytes(&rule->count));
+	counter->gap_bytes = (uint8_t)gap_bytes(&rule->count);
 }
 
 static void table_init(struct policy_state *state, const struct rule *rule)
@@ -125,7 +128,9 @@ void policy_state_reset(struct policy_state *state)
 		struct counter *counter = &kept.counters[i];
 
 		keyed_clear(counter->seen);
-		*counter = (struct counter){.gaps = counter->gaps, .seen = counter->seen};
+		*counter = (struct counter){.gaps = counter->gaps,
+					    .gap_bytes = counter->gap_bytes,
+					    .seen = counter->seen};
 	}
 	for (size_t i = 0; i < kept.table_count; i++) {
 		keyed_clear(kept.tables[i]);
@@ -308,27 +313,43 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	return value ? value : 1; /* 0 is no key */
 }
 
-static uint64_t gap_at(const struct counter *counter, size_t bytes)
+/* The gap of the event at `next`: the low bytes of a word, which come first. */
+static uint64_t gap_mask(const struct counter *counter)
 {
-	uint64_t gap = 0;
+	return UINT64_MAX >> (64 - 8 * counter->gap_bytes);
+}
 
-	memcpy(&gap, counter->gaps + counter->next * bytes, bytes); /* the low ones come first */
-	return gap;
+static uint64_t gap_get(const struct counter *counter)
+{
+	uint64_t word;
+
+	memcpy(&word, counter->gaps + (size_t)counter->next * counter->gap_bytes, sizeof(word));
+	return word & gap_mask(counter);
+}
+
+static void gap_put(const struct counter *counter, uint64_t gap)
+{
+	uint8_t *at = counter->gaps + (size_t)counter->next * counter->gap_bytes;
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	word = (word & ~gap_mask(counter)) | gap;
+	memcpy(at, &word, sizeof(word));
 }
 
 static void count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
 {
-	const size_t bytes = gap_bytes(count);
 	uint64_t gap = counter->filled ? now - counter->last_ns : 0;
 
 	if (gap > longest_gap(count))
 		gap = longest_gap(count);
-	memcpy(counter->gaps + counter->next * bytes, &gap, bytes);
-	counter->next = (counter->next + 1) % count->at_least;
+	gap_put(counter, gap);
+	if (++counter->next == count->at_least)
+		counter->next = 0;
 	counter->last_ns = now;
 	counter->span_ns += gap;
 	if (counter->filled == count->at_least)
-		counter->span_ns -= gap_at(counter, bytes); /* what was before the oldest */
+		counter->span_ns -= gap_get(counter); /* what was before the oldest */
 	else
 		counter->filled++;
 }
