@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "monitor/policy/cel/cel_message.h"
+#include "monitor/policy/cel/cel_extension.h"
 
 #include <string.h>
 
@@ -138,8 +139,12 @@ static struct cel_value run_set(struct cel_run *run, const struct cel_message *m
 				const struct cel_node *set)
 {
 	const enum cel_kind kind = cel_message_field(message, set->text);
-	const struct cel_value v = cel_run_node(run, set->child);
+	struct cel_value v = cel_run_node(run, set->child);
 
+	if (set->if_there && v.kind == CEL_OPTIONAL)
+		v = cel_count(&v) ? *cel_optional_get(&v) : empty(kind);
+	else if (set->if_there && v.kind != CEL_ERROR)
+		v = cel_no_overload();
 	if (v.kind == CEL_ERROR)
 		return v;
 	if (message->wrapper && v.kind == CEL_NULL)
