@@ -181,6 +181,12 @@ static void test_format(void **state)
 		{"'%s'.format([b'\\xff'])", 5, "%s does not take"},
 		{"'%s'.format([[optional.none()]])", 5, "%s does not take"},
 		{"'%s'.format('a')", 5, "no such overload"},
+		/* A small value that is a large tree. */
+		{"cel.bind(a, [1, 1, 1, 1, 1, 1, 1, 1], cel.bind(b, [a, a, a, a, a, a, a, a], "
+		 "cel.bind(c, [b, b, b, b, b, b, b, b], cel.bind(d, [c, c, c, c, c, c, c, c], "
+		 "cel.bind(e, [d, d, d, d, d, d, d, d], cel.bind(f, [e, e, e, e, e, e, e, e], "
+		 "cel.bind(g, [f, f, f, f, f, f, f, f], '%s'.format([[g, g, g, g]]))))))))",
+		 4, "more steps than"},
 	};
 
 	(void)state;
@@ -188,12 +194,18 @@ static void test_format(void **state)
 	open_check_errors(errors, COUNT(errors));
 }
 
+#define NEST(_inner) \
+	"cel.bind(x, 1, cel.bind(y, x, cel.bind(x, y, cel.bind(y, x, cel.bind(z, y, " _inner ")))))"
+
 static void test_bind(void **state)
 {
 	static const struct open_row rows[] = {
 		{"cel.bind(x, 'a' + 'b', x + x)", "'abab'"},
 		{"cel.bind(x, 1, cel.bind(x, x + 1, x * 10) + x)", "21"},
 		{"[1, 2].map(x, cel.bind(y, x * x, y + x))", "[2, 6]"},
+		{NEST(NEST(NEST("x + y"))), "2"},
+		{"[[[[1]]]].map(a, a.map(b, b.map(c, c.map(d, cel.bind(e, d + 1, e + d)))))",
+		 "[[[[3]]]]"},
 		{"cel.bind(x, 1 / 0, true)", "true"}, /* what is not used is no error */
 		{"cel.bind(x, [1, 2], x.exists(y, y in x)) && cel.bind(i, 8, i == 8) && i == 70",
 		 "true"},
@@ -203,8 +215,7 @@ static void test_bind(void **state)
 		{"cel.bind(x, 1)", 4, "bind takes a name, a value and a result"},
 		{"cel.bind('x', 1, 1)", 9, "a name for the value goes here"},
 		{"cel.bind(x, x, 1) + x", 20, "undeclared name"},
-		{"cel.bind(a, 1, cel.bind(b, 1, cel.bind(c, 1, cel.bind(d, 1, cel.bind(e, 1, e)))))",
-		 64, "more than 4 loops"},
+		{NEST(NEST(NEST(NEST("1")))), 244, "more than 16 names"},
 	};
 
 	(void)state;

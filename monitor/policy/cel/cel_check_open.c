@@ -174,7 +174,7 @@ static const struct cel_type *type_of_message(struct open_typing *t,
 	if (message->kind == CEL_MAP)
 		return open_map(t, type_simple(CEL_STRING), type_simple(CEL_DYN));
 	if (!message->wrapper)
-		return type_simple(message->kind);
+		return type_simple(message->kind == CEL_ERROR ? CEL_DYN : message->kind);
 	type = cel_tree_keep(t->tree, xcalloc(1, sizeof(*type)));
 	*type = (struct cel_type){.kind = message->kind, .wrapper = true};
 	return type;

@@ -12,7 +12,7 @@
 struct open_typing {
 	struct cel_tree *tree;
 	struct cel_error *err;
-	const struct cel_type *vars[2 * CEL_MAX_LOOPS];
+	const struct cel_type *vars[CEL_MAX_VARS];
 };
 
 const struct cel_type *open_list(struct open_typing *t, const struct cel_type *item);

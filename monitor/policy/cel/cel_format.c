@@ -135,7 +135,8 @@ static bool put_value(struct cel_run *run, struct cel_text *out, const struct ce
 {
 	char text[CEL_TEXT_MAX];
 
-	(void)cel_spend(&run->steps, 1);
+	if (!cel_spend(&run->steps, 1))
+		return true; /* lists share their items: a small one can be a large tree */
 	switch (v->kind) {
 	case CEL_NULL:
 		put_c(out, "null");

@@ -8,6 +8,7 @@
 #define PREFIX "google.protobuf."
 
 static const struct cel_message messages[] = {
+	{"Any", CEL_ERROR, false, {NULL}, 0, 0},
 	{"BoolValue", CEL_BOOL, true, {"value"}, 0, 0},
 	{"BytesValue", CEL_BYTES, true, {"value"}, 0, 0},
 	{"DoubleValue", CEL_DOUBLE, true, {"value"}, 0, 0},
@@ -166,6 +167,8 @@ struct cel_value cel_run_message(struct cel_run *run, const struct cel_node *nod
 	struct cel_value result = empty(message->kind);
 	int64_t parts[2] = {0}; /* seconds, nanoseconds */
 
+	if (message->kind == CEL_ERROR)
+		return cel_of_error("conversion: an Any is the message that it holds");
 	for (const struct cel_node *set = node->child->next; set; set = set->next) {
 		const struct cel_value v = run_set(run, message, set);
 

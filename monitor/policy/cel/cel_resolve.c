@@ -253,29 +253,41 @@ static int bind(struct resolving *r, const struct cel_node *node, struct str nam
 	return 0;
 }
 
-static int resolve_loop(struct resolving *r, struct cel_node *node)
+static int check_macro(const struct resolving *r, const struct cel_node *node)
 {
-	const unsigned count = r->var_count;
-	int e;
+	const bool binds = node->macro >= MACRO_BIND;
 
-	if (!r->scope->open && node->macro >= MACRO_BIND)
+	if (binds && !r->scope->open)
 		return cel_fail(r->err, node->at, "%s is not for rules",
 				node->macro == MACRO_BIND      ? "cel.bind()"
 				: node->macro == MACRO_OPT_MAP ? "optMap()"
 							       : "optFlatMap()");
-	if (r->loops == CEL_MAX_LOOPS)
+	if (binds && r->binds == CEL_MAX_BINDS)
+		return cel_fail(r->err, node->at, "more than %u names inside one another",
+				CEL_MAX_BINDS);
+	if (!binds && r->loops == CEL_MAX_LOOPS)
 		return cel_fail(r->err, node->at, "more than %u loops inside one another",
 				CEL_MAX_LOOPS);
-	e = resolve_node(r, node->child);
+	return 0;
+}
+
+static int resolve_loop(struct resolving *r, struct cel_node *node)
+{
+	unsigned *depth = node->macro >= MACRO_BIND ? &r->binds : &r->loops;
+	const unsigned count = r->var_count;
+	int e = check_macro(r, node);
+
+	if (e == 0)
+		e = resolve_node(r, node->child);
 	node->slot = count;
-	r->loops++;
+	++*depth;
 	if (e == 0)
 		e = bind(r, node, node->text);
 	if (e == 0 && node->text2.len)
 		e = bind(r, node, node->text2);
 	for (struct cel_node *part = node->child->next; part && e == 0; part = part->next)
 		e = resolve_node(r, part);
-	r->loops--;
+	--*depth;
 	r->var_count = count;
 	return e;
 }
