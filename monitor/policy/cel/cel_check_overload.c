@@ -76,7 +76,7 @@ static int no_overload(const struct open_typing *t, const struct cel_node *node,
 	const struct cel_node *arg = node->child;
 	_cleanup_buf_ struct buf types = BUF_INIT(0);
 
-	if (method) {
+	if (method && arg) {
 		buf_printf(&types, "%s.", cel_type_text(t->tree, arg->type));
 		arg = arg->next;
 	}

@@ -283,6 +283,7 @@ static const char *put_clause(struct cel_run *run, struct cel_text *out, char cl
 struct cel_value cel_run_format(struct cel_run *run, enum cel_extra which,
 				const struct cel_value *args, unsigned count)
 {
+	static const char clauses[] = {'s', 'd', 'f', 'e', 'b', 'o', 'x', 'X'};
 	const struct str format = args[0].text;
 	struct cel_text out = cel_text_begin(&run->arena);
 	size_t next = 0;
@@ -305,7 +306,7 @@ struct cel_value cel_run_format(struct cel_run *run, enum cel_extra which,
 		}
 		if (!read_precision(format, &at, &precision))
 			return cel_of_error("the precision is a number of at most 100");
-		if (at >= format.len || !memchr("sdfeboxX", format.at[at], 8))
+		if (at >= format.len || !memchr(clauses, format.at[at], sizeof(clauses)))
 			return cel_of_error("unrecognized formatting clause: known are "
 					    "%s %d %f %e %b %o %x %X %%");
 		if (next >= cel_count(&args[1]))
