@@ -324,7 +324,7 @@ static struct cel_value run_cond(struct cel_run *run, const struct cel_node *nod
 
 static struct cel_value run_call(struct cel_run *run, const struct cel_node *node)
 {
-	struct cel_value args[CEL_MAX_OPERANDS];
+	struct cel_value args[CEL_MAX_OPERANDS] __attribute__((uninitialized)); /* set as counted */
 	struct cel_value result;
 	unsigned count = 0;
 
