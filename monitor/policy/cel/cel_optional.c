@@ -23,7 +23,7 @@ const struct cel_value *cel_optional_get(const struct cel_value *optional)
 bool cel_optional_decides(const struct cel_extension *row, const struct cel_value *first,
 			  struct cel_value *ret)
 {
-	if (!row || (row->which != OPTIONAL_OR && row->which != OPTIONAL_OR_VALUE) ||
+	if ((row->which != OPTIONAL_OR && row->which != OPTIONAL_OR_VALUE) ||
 	    first->kind != CEL_OPTIONAL || !cel_count(first))
 		return false;
 	*ret = row->which == OPTIONAL_OR ? *first : *cel_optional_get(first);

@@ -337,7 +337,8 @@ static struct cel_value run_call(struct cel_run *run, const struct cel_node *nod
 		if (args[count].kind == CEL_ERROR)
 			return args[count];
 		count++;
-		if (count == 1 && cel_optional_decides(node->extension, &args[0], &result))
+		if (node->extension && count == 1 &&
+		    cel_optional_decides(node->extension, &args[0], &result))
 			return result;
 	}
 	if (node->extension)
