@@ -155,9 +155,7 @@ void run_watch_here(struct run *run)
 	struct error err;
 	int r;
 
-	r = run->policy ? 0 : load_policies(&options->session, &run->policy, &err);
-	if (r == 0)
-		r = start_supervisor(&options->session, &run->loop, &run->supervisor, &err);
+	r = load_and_supervise(&options->session, &run->loop, &run->policy, &run->supervisor, &err);
 	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet)
 		log_warning("no trace: %s", reason);
 	if (r == 0 && !options->quiet)
