@@ -134,11 +134,25 @@ static void test_the_keeper_dies_with_its_parent(void **state)
 	assert_true(gone);
 }
 
+/* As when who started it is killed before the plan is made, or finds something wrong with it. */
+static void test_a_launcher_without_a_spec_ends(void **state)
+{
+	struct floor_session f;
+	int spec_fd;
+
+	(void)state;
+	assert_int_equal(floor_launch(&f, &spec_fd, NULL), 0);
+	(void)close(spec_fd);
+	assert_int_equal(floor_next(&f), MSG_EOF); /* without a word */
+	assert_int_equal(floor_end(&f), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_open_at_the_first_exec),
 		cmocka_unit_test(test_the_keeper_dies_with_its_parent),
+		cmocka_unit_test(test_a_launcher_without_a_spec_ends),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
