@@ -263,6 +263,7 @@ int main(void)
 		cgroup_remove(&l);
 		launch_fail(&l, &err);
 	}
+	userns_reap_holders();
 	sources_close(&l);
 	(void)close(life[0]);
 	keeper_run(&l, init_pid, init_pidfd);
