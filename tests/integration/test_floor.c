@@ -168,9 +168,8 @@ static unsigned count_children(pid_t pid)
 /* Files of another owner are shown by an id map, which takes a process: for a moment only. */
 static void test_an_id_map_leaves_no_process(void **state)
 {
-	const struct spec_options options = {.session = "floor",
-					     .workspace_dir = folder,
-					     .workspace_mode = WORKSPACE_LIVE};
+	const struct spec_options options = {
+		.session = "floor", .workspace_dir = folder, .workspace_mode = WORKSPACE_LIVE};
 	struct spec mapped;
 	struct floor_session f;
 	unsigned count = 0;
