@@ -313,8 +313,8 @@ for i, what in enumerate(eval(sys.argv[3])):
              "not_match": [{"action": {"kind": "net.request", "protocol": "quic"}}]},
             defaults={"net.connect": "allow", "net.send": "allow"})
         found = [("quic", [], "allow"), ("quic", ["heron"], "deny")]
-        self.check([self.INITIALS[0], b"then" + self.CANARY], 1, found)
-        self.check([self.INITIALS[0], self.INITIALS[0][:20] + self.CANARY], 1, found)
+        self.check([self.INITIALS[2], b"then" + self.CANARY], 1, found)
+        self.check([self.INITIALS[2], self.INITIALS[0][:20] + self.CANARY], 1, found)
         self.check([self.INITIALS[0][:20] + self.CANARY], 0, found[1:])
 
     def test_almost_quic(self):
