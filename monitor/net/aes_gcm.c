@@ -88,40 +88,53 @@ void aes128_encrypt(const struct aes128 *aes, const uint8_t in[AES_BLOCK], uint8
 
 /* ---- GCM ---- */
 
-/* x := x * y, in GF(2^128) as SP 800-38D 6.3 writes it. */
-static void multiply(uint8_t x[AES_BLOCK], const uint8_t y[AES_BLOCK])
+/* An element of GF(2^128) as SP 800-38D 6.3 writes it: the first bit is the highest. */
+struct element {
+	uint64_t high, low;
+};
+
+static uint64_t number(const uint8_t bytes[8])
 {
-	uint8_t v[AES_BLOCK];
-	uint8_t z[AES_BLOCK] = {0};
+	uint64_t ret = 0;
 
-	memcpy(v, y, AES_BLOCK);
+	for (unsigned i = 0; i < 8; i++)
+		ret = ret << 8 | bytes[i];
+	return ret;
+}
+
+static void put_number(uint8_t to[8], uint64_t what)
+{
+	for (unsigned i = 0; i < 8; i++)
+		to[i] = (uint8_t)(what >> 8 * (7 - i));
+}
+
+static struct element multiply(struct element x, struct element y)
+{
+	struct element product = {0};
+
 	for (unsigned bit = 0; bit < 128; bit++) {
-		const bool carry = v[AES_BLOCK - 1] & 1;
+		const uint64_t is_set = 0 - ((bit < 64 ? x.high : x.low) >> (63 - bit % 64) & 1);
+		const uint64_t carry = 0 - (y.low & 1);
 
-		if (x[bit / 8] & 0x80 >> bit % 8)
-			mix_in(z, v);
-		for (unsigned i = AES_BLOCK - 1; i; i--)
-			v[i] = (uint8_t)(v[i] >> 1 | v[i - 1] << 7);
-		v[0] = (uint8_t)(v[0] >> 1 ^ (carry ? 0xe1 : 0));
+		product.high ^= y.high & is_set;
+		product.low ^= y.low & is_set;
+		y.low = y.low >> 1 | y.high << 63;
+		y.high = y.high >> 1 ^ (carry & UINT64_C(0xe1) << 56);
 	}
-	memcpy(x, z, AES_BLOCK);
+	return product;
 }
 
 /* Filled up with zeros to whole blocks. */
-static void add(uint8_t hash[AES_BLOCK], const uint8_t y[AES_BLOCK], const uint8_t *bytes,
-		size_t len)
+static void add(struct element *hash, struct element y, const uint8_t *bytes, size_t len)
 {
 	for (size_t at = 0; at < len; at += AES_BLOCK) {
-		for (size_t i = 0; i < AES_BLOCK && at + i < len; i++)
-			hash[i] ^= bytes[at + i];
-		multiply(hash, y);
-	}
-}
+		uint8_t block[AES_BLOCK] = {0};
 
-static void put_bits(uint8_t *to, size_t bytes)
-{
-	for (unsigned i = 0; i < 8; i++)
-		to[i] = (uint8_t)((uint64_t)bytes * 8 >> 8 * (7 - i));
+		memcpy(block, bytes + at, len - at < AES_BLOCK ? len - at : AES_BLOCK);
+		hash->high ^= number(block);
+		hash->low ^= number(block + 8);
+		*hash = multiply(*hash, y);
+	}
 }
 
 static void count_up(uint8_t counter[AES_BLOCK])
@@ -133,27 +146,27 @@ static void count_up(uint8_t counter[AES_BLOCK])
 bool aes128_gcm_open(const struct aes128 *aes, const struct gcm_box *box)
 {
 	uint8_t counter[AES_BLOCK] = {[AES_BLOCK - 1] = 1};
-	uint8_t y[AES_BLOCK] = {0};
-	uint8_t hash[AES_BLOCK] = {0};
-	uint8_t lengths[AES_BLOCK];
-	uint8_t stream[AES_BLOCK];
+	uint8_t block[AES_BLOCK] = {0};
+	struct element hash = {0};
+	struct element y;
 
 	memcpy(counter, box->nonce, GCM_NONCE_LEN);
-	aes128_encrypt(aes, y, y);
-	add(hash, y, box->head, box->head_len);
-	add(hash, y, box->bytes, box->len);
-	put_bits(lengths, box->head_len);
-	put_bits(lengths + 8, box->len);
-	add(hash, y, lengths, sizeof(lengths));
-	aes128_encrypt(aes, counter, stream);
-	mix_in(hash, stream);
-	if (memcmp(hash, box->bytes + box->len, GCM_TAG_LEN) != 0)
+	aes128_encrypt(aes, block, block);
+	y = (struct element){number(block), number(block + 8)};
+	add(&hash, y, box->head, box->head_len);
+	add(&hash, y, box->bytes, box->len);
+	put_number(block, box->head_len * 8);
+	put_number(block + 8, box->len * 8);
+	add(&hash, y, block, AES_BLOCK);
+	aes128_encrypt(aes, counter, block);
+	if ((hash.high ^ number(block)) != number(box->bytes + box->len) ||
+	    (hash.low ^ number(block + 8)) != number(box->bytes + box->len + 8))
 		return false;
 	for (size_t at = 0; at < box->len; at += AES_BLOCK) {
 		count_up(counter);
-		aes128_encrypt(aes, counter, stream);
+		aes128_encrypt(aes, counter, block);
 		for (size_t i = 0; i < AES_BLOCK && at + i < box->len; i++)
-			box->bytes[at + i] ^= stream[i];
+			box->bytes[at + i] ^= block[i];
 	}
 	return true;
 }

@@ -8,7 +8,7 @@
 #include "common/limits.h"
 #include "monitor/net/quic_hello.h"
 
-#define MAX_SAID    (2 * MAX_TLS_HELLO)
+#define MAX_SAID    ((size_t)2 * MAX_TLS_HELLO)
 #define FIRST_BYTES 1024u
 
 enum {

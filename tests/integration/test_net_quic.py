@@ -8,6 +8,7 @@ import unittest
 
 import approver_testing
 import net_testing
+from cordon_testing import wait_for
 from net_testing import SERVER, NameServer, NetTest
 from test_net_udp import DatagramServer
 
@@ -152,6 +153,7 @@ class Asked(QuicTest):
 
     def answer(self, answer):
         def decide(question):
+            wait_for(lambda: self.outside.got)
             self.assertEqual(self.outside.got, [b"first"])
             self.assertEqual((question["fields"]["protocol"], question["fields"]["sni"]), ("quic", "good.example"))
             return answer
