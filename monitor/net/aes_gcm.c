@@ -108,24 +108,57 @@ static void put_number(uint8_t to[8], uint64_t what)
 		to[i] = (uint8_t)(what >> 8 * (7 - i));
 }
 
-static struct element multiply(struct element x, struct element y)
+/* What a factor comes to, four bits of the other one at a time. */
+struct table {
+	struct element times[16];
+	uint64_t rest[16]; /* of the four bits that leave at the low end */
+};
+
+/* Times x. */
+static struct element shift(struct element e)
+{
+	const uint64_t carry = 0 - (e.low & 1);
+
+	return (struct element){e.high >> 1 ^ (carry & UINT64_C(0xe1) << 56),
+				e.low >> 1 | e.high << 63};
+}
+
+static void table_init(struct table *table, struct element y)
+{
+	struct element *times = table->times;
+
+	*table = (struct table){.times[8] = y};
+	for (unsigned i = 4; i; i /= 2)
+		times[i] = shift(times[2 * i]);
+	for (unsigned i = 1; i < 16; i++) {
+		const unsigned rest = i & (i - 1);
+		struct element left = {.low = i};
+
+		if (rest)
+			times[i] = (struct element){times[i ^ rest].high ^ times[rest].high,
+						    times[i ^ rest].low ^ times[rest].low};
+		for (unsigned bit = 0; bit < 4; bit++)
+			left = shift(left);
+		table->rest[i] = left.high;
+	}
+}
+
+static struct element multiply(const struct table *table, struct element x)
 {
 	struct element product = {0};
 
-	for (unsigned bit = 0; bit < 128; bit++) {
-		const uint64_t is_set = 0 - ((bit < 64 ? x.high : x.low) >> (63 - bit % 64) & 1);
-		const uint64_t carry = 0 - (y.low & 1);
+	for (unsigned bit = 0; bit < 128; bit += 4) {
+		const unsigned four = (bit < 64 ? x.low >> bit : x.high >> (bit - 64)) & 15;
+		const uint64_t rest = table->rest[product.low & 15];
 
-		product.high ^= y.high & is_set;
-		product.low ^= y.low & is_set;
-		y.low = y.low >> 1 | y.high << 63;
-		y.high = y.high >> 1 ^ (carry & UINT64_C(0xe1) << 56);
+		product.low = (product.low >> 4 | product.high << 60) ^ table->times[four].low;
+		product.high = product.high >> 4 ^ rest ^ table->times[four].high;
 	}
 	return product;
 }
 
 /* Filled up with zeros to whole blocks. */
-static void add(struct element *hash, struct element y, const uint8_t *bytes, size_t len)
+static void add(struct element *hash, const struct table *table, const uint8_t *bytes, size_t len)
 {
 	for (size_t at = 0; at < len; at += AES_BLOCK) {
 		uint8_t block[AES_BLOCK] = {0};
@@ -133,7 +166,7 @@ static void add(struct element *hash, struct element y, const uint8_t *bytes, si
 		memcpy(block, bytes + at, len - at < AES_BLOCK ? len - at : AES_BLOCK);
 		hash->high ^= number(block);
 		hash->low ^= number(block + 8);
-		*hash = multiply(*hash, y);
+		*hash = multiply(table, *hash);
 	}
 }
 
@@ -148,16 +181,16 @@ bool aes128_gcm_open(const struct aes128 *aes, const struct gcm_box *box)
 	uint8_t counter[AES_BLOCK] = {[AES_BLOCK - 1] = 1};
 	uint8_t block[AES_BLOCK] = {0};
 	struct element hash = {0};
-	struct element y;
+	struct table table;
 
 	memcpy(counter, box->nonce, GCM_NONCE_LEN);
 	aes128_encrypt(aes, block, block);
-	y = (struct element){number(block), number(block + 8)};
-	add(&hash, y, box->head, box->head_len);
-	add(&hash, y, box->bytes, box->len);
+	table_init(&table, (struct element){number(block), number(block + 8)});
+	add(&hash, &table, box->head, box->head_len);
+	add(&hash, &table, box->bytes, box->len);
 	put_number(block, box->head_len * 8);
 	put_number(block + 8, box->len * 8);
-	add(&hash, y, block, AES_BLOCK);
+	add(&hash, &table, block, AES_BLOCK);
 	aes128_encrypt(aes, counter, block);
 	if ((hash.high ^ number(block)) != number(box->bytes + box->len) ||
 	    (hash.low ^ number(block + 8)) != number(box->bytes + box->len + 8))
