@@ -8,6 +8,7 @@ import threading
 import unittest
 
 import net_testing
+from approver_testing import rule
 from net_testing import OTHER, SERVER, SERVER6, NameServer, NetTest
 
 
@@ -161,6 +162,24 @@ except PermissionError:
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 7, done.stderr)
         self.assertEqual(server.got, [])
+
+    def test_whose_turn_it_is_not_waits(self):
+        server = self.datagrams()
+        slow = rule("slow.request", "action.port != 1", ("net.request",), verdict="throttle",
+                    throttle={"per_second": 1}, match={"kind": "net.request", "port": 2},
+                    not_match={"kind": "net.request", "port": 1})
+        self.rules = self.policy(slow, defaults={"net.send": "allow"})
+        done = self.python(SOCKET + """
+sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+began = time.monotonic()
+for i, one in enumerate(sockets):
+    one.settimeout(20)
+    one.sendto(b"message %d" % i, to)
+for i, one in enumerate(sockets): assert one.recv(100) == b"MESSAGE %d" % i
+assert time.monotonic() - began > 1
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(server.got), [b"message 0", b"message 1", b"message 2"])
 
     def test_nobody_else_gets_the_port_of_a_flow(self):
         """The program's socket is how its datagrams are known: when it is closed, nobody else may be taken for it."""
