@@ -123,13 +123,14 @@ static struct element shift(struct element e)
 				e.low >> 1 | e.high << 63};
 }
 
-static void table_init(struct table *table, struct element y)
+static struct table table_of(struct element y)
 {
-	struct element *times = table->times;
+	struct table ret = {.times[8] = y};
+	struct element *times = ret.times;
 
-	*table = (struct table){.times[8] = y};
-	for (unsigned i = 4; i; i /= 2)
-		times[i] = shift(times[2 * i]);
+	times[4] = shift(y);
+	times[2] = shift(times[4]);
+	times[1] = shift(times[2]);
 	for (unsigned i = 1; i < 16; i++) {
 		const unsigned rest = i & (i - 1);
 		struct element left = {.low = i};
@@ -139,8 +140,9 @@ static void table_init(struct table *table, struct element y)
 						    times[i ^ rest].low ^ times[rest].low};
 		for (unsigned bit = 0; bit < 4; bit++)
 			left = shift(left);
-		table->rest[i] = left.high;
+		ret.rest[i] = left.high;
 	}
+	return ret;
 }
 
 static struct element multiply(const struct table *table, struct element x)
@@ -185,7 +187,7 @@ bool aes128_gcm_open(const struct aes128 *aes, const struct gcm_box *box)
 
 	memcpy(counter, box->nonce, GCM_NONCE_LEN);
 	aes128_encrypt(aes, block, block);
-	table_init(&table, (struct element){number(block), number(block + 8)});
+	table = table_of((struct element){number(block), number(block + 8)});
 	add(&hash, &table, box->head, box->head_len);
 	add(&hash, &table, box->bytes, box->len);
 	put_number(block, box->head_len * 8);

@@ -71,13 +71,15 @@ const char *quic_said_put(struct quic_said *said, uint64_t at, const struct read
 
 const char *quic_said_next(struct quic_said *said, struct reader *ret)
 {
-	struct reader from = {said->bytes + said->taken, said->whole - said->taken, false};
-	struct reader message = from;
+	struct reader message;
+	struct reader from;
 	uint32_t len;
 
 	*ret = (struct reader){0};
-	if (!from.left)
+	if (said->whole == said->taken)
 		return NULL;
+	from = message =
+		(struct reader){said->bytes + said->taken, said->whole - said->taken, false};
 	if (reader_number(&from, 1) != MESSAGE_CLIENT_HELLO)
 		return "what it begins with is no ClientHello";
 	len = reader_number(&from, QUIC_MESSAGE_HEADER - 1);

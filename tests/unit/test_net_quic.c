@@ -333,7 +333,7 @@ static void test_many_connections(void **state)
 		(void)snprintf(id, sizeof(id), "half%04u", i);
 		expect_half(f, send_part(f, 0, 10));
 	}
-	memcpy(id, "too-many", 8);
+	(void)snprintf(id, sizeof(id), "too-many");
 	expect_broken(f, send_part(f, 0, 10), "too many connections begin");
 }
 
@@ -411,7 +411,9 @@ static void test_others(void **state)
 	assert_int_equal(feed(f, "\x40short", 6), QUIC_SAYS_NOTHING);
 	assert_int_equal(feed(f, "", 0), QUIC_SAYS_NOTHING);
 	assert_false(quic_hello_is_half(f->quic));
-	memcpy(packet + 1, "\xff\0\0\x1d", 4); /* draft 29 */
+	packet[1] = '\xff'; /* draft 29 */
+	packet[2] = packet[3] = '\0';
+	packet[4] = '\x1d';
 	expect_broken(f, feed(f, packet, sizeof(packet)),
 		      "a packet of it is of a draft, or not whole");
 }
