@@ -150,7 +150,8 @@ static struct element multiply(const struct table *table, struct element x)
 	struct element product = {0};
 
 	for (unsigned bit = 0; bit < 128; bit += 4) {
-		const unsigned four = (bit < 64 ? x.low >> bit : x.high >> (bit - 64)) & 15;
+		const unsigned four =
+			(unsigned)((bit < 64 ? x.low >> bit : x.high >> (bit - 64)) & 15);
 		const uint64_t rest = table->rest[product.low & 15];
 
 		product.low = (product.low >> 4 | product.high << 60) ^ table->times[four].low;
