@@ -12,8 +12,8 @@
  *	HELLO	init -> supervisor: the floor stands; strings "layer=state": which walls hold;
  *		fd: the session's root directory (O_PATH)
  *	EXEC	supervisor -> init: start an execution; fds: stdin, stdout, stderr
- *	READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd, the hands' socket
- *		and bell (if files), pty (if tty)
+ *	READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd, socket and
+ *		bell of the hands (if files), pty (if tty)
  *	KILL	supervisor -> init: end execution `exec` and everything in its leaf
  *	EXIT	init -> supervisor: execution over, its leaf is empty
  *	SOCKET	supervisor -> init: make a socket in the session's network;

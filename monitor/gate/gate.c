@@ -30,7 +30,7 @@
  * Who makes one call after the other is waited for where we stand (wait_here()): by poll(2) on its
  * listener and on all that the loop watches. That is one system call instead of the loop's several,
  * and SYNC_WAKE_UP reaches it, of which epoll makes a wake-up like any other. The same holds for
- *the hands, whose bell is a listener too. Both are taken out of the loop for so long, so that the
+ * the hands, whose bell is a listener too. Both are taken out of the loop for so long, so that the
  * loop's descriptor tells of everybody else: as soon as there is something for anybody, or a timer
  * is due, the loop goes on.
  *
