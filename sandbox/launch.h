@@ -197,6 +197,7 @@ struct exec_sync {
 	int listener_fd; /* -1: none */
 	int pty_fd;	 /* -1: none */
 	int hands_fd;	 /* -1: none */
+	int bell_fd;	 /* of the hands; -1: none */
 	bool failed;	 /* the report was written */
 };
 
