@@ -13,7 +13,8 @@ import termios
 import time
 import unittest
 
-from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, descendants, living, stat_of, wait_for
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, descendants, living, stat_of, wait_for
+from lite_testing import needs_lite
 
 
 class Passing(CordonTest):
@@ -126,6 +127,33 @@ class Passing(CordonTest):
                                    env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOWER)
                 self.assertEqual(r.returncode, 3, r.stderr)
                 self.assertEqual(r.stdout, b"out\n" if closed in ("<&-", "2>&-") else b"")
+
+
+@unittest.skipUnless(TRACE == "on", NO_TRACE)
+class Orphans(CordonTest):
+    """All are children of one keeper, which makes nobody the sibling of another."""
+
+    def end_one_by_another(self, isolation):
+        """The other's parent has ended once the pipe is written to."""
+        self.dir.chmod(0o755)
+        self.work.chmod(0o777)
+        done = self.cordon("run", f"--isolation={isolation}", "--trace=on", "-w", f"{self.work}:live", "--record",
+                           self.record, "--", "sh", "-e", "-c", """
+            mkfifo go
+            (setsid sleep 600 & echo $! >victim)
+            (sh -c "read x <go; kill $(cat victim)" &)
+            echo >go
+            while kill -0 $(cat victim) 2>/dev/null; do sleep 0.1; done""")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = [(e["fields"]["target"], e["fields"]["relation"], e.get("rule")) for e in self.events("proc.signal")]
+        self.assertEqual(said, [("sleep", "other", "ov.foreign-process")])
+
+    def test_of_a_namespace(self):
+        self.end_one_by_another("full")
+
+    @needs_lite
+    def test_of_isolation_lite(self):
+        self.end_one_by_another("lite")
 
 
 class Terminal(CordonTest):
