@@ -34,7 +34,7 @@ QUICK_ONCE = re.compile(
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
 ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|bounds|leaks|supervisor_lost|trace_load)$")
 # Only where two processors run at once does what they attack ever get through to its wall.
-NEEDS_TWO = re.compile(r"^integration\.exec_verified$")
+NEEDS_TWO = re.compile(r"^(integration\.exec_verified|escape\.(file-)?race_as_root)$")
 BENCH = "bench"
 BACKENDS = ("tracepoint", "lsm")
 # An emulated machine is slower than the tests' limits and rounds have in mind: tests/support/slower.h.
@@ -94,7 +94,7 @@ def bench(build):
     return [Test("bench.trace", ["sh", "-c", script], "/tmp", 0, {"CORDON_TEST_SLOWER": str(SLOWER)})]
 
 
-def chosen(build, backend, every, pattern, processors=2):
+def chosen(build, backend, every, pattern):
     """Of the tests that one machine runs with one back end; a pattern chooses among all of them."""
     if pattern == BENCH:
         return bench(build)
@@ -103,7 +103,6 @@ def chosen(build, backend, every, pattern, processors=2):
         tests = [t for t in tests if re.search(pattern, t.name)]
     elif not every:
         tests = [t for t in tests if QUICK.match(t.name) or backend == BACKENDS[0] and QUICK_ONCE.match(t.name)]
-    tests = [t for t in tests if processors > 1 or not NEEDS_TWO.match(t.name)]
     for test in tests:
         test.environment = {**test.environment, "CORDON_TRACE_BACKEND": backend, "CORDON_TEST_SLOWER": str(SLOWER)}
     return tests

@@ -167,6 +167,19 @@ class Suites(unittest.TestCase):
             self.assertLess(few, every)
             self.assertIn("integration.trace_verify", few)
 
+    def test_hooks_have_one_processor_where_that_will_do(self):
+        def split(backend, every, processors=None):
+            return {n: {t.name for t in tests}
+                    for n, tests in vm.machines(self.tests[backend, every], backend, processors)}
+
+        every = {t.name for t in self.tests["lsm", True]}
+        found = split("lsm", True)
+        self.assertEqual(found[2], {"integration.exec_verified", "escape.race_as_root", "escape.file-race_as_root"})
+        self.assertEqual(found[1], every - found[2])
+        self.assertEqual(split("lsm", True, 2), {2: every})
+        self.assertEqual(set(split("lsm", False)), {1})
+        self.assertEqual(set(split("tracepoint", True)), {2})
+
     def test_what_is_left_out_exists(self):
         """So that a new name of a test does not leave a reason for nothing."""
         named = {t.name for t in suites.of_ctest(BUILD, suites.NOT_HERE)}

@@ -172,22 +172,29 @@ def parsed():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="every test, not only those about kernels")
     parser.add_argument("--resume", action="store_true", help="leave out what the table has as good for this build")
-    parser.add_argument("--processors", type=int, choices=(1, 2), help="of the machine; 2, but for a quick run with lsm")
+    parser.add_argument("--processors", type=int, choices=(1, 2), help="of the machine; 2, but with lsm 1 for what does not need two")
     parser.add_argument("kernel", choices=KERNELS)
     parser.add_argument("backend", choices=suites.BACKENDS)
     parser.add_argument("build", type=lambda path: pathlib.Path(path).absolute())
     parser.add_argument("pattern", nargs="?", default="", help="of all tests those whose name it is found in; bench")
-    args = parser.parse_args()
-    # Attaching to security hooks patches code that all processors run, of which the emulator makes seconds.
-    args.processors = args.processors or (1 if args.backend == "lsm" and not args.all else 2)
-    return args
+    return parser.parse_args()
 
 
-def boot(args, kern, folder, tests, until, keep):
+def machines(tests, backend, processors):
+    """(processors, tests) of each machine. Attaching to security hooks patches code that all processors run, of which
+    the emulator makes seconds, and sometimes its fault."""
+    if processors or backend != "lsm":
+        return [(processors or 2, tests)]
+    split = [(1, [t for t in tests if not suites.NEEDS_TWO.match(t.name)]),
+             (2, [t for t in tests if suites.NEEDS_TWO.match(t.name)])]
+    return [(n, some) for n, some in split if some]
+
+
+def boot(args, processors, kern, folder, tests, until, keep):
     """One machine's life. Returns its results, and what it said last if it ended before its time."""
     image.disk(folder / "disk", suites.SOURCE, args.build,
                {"jobs": JOBS, "tests": [t.as_json() for t in tests]})
-    machine = Machine(kern, folder, args.processors, max(1, until - time.monotonic()))
+    machine = Machine(kern, folder, processors, max(1, until - time.monotonic()))
     try:
         results, done = run(machine, args.pattern == suites.BENCH or "CORDON_VM_VERBOSE" in os.environ, keep)
     finally:
@@ -196,26 +203,28 @@ def boot(args, kern, folder, tests, until, keep):
     return results, None if done else machine.last_words()
 
 
-def run_rest(args, kern, folder, tests, kept):
-    """In more than one machine where the emulator fails. Returns those that were not reached."""
-    left, until = tests, time.monotonic() + WHOLE_SECONDS[args.all] * suites.PATIENCE
-    last_words = None
-    for _ in range(MOST_BOOTS if tests else 0):
-        results, last_words = boot(args, kern, folder, left, until, kept.add)
-        left = [t for t in left if t.name not in results]
-        found = EMULATORS_FAULT.search(last_words or "")
-        if not found:
-            break
-        print(f"the emulator failed ({found[0]}); the rest in a machine of its own", flush=True)
-    if left:
-        print(f"the machine ended before: {', '.join(t.name for t in left)}\n{last_words}")
-    return left
+def run_all(args, kern, folder, tests, kept):
+    """In more machines than one where the emulator fails. Returns those that were not reached."""
+    until = time.monotonic() + WHOLE_SECONDS[args.all] * suites.PATIENCE
+    missing = []
+    for processors, left in machines(tests, args.backend, args.processors):
+        for _ in range(MOST_BOOTS):
+            results, last_words = boot(args, processors, kern, folder, left, until, kept.add)
+            left = [t for t in left if t.name not in results]
+            found = EMULATORS_FAULT.search(last_words or "")
+            if not found:
+                break
+            print(f"the emulator failed ({found[0]}); the rest in a machine of its own", flush=True)
+        if left:
+            print(f"the machine ended before: {', '.join(t.name for t in left)}\n{last_words}")
+        missing += left
+    return missing
 
 
 def main():
     args = parsed()
     try:
-        tests = suites.chosen(args.build, args.backend, args.all, args.pattern, args.processors)
+        tests = suites.chosen(args.build, args.backend, args.all, args.pattern)
         if not tests:
             print(f"no test's name has {args.pattern!r} in it", file=sys.stderr)
             return 2
@@ -227,7 +236,7 @@ def main():
         image.initramfs(kern, folder / "initramfs")
         kept = table.Table(args.build / "vm" / f"results-{args.kernel}-{args.backend}.tsv",
                            table.stamp([kern.image, *image.what_runs(suites.SOURCE, args.build)]))
-        left = {t.name for t in run_rest(args, kern, folder, still_to_run(tests, kept) if args.resume else tests, kept)}
+        left = {t.name for t in run_all(args, kern, folder, still_to_run(tests, kept) if args.resume else tests, kept)}
     except Unavailable as e:
         print(f"skipped: {e}")
         return 77
