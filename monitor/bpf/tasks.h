@@ -165,18 +165,19 @@ static __always_inline __u64 session_of(__u64 task)
  * A double fork cuts a daemon off from who started it. What is of the sender's execution and
  * younger than the sender is none that it found there. Nor is what is younger than its parent, the
  * shell that runs pkill, as long as that did not leave the shell's terminal session: whoever did
- * may be a service that was started before.
+ * may be a service that was started before. Of a reaper's children all are younger than it.
  */
 static __always_inline bool is_own_daemon(const struct trace_tag *tag, struct task_struct *task)
 {
 	const __u64 current = (__u64)bpf_get_current_task_btf();
 	const struct trace_tag *its = bpf_task_storage_get(&tags, task, NULL, 0);
 	const __u64 target = (__u64)task, since = born(target);
+	const __u64 parent = READ(__u64, current, task_real_parent);
 
 	if (!its || its->slot != tag->slot || its->generation != tag->generation ||
 	    its->exec_id != tag->exec_id)
 		return false;
-	return since > born(current) || (since > born(READ(__u64, current, task_real_parent)) &&
+	return since > born(current) || (since > born(parent) && !is_reaper(parent) &&
 					 session_of(target) == session_of(current));
 }
 

@@ -161,8 +161,8 @@ static bool kill_as_orphan(pid_t victim)
  */
 static int stops_orphans(void *arg)
 {
-	const pid_t made = orphan(true), daemon = orphan(true), service = orphan(true);
-	const pid_t own = orphan(false), older = orphan(false);
+	const pid_t made = orphan(true), daemon = orphan(true);
+	const pid_t own = orphan(false), older = orphan(false), service = orphan(false);
 	const pid_t child = fork();
 	int status;
 
@@ -188,7 +188,7 @@ static int adopts_orphans(void *arg)
 	(void)arg;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return 1;
-	service = orphan(true);
+	service = orphan(false);
 	return service < 0 || !kill_as_orphan(service);
 }
 
