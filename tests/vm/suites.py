@@ -18,6 +18,7 @@ NOT_HERE = {
     "integration.mcp_sdk": "wants packages of npm, and asks for the protocol, not for the kernel",
     "integration.install": "wants the build's CMake; of where files lie, not of the kernel",
     "unit.vm": "of this runner itself",
+    "unit.bpf_loader": "of a file of the build's, which is not on the disk",
     "integration.lite_container": "of what a container refuses, and made by runc, which is not on the disk",
     "integration.detect": "of rules and how often they are right: a session for each of its cases",
 }
@@ -34,7 +35,7 @@ QUICK_ONCE = re.compile(
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
 ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|bounds|leaks|supervisor_lost|trace_load)$")
 # Only where two processors run at once does what they attack ever get through to its wall.
-NEEDS_TWO = re.compile(r"^(integration\.exec_verified|escape\.(file-)?race_as_root)$")
+NEEDS_TWO = re.compile(r"^integration\.exec_verified$")
 BENCH = "bench"
 BACKENDS = ("tracepoint", "lsm")
 # An emulated machine is slower than the tests' limits and rounds have in mind: tests/support/slower.h.

@@ -174,7 +174,7 @@ class Suites(unittest.TestCase):
 
         every = {t.name for t in self.tests["lsm", True]}
         found = split("lsm", True)
-        self.assertEqual(found[2], {"integration.exec_verified", "escape.race_as_root", "escape.file-race_as_root"})
+        self.assertEqual(found[2], {"integration.exec_verified"})
         self.assertEqual(found[1], every - found[2])
         self.assertEqual(split("lsm", True, 2), {2: every})
         self.assertEqual(set(split("lsm", False)), {1})
