@@ -32,6 +32,13 @@ static void clear_labels(struct session *session, const struct action *action, u
 	event_end(session);
 }
 
+/* On the network there may be no place to wait in, or none left. Of other kinds that cannot wait,
+ * it has happened already. */
+static bool may_not_pass(const struct action *action)
+{
+	return action->kind == ACTION_DNS || action->kind == ACTION_REQUEST;
+}
+
 static void decide(struct session *session, const struct action *action, const struct stop *stop,
 		   struct judgement *ret)
 {
@@ -44,10 +51,11 @@ static void decide(struct session *session, const struct action *action, const s
 	ret->proceed = ret->decision.verdict < VERDICT_ASK || session->mode == MODE_OBSERVE;
 	if (ret->decision.errno_value <= 0)
 		ret->decision.errno_value = EPERM;
-	if (session->mode == MODE_ENFORCE && !session->failed && stop) {
-		if (ret->decision.verdict == VERDICT_ASK)
+	if (session->mode == MODE_ENFORCE && !session->failed) {
+		if (ret->decision.verdict == VERDICT_ASK && stop)
 			pending_ask(session, stop, ret);
-		else if (ret->decision.verdict == VERDICT_THROTTLE)
+		else if (ret->decision.verdict == VERDICT_THROTTLE &&
+			 (stop || may_not_pass(action)))
 			pending_throttle(session, stop, ret);
 	}
 	ret->by_decoy = !session->failed && session_decoy_answers(session, action, ret);

@@ -110,7 +110,7 @@ static enum dns_outcome on_decide(void *ctx, const struct dns_query *query,
 		return DNS_IS_REFUSED;
 	}
 	judge(dns->session, &action, waiter ? &stop : NULL, &judgement, &denial);
-	if (judgement.later) {
+	if (waiter && judgement.later) {
 		waiter->asker = action.exec_id;
 		return DNS_WAITS;
 	}

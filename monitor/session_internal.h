@@ -294,7 +294,8 @@ struct stop {
 
 /*
  * Decides, records and counts one action; *ret_denial (may be NULL) is filled if it is refused.
- * @stop: NULL if it cannot wait; then what is to be asked is refused.
+ * @stop: NULL if it cannot wait; then what is to be asked is refused, and so is on the network what
+ * is to wait for its turn. A result, which is there already, goes on.
  */
 void judge(struct session *session, const struct action *action, const struct stop *stop,
 	   struct judgement *ret, struct denial *ret_denial);
@@ -327,7 +328,8 @@ void question_write(const struct session *session, const struct action *action,
 void pending_start(struct session *session);
 /* True if this very action was decided before and waits since. */
 bool pending_knows(struct session *session, const struct stop *stop);
-/* Of a decision to ask, or to throttle: proceed, later and what the record is to say of it. */
+/* Of a decision to ask, or to throttle: proceed, later and what the record is to say of it. @stop
+ * of what is throttled may be NULL: it is refused where it would have to wait. */
 void pending_ask(struct session *session, const struct stop *stop, struct judgement *judgement);
 void pending_throttle(struct session *session, const struct stop *stop,
 		      struct judgement *judgement);

@@ -8,8 +8,11 @@
 
 #define MAX_THROTTLED 64u
 
-/* Return: when it may go on, having taken the turn; UINT64_MAX if too many turns are taken. */
-static uint64_t take_turn(struct session *session, const struct judgement *judgement)
+/*
+ * Return: when it may go on, having taken the turn; UINT64_MAX if too many turns are taken, or if
+ * what cannot wait would have to.
+ */
+static uint64_t take_turn(struct session *session, const struct judgement *judgement, bool can_wait)
 {
 	const struct throttle *throttle = policy_throttle(session->policy, &judgement->decision);
 	const uint64_t now = monotonic_ns();
@@ -18,14 +21,14 @@ static uint64_t take_turn(struct session *session, const struct judgement *judge
 	uint64_t due;
 
 	if (!throttle->is_rate)
-		return now + throttle->interval_ns;
+		return can_wait ? now + throttle->interval_ns : UINT64_MAX;
 	if (!waiting->turn_ns)
 		waiting->turn_ns =
 			xcalloc(policy_rule_count(session->policy), sizeof(*waiting->turn_ns));
 	turn = &waiting->turn_ns[judgement->decision.rule_index];
 	due = *turn > now ? *turn : now;
 	/* Turns of calls that were ended meanwhile are not given back. */
-	if (due - now > MAX_THROTTLED * throttle->interval_ns)
+	if (due - now > (can_wait ? MAX_THROTTLED * throttle->interval_ns : 0))
 		return UINT64_MAX;
 	*turn = due + throttle->interval_ns;
 	return due;
@@ -41,7 +44,7 @@ static void refuse(struct judgement *judgement)
 void pending_throttle(struct session *session, const struct stop *stop, struct judgement *judgement)
 {
 	struct waiting *waiting = &session->pendings;
-	const struct pending *p = pending_find(session, stop, false);
+	const struct pending *p = stop ? pending_find(session, stop, false) : NULL;
 	uint64_t now;
 	uint64_t due;
 
@@ -52,7 +55,8 @@ void pending_throttle(struct session *session, const struct stop *stop, struct j
 		judgement->proceed = p->state == PENDING_ALLOWED;
 		return;
 	}
-	due = waiting->throttled < MAX_THROTTLED ? take_turn(session, judgement) : UINT64_MAX;
+	due = waiting->throttled < MAX_THROTTLED ? take_turn(session, judgement, stop != NULL)
+						 : UINT64_MAX;
 	if (due == UINT64_MAX) {
 		refuse(judgement);
 		return;

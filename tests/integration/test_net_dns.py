@@ -291,6 +291,23 @@ of("198.18.0.1", "yes.asked.example")
         self.assertEqual(got, ["3"])
         self.assertIn("within 1000 ms", self.events("ask.answer")[0]["fields"]["reason"])
 
+    def test_slowed(self):
+        """What finds no place to wait in is not let go at once: 16 datagrams wait, the others are no such name."""
+        self.rules = self.policy(rule("slow.name", "action.host.endsWith('.slow.example')", ("net.dns",),
+                                      verdict="throttle", throttle={"delay": "60s"},
+                                      match={"kind": "net.dns", "host": "a.slow.example"}))
+        got = self.lines("""
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("198.18.0.1", 53))
+for i in range(40): s.send(query(f"n{i}.slow.example", ident=i))
+s.settimeout(30)
+print(*{rcode(s.recv(4096)) for i in range(24)})
+print(rcode(udp("198.18.0.1", query("b.example"))))
+""")
+        self.assertEqual(got, ["3", "0"])
+        self.assertEqual([e for e in self.events("net.dns") if e["verdict"] == "throttle" and "delay_ms" not in e
+                          and "wait for their turn" not in e.get("reason", "")], [])
+
     def test_whose_question_it_is(self):
         self.lines("""socket.gethostbyname("mine.example")""")
         event = next(e for e in self.events("net.dns") if e["fields"]["host"] == "mine.example")

@@ -8,6 +8,7 @@ import threading
 import unittest
 
 import net_testing
+from approver_testing import rule
 from net_testing import OTHER, SERVER, SERVER6, NameServer, NetTest
 
 
@@ -161,6 +162,27 @@ except PermissionError:
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 7, done.stderr)
         self.assertEqual(server.got, [])
+
+    def test_what_cannot_wait(self):
+        """A datagram is not held: one whose turn it is not is not sent."""
+        server = self.datagrams()
+        slow = rule("slow.request", "action.port != 1", ("net.request",), verdict="throttle",
+                    throttle={"per_second": 0.01}, match={"kind": "net.request", "port": 2},
+                    not_match={"kind": "net.request", "port": 1})
+        self.rules = self.policy(slow, defaults={"net.send": "allow"})
+        done = self.python(SOCKET + """
+for i in range(4):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.sendto(b"message %d" % i, to)
+        if i == 0:
+            other.settimeout(20)
+            assert other.recv(100) == b"MESSAGE 0"
+time.sleep(0.5)  # nothing more is sent
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(server.got, [b"message 0"])
+        refused = ["wait for their turn" in e.get("reason", "") for e in self.events("net.request")]
+        self.assertEqual((refused[0], set(refused[1:])), (False, {True}))
 
     def test_nobody_else_gets_the_port_of_a_flow(self):
         """The program's socket is how its datagrams are known: when it is closed, nobody else may be taken for it."""

@@ -290,6 +290,27 @@ class Death(ResidentTest):
         self.assertEqual(self.verified()[0], 0)
         self.assertEqual(self.run_quietly("true").returncode, 0)
 
+    def test_runs_do_without_a_stopped_one(self):
+        """It hears of none of them when it goes on: nothing is run a second time, none is held up for long."""
+        pid = self.pid()
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        command = ["sh", "-c", "echo ran >> done; sleep 300 & echo up"]
+        live = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:live", "--", *command)
+        self.assertEqual((live.returncode, live.stdout.splitlines()[-1:]), (0, [b"up"]), live.stderr)
+        self.assertIn(b"the resident supervisor does not answer, so this run does without it", live.stderr)
+        self.assertEqual(self.run_quietly("true").stderr, b"")
+        p = self.up()
+        tree = descendants(p.pid)
+        p.kill()
+        p.wait()
+        self.assertTrue(wait_for(lambda: not living(tree) and not self.marked()), "the stopped one holds a session")
+        os.kill(pid, signal.SIGCONT)
+        self.assertEqual(self.status()["served"], 0)
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertEqual(self.served(), 1)
+        self.assertEqual((self.work / "done").read_text(), "ran\n")
+
     def test_sigterm_to_the_server_ends_all(self):
         p = self.up()
         os.kill(self.pid(), signal.SIGTERM)
@@ -334,13 +355,19 @@ class Malformed(ResidentTest):
         self.addCleanup(client.close)
         client.settimeout(20)
         client.connect(str(next(self.place().glob("*.sock"))))
+        self.greeted = client.recv(100000)
+        self.assertEqual(self.greeted[:4], b"\15\0\0\0")
         return client
+
+    def greeting(self):
+        self.connect().close()
+        return self.greeted
 
     def test_it_ends_that_connection_only(self):
         p = self.start("sh", "-c", "echo up; read x; exit 6", stdin=subprocess.PIPE)
         self.assertEqual(p.stdout.readline(), b"up\n")
         pid = self.pid()
-        for kind in range(10):
+        for kind in range(15):
             for length in (4, 76, 84, 100, 4000, 100000):
                 client = self.connect()
                 client.send(kind.to_bytes(4, "little") + b"\xff" * (length - 4))
@@ -357,6 +384,33 @@ class Malformed(ResidentTest):
         self.assertEqual(self.status()["sessions"], 1)
         p.communicate(b"go\n", timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 6)
+
+    def test_a_signal_before_it_declines(self):
+        """The run watches by itself then, and heeds what it was sent: a first signal, and one more."""
+        greeting = self.greeting()
+        path = next(self.place().glob("*.sock"))
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not path.exists()))
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(20)
+        for signals in (1, 2):
+            p = self.start("sh", "-c", "trap '' TERM; sleep 300", options=["-q", *self.mark])
+            client = listener.accept()[0]
+            with client:
+                client.settimeout(20)
+                client.send(greeting)
+                self.assertEqual(client.recv(100000)[:4], b"\1\0\0\0", "a RUN")
+                for _ in range(signals):
+                    p.send_signal(signal.SIGTERM)
+                    self.assertIn(client.recv(100000)[0], (2, 3), "SIGNAL, or KILL")
+                client.send(b"\7" + greeting[1:])
+                p.communicate(timeout=60 * SLOWER)
+            self.assertEqual(p.returncode, 143)
+            self.assertTrue(wait_for(lambda: not self.marked()))
+            self.record.unlink()
 
     def test_one_that_says_nothing_is_let_go(self):
         client = self.connect()

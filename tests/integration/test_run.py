@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import pty
 import shutil
 import subprocess
@@ -338,6 +339,16 @@ class Trouble(CordonTest):
         r = self.sh("setsid sleep 300 >/dev/null 2>&1 & nohup sleep 301 >/dev/null 2>&1 & exit 0", options=self.mark)
         self.assertEqual(r.returncode, 0)
         self.assert_nothing_left()
+
+    def test_its_arguments_stay_as_they_were(self):
+        """ps(1) shows them."""
+        (self.work / "key").write_text("made up\n")
+        options = ["-w", f"{self.work}:cow", "--bind", "/usr:/mnt/usr:ro", "--label", f"{self.work}/key=secret"]
+        p = self.start("sh", "-c", "echo up; read x", options=options, stdin=subprocess.PIPE)
+        self.assertEqual(p.stdout.readline(), b"up\n")
+        shown = pathlib.Path(f"/proc/{p.pid}/cmdline").read_bytes().decode().split("\0")
+        self.assertEqual(shown[1:-1], [str(a) for a in p.args[1:]])
+        p.communicate(b"\n", timeout=60)
 
     def test_no_mounts_or_state_left(self):
         before = mounts()

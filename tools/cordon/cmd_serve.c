@@ -15,6 +15,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "tools/cordon/commands.h"
+#include "tools/cordon/resident/resident_client.h"
 #include "tools/cordon/resident/serve.h"
 #include "tools/cordon/standard_fds.h"
 
@@ -173,7 +174,9 @@ static int ask(enum resident_kind kind, struct resident_reply *ret, char *text)
 	if (socket_fd < 0)
 		return socket_fd;
 	wait = (struct pollfd){.fd = socket_fd, .events = POLLIN};
-	r = resident_send(socket_fd, kind);
+	r = resident_hear(socket_fd);
+	if (!r)
+		r = resident_send(socket_fd, kind);
 	if (!r && poll(&wait, 1, ANSWER_MS) <= 0)
 		r = -ETIMEDOUT;
 	if (!r)

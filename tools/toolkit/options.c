@@ -137,8 +137,17 @@ static double parse_number(struct argp_state *state, const char *text, double le
 	return value;
 }
 
-static void add_bind(struct session_options *o, char *text)
+char *option_own(struct session_options *o, char *text)
 {
+	o->texts = xrealloc_array(o->texts, o->text_count + 1, sizeof(*o->texts));
+	o->texts[o->text_count++] = text;
+	return text;
+}
+
+/* What is cut is a copy: the arguments themselves are what ps(1) shows of us. */
+static void add_bind(struct session_options *o, const char *given)
+{
+	char *text = option_own(o, xstrdup(given));
 	struct spec_bind bind = {.source = text};
 	char *colon = strchr(text, ':');
 
@@ -158,9 +167,10 @@ static void add_bind(struct session_options *o, char *text)
 	o->binds[o->bind_count++] = bind;
 }
 
-static void set_workspace(struct argp_state *state, struct session_options *o, char *text)
+static void set_workspace(struct argp_state *state, struct session_options *o, const char *given)
 {
 	static const char *const modes[] = {"cow", "ro", "live", NULL};
+	char *text = option_own(o, xstrdup(given));
 	char *colon = strrchr(text, ':');
 
 	if (colon) {
@@ -186,8 +196,9 @@ static int choose(struct argp_state *state, const char *option, const char *text
 	return choice;
 }
 
-static void add_label(struct argp_state *state, struct session_options *o, char *text)
+static void add_label(struct argp_state *state, struct session_options *o, const char *given)
 {
+	char *text = option_own(o, xstrdup(given));
 	char *equals = strrchr(text, '=');
 
 	if (!equals || equals == text || !equals[1])
@@ -372,9 +383,9 @@ void session_options_done(struct session_options *options)
 	free(options->binds);
 	free(options->labels);
 	free(options->policies);
-	for (size_t i = 0; i < options->profile_path_count; i++)
-		free(options->profile_paths[i]);
-	free(options->profile_paths);
+	for (size_t i = 0; i < options->text_count; i++)
+		free(options->texts[i]);
+	free(options->texts);
 	free(options->env);
 	free(options->policy_text);
 	net_options_done(&options->net);

@@ -58,10 +58,10 @@ struct session_options {
 	size_t label_count;
 	const char **policies; /* files or folders; none: the installed families */
 	size_t policy_count;
-	char *policy_text;    /* owned: one more document, which the options stand for; or NULL */
-	int profile;	      /* enum profile; see profile.h */
-	char **profile_paths; /* owned: those of the policies that a profile added */
-	size_t profile_path_count;
+	char *policy_text; /* owned: one more document, which the options stand for; or NULL */
+	int profile;	   /* enum profile; see profile.h */
+	char **texts;	   /* owned, by option_own(): parts of arguments, what a profile adds */
+	size_t text_count;
 	const struct policy *policy; /* loaded from these, by load_policies() */
 	struct spec_limits limits;
 	struct net_options net;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "tools/toolkit/options.h"
 #include "tools/toolkit/paths.h"
 
 static void add_policy(struct session_options *o, char *owned)
@@ -12,9 +13,7 @@ static void add_policy(struct session_options *o, char *owned)
 	o->policies = xrealloc_array(o->policies, o->policy_count + 2, sizeof(*o->policies));
 	o->policies[o->policy_count++] = owned;
 	o->policies[o->policy_count] = NULL;
-	o->profile_paths =
-		xrealloc_array(o->profile_paths, o->profile_path_count + 1, sizeof(char *));
-	o->profile_paths[o->profile_path_count++] = owned;
+	(void)option_own(o, owned);
 }
 
 static int add_profile(struct session_options *o, const char *name, struct error *err)

@@ -174,14 +174,19 @@ static bool test_field(const struct machine *m, const struct cel_op *op)
 	return test_string(m->program, op, action_string(m->env->action, field));
 }
 
+static void fast_not(struct value *a)
+{
+	if (a->kind == CEL_BOOL)
+		a->boolean = !a->boolean;
+}
+
 /* `free` is the first place of the stack without a value. */
 enum cel_result cel_fast(const struct cel_program *program, const struct cel_env *env)
 {
 	/* Not cleared, also not by the hardened build: that would cost more than the evaluation. */
 	struct machine m __attribute__((uninitialized));
 	const struct cel_op *const code = program->code;
-	const struct cel_op *const end = code + program->count;
-	const struct cel_op *op = code;
+	const struct cel_op *const end = code + program->count, *op = code;
 	struct value *free = m.stack;
 
 	m.program = program;
@@ -197,8 +202,7 @@ enum cel_result cel_fast(const struct cel_program *program, const struct cel_env
 			set_bool(free++, test_string(program, op, item_text(&m, op->function)));
 			break;
 		case CODE_NOT:
-			if (free[-1].kind == CEL_BOOL)
-				free[-1].boolean = !free[-1].boolean;
+			fast_not(free - 1);
 			break;
 		case CODE_DECIDED:
 			if (free[-1].kind == CEL_BOOL && free[-1].boolean == op->slot) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@
 #include "common/cleanup.h"
 
 /* A server that lives answers within a few milliseconds; a stopped one never does. */
-#define ANSWER_MS 10000
+#define HELLO_MS  2000
+#define ANSWER_MS 10000 /* once it has the session, without which it cannot go on */
 
 #define SERVER_FDS 1024 /* with fewer, too few sessions have room for it to be worth it */
 
@@ -144,17 +146,48 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	msg_fds_close(&fds);
 }
 
-int resident_client_start(const struct resident_owner *owner, const struct resident_place *place,
+int resident_hail(void)
+{
+	struct resident_place place;
+	const int r = resident_place_open(&place, NULL);
+	int socket_fd;
+
+	if (r < 0)
+		return r;
+	socket_fd = resident_connect(&place);
+	resident_place_done(&place);
+	return socket_fd;
+}
+
+int resident_hear(int socket_fd)
+{
+	struct pollfd wait = {.fd = socket_fd, .events = POLLIN};
+	struct msg_fds fds = MSG_FDS_NONE;
+	struct resident_reply reply;
+	char text[MAX_REPLY_TEXT];
+	int r;
+
+	while ((r = resident_recv_reply(socket_fd, &reply, text, &fds)) == -EAGAIN) {
+		const int ready = poll(&wait, 1, HELLO_MS);
+
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready == 0)
+			return -ETIMEDOUT;
+	}
+	msg_fds_close(&fds);
+	if (r)
+		return r == MSG_EOF ? -ECONNRESET : r;
+	return reply.kind == RESIDENT_HELLO ? 0 : -EPROTO;
+}
+
+int resident_client_start(const struct resident_owner *owner, int socket_fd,
 			  const struct resident_run *run, const int fds[RESIDENT_FDS],
 			  struct resident_client **ret)
 {
-	struct resident_client *client;
-	int socket_fd = resident_connect(place);
+	struct resident_client *client = xcalloc(1, sizeof(*client));
 	int r;
 
-	if (socket_fd < 0)
-		return socket_fd;
-	client = xcalloc(1, sizeof(*client));
 	client->socket_fd = socket_fd;
 	client->ops = owner->ops;
 	client->ctx = owner->ctx;

@@ -33,10 +33,21 @@ struct resident_owner {
 };
 
 /*
- * resident_client_start - hands a session over; the fds stay the caller's.
- * Errors: those of resident_connect(), -E2BIG for a request that is too long: no server is used.
+ * resident_hail - connects to a server, early, so that it is heard of while the session is made.
+ * Return: a socket, the caller's. Errors: of resident_place_open() and resident_connect().
  */
-int resident_client_start(const struct resident_owner *owner, const struct resident_place *place,
+int resident_hail(void);
+/*
+ * resident_hear - waits for its HELLO: nothing is handed to a server that does not say it.
+ * Errors: -ETIMEDOUT if it is stopped, or busy for very long; -ECONNRESET if it ended.
+ */
+int resident_hear(int socket_fd);
+/*
+ * resident_client_start - hands a session over; the fds stay the caller's.
+ * @socket_fd: to one that was heard; becomes the client's, also after an error.
+ * Errors: -E2BIG for a request that is too long: no server is used.
+ */
+int resident_client_start(const struct resident_owner *owner, int socket_fd,
 			  const struct resident_run *run, const int fds[RESIDENT_FDS],
 			  struct resident_client **ret);
 

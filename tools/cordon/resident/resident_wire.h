@@ -16,6 +16,9 @@
  * - STOP: take no new session, and end with the last.
  *
  * Server to client:
+ * - HELLO: to each that connects. Who waits for it hands nothing to a server that is stopped: what
+ *   lies in its queue it would find, and act on, when nobody reckons with it any more; and the
+ *   session's control socket would stay open until then.
  * - ACCEPTED: the session is the server's; the client lets go of it. String: why it is not traced.
  * - DECLINED: it is not, and nothing was done. String: why.
  * - TTY: fd: master of the command's pty.
@@ -47,7 +50,8 @@ enum resident_kind {
 	RESIDENT_CLOSED,
 	RESIDENT_ANSWER,
 	RESIDENT_ASK,
-	RESIDENT_CANCEL
+	RESIDENT_CANCEL,
+	RESIDENT_HELLO
 };
 
 enum resident_fd {

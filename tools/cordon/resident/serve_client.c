@@ -310,6 +310,7 @@ void serve_client_add(struct server *server, int socket_fd)
 	(void)uv_timer_start(&client->deadline, on_deadline, REQUEST_MS, 0);
 	DL_APPEND(server->clients, client);
 	server->client_count++;
+	answer(client, RESIDENT_HELLO, "");
 }
 
 void serve_clients_end(struct server *server)

@@ -12,6 +12,7 @@
 
 #include "tools/cordon/run/run.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -245,8 +246,10 @@ static int start(struct run *run, struct error *err)
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
 	const struct approver_host host = {&run->loop, on_hold_terminal, run};
 	const char *caveat;
-	int r = load_decoys(run, err);
+	int r;
 
+	run_hail_resident(run);
+	r = load_decoys(run, err);
 	if (r == 0)
 		r = learn_session_start(&run->options->session, &run->learn, err);
 	if (r == 0)
@@ -269,6 +272,7 @@ static int start(struct run *run, struct error *err)
 	if (!run->options->resident || floor_plan(run->floor)->trust.authority ||
 	    !run_may_be_watched(run) || run_ask_resident(run) < 0)
 		run_watch_here(run);
+	close_fd(&run->hail);
 	return 0;
 }
 
@@ -316,7 +320,7 @@ static _Noreturn void leave(struct run *run, int exit_status)
 
 int run_command(struct run_options *options)
 {
-	struct run run = {.options = options, .control_fd = -1, .record_fd = -1};
+	struct run run = {.options = options, .control_fd = -1, .record_fd = -1, .hail = -ENOENT};
 	int exit_status = EXIT_CORDON;
 	struct error err;
 
@@ -333,6 +337,7 @@ int run_command(struct run_options *options)
 			exit_status = EXIT_CORDON;
 		leave(&run, exit_status);
 	}
+	close_fd(&run.hail);
 	(void)uv_loop_close(&run.loop);
 	(void)policy_free(run.policy);
 	return exit_status;

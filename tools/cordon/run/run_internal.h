@@ -31,6 +31,7 @@ struct run {
 	int record_fd;	     /* likewise */
 	bool floor_is_gone;
 
+	int hail;			/* socket to a server, not heard yet; or why not */
 	struct resident_client *client; /* one of the two, or none yet */
 	struct command *command;
 	struct policy *policy; /* in our process only, as is the supervisor */
@@ -52,6 +53,7 @@ void run_on_tty(void *ctx, int master_fd);
 void run_on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err);
 
 /* run_resident.c */
+void run_hail_resident(struct run *run);
 bool run_may_be_watched(const struct run *run);
 /* Errors: there is none that could be asked; it may decline later, and then we watch. */
 int run_ask_resident(struct run *run);

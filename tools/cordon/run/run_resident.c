@@ -86,8 +86,7 @@ static int find_policies(const struct session_options *options, char **ret)
 	return 0;
 }
 
-static int send_run(struct run *run, const struct resident_place *place,
-		    const char *const *policies, size_t policy_count)
+static int send_run(struct run *run, const char *const *policies, size_t policy_count)
 {
 	const struct session_options *options = &run->options->session;
 	const struct plan *plan = floor_plan(run->floor);
@@ -127,8 +126,25 @@ static int send_run(struct run *run, const struct resident_place *place,
 	if (!r)
 		r = resident_client_start(
 			&(struct resident_owner){&run->loop, &client_ops, run, run->approver},
-			place, &request, fds, &run->client);
+			take_fd(&run->hail), &request, fds, &run->client);
 	plan_labels_free(labels, options->label_count);
+	return r;
+}
+
+void run_hail_resident(struct run *run)
+{
+	if (run->options->resident)
+		run->hail = resident_hail();
+}
+
+/* One that is stopped keeps no session that it has not got, and gets none. */
+static int hear(const struct run *run)
+{
+	const int r = run->hail < 0 ? run->hail : resident_hear(run->hail);
+
+	if (r == -ETIMEDOUT && !run->options->quiet)
+		log_warning("the resident supervisor does not answer, so this run does without it; "
+			    "`cordon serve --status` looks for it, --resident=off asks for none");
 	return r;
 }
 
@@ -137,16 +153,14 @@ int run_ask_resident(struct run *run)
 	const struct session_options *options = &run->options->session;
 	const size_t count = options->policy_count ? options->policy_count : 1;
 	char **policies = xcalloc(count, sizeof(*policies));
-	struct resident_place place = {.folder_fd = -1};
-	int r = resident_place_open(&place, NULL);
+	int r = find_policies(options, policies);
 
-	if (!r)
-		r = find_policies(options, policies);
 	if (!r) {
-		r = send_run(run, &place, (const char *const *)policies, count);
+		r = hear(run);
 		run->spawn_server = r == -ENOENT || r == -ECONNREFUSED;
 	}
-	resident_place_done(&place);
+	if (!r)
+		r = send_run(run, (const char *const *)policies, count);
 	for (size_t i = 0; i < count; i++)
 		free(policies[i]);
 	free(policies);
