@@ -16,7 +16,10 @@
 
 #include <linux/types.h>
 
-/* X(name here, structure, member): an offset in bytes. Grouped by structure. */
+/*
+ * X(name here, structure, member): an offset in bytes. Grouped by structure. A member that is a bit
+ * must be the first of its byte, or the lookup fails.
+ */
 #define TRACE_LAYOUT(X)                                           \
 	X(task_pid, task_struct, pid)                             \
 	X(task_tgid, task_struct, tgid)                           \
@@ -40,6 +43,7 @@
 	X(signal_pids, signal_struct, pids)                       \
 	X(signal_group_exit_code, signal_struct, group_exit_code) \
 	X(signal_flags, signal_struct, flags)                     \
+	X(signal_reaper, signal_struct, is_child_subreaper)       \
 	X(pid_level, pid, level)                                  \
 	X(pid_numbers, pid, numbers)                              \
 	X(upid_nr, upid, nr)                                      \

@@ -109,18 +109,22 @@ int on_exit(__u64 *ctx)
 
 #define RELATION_DEPTH 32
 
-/* The first process of its pid namespace: whoever loses its parent becomes a child of it. */
-static __always_inline bool is_namespace_init(__u64 task)
+/*
+ * Does whoever loses its parent become a child of this? The first process of its pid namespace, or
+ * a subreaper (prctl(2)), as are the keepers of isolation lite, which has no namespace.
+ */
+static __always_inline bool is_reaper(__u64 task)
 {
 	const __u64 pid = READ(__u64, READ(__u64, task, task_group_leader), task_thread_pid);
 	const __u64 own = (__u64)(READ(__u32, pid, pid_level) & 31) * layout.upid_bytes;
 
-	return READ_AT(__u32, pid, layout.pid_numbers + own + layout.upid_nr) == 1;
+	return READ_AT(__u32, pid, layout.pid_numbers + own + layout.upid_nr) == 1 ||
+	       READ(__u8, READ(__u64, task, task_signal), signal_reaper) & 1;
 }
 
 /*
- * What the process that gets a signal is to the current one: pkill is the server's sibling. An
- * orphan has no siblings, or everybody would be one.
+ * What the process that gets a signal is to the current one: pkill is the server's sibling. Who has
+ * a reaper as parent may be an orphan, which has no siblings, or everybody would be one.
  */
 static __always_inline __u32 relation_of(__u64 task)
 {
@@ -134,8 +138,8 @@ static __always_inline __u32 relation_of(__u64 task)
 		if (tgid == sender)
 			return i ? TRACE_RELATION_DESCENDANT : TRACE_RELATION_SELF;
 		if (tgid == parent)
-			return i && !is_namespace_init(task) ? TRACE_RELATION_SIBLING
-							     : TRACE_RELATION_OTHER;
+			return i && !is_reaper(task) ? TRACE_RELATION_SIBLING
+						     : TRACE_RELATION_OTHER;
 		if (tgid <= 1)
 			break;
 		task = READ(__u64, task, task_real_parent);
@@ -161,18 +165,19 @@ static __always_inline __u64 session_of(__u64 task)
  * A double fork cuts a daemon off from who started it. What is of the sender's execution and
  * younger than the sender is none that it found there. Nor is what is younger than its parent, the
  * shell that runs pkill, as long as that did not leave the shell's terminal session: whoever did
- * may be a service that was started before.
+ * may be a service that was started before. Of a reaper's children all are younger than it.
  */
 static __always_inline bool is_own_daemon(const struct trace_tag *tag, struct task_struct *task)
 {
 	const __u64 current = (__u64)bpf_get_current_task_btf();
 	const struct trace_tag *its = bpf_task_storage_get(&tags, task, NULL, 0);
 	const __u64 target = (__u64)task, since = born(target);
+	const __u64 parent = READ(__u64, current, task_real_parent);
 
 	if (!its || its->slot != tag->slot || its->generation != tag->generation ||
 	    its->exec_id != tag->exec_id)
 		return false;
-	return since > born(current) || (since > born(READ(__u64, current, task_real_parent)) &&
+	return since > born(current) || (since > born(parent) && !is_reaper(parent) &&
 					 session_of(target) == session_of(current));
 }
 

@@ -25,6 +25,12 @@ case "$*" in
 esac
 """
 
+# Takes the same, notes the back end of the trace that it is to use, and is the real one.
+NOTES_BACKEND = """#!/bin/sh
+echo "$1 ${CORDON_TRACE_BACKEND-none}" >>%s
+exec %s "$@"
+"""
+
 # Takes "run OPTION... -- COMMAND..." and runs the command with no wall at all.
 NO_WALLS = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nTMPDIR=$(dirname "$0")\nexport TMPDIR\nexec "$@"\n'
 
@@ -108,6 +114,20 @@ class Prove(unittest.TestCase):
         said = json.loads(done.stdout)
         self.assertFalse(said["all_held"])
         self.assertEqual({p["probe"] for p in said["probes"] if p["result"] != "failed"}, set())
+
+    def test_each_session_has_the_callers_back_end(self):
+        fake, notes = self.dir / "fake", self.dir / "notes"
+        fake.write_text(NOTES_BACKEND % (notes, CORDON))
+        fake.chmod(0o755)
+        for backend in ("tracepoint", None):
+            env = {k: v for k, v in os.environ.items() if k != "CORDON_TRACE_BACKEND"}
+            done = subprocess.run([CORDON.parent / "cordon-prove", "--cordon", fake, "view.record", "call.", "session."],
+                                  capture_output=True, text=True, timeout=300,
+                                  env=env | ({"CORDON_TRACE_BACKEND": backend} if backend else {}))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual({tuple(line.split()) for line in notes.read_text().splitlines()},
+                             {(started, backend or "none") for started in ("run", "mcp", "serve")})
+            notes.unlink()
 
     def test_controls_leave_nothing(self):
         """They run with the walls away, in the host's own /tmp."""

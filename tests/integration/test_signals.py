@@ -13,7 +13,8 @@ import termios
 import time
 import unittest
 
-from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, descendants, living, stat_of, wait_for
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, descendants, living, stat_of, wait_for
+from lite_testing import needs_lite
 
 
 class Passing(CordonTest):
@@ -31,18 +32,18 @@ class Passing(CordonTest):
                 p = self.waiting(f"trap 'echo got; exit 7' {name}; echo up; while :; do sleep 0.05; done")
                 p.send_signal(getattr(signal, "SIG" + name))
                 self.assertEqual(p.stdout.read(), b"got\n")
-                self.assertEqual(p.wait(60), 7)
+                self.assertEqual(p.wait(60 * SLOWER), 7)
                 self.record.unlink()
                 p = self.waiting("exec sh -c 'echo up; exec sleep 100'")  # bash ignores SIGQUIT
                 p.send_signal(getattr(signal, "SIG" + name))
-                self.assertEqual(p.wait(60), status)
+                self.assertEqual(p.wait(60 * SLOWER), status)
                 self.assertEqual(self.verified()[0], 0)
 
     def test_the_process_group_gets_it(self):
         """As from a terminal: a shell that waits for its program would not end by its own."""
         p = self.waiting("bash -c 'echo up; sleep 100; echo not-here'; echo nor-here")
         p.send_signal(signal.SIGINT)
-        self.assertEqual((p.wait(60), p.stdout.read()), (130, b""))
+        self.assertEqual((p.wait(60 * SLOWER), p.stdout.read()), (130, b""))
 
     def test_the_second_ends_what_ignores_the_first(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -55,7 +56,7 @@ class Passing(CordonTest):
                 with self.assertRaises(subprocess.TimeoutExpired):
                     p.wait(0.3)
                 p.send_signal(number)
-                self.assertEqual(p.wait(60), 137)
+                self.assertEqual(p.wait(60 * SLOWER), 137)
                 self.assertTrue(wait_for(lambda: not living(tree)))
                 self.assertEqual(self.verified()[0], 0)
 
@@ -68,7 +69,7 @@ class Passing(CordonTest):
             time.sleep(0.002 * i)
             p.send_signal(signal.SIGTERM)
             # Python's child says -15 where cordon had not got to its handlers.
-            self.assertIn(p.wait(60), (143, -15), p.stderr.read())
+            self.assertIn(p.wait(60 * SLOWER), (143, -15), p.stderr.read())
             if self.record.exists() and p.returncode == 143:
                 self.assertEqual(self.verified()[0], 0)
 
@@ -81,7 +82,7 @@ class Passing(CordonTest):
         p = self.waiting("echo up; sleep 1; exit 5", preexec_fn=ignore)
         p.send_signal(signal.SIGHUP)
         p.send_signal(signal.SIGINT)
-        self.assertEqual(p.wait(60), 5)
+        self.assertEqual(p.wait(60 * SLOWER), 5)
 
     def test_stop_and_continue(self):
         p = self.waiting("i=0; echo up; while [ ! -e end ]; do echo $((i++)); for ((j = 0; j < 9999; j++)); do :; done; done",
@@ -95,7 +96,7 @@ class Passing(CordonTest):
         p.send_signal(signal.SIGCONT)
         self.assertTrue(select.select([p.stdout], [], [], 20)[0])
         (self.work / "end").touch()
-        self.assertEqual(p.wait(60), 0)
+        self.assertEqual(p.wait(60 * SLOWER), 0)
 
     def test_reader_goes_away(self):
         for command in ("yes", "cat /dev/zero", "while echo x; do :; done"):
@@ -104,7 +105,7 @@ class Passing(CordonTest):
                 p = self.start("bash", "-c", f"exec {command}" if command[0] != "w" else command)
                 p.stdout.read(100)
                 p.stdout.close()
-                self.assertIn(p.wait(60), (141, 1), p.stderr.read())
+                self.assertIn(p.wait(60 * SLOWER), (141, 1), p.stderr.read())
                 self.assertEqual(self.verified()[0], 0)
 
     def test_nobody_reads_the_messages(self):
@@ -126,6 +127,34 @@ class Passing(CordonTest):
                                    env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * SLOWER)
                 self.assertEqual(r.returncode, 3, r.stderr)
                 self.assertEqual(r.stdout, b"out\n" if closed in ("<&-", "2>&-") else b"")
+
+
+@unittest.skipUnless(TRACE == "on", NO_TRACE)
+class Orphans(CordonTest):
+    """All are children of one keeper, which makes nobody the sibling of another."""
+
+    def end_one_by_another(self, isolation):
+        """The other's parent has ended once the pipe is written to."""
+        self.dir.chmod(0o755)
+        self.work.chmod(0o777)
+        done = self.cordon("run", f"--isolation={isolation}", "--trace=on", "-w", f"{self.work}:live", "--record",
+                           self.record, "--", "sh", "-e", "-c", """
+            mkfifo up go never
+            (sh -c 'echo $$ >victim; echo >up; read x <never' &)
+            read x <up
+            (sh -c 'read x <go; kill $(cat victim)' &)
+            echo >go
+            while kill -0 $(cat victim) 2>/dev/null; do sleep 0.1; done""")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = [(e["fields"]["target"], e["fields"]["relation"], e.get("rule")) for e in self.events("proc.signal")]
+        self.assertEqual(said, [("sh", "other", "ov.foreign-process")])
+
+    def test_of_a_namespace(self):
+        self.end_one_by_another("full")
+
+    @needs_lite
+    def test_of_isolation_lite(self):
+        self.end_one_by_another("lite")
 
 
 class Terminal(CordonTest):
@@ -249,7 +278,7 @@ class Terminal(CordonTest):
         # changes to and fro all the same.
         p.send_signal(signal.SIGTSTP)
         p.send_signal(signal.SIGTERM)
-        self.assertEqual(p.wait(60), 143)
+        self.assertEqual(p.wait(60 * SLOWER), 143)
         self.assertEqual(termios.tcgetattr(slave), before)
 
     def test_nothing_typed_is_lost(self):
@@ -298,7 +327,7 @@ class Terminal(CordonTest):
         os.close(slave)
         self.pid, self.master, self.seen = p.pid, master, b""
         self.expect(b"/dev/pts/")
-        self.assertEqual(p.wait(60), 3)
+        self.assertEqual(p.wait(60 * SLOWER), 3)
 
 
 if __name__ == "__main__":

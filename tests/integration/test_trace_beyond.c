@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -160,8 +161,8 @@ static bool kill_as_orphan(pid_t victim)
  */
 static int stops_orphans(void *arg)
 {
-	const pid_t made = orphan(true), daemon = orphan(true), service = orphan(true);
-	const pid_t own = orphan(false), older = orphan(false);
+	const pid_t made = orphan(true), daemon = orphan(true);
+	const pid_t own = orphan(false), older = orphan(false), service = orphan(false);
 	const pid_t child = fork();
 	int status;
 
@@ -177,6 +178,18 @@ static int stops_orphans(void *arg)
 	return made < 0 || daemon < 0 || own < 0 || older < 0 || service < 0 ||
 	       kill(made, SIGINT) < 0 || waitpid(child, &status, 0) != child || status ||
 	       !kill_as_orphan(service);
+}
+
+/* Takes all of its orphans as children, as the keepers of isolation lite do. */
+static int adopts_orphans(void *arg)
+{
+	pid_t service;
+
+	(void)arg;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return 1;
+	service = orphan(false);
+	return service < 0 || !kill_as_orphan(service);
 }
 
 /* What the one who gets the signal is to the sender, and its name, as "relation name". */
@@ -216,10 +229,18 @@ static void test_orphans(void **state)
 	assert_string_equal(signal_of(SIGUSR2), "other test_trace_beyo");
 }
 
+static void test_adopted(void **state)
+{
+	(void)state;
+	assert_int_equal(traced_run(&traced, adopts_orphans, NULL), 0);
+	assert_string_equal(signal_of(SIGUSR2), "other test_trace_beyo");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(limits),
-					   TRACE_TEST(signals), TRACE_TEST(orphans)};
+					   TRACE_TEST(signals), TRACE_TEST(orphans),
+					   TRACE_TEST(adopted)};
 
 	return fixture_run("beyond", tests, sizeof(tests) / sizeof(tests[0]));
 }

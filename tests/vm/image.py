@@ -20,8 +20,10 @@ GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "af_packet"]
 PACKAGES = ["libc6", "libc-bin", "coreutils", "dash", "bash", "grep", "sed", "findutils", "procps", "tar", "gzip",
             "diffutils", "mawk", "util-linux", "bsdutils", "mount", "hostname", "e2fsprogs", "git", "openssh-client",
-            "bpftool", "libpython3-stdlib", "python3-minimal",
+            "curl", "bpftool", "libpython3-stdlib", "python3-minimal",
             "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"]
+# Of the source, beside what was built of it.
+PARTS = ("policies", "scenarios", "man", "tests", "tools/prove")
 FOLDERS = ["dev", "proc", "sys", "run", "tmp", "root", "etc", "var/lib", "var/tmp", "home/user"]
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
          "usr/bin/sh": "dash"}
@@ -125,18 +127,29 @@ class Tree:
                 self.add(str(path))
 
 
+def programs(build):
+    return [p for p in (*build.glob("cordon*"), *(build / "tests").iterdir())
+            if p.is_file() and os.access(p, os.X_OK)]
+
+
+def what_runs(source, build):
+    """Files that a test's result may depend on: no text for people, no source of a program, no runner of machines."""
+    yield from programs(build)
+    for path in (p for name in PARTS for p in (source / name).rglob("*")):
+        if path.is_file() and path.suffix not in (".md", ".c", ".h", ".pyc") and path.parent.name != "vm":
+            yield path
+
+
 def disk(path, source, build, told):
     """The disk, with what guest/run.py is told."""
     root = path.parent / "tree"
     shutil.rmtree(root, ignore_errors=True)
     tree = Tree(root)
     tree.add_packages(PACKAGES)
-    programs = [p for p in (*build.glob("cordon*"), *(build / "tests").iterdir())
-                if p.is_file() and os.access(p, os.X_OK)]
-    for program in programs:
+    for program in programs(build):
         tree.add(str(program))
-    tree.add_libraries([str(p) for p in programs])
-    for name in ("policies", "scenarios", "man", "tests", "tools/prove"):
+    tree.add_libraries([str(p) for p in programs(build)])
+    for name in PARTS:
         tree.add_folder(source / name)
     for folder in {build / test["folder"] for test in told["tests"]}:
         tree.place(str(folder / "x")).parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ NOT_HERE = {
     "integration.mcp_sdk": "wants packages of npm, and asks for the protocol, not for the kernel",
     "integration.install": "wants the build's CMake; of where files lie, not of the kernel",
     "unit.vm": "of this runner itself",
+    "unit.bpf_loader": "of a file of the build's, which is not on the disk",
     "integration.lite_container": "of what a container refuses, and made by runc, which is not on the disk",
     "integration.detect": "of rules and how often they are right: a session for each of its cases",
 }
@@ -94,7 +95,7 @@ def bench(build):
     return [Test("bench.trace", ["sh", "-c", script], "/tmp", 0, {"CORDON_TEST_SLOWER": str(SLOWER)})]
 
 
-def chosen(build, backend, every, pattern, processors=2):
+def chosen(build, backend, every, pattern):
     """Of the tests that one machine runs with one back end; a pattern chooses among all of them."""
     if pattern == BENCH:
         return bench(build)
@@ -103,7 +104,6 @@ def chosen(build, backend, every, pattern, processors=2):
         tests = [t for t in tests if re.search(pattern, t.name)]
     elif not every:
         tests = [t for t in tests if QUICK.match(t.name) or backend == BACKENDS[0] and QUICK_ONCE.match(t.name)]
-    tests = [t for t in tests if processors > 1 or not NEEDS_TWO.match(t.name)]
     for test in tests:
         test.environment = {**test.environment, "CORDON_TRACE_BACKEND": backend, "CORDON_TEST_SLOWER": str(SLOWER)}
     return tests

@@ -5,9 +5,12 @@ import contextlib
 import io
 import os
 import pathlib
+import tempfile
 import unittest
 
+import image
 import suites
+import table
 import vm
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
@@ -26,9 +29,10 @@ class Said:
 def outcome(*lines, users=None):
     """What run() and sum_up() print of the machine, its results, and whether all was well; tests are what started."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        results, done = vm.run(Said("@kernel 1.2", *lines), False)
+        results, done = vm.run(Said("@kernel 1.2", *lines), False, lambda *row: None)
         names = users or {line.split()[1]: 0 for line in lines if line.startswith("@start")}
-        good = vm.sum_up([suites.Test(name, [], "/", user) for name, user in names.items()], results)
+        good = vm.sum_up([suites.Test(name, [], "/", user) for name, user in names.items()],
+                         {name: r.verdict() for name, r in results.items()})
     return out.getvalue(), results, done, good
 
 
@@ -79,6 +83,71 @@ class Results(unittest.TestCase):
             self.assertFalse(vm.EMULATORS_FAULT.search(other))
 
 
+class Tables(unittest.TestCase):
+    """What a run that was cut off has told is not run again."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.path = self.folder / "results-6.12-lsm.tsv"
+
+    def cut_off(self, *lines, of="one"):
+        with contextlib.redirect_stdout(io.StringIO()):
+            vm.run(Said("@kernel 1.2", *lines), False, table.Table(self.path, of).add)
+
+    def test_each_is_kept_as_it_ends(self):
+        self.cut_off("@start a.b 1.5", "@end a.b 0", "@start a.c 2", "@end a.c 3", "@start a.d 1")
+        self.assertEqual(self.path.read_text(),
+                         "# one\ntest\tresult\tseconds\tlinux\na.b\tok\t1.5\t1.2\na.c\tFAILED (3)\t2.0\t1.2\n")
+
+    def test_only_what_was_good_is_left_out(self):
+        self.cut_off("@start a.b 1", "@end a.b 0", "@start a.c 2", "@end a.c 3", "@start a.d 1", "| skipped: no root",
+                     "@end a.d 77", "@start a.e 1", "@end a.e 77", "@start a.f 1")
+        users = {"a.b": 0, "a.c": 0, "a.d": 1000, "a.e": 0, "a.f": 0}
+        tests = [suites.Test(name, [], "/", user) for name, user in users.items()]
+        left = vm.still_to_run(tests, table.Table(self.path, "one"))
+        self.assertEqual([t.name for t in left], ["a.c", "a.e", "a.f"])
+        self.assertEqual(vm.still_to_run(tests, table.Table(self.path, "another")), tests)
+
+    def test_a_second_run_adds_to_the_first(self):
+        self.cut_off("@start a.b 1", "@end a.b 1", "@start a.c 1", "@end a.c 0")
+        self.cut_off("@start a.b 2", "@end a.b 0")
+        self.assertEqual(table.Table(self.path, "one").verdicts(), {"a.b": "ok", "a.c": "ok"})
+        self.cut_off("@start a.b 2", "@end a.b 0", of="another")
+        self.assertEqual(table.Table(self.path, "another").verdicts(), {"a.b": "ok"})
+
+    def test_the_stamp_is_of_what_is_there(self):
+        first = self.folder / "first"
+        first.write_text("1")
+        before = table.stamp([first])
+        self.assertEqual(table.stamp([first]), before)
+        first.write_text("2")
+        changed = table.stamp([first])
+        moved = table.stamp([first.rename(self.folder / "second")])
+        self.assertEqual(len({before, changed, moved}), 3)
+
+    def test_what_runs(self):
+        names = {str(p.relative_to(suites.SOURCE)) for p in image.what_runs(suites.SOURCE, BUILD.absolute())
+                 if p.is_relative_to(suites.SOURCE) and not p.is_relative_to(BUILD.absolute())}
+        for name in ("tests/vm/guest/run.py", "tests/integration/test_lite.py", "policies/destruction.json"):
+            self.assertIn(name, names)
+        for name in ("tests/vm/vm.py", "tests/vm/README.md", "tests/support/slower.h"):
+            self.assertNotIn(name, names)
+
+    def test_the_matrix(self):
+        self.cut_off("@start a.b 1.5", "@end a.b 0", "@start a.c 2", "@end a.c 3")
+        table.Table(self.folder / "results-sid-tracepoint.tsv", "one").add("a.d", "ok", 61.2, "7.2")
+        self.assertEqual(table.matrix(table.read_all(self.folder)), [
+            "test  6.12 lsm          sid tracepoint",
+            "a.b   ok 2              -",
+            "a.c   FAILED (3) 2      -",
+            "a.d   -                 ok 61",
+            "6.12 lsm (Linux 1.2, build one): 1 FAILED, 1 ok",
+            "sid tracepoint (Linux 7.2, build one): 1 ok",
+        ])
+
+
 class Suites(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -97,6 +166,19 @@ class Suites(unittest.TestCase):
             few, every = ({t.name for t in self.tests[backend, e]} for e in (False, True))
             self.assertLess(few, every)
             self.assertIn("integration.trace_verify", few)
+
+    def test_hooks_have_one_processor_where_that_will_do(self):
+        def split(backend, every, processors=None):
+            return {n: {t.name for t in tests}
+                    for n, tests in vm.machines(self.tests[backend, every], backend, processors)}
+
+        every = {t.name for t in self.tests["lsm", True]}
+        found = split("lsm", True)
+        self.assertEqual(found[2], {"integration.exec_verified"})
+        self.assertEqual(found[1], every - found[2])
+        self.assertEqual(split("lsm", True, 2), {2: every})
+        self.assertEqual(set(split("lsm", False)), {1})
+        self.assertEqual(set(split("tracepoint", True)), {2})
 
     def test_what_is_left_out_exists(self):
         """So that a new name of a test does not leave a reason for nothing."""

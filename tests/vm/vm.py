@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""vm.py [--all] [--processors N] KERNEL BACKEND BUILD [PATTERN]: runs the tests of BUILD on one of Debian's kernels, in an emulator.
+"""vm.py [--all] [--resume] [--processors N] KERNEL BACKEND BUILD [PATTERN]: runs BUILD's tests on one of Debian's kernels, in an emulator.
 
 KERNEL: 6.1, 6.12 or sid. BACKEND: of the trace, lsm or tracepoint. suites.py says which tests: those about
 what differs from kernel to kernel, with --all every one, with PATTERN those of all whose name it is found in.
-Prints a line for each, with the output of one that failed; BUILD/vm/results-KERNEL-BACKEND.tsv keeps the table.
+Prints a line for each, with the output of one that failed; BUILD/vm/results-KERNEL-BACKEND.tsv keeps the table,
+and with --resume what it has as good for this very build is not run again.
 Exit status 0; 1 if one failed, was not reached, or skipped all of itself; 77 if no machine can be made here.
 """
 import argparse
@@ -22,6 +23,7 @@ import time
 
 import image
 import suites
+import table
 from kernels import KERNELS, Unavailable, kernel
 
 # Tests at a time: while a session of one ends, which is mostly waiting, another can go on.
@@ -118,8 +120,8 @@ class Result:
             print("\n".join(f"    {line}" for line in self.output), flush=True)
 
 
-def run(machine, show):
-    """Prints what comes; returns the result of each test that ended, and whether all was told."""
+def run(machine, show, keep):
+    """Prints what comes, and keeps it; returns the result of each test that ended, and whether all was told."""
     results, result, booted, linux, done = {}, None, time.monotonic(), "?", False
     for line in machine.lines():
         word, _, rest = line.partition(" ")
@@ -134,6 +136,7 @@ def run(machine, show):
             name, status = rest.split()
             result.status = int(status)
             results[name], last, result = result, result, None
+            keep(name, last.verdict(), last.seconds, linux)
             last.tell(name, linux, show)
         elif word == "@done":
             done = True
@@ -141,21 +144,24 @@ def run(machine, show):
     return results, done
 
 
-def keep(path, results):
-    rows = [f"{name}\t{r.verdict()}\t{r.seconds:.1f}" for name, r in sorted(results.items())]
-    path.write_text("\n".join(["test\tresult\tseconds", *rows]) + "\n")
+def is_good(test, verdict):
+    """Root's tests may skip parts, never all of what they are."""
+    return verdict == "ok" or verdict == "skipped" and test.user != 0
 
 
-def sum_up(tests, results):
-    """Prints the sum of each suite. True if all is well: root's tests may skip parts, never all of what they are."""
+def still_to_run(tests, kept):
+    return [t for t in tests if not is_good(t, kept.verdicts().get(t.name))]
+
+
+def sum_up(tests, verdicts):
+    """Prints the sum of each suite; verdicts has one for each test that ended. True if all is well."""
     good, counts = True, collections.defaultdict(collections.Counter)
     for test in tests:
-        result = results.get(test.name)
-        verdict = result.verdict().split()[0] if result else "not reached"
-        counts[test.name.split(".")[0]][verdict] += 1
+        verdict = verdicts.get(test.name, "not reached")
+        counts[test.name.split(".")[0]][verdict.split(" (")[0]] += 1
         if verdict == "skipped" and test.user == 0:
             print(f"{test.name}: all of it was skipped, so nothing was tried: that counts as a failure")
-        good = good and verdict in (("ok",) if test.user == 0 else ("ok", "skipped"))
+        good = good and is_good(test, verdict)
     for suite, count in sorted(counts.items()):
         print(f"{suite}: " + ", ".join(f"{n} {what}" for what, n in sorted(count.items())))
         good = good and "ok" in count
@@ -165,35 +171,60 @@ def sum_up(tests, results):
 def parsed():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="every test, not only those about kernels")
-    parser.add_argument("--processors", type=int, choices=(1, 2), help="of the machine; 2, but for a quick run with lsm")
+    parser.add_argument("--resume", action="store_true", help="leave out what the table has as good for this build")
+    parser.add_argument("--processors", type=int, choices=(1, 2), help="of the machine; 2, but with lsm 1 for what does not need two")
     parser.add_argument("kernel", choices=KERNELS)
     parser.add_argument("backend", choices=suites.BACKENDS)
     parser.add_argument("build", type=lambda path: pathlib.Path(path).absolute())
     parser.add_argument("pattern", nargs="?", default="", help="of all tests those whose name it is found in; bench")
-    args = parser.parse_args()
-    # Attaching to security hooks patches code that all processors run, of which the emulator makes seconds.
-    args.processors = args.processors or (1 if args.backend == "lsm" and not args.all else 2)
-    return args
+    return parser.parse_args()
 
 
-def boot(args, kern, folder, tests, until):
+def machines(tests, backend, processors):
+    """(processors, tests) of each machine. Attaching to security hooks patches code that all processors run, of which
+    the emulator makes seconds, and sometimes its fault."""
+    if processors or backend != "lsm":
+        return [(processors or 2, tests)]
+    split = [(1, [t for t in tests if not suites.NEEDS_TWO.match(t.name)]),
+             (2, [t for t in tests if suites.NEEDS_TWO.match(t.name)])]
+    return [(n, some) for n, some in split if some]
+
+
+def boot(args, processors, kern, folder, tests, until, keep):
     """One machine's life. Returns its results, and what it said last if it ended before its time."""
     image.disk(folder / "disk", suites.SOURCE, args.build,
                {"jobs": JOBS, "tests": [t.as_json() for t in tests]})
-    machine = Machine(kern, folder, args.processors, max(1, until - time.monotonic()))
+    machine = Machine(kern, folder, processors, max(1, until - time.monotonic()))
     try:
-        results, done = run(machine, args.pattern == suites.BENCH or "CORDON_VM_VERBOSE" in os.environ)
+        results, done = run(machine, args.pattern == suites.BENCH or "CORDON_VM_VERBOSE" in os.environ, keep)
     finally:
         machine.end()
     (folder / "disk").unlink()
     return results, None if done else machine.last_words()
 
 
+def run_all(args, kern, folder, tests, kept):
+    """In more machines than one where the emulator fails. Returns those that were not reached."""
+    until = time.monotonic() + WHOLE_SECONDS[args.all] * suites.PATIENCE
+    missing = []
+    for processors, left in machines(tests, args.backend, args.processors):
+        for _ in range(MOST_BOOTS):
+            results, last_words = boot(args, processors, kern, folder, left, until, kept.add)
+            left = [t for t in left if t.name not in results]
+            found = EMULATORS_FAULT.search(last_words or "")
+            if not found:
+                break
+            print(f"the emulator failed ({found[0]}); the rest in a machine of its own", flush=True)
+        if left:
+            print(f"the machine ended before: {', '.join(t.name for t in left)}\n{last_words}")
+        missing += left
+    return missing
+
+
 def main():
     args = parsed()
-    results, until = {}, time.monotonic() + WHOLE_SECONDS[args.all] * suites.PATIENCE
     try:
-        tests = suites.chosen(args.build, args.backend, args.all, args.pattern, args.processors)
+        tests = suites.chosen(args.build, args.backend, args.all, args.pattern)
         if not tests:
             print(f"no test's name has {args.pattern!r} in it", file=sys.stderr)
             return 2
@@ -203,20 +234,13 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         image.initramfs(kern, folder / "initramfs")
-        for _ in range(MOST_BOOTS):
-            fresh, last_words = boot(args, kern, folder, [t for t in tests if t.name not in results], until)
-            results |= fresh
-            if last_words is None or not EMULATORS_FAULT.search(last_words):
-                break
-            print(f"the emulator failed ({EMULATORS_FAULT.search(last_words)[0]}); the rest in a machine of its own", flush=True)
+        kept = table.Table(args.build / "vm" / f"results-{args.kernel}-{args.backend}.tsv",
+                           table.stamp([kern.image, *image.what_runs(suites.SOURCE, args.build)]))
+        left = {t.name for t in run_all(args, kern, folder, still_to_run(tests, kept) if args.resume else tests, kept)}
     except Unavailable as e:
         print(f"skipped: {e}")
         return 77
-    keep(args.build / "vm" / f"results-{args.kernel}-{args.backend}.tsv", results)
-    missing = [t.name for t in tests if t.name not in results]
-    if missing:
-        print(f"the machine ended before: {', '.join(missing)}\n{last_words}")
-    return 0 if sum_up(tests, results) else 1
+    return 0 if sum_up(tests, {name: v for name, v in kept.verdicts().items() if name not in left}) else 1
 
 
 if __name__ == "__main__":

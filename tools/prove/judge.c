@@ -202,6 +202,17 @@ static void say_why_not(const char *output, char *note, size_t size)
 		       why ? why : "");
 }
 
+/* Of a race, what shows that it was one: how often each answer was seen. */
+static void describe_held(const char *output, char *note, size_t size)
+{
+	const char *race = strstr(output, "race: ");
+
+	if (race)
+		(void)snprintf(note, size, "%.*s", (int)strcspn(race, "\n"), race);
+	else
+		describe(find_said(output, "alone"), note, size);
+}
+
 /* Every phase that should have been there, and the effects that should not. */
 static bool session_holds(const struct row *row, const char *output, int effects, char *note,
 			  size_t size)
@@ -234,7 +245,7 @@ static bool session_holds(const struct row *row, const char *output, int effects
 			return false;
 		}
 	}
-	describe(find_said(output, "alone"), note, size);
+	describe_held(output, note, size);
 	return true;
 }
 

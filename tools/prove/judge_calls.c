@@ -44,7 +44,7 @@ static int start_server(struct server *s, const struct places *p, const struct o
 	(void)snprintf(policy, sizeof(policy), "%s/policy.json", o->arena.dir);
 	s->pid = fork();
 	if (s->pid == 0) {
-		char *const env[] = {state, NULL};
+		char *const env[] = {state, place_backend(), NULL};
 
 		(void)dup2(to[0], STDIN_FILENO);
 		(void)dup2(from[1], STDOUT_FILENO);

@@ -35,7 +35,7 @@ static int start(struct run *run, const struct outside *o, const char *const *ar
 	char state[128];
 	char resident[] = "CORDON_RESIDENT=auto";
 	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-	char *const env[] = {state, resident, path, NULL};
+	char *const env[] = {state, resident, path, place_backend(), NULL};
 	char *words[MAX_WORDS];
 	int ends[2];
 

@@ -55,6 +55,16 @@ bool place_interrupted(void)
 	return interrupted;
 }
 
+char *place_backend(void)
+{
+	static const char name[] = "CORDON_TRACE_BACKEND=";
+
+	for (char **one = environ; *one; one++)
+		if (strncmp(*one, name, sizeof(name) - 1) == 0)
+			return *one;
+	return NULL;
+}
+
 /* The options of a row, beyond the defaults. */
 static void add_options(struct words *w, const struct outside *o, unsigned flags)
 {
@@ -166,7 +176,8 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
 	char scratch[128];
 	/* A session has a /tmp of its own; what a control leaves in the host's would stay. */
 	const bool is_control = place == PLACE_HOST || place == PLACE_BARE;
-	char *const env[] = {state, secret, path, resident, is_control ? scratch : NULL, NULL};
+	char *const env[] = {state, secret, path, resident, is_control ? scratch : place_backend(),
+			     NULL};
 	char *argv[MAX_ARGS];
 
 	(void)snprintf(state, sizeof(state), "CORDON_STATE_DIR=%s/state", o->arena.dir);

@@ -28,6 +28,10 @@ struct places {
 int place_run(const struct places *p, enum place place, const struct outside *o, unsigned flags,
 	      const char *const *argv, struct buf *output);
 
+/* CORDON_TRACE_BACKEND=... as the caller has it: of each session that is attacked. NULL: not set.
+ */
+char *place_backend(void);
+
 /* From here on SIGINT, SIGTERM and SIGHUP end what runs, and then the suite, with all cleaned up.
  */
 void place_take_signals(void);
