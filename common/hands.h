@@ -14,6 +14,13 @@
  *	DONE	errno and, for an open, the descriptor; AGAIN: something moved, walk anew;
  *		DEFERRED: it blocks (a FIFO without a reader), and DONE with the same id follows
  *
+ * Who waits for whom. A message through a socket wakes its reader on an idle processor, which
+ * takes longer than all that an operation needs. A notification of seccomp and its answer wake the
+ * other side on the processor of the one that goes to sleep (SYNC_WAKE_UP, Linux 6.6). So the hands
+ * are under a filter that notifies of recvmsg(2), the bell: the supervisor, which watches its
+ * listener and not the socket, then has all that they said before, and answers when there is
+ * something to receive. A process that waited for a FIFO rings by a recvmsg(2) on -1, and goes.
+ *
  * Both ends come from one build on one machine, so the heads are plain structs.
  */
 

@@ -12,7 +12,8 @@
  *	HELLO	init -> supervisor: the floor stands; strings "layer=state": which walls hold;
  *		fd: the session's root directory (O_PATH)
  *	EXEC	supervisor -> init: start an execution; fds: stdin, stdout, stderr
- *	READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd, pty (if tty)
+ *	READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd, socket and
+ *		bell of the hands (if files), pty (if tty)
  *	KILL	supervisor -> init: end execution `exec` and everything in its leaf
  *	EXIT	init -> supervisor: execution over, its leaf is empty
  *	SOCKET	supervisor -> init: make a socket in the session's network;
@@ -43,8 +44,8 @@ enum msg_type {
 enum exec_flags {
 	EXEC_TTY = 1u << 0,  /* run on a new pty of the session; its master comes with READY */
 	EXEC_GATE = 1u << 1, /* install the filter that notifies; a listener comes with READY */
-	/* With EXEC_GATE: it notifies of writing opens and path changes too; the socket of the
-	   hands that carry them out (common/hands.h) comes with READY */
+	/* With EXEC_GATE: it notifies of writing opens and path changes too; socket and bell of the
+	   hands that carry them out (common/hands.h) come with READY */
 	EXEC_FILES = 1u << 2,
 };
 

@@ -139,19 +139,21 @@ static void send_signal(const struct execution *execution, int signum)
 }
 
 /*
- * The fds of READY come in this order: listener (EXEC_GATE), pidfd, the socket of the hands
+ * The fds of READY come in this order: listener (EXEC_GATE), pidfd, socket and bell of the hands
  * (EXEC_FILES), pty master (EXEC_TTY).
  */
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
 {
 	struct execution *execution = execution_find(session, m->exec);
-	const unsigned hands = session->gates_files ? 1 : 0;
+	const unsigned hands = session->gates_files ? 2 : 0;
 	const unsigned expected = 2u + hands + (execution && execution->tty ? 1u : 0u);
 	int hands_fd = hands ? take_fd(&fds->fd[2]) : -1;
+	int bell_fd = hands ? take_fd(&fds->fd[3]) : -1;
 	const struct gate_config config = {
 		.loop = session->supervisor->loop,
 		.listener_fd = take_fd(&fds->fd[0]),
 		.hands_fd = hands_fd >= 0 ? hands_fd : 0,
+		.bell_fd = bell_fd,
 		.exec_id = m->exec,
 		.host_bound = session->host_bound,
 		.diag_fd = session->diag_fd,
@@ -167,6 +169,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 
 		close_fd(&unwanted_fd);
 		close_fd(&hands_fd);
+		close_fd(&bell_fd);
 		(void)error_set(&err, EPROTO, "the session's init announced execution %u wrongly",
 				m->exec);
 		session_fail(session, &err);
@@ -182,6 +185,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 
 		close_fd(&unwanted_fd);
 		close_fd(&hands_fd);
+		close_fd(&bell_fd);
 		(void)error_errno(&err, r, "put execution %u under trace", m->exec);
 	} else {
 		r = gate_start(&config, &execution->gate, &err);

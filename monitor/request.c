@@ -31,7 +31,7 @@ void request_action(const struct first_seen *seen, const struct first_target *ta
 	ret->host = target->name ? str_of(target->name) : ret->address;
 	ret->port = target->endpoint.port;
 	ret->agrees = names_agree(seen, target, &why);
-	if (strcmp(seen->protocol, "tls") == 0)
+	if (strcmp(seen->protocol, "tls") == 0 || strcmp(seen->protocol, "quic") == 0)
 		put_tls(&seen->tls, lists, ret);
 	else if (strcmp(seen->protocol, "http") == 0)
 		put_http(&seen->http, ret);

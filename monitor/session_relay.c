@@ -157,17 +157,20 @@ static void on_closed(void *ctx, const struct relay_end *end)
 static void refuse_head(struct session *session, const struct relay_head *head)
 {
 	const char *broken = head->seen->broken;
+	const char *what_was_done = strcmp(head->seen->protocol, "quic") == 0
+					    ? "Nothing more of it is passed on."
+					    : "The connection was reset.";
 	struct denial denial = {.kind = "net.request"};
 
 	(void)snprintf(denial.rule, sizeof(denial.rule), "%s", broken ? "net.broken" : "net.name");
 	(void)snprintf(denial.subject, sizeof(denial.subject), "%s port %u", head->host,
 		       head->upstream->port);
 	(void)snprintf(denial.because, sizeof(denial.because),
-		       broken ? "What was to be sent to %s reads like %s and is not: %s. The "
-				"connection was reset."
+		       broken ? "What was to be sent to %s reads like %s and is not: %s. %s"
 			      : "The connection is for %s, and the %s that was to be sent is for "
-				"another: %s. The connection was reset.",
-		       head->host, head->seen->protocol, broken ? broken : head->disagrees);
+				"another: %s. %s",
+		       head->host, head->seen->protocol, broken ? broken : head->disagrees,
+		       what_was_done);
 	session_net_refuse(session, execution_find(session, head->caller->exec_id),
 			   head->caller->call_id, &denial);
 }
@@ -179,7 +182,6 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 	struct session *session = net->session;
 	const bool is_fine = !head->disagrees && !head->seen->broken;
 	const struct call_waiter waiter = {.again = relay_head_again, .ctx = head->token};
-	const bool may_wait = is_fine && head->token;
 	struct request_lists lists;
 	char address[ENDPOINT_TEXT];
 	struct action action = session_net_action(ACTION_REQUEST, head->caller, head->host,
@@ -188,7 +190,7 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 	request_action(head->seen, head->target, address, &lists, &action);
 	request_searched(head->searched, net->canaries.names, &lists, &action);
 	/* Nobody is asked about what is refused anyway. */
-	switch (session_net_decide(session, &action, may_wait ? &waiter : NULL)) {
+	switch (session_net_decide(session, &action, is_fine ? &waiter : NULL)) {
 	case CALL_IS_REFUSED:
 		return "refused by policy";
 	case CALL_WAITS:

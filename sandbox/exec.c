@@ -191,6 +191,9 @@ static int prepare(const struct launch *l, const struct leaf_ends *ends, struct 
 		r = error_set(err, EPROTO, "EXEC for a process with other walls");
 	if (!r && chdir(order.strings.cwd) < 0)
 		r = error_errno(err, errno, "enter the working directory %s", order.strings.cwd);
+	/* Last: they put up their filter beside all this. */
+	if (!r && sync->hands_fd >= 0)
+		r = hands_take_bell(sync->hands_fd, &sync->bell_fd, err);
 	return r;
 }
 
@@ -253,7 +256,7 @@ static int exec_search(void)
 
 void exec_run(const struct launch *l, const struct leaf_ends *ends, int sync_fd, int go_fd)
 {
-	struct exec_sync sync = {.listener_fd = -1, .pty_fd = -1, .hands_fd = -1};
+	struct exec_sync sync = {.listener_fd = -1, .pty_fd = -1, .hands_fd = -1, .bell_fd = -1};
 	struct error err = {0};
 	char go;
 	int r;

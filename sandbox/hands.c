@@ -2,8 +2,9 @@
 /*
  * H, the hands of one execution. Theory of operation:
  *
- *	X, all walls up but the filter -> fork, as a child of L -> receive, walk, say where it
- *	ended, wait for the verdict, do -> until the supervisor or the leaf is gone
+ *	X, all walls up but the filter -> fork, as a child of L -> a filter of its own, whose
+ *	listener X hands on -> receive, walk, say where it ended, wait for the verdict, do -> until
+ *	the supervisor or the leaf is gone
  *
  * Same user, mounts and Landlock domain as the program, no capabilities. The program cannot get at
  * it: it is not dumpable, so neither its memory nor its descriptors can be opened. It can be
@@ -163,6 +164,8 @@ static void do_elsewhere(void)
 	}
 	if (!pid) {
 		say_done(hands_do(&self.job));
+		/* The bell: see common/hands.h. */
+		(void)syscall(SYS_recvmsg, -1, NULL, 0);
 		_exit(0);
 	}
 	send_or_end(&deferred, NULL, 0);
@@ -226,6 +229,17 @@ static void serve_one(void)
 	msg_fds_close(&fds);
 }
 
+/* The first message is for X. */
+static int announce(int bell_fd)
+{
+	struct hands_reply reply = {.error = bell_fd < 0 ? -bell_fd : 0};
+	const struct packet packet = {.head = &reply, .head_len = sizeof(reply)};
+	const int r = packet_send(SOCKET_FD, &packet, &bell_fd, bell_fd >= 0);
+
+	(void)close(bell_fd);
+	return bell_fd < 0 ? bell_fd : r;
+}
+
 _Noreturn static void serve(int socket_fd)
 {
 	sigset_t all;
@@ -240,7 +254,7 @@ _Noreturn static void serve(int socket_fd)
 	if (chdir("/") < 0 || dup2(socket_fd, SOCKET_FD) < 0 ||
 	    syscall(SYS_close_range, SOCKET_FD + 1u, ~0u, 0) < 0)
 		_exit(1);
-	if (hands_filter() < 0)
+	if (announce(hands_filter()) < 0)
 		_exit(1);
 	self.job = (struct hands_job){.request = &self.request, .place = {PLACE_NONE, PLACE_NONE}};
 	for (;;)
@@ -268,4 +282,22 @@ int hands_start(const struct spec *lite, int *ret_fd, struct error *err)
 	}
 	*ret_fd = ends[0];
 	return 0;
+}
+
+int hands_take_bell(int socket_fd, int *ret_bell_fd, struct error *err)
+{
+	struct hands_reply reply = {0};
+	struct packet packet = {.head = &reply, .head_len = sizeof(reply)};
+	struct msg_fds fds = MSG_FDS_NONE;
+	int r = packet_recv(socket_fd, &packet, &fds);
+
+	if (r == 0)
+		r = -reply.error;
+	if (r == 0 && fds.count == 1)
+		*ret_bell_fd = take_fd(&fds.fd[0]);
+	else
+		r = error_errno(err, r < 0 ? r : -EPIPE,
+				"wait for the process for file operations");
+	msg_fds_close(&fds);
+	return r;
 }

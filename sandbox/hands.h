@@ -45,6 +45,8 @@ void place_done(struct place *place);
 struct error;
 struct spec;
 int hands_start(const struct spec *lite, int *ret_fd, struct error *err);
+/* Waits until they are ready. *ret_bell_fd: the listener of their filter, owned. */
+int hands_take_bell(int socket_fd, int *ret_bell_fd, struct error *err);
 
 /* hands_do.c: carries out a request. Return: a descriptor for HANDS_OPEN, else 0; a negative errno;
  * -ERESTART: something moved since the walk. */
@@ -60,5 +62,6 @@ int hands_do(const struct hands_job *job);
 /* May the target's mode, owner, times and attributes be changed, as hands_start() was told? */
 bool hands_may_mark(const struct spec *lite, int target_fd);
 
-/* hands_filter.c: from here on nothing but what the above need. The process has no_new_privs. */
+/* hands_filter.c: from here on nothing but what the above need. The process has no_new_privs.
+ * Return: the filter's listener, or a negative errno. */
 int hands_filter(void);

@@ -2,6 +2,8 @@
 /*
  * The hands' own filter: what they call and nothing else. They read names that the program chose;
  * should that ever be a way in, it leads to no more of the kernel than file operations.
+ *
+ * It notifies the supervisor of each recvmsg(2): see common/hands.h for what that is good for.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -15,7 +17,6 @@
 
 static const unsigned short needed[] = {
 	/* talking */
-	SYS_recvmsg,
 	SYS_sendmsg,
 	SYS_close,
 	/* walking */
@@ -54,19 +55,24 @@ static const unsigned short needed[] = {
 
 int hands_filter(void)
 {
-	struct sock_filter code[NEEDED + 6] = {
+	struct sock_filter code[NEEDED + 8] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_recvmsg, NEEDED + 2, 0),
 	};
-	const struct sock_fprog program = {.len = NEEDED + 6, .filter = code};
+	const struct sock_fprog program = {.len = NEEDED + 8, .filter = code};
+	long r;
 
-	/* From here to the last instruction, which allows, is NEEDED - i. */
+	/* From here to the instruction that allows is NEEDED - i. */
 	for (size_t i = 0; i < NEEDED; i++)
-		code[4 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, needed[i],
+		code[5 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, needed[i],
 							   (unsigned char)(NEEDED - i), 0);
-	code[4 + NEEDED] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[5 + NEEDED] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+	code[5 + NEEDED] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	code[6 + NEEDED] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	code[7 + NEEDED] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+		    &program);
+	return r < 0 ? -errno : (int)r;
 }

@@ -2,9 +2,10 @@
 /*
  * cordon-launch: builds one session from a spec and keeps it until it ends.
  *
- * Started by the supervisor with the spec as descriptor 3, the control socket as 4 and a lock as
- * 5 (spec_wire.h). Whatever cannot be put up is an ERROR message with the reason; there is no
- * weaker session.
+ * Started with a socket as descriptor 3, by which the spec and a lock come (spec_wire.h), and the
+ * control socket as 4. Whoever starts it does so before the spec is made: that a program begins
+ * takes about as long as making one. Whatever cannot be put up is an ERROR message with the reason;
+ * there is no weaker session.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -170,8 +171,11 @@ static int prepare_sources(struct launch *l, struct error *err)
 /* Everything that must be opened with the rights of the host, before C exists. */
 static int prepare(struct launch *l, struct error *err)
 {
-	int r = spec_from_fd(LAUNCH_SPEC_FD, &l->spec, err);
+	int lock_fd = -1; /* held until we end, as by those that we start */
+	int r = spec_receive(LAUNCH_SPEC_FD, &l->spec, &lock_fd, err);
 
+	if (r == -EPIPE)
+		_exit(0); /* who started us has come to nothing, and says so */
 	if (!r)
 		r = spec_check(&l->spec, err);
 	if (r < 0)
@@ -241,8 +245,7 @@ int main(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(022);
 	(void)fcntl(LAUNCH_CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	(void)fcntl(LAUNCH_LOCK_FD, F_SETFD, FD_CLOEXEC);
-	(void)syscall(SYS_close_range, LAUNCH_LOCK_FD + 1, ~0u, 0);
+	(void)syscall(SYS_close_range, LAUNCH_CONTROL_FD + 1, ~0u, 0);
 	detach_stdio();
 	if (prepare(&l, &err) < 0)
 		launch_fail(&l, &err);
@@ -260,6 +263,7 @@ int main(void)
 		cgroup_remove(&l);
 		launch_fail(&l, &err);
 	}
+	userns_reap_holders();
 	sources_close(&l);
 	(void)close(life[0]);
 	keeper_run(&l, init_pid, init_pidfd);

@@ -115,6 +115,8 @@ int userns_write_maps(const struct launch *l, pid_t init_pid, struct error *err)
 int userns_enter(struct launch *l, struct error *err);
 /* A user namespace whose map turns owner (uid, gid on disk) into the session's user; borrowed. */
 int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err);
+/* P: the processes that this took, which have been killed. */
+void userns_reap_holders(void);
 
 /* sources.c */
 int sources_make_layers(const struct launch *l, struct error *err);
@@ -195,6 +197,7 @@ struct exec_sync {
 	int listener_fd; /* -1: none */
 	int pty_fd;	 /* -1: none */
 	int hands_fd;	 /* -1: none */
+	int bell_fd;	 /* of the hands; -1: none */
 	bool failed;	 /* the report was written */
 };
 

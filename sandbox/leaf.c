@@ -57,14 +57,16 @@ static struct exec_sync wait_for_sync(int sync_fd, int pidfd)
 static int send_ready(const struct launch *l, const struct exec_sync *sync, int pidfd)
 {
 	const struct msg m = {.type = MSG_READY, .exec = sync->exec};
-	int fds[4];
+	int fds[5];
 	unsigned count = 0;
 
 	if (sync->listener_fd >= 0)
 		fds[count++] = sync->listener_fd;
 	fds[count++] = pidfd;
-	if (sync->hands_fd >= 0)
+	if (sync->hands_fd >= 0) {
 		fds[count++] = sync->hands_fd;
+		fds[count++] = sync->bell_fd;
+	}
 	if (sync->pty_fd >= 0)
 		fds[count++] = sync->pty_fd;
 	return msg_send(l->control_fd, &m, NULL, fds, count);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,13 +88,34 @@ int userns_enter(struct launch *l, struct error *err)
 }
 
 /* A namespace needs a process until a descriptor holds it; this one must not outlive the keeper. */
-_Noreturn static void hold_namespace(pid_t keeper)
+static int hold_namespace(void *ctx)
 {
+	const pid_t *keeper = ctx;
+
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* The keeper may have gone before that; then somebody else is our parent. */
-	while (getppid() == keeper)
+	while (getppid() == *keeper)
 		(void)pause();
 	_exit(0);
+}
+
+/*
+ * In our memory, for a copy of it costs more than all the rest; and without a signal at its end, so
+ * that it is reaped apart from everybody else: by userns_reap_holders(), when nobody waits for it.
+ */
+static pid_t start_holder(void)
+{
+	static char stack[16 << 10] __attribute__((aligned(16)));
+	static pid_t keeper;
+
+	keeper = getpid();
+	return clone(hold_namespace, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM, &keeper);
+}
+
+void userns_reap_holders(void)
+{
+	while (waitpid(-1, NULL, (int)__WCLONE) > 0 || errno == EINTR)
+		;
 }
 
 int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
@@ -103,18 +123,16 @@ int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 	const struct spec *s = &l->spec;
 	char path[64];
 	int ns_fd = -1;
-	const pid_t keeper = getpid();
 	pid_t holder;
 	int r;
 
 	/* The workspace and its layers have one owner. */
 	if (l->id_map.ns_fd >= 0 && l->id_map.owner == owner && l->id_map.group == group)
 		return l->id_map.ns_fd;
-	holder = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
+	userns_reap_holders(); /* the stack is free again */
+	holder = start_holder();
 	if (holder < 0)
 		return launch_explain_clone(errno, "a user namespace for an id map", err);
-	if (!holder)
-		hold_namespace(keeper);
 	r = write_map(holder, "gid_map", group, s->outer_base + s->gid, 1);
 	if (!r)
 		r = write_map(holder, "uid_map", owner, s->outer_base + s->uid, 1);
@@ -124,8 +142,6 @@ int userns_idmap(struct launch *l, uid_t owner, gid_t group, struct error *err)
 		r = ns_fd < 0 ? -errno : 0;
 	}
 	(void)kill(holder, SIGKILL);
-	while (waitpid(holder, NULL, 0) < 0 && errno == EINTR)
-		;
 	if (r < 0)
 		return error_errno(err, r, "make an id map for files of %u:%u", owner, group);
 	close_fd(&l->id_map.ns_fd);

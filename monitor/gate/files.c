@@ -16,8 +16,10 @@
 
 struct files {
 	struct files_config config;
-	uv_poll_t poll;
 	int hands_fd;
+	struct notify bell;
+	uint64_t rung; /* the call in which they wait for a message, if they do */
+	bool is_rung;
 	bool lost;		  /* the hands are gone */
 	struct file_call *active; /* with the hands; NULL: they are free */
 	struct file_call *queue;
@@ -54,21 +56,31 @@ static void refuse_list(struct files *files, struct file_call **list)
 }
 
 /*
- * Without hands nothing is written any more. Their descriptor stays ours until the handle is
- * closed: uv_close() takes the number out of the loop's epoll set once more, whoever may have got
- * it since.
+ * Without hands nothing is written any more. The bell stays ours: it may be in the loop's epoll
+ * set.
  */
-static void lose_hands(struct files *files)
+void files_lose(struct files *files)
 {
 	if (files->lost)
 		return;
 	files->lost = true;
-	(void)uv_poll_stop(&files->poll);
 	if (files->active)
 		refuse(files, take_ptr(files->active), EIO);
 	refuse_list(files, &files->queue);
 	refuse_list(files, &files->deferred);
 	refuse_list(files, &files->undecided);
+}
+
+/*
+ * If they wait, and there is a message. A signal may break off their call, answered or not: then
+ * they ring anew, and what they have not replied to they have not received.
+ */
+static void tell_hands(struct files *files)
+{
+	if (!files->is_rung || !files->active)
+		return;
+	files->is_rung = false;
+	(void)notify_answer(&files->bell, files->rung, 0);
 }
 
 static int send_step(struct files *files, struct file_call *call, enum hands_step step)
@@ -83,14 +95,19 @@ static int send_step(struct files *files, struct file_call *call, enum hands_ste
 
 	call->request.id = call->notify_id;
 	call->request.step = step;
-	return packet_send(files->hands_fd, &packet, call->base_fd, walk ? call->base_count : 0);
+	const int r =
+		packet_send(files->hands_fd, &packet, call->base_fd, walk ? call->base_count : 0);
+
+	if (r == 0)
+		tell_hands(files);
+	return r;
 }
 
 static void start(struct files *files, struct file_call *call)
 {
 	files->active = call;
 	if (send_step(files, call, HANDS_WALK) < 0)
-		lose_hands(files);
+		files_lose(files);
 }
 
 static void start_next(struct files *files)
@@ -194,7 +211,7 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 		files->active = NULL;
 		refuse(files, call, answer.errno_value > 0 ? answer.errno_value : EPERM);
 	} else if (send_step(files, call, HANDS_DO) < 0) {
-		lose_hands(files);
+		files_lose(files);
 	}
 }
 
@@ -205,7 +222,7 @@ static void on_walked(struct files *files, const struct hands_reply *reply,
 	struct file_places places;
 
 	if (!reply->error && file_places_take(call, reply, fds, &places) < 0) {
-		lose_hands(files);
+		files_lose(files);
 		return;
 	}
 	if (reply->error) {
@@ -227,7 +244,7 @@ static void walk_again(struct files *files)
 		files->active = NULL;
 		refuse(files, call, EAGAIN);
 	} else if (send_step(files, call, HANDS_WALK) < 0) {
-		lose_hands(files);
+		files_lose(files);
 	}
 }
 
@@ -269,70 +286,88 @@ static void on_reply(struct files *files, const struct hands_reply *reply,
 		break;
 	case HANDS_WALK:
 	case HANDS_DO:
-		lose_hands(files);
+		files_lose(files);
 		break;
 	}
 	start_next(files);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+/* All that the hands have said so far. */
+static void receive(struct files *files)
 {
-	struct files *files = poll->data;
-	struct hands_reply reply;
-	struct packet packet = {.head = &reply, .head_len = sizeof(reply)};
-	struct msg_fds fds;
-	int r;
+	int r = 0;
 
-	if (status < 0 || !(events & UV_READABLE)) {
-		lose_hands(files);
-		return;
+	while (r == 0 && !files->lost) {
+		struct hands_reply reply;
+		struct packet packet = {.head = &reply, .head_len = sizeof(reply)};
+		struct msg_fds fds;
+
+		r = packet_recv(files->hands_fd, &packet, &fds);
+		if (r != 0)
+			break;
+		on_reply(files, &reply, &fds);
+		msg_fds_close(&fds);
 	}
-	r = packet_recv(files->hands_fd, &packet, &fds);
-	if (r == -EAGAIN)
-		return;
-	if (r != 0) {
-		lose_hands(files);
-		return;
-	}
-	on_reply(files, &reply, &fds);
-	msg_fds_close(&fds);
+	if (r != 0 && r != -EAGAIN)
+		files_lose(files);
 }
 
-static void on_close(uv_handle_t *handle)
+void files_serve(struct files *files)
 {
-	struct files *files = handle->data;
+	const struct seccomp_notif *request = files->bell.request;
+	int r = notify_recv(&files->bell);
 
+	if (r == 0 && (int)request->data.args[0] < 0) {
+		r = notify_answer(&files->bell, request->id, EBADF);
+	} else if (r == 0) {
+		files->rung = request->id;
+		files->is_rung = true;
+	}
+	if (r < 0) {
+		files_lose(files);
+		return;
+	}
+	receive(files);
+	tell_hands(files);
+}
+
+int files_bell_fd(const struct files *files)
+{
+	return files->lost ? -1 : files->bell.fd;
+}
+
+bool files_are_busy(const struct files *files)
+{
+	return files->active;
+}
+
+struct files *files_free(struct files *files)
+{
+	if (!files)
+		return NULL;
 	drop_all(&files->queue);
 	drop_all(&files->deferred);
 	drop_all(&files->undecided);
 	(void)file_call_free(files->active);
 	close_fd(&files->hands_fd);
-	files->config.closed(files->config.closed_ctx);
+	notify_done(&files->bell);
 	free(files);
+	return NULL;
 }
 
-int files_start(const struct files_config *config, struct files **ret, struct error *err)
+DEFINE_CLEANUP(struct files *, files_free)
+
+int files_new(const struct files_config *config, struct files **ret, struct error *err)
 {
-	struct files *files = xcalloc(1, sizeof(*files));
+	_cleanup_(files_freep) struct files *files = xcalloc(1, sizeof(*files));
 	int r;
 
 	files->config = *config;
 	files->hands_fd = config->hands_fd;
-	files->poll.data = files;
-	r = fcntl(files->hands_fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	r = notify_init(&files->bell, config->bell_fd, true, err);
+	if (r == 0 && fcntl(files->hands_fd, F_SETFL, O_NONBLOCK) < 0)
+		r = error_errno(err, errno, "talking to the hands of an execution");
 	if (r == 0)
-		r = uv_poll_init(config->loop, &files->poll, files->hands_fd);
-	if (r < 0) {
-		close_fd(&files->hands_fd);
-		free(files);
-		return error_set(err, r, "watching the hands of an execution: %s", uv_strerror(r));
-	}
-	(void)uv_poll_start(&files->poll, UV_READABLE | UV_DISCONNECT, on_poll);
-	*ret = files;
-	return 0;
-}
-
-void files_stop(struct files *files)
-{
-	uv_close((uv_handle_t *)&files->poll, on_close);
+		*ret = take_ptr(files);
+	return r;
 }

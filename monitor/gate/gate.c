@@ -29,9 +29,10 @@
  *
  * Who makes one call after the other is waited for where we stand (wait_here()): by poll(2) on its
  * listener and on all that the loop watches. That is one system call instead of the loop's several,
- * and SYNC_WAKE_UP reaches it, of which epoll makes a wake-up like any other. The listener is taken
- * out of the loop for so long, so that the loop's descriptor tells of everybody else: as soon as
- * there is something for anybody, or a timer is due, the loop goes on.
+ * and SYNC_WAKE_UP reaches it, of which epoll makes a wake-up like any other. The same holds for
+ * the hands, whose bell is a listener too. Both are taken out of the loop for so long, so that the
+ * loop's descriptor tells of everybody else: as soon as there is something for anybody, or a timer
+ * is due, the loop goes on.
  *
  * What must not happen: RECV on a listener that hung up or was not seen readable since the last one
  * (it may block for ever; of a caller that was killed in between it says ENOENT), a wait for the
@@ -72,7 +73,8 @@ struct stopped_call {
 };
 
 struct gate {
-	uv_poll_t poll;
+	uv_poll_t poll;	     /* of the listener */
+	uv_poll_t bell_poll; /* of the hands' bell */
 	struct notify notify;
 	uint64_t current;	      /* the call that is looked at */
 	struct stopped_call *stopped; /* undecided */
@@ -207,69 +209,129 @@ static bool is_worth_waiting(struct gate *gate)
 {
 	const uint64_t before_ns = gate->answered_ns;
 
-	if (gate->stopping || !gate->answered)
+	if (gate->stopping)
+		return false;
+	if (gate->files && files_are_busy(gate->files))
+		return true;
+	if (!gate->answered)
 		return false;
 	gate->answered_ns = uv_hrtime();
 	return gate->answered_ns - before_ns < SOON_NS;
 }
 
-/* Return: true if the next call is there and nobody else waits for us. */
-static bool wait_here(struct gate *gate)
+static void stop_poll(uv_poll_t *poll)
+{
+	if (uv_is_active((uv_handle_t *)poll))
+		(void)uv_poll_stop(poll);
+}
+
+enum ready {
+	READY_LISTENER = 1 << 0,
+	READY_HANDS = 1 << 1
+};
+
+/* Return: what of ours is ready, enum ready; 0 also if somebody else waits for us. */
+static unsigned wait_here(struct gate *gate)
 {
 	uv_loop_t *loop = gate->poll.loop;
-	struct pollfd watched[2] = {{.fd = gate->notify.fd, .events = POLLIN},
-				    {.fd = uv_backend_fd(loop), .events = POLLIN}};
+	struct pollfd watched[3] = {
+		{.fd = gate->notify.fd, .events = POLLIN},
+		{.fd = gate->files ? files_bell_fd(gate->files) : -1, .events = POLLIN},
+		{.fd = uv_backend_fd(loop), .events = POLLIN}};
 
-	if (uv_is_active((uv_handle_t *)&gate->poll))
-		(void)uv_poll_stop(&gate->poll);
+	stop_poll(&gate->poll);
+	if (gate->files)
+		stop_poll(&gate->bell_poll);
 	uv_update_time(loop);
 	const int timeout_ms = uv_backend_timeout(loop);
 
-	return timeout_ms != 0 && poll(watched, 2, timeout_ms) > 0 &&
-	       watched[0].revents == POLLIN && !watched[1].revents;
+	/* Of a hang-up the loop is to tell: POLLIN comes with it. */
+	if (timeout_ms == 0 || poll(watched, 3, timeout_ms) <= 0 || watched[2].revents ||
+	    ((watched[0].revents | watched[1].revents) & ~POLLIN))
+		return 0;
+	return (watched[0].revents ? READY_LISTENER : 0) | (watched[1].revents ? READY_HANDS : 0);
+}
+
+static void serve_hands(struct gate *gate)
+{
+	files_serve(gate->files);
+	gate->answered = !files_are_busy(gate->files);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_bell(uv_poll_t *poll, int status, int events);
+
+/* Return: false when the listener cannot be watched. */
+static bool start_poll(uv_poll_t *poll, uv_poll_cb on_event)
+{
+	return uv_is_active((uv_handle_t *)poll) ||
+	       uv_poll_start(poll, UV_READABLE | UV_DISCONNECT, on_event) == 0;
+}
 
 static void watch_again(struct gate *gate)
 {
-	if (uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll) < 0)
+	if (gate->stopping)
+		return;
+	if (gate->files && files_bell_fd(gate->files) < 0)
+		stop_poll(&gate->bell_poll);
+	else if (gate->files && !start_poll(&gate->bell_poll, on_bell))
+		files_lose(gate->files);
+	if (!start_poll(&gate->poll, on_poll))
 		gate_gone(gate);
 }
 
+/* As long as more is to be expected soon. */
+static void stay(struct gate *gate)
+{
+	while (is_worth_waiting(gate)) {
+		const unsigned ready = wait_here(gate);
+
+		if (!ready)
+			break;
+		if (ready & READY_HANDS)
+			serve_hands(gate);
+		if ((ready & READY_LISTENER) && !gate->stopping && !serve_next(gate)) {
+			gate_gone(gate);
+			return;
+		}
+	}
+	watch_again(gate);
+}
+
+/*
+ * Of a listener, status < 0 is no error: a signal to us broke off the kernel's wait for its lock,
+ * which a calling thread holds while it wakes us (seccomp_notify_poll() then says EPOLLERR). libuv
+ * has stopped the handle.
+ */
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct gate *gate = poll->data;
 
-	/*
-	 * Not an error of the listener: a signal to us broke off the kernel's wait for its lock,
-	 * which a calling thread holds while it wakes us (seccomp_notify_poll() then says
-	 * EPOLLERR). libuv has stopped the handle.
-	 */
-	if (status < 0) {
-		watch_again(gate);
-		return;
-	}
 	/* A hang-up comes with readable set too; RECV could block then. */
-	if (events & UV_DISCONNECT) {
+	if (status >= 0 && (events & UV_DISCONNECT)) {
 		gate_gone(gate);
 		return;
 	}
-	if (!(events & UV_READABLE))
+	if (status >= 0 && (events & UV_READABLE) && !serve_next(gate)) {
+		gate_gone(gate);
 		return;
-	do {
-		if (!serve_next(gate)) {
-			gate_gone(gate);
-			return;
-		}
-	} while (is_worth_waiting(gate) && wait_here(gate));
-	if (!gate->stopping && !uv_is_active((uv_handle_t *)&gate->poll))
-		watch_again(gate);
+	}
+	stay(gate);
 }
 
-static void release(void *ctx)
+static void on_bell(uv_poll_t *poll, int status, int events)
 {
-	struct gate *gate = ctx;
+	struct gate *gate = poll->data;
+
+	if (status >= 0 && (events & UV_DISCONNECT))
+		files_lose(gate->files);
+	else if (status >= 0 && (events & UV_READABLE))
+		serve_hands(gate);
+	stay(gate);
+}
+
+static void release(struct gate *gate)
+{
 	struct stopped_call *call;
 	struct stopped_call *next;
 
@@ -281,6 +343,7 @@ static void release(void *ctx)
 		DL_DELETE(gate->stopped, call);
 		free(call);
 	}
+	(void)files_free(gate->files);
 	decode_done(&gate->decode);
 	notify_done(&gate->notify);
 	free(gate);
@@ -291,11 +354,23 @@ static void on_close(uv_handle_t *handle)
 	release(handle->data);
 }
 
+static int watch(struct gate *gate, uv_poll_t *poll, uv_loop_t *loop, int listener_fd)
+{
+	const int r = uv_poll_init(loop, poll, listener_fd);
+
+	if (r < 0)
+		return r;
+	poll->data = gate;
+	gate->handles++;
+	return 0;
+}
+
+/* What was taken over with the hands is closed whatever comes before them. */
 static int start_files(struct gate *gate, const struct gate_config *config, struct error *err)
 {
 	const struct files_config files = {
-		.loop = config->loop,
 		.hands_fd = config->hands_fd,
+		.bell_fd = config->bell_fd,
 		.notify = &gate->notify,
 		.target = &gate->decode.target,
 		.exec_id = config->exec_id,
@@ -303,40 +378,31 @@ static int start_files(struct gate *gate, const struct gate_config *config, stru
 		.host_bound = config->host_bound,
 		.ops = config->ops,
 		.ctx = config->ctx,
-		.closed = release,
-		.closed_ctx = gate,
 	};
-	const int r = files_start(&files, &gate->files, err);
 
-	gate->handles += r == 0;
-	return r;
+	return config->hands_fd ? files_new(&files, &gate->files, err) : 0;
 }
 
-/* On failure the descriptors are the gate's to close, by gate_stop() once `handles` is set. */
-static int watch(struct gate *gate, const struct gate_config *config, struct error *err)
+static int start(struct gate *gate, const struct gate_config *config, struct error *err)
 {
-	int r = uv_poll_init(config->loop, &gate->poll, gate->notify.fd);
+	int r = watch(gate, &gate->poll, config->loop, config->listener_fd);
 
-	if (r < 0)
-		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
-	gate->handles = 1;
-	r = uv_poll_start(&gate->poll, UV_READABLE | UV_DISCONNECT, on_poll);
-	if (r < 0)
-		return error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r));
-	return 0;
+	if (r == 0 && gate->files)
+		r = watch(gate, &gate->bell_poll, config->loop, config->bell_fd);
+	if (r == 0 && !(start_poll(&gate->poll, on_poll) &&
+			(!gate->files || start_poll(&gate->bell_poll, on_bell))))
+		r = -EIO;
+	return r < 0 ? error_set(err, r, "watching a seccomp listener: %s", uv_strerror(r)) : 0;
 }
 
 int gate_start(const struct gate_config *config, struct gate **ret, struct error *err)
 {
 	struct gate *gate = xcalloc(1, sizeof(*gate));
-	int unused_fd = config->hands_fd ? config->hands_fd : -1;
-	int r = notify_init(&gate->notify, config->listener_fd, true, err);
+	int r = start_files(gate, config, err);
+	const int listens = notify_init(&gate->notify, config->listener_fd, true, err);
 
-	if (r < 0) {
-		close_fd(&unused_fd);
-		free(gate);
-		return r;
-	}
+	if (r == 0)
+		r = listens;
 	gate->ops = config->ops;
 	gate->ctx = config->ctx;
 	for (unsigned i = 0; i < KEPT_FDS; i++)
@@ -348,13 +414,8 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;
-	gate->poll.data = gate;
-	r = watch(gate, config, err);
-	if (r == 0 && unused_fd >= 0) {
-		unused_fd = -1;
-		r = start_files(gate, config, err);
-	}
-	close_fd(&unused_fd);
+	if (r == 0)
+		r = start(gate, config, err);
 	if (r == 0) {
 		*ret = gate;
 	} else if (gate->handles) {
@@ -371,8 +432,8 @@ void gate_stop(struct gate *gate)
 	if (!gate || gate->stopping)
 		return;
 	gate->stopping = true;
-	if (gate->files)
-		files_stop(gate->files);
+	if (gate->handles == 2)
+		uv_close((uv_handle_t *)&gate->bell_poll, on_close);
 	uv_close((uv_handle_t *)&gate->poll, on_close);
 }
 

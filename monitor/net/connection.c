@@ -224,6 +224,7 @@ static struct connection *connection_new(struct relay *relay, const struct relay
 {
 	struct connection *connection = xcalloc(1, sizeof(*connection));
 
+	connection->waiter.again = connection_again;
 	connection->relay = relay;
 	connection->caller = request->caller;
 	connection->caller.exe = copy(request->caller.exe);

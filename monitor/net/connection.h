@@ -19,7 +19,13 @@ enum connection_stage {
 	CONNECTION_ENDED /* its timer is being closed */
 };
 
+/* What waits for an answer of the owner, and begins with this: its token. */
+struct relay_waiter {
+	void (*again)(struct relay_waiter *waiter);
+};
+
 struct connection {
+	struct relay_waiter waiter;
 	struct relay *relay; /* borrowed: outlives its connections */
 	enum connection_stage stage;
 	struct relay_caller caller; /* strings owned */
@@ -93,6 +99,8 @@ void connection_over(struct connection *connection, const struct flow_totals *to
 		     const char *reason);
 
 /* connection_flow.c */
+/* What it waited for is known. May end it. */
+void connection_again(struct relay_waiter *waiter);
 /* Both ends are there: program_fd and upstream_fd. May end it. */
 void connection_join(struct connection *connection);
 /* Its socket has arrived, and nothing was dialled. May end it. */

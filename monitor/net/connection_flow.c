@@ -40,9 +40,9 @@ static const char *on_head(void *ctx, const struct first_seen *seen,
 	return relay_ask(connection->relay, &head, &connection->destination);
 }
 
-void relay_head_again(void *token)
+void connection_again(struct relay_waiter *waiter)
 {
-	struct connection *connection = token;
+	struct connection *connection = (struct connection *)waiter;
 
 	if (connection->flow)
 		flow_resume(connection->flow);

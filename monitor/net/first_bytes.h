@@ -50,7 +50,7 @@ enum first_outcome {
 
 /* As of the last FIRST_HEAD or FIRST_BROKEN. Texts are terminated; empty: not said. */
 struct first_seen {
-	const char *protocol; /* static: "tls", "ssh", "http", "http2", "other" */
+	const char *protocol; /* static: "tls", "ssh", "http", "http2", "other"; of UDP "quic" */
 	const char *broken;   /* static, NULL if nothing is: "Host is given twice" */
 	struct tls_hello tls;
 	struct http_head http;

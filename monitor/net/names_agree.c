@@ -15,10 +15,14 @@ static bool is_target(const char *said, const struct first_target *target)
 	return endpoint_parse(said, &address) && endpoint_equal(&address, &target->endpoint);
 }
 
+static bool says_hello(const struct first_seen *seen)
+{
+	return strcmp(seen->protocol, "tls") == 0 || strcmp(seen->protocol, "quic") == 0;
+}
+
 static const char *disagreement(const struct first_seen *seen, const struct first_target *target)
 {
-	if (strcmp(seen->protocol, "tls") == 0 && seen->tls.sni[0] &&
-	    !is_target(seen->tls.sni, target))
+	if (says_hello(seen) && seen->tls.sni[0] && !is_target(seen->tls.sni, target))
 		return "the TLS server name is not the host that was connected to";
 	if (strcmp(seen->protocol, "http") != 0)
 		return NULL;

@@ -75,6 +75,13 @@ const char *relay_ask(struct relay *relay, const struct relay_head *head,
 	return relay->ops->head(relay->ctx, &asked);
 }
 
+void relay_head_again(void *token)
+{
+	struct relay_waiter *waiter = token;
+
+	waiter->again(waiter);
+}
+
 /* ---- who arrives ---- */
 
 static int on_open(void *ctx, const struct endpoint *at, net_socket_cb done, void *done_ctx)

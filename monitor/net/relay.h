@@ -62,8 +62,7 @@ struct relay_arrival {
 
 /* What a program says on its connection, or in a datagram, before anything of it is sent. */
 struct relay_head {
-	void *token; /* of the connection, for relay_head_again(); the same in relay_end; NULL of a
-		      * datagram, which cannot be held */
+	void *token; /* of the connection or the flow, for relay_head_again(); in relay_end again */
 	const struct relay_caller *caller;
 	const char *host;
 	const struct endpoint *upstream;

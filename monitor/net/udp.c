@@ -14,6 +14,7 @@
 #define MOST_MS	   (UINT64_C(24) * 60 * 60 * 1000)
 #define UNUSED_MS  5000u /* a socket that no flow needs */
 #define GIVE_UP_MS 10000u
+#define HELD_MS	   10000u /* half a hello, which is never passed on */
 
 static struct udp_flow *flow_of_socket(const struct udp *udp, const struct endpoint *to, ino_t ino)
 {
@@ -34,7 +35,7 @@ static bool end_idlest(struct udp *udp)
 	struct udp_flow *flow;
 
 	DL_FOREACH (udp->flows, flow) {
-		if (flow->moved_ms >= moved_ms || flow->stage == UDP_WAITING)
+		if (flow->moved_ms >= moved_ms || flow->stage == UDP_WAITING || flow->waits)
 			continue;
 		idlest = flow;
 		moved_ms = flow->moved_ms;
@@ -60,6 +61,7 @@ static int start(struct udp *udp, const struct relay_request *request, ino_t ino
 	if (r < 0)
 		return r;
 	flow = xcalloc(1, sizeof(*flow));
+	flow->waiter.again = udp_flow_again;
 	flow->udp = udp;
 	flow->port = port;
 	flow->caller = request->caller;
@@ -174,8 +176,10 @@ bool udp_sweep(struct udp *udp)
 			udp_flow_over(flow, "given up");
 		else if (now - flow->started_ms >= MOST_MS)
 			udp_flow_over(flow, "total time limit");
-		else if (now - flow->moved_ms >= IDLE_MS)
+		else if (now - flow->moved_ms >= IDLE_MS && !flow->waits)
 			udp_flow_over(flow, "idle time limit");
+		else if (flow->held_ms && !flow->waits && now - flow->held_ms >= HELD_MS)
+			udp_flow_over(flow, "first bytes incomplete");
 	}
 	DL_FOREACH_SAFE (udp->ports, port, next_port) {
 		if (!port->flows && port->socket_fd >= 0 && now - port->used_ms >= UNUSED_MS)

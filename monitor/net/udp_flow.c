@@ -20,7 +20,7 @@ static void free_flow(struct udp_flow *flow)
 	free(without_const(flow->caller.call_tool));
 	free(flow->host);
 	buf_done(&flow->kept);
-	(void)scan_free(flow->scan);
+	udp_screen_done(flow);
 	free(flow);
 }
 
@@ -30,6 +30,7 @@ void udp_flow_over(struct udp_flow *flow, const char *reason)
 	struct udp *udp = flow->udp;
 	struct relay *relay = udp->relay;
 	const struct relay_end end = {
+		.token = flow,
 		.caller = &flow->caller,
 		.destination = &flow->port->at,
 		.host = flow->host,
@@ -57,19 +58,14 @@ void udp_flow_over(struct udp_flow *flow, const char *reason)
 
 /* ---- out ---- */
 
-/* Return: false when the flow has ended by it. */
+/* Return, of all that send: false when the flow has ended by it. */
 static bool send_out(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 {
 	struct relay *relay = flow->udp->relay;
-	const char *stop = udp_screen(flow, bytes, len);
-	ssize_t n;
-
-	if (stop) {
-		udp_flow_over(flow, stop);
-		return false;
-	}
+	const char *stop;
 	/* What upstream's kernel does not take is lost, as on any way. */
-	n = send(flow->upstream_fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	const ssize_t n = send(flow->upstream_fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
 	if (n <= 0)
 		return true;
 	flow->bytes_out += (uint64_t)n;
@@ -86,6 +82,7 @@ static bool send_out(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 	return !stop;
 }
 
+/* What has no room is lost, too. */
 static void keep(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 {
 	const uint32_t size = (uint32_t)len;
@@ -96,18 +93,66 @@ static void keep(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 	buf_put(&flow->kept, bytes, len);
 }
 
-static void send_kept(struct udp_flow *flow)
+static bool pass(struct udp_flow *flow, const uint8_t *bytes, size_t len);
+
+/* Those that were looked at go, the others are looked at now. */
+static bool pass_kept(struct udp_flow *flow)
 {
 	struct buf kept = flow->kept; /* the flow may end before the last of them */
+	const size_t screened = flow->screened;
+	bool is_there = true;
 	uint32_t size;
 
 	flow->kept = (struct buf)BUF_INIT(0);
-	for (size_t at = 0; at < kept.len; at += sizeof(size) + size) {
+	flow->screened = 0;
+	flow->held_ms = 0;
+	for (size_t at = 0; is_there && at < kept.len; at += sizeof(size) + size) {
+		const uint8_t *bytes = (const uint8_t *)kept.data + at + sizeof(size);
+
 		memcpy(&size, kept.data + at, sizeof(size));
-		if (!send_out(flow, (const uint8_t *)kept.data + at + sizeof(size), size))
-			break;
+		is_there = at < screened ? send_out(flow, bytes, size) : pass(flow, bytes, size);
 	}
 	buf_done(&kept);
+	return is_there;
+}
+
+static bool pass(struct udp_flow *flow, const uint8_t *bytes, size_t len)
+{
+	const char *stop;
+
+	if (flow->stage == UDP_DIALLING || flow->waits) {
+		keep(flow, bytes, len);
+		return true;
+	}
+	stop = udp_screen(flow, bytes, len);
+	if (stop == screen_later) {
+		keep(flow, bytes, len);
+		flow->screened = flow->kept.len;
+		if (!flow->held_ms)
+			flow->held_ms = uv_now(flow->udp->relay->loop);
+		return true;
+	}
+	if (stop) {
+		udp_flow_over(flow, stop);
+		return false;
+	}
+	return pass_kept(flow) && send_out(flow, bytes, len);
+}
+
+void udp_flow_again(struct relay_waiter *waiter)
+{
+	struct udp_flow *flow = (struct udp_flow *)waiter;
+	const char *stop;
+
+	if (!flow->waits)
+		return;
+	stop = udp_screen_again(flow);
+	if (!stop)
+		(void)pass_kept(flow);
+	else if (stop != screen_later)
+		udp_flow_over(flow, stop);
+	else /* it may be the rest that is waited for now */
+		flow->held_ms = uv_now(flow->udp->relay->loop);
 }
 
 static void on_upstream(uv_poll_t *poll, int status, int events);
@@ -129,7 +174,7 @@ static void on_dialled(void *ctx, const struct dial_result *result)
 		return;
 	}
 	flow->stage = UDP_FLOWING;
-	send_kept(flow);
+	(void)pass_kept(flow);
 }
 
 static void dial_out(struct udp_flow *flow)
@@ -196,10 +241,7 @@ void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, siz
 		flow->source = *source;
 		dial_out(flow);
 	}
-	if (flow->stage == UDP_DIALLING)
-		keep(flow, port->udp->datagram, len);
-	else
-		(void)send_out(flow, port->udp->datagram, len);
+	(void)pass(flow, port->udp->datagram, len);
 }
 
 /* ---- in ---- */

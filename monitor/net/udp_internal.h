@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "monitor/net/connection.h"
+#include "monitor/net/quic_hello.h"
 #include "monitor/net/udp.h"
 
 #define MAX_DATAGRAM  65535u
@@ -37,6 +38,7 @@ enum udp_stage {
 
 /* What one socket of a program says to one destination. */
 struct udp_flow {
+	struct relay_waiter waiter; /* first: a pointer to it is the flow's token */
 	struct udp *udp;
 	enum udp_stage stage;
 	bool woken; /* the port was answered */
@@ -49,14 +51,20 @@ struct udp_flow {
 	ino_t socket_ino;
 	struct endpoint source; /* as datagrams say, from DIALLING on */
 	struct dial *dial;
-	struct buf kept; /* a length of 4 bytes before each datagram */
+	struct buf kept;  /* datagrams that wait, a length of 4 bytes before each */
+	size_t screened;  /* of these were looked at, and may go together with what follows */
+	uint64_t held_ms; /* since when half a hello is held; 0: none */
+	bool waits;	  /* for an answer */
 	int upstream_fd;
 	uv_poll_t *poll;
 	struct endpoint upstream;
 	uint64_t started_ms, moved_ms, bytes_out, bytes_in;
 	int error;
 	bool is_told;		       /* over a budget, where that stops nothing */
-	const struct first_seen *seen; /* static; NULL: nothing went out yet */
+	const struct first_seen *seen; /* static or `said`; NULL: nothing was looked at yet */
+	struct first_seen *said;       /* of QUIC, as of the last ClientHello */
+	struct quic_hello *quic;       /* NULL: none of it yet, or not looked at any more */
+	bool is_unread;		       /* what was broken was let through: the latter */
 	struct scan *scan;	       /* NULL: nothing is searched for (any more) */
 	struct scan_result searched;   /* what the owner knows */
 	const char *refusal;
@@ -80,11 +88,16 @@ int udp_port_use(struct udp *udp, const struct endpoint *at, struct udp_port **r
 void udp_port_close(struct udp_port *port);
 
 /* udp_screen.c */
-/* May it be sent? Return: as relay_ops.head. */
+/* May it be sent? Return: as relay_ops.head; screen_later also with half a ClientHello. */
 const char *udp_screen(struct udp_flow *flow, const uint8_t *bytes, size_t len);
+/* The same of what it waited for. */
+const char *udp_screen_again(struct udp_flow *flow);
+void udp_screen_done(struct udp_flow *flow);
 
 /* udp_flow.c */
 /* Ends it; closed() is called from here if it ever had a datagram to pass on. */
 void udp_flow_over(struct udp_flow *flow, const char *reason);
+/* What it waited for is known. May end it. */
+void udp_flow_again(struct relay_waiter *waiter);
 /* The first @len bytes of udp->datagram came there. */
 void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, size_t len);

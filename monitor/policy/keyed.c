@@ -8,46 +8,42 @@
 
 #define NONE UINT16_MAX
 
+/* There are as many lists of keys as entries, and each entry has the head of one: a session has
+ * dozens of tables, and of the memory that they take little should be for finding. */
 struct entry {
 	uint64_t key;
-	uint16_t next;	       /* of those with one head; of those that are free */
+	uint16_t next;	       /* of those in one list; of those that are free */
 	uint16_t older, newer; /* in the order of touching */
+	uint16_t head;	       /* of the list with this entry's number, of which it need not be */
 };
 
 struct keyed {
-	struct entry *entries;
-	uint64_t *words; /* `width` of each entry */
-	uint16_t *heads; /* a power of two of them */
-	size_t mask;
-	size_t width;
+	uint64_t *words; /* `width` of each entry; behind the last of them */
+	uint32_t capacity;
+	uint32_t width;
 	uint16_t oldest, newest;
 	uint16_t free;
-	size_t count;
+	uint16_t count;
+	struct entry entries[];
 };
 
 _Static_assert(MAX_KEYED < NONE, "an entry's number has 16 bits");
 
 size_t keyed_bytes(size_t words)
 {
-	/* Up to four heads a key: two, rounded up to a power of two. */
-	return sizeof(struct entry) + words * sizeof(uint64_t) + 4 * sizeof(uint16_t);
+	return sizeof(struct entry) + words * sizeof(uint64_t);
 }
 
 struct keyed *keyed_new(size_t capacity, size_t words)
 {
-	struct keyed *t = xcalloc(1, sizeof(*t));
-	size_t heads = 2;
+	struct keyed *t = xcalloc(1, sizeof(*t) + capacity * keyed_bytes(words));
 
-	while (heads < capacity * 2)
-		heads *= 2;
-	t->entries = xcalloc(capacity, sizeof(*t->entries));
-	t->words = xcalloc(capacity, words * sizeof(*t->words));
-	t->heads = xcalloc(heads, sizeof(*t->heads));
-	t->mask = heads - 1;
-	t->width = words;
+	t->words = (uint64_t *)&t->entries[capacity];
+	t->capacity = (uint32_t)capacity;
+	t->width = (uint32_t)words;
 	t->oldest = t->newest = t->free = NONE;
-	memset(t->heads, 0xff, heads * sizeof(*t->heads));
 	for (size_t i = capacity; i > 0; i--) {
+		t->entries[i - 1].head = NONE;
 		t->entries[i - 1].next = t->free;
 		t->free = (uint16_t)(i - 1);
 	}
@@ -56,28 +52,23 @@ struct keyed *keyed_new(size_t capacity, size_t words)
 
 struct keyed *keyed_free(struct keyed *t)
 {
-	if (!t)
-		return NULL;
-	free(t->entries);
-	free(t->words);
-	free(t->heads);
 	free(t);
 	return NULL;
 }
 
-static uint16_t *head_of(const struct keyed *t, uint64_t key)
+static uint16_t *head_of(struct keyed *t, uint64_t key)
 {
 	const uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
 
-	return &t->heads[(h >> 32) & t->mask];
+	return &t->entries[((h >> 32) * t->capacity) >> 32].head;
 }
 
 static uint64_t *words_of(const struct keyed *t, uint16_t index)
 {
-	return &t->words[index * t->width];
+	return &t->words[(size_t)index * t->width];
 }
 
-static uint16_t index_of(const struct keyed *t, uint64_t key)
+static uint16_t index_of(struct keyed *t, uint64_t key)
 {
 	uint16_t i = *head_of(t, key);
 
@@ -102,8 +93,10 @@ static void unlink_age(struct keyed *t, uint16_t i)
 
 static void link_newest(struct keyed *t, uint16_t i)
 {
-	t->entries[i].older = t->newest;
-	t->entries[i].newer = NONE;
+	struct entry *e = &t->entries[i];
+
+	e->older = t->newest;
+	e->newer = NONE;
 	if (t->newest == NONE)
 		t->oldest = i;
 	else
@@ -122,6 +115,7 @@ uint64_t *keyed_make(struct keyed *t, uint64_t key)
 {
 	uint16_t *head = head_of(t, key);
 	uint16_t i = index_of(t, key);
+	struct entry *e;
 
 	if (i != NONE) {
 		unlink_age(t, i);
@@ -129,12 +123,13 @@ uint64_t *keyed_make(struct keyed *t, uint64_t key)
 		i = t->free;
 		if (i == NONE)
 			return NULL;
-		t->free = t->entries[i].next;
-		t->entries[i].key = key;
-		t->entries[i].next = *head;
+		e = &t->entries[i];
+		t->free = e->next;
+		e->key = key;
+		e->next = *head;
 		*head = i;
 		t->count++;
-		memset(words_of(t, i), 0, t->width * sizeof(*t->words));
+		memset(words_of(t, i), 0, t->width * sizeof(uint64_t));
 	}
 	link_newest(t, i);
 	return words_of(t, i);

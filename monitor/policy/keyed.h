@@ -18,7 +18,7 @@ struct keyed;
 struct keyed *keyed_new(size_t capacity, size_t words);
 struct keyed *keyed_free(struct keyed *table);
 void keyed_clear(struct keyed *table); /* NULL: nothing */
-/* Bytes that such a table takes for each key. */
+/* Bytes that such a table takes for each key, however many it has. */
 size_t keyed_bytes(size_t words);
 
 /* Keys are any number but 0. Return: the key's words, which stay in place until it is dropped. */

@@ -11,14 +11,12 @@
 #include "monitor/policy/rule.h"
 #include "monitor/policy/state.h"
 
-/* The words of a key. Times; 0: never. */
-enum {
-	ROW_SINCE,   /* the last "since" */
-	ROW_MISSING, /* the last event that must not have been before the first step */
-	ROW_PLACES   /* the latest start of a beginning of 1, 2, ... steps */
-};
-
-#define MAX_ROW	     (ROW_PLACES + MAX_SEQUENCE_PLACES)
+/*
+ * The words of a key are times; 0: never. First the latest start of a beginning of 1, 2, ... steps.
+ * Then, where the sequence asks for it: the last "since"; the last event that must not have been
+ * before the first step.
+ */
+#define MAX_ROW	     (MAX_SEQUENCE_PLACES + 2)
 #define SESSION_KEY  1u
 #define BY_EXECUTION (UINT64_C(1) << 63) /* where nobody sees which process started which */
 
@@ -38,7 +36,7 @@ const char *sequence_key_name(enum sequence_key by)
 
 static size_t row_words(const struct sequence *sequence)
 {
-	return ROW_PLACES + sequence->places;
+	return sequence->places + sequence->since + sequence->missing_first;
 }
 
 int sequences_share(struct policy *policy, struct error *err)
@@ -127,6 +125,16 @@ static uint64_t key_of(const struct policy *policy, const struct policy_state *s
 
 /* ---- rows ---- */
 
+static uint64_t since_of(const struct sequence *s, const uint64_t *row)
+{
+	return s->since ? row[s->places] : 0;
+}
+
+static uint64_t missing_of(const struct sequence *s, const uint64_t *row)
+{
+	return s->missing_first ? row[s->places + s->since] : 0;
+}
+
 static bool is_empty(const struct sequence *s, const uint64_t *row)
 {
 	for (size_t i = 0; i < row_words(s); i++) {
@@ -144,9 +152,9 @@ static bool is_within(const struct sequence *s, uint64_t time_ns, uint64_t now)
 /* Nothing in it can still lead to a match, or keep one from being. */
 static bool is_over(const struct sequence *s, const uint64_t *row, uint64_t now)
 {
-	if (row[ROW_SINCE])
+	if (since_of(s, row))
 		return false;
-	for (size_t i = ROW_MISSING; i < row_words(s); i++) {
+	for (size_t i = 0; i < row_words(s); i++) {
 		if (is_within(s, row[i], now))
 			return false;
 	}
@@ -157,8 +165,8 @@ static bool is_over(const struct sequence *s, const uint64_t *row, uint64_t now)
 static bool may_begin(const struct sequence *s, const uint64_t *row, uint64_t now)
 {
 	if (s->since)
-		return row[ROW_SINCE] && !row[ROW_MISSING];
-	return !is_within(s, row[ROW_MISSING], now);
+		return since_of(s, row) && !missing_of(s, row);
+	return !is_within(s, missing_of(s, row), now);
 }
 
 /* What nobody can see counts as having happened just now: each beginning that needs no more than
@@ -166,15 +174,13 @@ static bool may_begin(const struct sequence *s, const uint64_t *row, uint64_t no
 static void assume(const struct sequence *s, uint64_t places, bool since, uint64_t *row,
 		   uint64_t now)
 {
-	uint64_t *start = row + ROW_PLACES;
-
-	if (since && !row[ROW_SINCE])
-		row[ROW_SINCE] = now;
+	if (since && !row[s->places])
+		row[s->places] = now;
 	for (uint32_t i = 0; i < s->places; i++) {
-		const uint64_t before = i ? start[i - 1] : may_begin(s, row, now) ? now : 0;
+		const uint64_t before = i ? row[i - 1] : may_begin(s, row, now) ? now : 0;
 
-		if ((places & (UINT64_C(1) << i)) && before > start[i])
-			start[i] = before;
+		if ((places & (UINT64_C(1) << i)) && before > row[i])
+			row[i] = before;
 	}
 }
 
@@ -202,7 +208,7 @@ bool sequence_holds(const struct policy *policy, const struct policy_state *stat
 	assume_unseen(state, s, row);
 	if (!s->places)
 		return may_begin(s, row, state->now_ns);
-	*ret_began = row[ROW_PLACES + s->places - 1];
+	*ret_began = row[s->places - 1];
 	return is_within(s, *ret_began, state->now_ns);
 }
 
@@ -214,7 +220,7 @@ uint32_t sequence_reached(const struct policy *policy, const struct policy_state
 	const uint64_t *row = key ? keyed_find(state->tables[s->table], key) : NULL;
 	uint32_t reached = s->places;
 
-	while (reached && (!row || !row[ROW_PLACES + reached - 1]))
+	while (reached && (!row || !row[reached - 1]))
 		reached--;
 	return reached;
 }
@@ -242,14 +248,12 @@ static uint64_t *make_row(struct policy_state *state, const struct rule *rule, u
 
 static void on_done(const struct sequence *s, const struct step *step, uint64_t *row, uint64_t now)
 {
-	uint64_t *start = row + ROW_PLACES;
-
 	/* From the last repetition to the first: one event is one of them. */
 	for (uint32_t i = step->place + step->repeat; i-- > step->place;) {
-		const uint64_t before = i ? start[i - 1] : may_begin(s, row, now) ? now : 0;
+		const uint64_t before = i ? row[i - 1] : may_begin(s, row, now) ? now : 0;
 
-		if (before > start[i])
-			start[i] = before;
+		if (before > row[i])
+			row[i] = before;
 	}
 }
 
@@ -275,14 +279,15 @@ void sequence_step(const struct policy *policy, struct policy_state *state, cons
 	row = make_row(state, rule, key);
 	assume_unseen(state, s, row);
 	if (step->role == STEP_SINCE) {
-		row[ROW_SINCE] = state->now_ns;
-		row[ROW_MISSING] = 0;
+		row[s->places] = state->now_ns;
+		if (s->missing_first)
+			row[s->places + 1] = 0;
 	} else if (step->role == STEP_DONE) {
 		on_done(s, step, row, state->now_ns);
 	} else if (step->place) {
-		row[ROW_PLACES + step->place - 1] = 0;
+		row[step->place - 1] = 0;
 	} else {
-		row[ROW_MISSING] = state->now_ns;
+		row[s->places + s->since] = state->now_ns;
 	}
 	if (is_empty(s, row))
 		keyed_drop(table, key);

@@ -27,7 +27,7 @@
 #define MAX_SEQUENCE_STEPS  16u		/* of one rule */
 #define MAX_SEQUENCE_PLACES 32u		/* ... each repetition counted */
 #define MAX_POLICY_STEPS    4096u	/* of all rules, "since" and "until" among them */
-#define SEQUENCE_BYTES	    (28u << 10) /* of one session, shared by the tables of all rules */
+#define SEQUENCE_BYTES	    (24u << 10) /* of one session, shared by the tables of all rules */
 #define MIN_SEQUENCE_KEYS   16u		/* of each rule, even if they are many */
 
 enum sequence_key {
@@ -54,8 +54,9 @@ struct sequence {
 	uint32_t step_count; /* 0: the rule has no sequence */
 	size_t first_step;   /* in policy->steps; in the order in which an event is shown them */
 	bool since;
-	uint32_t capacity; /* keys */
-	size_t table;	   /* index in the state */
+	bool missing_first; /* there is one that must not have been before the first step */
+	uint32_t capacity;  /* keys */
+	size_t table;	    /* index in the state */
 };
 
 struct action;

@@ -139,6 +139,7 @@ static int decode_step(const struct context *c, const struct json *node, uint32_
 	if (ret_row->repeat && json_i64(ret_row->repeat, 1, MAX_SEQUENCE_PLACES, &repeat) < 0)
 		return FAIL(c, EINVAL, member, "\"repeat\" is a number from 1 to %u",
 			    MAX_SEQUENCE_PLACES);
+	s->missing_first |= ret->role == STEP_MISSING && !s->places;
 	if (ret->role == STEP_MISSING)
 		return ret_row->repeat ? FAIL(c, EINVAL, member,
 					      "what is missing is not repeated: leave out one of "

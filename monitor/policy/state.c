@@ -4,8 +4,10 @@
  * What one session has done so far: labels, the counters of counting rules, and (sequence.c) how
  * far sequences have come.
  *
- * A counter without "distinct" is a ring of the times of the last `at_least` events: the count is
- * reached when the ring is full and its oldest is still inside the window. With "distinct" it is a
+ * A counter without "distinct" is a ring of the last `at_least` events: the count is reached when
+ * the ring is full and its oldest is still inside the window. Of each it has the time that passed
+ * since the one before, in as few bytes as hold the window: a gap that is longer is kept as one
+ * just longer, since what lies before it no longer counts either way. With "distinct" it is a
  * table of `at_least` values, the one seen longest ago first; those outside the window are dropped
  * from there. When it is full there are that many live values, so a full table is exactly the
  * answer "reached", and whichever gives way to a new value is one that no answer depends on. Both
@@ -21,9 +23,24 @@
 #include "monitor/policy/rule.h"
 #include "monitor/policy/state.h"
 
+/* Of one that is longer than the window. */
+static uint64_t longest_gap(const struct count_spec *count)
+{
+	return count->window_ns + 1;
+}
+
+static size_t gap_bytes(const struct count_spec *count)
+{
+	const unsigned bits = 64 - (unsigned)__builtin_clzll(longest_gap(count));
+
+	return (bits + 7) / 8;
+}
+
 size_t count_state_bytes(const struct count_spec *count)
 {
-	return count->at_least * (count->field_count ? keyed_bytes(1) : sizeof(uint64_t));
+	if (count->field_count)
+		return count->at_least * keyed_bytes(1);
+	return count->at_least * gap_bytes(count) + sizeof(uint64_t); /* read a word at a time */
 }
 
 static void counter_init(struct policy_state *state, const struct rule *rule)
@@ -36,7 +53,8 @@ static void counter_init(struct policy_state *state, const struct rule *rule)
 	if (rule->count.field_count)
 		counter->seen = keyed_new(rule->count.at_least, 1);
 	else
-		counter->times = xcalloc(rule->count.at_least, sizeof(uint64_t));
+		counter->gaps = xcalloc(1, count_state_bytes(&rule->count));
+	counter->gap_bytes = (uint8_t)gap_bytes(&rule->count);
 }
 
 static void table_init(struct policy_state *state, const struct rule *rule)
@@ -89,7 +107,7 @@ struct policy_state *policy_state_free(struct policy_state *state)
 	if (!state)
 		return NULL;
 	for (size_t i = 0; i < state->counter_count; i++) {
-		free(state->counters[i].times);
+		free(state->counters[i].gaps);
 		(void)keyed_free(state->counters[i].seen);
 	}
 	for (size_t i = 0; i < state->table_count; i++)
@@ -107,9 +125,12 @@ void policy_state_reset(struct policy_state *state)
 	const struct policy_state kept = *state;
 
 	for (size_t i = 0; i < kept.counter_count; i++) {
-		kept.counters[i].next = 0;
-		kept.counters[i].filled = 0;
-		keyed_clear(kept.counters[i].seen);
+		struct counter *counter = &kept.counters[i];
+
+		keyed_clear(counter->seen);
+		*counter = (struct counter){.gaps = counter->gaps,
+					    .gap_bytes = counter->gap_bytes,
+					    .seen = counter->seen};
 	}
 	for (size_t i = 0; i < kept.table_count; i++) {
 		keyed_clear(kept.tables[i]);
@@ -292,11 +313,44 @@ static uint64_t distinct_value(const struct policy *policy, const struct count_s
 	return value ? value : 1; /* 0 is no key */
 }
 
+/* The gap of the event at `next`: the low bytes of a word, which come first. */
+static uint64_t gap_mask(const struct counter *counter)
+{
+	return UINT64_MAX >> (64 - 8 * counter->gap_bytes);
+}
+
+static uint64_t gap_get(const struct counter *counter)
+{
+	uint64_t word;
+
+	memcpy(&word, counter->gaps + (size_t)counter->next * counter->gap_bytes, sizeof(word));
+	return word & gap_mask(counter);
+}
+
+static void gap_put(const struct counter *counter, uint64_t gap)
+{
+	uint8_t *at = counter->gaps + (size_t)counter->next * counter->gap_bytes;
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	word = (word & ~gap_mask(counter)) | gap;
+	memcpy(at, &word, sizeof(word));
+}
+
 static void count_event(struct counter *counter, const struct count_spec *count, uint64_t now)
 {
-	counter->times[counter->next] = now;
-	counter->next = (counter->next + 1) % count->at_least;
-	if (counter->filled < count->at_least)
+	uint64_t gap = counter->filled ? now - counter->last_ns : 0;
+
+	if (gap > longest_gap(count))
+		gap = longest_gap(count);
+	gap_put(counter, gap);
+	if (++counter->next == count->at_least)
+		counter->next = 0;
+	counter->last_ns = now;
+	counter->span_ns += gap;
+	if (counter->filled == count->at_least)
+		counter->span_ns -= gap_get(counter); /* what was before the oldest */
+	else
 		counter->filled++;
 }
 
@@ -320,7 +374,7 @@ static bool is_reached(struct counter *counter, const struct count_spec *count, 
 
 	if (!count->field_count)
 		return counter->filled == count->at_least &&
-		       now - counter->times[counter->next] <= count->window_ns;
+		       now - counter->last_ns + counter->span_ns <= count->window_ns;
 	while ((oldest = keyed_oldest(counter->seen, &key)) && now - *oldest > count->window_ns)
 		keyed_drop(counter->seen, key);
 	return keyed_count(counter->seen) == count->at_least;

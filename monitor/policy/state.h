@@ -12,10 +12,13 @@
 #include "monitor/policy/policy.h"
 
 struct counter {
-	uint64_t *times; /* ring, or NULL */
-	size_t next;
-	size_t filled;
+	uint8_t *gaps;	    /* ring of at_least numbers of gap_bytes, or NULL */
 	struct keyed *seen; /* by value when it was last seen, or NULL */
+	uint64_t last_ns;
+	uint64_t span_ns; /* from the oldest event in the ring to the last: the sum of its gaps */
+	uint32_t next;
+	uint32_t filled;
+	uint8_t gap_bytes;
 };
 
 /* Of one rule's sequence: what nobody can see here, and counts as having happened. */

@@ -56,7 +56,8 @@ def read_record(path, severities):
             rules[rule] += 1
         if fields.get("folder") and fields["exe"] in WALKERS:
             walked.add(fields["path"])
-        canary = canary or "canary" in fields.get("labels", ()) and not below(fields.get("path", ""), walked)
+        # Without a path it is a loss: every label is set then, and nobody read anything.
+        canary = canary or "canary" in fields.get("labels", ()) and "path" in fields and not below(fields["path"], walked)
     return {rule: (severities[rule], n) for rule, n in rules.items()}, canary
 
 

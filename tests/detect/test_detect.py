@@ -12,6 +12,7 @@ import unittest
 import cases
 import freeze
 import measure
+import session
 
 HERE = pathlib.Path(__file__).parent
 CORDON = os.environ.get("CORDON", "build/cordon")
@@ -47,6 +48,16 @@ class Figures(unittest.TestCase):
                                     "false_notes": rate})
             freeze.write(path, "q", "c", 3)  # the look stays
             self.assertEqual(len(json.loads(path.read_text())["looks"]), 1)
+
+
+    def test_a_loss_is_no_canary_that_was_read(self):
+        """Where events were lost all labels are set, without a path."""
+        begin = {"kind": "exec", "fields": {"argv": ["sh", "/w/.case.sh"]}}
+        for fields, read in (({"labels": ["secret", "canary"]}, False), ({"labels": ["canary"], "path": "/etc/shadow"}, True)):
+            with tempfile.TemporaryDirectory() as folder:
+                path = pathlib.Path(folder) / "record"
+                path.write_text("".join(json.dumps(e, separators=(",", ":")) + "\n" for e in (begin, {"kind": "label.set", "fields": fields})))
+                self.assertEqual(session.read_record(path, {}), ({}, read))
 
 
 @unittest.skipUnless(os.geteuid() == 0, NO_TRACE)

@@ -129,7 +129,7 @@ static void walk(const struct cel_value *v, unsigned *left)
 {
 	char text[CEL_TEXT_MAX];
 
-	fuzz_expect(v->kind <= CEL_TYPE);
+	fuzz_expect(v->kind <= CEL_OPTIONAL);
 	if (!*left || !--*left)
 		return;
 	fuzz_expect(cel_type_value_by_name(str_of(cel_type_value_name(v->kind))) == v->kind);
@@ -143,9 +143,10 @@ static void walk(const struct cel_value *v, unsigned *left)
 		cel_print_duration(v->integer, text);
 		fuzz_expect(cel_read_duration(str_of(text)).integer == v->integer);
 	}
-	for (size_t i = 0; (v->kind == CEL_LIST || v->kind == CEL_MAP) && i < cel_count(v); i++) {
-		const struct cel_value item =
-			v->kind == CEL_LIST ? cel_item(v, i) : cel_entry(v, i);
+	if (v->kind != CEL_LIST && v->kind != CEL_MAP && v->kind != CEL_OPTIONAL)
+		return;
+	for (size_t i = 0; i < cel_count(v); i++) {
+		const struct cel_value item = v->kind == CEL_MAP ? cel_entry(v, i) : cel_item(v, i);
 
 		walk(&item, left);
 	}
@@ -153,7 +154,8 @@ static void walk(const struct cel_value *v, unsigned *left)
 
 static bool null_may_be(const struct cel_type *type)
 {
-	return type->wrapper || type->kind == CEL_DURATION || type->kind == CEL_TIMESTAMP;
+	return type->wrapper || type->kind == CEL_DURATION || type->kind == CEL_TIMESTAMP ||
+	       type->kind == CEL_OPTIONAL;
 }
 
 /* What was found out before the run holds. */

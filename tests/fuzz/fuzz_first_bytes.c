@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "monitor/net/names.h"
-#include "monitor/net/quic_packet.h"
 #include "tests/support/first_bytes.h"
 
 #define MOST_INPUT (80u << 10) /* more than a head may have */
@@ -57,7 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > MOST_INPUT)
 		return 0;
 	first_transcript_expect_same(data, size);
-	fuzz_expect(!quic_is_long(data, size) || (size > 6 && data[0] & 0x80));
 	fb = first_bytes_new();
 	for (size_t at = 0; at < size && outcome != FIRST_BROKEN; at += taken) {
 		outcome = first_bytes_feed(fb, data + at, size - at, &taken);

@@ -195,6 +195,12 @@ class Hands(FilesTest):
         r = self.gated("sh", "-c", self.FIND + "kill -STOP $h; (echo a >b) & exec /bin/true", options=["-q"])
         self.assertEqual(r.returncode, 0, r.stderr)
 
+    def test_stopped_and_continued_at_any_time_they_lose_nothing(self):
+        """The signal breaks off their wait for the next message, told of it or not."""
+        r = self.gated("sh", "-c", self.FIND + "(n=0; while [ $n -lt 2000 ]; do kill -STOP $h; kill -CONT $h; n=$((n+1)); done) &"
+                       "i=0; while [ $i -lt 300 ]; do echo $i >a; i=$((i+1)); done; wait; cat a", options=["-q"])
+        self.assertEqual((r.returncode, r.stdout), (0, b"299\n"), r.stderr)
+
     def test_writers_wait_for_readers_and_nobody_waits_with_them(self):
         script = ("mkfifo p q; (echo one >p) & (echo two >q) & for i in 1 2 3 4 5 6 7 8; do echo $i >f; done;"
                   "cat q; cat p; cat f; (exec 3>p) & kill -9 $! ; wait; echo end")

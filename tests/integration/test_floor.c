@@ -134,11 +134,67 @@ static void test_the_keeper_dies_with_its_parent(void **state)
 	assert_true(gone);
 }
 
+/* As when who started it is killed before the plan is made, or finds something wrong with it. */
+static void test_a_launcher_without_a_spec_ends(void **state)
+{
+	struct floor_session f;
+	int spec_fd;
+
+	(void)state;
+	assert_int_equal(floor_launch(&f, &spec_fd, NULL), 0);
+	(void)close(spec_fd);
+	assert_int_equal(floor_next(&f), MSG_EOF); /* without a word */
+	assert_int_equal(floor_end(&f), 0);
+}
+
+static unsigned count_children(pid_t pid)
+{
+	char path[64];
+	char line[256] = "";
+	unsigned count = 0;
+	FILE *children;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	children = fopen(path, "re");
+	if (!children)
+		skip(); /* no CONFIG_PROC_CHILDREN */
+	(void)!fgets(line, sizeof(line), children);
+	(void)fclose(children);
+	for (const char *at = line; *at; at++)
+		count += *at == ' ';
+	return count;
+}
+
+/* Files of another owner are shown by an id map, which takes a process: for a moment only. */
+static void test_an_id_map_leaves_no_process(void **state)
+{
+	const struct spec_options options = {
+		.session = "floor", .workspace_dir = folder, .workspace_mode = WORKSPACE_LIVE};
+	struct spec mapped;
+	struct floor_session f;
+	unsigned count = 0;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* whose files are shown as they are */
+	assert_int_equal(spec_build(&options, &mapped, NULL), 0);
+	assert_int_equal(floor_start(&f, &mapped, NULL), 0);
+	for (int waited = 0; waited < FLOOR_WAIT_MS && count != 1; waited += 20) {
+		count = count_children(f.keeper_pid);
+		(void)usleep(20000);
+	}
+	assert_int_equal(count, 1); /* the init */
+	assert_true(floor_end(&f) >= 0);
+	spec_done(&mapped);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_open_at_the_first_exec),
 		cmocka_unit_test(test_the_keeper_dies_with_its_parent),
+		cmocka_unit_test(test_a_launcher_without_a_spec_ends),
+		cmocka_unit_test(test_an_id_map_leaves_no_process),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -40,6 +40,9 @@ class Eval(unittest.TestCase):
             "duration('-1500ms')": '{"type": "duration", "value": "-1.5s"}',
             "timestamp(1)": '{"type": "timestamp", "value": "1970-01-01T00:00:01Z"}',
             "type(1u)": '{"type": "type", "value": "uint"}',
+            "optional.none()": '{"type": "optional_type", "value": null}',
+            "optional.of(null)": '{"type": "optional_type", "value": '
+            '{"type": "null", "value": null}}',
             "[1, []]": '{"type": "list", "value": [{"type": "int", "value": 1}, '
             '{"type": "list", "value": []}]}',
             "{1u: 'a'}": '{"type": "map", "value": [{"key": {"type": "uint", "value": 1}, '
@@ -98,6 +101,7 @@ class Eval(unittest.TestCase):
             ("x:duration", "[x + x, null]", "list(duration)"),
             ("x=[1,2]", "x", "list(dyn)"),
             ("x:typed=" + '{"type":"int","value":1}', "x", "int"),
+            ('x:typed={"type":"optional_type","value":null}', "x.?a", "optional_type(dyn)"),
             ("x:list(int)=[1]", "x.map(i, i > 0)", "list(bool)"),
         ):
             with self.subTest(variable):

@@ -63,27 +63,41 @@ int floor_next(struct floor_session *f)
 	return msg_recv(f->control_fd, &f->last, f->payload, &f->fds);
 }
 
-int floor_start(struct floor_session *f, const struct spec *spec, struct error *err)
+int floor_launch(struct floor_session *f, int *ret_spec_fd, struct error *err)
 {
 	_cleanup_close_ int spec_fd = -1;
+	_cleanup_close_ int their_spec_fd = -1;
 	_cleanup_close_ int child_fd = -1;
-	int pair[2];
-	int r;
+	int control[2];
+	int spec[2];
 
 	*f = (struct floor_session){.control_fd = -1, .fds = MSG_FDS_NONE};
-	spec_fd = spec_to_memfd(spec, err);
-	if (spec_fd < 0)
-		return spec_fd;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
 		return error_errno(err, errno, "socketpair");
-	f->control_fd = pair[0];
-	child_fd = pair[1];
+	f->control_fd = control[0];
+	child_fd = control[1];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, spec) < 0)
+		return error_errno(err, errno, "socketpair");
+	spec_fd = spec[0];
+	their_spec_fd = spec[1];
 	f->keeper_pid = fork();
 	if (f->keeper_pid < 0)
 		return error_errno(err, errno, "fork");
 	if (!f->keeper_pid)
-		become_launcher(spec_fd, child_fd);
-	close_fd(&child_fd);
+		become_launcher(their_spec_fd, child_fd);
+	*ret_spec_fd = take_fd(&spec_fd);
+	return 0;
+}
+
+int floor_start(struct floor_session *f, const struct spec *spec, struct error *err)
+{
+	_cleanup_close_ int spec_fd = -1;
+	int r = floor_launch(f, &spec_fd, err);
+
+	if (!r)
+		r = spec_send(spec_fd, spec, -1, err);
+	if (r < 0)
+		return r;
 	r = floor_next(f);
 	if (r == 0 && f->last.type == MSG_HELLO)
 		return 0;

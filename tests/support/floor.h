@@ -27,7 +27,10 @@ struct floor_session {
 /* Path of the launcher under test: $CORDON_LAUNCH, else beside the build's tests folder. */
 const char *floor_launcher(void);
 
-/* Starts the launcher and waits for HELLO. Errors: what the launcher says. */
+/* Starts the launcher, which waits for a spec by *ret_spec_fd (sandbox/spec_wire.h) from then on.
+ */
+int floor_launch(struct floor_session *f, int *ret_spec_fd, struct error *err);
+/* That, sends it this one and waits for HELLO. Errors: what the launcher says. */
 int floor_start(struct floor_session *f, const struct spec *spec, struct error *err);
 /* Next message; -ETIME after FLOOR_WAIT_MS, MSG_EOF. */
 int floor_next(struct floor_session *f);

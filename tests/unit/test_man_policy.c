@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "monitor/policy/cel/cel.h"
+#include "monitor/policy/cel/cel_extension.h"
 #include "monitor/policy/policy.h"
 
 /*
@@ -132,6 +133,26 @@ static void test_fields(void **state)
 		buf_puts(&expected, "\n");
 	}
 	expect_same(actions, "# FIELDS", "*", expected.data);
+}
+
+/* "_text_.*trim*() -> string" is a method, "*math.abs*(_number_) -> dyn" a function. */
+static void test_library_functions(void **state)
+{
+	_cleanup_free_ char *text = section_of(expressions, "## Functions of libraries");
+	_cleanup_buf_ struct buf items = BUF_INIT(0);
+	size_t count = 0;
+
+	(void)state;
+	put_items(text, "*_", &items);
+	for (char *line = strtok(items.data, "\n"); line; line = strtok(NULL, "\n")) { // NOLINT
+		char name[32];
+
+		assert_int_equal(sscanf(strchr(line, '*'), "*%31[a-zA-Z0-9.]*", name), 1); // NOLINT
+		if (!cel_extension_known(str_of(name)))
+			fail_msg("there is no function %s", name);
+		count++;
+	}
+	assert_int_equal(count, cel_extension_count());
 }
 
 static int by_text(const void *a, const void *b)
@@ -383,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_library_functions),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_rules_over_more_than_one_action),
 		cmocka_unit_test(test_verdicts),

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/test.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
@@ -321,6 +324,39 @@ static void test_the_wire_and_back(void **unused)
 	assert_string_equal(first.data, second.data);
 }
 
+/* As the launcher gets it, with a lock or without; and when nothing comes. */
+static void test_sent_and_received(void **unused)
+{
+	const struct spec_options options = {.session = "s1", .state_dir = state};
+	_cleanup_(spec_done) struct spec spec = build(&options);
+	struct stat lock;
+	struct stat received;
+	int pair[2];
+
+	(void)unused;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(fstat(pair[0], &lock), 0); /* any descriptor */
+	for (int with_lock = 0; with_lock < 2; with_lock++) {
+		_cleanup_(spec_done) struct spec again = {0};
+		_cleanup_close_ int lock_fd = -1;
+
+		assert_int_equal(spec_send(pair[0], &spec, with_lock ? pair[0] : -1, NULL), 0);
+		assert_int_equal(spec_receive(pair[1], &again, &lock_fd, NULL), 0);
+		assert_string_equal(again.session, "s1");
+		assert_int_equal(lock_fd >= 0, with_lock);
+		if (with_lock) {
+			assert_int_equal(fstat(lock_fd, &received), 0);
+			assert_int_equal(received.st_ino, lock.st_ino);
+			assert_int_equal(fcntl(lock_fd, F_GETFD), FD_CLOEXEC);
+		}
+	}
+	assert_int_equal(write(pair[0], "s", 1), 1); /* a note without a spec */
+	assert_int_equal(spec_receive(pair[1], &spec, NULL, NULL), -EBADMSG);
+	(void)close(pair[0]);
+	assert_int_equal(spec_receive(pair[1], &spec, NULL, NULL), -EPIPE);
+	(void)close(pair[1]);
+}
+
 /* No cut, no addition and no other first word is taken for a spec. */
 static void test_bytes_that_are_no_spec(void **unused)
 {
@@ -431,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_binds_that_are_refused),
 		cmocka_unit_test(test_json_and_back),
 		cmocka_unit_test(test_the_wire_and_back),
+		cmocka_unit_test(test_sent_and_received),
 		cmocka_unit_test(test_bytes_that_are_no_spec),
 		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_lite),

@@ -193,6 +193,52 @@ static void test_more_values_than_the_table_holds(void **state)
 	(void)policy_free(policy);
 }
 
+/* Beside all times there were: gaps of any length, as kept in 2, 3 and 4 bytes. */
+static void test_gaps_of_any_length(void **state)
+{
+	static const char *const windows[] = {"7ms", "16ms", "250ms"};
+	static const uint64_t window_ns[] = {7 * MS, 16 * MS, 250 * MS};
+
+	enum {
+		EVENTS = 3000,
+		AT_LEAST = 5
+	};
+
+	uint64_t noise = 7;
+
+	(void)state;
+	for (size_t w = 0; w < COUNT(windows); w++) {
+		_cleanup_buf_ struct buf count = BUF_INIT(0);
+		struct policy *policy;
+		struct policy_state *session;
+		uint64_t times[EVENTS];
+		uint64_t now = 1;
+		unsigned fired = 0;
+
+		buf_printf(&count, "{\"window\":\"%s\",\"at_least\":%d}", windows[w], AT_LEAST);
+		policy = load(count.data);
+		session = policy_state_new(policy);
+		for (unsigned i = 0; i < EVENTS; i++) {
+			struct action action = {
+				.kind = ACTION_CONNECT, .host = STR("a"), .port = 1};
+			struct decision d;
+			bool want;
+
+			noise = noise * UINT64_C(6364136223846793005) + 1442695040888963407;
+			/* From nothing to some windows, around the edge most of all. */
+			now += (noise >> 33) % (window_ns[w] / 2 + 1) << (noise >> 60) / 5;
+			action.time_ns = times[i] = now;
+			policy_decide(policy, session, &action, &d);
+			want = i + 1 >= AT_LEAST && now - times[i + 1 - AT_LEAST] <= window_ns[w];
+			assert_int_equal(d.verdict == VERDICT_DENY, want);
+			fired += want;
+		}
+		assert_in_range(fired, EVENTS / 100, EVENTS - EVENTS / 100);
+		(void)policy_state_free(session);
+		(void)policy_free(policy);
+	}
+}
+
 static void test_memory_of_counters_is_bounded(void **state)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(0);
@@ -201,12 +247,12 @@ static void test_memory_of_counters_is_bounded(void **state)
 
 	(void)state;
 	buf_puts(&text, "{\"policy\":\"t\",\"version\":1,\"rules\":[");
-	for (unsigned i = 0; i < 17; i++)
+	for (unsigned i = 0; i < 26; i++)
 		buf_printf(
 			&text,
 			"%s{\"id\":\"r%u\",\"category\":\"c\",\"severity\":\"low\",\"on\":["
 			"\"exec\"],\"when\":\"true\",\"verdict\":\"log\",\"because\":\"b\","
-			"\"count\":{\"window\":\"1s\",\"at_least\":65536},\"match\":[{\"action\":"
+			"\"count\":{\"window\":\"60s\",\"at_least\":65536},\"match\":[{\"action\":"
 			"{\"kind\":\"exec\"},\"repeat\":65536}],\"not_match\":[{\"action\":{"
 			"\"kind\":\"exec\"}}]}",
 			i ? "," : "", i);
@@ -273,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_a_clock_that_goes_back),
 		cmocka_unit_test(test_sessions_do_not_share_counters),
 		cmocka_unit_test(test_more_values_than_the_table_holds),
+		cmocka_unit_test(test_gaps_of_any_length),
 		cmocka_unit_test(test_memory_of_counters_is_bounded),
 		cmocka_unit_test(test_labels_of_paths),
 	};

@@ -206,9 +206,8 @@ static int start(struct mcp *mcp, struct error *err)
 
 	r = learn_session_start(&mcp->options, &mcp->learn, err);
 	if (r == 0)
-		r = load_policies(&mcp->options, &mcp->policy, err);
-	if (r == 0)
-		r = start_supervisor(&mcp->options, &mcp->loop, &mcp->supervisor, err);
+		r = load_and_supervise(&mcp->options, &mcp->loop, &mcp->policy, &mcp->supervisor,
+				       err);
 	if (r < 0)
 		return r;
 	if (!supervisor_has_trace(mcp->supervisor, &reason))

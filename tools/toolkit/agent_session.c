@@ -2,6 +2,8 @@
 #include "tools/toolkit/agent_session.h"
 
 #include <assert.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "common/buf.h"
@@ -226,6 +228,64 @@ int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 						       .key_path = key_path},
 			   ret, err);
 	free(key_path);
+	return r;
+}
+
+struct policy_loading {
+	const struct session_options *options;
+	struct policy *policy;
+	struct error err;
+	int r;
+};
+
+static void *load_in_thread(void *ctx)
+{
+	struct policy_loading *loading = ctx;
+
+	loading->r = load_policies(loading->options, &loading->policy, &loading->err);
+	return NULL;
+}
+
+/* Signals are for the thread that there always is. Return: whether there is another. */
+static bool start_thread(pthread_t *ret, struct policy_loading *loading)
+{
+	sigset_t all;
+	sigset_t before;
+	bool is_started;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	is_started = pthread_create(ret, NULL, load_in_thread, loading) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return is_started;
+}
+
+int load_and_supervise(const struct session_options *options, uv_loop_t *loop,
+		       struct policy **policy, struct supervisor **ret, struct error *err)
+{
+	struct policy_loading loading = {.options = options};
+	struct supervisor *supervisor = NULL;
+	bool is_threaded;
+	pthread_t thread;
+	int r;
+
+	if (*policy)
+		return start_supervisor(options, loop, ret, err);
+	is_threaded = start_thread(&thread, &loading);
+	r = start_supervisor(options, loop, &supervisor, err);
+	if (is_threaded)
+		(void)pthread_join(thread, NULL);
+	else
+		(void)load_in_thread(&loading);
+	*policy = loading.policy;
+	/* What is wrong with a policy is said first: that is the same on every host. */
+	if (loading.r < 0) {
+		supervisor_free(supervisor);
+		*err = loading.err;
+		return loading.r;
+	}
+	if (r == 0)
+		*ret = supervisor;
 	return r;
 }
 

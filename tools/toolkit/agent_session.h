@@ -53,6 +53,15 @@ void warn_of_labels(const struct session_options *options, const struct policy *
 int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 		     struct supervisor **ret, struct error *err);
 
+/*
+ * load_and_supervise - both of the above at once, for they take long and need nothing of each
+ * other: the policies in a thread, which has ended when this returns, while the kernel checks the
+ * programs of the trace.
+ * @policy: NULL, or one that is loaded already. What is there after an error too is the caller's.
+ */
+int load_and_supervise(const struct session_options *options, uv_loop_t *loop,
+		       struct policy **policy, struct supervisor **ret, struct error *err);
+
 /* The launcher on the host: the session's processes stand below it. */
 pid_t agent_session_pid(const struct agent_session *agent);
 /* For messages: why the session cannot take a call any more. */

@@ -116,7 +116,7 @@ void floor_expect_end(struct floor *floor)
 /* A number above those that the launcher gets, so that none is written over before its turn. */
 static int lift_fd(int *fd)
 {
-	const int lifted_fd = fcntl(*fd, F_DUPFD_CLOEXEC, LAUNCH_LOCK_FD + 1);
+	const int lifted_fd = fcntl(*fd, F_DUPFD_CLOEXEC, LAUNCH_CONTROL_FD + 1);
 
 	if (lifted_fd < 0)
 		return -errno;
@@ -127,12 +127,12 @@ static int lift_fd(int *fd)
 
 /*
  * posix_spawn(3), for it does not copy our memory's map and lets the launcher run at once. The
- * launcher gets the spec, its end of the control socket and the session's lock; nothing else. Its
- * session is its own: what the user types at his terminal is for the command, not for its keeper.
+ * launcher gets its ends of two sockets; nothing else. Its session is its own: what the user types
+ * at his terminal is for the command, not for its keeper.
  */
-static int spawn(const char *program, const int fds[3], pid_t *ret_pid)
+static int spawn(const char *program, const int fds[2], pid_t *ret_pid)
 {
-	static const int targets[3] = {LAUNCH_SPEC_FD, LAUNCH_CONTROL_FD, LAUNCH_LOCK_FD};
+	static const int targets[2] = {LAUNCH_SPEC_FD, LAUNCH_CONTROL_FD};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char name[] = "cordon-launch";
@@ -150,7 +150,7 @@ static int spawn(const char *program, const int fds[3], pid_t *ret_pid)
 							    POSIX_SPAWN_SETSID);
 	(void)posix_spawnattr_setsigmask(&attributes, &none);
 	(void)posix_spawnattr_setsigdefault(&attributes, &all);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 2; i++)
 		(void)posix_spawn_file_actions_adddup2(&actions, fds[i], targets[i]);
 	r = posix_spawn(ret_pid, program, &actions, &attributes, args, env);
 	(void)posix_spawn_file_actions_destroy(&actions);
@@ -158,39 +158,42 @@ static int spawn(const char *program, const int fds[3], pid_t *ret_pid)
 	return -r;
 }
 
-static int start_launcher(struct floor *floor, int *ret_control_fd, struct error *err)
+static int socket_pair(int *ret_ours, int *ret_theirs)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	*ret_ours = pair[0];
+	*ret_theirs = pair[1];
+	return lift_fd(ret_theirs);
+}
+
+static int start_launcher(struct floor *floor, int *ret_spec_fd, int *ret_control_fd,
+			  struct error *err)
 {
 	_cleanup_free_ char *program = NULL;
 	_cleanup_close_ int spec_fd = -1;
-	_cleanup_close_ int ours_fd = -1;
-	_cleanup_close_ int theirs_fd = -1;
-	int pair[2];
-	int r;
+	_cleanup_close_ int control_fd = -1;
+	_cleanup_close_ int their_spec_fd = -1;
+	_cleanup_close_ int their_control_fd = -1;
+	int r = paths_launcher(&program, err);
 
-	r = paths_launcher(&program, err);
 	if (r < 0)
 		return r;
-	spec_fd = spec_to_memfd(&floor->plan.spec, err);
-	if (spec_fd < 0)
-		return spec_fd;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_errno(err, errno, "make the control socket");
-	ours_fd = pair[0];
-	theirs_fd = pair[1];
-	r = lift_fd(&spec_fd);
+	r = socket_pair(&spec_fd, &their_spec_fd);
 	if (!r)
-		r = lift_fd(&theirs_fd);
+		r = socket_pair(&control_fd, &their_control_fd);
 	if (!r)
-		r = lift_fd(&floor->lock_fd);
-	if (!r)
-		r = spawn(program, (const int[3]){spec_fd, theirs_fd, floor->lock_fd},
+		r = spawn(program, (const int[2]){their_spec_fd, their_control_fd},
 			  &floor->launcher_pid);
 	if (r < 0)
 		return error_errno(err, r, "start %s", program);
 	floor->launcher_fd = (int)syscall(SYS_pidfd_open, floor->launcher_pid, 0);
 	if (floor->launcher_fd < 0)
 		return error_errno(err, errno, "watch %s", program);
-	*ret_control_fd = take_fd(&ours_fd);
+	*ret_spec_fd = take_fd(&spec_fd);
+	*ret_control_fd = take_fd(&control_fd);
 	return 0;
 }
 
@@ -228,15 +231,19 @@ int floor_start(const struct floor_owner *owner, const struct session_options *o
 {
 	struct floor *floor = xcalloc(1, sizeof(*floor));
 	_cleanup_close_ int control_fd = -1;
+	_cleanup_close_ int spec_fd = -1;
 	int r;
 
 	floor->owner = *owner;
 	floor->discard = options->discard;
 	floor->lock_fd = -1;
 	floor->launcher_fd = -1;
-	r = prepare(floor, options, err);
+	/* First: it begins while the plan is made, and waits for it. */
+	r = start_launcher(floor, &spec_fd, &control_fd, err);
 	if (!r)
-		r = start_launcher(floor, &control_fd, err);
+		r = prepare(floor, options, err);
+	if (!r)
+		r = spec_send(spec_fd, &floor->plan.spec, floor->lock_fd, err);
 	/* Else there is time for it while the launcher works. */
 	if (!r && !options->session_id)
 		live_sweep();

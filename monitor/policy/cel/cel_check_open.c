@@ -32,6 +32,14 @@ const struct cel_type *open_map(struct open_typing *t, const struct cel_type *ke
 	return type;
 }
 
+const struct cel_type *open_optional(struct open_typing *t, const struct cel_type *item)
+{
+	struct cel_type *type = cel_tree_keep(t->tree, xcalloc(1, sizeof(*type)));
+
+	*type = (struct cel_type){.kind = CEL_OPTIONAL, .item = item};
+	return type;
+}
+
 const struct cel_type *open_type_of(struct open_typing *t, const struct cel_type *named)
 {
 	struct cel_type *type = cel_tree_keep(t->tree, xcalloc(1, sizeof(*type)));
@@ -45,12 +53,19 @@ static const struct cel_type *or_dyn(const struct cel_type *type)
 	return type ? type : type_simple(CEL_DYN);
 }
 
+const struct cel_type *open_held(const struct cel_type *type)
+{
+	return type->kind == CEL_OPTIONAL ? or_dyn(type->item) : type;
+}
+
 /* NOLINTBEGIN(misc-no-recursion): types are nested no deeper than what has them */
 
 static const struct cel_type *join_null(const struct cel_type *other)
 {
-	return other->wrapper || other->kind == CEL_DURATION || other->kind == CEL_TIMESTAMP ? other
-											     : NULL;
+	return other->wrapper || other->kind == CEL_DURATION || other->kind == CEL_TIMESTAMP ||
+			       other->kind == CEL_OPTIONAL
+		       ? other
+		       : NULL;
 }
 
 const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a,
@@ -69,19 +84,22 @@ const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a
 					     : NULL;
 	if (a->kind == CEL_TYPE)
 		return type_simple(CEL_TYPE);
-	if (a->kind != CEL_LIST && a->kind != CEL_MAP)
+	if (a->kind != CEL_LIST && a->kind != CEL_MAP && a->kind != CEL_OPTIONAL)
 		return a->wrapper ? a : b;
 	item = open_join(t, a->item, b->item);
 	key = open_join(t, a->key, b->key);
 	if ((!item && a->item) || (!key && a->key))
 		return NULL;
+	if (a->kind == CEL_OPTIONAL)
+		return open_optional(t, item);
 	return a->kind == CEL_LIST ? open_list(t, item) : open_map(t, key, item);
 }
 
 static void put_type(struct buf *out, const struct cel_type *type)
 {
 	buf_printf(out, type->wrapper ? "wrapper(%s)" : "%s", type_kind_name(type->kind));
-	if (type->kind != CEL_LIST && type->kind != CEL_MAP && !type->item)
+	if (type->kind != CEL_LIST && type->kind != CEL_MAP && type->kind != CEL_OPTIONAL &&
+	    !type->item)
 		return;
 	buf_putc(out, '(');
 	if (type->kind == CEL_MAP) {
@@ -104,27 +122,46 @@ const char *cel_type_text(struct cel_tree *tree, const struct cel_type *type)
 
 /* ---- literals ---- */
 
-/* Items of several types make a list of dyn. */
-static void open_type_list(struct open_typing *t, struct cel_node *node)
+/* What stands behind a "?" is an optional, of which the value goes in. */
+static int type_in_literal(struct open_typing *t, const struct cel_node *node, bool if_there,
+			   const struct cel_type **ret)
 {
-	const struct cel_type *item = NULL;
-
-	for (const struct cel_node *i = node->child; i; i = i->next)
-		item = i == node->child ? i->type : or_dyn(open_join(t, item, i->type));
-	node->type = open_list(t, item);
+	*ret = if_there ? open_held(node->type) : node->type;
+	if (!if_there || open_is(node->type, CEL_OPTIONAL))
+		return 0;
+	return cel_fail(t->err, node->at, "expected type 'optional_type' but found '%s'",
+			cel_type_text(t->tree, node->type));
 }
 
-static void open_type_map(struct open_typing *t, struct cel_node *node)
+/* Items of several types make a list of dyn. */
+static int open_type_list(struct open_typing *t, struct cel_node *node)
+{
+	const struct cel_type *item = NULL;
+	const struct cel_type *type = NULL;
+	int r = 0;
+
+	for (const struct cel_node *i = node->child; i && r == 0; i = i->next) {
+		r = type_in_literal(t, i, i->if_there, &type);
+		item = i == node->child ? type : or_dyn(open_join(t, item, type));
+	}
+	node->type = open_list(t, item);
+	return r;
+}
+
+static int open_type_map(struct open_typing *t, struct cel_node *node)
 {
 	const struct cel_type *key = NULL;
 	const struct cel_type *value = NULL;
+	const struct cel_type *type = NULL;
+	int r = 0;
 
-	for (const struct cel_node *k = node->child; k && k->next; k = k->next->next) {
+	for (const struct cel_node *k = node->child; k && k->next && r == 0; k = k->next->next) {
+		r = type_in_literal(t, k->next, k->if_there, &type);
 		key = k == node->child ? k->type : or_dyn(open_join(t, key, k->type));
-		value = k == node->child ? k->next->type
-					 : or_dyn(open_join(t, value, k->next->type));
+		value = k == node->child ? type : or_dyn(open_join(t, value, type));
 	}
 	node->type = open_map(t, key, value);
+	return r;
 }
 
 static const struct cel_type *type_of_message(struct open_typing *t,
@@ -137,7 +174,7 @@ static const struct cel_type *type_of_message(struct open_typing *t,
 	if (message->kind == CEL_MAP)
 		return open_map(t, type_simple(CEL_STRING), type_simple(CEL_DYN));
 	if (!message->wrapper)
-		return type_simple(message->kind);
+		return type_simple(message->kind == CEL_ERROR ? CEL_DYN : message->kind);
 	type = cel_tree_keep(t->tree, xcalloc(1, sizeof(*type)));
 	*type = (struct cel_type){.kind = message->kind, .wrapper = true};
 	return type;
@@ -149,7 +186,8 @@ static int open_type_message(struct open_typing *t, struct cel_node *node)
 
 	node->type = type_of_message(t, message);
 	for (const struct cel_node *set = node->child->next; set; set = set->next) {
-		const struct cel_type *given = set->child->type;
+		const struct cel_type *given =
+			set->if_there ? open_held(set->child->type) : set->child->type;
 		const enum cel_kind kind = cel_message_field(message, set->text);
 
 		if (!open_is(given, kind) && !(message->wrapper && given->kind == CEL_NULL))
@@ -170,17 +208,22 @@ static const struct cel_type *type_of_value(struct open_typing *t, const struct 
 		return open_list(t, type_simple(CEL_DYN));
 	if (v->kind == CEL_MAP)
 		return open_map(t, type_simple(CEL_DYN), type_simple(CEL_DYN));
+	if (v->kind == CEL_OPTIONAL)
+		return open_optional(t, type_simple(CEL_DYN));
 	return type_simple(v->kind == CEL_ERROR ? CEL_DYN : (enum cel_kind)v->kind);
 }
 
 static int open_type_select(struct open_typing *t, struct cel_node *node)
 {
-	const struct cel_type *of = cel_operand(node, 0)->type;
+	const struct cel_type *operand = cel_operand(node, 0)->type;
+	const struct cel_type *of = open_held(operand);
 
 	if (!open_is(of, CEL_MAP))
 		return cel_fail(t->err, node->at, "type '%s' does not support field selection",
 				cel_type_text(t->tree, of));
 	node->type = node->kind == NODE_HAS ? type_simple(CEL_BOOL) : or_dyn(of->item);
+	if (node->kind == NODE_SELECT && (node->optional || of != operand))
+		node->type = open_optional(t, node->type);
 	return 0;
 }
 
@@ -214,6 +257,27 @@ static const struct cel_type *type_of_loop(struct open_typing *t, const struct c
 
 static int open_type_node(struct open_typing *t, struct cel_node *node);
 
+/* cel.bind, optMap, optFlatMap: a name for one value. */
+static int open_type_bind(struct open_typing *t, struct cel_node *node)
+{
+	const struct cel_node *value = node->child;
+	struct cel_node *result = node->child->next;
+	int r;
+
+	if (node->macro != MACRO_BIND && !open_is(value->type, CEL_OPTIONAL))
+		return cel_fail(t->err, value->at, "expected type 'optional_type' but found '%s'",
+				cel_type_text(t->tree, value->type));
+	t->vars[node->slot] = node->macro == MACRO_BIND ? value->type : open_held(value->type);
+	r = open_type_node(t, result);
+	if (r < 0)
+		return r;
+	if (node->macro == MACRO_OPT_FLAT_MAP && !open_is(result->type, CEL_OPTIONAL))
+		return cel_fail(t->err, result->at, "expected type 'optional_type' but found '%s'",
+				cel_type_text(t->tree, result->type));
+	node->type = node->macro == MACRO_OPT_MAP ? open_optional(t, result->type) : result->type;
+	return 0;
+}
+
 static int open_type_loop(struct open_typing *t, struct cel_node *node)
 {
 	struct cel_node *over = node->child;
@@ -222,6 +286,8 @@ static int open_type_loop(struct open_typing *t, struct cel_node *node)
 
 	if (r < 0)
 		return r;
+	if (node->macro >= MACRO_BIND)
+		return open_type_bind(t, node);
 	if (!open_is(over->type, CEL_LIST) && over->type->kind != CEL_MAP)
 		return cel_fail(t->err, over->at,
 				"expression of type '%s' cannot be range of a comprehension (must "
@@ -251,11 +317,9 @@ static int open_type_by_kind(struct open_typing *t, struct cel_node *node)
 
 	switch ((int)node->kind) {
 	case NODE_LIST:
-		open_type_list(t, node);
-		return 0;
+		return open_type_list(t, node);
 	case NODE_MAP:
-		open_type_map(t, node);
-		return 0;
+		return open_type_map(t, node);
 	case NODE_MESSAGE:
 		return open_type_message(t, node);
 	case NODE_SET:

@@ -12,17 +12,20 @@
 struct open_typing {
 	struct cel_tree *tree;
 	struct cel_error *err;
-	const struct cel_type *vars[2 * CEL_MAX_LOOPS];
+	const struct cel_type *vars[CEL_MAX_VARS];
 };
 
 const struct cel_type *open_list(struct open_typing *t, const struct cel_type *item);
 const struct cel_type *open_map(struct open_typing *t, const struct cel_type *key,
 				const struct cel_type *value);
+const struct cel_type *open_optional(struct open_typing *t, const struct cel_type *item);
 /* What type() of such a value is, and the name of a type. */
 const struct cel_type *open_type_of(struct open_typing *t, const struct cel_type *named);
 /* The type that takes in both; NULL if only dyn does. Either may be NULL: free. */
 const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a,
 				 const struct cel_type *b);
+/* What an optional holds; the type itself if it is another. */
+const struct cel_type *open_held(const struct cel_type *type);
 /* Whether a value of the type may be of the kind. */
 bool open_is(const struct cel_type *type, enum cel_kind kind);
 

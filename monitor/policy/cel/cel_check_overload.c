@@ -6,10 +6,13 @@
  * Source: cel-spec langdef.md, "List of Standard Definitions".
  */
 
+#include <string.h>
+
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/policy/cel/cel_check.h"
 #include "monitor/policy/cel/cel_check_open.h"
+#include "monitor/policy/cel/cel_extension.h"
 
 static const struct overload {
 	char op;
@@ -73,7 +76,7 @@ static int no_overload(const struct open_typing *t, const struct cel_node *node,
 	const struct cel_node *arg = node->child;
 	_cleanup_buf_ struct buf types = BUF_INIT(0);
 
-	if (method) {
+	if (method && arg) {
 		buf_printf(&types, "%s.", cel_type_text(t->tree, arg->type));
 		arg = arg->next;
 	}
@@ -149,16 +152,20 @@ static const struct cel_type *type_of_binary(struct open_typing *t, int op,
 	return good ? type_simple(CEL_BOOL) : NULL;
 }
 
-static const struct cel_type *type_of_index(struct open_typing *t, const struct cel_type *of,
-					    const struct cel_type *index)
+static const struct cel_type *type_of_index(struct open_typing *t, const struct cel_node *node)
 {
+	const struct cel_type *operand = node->child->type;
+	const struct cel_type *index = node->child->next->type;
+	const struct cel_type *of = open_held(operand);
+	const struct cel_type *item;
 	const bool fits = of->kind == CEL_LIST	? open_is(index, CEL_INT)
 			  : of->kind == CEL_MAP ? open_join(t, of->key, index) != NULL
 						: of->kind == CEL_DYN;
 
 	if (!fits)
 		return NULL;
-	return of->item ? of->item : type_simple(CEL_DYN);
+	item = of->item ? of->item : type_simple(CEL_DYN);
+	return node->optional || of != operand ? open_optional(t, item) : item;
 }
 
 static const struct cel_type *type_of_unary(const struct cel_node *node)
@@ -181,7 +188,7 @@ int open_operator(struct open_typing *t, struct cel_node *node)
 		node->type =
 			open_is(a->type, CEL_BOOL) ? open_join(t, b->type, b->next->type) : NULL;
 	else if (node->kind == NODE_INDEX)
-		node->type = type_of_index(t, a->type, b->type);
+		node->type = type_of_index(t, node);
 	else if (node->kind == NODE_BINARY)
 		node->type = type_of_binary(t, node->op, a->type, b->type);
 	else
@@ -197,7 +204,87 @@ static bool is_known(struct str name)
 		if (str_eq(name, str_of(cel_signatures[i].name)))
 			return true;
 	}
-	return false;
+	return cel_extension_known(name);
+}
+
+static const struct cel_type *or_dyn(const struct cel_type *type)
+{
+	return type ? type : type_simple(CEL_DYN);
+}
+
+/* What the row gives where T is that type; NULL: free, as of optional.none(). */
+static const struct cel_type *type_given(struct open_typing *t, char letter,
+					 const struct cel_type *held)
+{
+	switch (letter) {
+	case 'b':
+		return type_simple(CEL_BOOL);
+	case 'i':
+		return type_simple(CEL_INT);
+	case 'u':
+		return type_simple(CEL_UINT);
+	case 'd':
+		return type_simple(CEL_DOUBLE);
+	case 's':
+		return type_simple(CEL_STRING);
+	case 'y':
+		return type_simple(CEL_BYTES);
+	case 'S':
+		return open_list(t, type_simple(CEL_STRING));
+	case 'O':
+		return open_optional(t, held);
+	case 'T':
+		return or_dyn(held);
+	default:
+		return type_simple(CEL_DYN);
+	}
+}
+
+/* What the row gives for the operands; NULL: it does not take them. */
+static const struct cel_type *type_of_row(struct open_typing *t, const struct cel_node *node,
+					  const struct cel_extension *row)
+{
+	const struct cel_type *held = NULL;
+	unsigned i = 0;
+
+	for (const struct cel_node *arg = node->child; arg; arg = arg->next, i++) {
+		const char letter = cel_extension_letter(row, i);
+		const struct cel_type *type = arg->type;
+
+		if (type->kind != CEL_DYN && !(cel_extension_takes(row, i) & (1u << type->kind)))
+			return NULL;
+		if (letter == 'S' && type->item && !open_is(type->item, CEL_STRING))
+			return NULL;
+		if (letter == 'L' || letter == 'O')
+			type = type->kind == CEL_DYN ? type : type->item;
+		else if (letter != 'T')
+			continue;
+		if (held && type && !open_join(t, held, type))
+			return NULL;
+		held = open_join(t, held, type);
+	}
+	return cel_extension_letter(row, i) && !strchr(row->takes, '+')
+		       ? NULL
+		       : type_given(t, row->gives, held);
+}
+
+/* The first that fits; where an operand is dyn, what all that fit have in common. */
+static int open_extension(struct open_typing *t, struct cel_node *node)
+{
+	const struct cel_type *result = NULL;
+	bool open = false;
+
+	for (const struct cel_node *arg = node->child; arg; arg = arg->next)
+		open |= arg->type->kind == CEL_DYN;
+	for (const struct cel_extension *row = node->extension; row && (open || !result);
+	     row = cel_extension_next(row)) {
+		const struct cel_type *type = type_of_row(t, node, row);
+
+		if (type)
+			result = result ? or_dyn(open_join(t, result, type)) : type;
+	}
+	node->type = result;
+	return result ? 0 : no_overload(t, node, node->text);
 }
 
 int open_call(struct open_typing *t, struct cel_node *node)
@@ -205,6 +292,8 @@ int open_call(struct open_typing *t, struct cel_node *node)
 	const struct cel_signature *f = cel_signatures;
 	unsigned i = 0;
 
+	if (node->extension)
+		return open_extension(t, node);
 	if (node->function == FN_UNKNOWN && !is_known(node->text))
 		return cel_fail(t->err, node->at, "undeclared reference to '%.*s'",
 				(int)node->text.len, node->text.at);

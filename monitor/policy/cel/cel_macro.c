@@ -3,7 +3,8 @@
 /*
  * Macros: calls that the standard expands while parsing, since they bind names. has(e.f), and over
  * lists and maps all, exists, exists_one, filter, map; with two names (index or key, and value)
- * also existsOne, transformList and transformMap.
+ * also existsOne, transformList and transformMap. Not for rules: cel.bind, and optMap and
+ * optFlatMap of an optional value.
  */
 
 #include <errno.h>
@@ -31,13 +32,15 @@ static const struct macro_row {
 	{"transformList", MACRO_MAP, 2, 2},
 	{"transformMap", MACRO_MAP_ENTRIES, 2, 1},
 	{"transformMap", MACRO_MAP_ENTRIES, 2, 2},
+	{"optMap", MACRO_OPT_MAP, 1, 1},
+	{"optFlatMap", MACRO_OPT_FLAT_MAP, 1, 1},
 };
 
 static int expand_has(struct cel_node *call, struct cel_error *err)
 {
 	struct cel_node *arg = call->child;
 
-	if (!arg || arg->next || arg->kind != NODE_SELECT)
+	if (!arg || arg->next || arg->kind != NODE_SELECT || arg->optional)
 		return cel_fail(err, call->at, "has() takes a selection: has(value.name)");
 	call->kind = NODE_HAS;
 	call->text = arg->text;
@@ -70,6 +73,23 @@ static int bind(struct cel_node *call, const struct macro_row *row, struct cel_e
 	return 0;
 }
 
+/* cel.bind(name, value, result) */
+static int expand_bind(struct cel_node *call, struct cel_error *err)
+{
+	struct cel_node *name = call->child->next;
+
+	if (!name || !name->next || !name->next->next || name->next->next->next)
+		return cel_fail(err, call->at, "bind takes a name, a value and a result");
+	if (name->kind != NODE_NAME || name->absolute)
+		return cel_fail(err, name->at, "a name for the value goes here");
+	call->kind = NODE_LOOP;
+	call->macro = MACRO_BIND;
+	call->name_at = name->at;
+	call->text = name->text;
+	call->child = name->next;
+	return 0;
+}
+
 int cel_expand_macro(struct cel_node *call, struct cel_error *err)
 {
 	const struct macro_row *known = NULL;
@@ -78,6 +98,9 @@ int cel_expand_macro(struct cel_node *call, struct cel_error *err)
 	if (!call->method)
 		return str_eq(call->text, STR("has")) && !call->absolute ? expand_has(call, err)
 									 : 0;
+	if (str_eq(call->text, STR("bind")) && call->child->kind == NODE_NAME &&
+	    str_eq(call->child->text, STR("cel")))
+		return expand_bind(call, err);
 	for (const struct cel_node *arg = call->child->next; arg; arg = arg->next)
 		args++;
 	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++) {

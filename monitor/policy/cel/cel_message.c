@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "monitor/policy/cel/cel_message.h"
+#include "monitor/policy/cel/cel_extension.h"
 
 #include <string.h>
 
 #define PREFIX "google.protobuf."
 
 static const struct cel_message messages[] = {
+	{"Any", CEL_ERROR, false, {NULL}, 0, 0},
 	{"BoolValue", CEL_BOOL, true, {"value"}, 0, 0},
 	{"BytesValue", CEL_BYTES, true, {"value"}, 0, 0},
 	{"DoubleValue", CEL_DOUBLE, true, {"value"}, 0, 0},
@@ -138,8 +140,12 @@ static struct cel_value run_set(struct cel_run *run, const struct cel_message *m
 				const struct cel_node *set)
 {
 	const enum cel_kind kind = cel_message_field(message, set->text);
-	const struct cel_value v = cel_run_node(run, set->child);
+	struct cel_value v = cel_run_node(run, set->child);
 
+	if (set->if_there && v.kind == CEL_OPTIONAL)
+		v = cel_count(&v) ? *cel_optional_get(&v) : empty(kind);
+	else if (set->if_there && v.kind != CEL_ERROR)
+		v = cel_no_overload();
 	if (v.kind == CEL_ERROR)
 		return v;
 	if (message->wrapper && v.kind == CEL_NULL)
@@ -161,6 +167,8 @@ struct cel_value cel_run_message(struct cel_run *run, const struct cel_node *nod
 	struct cel_value result = empty(message->kind);
 	int64_t parts[2] = {0}; /* seconds, nanoseconds */
 
+	if (message->kind == CEL_ERROR)
+		return cel_of_error("conversion: an Any is the message that it holds");
 	for (const struct cel_node *set = node->child->next; set; set = set->next) {
 		const struct cel_value v = run_set(run, message, set);
 

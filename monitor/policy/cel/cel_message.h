@@ -11,7 +11,7 @@
 
 struct cel_message {
 	const char *name;     /* without "google.protobuf." */
-	enum cel_kind kind;   /* of its value; CEL_DYN: of Value */
+	enum cel_kind kind;   /* of its value; CEL_DYN: of Value; CEL_ERROR: of Any */
 	bool wrapper;	      /* null may stand for it */
 	const char *field[2]; /* all that it has; of Value see cel_message.c */
 	int64_t least;	      /* of an int or uint in 32 bits */

@@ -6,9 +6,10 @@
  *	Expr = Or ["?" Or ":" Expr]		Or = And {"||" And}	And = Rel {"&&" Rel}
  *	Rel = Add {relop Add}			Add = Mul {"+" | "-" Mul}
  *	Mul = Unary {"*" | "/" | "%" Unary}	Unary = {"!" | "-"} Member
- *	Member = Primary {"." NAME ["(" args ")"] | "[" Expr "]"}
+ *	Member = Primary {"." ["?"] NAME ["(" args ")"] | "[" ["?"] Expr "]"}
  *	Primary = ["."] NAME ["(" args ")"] | "(" Expr ")" | "[" items "]" | "{" entries "}" |
  *		literal | ["."] NAME {"." NAME} "{" fields "}"
+ *	An item, the key of an entry and a field may have "?" before it.
  *
  * A minus before a number belongs to it, so that the smallest int can be written.
  *

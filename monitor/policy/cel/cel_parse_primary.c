@@ -8,14 +8,25 @@
 
 /* NOLINTBEGIN(misc-no-recursion): bounded by CEL_MAX_DEPTH, see parser_enter() */
 
+/* A "?" before an item, a key, a field or an index. */
+static int parse_question(struct parser *p, bool *ret)
+{
+	*ret = parser_is(p, '?');
+	return *ret ? parser_advance(p) : 0;
+}
+
 /* Items up to the closing operator, which is taken. */
 static int parse_items(struct parser *p, int close, const char *name, struct cel_node **tail)
 {
 	while (!parser_is(p, close)) {
-		int r = parse_expr(p, tail);
+		bool if_there = false;
+		int r = close == ']' ? parse_question(p, &if_there) : 0;
 
+		if (r == 0)
+			r = parse_expr(p, tail);
 		if (r < 0)
 			return r;
+		(*tail)->if_there = if_there;
 		tail = &(*tail)->next;
 		if (!parser_is(p, ','))
 			break;
@@ -34,13 +45,18 @@ static int parse_entries(struct parser *p, struct cel_node **tail)
 	int r = 0;
 
 	while (r == 0 && !parser_is(p, '}')) {
-		r = parse_expr(p, tail);
+		bool if_there;
+
+		r = parse_question(p, &if_there);
+		if (r == 0)
+			r = parse_expr(p, tail);
 		if (r == 0)
 			r = parser_expect(p, ':', "\":\"");
 		if (r == 0)
 			r = parse_expr(p, &(*tail)->next);
 		if (r < 0)
 			return r;
+		(*tail)->if_there = if_there;
 		tail = &(*tail)->next->next;
 		if (!parser_is(p, ','))
 			break;
@@ -59,10 +75,16 @@ static int parse_message(struct parser *p, struct cel_node **ret)
 	node->child = *ret;
 	*ret = node;
 	while (r == 0 && !parser_is(p, '}')) {
+		bool if_there;
+
+		r = parse_question(p, &if_there);
+		if (r < 0)
+			return r;
 		if (p->token.kind != TOKEN_NAME && p->token.kind != TOKEN_QUOTED)
 			return parser_unexpected(p, "a field's name");
 		*tail = cel_node_new(p->tree, NODE_SET, p->token.at);
 		(*tail)->text = p->token.text;
+		(*tail)->if_there = if_there;
 		r = parser_advance(p);
 		if (r == 0)
 			r = parser_expect(p, ':', "\":\"");
@@ -188,7 +210,7 @@ int parse_primary(struct parser *p, struct cel_node **ret)
 
 static bool is_dotted_name(const struct cel_node *node)
 {
-	while (node->kind == NODE_SELECT && node->child)
+	while (node->kind == NODE_SELECT && node->child && !node->optional)
 		node = node->child;
 	return node->kind == NODE_NAME;
 }
@@ -196,8 +218,11 @@ static bool is_dotted_name(const struct cel_node *node)
 static int parse_dot(struct parser *p, struct cel_node **ret)
 {
 	struct cel_node *node;
+	bool optional = false;
 	int r = parser_advance(p);
 
+	if (r == 0)
+		r = parse_question(p, &optional);
 	if (r < 0)
 		return r;
 	if (p->token.kind != TOKEN_NAME && p->token.kind != TOKEN_QUOTED)
@@ -207,7 +232,8 @@ static int parse_dot(struct parser *p, struct cel_node **ret)
 	node->text.at = cel_tree_keep(p->tree, xstrndup(node->text.at, node->text.len));
 	node->child = *ret;
 	*ret = node;
-	node->method = p->token.kind == TOKEN_NAME; /* it may be one */
+	node->optional = optional;
+	node->method = p->token.kind == TOKEN_NAME && !optional; /* it may be one */
 	r = parser_advance(p);
 	if (r == 0 && parser_is(p, '{') && is_dotted_name(node))
 		return parse_message(p, ret);
@@ -225,6 +251,8 @@ static int parse_index(struct parser *p, struct cel_node **ret)
 	node->child = *ret;
 	*ret = node;
 	r = parser_advance(p);
+	if (r == 0)
+		r = parse_question(p, &node->optional);
 	if (r == 0)
 		r = parse_expr(p, &node->child->next);
 	return r < 0 ? r : parser_expect(p, ']', "\"]\"");

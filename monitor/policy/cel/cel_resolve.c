@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/policy/cel/cel_extension.h"
 #include "monitor/policy/cel/cel_message.h"
 #include "monitor/policy/cel/cel_regex.h"
 #include "monitor/policy/cel/cel_resolve.h"
@@ -92,7 +93,7 @@ static size_t dotted_name(const struct resolving *r, const struct cel_node *node
 	size_t n = 0;
 	unsigned slot;
 
-	if (node->kind == NODE_SELECT) {
+	if (node->kind == NODE_SELECT && !node->optional) {
 		n = dotted_name(r, node->child, ret, ret_absolute);
 		if (!n)
 			return 0;
@@ -161,18 +162,54 @@ static int no_function(struct resolving *r, struct cel_node *node, bool exists,
 				node->text.at,
 				node->method ? "as a function: name(value, ...)"
 					     : "after its value: value.name(...)");
+	if (cel_extension_known(node->text))
+		return cel_fail(r->err, node->at, "%.*s() is not for rules", (int)node->text.len,
+				node->text.at);
 	return cel_fail(r->err, node->at, "unknown function \"%.*s\"", (int)node->text.len,
 			node->text.at);
 }
 
-static int find_function(struct resolving *r, struct cel_node *node)
+static unsigned count_operands(const struct cel_node *node)
 {
-	const struct cel_signature *other = NULL;
-	bool exists = false;
-	unsigned args = 0;
+	unsigned count = 0;
 
 	for (const struct cel_node *arg = node->child; arg; arg = arg->next)
-		args++;
+		count++;
+	return count;
+}
+
+/* "math.abs(x)" has the form of a method: what stands before the dot is part of the name. */
+static bool bind_qualified(const struct resolving *r, struct cel_node *node)
+{
+	const struct cel_extension *row;
+	bool absolute = false;
+	char name[MAX_NAME];
+	size_t n;
+
+	if (!r->scope->open || !node->method)
+		return false;
+	n = dotted_name(r, node->child, name, &absolute);
+	if (!n || n + node->text.len + 2 > MAX_NAME)
+		return false;
+	name[n++] = '.';
+	memcpy(name + n, node->text.at, node->text.len);
+	row = cel_extension_find((struct str){name, n + node->text.len}, false,
+				 count_operands(node) - 1);
+	if (!row)
+		return false;
+	node->extension = row;
+	node->text = str_of(row->name);
+	node->method = false;
+	node->child = node->child->next;
+	return true;
+}
+
+static int find_function(struct resolving *r, struct cel_node *node)
+{
+	const unsigned args = count_operands(node);
+	const struct cel_signature *other = NULL;
+	bool exists = false;
+
 	for (size_t i = 0; i < cel_signature_count; i++) {
 		const struct cel_signature *f = &cel_signatures[i];
 
@@ -186,6 +223,8 @@ static int find_function(struct resolving *r, struct cel_node *node)
 			other = f;
 		exists |= f->method == node->method;
 	}
+	node->extension =
+		r->scope->open ? cel_extension_find(node->text, node->method, args) : NULL;
 	return no_function(r, node, exists, other, args);
 }
 
@@ -214,24 +253,41 @@ static int bind(struct resolving *r, const struct cel_node *node, struct str nam
 	return 0;
 }
 
-static int resolve_loop(struct resolving *r, struct cel_node *node)
+static int check_macro(const struct resolving *r, const struct cel_node *node)
 {
-	const unsigned count = r->var_count;
-	int e;
+	const bool binds = node->macro >= MACRO_BIND;
 
-	if (r->loops == CEL_MAX_LOOPS)
+	if (binds && !r->scope->open)
+		return cel_fail(r->err, node->at, "%s is not for rules",
+				node->macro == MACRO_BIND      ? "cel.bind()"
+				: node->macro == MACRO_OPT_MAP ? "optMap()"
+							       : "optFlatMap()");
+	if (binds && r->binds == CEL_MAX_BINDS)
+		return cel_fail(r->err, node->at, "more than %u names inside one another",
+				CEL_MAX_BINDS);
+	if (!binds && r->loops == CEL_MAX_LOOPS)
 		return cel_fail(r->err, node->at, "more than %u loops inside one another",
 				CEL_MAX_LOOPS);
-	e = resolve_node(r, node->child);
+	return 0;
+}
+
+static int resolve_loop(struct resolving *r, struct cel_node *node)
+{
+	unsigned *depth = node->macro >= MACRO_BIND ? &r->binds : &r->loops;
+	const unsigned count = r->var_count;
+	int e = check_macro(r, node);
+
+	if (e == 0)
+		e = resolve_node(r, node->child);
 	node->slot = count;
-	r->loops++;
+	++*depth;
 	if (e == 0)
 		e = bind(r, node, node->text);
 	if (e == 0 && node->text2.len)
 		e = bind(r, node, node->text2);
 	for (struct cel_node *part = node->child->next; part && e == 0; part = part->next)
 		e = resolve_node(r, part);
-	r->loops--;
+	--*depth;
 	r->var_count = count;
 	return e;
 }
@@ -259,7 +315,11 @@ static int resolve_message(struct resolving *r, struct cel_node *node)
 
 int resolve_node(struct resolving *r, struct cel_node *node)
 {
+	bool bound = false;
 	int e = 0;
+
+	if (!r->scope->open && (node->optional || node->if_there))
+		return cel_fail(r->err, node->at, "optional values are not for rules");
 
 	if (node->kind == NODE_MESSAGE)
 		return resolve_message(r, node);
@@ -270,9 +330,11 @@ int resolve_node(struct resolving *r, struct cel_node *node)
 		return resolve_select(r, node);
 	if (node->kind == NODE_LOOP)
 		return resolve_loop(r, node);
+	if (node->kind == NODE_CALL)
+		bound = bind_qualified(r, node);
 	for (struct cel_node *child = node->child; child && e == 0; child = child->next)
 		e = resolve_node(r, child);
-	if (e == 0 && node->kind == NODE_CALL)
+	if (e == 0 && node->kind == NODE_CALL && !bound)
 		e = find_function(r, node);
 	if (e == 0 && node->kind == NODE_CALL)
 		e = compile_pattern(r, node);

@@ -17,10 +17,11 @@ struct resolving {
 	struct {
 		struct str name;
 		unsigned slot;
-	} vars[2 * CEL_MAX_LOOPS];
+	} vars[CEL_MAX_VARS];
 
 	unsigned var_count;
 	unsigned loops;
+	unsigned binds; /* cel.bind, optMap, optFlatMap */
 };
 
 /* Any node. */

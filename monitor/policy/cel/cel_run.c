@@ -7,10 +7,9 @@
 
 #include <string.h>
 
+#include "monitor/policy/cel/cel_extension.h"
 #include "monitor/policy/cel/cel_message.h"
 #include "monitor/policy/cel/cel_run.h"
-
-#define MAX_ARGS 3u
 
 struct cel_value cel_too_costly(void)
 {
@@ -79,6 +78,21 @@ static struct cel_value run_literal(const struct cel_run *run, const struct cel_
 
 /* NOLINTBEGIN(misc-no-recursion): as deep as the tree, which the parser bounds */
 
+/* Whether there is what stands behind a "?"; if so it takes the place of the optional. */
+static bool is_there(const struct cel_node *node, struct cel_value *v)
+{
+	if (!node->if_there || v->kind == CEL_ERROR)
+		return true;
+	if (v->kind != CEL_OPTIONAL) {
+		*v = cel_no_overload();
+		return true;
+	}
+	if (!cel_count(v))
+		return false;
+	*v = *cel_optional_get(v);
+	return true;
+}
+
 static struct cel_value run_list(struct cel_run *run, const struct cel_node *node)
 {
 	struct cel_value *items;
@@ -90,12 +104,15 @@ static struct cel_value run_list(struct cel_run *run, const struct cel_node *nod
 	items = cel_take(&run->arena, count * sizeof(*items));
 	if (!items)
 		return cel_no_memory();
-	for (const struct cel_node *item = node->child; item; item = item->next, i++) {
+	for (const struct cel_node *item = node->child; item; item = item->next) {
 		items[i] = cel_run_node(run, item);
+		if (!is_there(item, &items[i]))
+			continue;
 		if (items[i].kind == CEL_ERROR)
 			return items[i];
+		i++;
 	}
-	return cel_of_list(items, count);
+	return cel_of_list(items, i);
 }
 
 static bool is_key(const struct cel_value *key)
@@ -127,6 +144,8 @@ static struct cel_value run_map(struct cel_run *run, const struct cel_node *node
 		if (cel_find(&run->steps, &map, &k, &v))
 			return cel_of_error("a key is there twice");
 		v = cel_run_node(run, key->next);
+		if (!is_there(key, &v))
+			continue;
 		if (v.kind == CEL_ERROR)
 			return v;
 		entries[map.list.count * 2] = k;
@@ -138,11 +157,16 @@ static struct cel_value run_map(struct cel_run *run, const struct cel_node *node
 
 static struct cel_value run_select(struct cel_run *run, const struct cel_node *node)
 {
-	const struct cel_value map = cel_run_node(run, node->child);
+	struct cel_value map = cel_run_node(run, node->child);
+	const bool optional = node->optional || map.kind == CEL_OPTIONAL;
 	const struct cel_value key = cel_of_text(CEL_STRING, node->text);
 	struct cel_value v;
 	bool found;
 
+	if (map.kind == CEL_OPTIONAL && !cel_count(&map))
+		return node->kind == NODE_HAS ? cel_of_bool(false) : map;
+	if (map.kind == CEL_OPTIONAL)
+		map = *cel_optional_get(&map);
 	if (map.kind == CEL_ERROR)
 		return map;
 	if (map.kind != CEL_MAP)
@@ -150,34 +174,51 @@ static struct cel_value run_select(struct cel_run *run, const struct cel_node *n
 	found = cel_find(&run->steps, &map, &key, &v);
 	if (node->kind == NODE_HAS)
 		return cel_of_bool(found);
+	if (optional)
+		return cel_of_optional(run, found ? &v : NULL);
 	return found ? v : cel_of_error("no such key");
 }
 
-static struct cel_value item_at(const struct cel_value *list, const struct cel_value *index)
+static bool is_whole(const struct cel_value *index, int64_t *ret)
 {
 	const struct cel_value at = cel_convert(NULL, FN_TO_INT, index);
 
-	if (!cel_is_number((enum cel_kind)index->kind) || at.kind == CEL_ERROR ||
-	    (index->kind == CEL_DOUBLE && (double)at.integer != index->number))
-		return cel_of_error("the index of a list is a whole number");
-	if (at.integer < 0 || (uint64_t)at.integer >= cel_count(list))
-		return cel_of_error("the index is outside the list");
-	return cel_item(list, (size_t)at.integer);
+	*ret = at.integer;
+	return cel_is_number((enum cel_kind)index->kind) && at.kind != CEL_ERROR &&
+	       (index->kind != CEL_DOUBLE || (double)at.integer == index->number);
 }
 
 static struct cel_value run_index(struct cel_run *run, const struct cel_node *node)
 {
-	const struct cel_value of = cel_run_node(run, node->child);
+	struct cel_value of = cel_run_node(run, node->child);
 	const struct cel_value index = cel_run_node(run, node->child->next);
+	const bool optional = node->optional || of.kind == CEL_OPTIONAL;
 	struct cel_value v;
+	bool found;
+	int64_t at;
 
 	if (of.kind == CEL_ERROR || index.kind == CEL_ERROR)
 		return of.kind == CEL_ERROR ? of : index;
-	if (of.kind == CEL_LIST)
-		return item_at(&of, &index);
-	if (of.kind != CEL_MAP)
+	if (of.kind == CEL_OPTIONAL && !cel_count(&of))
+		return of;
+	if (of.kind == CEL_OPTIONAL)
+		of = *cel_optional_get(&of);
+	if (of.kind != CEL_LIST && of.kind != CEL_MAP)
 		return cel_no_overload();
-	return cel_find(&run->steps, &of, &index, &v) ? v : cel_of_error("no such key");
+	if (of.kind == CEL_MAP) {
+		found = cel_find(&run->steps, &of, &index, &v);
+	} else {
+		if (!is_whole(&index, &at))
+			return cel_of_error("the index of a list is a whole number");
+		found = at >= 0 && (uint64_t)at < cel_count(&of);
+		if (found)
+			v = cel_item(&of, (size_t)at);
+	}
+	if (optional)
+		return cel_of_optional(run, found ? &v : NULL);
+	return found ? v
+		     : cel_of_error(of.kind == CEL_MAP ? "no such key"
+						       : "the index is outside the list");
 }
 
 static struct cel_value run_in(struct cel_run *run, const struct cel_value *a,
@@ -283,19 +324,25 @@ static struct cel_value run_cond(struct cel_run *run, const struct cel_node *nod
 
 static struct cel_value run_call(struct cel_run *run, const struct cel_node *node)
 {
-	struct cel_value args[MAX_ARGS];
+	struct cel_value args[CEL_MAX_OPERANDS] __attribute__((uninitialized)); /* set as counted */
+	struct cel_value result;
 	unsigned count = 0;
 
-	if (node->function == FN_UNKNOWN)
+	if (node->function == FN_UNKNOWN && !node->extension)
 		return cel_of_error("unknown function, or not with so many arguments");
 	for (const struct cel_node *arg = node->child; arg; arg = arg->next) {
-		if (count == MAX_ARGS)
-			return cel_no_overload();
+		if (count == CEL_MAX_OPERANDS)
+			return cel_of_error("more arguments than a function may have");
 		args[count] = cel_run_node(run, arg);
 		if (args[count].kind == CEL_ERROR)
 			return args[count];
 		count++;
+		if (node->extension && count == 1 &&
+		    cel_optional_decides(node->extension, &args[0], &result))
+			return result;
 	}
+	if (node->extension)
+		return cel_run_extension(run, node, args, count);
 	return cel_run_call(run, node, args, count);
 }
 

@@ -15,7 +15,7 @@ struct cel_run {
 	const struct cel_env *env;
 	struct cel_arena arena;
 	uint64_t steps; /* left */
-	struct cel_value vars[2 * CEL_MAX_LOOPS];
+	struct cel_value vars[CEL_MAX_VARS];
 };
 
 /* An error is a value with its place; see cel_value.h. */

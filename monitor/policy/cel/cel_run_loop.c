@@ -5,7 +5,7 @@
  * if another item decides; everywhere else it is the result.
  */
 
-#include "monitor/policy/cel/cel_run.h"
+#include "monitor/policy/cel/cel_extension.h"
 
 struct loop {
 	const struct cel_node *node;
@@ -115,11 +115,42 @@ static struct cel_value run_collect(struct cel_run *run, struct loop *loop)
 		   : cel_of_list(loop->out, loop->out_count);
 }
 
+/* An error that has a name is one where the name is used. */
+static struct cel_value run_bind(struct cel_run *run, const struct cel_node *node,
+				 const struct cel_value *v)
+{
+	run->vars[node->slot] = *v;
+	return cel_run_node(run, node->child->next);
+}
+
+static struct cel_value run_optional(struct cel_run *run, const struct cel_node *node,
+				     const struct cel_value *v)
+{
+	struct cel_value result;
+
+	if (v->kind == CEL_ERROR)
+		return *v;
+	if (v->kind != CEL_OPTIONAL)
+		return cel_no_overload();
+	if (!cel_count(v))
+		return *v;
+	result = run_bind(run, node, cel_optional_get(v));
+	if (result.kind == CEL_ERROR)
+		return result;
+	if (node->macro == MACRO_OPT_MAP)
+		return cel_of_optional(run, &result);
+	return result.kind == CEL_OPTIONAL ? result : cel_no_overload();
+}
+
 struct cel_value cel_run_loop(struct cel_run *run, const struct cel_node *node)
 {
 	struct loop loop = {.node = node, .over = cel_run_node(run, node->child)};
 	const struct cel_node *part = node->child->next;
 
+	if (node->macro == MACRO_BIND)
+		return run_bind(run, node, &loop.over);
+	if (node->macro > MACRO_BIND)
+		return run_optional(run, node, &loop.over);
 	if (loop.over.kind == CEL_ERROR)
 		return loop.over;
 	if (loop.over.kind != CEL_LIST && loop.over.kind != CEL_MAP)

@@ -30,11 +30,13 @@ enum cel_kind {
 	CEL_DURATION,
 	CEL_TIMESTAMP,
 	CEL_TYPE,
-	CEL_DYN, /* of types only: not known before it is evaluated */
+	CEL_OPTIONAL, /* not in rules */
+	CEL_DYN,      /* of types only: not known before it is evaluated */
 	CEL_ERROR
 };
 
-/* A list's type has the type of its items, a map's that of its values and keys; NULL: any. */
+/* The type of a list or optional has that of what it holds, a map's that of its values and keys;
+ * NULL: any. */
 struct cel_type {
 	enum cel_kind kind;
 	const struct cel_type *item;
@@ -114,6 +116,9 @@ enum cel_macro {
 	MACRO_FILTER,
 	MACRO_MAP, /* list, [condition,] result */
 	MACRO_MAP_ENTRIES,
+	MACRO_BIND, /* value, result; these are not for rules */
+	MACRO_OPT_MAP,
+	MACRO_OPT_FLAT_MAP,
 };
 
 /* In groups: cel_check_call.c and cel_call.c split by them. */
@@ -151,6 +156,7 @@ enum cel_function {
 	FN_UNKNOWN
 };
 
+struct cel_extension;
 struct cel_list;
 struct cel_message;
 struct cel_value;
@@ -165,9 +171,12 @@ struct cel_node {
 	bool method;
 	bool absolute;
 	bool filtered; /* MACRO_MAP with a condition */
+	bool optional; /* NODE_SELECT, NODE_INDEX: .? and [? ] */
+	bool if_there; /* an item or key, or NODE_SET, with ? before it */
 	unsigned slot; /* of text; that of text2 is the next */
 	enum cel_function function;
-	int64_t integer; /* also a uint's bits */
+	const struct cel_extension *extension; /* of a function of a library, not in rules */
+	int64_t integer;		       /* also a uint's bits */
 	double number;
 	bool boolean;
 	struct str text;

@@ -7,13 +7,13 @@
 
 const struct cel_type *type_simple(enum cel_kind kind)
 {
+#define SIMPLE(_kind) [CEL_##_kind] = {.kind = CEL_##_kind }
 	static const struct cel_type simple[] = {
-		{.kind = CEL_NULL},	{.kind = CEL_BOOL},	 {.kind = CEL_INT},
-		{.kind = CEL_UINT},	{.kind = CEL_DOUBLE},	 {.kind = CEL_STRING},
-		{.kind = CEL_BYTES},	{.kind = CEL_LIST},	 {.kind = CEL_MAP},
-		{.kind = CEL_DURATION}, {.kind = CEL_TIMESTAMP}, {.kind = CEL_TYPE},
-		{.kind = CEL_DYN},
+		SIMPLE(NULL),	   SIMPLE(BOOL),  SIMPLE(INT),	    SIMPLE(UINT), SIMPLE(DOUBLE),
+		SIMPLE(STRING),	   SIMPLE(BYTES), SIMPLE(LIST),	    SIMPLE(MAP),  SIMPLE(DURATION),
+		SIMPLE(TIMESTAMP), SIMPLE(TYPE),  SIMPLE(OPTIONAL), SIMPLE(DYN),
 	};
+#undef SIMPLE
 
 	return &simple[kind];
 }
@@ -32,11 +32,21 @@ const struct cel_type *type_list_of(struct typing *t, const struct cel_type *ite
 const char *type_kind_name(enum cel_kind kind)
 {
 	static const char *const names[] = {
-		[CEL_NULL] = "null",	     [CEL_BOOL] = "bool",	    [CEL_INT] = "int",
-		[CEL_UINT] = "uint",	     [CEL_DOUBLE] = "double",	    [CEL_STRING] = "string",
-		[CEL_BYTES] = "bytes",	     [CEL_LIST] = "list",	    [CEL_MAP] = "map",
-		[CEL_DURATION] = "duration", [CEL_TIMESTAMP] = "timestamp", [CEL_TYPE] = "type",
-		[CEL_DYN] = "dyn",	     [CEL_ERROR] = "error",
+		[CEL_NULL] = "null",
+		[CEL_BOOL] = "bool",
+		[CEL_INT] = "int",
+		[CEL_UINT] = "uint",
+		[CEL_DOUBLE] = "double",
+		[CEL_STRING] = "string",
+		[CEL_BYTES] = "bytes",
+		[CEL_LIST] = "list",
+		[CEL_MAP] = "map",
+		[CEL_DURATION] = "duration",
+		[CEL_TIMESTAMP] = "timestamp",
+		[CEL_TYPE] = "type",
+		[CEL_OPTIONAL] = "optional_type",
+		[CEL_DYN] = "dyn",
+		[CEL_ERROR] = "error",
 	};
 
 	return names[kind];

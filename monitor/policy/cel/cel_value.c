@@ -240,6 +240,8 @@ bool cel_equal(uint64_t *steps, const struct cel_value *a, const struct cel_valu
 		return false;
 	if (a->kind == CEL_LIST)
 		return equal_lists(steps, a, b);
+	if (a->kind == CEL_OPTIONAL)
+		return equal_lists(steps, a, b);
 	if (a->kind == CEL_MAP)
 		return equal_maps(steps, a, b);
 	return a->kind == CEL_NULL || a->integer == b->integer; /* a type */
@@ -260,16 +262,17 @@ static const char *const type_names[] = {
 	[CEL_DURATION] = "google.protobuf.Duration",
 	[CEL_TIMESTAMP] = "google.protobuf.Timestamp",
 	[CEL_TYPE] = "type",
+	[CEL_OPTIONAL] = "optional_type",
 };
 
 const char *cel_type_value_name(enum cel_kind kind)
 {
-	return kind <= CEL_TYPE ? type_names[kind] : "error";
+	return kind <= CEL_OPTIONAL ? type_names[kind] : "error";
 }
 
 enum cel_kind cel_type_value_by_name(struct str name)
 {
-	for (unsigned k = 0; k <= CEL_TYPE; k++) {
+	for (unsigned k = 0; k <= CEL_OPTIONAL; k++) {
 		if (str_eq(name, str_of(type_names[k])))
 			return (enum cel_kind)k;
 	}

@@ -30,8 +30,9 @@ struct cel_value {
 		struct str text; /* string, bytes */
 
 		struct {
-			const void *items; /* of a map: key, value, key, value ... */
-			uint64_t count;	   /* of a map: entries */
+			/* Of a map: key, value, key, value ... Of an optional: its value. */
+			const void *items;
+			uint64_t count; /* of a map: entries */
 		} list;
 
 		struct {
@@ -63,7 +64,7 @@ struct cel_value cel_of_error(const char *reason);
 struct cel_value cel_no_overload(void);
 struct cel_value cel_no_memory(void);
 
-/* Items of a list, entries of a map. */
+/* Items of a list, entries of a map, 1 or 0 of an optional. */
 size_t cel_count(const struct cel_value *v);
 struct cel_value cel_item(const struct cel_value *list, size_t index);
 struct cel_value cel_key(const struct cel_value *map, size_t index);

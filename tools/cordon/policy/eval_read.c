@@ -200,6 +200,21 @@ static int read_typed_map(struct reader *r, const struct json *node, struct cel_
 	return e;
 }
 
+/* null: none. */
+static int read_optional(struct reader *r, const struct json *node, struct cel_value *ret)
+{
+	struct cel_value *held = cel_take(r->arena, sizeof(*held));
+
+	*ret = (struct cel_value){.kind = CEL_OPTIONAL};
+	if (!node || !held)
+		return fail(r, "an optional is null or {\"type\": ..., \"value\": ...}");
+	if (json_type(node) == JSON_NULL)
+		return 0;
+	ret->list.items = held;
+	ret->list.count = 1;
+	return read_value(r, node, &eval_typed, held);
+}
+
 /* {"type": ..., "value": ...}: what eval prints. */
 static int read_typed(struct reader *r, const struct json *node, struct cel_value *ret)
 {
@@ -207,6 +222,8 @@ static int read_typed(struct reader *r, const struct json *node, struct cel_valu
 	const struct json *value = json_get(node, "value");
 	const struct cel_type *type = name && value ? eval_type_simple(str_of(name)) : NULL;
 
+	if (name && strcmp(name, "optional_type") == 0)
+		return read_optional(r, value, ret);
 	if (!type)
 		return fail(r, "expected {\"type\": ..., \"value\": ...}");
 	if (type->kind == CEL_LIST)
@@ -283,6 +300,7 @@ static int read_value(struct reader *r, const struct json *node, const struct ce
 		return read_list(r, node, type->item, ret);
 	case CEL_MAP:
 		return read_map(r, node, type, ret);
+	case CEL_OPTIONAL:
 	case CEL_DYN:
 	case CEL_ERROR:
 		break;

@@ -33,14 +33,14 @@
 
 /* ---- the end ---- */
 
-/* The session is closed and nothing of it runs: the loop ends with the last handle. */
+/*
+ * The session is closed and nothing of it runs: the loop ends with the last handle. A supervisor of
+ * ours has none that is active, and is left for settle_behind().
+ */
 static void maybe_end(struct run *run)
 {
-	if (!run->is_closed || !run->floor_is_gone)
-		return;
-	run_signals_stop(run->signals);
-	supervisor_free(run->supervisor);
-	run->supervisor = NULL;
+	if (run->is_closed && run->floor_is_gone)
+		run_signals_stop(run->signals);
 }
 
 static void on_floor_gone(void *ctx)
@@ -156,9 +156,7 @@ void run_watch_here(struct run *run)
 	struct error err;
 	int r;
 
-	r = run->policy ? 0 : load_policies(&options->session, &run->policy, &err);
-	if (r == 0)
-		r = start_supervisor(&options->session, &run->loop, &run->supervisor, &err);
+	r = load_and_supervise(&options->session, &run->loop, &run->policy, &run->supervisor, &err);
 	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet)
 		log_warning("no trace: %s", reason);
 	if (r == 0 && !options->quiet)
@@ -297,6 +295,7 @@ static int settle_behind(void *ctx)
 	(void)setsid();
 	for (int i = 0; null_fd >= 0 && i < 3; i++)
 		(void)dup2(null_fd, i);
+	supervisor_free(run->supervisor);
 	floor_settle(run->floor);
 	if (run->spawn_server)
 		resident_spawn();
@@ -305,9 +304,9 @@ static int settle_behind(void *ctx)
 
 /*
  * The command is over and reported; its layers' folders on disk, which may take longer to remove
- * than all the rest, are no reason to keep the caller waiting. A child in our memory, on a stack of
- * its own, sees to them. Should it be killed, the next start does (live.h). If there can be none,
- * it is done here.
+ * than all the rest, and the programs of a trace are no reason to keep the caller waiting. A child
+ * in our memory, on a stack of its own, sees to them. Should it be killed, the next start does
+ * (live.h). If there can be none, it is done here.
  */
 static _Noreturn void leave(struct run *run, int exit_status)
 {
