@@ -93,25 +93,33 @@ static void keep(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 	buf_put(&flow->kept, bytes, len);
 }
 
-static bool pass(struct udp_flow *flow, const uint8_t *bytes, size_t len);
-
-/* Those that were looked at go, the others are looked at now. */
-static bool pass_kept(struct udp_flow *flow)
+/* Return: the datagram at @at of what was kept, and its length. */
+static const uint8_t *kept_at(const struct buf *kept, size_t at, uint32_t *ret_size)
 {
-	struct buf kept = flow->kept; /* the flow may end before the last of them */
-	const size_t screened = flow->screened;
-	bool is_there = true;
-	uint32_t size;
+	memcpy(ret_size, kept->data + at, sizeof(*ret_size));
+	return (const uint8_t *)kept->data + at + sizeof(*ret_size);
+}
+
+/* Return: all that is kept; the flow keeps nothing then, and may end before the last of it. */
+static struct buf take_kept(struct udp_flow *flow)
+{
+	const struct buf kept = flow->kept;
 
 	flow->kept = (struct buf)BUF_INIT(0);
 	flow->screened = 0;
 	flow->held_ms = 0;
-	for (size_t at = 0; is_there && at < kept.len; at += sizeof(size) + size) {
-		const uint8_t *bytes = (const uint8_t *)kept.data + at + sizeof(size);
+	return kept;
+}
 
-		memcpy(&size, kept.data + at, sizeof(size));
-		is_there = at < screened ? send_out(flow, bytes, size) : pass(flow, bytes, size);
-	}
+/* Of what was all looked at. */
+static bool send_kept(struct udp_flow *flow)
+{
+	struct buf kept = take_kept(flow);
+	bool is_there = true;
+	uint32_t size;
+
+	for (size_t at = 0; is_there && at < kept.len; at += sizeof(size) + size)
+		is_there = send_out(flow, kept_at(&kept, at, &size), size);
 	buf_done(&kept);
 	return is_there;
 }
@@ -136,7 +144,24 @@ static bool pass(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 		udp_flow_over(flow, stop);
 		return false;
 	}
-	return pass_kept(flow) && send_out(flow, bytes, len);
+	/* What was not looked at is kept only while something is waited for. */
+	return send_kept(flow) && send_out(flow, bytes, len);
+}
+
+/* Those that were looked at go, the others are looked at now. */
+static void pass_kept(struct udp_flow *flow)
+{
+	const size_t screened = flow->screened;
+	struct buf kept = take_kept(flow);
+	bool is_there = true;
+	uint32_t size;
+
+	for (size_t at = 0; is_there && at < kept.len; at += sizeof(size) + size) {
+		const uint8_t *bytes = kept_at(&kept, at, &size);
+
+		is_there = at < screened ? send_out(flow, bytes, size) : pass(flow, bytes, size);
+	}
+	buf_done(&kept);
 }
 
 void udp_flow_again(struct relay_waiter *waiter)
@@ -148,7 +173,7 @@ void udp_flow_again(struct relay_waiter *waiter)
 		return;
 	stop = udp_screen_again(flow);
 	if (!stop)
-		(void)pass_kept(flow);
+		pass_kept(flow);
 	else if (stop != screen_later)
 		udp_flow_over(flow, stop);
 	else /* it may be the rest that is waited for now */
@@ -174,7 +199,7 @@ static void on_dialled(void *ctx, const struct dial_result *result)
 		return;
 	}
 	flow->stage = UDP_FLOWING;
-	(void)pass_kept(flow);
+	pass_kept(flow);
 }
 
 static void dial_out(struct udp_flow *flow)
