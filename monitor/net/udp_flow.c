@@ -118,8 +118,11 @@ static bool send_kept(struct udp_flow *flow)
 	bool is_there = true;
 	uint32_t size;
 
-	for (size_t at = 0; is_there && at < kept.len; at += sizeof(size) + size)
-		is_there = send_out(flow, kept_at(&kept, at, &size), size);
+	for (size_t at = 0; is_there && at < kept.len; at += sizeof(size) + size) {
+		const uint8_t *bytes = kept_at(&kept, at, &size);
+
+		is_there = send_out(flow, bytes, size);
+	}
 	buf_done(&kept);
 	return is_there;
 }
