@@ -80,15 +80,23 @@ static void kill_executions(struct session *session)
 	}
 }
 
+/* Where nothing but an entry of the log is missed, nothing is refused for it. */
+static enum verdict verdict_of(const struct session *session, enum loss_cause cause)
+{
+	if (cause == LOSS_SEQUENCE && !policy_state_evicted_acts(session->state))
+		return VERDICT_LOG;
+	return on_loss_verdict(policy_on_loss(session->policy));
+}
+
 /* Head and verdict; the caller adds "fields" and ends it with finish(). */
 static struct json_writer *begin(struct session *session, enum loss_cause cause)
 {
 	const struct rule_info *rule = &losses[cause].rule;
-	const enum verdict verdict = on_loss_verdict(policy_on_loss(session->policy));
+	const enum verdict verdict = verdict_of(session, cause);
 	const uint64_t seq = record_count(session->record);
 	struct json_writer *w = event_begin(session, losses[cause].kind, NULL, 0);
 
-	if (session->loss.cause == LOSS_NONE)
+	if (session->loss.cause == LOSS_NONE && verdict >= VERDICT_ASK)
 		session->loss = (struct loss){.cause = cause,
 					      .seq = seq,
 					      .events = session->loss.events,
@@ -106,12 +114,11 @@ static struct json_writer *begin(struct session *session, enum loss_cause cause)
 	return w;
 }
 
-static void finish(struct session *session, struct json_writer *w)
+static void finish(struct session *session, enum loss_cause cause, struct json_writer *w)
 {
 	json_end_object(w);
 	event_end(session);
-	if (on_loss_verdict(policy_on_loss(session->policy)) == VERDICT_KILL &&
-	    session->mode == MODE_ENFORCE)
+	if (verdict_of(session, cause) == VERDICT_KILL && session->mode == MODE_ENFORCE)
 		kill_executions(session);
 }
 
@@ -124,7 +131,7 @@ static void note_count(struct session *session, enum loss_cause cause, uint64_t 
 	json_put_u64(w, "lost", fresh);
 	json_put_u64(w, "lost_total", total);
 	*recorded = total;
-	finish(session, w);
+	finish(session, cause, w);
 	/* A read may be among what was not seen. */
 	session_assume_labels(session);
 	session_assume_steps(session, false);
@@ -159,7 +166,7 @@ void loss_check_sequences(struct session *session)
 	json_put_u64(w, "lost", total - session->loss.sequences);
 	json_put_u64(w, "lost_total", total);
 	session->loss.sequences = total;
-	finish(session, w);
+	finish(session, LOSS_SEQUENCE, w);
 }
 
 void loss_of_approval(struct session *session, const struct action *action)
@@ -167,7 +174,7 @@ void loss_of_approval(struct session *session, const struct action *action)
 	struct json_writer *w = begin(session, LOSS_APPROVAL);
 
 	json_put_bytes(w, "path", action->path.at, action->path.len);
-	finish(session, w);
+	finish(session, LOSS_APPROVAL, w);
 }
 
 void loss_of_clock(struct session *session, int64_t step_ns)
@@ -180,7 +187,7 @@ void loss_of_clock(struct session *session, int64_t step_ns)
 	w = begin(session, LOSS_CLOCK);
 	json_put_i64(w, "step_ms", step_ns / NS_PER_MS);
 	session_put_utc(session, w);
-	finish(session, w);
+	finish(session, LOSS_CLOCK, w);
 }
 
 bool loss_overrules(const struct session *session, const struct action *action,

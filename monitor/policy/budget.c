@@ -268,8 +268,7 @@ uint64_t *budget_call(const struct policy *policy, struct policy_state *state,
 	if (amounts)
 		return amounts;
 	make_room(calls);
-	state->evicted++;
-	state->evicted_rule = &policy->rules[policy->budgets.rule].info;
+	state_evict(state, &policy->rules[policy->budgets.rule].info, true);
 	return keyed_make(calls, key);
 }
 

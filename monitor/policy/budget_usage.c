@@ -136,8 +136,7 @@ static void add_to_host(const struct policy *policy, struct policy_state *state,
 	if (!sum) {
 		(void)keyed_oldest(hosts, &oldest);
 		keyed_drop(hosts, oldest);
-		state->evicted++;
-		state->evicted_rule = &policy->rules[policy->budgets.host_rule].info;
+		state_evict(state, &policy->rules[policy->budgets.host_rule].info, true);
 		sum = keyed_make(hosts, key);
 	}
 	*sum += bytes;

@@ -213,6 +213,11 @@ void policy_state_fix_labels(struct policy_state *state);
  */
 uint64_t policy_state_evicted(const struct policy_state *state, const struct rule_info **ret_last);
 /*
+ * True if one of these rules can do more than log: refuse or delay, or change labels, by which
+ * other rules decide. If not, nothing is missed but an entry.
+ */
+bool policy_state_evicted_acts(const struct policy_state *state);
+/*
  * What is seen after it happened is seen no more (or, @from_start, never was): steps of sequences
  * that need it count as having happened, except for rules that allow. @gates_files: writes are
  * decided before, and so still seen. @from_start: nor is it seen which process starts which; those

@@ -225,6 +225,12 @@ uint32_t sequence_reached(const struct policy *policy, const struct policy_state
 	return reached;
 }
 
+/* Does it more than log? Labels are what other rules decide by. */
+static bool acts(const struct rule *rule)
+{
+	return (rule->verdict > VERDICT_LOG && !rule->observed) || rule->labels || rule->declassify;
+}
+
 /* Room for one more key: of what is over, else of what is oldest. */
 static uint64_t *make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
 {
@@ -236,10 +242,8 @@ static uint64_t *make_row(struct policy_state *state, const struct rule *rule, u
 	if (row)
 		return row;
 	oldest = keyed_oldest(table, &oldest_key);
-	if (!is_over(&rule->sequence, oldest, state->now_ns)) {
-		state->evicted++;
-		state->evicted_rule = &rule->info;
-	}
+	if (!is_over(&rule->sequence, oldest, state->now_ns))
+		state_evict(state, &rule->info, acts(rule));
 	keyed_drop(table, oldest_key);
 	return keyed_make(table, key);
 }

@@ -179,6 +179,18 @@ uint64_t policy_state_evicted(const struct policy_state *state, const struct rul
 	return state->evicted;
 }
 
+bool policy_state_evicted_acts(const struct policy_state *state)
+{
+	return state->evicted_acts;
+}
+
+void state_evict(struct policy_state *state, const struct rule_info *rule, bool acts)
+{
+	state->evicted++;
+	state->evicted_rule = rule;
+	state->evicted_acts |= acts;
+}
+
 /* Nobody sees actions of this step any more. */
 static bool is_unseen(const struct step *step, bool gates_files)
 {

@@ -43,4 +43,8 @@ struct policy_state {
 	bool look_only; /* what is asked about now is counted already */
 	uint64_t evicted;
 	const struct rule_info *evicted_rule; /* borrowed */
+	bool evicted_acts;
 };
+
+/* @acts: what is missed by it may be more than an entry of the log. */
+void state_evict(struct policy_state *state, const struct rule_info *rule, bool acts);

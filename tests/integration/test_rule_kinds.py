@@ -113,17 +113,19 @@ class Sequence(RuleKindsTest):
 
     @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_more_than_there_is_room_for_is_a_loss(self):
-        for on_loss, last in (("deny_new", "no"), ("log", REFUSED)):
+        for verdict, on_loss, told, last in (("deny", "deny_new", "deny", "no"), ("deny", "log", "log", REFUSED),
+                                             ("log", "deny_new", "log", REFUSED)):
             policy = self.write("p", self.after(
                 step("file.open", "action.path.startsWith('/tmp/f')"), on="exec", before=[act("file.open", path="/tmp/f1")],
-                action=act("exec", path="/tmp/f1"), by="file"), on_loss=on_loss)
+                action=act("exec", path="/tmp/f1"), by="file", verdict=verdict), on_loss=on_loss)
             out = self.run_by(policy, "i=0; while [ $i -lt 5000 ]; do i=$((i + 1)); : > /tmp/f$i; done;"
                                       "python3 connect.py || echo no")
-            self.assertEqual(out, [last], on_loss)
+            self.assertEqual(out, [last], (verdict, on_loss))
             evicted = [e for e in self.events() if e["kind"] == "state.evicted"]
             self.assertGreater(len(evicted), 0)
             self.assertEqual((evicted[0]["fields"]["of_rule"], evicted[0]["fields"]["on_loss"]), ("after", on_loss))
-            if on_loss == "deny_new":
+            self.assertEqual({e["verdict"] for e in evicted}, {told})
+            if last == "no":
                 refused = [e for e in self.events() if e.get("rule") == "on_loss.state.evicted" and e["kind"] == "exec"]
                 self.assertGreater(len(refused), 0)
             self.replays_the_same(policy)

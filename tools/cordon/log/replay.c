@@ -136,10 +136,13 @@ static void note_loss(struct replay *r, const char *kind)
 static enum replay_result on_loss(struct replay *r, const char *kind, const struct json *event,
 				  struct replayed *ret)
 {
+	const bool only_logs = is(kind, "state.evicted") && !policy_state_evicted_acts(r->state);
+
 	/* What had no room is a matter of the policy: this one has its own. */
 	if (is(kind, "state.evicted") && !r->evicted)
 		return REPLAY_NOTHING;
-	note_loss(r, kind);
+	if (!only_logs)
+		note_loss(r, kind);
 	if (is(kind, "trace.lost") || is(kind, "trace.untraced")) {
 		assume_labels(r);
 		policy_state_assume_unseen(r->state, r->had_file_gate, false);
@@ -147,7 +150,7 @@ static enum replay_result on_loss(struct replay *r, const char *kind, const stru
 	if (!verdict_by_name(text_of(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
 	ret->was_rule = ret->now_rule = text_of(event, "rule");
-	ret->now.verdict = on_loss_verdict(policy_on_loss(r->policy));
+	ret->now.verdict = only_logs ? VERDICT_LOG : on_loss_verdict(policy_on_loss(r->policy));
 	ret->because = text_of(event, "because");
 	return compare(ret);
 }
@@ -251,7 +254,7 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 	/* A sequence is forgotten after the verdict, so that this action is not refused for it. */
 	was_lost = r->loss[0] != '\0';
 	r->evicted = policy_state_evicted(r->state, &evicted_rule) > 0;
-	if (r->evicted)
+	if (policy_state_evicted_acts(r->state))
 		note_loss(r, "state.evicted");
 	if (was_lost && lost >= VERDICT_ASK && ret->now.verdict < lost &&
 	    action_begins(r->action.kind)) {
