@@ -179,7 +179,7 @@ void udp_flow_again(struct relay_waiter *waiter)
 		pass_kept(flow);
 	else if (stop != screen_later)
 		udp_flow_over(flow, stop);
-	else /* it may be the rest that is waited for now */
+	else /* what is waited for may be the rest of it */
 		flow->held_ms = uv_now(flow->udp->relay->loop);
 }
 
