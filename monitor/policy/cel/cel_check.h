@@ -25,8 +25,6 @@ struct typing {
 /* A child that nodes of this kind always have; the parser or a check before saw to that. */
 const struct cel_node *cel_operand(const struct cel_node *node, unsigned index);
 const struct cel_type *type_simple(enum cel_kind kind);
-/* "int", "list": as messages and the standard have it; static. */
-const char *type_kind_name(enum cel_kind kind);
 const struct cel_type *type_list_of(struct typing *t, const struct cel_type *item);
 /* For messages: "list of string". Kept by the tree. */
 const char *type_text(struct typing *t, const struct cel_type *type);

@@ -97,7 +97,7 @@ const struct cel_type *open_join(struct open_typing *t, const struct cel_type *a
 
 static void put_type(struct buf *out, const struct cel_type *type)
 {
-	buf_printf(out, type->wrapper ? "wrapper(%s)" : "%s", type_kind_name(type->kind));
+	buf_printf(out, type->wrapper ? "wrapper(%s)" : "%s", cel_kind_name(type->kind));
 	if (type->kind != CEL_LIST && type->kind != CEL_MAP && type->kind != CEL_OPTIONAL &&
 	    !type->item)
 		return;

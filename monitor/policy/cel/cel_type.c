@@ -29,29 +29,6 @@ const struct cel_type *type_list_of(struct typing *t, const struct cel_type *ite
 	return type;
 }
 
-const char *type_kind_name(enum cel_kind kind)
-{
-	static const char *const names[] = {
-		[CEL_NULL] = "null",
-		[CEL_BOOL] = "bool",
-		[CEL_INT] = "int",
-		[CEL_UINT] = "uint",
-		[CEL_DOUBLE] = "double",
-		[CEL_STRING] = "string",
-		[CEL_BYTES] = "bytes",
-		[CEL_LIST] = "list",
-		[CEL_MAP] = "map",
-		[CEL_DURATION] = "duration",
-		[CEL_TIMESTAMP] = "timestamp",
-		[CEL_TYPE] = "type",
-		[CEL_OPTIONAL] = "optional_type",
-		[CEL_DYN] = "dyn",
-		[CEL_ERROR] = "error",
-	};
-
-	return names[kind];
-}
-
 /* NOLINTBEGIN(misc-no-recursion): types are nested no deeper than what has them */
 
 static bool is_whole(const struct cel_type *type)
@@ -75,10 +52,10 @@ const struct cel_type *type_join(const struct cel_type *a, const struct cel_type
 static void put_type(struct buf *out, const struct cel_type *type)
 {
 	if ((type->kind == CEL_LIST || type->kind == CEL_MAP) && !type->item) {
-		buf_printf(out, "empty %s", type_kind_name(type->kind));
+		buf_printf(out, "empty %s", cel_kind_name(type->kind));
 		return;
 	}
-	buf_printf(out, "%s", type_kind_name(type->kind));
+	buf_printf(out, "%s", cel_kind_name(type->kind));
 	if (type->kind != CEL_LIST && type->kind != CEL_MAP)
 		return;
 	buf_puts(out, " of ");

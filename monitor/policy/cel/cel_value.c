@@ -249,6 +249,29 @@ bool cel_equal(uint64_t *steps, const struct cel_value *a, const struct cel_valu
 
 /* NOLINTEND(misc-no-recursion) */
 
+const char *cel_kind_name(enum cel_kind kind)
+{
+	static const char *const names[] = {
+		[CEL_NULL] = "null",
+		[CEL_BOOL] = "bool",
+		[CEL_INT] = "int",
+		[CEL_UINT] = "uint",
+		[CEL_DOUBLE] = "double",
+		[CEL_STRING] = "string",
+		[CEL_BYTES] = "bytes",
+		[CEL_LIST] = "list",
+		[CEL_MAP] = "map",
+		[CEL_DURATION] = "duration",
+		[CEL_TIMESTAMP] = "timestamp",
+		[CEL_TYPE] = "type",
+		[CEL_OPTIONAL] = "optional_type",
+		[CEL_DYN] = "dyn",
+		[CEL_ERROR] = "error",
+	};
+
+	return names[kind];
+}
+
 static const char *const type_names[] = {
 	[CEL_NULL] = "null_type",
 	[CEL_BOOL] = "bool",

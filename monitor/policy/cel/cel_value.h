@@ -96,6 +96,8 @@ bool cel_is_number(enum cel_kind kind);
 struct cel_value cel_arithmetic(struct cel_arena *arena, int op, const struct cel_value *a,
 				const struct cel_value *b);
 
+/* "int", "list", "timestamp": as messages have it; static. */
+const char *cel_kind_name(enum cel_kind kind);
 /* "int", "list", "google.protobuf.Timestamp"; a kind by that name, CEL_ERROR if there is none. */
 const char *cel_type_value_name(enum cel_kind kind);
 enum cel_kind cel_type_value_by_name(struct str name);

@@ -124,23 +124,7 @@ static void write_items(struct buf *out, const struct cel_value *v)
 
 void eval_value_write(struct buf *out, const struct cel_value *v)
 {
-	static const char *const names[] = {
-		[CEL_NULL] = "null",
-		[CEL_BOOL] = "bool",
-		[CEL_INT] = "int",
-		[CEL_UINT] = "uint",
-		[CEL_DOUBLE] = "double",
-		[CEL_STRING] = "string",
-		[CEL_BYTES] = "bytes",
-		[CEL_LIST] = "list",
-		[CEL_MAP] = "map",
-		[CEL_DURATION] = "duration",
-		[CEL_TIMESTAMP] = "timestamp",
-		[CEL_TYPE] = "type",
-		[CEL_OPTIONAL] = "optional_type",
-	};
-
-	buf_printf(out, "{\"type\": \"%s\", \"value\": ", names[v->kind]);
+	buf_printf(out, "{\"type\": \"%s\", \"value\": ", cel_kind_name(v->kind));
 	if (v->kind == CEL_LIST || v->kind == CEL_MAP)
 		write_items(out, v);
 	else if (v->kind == CEL_OPTIONAL && cel_count(v))
