@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -154,23 +155,6 @@ static int add_file(const struct launch *l, const struct spec_mount *m, struct e
 	return 0;
 }
 
-/* Not sendfile(2): for files as small as these its pipe costs more than a second copy. */
-static int copy_bytes(int from_fd, int to_fd)
-{
-	char bytes[16 << 10];
-	size_t copied = 0;
-	ssize_t n;
-
-	while ((n = read(from_fd, bytes, sizeof(bytes))) > 0) {
-		copied += (size_t)n;
-		if (copied >= SPEC_MAX_COPY)
-			return -EFBIG;
-		if (write(to_fd, bytes, (size_t)n) != n)
-			return -ENOSPC; /* the root has no other reason to refuse */
-	}
-	return n < 0 ? -errno : 0;
-}
-
 /* What the file holds now; it may have grown since the plan. */
 static int add_copy(const struct launch *l, const struct spec_mount *m, const struct source *from,
 		    struct error *err)
@@ -178,7 +162,8 @@ static int add_copy(const struct launch *l, const struct spec_mount *m, const st
 	const char *leaf;
 	_cleanup_close_ int parent_fd = -1;
 	_cleanup_close_ int file_fd = -1;
-	int r;
+	size_t left = SPEC_MAX_COPY;
+	ssize_t n = 1;
 
 	if (from->tree_fd < 0)
 		return 0; /* optional, and not there */
@@ -186,11 +171,16 @@ static int add_copy(const struct launch *l, const struct spec_mount *m, const st
 	if (parent_fd < 0)
 		return parent_fd;
 	file_fd = openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, m->mode);
-	r = file_fd < 0 ? -errno : copy_bytes(from->tree_fd, file_fd);
-	if (r == -EFBIG)
+	while (file_fd >= 0 && left && n > 0) {
+		n = sendfile(file_fd, from->tree_fd, NULL, left);
+		left -= n > 0 ? (size_t)n : 0;
+	}
+	if (file_fd < 0 || n < 0)
+		return error_errno(err, errno, "copy %s into the session's view", m->source);
+	if (!left)
 		return error_set(err, EFBIG, "%s is over %u bytes, too many for a copy", m->source,
 				 SPEC_MAX_COPY);
-	return r < 0 ? error_errno(err, r, "copy %s into the session's view", m->source) : 0;
+	return 0;
 }
 
 static int attach_at(const struct launch *l, int mount_fd, const char *target, bool folder,
