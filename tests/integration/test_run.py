@@ -384,6 +384,19 @@ class Trouble(CordonTest):
             self.assertTrue(made())
             self.assertEqual(list((folder / "upper").iterdir()) + list((folder / "work").iterdir()), [])
 
+    def test_sessions_are_spread_over_an_ext4(self):
+        """chattr(1), T: each has a place of the disk of its own, and what others delete does not slow it down."""
+        def is_top(path):
+            r = subprocess.run(["lsattr", "-d", path], capture_output=True, text=True)
+            return r.returncode == 0 and "T" in r.stdout.split()[0]
+
+        subprocess.run(["chattr", "+T", self.work], capture_output=True)
+        if not is_top(self.work):
+            self.skipTest("the file system knows no such flag")
+        self.sh("true")
+        self.assertTrue(wait_for((self.dir / "state/ready/lock").exists))
+        self.assertTrue(is_top(self.dir / "state/ready"))
+
     def test_folders_that_stood_ready_are_not_left_where_none_are_wanted(self):
         """A home folder is no workspace, which is known only when the folders were taken."""
         self.sh("true")
