@@ -83,6 +83,13 @@ struct row {
 	unsigned flags;
 };
 
+/* A row of a table: what each has to say, then the other fields that it needs. */
+#define ROW(_id, _classes, _wall, _attempt, ...)                                            \
+	{                                                                                   \
+		.id = (_id), .classes = (_classes), .wall = (_wall), .attempt = (_attempt), \
+		__VA_ARGS__                                                                 \
+	}
+
 /* The tables, one for each file of probes/; each ends with an empty row. */
 extern const struct row view_rows[];
 extern const struct row write_rows[];
