@@ -96,6 +96,7 @@ extern const struct row write_rows[];
 extern const struct row process_rows[];
 extern const struct row network_rows[];
 extern const struct row kernel_rows[];
+extern const struct row kernel_terminal_rows[];
 extern const struct row exec_rows[];
 extern const struct row exec_indirect_rows[];
 extern const struct row gate_rows[];
