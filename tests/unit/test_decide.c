@@ -9,8 +9,6 @@
 
 /* Which verdict wins, what the order of rules does not change, what a decision tells. */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 struct row {
 	const char *id, *on, *when, *verdict;
 	const char *severity; /* NULL: low */

@@ -14,8 +14,6 @@
  * member of a good one, so that nothing else can be the reason.
  */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 struct member {
 	const char *name, *value; /* value NULL: left out */
 };

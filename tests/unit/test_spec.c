@@ -14,8 +14,6 @@
 
 /* The spec: built from options, printed, read back, sent, and refused where it is wrong. */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 static char base[] = "/tmp/cordon-spec-XXXXXX";
 static char *work;  /* a workspace */
 static char *state; /* a state folder beside it */
