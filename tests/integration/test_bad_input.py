@@ -366,6 +366,11 @@ class Files(BadInputTest):
                 self.assertIn(r.returncode, (1, 3), r.stdout)
                 self.assertIn(b"r.jsonl", r.stdout + r.stderr)
                 self.cordon("log", "show", path)
+        for text in (b"[1,2]\n", b"{}\n", b"null\n"):  # JSON, but no event: nothing of it is shown
+            path.write_bytes(text)
+            r = self.cordon("log", "show", path)
+            self.assertEqual((r.returncode, r.stdout), (1, b""))
+            self.assertIn(b"r.jsonl: line 1: ", r.stderr)
         for path in (self.dir / "none", self.dir / "folder"):
             r = self.cordon("log", "verify", path)
             self.assertEqual(r.returncode, 1)
