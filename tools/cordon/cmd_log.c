@@ -321,7 +321,6 @@ int cmd_log(int argc, char **argv)
 			continue;
 		(void)snprintf(name, sizeof(name), "cordon log %s", command->name);
 		argv[1] = name;
-		argp_err_exit_status = LOG_STATUS_USAGE;
 		(void)argp_parse(command->argp, argc - 1, argv + 1, 0, NULL, &arguments);
 		status = command->run(&arguments);
 		free(arguments.policies);
