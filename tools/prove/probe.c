@@ -23,7 +23,7 @@ const struct row *const row_tables[] = {view_rows,    write_rows,	  process_rows
 					limit_rows,   file_way_rows,	  file_race_rows,
 					NULL};
 
-const struct row *row_find(const char *id)
+static const struct row *row_find(const char *id)
 {
 	for (const struct row *const *table = row_tables; *table; table++)
 		for (const struct row *row = *table; row->id; row++)

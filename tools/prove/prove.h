@@ -107,8 +107,6 @@ extern const struct row limit_rows[];
 extern const struct row file_way_rows[];
 extern const struct row file_race_rows[];
 
-/* Finds a row of any table; NULL if there is none. */
-const struct row *row_find(const char *id);
 /* The tables, NULL at the end. */
 extern const struct row *const row_tables[];
 

@@ -138,6 +138,12 @@ static double parse_number(struct argp_state *state, const char *option, const c
 	return value;
 }
 
+static uint32_t parse_milli(struct argp_state *state, const char *option, const char *text,
+			    double least, double most)
+{
+	return (uint32_t)(parse_number(state, option, text, least, most) * 1000);
+}
+
 char *option_own(struct session_options *o, char *text)
 {
 	o->texts = xrealloc_array(o->texts, o->text_count + 1, sizeof(*o->texts));
@@ -231,16 +237,13 @@ static void set_limit(struct argp_state *state, struct session_options *o, int k
 		break;
 	case KEY_APPROVER_TIMEOUT:
 		o->approver_timeout_ms =
-			(uint32_t)(parse_number(state, "--approver-timeout", arg, 0.001, 86400) *
-				   1000);
+			parse_milli(state, "--approver-timeout", arg, 0.001, 86400);
 		break;
 	case KEY_CPUS:
-		o->limits.cpu_millis =
-			(uint32_t)(parse_number(state, "--cpus", arg, 0.01, 4096) * 1000);
+		o->limits.cpu_millis = parse_milli(state, "--cpus", arg, 0.01, 4096);
 		break;
 	default:
-		o->timeout_ms =
-			(uint32_t)(parse_number(state, "--timeout", arg, 0.001, 4000000) * 1000);
+		o->timeout_ms = parse_milli(state, "--timeout", arg, 0.001, 4000000);
 		break;
 	}
 }
