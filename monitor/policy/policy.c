@@ -14,6 +14,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/policy_index.h"
 #include "monitor/policy/rule.h"
 
 static void free_policyp(struct policy **policy)

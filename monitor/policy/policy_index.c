@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/policy_index.h"
 #include "monitor/policy/rule.h"
 
 #define NO_ENTRY UINT32_MAX
@@ -36,7 +37,8 @@ struct probe {
 struct kind_index {
 	uint32_t *rules; /* position -> rule; behind them steps */
 	size_t count;
-	uint64_t *always; /* bits by position */
+	uint32_t *always; /* positions of those without a key */
+	size_t always_count;
 	struct slot *slots;
 	size_t mask; /* slots are a power of two */
 	struct link *links;
@@ -96,7 +98,7 @@ static void add_guard(struct kind_index *x, const struct guard *guard, uint32_t 
 
 	x->rules[position] = number;
 	if (guard->always)
-		x->always[position / 64] |= UINT64_C(1) << (position % 64);
+		x->always[x->always_count++] = position;
 	for (size_t i = 0; i < guard->count; i++) {
 		const struct key *key = &guard->keys[i];
 		const uint64_t hash =
@@ -141,7 +143,7 @@ static void build_kind(const struct policy *policy, unsigned kind, struct kind_i
 		x->slots[i].first = NO_ENTRY;
 	x->links = xcalloc(keys, sizeof(*x->links));
 	x->rules = xcalloc(x->count, sizeof(*x->rules));
-	x->always = xcalloc((x->count + 63) / 64, sizeof(*x->always));
+	x->always = xcalloc(x->count, sizeof(*x->always));
 	x->count = 0;
 	for (size_t i = 0; i < policy->rule_count + policy->step_count; i++) {
 		const struct guard *guard = guard_on(policy, i, kind);
@@ -176,8 +178,16 @@ void policy_index_free(struct policy *policy)
 struct marking {
 	const struct kind_index *x;
 	const struct probe *probe;
-	uint64_t *bits;
+	struct candidates *found;
 };
+
+static __attribute__((noinline)) void add_those(const struct marking *m, uint32_t first)
+{
+	const struct kind_index *x = m->x;
+
+	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next)
+		candidates_add(m->found, x->links[i].position);
+}
 
 /* Few keys are anybody's: that is all that most of them cost. */
 static inline __attribute__((always_inline)) void mark(const struct marking *m, uint64_t hash,
@@ -186,8 +196,8 @@ static inline __attribute__((always_inline)) void mark(const struct marking *m, 
 	const struct kind_index *x = m->x;
 	const uint32_t first = find_slot(x, slot_hash(hash, m->probe->salt, length))->first;
 
-	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next)
-		m->bits[x->links[i].position / 64] |= UINT64_C(1) << (x->links[i].position % 64);
+	if (first != NO_ENTRY)
+		add_those(m, first);
 }
 
 /* What keys_of_text() hands each key to. */
@@ -244,18 +254,17 @@ static void mark_probe(struct marking *m, const struct cel_env *env)
 		mark_text(m, env, list->items[i]);
 }
 
-const uint32_t *policy_index_candidates(const struct policy *policy, const struct cel_env *env,
-					uint64_t bits[INDEX_WORDS], size_t *ret_words)
+void policy_index_candidates(const struct policy *policy, const struct cel_env *env,
+			     struct candidates *ret)
 {
 	const struct probe label = {.kind = KEY_LABEL, .salt = salt_of(KEY_LABEL, 0)};
 	const struct kind_index *x = &policy->index[env->action->kind];
-	const size_t words = (x->count + 63) / 64;
-	struct marking m = {.x = x, .bits = bits};
+	struct marking m = {.x = x, .found = ret};
 
-	*ret_words = words;
-	if (!words)
-		return x->rules;
-	memcpy(bits, x->always, words * sizeof(*bits));
+	memset(ret->groups, 0, sizeof(ret->groups));
+	ret->numbers = x->rules;
+	for (size_t i = 0; i < x->always_count; i++)
+		candidates_add(ret, x->always[i]);
 	for (size_t i = 0; i < x->probe_count; i++) {
 		m.probe = &x->probes[i];
 		mark_probe(&m, env);
@@ -263,5 +272,4 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 	m.probe = &label;
 	for (uint64_t left = env->labels & x->labels; left; left &= left - 1)
 		mark(&m, (uint64_t)__builtin_ctzll(left), 0);
-	return x->rules;
 }

@@ -245,17 +245,6 @@ int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct gua
 bool tree_demands_bool(const struct cel_tree *tree, const char *field, bool value);
 bool tree_demands_text(const struct cel_tree *tree, const char *field, struct str text);
 
-/* policy_index.c */
-#define INDEX_WORDS ((MAX_RULES + MAX_POLICY_STEPS + 63) / 64)
-void policy_index_build(struct policy *policy);
-void policy_index_free(struct policy *policy);
-/*
- * Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order, and
- * behind them their steps, each as its number behind that of the last rule.
- */
-const uint32_t *policy_index_candidates(const struct policy *policy, const struct cel_env *env,
-					uint64_t bits[INDEX_WORDS], size_t *ret_words);
-
 /* state.c */
 size_t count_state_bytes(const struct count_spec *count);
 /* Notes one event. Return: true if the count is reached. */
