@@ -279,12 +279,12 @@ void policy_count_bytes(const struct policy *policy, struct policy_state *state,
 	env = policy_env(policy, state, action, &memo);
 	state_set_time(state, action->time_ns);
 	state_look_only(state, true);
-	for (uint32_t i = 0; i < policy->rule_count; i++) {
+	for (size_t n = 0; n < policy->bytes_rule_count; n++) {
+		const uint32_t i = policy->bytes_rules[n];
 		const struct rule *rule = &policy->rules[i];
 		struct rule_match match;
 
-		if (!rule->budget.is_set || rule->budget.of != BUDGET_BYTES_OUT ||
-		    !(rule->kinds & (1u << action->kind)) ||
+		if (!(rule->kinds & (1u << action->kind)) ||
 		    !rule_matches(policy, state, rule, &env, &match))
 			continue;
 		if (rule->observed)

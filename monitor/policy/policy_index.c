@@ -37,7 +37,9 @@ struct probe {
 struct kind_index {
 	uint32_t *rules; /* position -> rule; behind them steps */
 	size_t count;
-	uint32_t *always; /* positions of those without a key */
+	struct flags *flags;  /* by position */
+	uint64_t flag_fields; /* those that are in any of them */
+	uint32_t *always;     /* positions of those without a key */
 	size_t always_count;
 	struct slot *slots;
 	size_t mask; /* slots are a power of two */
@@ -97,6 +99,8 @@ static void add_guard(struct kind_index *x, const struct guard *guard, uint32_t 
 	const uint32_t position = (uint32_t)x->count++;
 
 	x->rules[position] = number;
+	x->flags[position] = guard->flags;
+	x->flag_fields |= guard->flags.set | guard->flags.clear;
 	if (guard->always)
 		x->always[x->always_count++] = position;
 	for (size_t i = 0; i < guard->count; i++) {
@@ -143,6 +147,7 @@ static void build_kind(const struct policy *policy, unsigned kind, struct kind_i
 		x->slots[i].first = NO_ENTRY;
 	x->links = xcalloc(keys, sizeof(*x->links));
 	x->rules = xcalloc(x->count, sizeof(*x->rules));
+	x->flags = xcalloc(x->count, sizeof(*x->flags));
 	x->always = xcalloc(x->count, sizeof(*x->always));
 	x->count = 0;
 	for (size_t i = 0; i < policy->rule_count + policy->step_count; i++) {
@@ -166,6 +171,7 @@ void policy_index_free(struct policy *policy)
 		struct kind_index *x = &policy->index[kind];
 
 		free(x->rules);
+		free(x->flags);
 		free(x->always);
 		free(x->slots);
 		free(x->links);
@@ -179,14 +185,23 @@ struct marking {
 	const struct kind_index *x;
 	const struct probe *probe;
 	struct candidates *found;
+	uint64_t flags; /* fields of the action that are true */
 };
+
+static inline void add(const struct marking *m, uint32_t position)
+{
+	const struct flags *flags = &m->x->flags[position];
+
+	if (!((flags->set & ~m->flags) | (flags->clear & m->flags)))
+		candidates_add(m->found, position);
+}
 
 static __attribute__((noinline)) void add_those(const struct marking *m, uint32_t first)
 {
 	const struct kind_index *x = m->x;
 
 	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next)
-		candidates_add(m->found, x->links[i].position);
+		add(m, x->links[i].position);
 }
 
 /* Few keys are anybody's: that is all that most of them cost. */
@@ -254,17 +269,28 @@ static void mark_probe(struct marking *m, const struct cel_env *env)
 		mark_text(m, env, list->items[i]);
 }
 
+static uint64_t flags_of(const struct action *action, uint64_t fields)
+{
+	uint64_t flags = 0;
+
+	for (uint64_t left = fields; left; left &= left - 1) {
+		if (action_boolean(action, &action_fields[__builtin_ctzll(left)]))
+			flags |= left & -left;
+	}
+	return flags;
+}
+
 void policy_index_candidates(const struct policy *policy, const struct cel_env *env,
 			     struct candidates *ret)
 {
 	const struct probe label = {.kind = KEY_LABEL, .salt = salt_of(KEY_LABEL, 0)};
 	const struct kind_index *x = &policy->index[env->action->kind];
-	struct marking m = {.x = x, .found = ret};
+	struct marking m = {.x = x, .found = ret, .flags = flags_of(env->action, x->flag_fields)};
 
 	memset(ret->groups, 0, sizeof(ret->groups));
 	ret->numbers = x->rules;
 	for (size_t i = 0; i < x->always_count; i++)
-		candidates_add(ret, x->always[i]);
+		add(&m, x->always[i]);
 	for (size_t i = 0; i < x->probe_count; i++) {
 		m.probe = &x->probes[i];
 		mark_probe(&m, env);
