@@ -12,7 +12,8 @@
 /* Of one pattern. */
 struct entry {
 	uint64_t hash;
-	uint32_t next; /* with the same head; NONE */
+	uint32_t next;	/* with the same head; NONE */
+	uint32_t first; /* of its key */
 };
 
 struct globs {
@@ -43,7 +44,7 @@ struct globs *globs_new(const struct str *patterns, size_t count)
 
 		if (key_of_glob(patterns[i], &key))
 			head = &globs->heads[key.hash & globs->mask];
-		globs->entries[i] = (struct entry){key.hash, *head};
+		globs->entries[i] = (struct entry){key.hash, *head, key.first};
 		*head = i;
 	}
 	return globs;
@@ -63,6 +64,7 @@ struct globs *globs_free(struct globs *globs)
 struct search {
 	const struct globs *globs;
 	struct str path;
+	uint32_t first;	      /* component of it */
 	const uint64_t *hash; /* NULL: any */
 };
 
@@ -72,7 +74,10 @@ static uint32_t next_match(const struct search *s, uint32_t i)
 	const struct globs *globs = s->globs;
 
 	for (; i != NONE; i = globs->entries[i].next) {
-		if ((!s->hash || globs->entries[i].hash == *s->hash) &&
+		const struct entry *entry = &globs->entries[i];
+
+		if ((!s->hash || entry->hash == *s->hash) &&
+		    (!entry->first || entry->first == s->first) &&
 		    glob_match(globs->patterns[i], s->path, false))
 			break;
 	}
@@ -81,7 +86,7 @@ static uint32_t next_match(const struct search *s, uint32_t i)
 
 bool globs_match(const struct globs *globs, const struct path_keys *keys)
 {
-	struct search s = {.globs = globs, .path = keys->text};
+	struct search s = {.globs = globs, .path = keys->text, .first = path_keys_first(keys)};
 
 	for (unsigned i = 0; i < keys->count; i++) {
 		const uint32_t first = globs->heads[keys->hashes[i] & globs->mask];
@@ -97,7 +102,7 @@ bool globs_match(const struct globs *globs, const struct path_keys *keys)
 void globs_each(const struct globs *globs, const struct path_keys *keys, glob_found found,
 		void *arg)
 {
-	struct search s = {.globs = globs, .path = keys->text};
+	struct search s = {.globs = globs, .path = keys->text, .first = path_keys_first(keys)};
 
 	for (unsigned i = 0; i <= keys->count; i++) {
 		uint32_t at = globs->without_key;

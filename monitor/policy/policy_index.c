@@ -24,6 +24,7 @@ struct slot {
 struct link {
 	uint32_t position;
 	uint32_t next;
+	uint32_t first; /* of its key */
 };
 
 /* One thing to look up in an action: the keys of this kind that a field has. */
@@ -110,7 +111,7 @@ static void add_guard(struct kind_index *x, const struct guard *guard, uint32_t 
 		struct slot *slot = find_slot(x, hash);
 
 		note_probe(x, key);
-		x->links[x->link_count] = (struct link){position, slot->first};
+		x->links[x->link_count] = (struct link){position, slot->first, key->first};
 		slot->hash = hash;
 		slot->first = (uint32_t)x->link_count++;
 	}
@@ -185,6 +186,7 @@ struct marking {
 	const struct kind_index *x;
 	const struct probe *probe;
 	struct candidates *found;
+	uint32_t first; /* component of the path whose keys these are */
 	uint64_t flags; /* fields of the action that are true */
 };
 
@@ -200,8 +202,10 @@ static __attribute__((noinline)) void add_those(const struct marking *m, uint32_
 {
 	const struct kind_index *x = m->x;
 
-	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next)
-		add(m, x->links[i].position);
+	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next) {
+		if (!x->links[i].first || x->links[i].first == m->first)
+			add(m, x->links[i].position);
+	}
 }
 
 /* Few keys are anybody's: that is all that most of them cost. */
@@ -233,9 +237,11 @@ static inline void mark_text(struct marking *m, const struct cel_env *env, struc
 		if (hash_start(text, &start))
 			mark(m, start, 0);
 	} else if (kind == KEY_PATH && (keys = cel_path_keys(env, text))) {
+		m->first = path_keys_first(keys);
 		for (unsigned i = 0; i < keys->count; i++)
 			mark(m, keys->hashes[i], 0);
 	} else {
+		m->first = kind == KEY_PATH ? path_first(text) : 0;
 		keys_of_text(kind, text, m->probe->lengths, on_key, m);
 	}
 }

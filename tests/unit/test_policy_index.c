@@ -321,6 +321,8 @@ static void test_ordinary_actions_meet_hardly_a_rule(void **state)
 		 .provenance = STR("image"),
 		 .argv = {argv, COUNT(argv)}},
 		{.kind = ACTION_FILE_OPEN, .path = STR("/workspace/src/package/parser.py")},
+		{.kind = ACTION_FILE_OPEN,
+		 .path = STR("/workspace/module/parser.py")}, /* not /sys/module */
 		/* only who writes there, or lists it, is asked about */
 		{.kind = ACTION_FILE_OPEN, .path = STR("/usr/lib/x86_64-linux-gnu/libm.so.6")},
 		{.kind = ACTION_FILE_OPEN,
