@@ -133,6 +133,9 @@ static void test_lists_and_loops(void **state)
 		{"action.argv.exists(a, a.matches('^f|(?m)^l|f$'))", CEL_TRUE},
 		{"action.path.matches('^usr') || action.name.matches('^t.$')", CEL_FALSE},
 		{"action.path.matches('bin') && action.path.matches('')", CEL_TRUE},
+		{"action.argv[0].matches('^ta') && !action.argv[1].matches('^[^-]')", CEL_TRUE},
+		{"action.argv[4].matches('^a') || true", CEL_TRUE},
+		{"action.argv[4].matches('^a')", CEL_FAILED},
 		{"call.id == 'c1' && action.call_tool == 'bash'", CEL_TRUE},
 	};
 
