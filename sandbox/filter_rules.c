@@ -172,6 +172,11 @@ const struct filter_bits filter_bits[] = {
 	{"ioctl", EPERM, {IS(1, 0x541d)}}, /* TIOCCONS */
 	{"ioctl", EPERM, {IS(1, 0x5423)}}, /* TIOCSETD */
 	{"prctl", EPERM, {IS(0, 22)}},	   /* PR_SET_SECCOMP */
+	/* huge pages: a reserve of the host, which no limit of memory counts */
+	{"mmap", ENOMEM, {SET(3, 0x40000)}},	 /* MAP_HUGETLB */
+	{"memfd_create", ENOSYS, {SET(1, 0x4)}}, /* MFD_HUGETLB */
+	/* whoever opens a file under a lease waits for its holder, on the host as well */
+	{"fcntl", EINVAL, {IS(1, 1024)}}, /* F_SETLEASE */
 	/* RLIMIT_CORE stays what rlimits.c makes of it; many programs ask for 0, and it is less */
 	{"setrlimit", 0, {IS(0, 4)}},
 	{"prlimit64", 0, {IS(1, 4), NOT_ZERO(2)}},

@@ -2,10 +2,12 @@
 #include "tools/prove/denied.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,6 +41,9 @@ static const struct {
 	{"socket", {AF_UNIX, SOCK_STREAM, 0}},
 	{"socketpair", {AF_UNIX, SOCK_STREAM, 0, NOTHING}},
 	{"personality", {0xffffffff}},
+	{"mmap", {0, 0, 0, MAP_PRIVATE | MAP_ANONYMOUS, NOTHING}},
+	{"memfd_create", {NOTHING, 0}},
+	{"fcntl", {NOTHING, F_GETFD}},
 	{"setrlimit", {RLIMIT_NOFILE, NOTHING}},
 	{"prlimit64", {0, RLIMIT_CORE, 0, NOTHING}},
 };
