@@ -28,7 +28,7 @@ static int lower_to_share(int resource, const char *what, struct error *err)
 {
 	struct rlimit limit;
 
-	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+	if (getrlimit(resource, &limit) < 0)
 		return error_errno(err, errno, "read the limit of %s", what);
 	return limit.rlim_max == RLIM_INFINITY
 		       ? 0
