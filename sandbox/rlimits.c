@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "sandbox/compat/libc.h"
 #include "sandbox/launch.h"
 
 /* Lowers only: raising a hard limit needs a privilege of the host. */
@@ -14,12 +15,12 @@ static int lower(int resource, uint64_t value, const char *what, struct error *e
 {
 	struct rlimit limit;
 
-	if (getrlimit(resource, &limit) < 0)
+	if (getrlimit((RLIMIT_TYPE)resource, &limit) < 0)
 		return error_errno(err, errno, "read the limit of %s", what);
 	if (value < limit.rlim_max)
 		limit.rlim_max = value;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(resource, &limit) < 0)
+	if (setrlimit((RLIMIT_TYPE)resource, &limit) < 0)
 		return error_errno(err, errno, "limit %s", what);
 	return 0;
 }
@@ -28,7 +29,7 @@ static int lower_to_share(int resource, const char *what, struct error *err)
 {
 	struct rlimit limit;
 
-	if (getrlimit(resource, &limit) < 0)
+	if (getrlimit((RLIMIT_TYPE)resource, &limit) < 0)
 		return error_errno(err, errno, "read the limit of %s", what);
 	return limit.rlim_max == RLIM_INFINITY
 		       ? 0

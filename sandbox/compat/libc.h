@@ -2,13 +2,16 @@
 #pragma once
 
 /*
- * What musl 1.2.3 has no function for and glibc does: the system calls themselves. The launcher is
- * built with either (CMakeLists.txt).
+ * Where musl 1.2.3 and glibc differ; the launcher is built with either (cmake/LaunchLibc.cmake).
+ * What the former has no function for is the system call itself.
  */
 
 #include <sys/mount.h>
 
-#ifndef __GLIBC__
+#ifdef __GLIBC__
+#define RLIMIT_TYPE __rlimit_resource_t /* of a resource's number */
+#else
+#define RLIMIT_TYPE int
 
 #include <linux/fs.h>
 #include <linux/mount.h>
