@@ -166,6 +166,11 @@ int paths_live_dir(char **ret, struct error *err)
 	return make_below_state("live", "", ret, err);
 }
 
+int paths_ready_dir(char **ret, struct error *err)
+{
+	return make_below_state("ready", "", ret, err);
+}
+
 int paths_record_key(char **ret, struct error *err)
 {
 	_cleanup_free_ char *state = NULL;
