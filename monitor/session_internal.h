@@ -306,6 +306,9 @@ void judge_traced(struct session *session, const struct action *action, struct j
 void judge_note_labels(struct session *session, const struct action *cause);
 
 /* judge_told.c */
+#define ACTION_CALL_BYTES 96
+/* The call that an action belongs to, for an event; NULL: none. */
+const char *judge_call_of(const struct action *action, char text[ACTION_CALL_BYTES]);
 /* The event of an action; its number goes to the judgement. */
 void judge_record(struct session *session, const struct action *action,
 		  struct judgement *judgement);
