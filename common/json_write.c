@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json_write.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/utf8.h"
@@ -244,27 +241,6 @@ void json_digits(struct json_writer *w, uint64_t value, bool minus)
 	if (minus)
 		digits[--at] = '-';
 	put(w->out, digits + at, sizeof(digits) - at);
-}
-
-void json_double(struct json_writer *w, double value)
-{
-	char text[40];
-	char *comma;
-	int n = -1;
-
-	if (!isfinite(value)) { /* JSON has no word for it */
-		json_word(w, "null", 4);
-		return;
-	}
-	for (int precision = 15; precision <= 17; precision++) {
-		n = snprintf(text, sizeof(text), "%.*g", precision, value);
-		if (strtod(text, NULL) == value) /* NOLINT(cert-err34-c): our own digits */
-			break;
-	}
-	comma = strchr(text, ','); /* a locale's decimal point */
-	if (comma)
-		*comma = '.';
-	put(w->out, text, n > 0 ? (size_t)n : 0);
 }
 
 void json_word(struct json_writer *w, const char *word, size_t len)

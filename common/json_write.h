@@ -35,7 +35,6 @@ void json_open(struct json_writer *w, char open);
 void json_close(struct json_writer *w, char close);
 void json_text(struct json_writer *w, const char *text, size_t len);
 void json_digits(struct json_writer *w, uint64_t value, bool minus);
-void json_double(struct json_writer *w, double value);
 void json_word(struct json_writer *w, const char *word, size_t len);
 
 /* Inline, all of them: the length of a literal key is then a constant. */
@@ -104,12 +103,6 @@ static inline void json_put_u64(struct json_writer *w, const char *key, uint64_t
 {
 	json_key_of(w, key);
 	json_digits(w, value, false);
-}
-
-static inline void json_put_double(struct json_writer *w, const char *key, double value)
-{
-	json_key_of(w, key);
-	json_double(w, value);
 }
 
 static inline void json_put_bool(struct json_writer *w, const char *key, bool value)
