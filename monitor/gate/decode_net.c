@@ -30,6 +30,8 @@ struct net_call {
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
 	bool missing;		/* a path that nothing is at */
+	bool in_own_folder;	/* of that: nobody but the session can put a socket there */
+	bool is_list;		/* of messages, of which the kernel sends those before a failure */
 	int64_t bytes;		/* of sendto, else 0 */
 };
 
@@ -98,7 +100,7 @@ static const char *socket_provenance(const struct decode *d, int file_fd)
 }
 
 /* Canonical path of a socket's name that is not there: it is the folder that is resolved. */
-static int resolve_in_folder(struct decode *d, const char *path)
+static int resolve_in_folder(struct decode *d, struct net_call *call, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
@@ -123,6 +125,8 @@ static int resolve_in_folder(struct decode *d, const char *path)
 		return -ENAMETOOLONG;
 	(void)snprintf(d->socket_path + len, sizeof(d->socket_path) - len, "%s%s",
 		       at_root ? "" : "/", name);
+	call->in_own_folder =
+		!is_read_only(file_fd) && !path_is_below_any(d->socket_path, d->host_bound);
 	return 0;
 }
 
@@ -138,11 +142,11 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	int r;
 
 	if (call->kind == ACTION_BIND)
-		return resolve_in_folder(d, path);
+		return resolve_in_folder(d, call, path);
 	r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
 	if (r == -ENOENT) {
 		call->missing = true;
-		if (resolve_in_folder(d, path) < 0)
+		if (resolve_in_folder(d, call, path) < 0)
 			(void)snprintf(d->socket_path, sizeof(d->socket_path), "%s", path);
 		return 0;
 	}
@@ -177,8 +181,12 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 				       .tid = d->target.tid,
 				       .socket_fd = call->socket_fd > 0 ? &call->socket_fd : NULL},
 		ret);
-	/* What the kernel would say; it is not asked, for something may be there by then. */
-	if (call->missing && ret->proceed)
+	/*
+	 * What the kernel would say; it is not asked, for something may be there by then. Of a list
+	 * it would also have sent what comes before, which nobody can do in its place: it is asked
+	 * where that something could only be the session's own.
+	 */
+	if (call->missing && ret->proceed && !(call->is_list && call->in_own_folder))
 		*ret = (struct gate_answer){.errno_value = ENOENT};
 	return 0;
 }
@@ -203,6 +211,7 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 		return DECODE_GONE;
 	call->provenance = NULL;
 	call->missing = false;
+	call->in_own_folder = false;
 	if (address.is_path) {
 		r = resolve_socket(d, call, address.path);
 		if (r < 0)
@@ -365,6 +374,7 @@ static int decode_call_of(struct decode *d, const struct seccomp_data *data, str
 		return decode_messages(d, call, data->args[1], 1, ret);
 	case SYS_sendmmsg:
 		call->kind = ACTION_SEND;
+		call->is_list = true;
 		return decode_messages(d, call, data->args[1],
 				       messages > MAX_MESSAGES ? MAX_MESSAGES : messages, ret);
 	default:

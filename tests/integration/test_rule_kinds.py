@@ -93,6 +93,7 @@ class Sequence(RuleKindsTest):
             self.assertGreater(len(evicted), 0)
             self.assertEqual((evicted[0]["fields"]["of_rule"], evicted[0]["fields"]["on_loss"]), ("after", on_loss))
             self.assertEqual({e["verdict"] for e in evicted}, {told})
+            self.assertEqual({"new session" in e["because"] for e in evicted}, {told == "deny"})
             if last == "no":
                 refused = [e for e in self.events() if e.get("rule") == "on_loss.state.evicted" and e["kind"] == "exec"]
                 self.assertGreater(len(refused), 0)
