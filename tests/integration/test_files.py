@@ -314,6 +314,7 @@ class Persistence(FilesTest):
                   "try 'mkdir -p sub/.git && echo x >sub/.git/config'; try 'ln -s .bashrc c && echo x >>c';"
                   "bind() { try \"python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\\\"$1\\\")'\"; };"
                   "try 'echo ../x >.git/commondir'; try 'echo ../x >c2 && mv c2 .git/commondir';"
+                  "try 'mkdir .git/remotes && echo x >.git/remotes/origin'; try 'mkdir .git/branches';"
                   "bind .git/hooks/pre-push; bind .git/fsmonitor--daemon.ipc; bind .vscode; bind sub/.git;"
                   "try 'mkdir h && echo x >h/hgrc && mv h .hg'")
         return self.run_in("sh", "-c", script, options=["-q", "-w", f"{self.work}:{mode}", *options])
