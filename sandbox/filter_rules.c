@@ -182,6 +182,11 @@ const struct filter_bits filter_bits[] = {
 	{"ioctl", ENOTTY, {IS(1, 0x40186f04)}},			 /* OCFS2_IOC_REFLINK */
 	{"ioctl", ENOTTY, {IS(1, 0x40086602)}},			 /* FS_IOC_SETFLAGS */
 	{"ioctl", ENOTTY, {IS(1, 0x401c5820)}},			 /* FS_IOC_FSSETXATTR */
+	{"ioctl", ENOTTY, {IS(1, 0x40806685)}},			 /* FS_IOC_ENABLE_VERITY */
+	{"ioctl", ENOTTY, {IS(1, 0x800c6613)}},			 /* FS_IOC_SET_ENCRYPTION_POLICY */
+	/* the number that tells a file from one before it, by which labels go (bpf/flows.h) */
+	{"ioctl", ENOTTY, {IS(1, 0x40087602)}}, /* FS_IOC_SETVERSION */
+	{"ioctl", ENOTTY, {IS(1, 0x40086604)}}, /* EXT4_IOC_SETVERSION_OLD */
 	{"prctl", EPERM, {IS(0, 22)}},				 /* PR_SET_SECCOMP */
 	/* huge pages: a reserve of the host, which no limit of memory counts */
 	{"mmap", ENOMEM, {SET(3, 0x40000)}},	 /* MAP_HUGETLB */
