@@ -80,6 +80,13 @@ static int look_at_socket(struct decode *d, struct net_call *call, const struct 
 			   &call->protocol);
 }
 
+static const char *own_provenance(const struct decode *d)
+{
+	return provenance_name(path_is_below(d->socket_path, d->owners.workspace)
+				       ? PROVENANCE_WORKSPACE
+				       : PROVENANCE_SESSION);
+}
+
 /*
  * Whose socket it is. On a read-only mount the session cannot have made one: it belongs to a
  * process outside, whom the network namespace does not keep away, for a socket's file is looked up
@@ -94,9 +101,15 @@ static const char *socket_provenance(const struct decode *d, int file_fd)
 	if (path_is_below_any(d->socket_path, d->host_bound) &&
 	    (fstat(file_fd, &st) < 0 || !unix_is_inside(d->diag_fd, &st)))
 		return provenance_name(PROVENANCE_HOST_BOUND);
-	return provenance_name(path_is_below(d->socket_path, d->owners.workspace)
-				       ? PROVENANCE_WORKSPACE
-				       : PROVENANCE_SESSION);
+	return own_provenance(d);
+}
+
+/* Of a socket's file that is to be made: bind(2) makes a name as open(2) does. */
+static const char *new_socket_provenance(const struct decode *d)
+{
+	if (path_is_below_any(d->socket_path, d->host_bound))
+		return provenance_name(PROVENANCE_HOST_BOUND);
+	return own_provenance(d);
 }
 
 /* Canonical path of a socket's name that is not there: it is the folder that is resolved. */
@@ -141,8 +154,11 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	bool nameless;
 	int r;
 
-	if (call->kind == ACTION_BIND)
-		return resolve_in_folder(d, call, path);
+	if (call->kind == ACTION_BIND) {
+		r = resolve_in_folder(d, call, path);
+		call->provenance = new_socket_provenance(d);
+		return r;
+	}
 	r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
 	if (r == -ENOENT) {
 		call->missing = true;
