@@ -99,7 +99,7 @@ def chosen(build, backend, every, pattern):
     """Of the tests that one machine runs with one back end; a pattern chooses among all of them."""
     if pattern == BENCH:
         return bench(build)
-    tests = [t for t in (*extra(build), *of_ctest(build)) if backend == BACKENDS[0] or not WITHOUT_TRACE.search(t.name)]
+    tests = [t for t in (*of_ctest(build), *extra(build)) if backend == BACKENDS[0] or not WITHOUT_TRACE.search(t.name)]
     if pattern:
         tests = [t for t in tests if re.search(pattern, t.name)]
     elif not every:
