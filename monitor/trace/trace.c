@@ -91,7 +91,7 @@ const char *trace_backend_name(const struct trace *trace)
 
 bool trace_sees_returns(const struct trace *trace)
 {
-	return trace->object == &trace_object_tracepoint;
+	return !trace->object->flows_apart;
 }
 
 uint64_t trace_skips(const struct trace *trace)

@@ -132,6 +132,8 @@ int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct erro
 struct trace_room {
 	size_t ring_bytes; /* a power of two pages; 0: TRACE_RING_BYTES */
 	bool no_tags;	   /* no child can be marked as one of its session */
+	/* Not room, but also less than there is: the programs for kernels before 6.16. */
+	bool no_direct_reads;
 };
 
 int trace_open_with(trace_handler handler, void *ctx, const struct trace_room *room,
