@@ -119,8 +119,9 @@ const volatile __u32 ring_bytes;
  */
 #ifdef DIRECT_READS
 /*
- * Each read is an instruction of its own, which takes the verifier less time, too, than a call. Only
- * since Linux 6.16 no type needs to be named; for what is older the programs are compiled without.
+ * Each read is an instruction of its own, which takes the verifier less time, too, than a call.
+ * Only since Linux 6.16 no type needs to be named; for what is older the programs are compiled
+ * without.
  */
 extern const void *bpf_rdonly_cast(const void *address, __u32 no_type) __ksym;
 #define MEMORY(address)				((const char *)bpf_rdonly_cast((const void *)(address), 0))

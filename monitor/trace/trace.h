@@ -150,6 +150,8 @@ enum trace_backend {
 int trace_wanted_backend(enum trace_backend *ret, struct error *err);
 /* "lsm" or "tracepoint". */
 const char *trace_backend_name(const struct trace *trace);
+/* Are its programs those for Linux 6.16 and later? They read the kernel's memory without calls. */
+bool trace_reads_directly(const struct trace *trace);
 /* Does it see system calls return, and count them; or only begin what they do? */
 bool trace_sees_returns(const struct trace *trace);
 /*
