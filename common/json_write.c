@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json_write.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/utf8.h"
@@ -189,28 +187,6 @@ void json_put_i64(struct json_writer *w, const char *key, int64_t value)
 void json_put_u64(struct json_writer *w, const char *key, uint64_t value)
 {
 	put_digits(w, key, value, false);
-}
-
-void json_put_double(struct json_writer *w, const char *key, double value)
-{
-	char text[40];
-	char *comma;
-	int n = -1;
-
-	if (!isfinite(value)) { /* JSON has no word for it */
-		json_put_null(w, key);
-		return;
-	}
-	for (int precision = 15; precision <= 17; precision++) {
-		n = snprintf(text, sizeof(text), "%.*g", precision, value);
-		if (strtod(text, NULL) == value) /* NOLINT(cert-err34-c): our own digits */
-			break;
-	}
-	comma = strchr(text, ','); /* a locale's decimal point */
-	if (comma)
-		*comma = '.';
-	put_lead(w, key);
-	put(w->out, text, n > 0 ? (size_t)n : 0);
 }
 
 void json_put_bool(struct json_writer *w, const char *key, bool value)

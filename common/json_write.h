@@ -35,7 +35,6 @@ void json_put_string(struct json_writer *w, const char *key, const char *value);
 void json_put_bytes(struct json_writer *w, const char *key, const char *value, size_t len);
 void json_put_i64(struct json_writer *w, const char *key, int64_t value);
 void json_put_u64(struct json_writer *w, const char *key, uint64_t value);
-void json_put_double(struct json_writer *w, const char *key, double value);
 void json_put_bool(struct json_writer *w, const char *key, bool value);
 void json_put_null(struct json_writer *w, const char *key);
 /* `raw` must be one valid JSON value. */

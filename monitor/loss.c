@@ -57,7 +57,8 @@ static const struct {
 				    "session to go on."}},
 };
 
-void loss_denial(const struct session *session, const char *subject, struct denial *ret)
+/* There must have been a loss. */
+static void loss_denial(const struct session *session, const char *subject, struct denial *ret)
 {
 	const struct rule_info *rule = &losses[session->loss.cause].rule;
 

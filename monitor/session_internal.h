@@ -353,8 +353,6 @@ bool loss_overrules(const struct session *session, const struct action *action,
 		    struct decision *decision);
 /* As policy_explain(), for such a decision. */
 void loss_explain(const struct session *session, struct json_writer *w);
-/* There must have been a loss. */
-void loss_denial(const struct session *session, const char *subject, struct denial *ret);
 
 /* usage.c */
 /* Errors: -EOPNOTSUPP if a rule needs what this kernel does not tell. */

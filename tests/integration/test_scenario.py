@@ -435,7 +435,7 @@ class BadInput(ScenarioTest):
         self.refused(self.dir / "work", say='"s" is the id of')
 
     def test_paths(self):
-        self.refused(self.dir / "nowhere", say="nowhere: No such file or directory")
+        self.refused(self.dir / "nowhere", say="cannot open the scenario %s: No such file or directory" % (self.dir / "nowhere"))
         (self.dir / "empty").mkdir()
         self.refused(self.dir / "empty", say="no scenario")
         (self.dir / "empty" / "round").symlink_to(self.dir / "empty")

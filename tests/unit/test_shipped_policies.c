@@ -10,8 +10,7 @@
  * forms that a rule is dodged by do not get by. SHIPPED is their folder.
  */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-#define MAX_WORDS    8
+#define MAX_WORDS 8
 
 struct exec_row {
 	const char *rule; /* that must decide; NULL: none */
