@@ -171,7 +171,23 @@ const struct filter_bits filter_bits[] = {
 	{"ioctl", EPERM, {IS(1, 0x541c)}}, /* TIOCLINUX */
 	{"ioctl", EPERM, {IS(1, 0x541d)}}, /* TIOCCONS */
 	{"ioctl", EPERM, {IS(1, 0x5423)}}, /* TIOCSETD */
-	{"prctl", EPERM, {IS(0, 22)}},	   /* PR_SET_SECCOMP */
+	/*
+	 * What makes or removes names without a call that makes names, so that no rule on files is
+	 * asked: subvolumes and snapshots, whole folders at once; and what makes two names of one
+	 * (FS_CASEFOLD_FL). A descriptor for reading is enough for them.
+	 */
+	{"ioctl", ENOTTY, {{1, 0xffffff00, 0x50009400, false}}}, /* BTRFS_IOC_SUBVOL_*, _SNAP_* */
+	{"ioctl", ENOTTY, {IS(1, 0x4008941a)}},			 /* BTRFS_IOC_SUBVOL_SETFLAGS */
+	{"ioctl", ENOTTY, {{1, 0xff00, 0xbc00, false}}},	 /* bcachefs */
+	{"ioctl", ENOTTY, {IS(1, 0x40186f04)}},			 /* OCFS2_IOC_REFLINK */
+	{"ioctl", ENOTTY, {IS(1, 0x40086602)}},			 /* FS_IOC_SETFLAGS */
+	{"ioctl", ENOTTY, {IS(1, 0x401c5820)}},			 /* FS_IOC_FSSETXATTR */
+	{"ioctl", ENOTTY, {IS(1, 0x40806685)}},			 /* FS_IOC_ENABLE_VERITY */
+	{"ioctl", ENOTTY, {IS(1, 0x800c6613)}},			 /* FS_IOC_SET_ENCRYPTION_POLICY */
+	/* the number that tells a file from one before it, by which labels go (bpf/flows.h) */
+	{"ioctl", ENOTTY, {IS(1, 0x40087602)}}, /* FS_IOC_SETVERSION */
+	{"ioctl", ENOTTY, {IS(1, 0x40086604)}}, /* EXT4_IOC_SETVERSION_OLD */
+	{"prctl", EPERM, {IS(0, 22)}},				 /* PR_SET_SECCOMP */
 	/* huge pages: a reserve of the host, which no limit of memory counts */
 	{"mmap", ENOMEM, {SET(3, 0x40000)}},	 /* MAP_HUGETLB */
 	{"memfd_create", ENOSYS, {SET(1, 0x4)}}, /* MFD_HUGETLB */

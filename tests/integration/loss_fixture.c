@@ -39,6 +39,8 @@ int64_t check_loss(const struct run *run, const char *kind, enum on_loss on_loss
 	assert_string_equal(event_text(event, "verdict"), verdicts[on_loss]);
 	assert_string_equal(event_text(event, "rule"), rule);
 	assert_true(strlen(event_text(event, "because")) > 20);
+	assert_int_equal(strstr(event_text(event, "because"), "new session") != NULL,
+			 on_loss != ON_LOSS_LOG);
 	seq = event_number(event, "seq");
 	json_free(event);
 	return seq;

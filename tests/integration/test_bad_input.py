@@ -228,7 +228,8 @@ class Places(BadInputTest):
 
     def test_state_folder(self):
         (self.dir / "file").touch()
-        for path, says in (("relative", "absolute"), (f"{self.dir}/file", "Not a directory"), ("/proc/x", "CORDON_STATE_DIR")):
+        for path, says in (("relative", "absolute"), (f"{self.dir}/file", "Not a directory"), ("/proc/x", "CORDON_STATE_DIR"),
+                           ("/proc/x/y", "cannot make the state folder /proc/x/y, at /proc/x: ")):
             with self.subTest(path):
                 self.env["CORDON_STATE_DIR"] = path
                 self.refused("run", "--trace", TRACE, "-w", self.work, "--", "true", says=[path, says])

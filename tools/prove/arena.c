@@ -65,8 +65,10 @@ static int copy_programs(const struct outside *o, const char *program)
 	return r;
 }
 
+/* A loss is only logged: after one the default refuses all, and it could not be told by whom. */
 static const char policy[] =
-	"{\"policy\":\"escape\",\"version\":1,\"rules\":[{\"id\":\"escape.forbidden\","
+	"{\"policy\":\"escape\",\"version\":1,\"on_loss\":\"log\",\"rules\":["
+	"{\"id\":\"escape.forbidden\","
 	"\"category\":\"test\",\"severity\":\"low\",\"on\":[\"exec\"],"
 	"\"when\":\"action.name == 'forbidden' || action.interpreter.endsWith('/forbidden') || "
 	"action.provenance == 'memfd' || "

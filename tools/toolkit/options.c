@@ -64,8 +64,8 @@ static const struct argp_option option_list[] = {
 	 "Where --mode=learn writes its proposal, a diff (default: beside the record)", 0},
 	{"approver", KEY_APPROVER, "WHO", 0,
 	 "Who answers what rules want asked: console (a person at this terminal), unix:PATH (a "
-	 "socket), command:PROGRAM ARG..., of cordon mcp mcp (its client); or none, the default, "
-	 "which refuses it",
+	 "socket), command:PROGRAM ARG..., mcp (the client of cordon mcp); none, the default, "
+	 "refuses it",
 	 0},
 	{"approver-timeout", KEY_APPROVER_TIMEOUT, "TIME", 0,
 	 "No answer after so many seconds is a no (default: 60)", 0},
