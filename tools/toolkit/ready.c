@@ -38,7 +38,7 @@ void ready_make(void)
 {
 	_cleanup_free_ char *ready = NULL;
 	_cleanup_free_ char *lock = NULL;
-	_cleanup_close_ int lock_fd = -1;
+	int lock_fd;
 
 	if (paths_ready_dir(&ready, NULL) < 0)
 		return;
@@ -50,6 +50,7 @@ void ready_make(void)
 	}
 	lock = xasprintf("%s/lock", ready);
 	lock_fd = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	close_fd(&lock_fd);
 }
 
 bool ready_take_lock(int live_fd, const char *session)
