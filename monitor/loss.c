@@ -55,7 +55,8 @@ static const struct {
 			 .because = "The host's clock was set while this session ran." TO_GO_ON}},
 };
 
-void loss_denial(const struct session *session, const char *subject, struct denial *ret)
+/* There must have been a loss. */
+static void loss_denial(const struct session *session, const char *subject, struct denial *ret)
 {
 	const struct rule_info *rule = &losses[session->loss.cause].rule;
 

@@ -325,7 +325,12 @@ class Persistence(FilesTest):
                   "try 'ln -s ../x .git/hooks/post-commit'; try 'chmod +x .git/config'; try 'mkdir .vscode';"
                   "try 'mv live .github'; try 'mv .git/hooks .git/h'; try 'echo gitdir: x >sub/.git';"
                   "try 'ln -s live sub/.git'; try 'echo x >y && mv y .mcp.json'; try 'echo x >z && ln z .envrc';"
-                  "try 'mkdir -p sub/.git && echo x >sub/.git/config'; try 'ln -s .bashrc c && echo x >>c'")
+                  "try 'mkdir -p sub/.git && echo x >sub/.git/config'; try 'ln -s .bashrc c && echo x >>c';"
+                  "bind() { try \"python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\\\"$1\\\")'\"; };"
+                  "try 'echo ../x >.git/commondir'; try 'echo ../x >c2 && mv c2 .git/commondir';"
+                  "try 'mkdir .git/remotes && echo x >.git/remotes/origin'; try 'mkdir .git/branches';"
+                  "bind .git/hooks/pre-push; bind .git/fsmonitor--daemon.ipc; bind .vscode; bind sub/.git;"
+                  "try 'mkdir h && echo x >h/hgrc && mv h .hg'")
         return self.run_in("sh", "-c", script, options=["-q", "-w", f"{self.work}:{mode}", *options])
 
     def test_a_live_folder_is_protected(self):
@@ -333,10 +338,11 @@ class Persistence(FilesTest):
         self.assertEqual(r.stdout, b"", r.stderr)
         self.assertEqual((self.work / ".git/config").read_text(), "[core]\n")
         self.assertEqual(os.listdir(self.work / ".git/hooks"), [])
+        self.assertEqual(sorted(os.listdir(self.work / ".git")), ["config", "hooks"])
         self.assertEqual((self.work / ".bashrc").read_text(), "ok\n")
         rules = {e["rule"] for e in self.events() if e.get("verdict") == "deny"}
         self.assertEqual(rules, {"pe.run-later", "pe.run-later-name", "pe.run-later-folder",
-                                 "pe.file-as-folder"})
+                                 "pe.file-as-folder", "pe.run-later-socket"})
 
     def test_so_is_a_bound_one(self):
         bound = self.dir / "bound"

@@ -82,6 +82,18 @@ class UnixSockets(CordonTest):
         self.assertEqual(told["host"]["fields"]["provenance"], "host-bound")
         self.assertEqual(told["own"]["fields"]["provenance"], "workspace")
 
+    def test_what_was_refused_is_told_once(self):
+        """How a connect went is told of one that was let through; of one that was refused, the refusal says it."""
+        self.serve("host")
+        got = self.reach(f"--workspace={self.work}:live")
+        self.assertEqual((got["own"], got["host"]), ("reached", "1"))
+        events = [json.loads(line) for line in self.record.read_text().splitlines()]
+        if events[0]["fields"]["trace"] != "on":
+            self.skipTest("without a trace nobody tells how a connect went")
+        judged = [e["verdict"] for e in events if e["kind"] == "net.connect"]
+        self.assertGreater(judged.count("deny"), 0)
+        self.assertEqual(judged.count("allow"), len([e for e in events if e["kind"] == "connect.done"]))
+
     def test_what_is_not_there_is_judged(self):
         """Who looks for a container engine is told of, though none is here: in a folder, and below none."""
         engine, absent = f"{self.work}/docker.sock", f"{self.work}/absent"

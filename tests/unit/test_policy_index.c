@@ -11,8 +11,6 @@
 
 /* Many rules: the index brings every rule that asking each of them would, and takes no memory. */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 /* Counted from test to test: the linker sends every allocation of the program through these. */
 static unsigned long allocations;
 
