@@ -66,6 +66,8 @@ static int put_escape(struct literal *l)
 	l->at++;
 	if (c == 'x' || c == 'X')
 		return put_number(l, 2, 16, true);
+	if (l->bytes) /* a code point is for strings alone */
+		return -EINVAL;
 	if (c == 'u')
 		return put_number(l, 4, 16, false);
 	if (c == 'U')

@@ -192,31 +192,38 @@ static bool read_braces(struct regex_compiler *c, uint32_t *ret_least, uint32_t 
 	return true;
 }
 
+/* "*", "+", "?" or braces, if one of them comes next. */
+static bool read_repetition(struct regex_compiler *c, uint32_t *ret_least, uint32_t *ret_most)
+{
+	*ret_least = looking_at(c, '+');
+	*ret_most = looking_at(c, '?') ? 1 : UINT32_MAX;
+	if (!take(c, '*') && !take(c, '+') && !take(c, '?') &&
+	    (!looking_at(c, '{') || !read_braces(c, ret_least, ret_most)))
+		return false;
+	(void)take(c, '?'); /* whether it takes few or many makes no difference here */
+	return true;
+}
+
 static bool put_repeated(struct regex_compiler *c)
 {
 	const unsigned start = c->count;
 	bool operand = true;
 	uint32_t least = 0;
 	uint32_t most = 0;
-	bool ok = put_atom(c, &operand);
 
-	while (ok && operand) {
-		if (take(c, '*'))
-			ok = put_repeat(c, start, 0, UINT32_MAX);
-		else if (take(c, '+'))
-			ok = put_repeat(c, start, 1, UINT32_MAX);
-		else if (take(c, '?'))
-			ok = put_repeat(c, start, 0, 1);
-		else if (!looking_at(c, '{') || !read_braces(c, &least, &most))
-			break;
-		else if (least > REGEX_MAX_REPEAT ||
-			 (most != UINT32_MAX && (most > REGEX_MAX_REPEAT || most < least)))
-			ok = regex_fail(c, "a repetition is out of order, or of more than 1000");
-		else
-			ok = put_repeat(c, start, least, most);
-		(void)take(c, '?'); /* whether it takes few or many makes no difference here */
-	}
-	return ok;
+	if (!put_atom(c, &operand))
+		return false;
+	if (!operand || !read_repetition(c, &least, &most))
+		return true;
+	if (least > REGEX_MAX_REPEAT ||
+	    (most != UINT32_MAX && (most > REGEX_MAX_REPEAT || most < least)))
+		return regex_fail(c, "a repetition is out of order, or of more than 1000");
+	if (!put_repeat(c, start, least, most))
+		return false;
+	/* As in RE2: a++ means something else elsewhere, so it means nothing here. */
+	if (read_repetition(c, &least, &most))
+		return regex_fail(c, "a repetition is repeated: put it in a group");
+	return true;
 }
 
 static bool put_alternatives(struct regex_compiler *c)
