@@ -108,7 +108,7 @@ int on_exit(__u64 *ctx)
 }
 
 #define RELATION_DEPTH 32
-#define CODE_TIMER     (-2)	  /* SI_TIMER */
+#define CODE_TIMER     (-2)	   /* SI_TIMER */
 #define MAX_STACK      (32u << 10) /* of a thread in the kernel: 16 KiB, with KASAN twice that */
 
 /*
