@@ -3,7 +3,7 @@
 
 /*
  * Text from inside a sandbox for a person's terminal: all that could steer it (controls, bytes that
- * are no UTF-8, characters that turn the direction of text) is written as escapes.
+ * are no UTF-8), turns the direction of text or is not to be seen there is written as escapes.
  */
 
 #include <stddef.h>

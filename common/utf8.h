@@ -43,6 +43,17 @@ static inline unsigned utf8_length(const char *at, size_t left)
 	return need;
 }
 
+/* The well-formed character at `at`, of that many bytes. */
+static inline uint32_t utf8_decode(const char *at, unsigned bytes)
+{
+	static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	uint32_t c = (unsigned char)at[0] & lead[bytes];
+
+	for (unsigned i = 1; i < bytes; i++)
+		c = c << 6 | ((unsigned char)at[i] & 0x3f);
+	return c;
+}
+
 /* Writes the character (a valid scalar value) to `out`. Return: bytes written, 1-4. */
 static inline unsigned utf8_encode(uint32_t c, char out[4])
 {

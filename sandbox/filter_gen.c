@@ -53,6 +53,13 @@ static void add_denied(scmp_filter_ctx ctx, const struct filter_denied *denied, 
 	}
 }
 
+static struct scmp_arg_cmp compare(const struct filter_match *m)
+{
+	return m->differs ? (struct scmp_arg_cmp)SCMP_CMP(m->arg, SCMP_CMP_NE, m->value)
+			  : (struct scmp_arg_cmp)SCMP_CMP(m->arg, SCMP_CMP_MASKED_EQ, m->mask,
+							  m->value);
+}
+
 static void add_bits(scmp_filter_ctx ctx, const struct filter_bits *bits, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -62,8 +69,7 @@ static void add_bits(scmp_filter_ctx ctx, const struct filter_bits *bits, size_t
 		int r;
 
 		for (unsigned k = 0; k < 2 && b->when[k].mask; k++)
-			when[count++] = SCMP_CMP(b->when[k].arg, SCMP_CMP_MASKED_EQ,
-						 b->when[k].mask, b->when[k].value);
+			when[count++] = compare(&b->when[k]);
 		r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint16_t)b->errno_value),
 					   number_of(b->name), count, when);
 		if (r < 0)
@@ -75,15 +81,6 @@ static void add_lite(scmp_filter_ctx ctx)
 {
 	add_denied(ctx, filter_lite_denied, filter_lite_denied_count);
 	add_bits(ctx, filter_lite_bits, filter_lite_bits_count);
-	for (size_t i = 0; i < filter_lite_zero_count; i++) {
-		const struct filter_zero *z = &filter_lite_zero[i];
-		const int r =
-			seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint16_t)z->errno_value),
-					 number_of(z->name), 1, SCMP_CMP(z->arg, SCMP_CMP_NE, 0));
-
-		if (r < 0)
-			die("deny with an argument", z->name, r);
-	}
 }
 
 static void add_families(scmp_filter_ctx ctx)

@@ -42,23 +42,27 @@ const size_t filter_lite_denied_count = sizeof(filter_lite_denied) / sizeof(filt
 #define LOW32 0xffffffffull
 #define IS(_arg, _value)                \
 	{                               \
-		(_arg), LOW32, (_value) \
+		(_arg), LOW32, (_value), false \
+	}
+#define NOT_ZERO(_arg)                      \
+	{                                   \
+		(_arg), UINT64_MAX, 0, true \
 	}
 #define TYPE 0xfull /* of a socket, without its flags */
 /* ioctl(2) numbers of one family, whatever their size and direction. */
 #define FAMILY(_letter)              \
 	{                            \
-		1, 0xff00, (_letter) \
+		1, 0xff00, (_letter), false \
 	}
 
 /* clang-format off: tables */
 const struct filter_bits filter_lite_bits[] = {
 	/* pairs are SOCK_STREAM 1 or SOCK_SEQPACKET 5: a datagram of any other can name its target
 	 */
-	{"socketpair", EAFNOSUPPORT, {{1, TYPE, 0}}},
-	{"socketpair", EAFNOSUPPORT, {{1, 0x2, 0x2}}},
-	{"socketpair", EAFNOSUPPORT, {{1, 0x8, 0x8}}},
-	{"socketpair", EAFNOSUPPORT, {{1, 0x5, 0x4}}},
+	{"socketpair", EAFNOSUPPORT, {{1, TYPE, 0, false}}},
+	{"socketpair", EAFNOSUPPORT, {{1, 0x2, 0x2, false}}},
+	{"socketpair", EAFNOSUPPORT, {{1, 0x8, 0x8, false}}},
+	{"socketpair", EAFNOSUPPORT, {{1, 0x5, 0x4, false}}},
 	/* whole users */
 	{"setpriority", EPERM, {IS(0, 2)}}, /* PRIO_USER */
 	{"ioprio_set", EPERM, {IS(0, 3)}},  /* IOPRIO_WHO_USER */
@@ -67,22 +71,17 @@ const struct filter_bits filter_lite_bits[] = {
 	{"ioctl", ENOTTY, {FAMILY(0x6600)}}, /* 'f': FS_IOC_SETFLAGS, ext4, f2fs */
 	{"ioctl", ENOTTY, {FAMILY(0x5800)}}, /* 'X': FS_IOC_FSSETXATTR, xfs */
 	{"ioctl", ENOTTY, {FAMILY(0x7600)}}, /* 'v': FS_IOC_SETVERSION */
+	/* another process of the same user: its limits, its priority, its CPUs; 0 is the caller */
+	{"prlimit64", EPERM, {NOT_ZERO(0)}},
+	{"setpriority", EPERM, {NOT_ZERO(1)}},
+	{"ioprio_set", EPERM, {NOT_ZERO(1)}},
+	{"sched_setaffinity", EPERM, {NOT_ZERO(0)}},
+	{"sched_setparam", EPERM, {NOT_ZERO(0)}},
+	{"sched_setscheduler", EPERM, {NOT_ZERO(0)}},
+	{"sched_setattr", EPERM, {NOT_ZERO(0)}},
+	/* an address */
+	{"sendto", EPERM, {NOT_ZERO(4)}},
 };
 /* clang-format on */
 
 const size_t filter_lite_bits_count = sizeof(filter_lite_bits) / sizeof(filter_lite_bits[0]);
-
-/* Another process of the same user: its limits, its priority, its CPUs. 0 is the caller. */
-const struct filter_zero filter_lite_zero[] = {
-	{"prlimit64", EPERM, 0},
-	{"setpriority", EPERM, 1},
-	{"ioprio_set", EPERM, 1},
-	{"sched_setaffinity", EPERM, 0},
-	{"sched_setparam", EPERM, 0},
-	{"sched_setscheduler", EPERM, 0},
-	{"sched_setattr", EPERM, 0},
-	/* an address */
-	{"sendto", EPERM, 4},
-};
-
-const size_t filter_lite_zero_count = sizeof(filter_lite_zero) / sizeof(filter_lite_zero[0]);

@@ -9,6 +9,13 @@ const struct filter_denied filter_denied[] = {
 	{"io_uring_setup", ENOSYS},
 	{"io_uring_enter", ENOSYS},
 	{"io_uring_register", ENOSYS},
+	/* the same of old; and its contexts are few, and of all users together (fs.aio-max-nr) */
+	{"io_setup", ENOSYS},
+	{"io_destroy", ENOSYS},
+	{"io_getevents", ENOSYS},
+	{"io_submit", ENOSYS},
+	{"io_cancel", ENOSYS},
+	{"io_pgetevents", ENOSYS},
 	/* flags or paths in memory, which a filter cannot read */
 	{"clone3", ENOSYS},
 	{"openat2", ENOSYS},
@@ -96,15 +103,19 @@ const size_t filter_denied_count = sizeof(filter_denied) / sizeof(filter_denied[
 #define LOW32 0xffffffffull /* the kernel cuts int arguments: what is above must not matter */
 #define SET(_arg, _bits)                 \
 	{                                \
-		(_arg), (_bits), (_bits) \
+		(_arg), (_bits), (_bits), false \
 	}
 #define IS(_arg, _value)                \
 	{                               \
-		(_arg), LOW32, (_value) \
+		(_arg), LOW32, (_value), false \
+	}
+#define NOT_ZERO(_arg)                      \
+	{                                   \
+		(_arg), UINT64_MAX, 0, true \
 	}
 #define TYPE_IS(_arg, _type)                \
 	{                                   \
-		(_arg), 0170000ull, (_type) \
+		(_arg), 0170000ull, (_type), false \
 	}
 #define CREAT	0100ull	     /* O_CREAT */
 #define TMPFILE 020000000ull /* the O_TMPFILE bit proper */
@@ -160,7 +171,31 @@ const struct filter_bits filter_bits[] = {
 	{"ioctl", EPERM, {IS(1, 0x541c)}}, /* TIOCLINUX */
 	{"ioctl", EPERM, {IS(1, 0x541d)}}, /* TIOCCONS */
 	{"ioctl", EPERM, {IS(1, 0x5423)}}, /* TIOCSETD */
-	{"prctl", EPERM, {IS(0, 22)}},	   /* PR_SET_SECCOMP */
+	/*
+	 * What makes or removes names without a call that makes names, so that no rule on files is
+	 * asked: subvolumes and snapshots, whole folders at once; and what makes two names of one
+	 * (FS_CASEFOLD_FL). A descriptor for reading is enough for them.
+	 */
+	{"ioctl", ENOTTY, {{1, 0xffffff00, 0x50009400, false}}}, /* BTRFS_IOC_SUBVOL_*, _SNAP_* */
+	{"ioctl", ENOTTY, {IS(1, 0x4008941a)}},			 /* BTRFS_IOC_SUBVOL_SETFLAGS */
+	{"ioctl", ENOTTY, {{1, 0xff00, 0xbc00, false}}},	 /* bcachefs */
+	{"ioctl", ENOTTY, {IS(1, 0x40186f04)}},			 /* OCFS2_IOC_REFLINK */
+	{"ioctl", ENOTTY, {IS(1, 0x40086602)}},			 /* FS_IOC_SETFLAGS */
+	{"ioctl", ENOTTY, {IS(1, 0x401c5820)}},			 /* FS_IOC_FSSETXATTR */
+	{"ioctl", ENOTTY, {IS(1, 0x40806685)}},			 /* FS_IOC_ENABLE_VERITY */
+	{"ioctl", ENOTTY, {IS(1, 0x800c6613)}},			 /* FS_IOC_SET_ENCRYPTION_POLICY */
+	/* the number that tells a file from one before it, by which labels go (bpf/flows.h) */
+	{"ioctl", ENOTTY, {IS(1, 0x40087602)}}, /* FS_IOC_SETVERSION */
+	{"ioctl", ENOTTY, {IS(1, 0x40086604)}}, /* EXT4_IOC_SETVERSION_OLD */
+	{"prctl", EPERM, {IS(0, 22)}},				 /* PR_SET_SECCOMP */
+	/* huge pages: a reserve of the host, which no limit of memory counts */
+	{"mmap", ENOMEM, {SET(3, 0x40000)}},	 /* MAP_HUGETLB */
+	{"memfd_create", ENOSYS, {SET(1, 0x4)}}, /* MFD_HUGETLB */
+	/* whoever opens a file under a lease waits for its holder, on the host as well */
+	{"fcntl", EINVAL, {IS(1, 1024)}}, /* F_SETLEASE */
+	/* RLIMIT_CORE stays what rlimits.c makes of it; many programs ask for 0, and it is less */
+	{"setrlimit", 0, {IS(0, 4)}},
+	{"prlimit64", 0, {IS(1, 4), NOT_ZERO(2)}},
 	/* families besides UNIX 1, INET 2, INET6 10, NETLINK 16; above 16: see the generator */
 	{"socket", EAFNOSUPPORT, {IS(0, 0)}},
 	{"socket", EAFNOSUPPORT, {IS(0, 3)}},
@@ -221,43 +256,43 @@ const struct filter_bits filter_bits[] = {
 	 * personality: the flags that weaken the address space. All ones is the query, so the flags
 	 * count only below bit 31, and with bit 31 nothing but all ones goes through.
 	 */
-	{"personality", EPERM, {{0, 0x80040000, 0x00040000}}}, /* ADDR_NO_RANDOMIZE */
-	{"personality", EPERM, {{0, 0x80100000, 0x00100000}}}, /* MMAP_PAGE_ZERO */
-	{"personality", EPERM, {{0, 0x80200000, 0x00200000}}}, /* ADDR_COMPAT_LAYOUT */
-	{"personality", EPERM, {{0, 0x80400000, 0x00400000}}}, /* READ_IMPLIES_EXEC */
-	{"personality", EPERM, {{0, 0x80800000, 0x00800000}}}, /* ADDR_LIMIT_32BIT */
-	{"personality", EPERM, {{0, 0x88000000, 0x08000000}}}, /* ADDR_LIMIT_3GB */
-	{"personality", EPERM, {{0, 0x80000001, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000002, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000004, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000008, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000010, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000020, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000040, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000080, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000100, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000200, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000400, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80000800, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80001000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80002000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80004000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80008000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80010000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80020000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80040000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80080000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80100000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80200000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80400000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x80800000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x81000000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x82000000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x84000000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x88000000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0x90000000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0xa0000000, 0x80000000}}},
-	{"personality", EPERM, {{0, 0xc0000000, 0x80000000}}},
+	{"personality", EPERM, {{0, 0x80040000, 0x00040000, false}}}, /* ADDR_NO_RANDOMIZE */
+	{"personality", EPERM, {{0, 0x80100000, 0x00100000, false}}}, /* MMAP_PAGE_ZERO */
+	{"personality", EPERM, {{0, 0x80200000, 0x00200000, false}}}, /* ADDR_COMPAT_LAYOUT */
+	{"personality", EPERM, {{0, 0x80400000, 0x00400000, false}}}, /* READ_IMPLIES_EXEC */
+	{"personality", EPERM, {{0, 0x80800000, 0x00800000, false}}}, /* ADDR_LIMIT_32BIT */
+	{"personality", EPERM, {{0, 0x88000000, 0x08000000, false}}}, /* ADDR_LIMIT_3GB */
+	{"personality", EPERM, {{0, 0x80000001, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000002, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000004, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000008, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000010, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000020, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000040, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000080, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000100, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000200, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000400, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80000800, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80001000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80002000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80004000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80008000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80010000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80020000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80040000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80080000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80100000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80200000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80400000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x80800000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x81000000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x82000000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x84000000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x88000000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0x90000000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0xa0000000, 0x80000000, false}}},
+	{"personality", EPERM, {{0, 0xc0000000, 0x80000000, false}}},
 };
 /* clang-format on */
 

@@ -24,17 +24,18 @@ extern const size_t filter_denied_count;
 extern const char *const filter_allowed[];
 extern const size_t filter_allowed_count;
 
-/* (arg & mask) == value; mask 0 means no condition. */
+/* (arg & mask) == value, or arg != value; mask 0 means no condition. */
 struct filter_match {
 	unsigned arg;
 	uint64_t mask;
 	uint64_t value;
+	bool differs; /* with a mask of all bits */
 };
 
 /* Calls refused only with certain arguments: every condition must hold. */
 struct filter_bits {
 	const char *name;
-	int errno_value;
+	int errno_value; /* 0: is said to have been done */
 	struct filter_match when[2];
 };
 
@@ -58,16 +59,6 @@ extern const struct filter_denied filter_lite_denied[];
 extern const size_t filter_lite_denied_count;
 extern const struct filter_bits filter_lite_bits[];
 extern const size_t filter_lite_bits_count;
-
-/* Calls refused unless this argument is 0. */
-struct filter_zero {
-	const char *name;
-	int errno_value;
-	unsigned arg;
-};
-
-extern const struct filter_zero filter_lite_zero[];
-extern const size_t filter_lite_zero_count;
 
 /* Highest address family that is allowed; those below it that are not stand in filter_bits. */
 #define FILTER_FAMILY_MAX 16u /* AF_NETLINK */

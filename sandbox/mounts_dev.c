@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "sandbox/compat/libc.h"
 #include "sandbox/launch.h"
 
 static int bind_node(const struct launch *l, const char *name, struct error *err)
@@ -30,7 +30,8 @@ static int bind_node(const struct launch *l, const char *name, struct error *err
 
 static int add_pts(const struct launch *l, struct error *err)
 {
-	const char *const options[] = {"ptmxmode", "0666", "mode", "0620", NULL};
+	/* max: all but the host's own come out of one pool (kernel.pty.max) */
+	const char *const options[] = {"ptmxmode", "0666", "mode", "0620", "max", "256", NULL};
 	_cleanup_close_ int mount_fd =
 		mounts_new("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	_cleanup_close_ int target_fd = -1;

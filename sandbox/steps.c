@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,16 +36,56 @@ static int set_host_name(struct launch *l, struct error *err)
 	return 0;
 }
 
-/* Not even a process that got past the filter may make user namespaces. Needs /proc of the view. */
-static int forbid_user_namespaces(struct launch *l, struct error *err)
+static int write_limit(const char *path, const char *value, const char *what, struct error *err)
 {
-	static const char path[] = "/proc/sys/user/max_user_namespaces";
 	_cleanup_close_ int limit_fd = open(path, O_WRONLY | O_CLOEXEC);
+	const ssize_t len = (ssize_t)strlen(value);
 
-	if (limit_fd < 0 || write(limit_fd, "0", 1) != 1)
-		return error_errno(err, errno, "forbid new user namespaces (%s)", path);
-	launch_say(l, "userns.inner=off");
+	if (limit_fd < 0 || write(limit_fd, value, (size_t)len) != len)
+		return error_errno(err, errno, "%s (%s)", what, path);
 	return 0;
+}
+
+/*
+ * Watches on files are counted for whoever made this namespace, too, and without them much of a
+ * host does not start. A session gets a share of what the host allows each of its users.
+ */
+static int share_watches(struct error *err)
+{
+	static const char *const limits[][2] = {
+		{"/proc/sys/fs/inotify/max_user_instances",
+		 "/proc/sys/user/max_inotify_instances"},
+		{"/proc/sys/fs/inotify/max_user_watches", "/proc/sys/user/max_inotify_watches"},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		_cleanup_close_ int host_fd = open(limits[i][0], O_RDONLY | O_CLOEXEC);
+		char text[32] = "";
+		int r;
+
+		if (host_fd < 0)
+			continue; /* a kernel without inotify */
+		if (read(host_fd, text, sizeof(text) - 1) <= 0)
+			return error_errno(err, errno, "read %s", limits[i][0]);
+		(void)snprintf(text, sizeof(text), "%lu",
+			       strtoul(text, NULL, 10) / LAUNCH_USER_SHARE);
+		r = write_limit(limits[i][1], text, "limit watches on files", err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Not even a process that got past the filter may make user namespaces. Needs /proc of the view. */
+static int set_user_limits(struct launch *l, struct error *err)
+{
+	const int r = write_limit("/proc/sys/user/max_user_namespaces", "0",
+				  "forbid new user namespaces", err);
+
+	if (r < 0)
+		return r;
+	launch_say(l, "userns.inner=off");
+	return share_watches(err);
 }
 
 static int check_filter(struct launch *l, struct error *err)
@@ -92,7 +134,7 @@ static const struct step steps[] = {
 	/* Removes the host's mounts for good. */
 	{"pivot", FULL, mounts_pivot,
 	 WAY_OUT WAY_OUT_CONTAINER "pivot_root, umount2 and mount_setattr"},
-	{"user-namespaces", FULL, forbid_user_namespaces, WAY_OUT "a kernel with CONFIG_SYSCTL"},
+	{"user-limits", FULL, set_user_limits, WAY_OUT "a kernel with CONFIG_SYSCTL"},
 	/* Needs /proc of the view. */
 	{"relay", FULL, net_make_local, WAY_OUT "Linux with IPv4 and IPv6; or --net=none"},
 	/* As the session's user: may it read and write what it was given? */

@@ -31,7 +31,6 @@ enum call_makes {
 	MAKES_MAP,     /* memory, or what is behind argument 5 in it */
 	MAKES_MESSAGE, /* what is in a System V message queue */
 	MAKES_CLONE,   /* ioctl(2): one file's content in another, by FICLONE */
-	MAKES_UNSEEN,  /* what asynchronous I/O reads and writes */
 };
 
 struct call_roles {
@@ -190,7 +189,4 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[69] = {.makes = MAKES_MESSAGE},	   /* msgsnd */
 	[70] = {.makes = MAKES_MESSAGE},	   /* msgrcv */
 	[16] = {.makes = MAKES_CLONE},		   /* ioctl */
-	[208] = {.makes = MAKES_UNSEEN},	   /* io_getevents */
-	[209] = {.makes = MAKES_UNSEEN},	   /* io_submit */
-	[333] = {.makes = MAKES_UNSEEN},	   /* io_pgetevents */
 };

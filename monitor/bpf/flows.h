@@ -391,8 +391,6 @@ __noinline int flow_read(struct trace_tag *tag, struct flow_call *call)
 	flow.generation = tag->generation;
 	if (call->makes == MAKES_MESSAGE)
 		flow.bits = slot->unplaced;
-	else if (call->makes == MAKES_UNSEEN)
-		flow.bits = slot->labels;
 	fd = flow_source(call);
 	file = fd >= 0 ? fd_file((__u32)fd) : 0;
 	if (file)
@@ -428,7 +426,7 @@ __noinline int flow_write(struct trace_tag *tag, struct flow_call *call)
 			flow_out(&flow, file);
 		else /* another thread has moved it */
 			flow_spread(tag, flow.bits);
-	} else if (call->makes == MAKES_MESSAGE || call->makes == MAKES_UNSEEN) {
+	} else if (call->makes == MAKES_MESSAGE) {
 		flow_to_session(slot, flow.bits);
 	}
 	return 0;

@@ -65,7 +65,8 @@ static void look_at_waiting(struct lint *l, const struct rule_tree *r)
 static void look_at_one(struct lint *l, const struct rule_tree *r)
 {
 	const uint32_t change = 1u << ACTION_FILE_CHANGE;
-	const uint32_t files = change | 1u << ACTION_FILE_OPEN;
+	const uint32_t placed = change | 1u << ACTION_FILE_OPEN | 1u << ACTION_CONNECT |
+				1u << ACTION_SEND | 1u << ACTION_BIND;
 	struct fixed_part part;
 
 	look_at_waiting(l, r);
@@ -77,10 +78,10 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 		lint_add(l, FINDING_UNREACHABLE, r, "on",
 			 "%s: on file.change it never matches: action.write is true there",
 			 r->rule->info.id);
-	if (r->rule->only_host_bound && (r->rule->kinds & ~files))
+	if (r->rule->only_host_bound && (r->rule->kinds & ~placed))
 		lint_add(l, FINDING_UNREACHABLE, r, "on",
-			 "%s: action.provenance is \"host-bound\" of file.open and file.change "
-			 "only",
+			 "%s: action.provenance is \"host-bound\" of file.open, file.change, "
+			 "net.connect, net.send and net.bind only",
 			 r->rule->info.id);
 }
 

@@ -284,6 +284,20 @@ class Rules(FilesTest):
         self.assertEqual({f["provenance"] for f in denied}, {"host-bound"})
         self.assertEqual((self.work / "denied/f").read_text(), "x")
 
+    def test_who_made_a_file_is_known_before(self):
+        removed = {**rule("action.op == 'unlink' && glob(action.path, '**/*.db')", ["file.change"], "log"),
+                   "sequence": {"by": "file", "steps": [{"missing": True, "on": ["file.open"], "when": "action.created"}]},
+                   "match": [{"action": {"kind": "file.change", "op": "unlink", "path": "/w/x.db", "write": True}}]}
+        (self.work / "old.db").write_text("x")
+        self.gated("sh", "-c", "echo x >new.db; echo y >>new.db; echo y >>old.db; ln -s far.db link; echo x >link;"
+                               "rm new.db old.db far.db",
+                   rules=[*DENIED, removed], options=["-q", "-w", f"{self.work}:live"])
+        opened = [e["fields"] for e in self.events("file.open") if e["fields"]["path"].startswith(str(self.work))]
+        self.assertEqual([(pathlib.Path(f["path"]).name, f["created"]) for f in opened if f["write"]],
+                         [("new.db", True), ("new.db", False), ("old.db", False), ("far.db", True)])
+        told = [e["fields"]["path"] for e in self.events("file.change") if e.get("rule") == "t.log"]
+        self.assertEqual(told, [str(self.work / "old.db")])
+
     def test_the_record_tells_how_it_went(self):
         self.gated("sh", "-c", "echo x >file; mv file other")
         asked = [e["fields"] for e in self.events("file.change") if e["fields"]["op"] == "rename"]
@@ -311,7 +325,12 @@ class Persistence(FilesTest):
                   "try 'ln -s ../x .git/hooks/post-commit'; try 'chmod +x .git/config'; try 'mkdir .vscode';"
                   "try 'mv live .github'; try 'mv .git/hooks .git/h'; try 'echo gitdir: x >sub/.git';"
                   "try 'ln -s live sub/.git'; try 'echo x >y && mv y .mcp.json'; try 'echo x >z && ln z .envrc';"
-                  "try 'mkdir -p sub/.git && echo x >sub/.git/config'; try 'ln -s .bashrc c && echo x >>c'")
+                  "try 'mkdir -p sub/.git && echo x >sub/.git/config'; try 'ln -s .bashrc c && echo x >>c';"
+                  "bind() { try \"python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\\\"$1\\\")'\"; };"
+                  "try 'echo ../x >.git/commondir'; try 'echo ../x >c2 && mv c2 .git/commondir';"
+                  "try 'mkdir .git/remotes && echo x >.git/remotes/origin'; try 'mkdir .git/branches';"
+                  "bind .git/hooks/pre-push; bind .git/fsmonitor--daemon.ipc; bind .vscode; bind sub/.git;"
+                  "try 'mkdir h && echo x >h/hgrc && mv h .hg'")
         return self.run_in("sh", "-c", script, options=["-q", "-w", f"{self.work}:{mode}", *options])
 
     def test_a_live_folder_is_protected(self):
@@ -319,10 +338,11 @@ class Persistence(FilesTest):
         self.assertEqual(r.stdout, b"", r.stderr)
         self.assertEqual((self.work / ".git/config").read_text(), "[core]\n")
         self.assertEqual(os.listdir(self.work / ".git/hooks"), [])
+        self.assertEqual(sorted(os.listdir(self.work / ".git")), ["config", "hooks"])
         self.assertEqual((self.work / ".bashrc").read_text(), "ok\n")
         rules = {e["rule"] for e in self.events() if e.get("verdict") == "deny"}
         self.assertEqual(rules, {"pe.run-later", "pe.run-later-name", "pe.run-later-folder",
-                                 "pe.file-as-folder"})
+                                 "pe.file-as-folder", "pe.run-later-socket"})
 
     def test_so_is_a_bound_one(self):
         bound = self.dir / "bound"

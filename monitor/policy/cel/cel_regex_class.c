@@ -39,18 +39,10 @@ static const struct named_class posix[] = {
 
 unsigned utf8_decode_at(struct str text, size_t at, uint32_t *ret)
 {
-	const unsigned char *s = (const unsigned char *)text.at + at;
 	const unsigned n = utf8_length(text.at + at, text.len - at);
-	static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
 
-	if (!n) {
-		*ret = 0xfffd;
-		return 1;
-	}
-	*ret = s[0] & lead[n];
-	for (unsigned i = 1; i < n; i++)
-		*ret = *ret << 6 | (s[i] & 0x3f);
-	return n;
+	*ret = n ? utf8_decode(text.at + at, n) : 0xfffd;
+	return n ? n : 1;
 }
 
 void class_add(struct class_set *set, uint32_t low, uint32_t high)
