@@ -22,7 +22,7 @@ struct race {
 	int (*try)(struct race *race);
 	atomic_bool stop;
 	atomic_long pause_ns; /* of the exchanger, between two turns */
-	char *path; /* shared memory; ends in forbidden or forbiddem */
+	char *path;	      /* shared memory; ends in forbidden or forbiddem */
 	char link[PATH_BYTES];
 	char spare[PATH_BYTES];
 	char targets[2][PATH_BYTES]; /* the permitted program, the forbidden one */
