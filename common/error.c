@@ -24,11 +24,20 @@ int error_set(struct error *err, int code, const char *format, ...)
 	return negative(code);
 }
 
+static const char *text_of(int code, char *buffer, size_t size)
+{
+#ifdef __GLIBC__
+	return strerror_r(code, buffer, size);
+#else
+	return strerror_r(code, buffer, size) == 0 ? buffer : "unknown error";
+#endif
+}
+
 int error_errno(struct error *err, int code, const char *format, ...)
 {
 	if (err) {
 		char buffer[128];
-		const char *reason = strerror_r(abs(code), buffer, sizeof(buffer));
+		const char *reason = text_of(abs(code), buffer, sizeof(buffer));
 		/* A long name is cut before the reason is. */
 		const size_t room = sizeof(err->text) - strlen(reason) - sizeof(": ") + 1;
 		va_list args;

@@ -4,11 +4,7 @@
  * The byte gate before the JSON parser.
  *
  * Theory of operation: one pass over the bytes with a fixed stack of MAX_JSON_DEPTH open containers
- * and no recursion. Keys of all open objects stand in one array, each object's behind those of the
- * object around it; when an object closes its keys are sorted by length and bytes, equal neighbours
- * are an error, and they are dropped. Sorting costs n log n comparisons whatever the input is,
- * where a hash table could be made to collide. Keys are compared as a reader sees them, after
- * escapes.
+ * and no recursion. The keys of open objects are held (json_keys.h) until their object closes.
  *
  * Stricter than RFC 8259 on purpose: no \u0000 and no lone surrogates (readers disagree on them),
  * no number over MAX_NUMBER bytes (cJSON cuts it silently) and none that overflows a double, no
@@ -20,24 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/buf.h"
-#include "common/cleanup.h"
 #include "common/hex.h"
 #include "common/json.h"
+#include "common/json_keys.h"
 #include "common/json_scan.h"
 #include "common/limits.h"
 #include "common/utf8.h"
 
 #define MAX_NUMBER 60u /* cJSON 1.7.15 looks at no more than 63 bytes */
-#define FEW_KEYS   8u
-
-struct gate_key {
-	uint64_t hash;	 /* of its bytes; only to tell most keys apart without looking at them */
-	uint32_t offset; /* of the opening quote in the text */
-	uint32_t at;	 /* of the first byte, in the text or in the arena */
-	uint32_t len : 31;
-	uint32_t in_arena : 1; /* it had escapes */
-};
 
 struct gate_level {
 	bool is_object;
@@ -51,20 +37,11 @@ struct gate {
 	size_t nodes;
 	struct gate_level levels[MAX_JSON_DEPTH];
 	unsigned depth;
-	struct gate_key *keys; /* owned */
-	size_t key_count;
-	size_t key_cap;
-	struct buf arena;   /* keys with escapes, unescaped */
+	struct json_keys keys;
 	const char *reason; /* of the first error, at byte error_at */
 	size_t error_at;
 	int code;
 };
-
-static void gate_done(struct gate *g)
-{
-	free(g->keys);
-	buf_done(&g->arena);
-}
 
 static int refuse(struct gate *g, size_t at, const char *reason)
 {
@@ -233,92 +210,6 @@ static int check_word(struct gate *g, const char *word)
 	return 0;
 }
 
-static const char *key_bytes(const struct gate *g, const struct gate_key *key)
-{
-	return (key->in_arena ? g->arena.data : g->text) + key->at;
-}
-
-static int compare_keys(const void *a, const void *b, void *gate)
-{
-	const struct gate_key *x = a;
-	const struct gate_key *y = b;
-	int order;
-
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	if (x->len != y->len)
-		return x->len < y->len ? -1 : 1;
-	order = memcmp(key_bytes(gate, x), key_bytes(gate, y), x->len);
-	if (order)
-		return order;
-	return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-static bool same_key(const struct gate *g, const struct gate_key *a, const struct gate_key *b)
-{
-	return a->hash == b->hash && a->len == b->len &&
-	       memcmp(key_bytes(g, a), key_bytes(g, b), a->len) == 0;
-}
-
-/* Drops the keys of the object that closes; the first repeated one is an error. */
-static int close_object(struct gate *g, size_t first)
-{
-	struct gate_key *keys = g->keys + first;
-	const size_t count = g->key_count - first;
-	size_t repeated = SIZE_MAX;
-
-	if (count > FEW_KEYS) {
-		qsort_r(keys, count, sizeof(*keys), compare_keys, g);
-		for (size_t i = 1; i < count; i++) {
-			if (same_key(g, &keys[i - 1], &keys[i]) && keys[i].offset < repeated)
-				repeated = keys[i].offset;
-		}
-	} else {
-		for (size_t i = 1; i < count && repeated == SIZE_MAX; i++) {
-			for (size_t j = 0; j < i; j++) {
-				if (same_key(g, &keys[j], &keys[i]))
-					repeated = keys[i].offset;
-			}
-		}
-	}
-	if (repeated != SIZE_MAX)
-		return refuse(g, repeated, "the key is there twice");
-	g->key_count = first;
-	return 0;
-}
-
-static uint64_t hash_key(const char *at, size_t len)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)at[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
-/* The string from `start` to here as a key of the innermost object. */
-static void add_key(struct gate *g, size_t start, bool escaped)
-{
-	struct gate_key key = {.offset = (uint32_t)start, .at = (uint32_t)start + 1};
-	size_t len = g->at - start - 2;
-
-	if (escaped) {
-		const size_t used = g->arena.len;
-
-		json_unescape(g->text + key.at, len, &g->arena);
-		key.at = (uint32_t)used;
-		len = g->arena.len - used;
-		key.in_arena = 1;
-	}
-	key.len = len & 0x7fffffff; /* the text is at most MAX_JSON_BYTES long */
-	key.hash = hash_key(key_bytes(g, &key), len);
-	if (g->key_count == g->key_cap) {
-		g->key_cap = g->key_cap ? g->key_cap * 2 : 32;
-		g->keys = xrealloc_array(g->keys, g->key_cap, sizeof(*g->keys));
-	}
-	g->keys[g->key_count++] = key;
-}
-
 /* A key and its colon; leaves the place before the value. */
 static int check_key(struct gate *g)
 {
@@ -331,7 +222,7 @@ static int check_key(struct gate *g)
 	start = g->at;
 	if (check_string(g, &escaped) < 0)
 		return g->code;
-	add_key(g, start, escaped);
+	json_keys_add(&g->keys, start + 1, g->at - start - 2, escaped);
 	skip_space(g);
 	if (!at_char(g, ':', ':'))
 		return refuse_here(g, "expected ':'");
@@ -353,7 +244,7 @@ static int open_container(struct gate *g)
 		return 1;
 	}
 	g->levels[g->depth++] =
-		(struct gate_level){.is_object = is_object, .first_key = g->key_count};
+		(struct gate_level){.is_object = is_object, .first_key = g->keys.count};
 	return is_object ? check_key(g) : 0;
 }
 
@@ -410,8 +301,12 @@ static int check_after(struct gate *g)
 	if (!at_char(g, close, close))
 		return refuse_here(g,
 				   level.is_object ? "expected ',' or '}'" : "expected ',' or ']'");
-	if (level.is_object && close_object(g, level.first_key) < 0)
-		return g->code;
+	if (level.is_object) {
+		const size_t repeated = json_keys_close(&g->keys, level.first_key);
+
+		if (repeated != SIZE_MAX)
+			return refuse(g, repeated, "the key is there twice");
+	}
 	g->at++;
 	g->depth--;
 	return 1;
@@ -438,14 +333,18 @@ static int check_document(struct gate *g)
 
 int json_check(const char *text, size_t len, struct error *err)
 {
-	_cleanup_(gate_done) struct gate g = {.text = text, .len = len, .arena = BUF_INIT(0)};
+	struct gate g = {.text = text, .len = len};
 	unsigned line;
 	unsigned column;
+	int r;
 
 	if (len > MAX_JSON_BYTES)
 		return error_set(err, E2BIG, "1:1: %zu bytes are more than the %u allowed", len,
 				 MAX_JSON_BYTES);
-	if (check_document(&g) == 0)
+	json_keys_init(&g.keys, text);
+	r = check_document(&g);
+	json_keys_done(&g.keys);
+	if (r == 0)
 		return 0;
 	json_position(text, len, g.error_at, &line, &column);
 	return error_set(err, g.code, "%u:%u: %s", line, column, g.reason);

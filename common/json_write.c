@@ -1,32 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json_write.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/utf8.h"
 
 static const char hex[] = "0123456789abcdef";
 
-/* buf_put() without the call while there is room: a record line is some thirty pieces. */
-static inline void put(struct buf *out, const char *bytes, size_t len)
-{
-	if (out->cap - out->len <= len || (out->max && out->max - out->len < len)) {
-		buf_put(out, bytes, len);
-		return;
-	}
-	(void)memcpy(out->data + out->len, bytes, len);
-	out->len += len;
-	out->data[out->len] = '\0';
-}
-
 #define EACH_BYTE(_b)	 (UINT64_C(0x0101010101010101) * (_b))
 #define HAS_ZERO(_w)	 (((_w)-EACH_BYTE(1)) & ~(_w)&EACH_BYTE(0x80))
 #define HAS_BELOW_20(_w) (((_w)-EACH_BYTE(0x20)) & ~(_w)&EACH_BYTE(0x80))
 
-/* Bytes from the start that stand in a string as they are; eight at a time. */
+/*
+ * A record line is some thirty pieces, most of them a few bytes long: what follows puts them there
+ * without a call each, where there is room already.
+ */
+
+/* Where @len bytes and a NUL can be written; NULL: buf_put() has to see to it. */
+static inline char *room(const struct buf *out, size_t len)
+{
+	if (out->cap - out->len <= len || (out->max && out->max - out->len < len))
+		return NULL;
+	return out->data + out->len;
+}
+
+static inline void wrote(struct buf *out, char *end)
+{
+	*end = '\0';
+	out->len = (size_t)(end - out->data);
+}
+
+static inline void put(struct buf *out, const char *bytes, size_t len)
+{
+	char *at = room(out, len);
+
+	if (!at) {
+		buf_put(out, bytes, len);
+		return;
+	}
+	(void)memcpy(at, bytes, len);
+	wrote(out, at + len);
+}
+
+static inline bool word_is_plain(uint64_t w)
+{
+	return !((w & EACH_BYTE(0x80)) | HAS_BELOW_20(w) | HAS_ZERO(w ^ EACH_BYTE('"')) |
+		 HAS_ZERO(w ^ EACH_BYTE('\\')));
+}
+
+static inline bool byte_is_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Copies what stands in a string as it is. Return: whether that is all of it. */
+static inline bool copy_plain(char *to, const char *text, size_t len)
+{
+	uint64_t w;
+	size_t at = 0;
+
+	for (; at + sizeof(w) <= len; at += sizeof(w)) {
+		(void)memcpy(&w, text + at, sizeof(w));
+		(void)memcpy(to + at, &w, sizeof(w));
+		if (!word_is_plain(w))
+			return false;
+	}
+	if (at && at < len) { /* the last eight, some of them again */
+		(void)memcpy(&w, text + len - sizeof(w), sizeof(w));
+		(void)memcpy(to + len - sizeof(w), &w, sizeof(w));
+		return word_is_plain(w);
+	}
+	for (; at < len; at++) {
+		to[at] = text[at];
+		if (!byte_is_plain(text[at]))
+			return false;
+	}
+	return true;
+}
+
+/* Bytes from the start that stand in a string as they are. */
 static size_t plain_length(const char *text, size_t len)
 {
 	size_t at = 0;
@@ -35,12 +87,10 @@ static size_t plain_length(const char *text, size_t len)
 		uint64_t w;
 
 		(void)memcpy(&w, text + at, sizeof(w));
-		if ((w & EACH_BYTE(0x80)) | HAS_BELOW_20(w) | HAS_ZERO(w ^ EACH_BYTE('"')) |
-		    HAS_ZERO(w ^ EACH_BYTE('\\')))
+		if (!word_is_plain(w))
 			break;
 	}
-	while (at < len && (unsigned char)text[at] >= 0x20 && (unsigned char)text[at] < 0x80 &&
-	       text[at] != '"' && text[at] != '\\')
+	while (at < len && byte_is_plain(text[at]))
 		at++;
 	return at;
 }
@@ -70,7 +120,7 @@ static void put_escaped(struct buf *out, unsigned char c)
 	}
 }
 
-static void put_quoted(struct buf *out, const char *text, size_t len)
+static void put_escaping(struct buf *out, const char *text, size_t len)
 {
 	size_t at = 0;
 
@@ -93,6 +143,19 @@ static void put_quoted(struct buf *out, const char *text, size_t len)
 	put(out, "\"", 1);
 }
 
+static inline void put_quoted(struct buf *out, const char *text, size_t len)
+{
+	char *at = room(out, len + 2);
+
+	if (!at || !copy_plain(at + 1, text, len)) {
+		put_escaping(out, text, len);
+		return;
+	}
+	at[0] = '"';
+	at[len + 1] = '"';
+	wrote(out, at + len + 2);
+}
+
 static void put_newline(const struct json_writer *w)
 {
 	put(w->out, "\n", 1);
@@ -100,29 +163,52 @@ static void put_newline(const struct json_writer *w)
 		put(w->out, "  ", 2);
 }
 
-/* What stands before any item: the comma, the line break, the key. */
-static void put_lead(struct json_writer *w, const char *key)
+/* In pieces: the line break, a key that has to be escaped, no room. */
+static void put_key_slowly(struct json_writer *w, const char *key, size_t len)
 {
 	if (w->comma)
 		put(w->out, ",", 1);
 	if (w->indent && w->depth)
 		put_newline(w);
 	if (key) {
-		put_quoted(w->out, key, strlen(key));
+		put_quoted(w->out, key, len);
 		put(w->out, ": ", w->indent ? 2 : 1);
 	}
 	w->comma = true;
 }
 
-static void begin(struct json_writer *w, const char *key, char open)
+void json_put_key(struct json_writer *w, const char *key, size_t len)
 {
-	put_lead(w, key);
+	char *at = w->indent ? NULL : room(w->out, len + 4);
+
+	if (!at) {
+		put_key_slowly(w, key, len);
+		return;
+	}
+	if (w->comma)
+		*at++ = ',';
+	if (key) {
+		*at++ = '"';
+		if (!copy_plain(at, key, len)) {
+			put_key_slowly(w, key, len);
+			return;
+		}
+		at += len;
+		*at++ = '"';
+		*at++ = ':';
+	}
+	wrote(w->out, at);
+	w->comma = true;
+}
+
+void json_open(struct json_writer *w, char open)
+{
 	put(w->out, &open, 1);
 	w->depth++;
 	w->comma = false;
 }
 
-static void end(struct json_writer *w, char close)
+void json_close(struct json_writer *w, char close)
 {
 	w->depth--;
 	if (w->indent && w->comma)
@@ -131,102 +217,33 @@ static void end(struct json_writer *w, char close)
 	w->comma = true;
 }
 
-void json_begin_object(struct json_writer *w, const char *key)
+void json_text(struct json_writer *w, const char *text, size_t len)
 {
-	begin(w, key, '{');
-}
-
-void json_end_object(struct json_writer *w)
-{
-	end(w, '}');
-}
-
-void json_begin_array(struct json_writer *w, const char *key)
-{
-	begin(w, key, '[');
-}
-
-void json_end_array(struct json_writer *w)
-{
-	end(w, ']');
-}
-
-void json_put_string(struct json_writer *w, const char *key, const char *value)
-{
-	if (value)
-		json_put_bytes(w, key, value, strlen(value));
-	else
-		json_put_null(w, key);
-}
-
-void json_put_bytes(struct json_writer *w, const char *key, const char *value, size_t len)
-{
-	put_lead(w, key);
-	put_quoted(w->out, value, len);
+	put_quoted(w->out, text, len);
 }
 
 /* By hand: printf would be the largest part of the cost of an event. */
-static void put_digits(struct json_writer *w, const char *key, uint64_t value, bool minus)
+void json_digits(struct json_writer *w, uint64_t value, bool minus)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[24];
 	size_t at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
+	for (; value >= 10; value /= 100) {
+		at -= 2;
+		(void)memcpy(digits + at, pairs + 2 * (value % 100), 2);
+	}
+	if (value || at == sizeof(digits))
+		digits[--at] = (char)('0' + value);
 	if (minus)
 		digits[--at] = '-';
-	put_lead(w, key);
 	put(w->out, digits + at, sizeof(digits) - at);
 }
 
-void json_put_i64(struct json_writer *w, const char *key, int64_t value)
+void json_word(struct json_writer *w, const char *word, size_t len)
 {
-	put_digits(w, key, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
-}
-
-void json_put_u64(struct json_writer *w, const char *key, uint64_t value)
-{
-	put_digits(w, key, value, false);
-}
-
-void json_put_double(struct json_writer *w, const char *key, double value)
-{
-	char text[40];
-	char *comma;
-	int n = -1;
-
-	if (!isfinite(value)) { /* JSON has no word for it */
-		json_put_null(w, key);
-		return;
-	}
-	for (int precision = 15; precision <= 17; precision++) {
-		n = snprintf(text, sizeof(text), "%.*g", precision, value);
-		if (strtod(text, NULL) == value) /* NOLINT(cert-err34-c): our own digits */
-			break;
-	}
-	comma = strchr(text, ','); /* a locale's decimal point */
-	if (comma)
-		*comma = '.';
-	put_lead(w, key);
-	put(w->out, text, n > 0 ? (size_t)n : 0);
-}
-
-void json_put_bool(struct json_writer *w, const char *key, bool value)
-{
-	put_lead(w, key);
-	buf_puts(w->out, value ? "true" : "false");
-}
-
-void json_put_null(struct json_writer *w, const char *key)
-{
-	put_lead(w, key);
-	buf_puts(w->out, "null");
-}
-
-void json_put_raw(struct json_writer *w, const char *key, const char *raw, size_t len)
-{
-	put_lead(w, key);
-	put(w->out, raw, len);
+	put(w->out, word, len);
 }

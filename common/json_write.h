@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/buf.h"
 
@@ -27,16 +28,85 @@ struct json_writer {
 	bool indent; /* one item a line */
 };
 
-void json_begin_object(struct json_writer *w, const char *key);
-void json_end_object(struct json_writer *w);
-void json_begin_array(struct json_writer *w, const char *key);
-void json_end_array(struct json_writer *w);
-void json_put_string(struct json_writer *w, const char *key, const char *value); /* NULL: null */
-void json_put_bytes(struct json_writer *w, const char *key, const char *value, size_t len);
-void json_put_i64(struct json_writer *w, const char *key, int64_t value);
-void json_put_u64(struct json_writer *w, const char *key, uint64_t value);
-void json_put_double(struct json_writer *w, const char *key, double value);
-void json_put_bool(struct json_writer *w, const char *key, bool value);
-void json_put_null(struct json_writer *w, const char *key);
+/* What stands before a value: the comma, the line break, the key. */
+void json_put_key(struct json_writer *w, const char *key, size_t len);
+/* A value behind that. */
+void json_open(struct json_writer *w, char open);
+void json_close(struct json_writer *w, char close);
+void json_text(struct json_writer *w, const char *text, size_t len);
+void json_digits(struct json_writer *w, uint64_t value, bool minus);
+void json_word(struct json_writer *w, const char *word, size_t len);
+
+/* Inline, all of them: the length of a literal key is then a constant. */
+static inline void json_key_of(struct json_writer *w, const char *key)
+{
+	json_put_key(w, key, key ? strlen(key) : 0);
+}
+
+static inline void json_begin_object(struct json_writer *w, const char *key)
+{
+	json_key_of(w, key);
+	json_open(w, '{');
+}
+
+static inline void json_end_object(struct json_writer *w)
+{
+	json_close(w, '}');
+}
+
+static inline void json_begin_array(struct json_writer *w, const char *key)
+{
+	json_key_of(w, key);
+	json_open(w, '[');
+}
+
+static inline void json_end_array(struct json_writer *w)
+{
+	json_close(w, ']');
+}
+
+static inline void json_put_bytes(struct json_writer *w, const char *key, const char *value,
+				  size_t len)
+{
+	json_key_of(w, key);
+	json_text(w, value, len);
+}
+
 /* `raw` must be one valid JSON value. */
-void json_put_raw(struct json_writer *w, const char *key, const char *raw, size_t len);
+static inline void json_put_raw(struct json_writer *w, const char *key, const char *raw, size_t len)
+{
+	json_key_of(w, key);
+	json_word(w, raw, len);
+}
+
+static inline void json_put_null(struct json_writer *w, const char *key)
+{
+	json_put_raw(w, key, "null", 4);
+}
+
+/* NULL: null */
+static inline void json_put_string(struct json_writer *w, const char *key, const char *value)
+{
+	if (value)
+		json_put_bytes(w, key, value, strlen(value));
+	else
+		json_put_null(w, key);
+}
+
+static inline void json_put_i64(struct json_writer *w, const char *key, int64_t value)
+{
+	json_key_of(w, key);
+	json_digits(w, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+}
+
+static inline void json_put_u64(struct json_writer *w, const char *key, uint64_t value)
+{
+	json_key_of(w, key);
+	json_digits(w, value, false);
+}
+
+static inline void json_put_bool(struct json_writer *w, const char *key, bool value)
+{
+	json_key_of(w, key);
+	json_word(w, value ? "true" : "false", value ? 4 : 5);
+}

@@ -63,12 +63,19 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	full.declared = declared_list(execution->declared);
 	full.time_ns = monotonic_ns();
 	judge(session, &full, &stop, &judgement, &denial);
+	/* The trace was drained: what it had to say of this thread's last call is told. */
+	if (execution->refused.tid == request->tid)
+		execution->refused.tid = 0;
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
 				    .later = judgement.later,
 				    .errno_value = judgement.decision.errno_value};
 	if (judgement.later)
 		return;
 	if (!judgement.proceed) {
+		if (full.kind == ACTION_CONNECT) {
+			execution->refused.tid = request->tid;
+			execution->refused.errno_value = ret->errno_value;
+		}
 		execution_refused(execution, &denial);
 		ret->kill_execution = denial.verdict == VERDICT_KILL;
 		return;

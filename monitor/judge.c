@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "monitor/session_internal.h"
 
@@ -14,7 +12,7 @@
 /* What a rule took away is set anew by the next read, in the kernel too. */
 static void clear_labels(struct session *session, const struct action *action, uint64_t labels)
 {
-	char call[96] = "";
+	char call[ACTION_CALL_BYTES];
 	struct json_writer *w;
 
 	if (!labels)
@@ -23,9 +21,7 @@ static void clear_labels(struct session *session, const struct action *action, u
 		trace_session_clear_labels(session->trace, session->slot, labels);
 	session->labels_recorded &= ~labels;
 	session->everywhere_recorded &= ~labels;
-	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
-		       action->call_id.len ? action->call_id.at : "");
-	w = event_begin(session, "label.cleared", call[0] ? call : NULL, action->exec_id);
+	w = event_begin(session, "label.cleared", judge_call_of(action, call), action->exec_id);
 	json_begin_object(w, "fields");
 	policy_put_labels(w, "labels", session->policy, labels);
 	json_end_object(w);
@@ -128,17 +124,15 @@ void judge_note_labels(struct session *session, const struct action *cause)
 {
 	const uint64_t labels = policy_state_labels(session->state);
 	const uint64_t added = labels & ~session->labels_recorded;
-	char call[96] = "";
+	char call[ACTION_CALL_BYTES];
 	struct json_writer *w;
 
 	if (!added)
 		return;
 	session->labels_recorded |= labels;
 	session->totals.labels = labels;
-	if (cause)
-		(void)snprintf(call, sizeof(call), "%.*s", (int)cause->call_id.len,
-			       cause->call_id.len ? cause->call_id.at : "");
-	w = event_begin(session, "label.set", call[0] ? call : NULL, cause ? cause->exec_id : 0);
+	w = event_begin(session, "label.set", cause ? judge_call_of(cause, call) : NULL,
+			cause ? cause->exec_id : 0);
 	json_begin_object(w, "fields");
 	policy_put_labels(w, "labels", session->policy, added);
 	if (cause && cause->path.len)

@@ -8,6 +8,49 @@
 
 #include "monitor/session_internal.h"
 
+/*
+ * A text of a fixed size, of pieces; what does not fit is cut. Refusals come as fast as a program
+ * asks for them, and printf would be a good part of what one costs.
+ */
+struct text {
+	char *at;
+	size_t room; /* with the NUL */
+};
+
+static void add(struct text *text, const char *bytes, size_t len)
+{
+	const size_t fits = len < text->room ? len : text->room - 1;
+
+	if (fits)
+		memcpy(text->at, bytes, fits);
+	text->at += fits;
+	text->room -= fits;
+	*text->at = '\0';
+}
+
+static void add_str(struct text *text, struct str str)
+{
+	add(text, str.at, str.len);
+}
+
+static void add_text(struct text *text, const char *bytes)
+{
+	add(text, bytes, strlen(bytes));
+}
+
+static void set_text(char *to, size_t size, const char *bytes)
+{
+	add_text(&(struct text){to, size}, bytes);
+}
+
+const char *judge_call_of(const struct action *action, char text[ACTION_CALL_BYTES])
+{
+	if (!action->call_id.len)
+		return NULL;
+	add_str(&(struct text){text, ACTION_CALL_BYTES}, action->call_id);
+	return text;
+}
+
 static void put_list(struct json_writer *w, const char *name, const struct str_list *list)
 {
 	json_begin_array(w, name);
@@ -25,9 +68,10 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 		const struct action_field *field = &action_fields[i];
 		struct str text;
 
-		if (!(field->kinds & (1u << action->kind)) || strcmp(field->name, "call_id") == 0)
+		if (!(field->kinds & (1u << action->kind)) ||
+		    field->offset == offsetof(struct action, call_id))
 			continue;
-		if (action->kind == ACTION_TOOL_RESULT && strcmp(field->name, "text") == 0) {
+		if (field->offset == offsetof(struct action, text)) {
 			json_put_u64(w, "text_bytes", action->text.len);
 			continue;
 		}
@@ -44,7 +88,8 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 			json_put_bool(w, field->name, action_boolean(action, field));
 			break;
 		case FIELD_LIST:
-			if (strcmp(field->name, "declared") != 0 || action->declared.count)
+			if (field->offset != offsetof(struct action, declared) ||
+			    action->declared.count)
 				put_list(w, field->name, action_list(action, field));
 			break;
 		}
@@ -84,12 +129,14 @@ void event_end(struct session *session)
 		event_failed(session, r);
 }
 
-static void describe_host(const struct action *action, char *text, size_t size)
+static void describe_host(const struct action *action, char *to, size_t size)
 {
-	const struct str host = action->host.len ? action->host : action->address;
+	struct text text = {to, size};
+	char port[24];
 
-	(void)snprintf(text, size, "%.*s port %lld", (int)host.len, host.len ? host.at : "",
-		       (long long)action->port);
+	(void)snprintf(port, sizeof(port), " port %lld", (long long)action->port);
+	add_str(&text, action->host.len ? action->host : action->address);
+	add_text(&text, port);
 }
 
 static void describe(const struct action *action, char *text, size_t size)
@@ -146,48 +193,48 @@ void judge_fill_denial(const struct session *session, const struct action *actio
 		       const struct judgement *judgement, struct denial *ret)
 {
 	const struct rule_info *rule = judgement->decision.rule;
+	struct text because = {ret->because, sizeof(ret->because)};
 
 	*ret = (struct denial){.verdict = judgement->decision.verdict, .seq = judgement->seq};
-	(void)snprintf(ret->kind, sizeof(ret->kind), "%s", action_kind_name(action->kind));
+	set_text(ret->kind, sizeof(ret->kind), action_kind_name(action->kind));
 	describe(action, ret->subject, sizeof(ret->subject));
 	if (ret->verdict < VERDICT_ASK && !judgement->reason) {
 		/* Policy would let it pass; the session is failing. */
-		(void)snprintf(ret->rule, sizeof(ret->rule), "session");
+		set_text(ret->rule, sizeof(ret->rule), "session");
 		(void)snprintf(ret->because, sizeof(ret->because), "The session is ending: %.400s",
 			       session->failure.text);
 		return;
 	}
-	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", rule ? rule->id : "default");
+	set_text(ret->rule, sizeof(ret->rule), rule ? rule->id : "default");
+	if (judgement->reason) {
+		add_text(&because, judgement->reason);
+		add_text(&because, " ");
+	}
 	/* The rule's text speaks of what may never have been. */
-	(void)snprintf(
-		ret->because, sizeof(ret->because), "%s%s%s%s",
-		judgement->reason ? judgement->reason : "", judgement->reason ? " " : "",
-		session->labels_assumed &&
-				policy_decided_by_labels(session->policy, &judgement->decision)
-			? "Nobody can tell what this session has read (no trace, or events of it "
-			  "were lost), so it counts as having read all that is protected. The rule "
-			  "says: "
-		: policy_decided_unseen(session->policy, session->state, &judgement->decision)
-			? "Nobody can see all that this session does (no trace, or events of it were "
-			  "lost), so what this rule waits for counts as having been. The rule says: "
-			: "",
-		policy_because(session->policy, action, &judgement->decision));
+	if (session->labels_assumed &&
+	    policy_decided_by_labels(session->policy, &judgement->decision))
+		add_text(&because, "Nobody can tell what this session has read (no trace, or "
+				   "events of it were lost), so it counts as having read all that "
+				   "is protected. The rule says: ");
+	else if (policy_decided_unseen(session->policy, session->state, &judgement->decision))
+		add_text(&because, "Nobody can see all that this session does (no trace, or events "
+				   "of it were lost), so what this rule waits for counts as having "
+				   "been. The rule says: ");
+	add_text(&because, policy_because(session->policy, action, &judgement->decision));
 }
 
 void judge_record(struct session *session, const struct action *action, struct judgement *judgement)
 {
-	char call[96] = "";
+	char call[ACTION_CALL_BYTES];
 	const struct event_head head = {
 		.time_ns = action->time_ns,
-		.call = action->call_id.len ? call : NULL,
+		.call = judge_call_of(action, call),
 		.exec_id = action->exec_id,
 		.pid = action->pid,
 		.kind = action_kind_name(action->kind),
 	};
 	struct json_writer *w;
 
-	(void)snprintf(call, sizeof(call), "%.*s", (int)action->call_id.len,
-		       action->call_id.len ? action->call_id.at : "");
 	judgement->seq = record_count(session->record);
 	w = begin_event(session, &head);
 	judge_put_fields(w, action);

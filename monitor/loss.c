@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "monitor/session_internal.h"
 
@@ -12,6 +13,8 @@
  */
 
 #define NS_PER_MS 1000000
+/* What each because ends with: of a session that refuses what is new. */
+#define TO_GO_ON " Start a new session to go on."
 
 /* In the form of a rule, so that what is refused tells of it as of any other. */
 static const struct {
@@ -22,42 +25,38 @@ static const struct {
 			 {.id = "on_loss.trace.lost",
 			  .category = "evidence",
 			  .severity = "high",
-			  .because =
-				  "Some of what this session did was not seen: the kernel had no "
-				  "room for the events. Rules that count or look at labels can no "
-				  "longer be relied on. Start a new session to go on."}},
-	[LOSS_CHILD] =
-		{"trace.untraced",
-		 {.id = "on_loss.trace.untraced",
-		  .category = "evidence",
-		  .severity = "high",
-		  .because = "A process of this session could not be put under trace: the kernel "
-			     "had no memory for it. Start a new session to go on."}},
+			  .because = "Some of what this session did was not seen: the kernel "
+				     "had no room for the events. Rules that count or look at "
+				     "labels can no longer be relied on." TO_GO_ON}},
+	[LOSS_CHILD] = {"trace.untraced",
+			{.id = "on_loss.trace.untraced",
+			 .category = "evidence",
+			 .severity = "high",
+			 .because = "A process of this session could not be put under trace: "
+				    "the kernel had no memory for it." TO_GO_ON}},
 	[LOSS_APPROVAL] = {"trace.full",
 			   {.id = "on_loss.trace.full",
 			    .category = "evidence",
 			    .severity = "high",
-			    .because =
-				    "A program could not be announced to the kernel: too many are "
-				    "about to start, so what would have run could not be checked. "
-				    "Start a new session to go on."}},
-	[LOSS_SEQUENCE] =
-		{"state.evicted",
-		 {.id = "on_loss.state.evicted",
-		  .category = "evidence",
-		  .severity = "high",
-		  .because = "More files, hosts or processes were in the middle of a sequence "
-			     "that the policy watches for than can be remembered, and some had "
-			     "to be forgotten. Start a new session to go on."}},
+			    .because = "A program could not be announced to the kernel: too many "
+				       "are about to start, so what would have run could not be "
+				       "checked." TO_GO_ON}},
+	[LOSS_SEQUENCE] = {"state.evicted",
+			   {.id = "on_loss.state.evicted",
+			    .category = "evidence",
+			    .severity = "high",
+			    .because = "More files, hosts or processes were in the middle of a "
+				       "sequence that the policy watches for than can be "
+				       "remembered, and some had to be forgotten." TO_GO_ON}},
 	[LOSS_CLOCK] = {"clock.step",
 			{.id = "on_loss.clock.step",
 			 .category = "evidence",
 			 .severity = "high",
-			 .because = "The host's clock was set while this session ran. Start a new "
-				    "session to go on."}},
+			 .because = "The host's clock was set while this session ran." TO_GO_ON}},
 };
 
-void loss_denial(const struct session *session, const char *subject, struct denial *ret)
+/* There must have been a loss. */
+static void loss_denial(const struct session *session, const char *subject, struct denial *ret)
 {
 	const struct rule_info *rule = &losses[session->loss.cause].rule;
 
@@ -88,6 +87,14 @@ static enum verdict verdict_of(const struct session *session, enum loss_cause ca
 	return on_loss_verdict(policy_on_loss(session->policy));
 }
 
+/* Nobody needs another session where this one refuses nothing. */
+static void put_because(struct json_writer *w, const char *because, enum verdict verdict)
+{
+	const size_t len = strlen(because);
+
+	json_put_bytes(w, "because", because, verdict < VERDICT_ASK ? len - strlen(TO_GO_ON) : len);
+}
+
 /* Head and verdict; the caller adds "fields" and ends it with finish(). */
 static struct json_writer *begin(struct session *session, enum loss_cause cause)
 {
@@ -108,7 +115,7 @@ static struct json_writer *begin(struct session *session, enum loss_cause cause)
 	json_put_string(w, "rule", rule->id);
 	json_put_string(w, "category", rule->category);
 	json_put_string(w, "severity", rule->severity);
-	json_put_string(w, "because", rule->because);
+	put_because(w, rule->because, verdict);
 	json_begin_object(w, "fields");
 	json_put_string(w, "on_loss", on_loss_name(policy_on_loss(session->policy)));
 	return w;

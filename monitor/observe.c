@@ -6,13 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/ipv4.h"
 #include "common/syscall_table.h"
 #include "monitor/session_internal.h"
 
 /*
  * What the kernel saw, turned into actions that policy may count, label or kill for, and into
  * events of the record. "exec.done", "connect.done" and, where files are gated, "file.open.done"
- * and "file.change.done" are the truth beside what the gate was asked for.
+ * and "file.change.done" are the truth beside what the gate was asked for, and let through.
  */
 
 static const struct execution *execution_of(struct session *session,
@@ -213,14 +214,32 @@ static void on_exec(struct session *session, const struct trace_event *event)
 	truth_end(session, w);
 }
 
+/* The record has it, with its reason: that the caller was told so is no news. A back end that sees
+ * calls begin and not return does not even see it. */
+static bool was_refused(struct session *session, const struct trace_event *event)
+{
+	struct execution *execution = execution_find(session, event->exec_id);
+
+	if (!execution || execution->refused.tid != event->tid ||
+	    event->result != -execution->refused.errno_value)
+		return false;
+	execution->refused.tid = 0;
+	return true;
+}
+
 static void on_connect(struct session *session, const struct trace_event *event)
 {
 	char address[INET6_ADDRSTRLEN] = "";
-	struct json_writer *w = truth_begin(session, event, "connect.done");
+	struct json_writer *w;
 	const char *host;
 
-	if (event->family == AF_INET || event->family == AF_INET6)
-		(void)inet_ntop(event->family, event->address, address, sizeof(address));
+	if (was_refused(session, event))
+		return;
+	w = truth_begin(session, event, "connect.done");
+	if (event->family == AF_INET)
+		(void)ipv4_text(event->address, address);
+	else if (event->family == AF_INET6)
+		(void)inet_ntop(AF_INET6, event->address, address, sizeof(address));
 	if (address[0]) {
 		json_put_string(w, "address", address);
 		host = session_net_host(session, address);

@@ -35,13 +35,14 @@ struct session_decoy {
 bool session_decoy_answers(const struct session *session, const struct action *action,
 			   const struct judgement *judgement)
 {
-	const bool all = session_net_is_decoy(session);
 	const bool is_name = action->kind == ACTION_DNS; /* which our own server answers anyway */
 	const bool concerns_us =
 		action->kind == ACTION_REQUEST || session_net_leads_out(session, action);
+	bool all;
 
 	if (!concerns_us || judgement->by_loss || judgement->later)
 		return false;
+	all = session_net_is_decoy(session);
 	switch (judgement->decision.verdict) {
 	case VERDICT_DECOY:
 		return all || session->mode == MODE_ENFORCE;

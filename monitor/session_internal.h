@@ -60,7 +60,12 @@ struct execution {
 	char *call_id;
 	char *tool;
 	uint32_t declared;
-	bool asks_names;    /* has turned to the session's name server */
+	bool asks_names; /* has turned to the session's name server */
+
+	struct {
+		uint32_t tid; /* 0: none */
+		int errno_value;
+	} refused; /* the connect that was refused last: the trace has nothing to add to it */
 	struct gate *gate;  /* NULL before READY */
 	int program_pidfd;  /* -1 before READY */
 	int early_signal;   /* to be sent at READY; 0: none */
@@ -306,6 +311,9 @@ void judge_traced(struct session *session, const struct action *action, struct j
 void judge_note_labels(struct session *session, const struct action *cause);
 
 /* judge_told.c */
+#define ACTION_CALL_BYTES 96
+/* The call that an action belongs to, for an event; NULL: none. */
+const char *judge_call_of(const struct action *action, char text[ACTION_CALL_BYTES]);
 /* The event of an action; its number goes to the judgement. */
 void judge_record(struct session *session, const struct action *action,
 		  struct judgement *judgement);
@@ -353,8 +361,6 @@ bool loss_overrules(const struct session *session, const struct action *action,
 		    struct decision *decision);
 /* As policy_explain(), for such a decision. */
 void loss_explain(const struct session *session, struct json_writer *w);
-/* There must have been a loss. */
-void loss_denial(const struct session *session, const char *subject, struct denial *ret);
 
 /* usage.c */
 /* Errors: -EOPNOTSUPP if a rule needs what this kernel does not tell. */

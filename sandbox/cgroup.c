@@ -141,7 +141,6 @@ static char *make_below(const struct launch *l, const char *parent, int *ret_loc
 	char *path = xasprintf("%s/" PREFIX "%s.%d", parent, l->spec.session, getpid());
 	const struct timespec pause = {.tv_nsec = 1000000};
 
-	sweep(parent);
 	/* Another's sweep may hold the new folder, and take it away, before it is locked. */
 	for (unsigned tries = 0; tries < 1000; tries++) {
 		if (mkdir(path, 0755) < 0 && errno != EEXIST)
@@ -304,6 +303,24 @@ int cgroup_check(const struct launch *l, struct error *err)
 			 "a limit of CPUs needs a cgroup with that controller, and none can be "
 			 "made here: run as root, or in a delegated cgroup (systemd-run --user "
 			 "--scope -p Delegate=yes cordon ...), or leave --cpus out");
+}
+
+/* The folders of others beside ours. Once the session is under way: it has no part in them. */
+void cgroup_sweep(const struct launch *l)
+{
+	const char *last = NULL;
+
+	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
+		const char *folder = l->cgroup.dirs[kind];
+		_cleanup_free_ char *parent = NULL;
+
+		/* v2: all the same */
+		if (!folder || (last && strcmp(folder, last) == 0))
+			continue;
+		parent = xstrndup(folder, (size_t)(strrchr(folder, '/') - folder));
+		sweep(parent);
+		last = folder;
+	}
 }
 
 /* For a kernel or a container that did not let the init be born inside. */

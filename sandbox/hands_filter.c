@@ -46,8 +46,6 @@ static const unsigned short needed[] = {
 	SYS_utimensat,
 	/* a process for a FIFO */
 	SYS_clone,
-	SYS_set_robust_list,
-	SYS_rt_sigprocmask,
 	SYS_exit_group,
 };
 

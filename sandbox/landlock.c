@@ -71,7 +71,10 @@ int landlock_probe(struct launch *l, struct error *err)
 			err, abi < 0 ? errno : EOPNOTSUPP,
 			"Landlock is not available on this host (%s); boot with landlock in "
 			"lsm=, or build the spec without it (\"landlock\": false)",
-			abi < 0 ? strerrorname_np(errno) : "no ABI");
+			abi == 0	      ? "no ABI"
+			: errno == ENOSYS     ? "it is not in the kernel"
+			: errno == EOPNOTSUPP ? "it was left out at boot"
+					      : "the kernel refuses to tell");
 	l->landlock_abi = abi;
 	launch_say(l, "landlock=%d", l->landlock_abi);
 	return 0;
@@ -95,6 +98,8 @@ static int allow(int ruleset_fd, const char *path, uint64_t rights, struct error
 
 static int allow_view(const struct launch *l, int ruleset_fd, uint64_t all, struct error *err)
 {
+	/* Rules for folders below would not shorten the kernel's walk: it looks for TRUNCATE, too.
+	 */
 	int r = allow(ruleset_fd, "/", READ_RIGHTS & all, err);
 
 	/* Files of /proc are written in place (comm, oom_score_adj); those of /dev are opened. */

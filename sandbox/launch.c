@@ -266,5 +266,6 @@ int main(void)
 	userns_reap_holders();
 	sources_close(&l);
 	(void)close(life[0]);
+	cgroup_sweep(&l);
 	keeper_run(&l, init_pid, init_pidfd);
 }

@@ -148,6 +148,7 @@ void cgroup_make(struct launch *l);
 int cgroup_check(const struct launch *l, struct error *err);
 int cgroup_add(const struct launch *l, pid_t pid, struct error *err);
 int cgroup_join(struct launch *l, struct error *err);
+void cgroup_sweep(const struct launch *l);
 void cgroup_remove(struct launch *l);
 
 /* What part of a limit that the kernel keeps for a user one session may use up. */

@@ -10,7 +10,6 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "sandbox/compat/libc.h"
 #include "sandbox/launch.h"
 
 /*

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "sandbox/compat/libc.h"
 #include "sandbox/launch.h"
 
 static int bind_node(const struct launch *l, const char *name, struct error *err)

@@ -14,12 +14,12 @@ static int lower(int resource, uint64_t value, const char *what, struct error *e
 {
 	struct rlimit limit;
 
-	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+	if (getrlimit(resource, &limit) < 0)
 		return error_errno(err, errno, "read the limit of %s", what);
 	if (value < limit.rlim_max)
 		limit.rlim_max = value;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit((__rlimit_resource_t)resource, &limit) < 0)
+	if (setrlimit(resource, &limit) < 0)
 		return error_errno(err, errno, "limit %s", what);
 	return 0;
 }
@@ -28,7 +28,7 @@ static int lower_to_share(int resource, const char *what, struct error *err)
 {
 	struct rlimit limit;
 
-	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+	if (getrlimit(resource, &limit) < 0)
 		return error_errno(err, errno, "read the limit of %s", what);
 	return limit.rlim_max == RLIM_INFINITY
 		       ? 0

@@ -10,11 +10,11 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "sandbox/compat/libc.h"
 #include "sandbox/launch.h"
 
 /* The folder that holds upper and work; one mount must hold both. */

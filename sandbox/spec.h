@@ -115,11 +115,9 @@ struct spec_options {
 	/* Files that cordon itself shows, read-only: not held to what a user's binds are. */
 	const struct spec_bind *own;
 	size_t own_count;
-	struct spec_limits limits; /* zeros: the defaults of spec_default_limits() */
+	struct spec_limits limits; /* zeros: the defaults, spec_build.c */
 	const char *const *env;	   /* additional "NAME=value", NULL-terminated, or NULL */
 };
-
-struct spec_limits spec_default_limits(void);
 
 /* With NET_RELAY and NET_DECOY: the session's own addresses, and the one it asks for names. */
 #define SPEC_NET_ADDRESS    "198.18.0.2"

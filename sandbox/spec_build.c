@@ -19,7 +19,7 @@
 #define AGENT_ID   1000u
 #define AGENT_HOME "/home/agent"
 
-struct spec_limits spec_default_limits(void)
+static struct spec_limits default_limits(void)
 {
 	const long pages = sysconf(_SC_PHYS_PAGES);
 	const long page = sysconf(_SC_PAGESIZE);
@@ -33,7 +33,7 @@ struct spec_limits spec_default_limits(void)
 
 static struct spec_limits merge_limits(struct spec_limits asked)
 {
-	struct spec_limits limits = spec_default_limits();
+	struct spec_limits limits = default_limits();
 
 	if (asked.memory_bytes)
 		limits.memory_bytes = asked.memory_bytes;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/spec_view.h"
 
-#include <glob.h>
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/cleanup.h"
 
 /* On most hosts all but /usr are symlinks into it; they are then made as symlinks. */
 static const char *const system_paths[] = {"/usr",   "/bin",   "/sbin",	  "/lib",
@@ -17,18 +20,41 @@ static const char *const system_paths[] = {"/usr",   "/bin",   "/sbin",	  "/lib"
  * Left out on purpose: passwd, shadow, group, hosts, resolv.conf (made afresh below), ssh,
  * ssl/private, sudoers, cron, systemd, anything with a credential.
  */
-static const char *const etc_paths[] = {
-	"/etc/alternatives",	"/etc/ld.so.cache",    "/etc/ld.so.conf",
-	"/etc/ld.so.conf.d",	"/etc/ssl/certs",      "/etc/ssl/openssl.cnf",
-	"/etc/ca-certificates", "/etc/pki/tls/certs",  "/etc/pki/ca-trust",
-	"/etc/crypto-policies", "/etc/localtime",      "/etc/timezone",
-	"/etc/os-release",	"/etc/debian_version", "/etc/profile",
-	"/etc/profile.d",	"/etc/bash.bashrc",    "/etc/inputrc",
-	"/etc/terminfo",	"/etc/protocols",      "/etc/services",
-	"/etc/mime.types",	"/etc/magic",	       "/etc/locale.alias",
-	"/etc/fonts",		"/etc/python3*",       "/etc/perl",
-	"/etc/java*",		"/etc/shells",	       "/etc/login.defs",
-	"/etc/gai.conf",	"/etc/host.conf",      NULL};
+static const char *const etc_paths[] = {"/etc/alternatives",
+					"/etc/ld.so.cache",
+					"/etc/ld.so.conf",
+					"/etc/ld.so.conf.d",
+					"/etc/ssl/certs",
+					"/etc/ssl/openssl.cnf",
+					"/etc/ca-certificates",
+					"/etc/pki/tls/certs",
+					"/etc/pki/ca-trust",
+					"/etc/crypto-policies",
+					"/etc/localtime",
+					"/etc/timezone",
+					"/etc/os-release",
+					"/etc/debian_version",
+					"/etc/profile",
+					"/etc/profile.d",
+					"/etc/bash.bashrc",
+					"/etc/inputrc",
+					"/etc/terminfo",
+					"/etc/protocols",
+					"/etc/services",
+					"/etc/mime.types",
+					"/etc/magic",
+					"/etc/locale.alias",
+					"/etc/fonts",
+					"/etc/perl",
+					"/etc/shells",
+					"/etc/login.defs",
+					"/etc/gai.conf",
+					"/etc/host.conf",
+					NULL};
+
+/* The same, of names that go on with a version. */
+static const char *const etc_prefixes[] = {"python3", "java"};
+#define MAX_VERSIONS 64
 
 /* Names of the host's accounts, without which libraries do not know who they run as. */
 static const char *const etc_lite_paths[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
@@ -92,18 +118,30 @@ static void add_host_path(struct spec *spec, const char *path)
 	}
 }
 
+static int has_prefix(const struct dirent *entry)
+{
+	for (size_t i = 0; i < sizeof(etc_prefixes) / sizeof(etc_prefixes[0]); i++)
+		if (strncmp(entry->d_name, etc_prefixes[i], strlen(etc_prefixes[i])) == 0)
+			return 1;
+	return 0;
+}
+
 static void add_etc(struct spec *spec)
 {
-	glob_t found = {0};
-	int flags = 0;
+	struct dirent **found = NULL;
+	int count;
 
-	for (const char *const *p = etc_paths; *p; p++) {
-		(void)glob(*p, flags, NULL, &found);
-		flags = GLOB_APPEND;
+	for (const char *const *p = etc_paths; *p; p++)
+		add_host_path(spec, *p);
+	count = scandir("/etc", &found, has_prefix, alphasort);
+	for (int i = 0; i < count; i++) {
+		_cleanup_free_ char *path = xasprintf("/etc/%s", found[i]->d_name);
+
+		if (i < MAX_VERSIONS)
+			add_host_path(spec, path);
+		free(found[i]);
 	}
-	for (size_t i = 0; i < found.gl_pathc && i < 128; i++)
-		add_host_path(spec, found.gl_pathv[i]);
-	globfree(&found);
+	free(found);
 }
 
 static void add_made_etc(struct spec *spec)

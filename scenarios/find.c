@@ -61,10 +61,12 @@ static int take_entry(FTS *walk, FTSENT *entry, struct scenario_set *set, struct
 	case FTS_DNR:
 	case FTS_ERR:
 	case FTS_NS:
-		return error_errno(err, entry->fts_errno, "%s", entry->fts_path);
+		return error_errno(err, entry->fts_errno, "cannot open the scenario %s",
+				   entry->fts_path);
 	case FTS_SLNONE: /* a symbolic link to nothing */
 		if (entry->fts_level == 0 || is_wanted(entry))
-			return error_errno(err, ENOENT, "%s", entry->fts_path);
+			return error_errno(err, ENOENT, "cannot open the scenario %s",
+					   entry->fts_path);
 		return 0;
 	case FTS_DP:
 		return 0;
@@ -88,7 +90,7 @@ static int load_path(char *path, struct scenario_set *set, struct error *err)
 	int r = 0;
 
 	if (!walk)
-		return error_errno(err, errno, "%s", path);
+		return error_errno(err, errno, "cannot open the scenario %s", path);
 	while (r == 0 && (errno = 0, entry = fts_read(walk)))
 		r = take_entry(walk, entry, set, err);
 	if (r == 0 && errno)

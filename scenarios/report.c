@@ -295,7 +295,8 @@ static void put_rate(const struct rate *rate, struct buf *out)
 		   100 * rate->high);
 }
 
-void report_summary(const struct trial *trials, size_t count, struct buf *out)
+/* Recall and false alarms of each family. */
+static void report_summary(const struct trial *trials, size_t count, struct buf *out)
 {
 	struct family_summary families[CATEGORIES];
 

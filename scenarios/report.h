@@ -31,10 +31,8 @@ const char *outcome_name(enum trial_outcome outcome);
 struct totals totals_of(const struct trial *trials, size_t count);
 
 /* One line for each step that had to be refused, one for a scenario without; what is not as it was
- * expected is told below in full. */
+ * expected is told below in full, and behind it recall and false alarms of each family. */
 void report_table(const struct trial *trials, size_t count, bool colour, struct buf *out);
-/* Recall and false alarms of each family; behind the table. */
-void report_summary(const struct trial *trials, size_t count, struct buf *out);
 void report_junit(const struct trial *trials, size_t count, struct buf *out);
 /* The schema is told by cordon-scenario(1). */
 void report_json(const struct trial *trials, size_t count, struct buf *out);

@@ -5,7 +5,8 @@
 
 #define Z_95 1.959964 /* of the normal distribution */
 
-struct rate rate_of(size_t hits, size_t of)
+/* The score interval (Wilson 1927), sensible for none of n and all of n too. */
+static struct rate rate_of(size_t hits, size_t of)
 {
 	struct rate rate = {hits, of, 0, 1};
 	double n = (double)of, p, middle, half;

@@ -22,8 +22,5 @@ struct family_summary {
 	struct rate benign, benign_steps;  /* false alarms */
 };
 
-/* The score interval (Wilson 1927), sensible for none of n and all of n too. */
-struct rate rate_of(size_t hits, size_t of);
-
 /* @ret: one a category but CATEGORY_BENIGN, and all together at CATEGORY_BENIGN. */
 void summary_make(const struct trial *trials, size_t count, struct family_summary ret[CATEGORIES]);

@@ -7,12 +7,12 @@ set -eu
 
 build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-dev libuv1-dev
 	libcjson-dev libsodium-dev libc-ares-dev libssl-dev uthash-dev zlib1g-dev scdoc linux-libc-dev
-	python3"
+	musl-tools python3"
 # Those whose work tests/compat compares; a JDK and Go (480 MB), which the tests use too, are left to
 # whoever has them.
 compat="python3-venv tar gzip rsync openssh-client gdb sqlite3 perl tmux bsdutils dpkg-dev"
 # The servers of tests/network's own internet, its link and its witness; beside whom the bench measures.
-network="iproute2 tcpdump nginx openssh-server openssl curl wget passt slirp4netns musl-tools dnsmasq-base"
+network="iproute2 tcpdump nginx openssh-server openssl curl wget passt slirp4netns dnsmasq-base"
 tests="libcmocka-dev libjansson-dev node-llhttp libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck
 	shellcheck bubblewrap runc git util-linux procps qemu-system-x86 busybox-static e2fsprogs
 	$compat $network"

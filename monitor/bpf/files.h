@@ -35,15 +35,15 @@ static __always_inline __u64 fd_file(__u32 fd)
 	const __u64 files = READ(__u64, (__u64)bpf_get_current_task_btf(), task_files);
 	const __u64 from = files + layout.files_fdt;
 	__u64 words[TABLE_COPY_WORDS];
-	__u64 table, array;
+	const char *view = VIEW(words, from);
+	const __u64 table = FROM(__u64, view, words, from, 0);
+	__u64 array;
 	__u32 count;
 
-	bpf_probe_read_kernel(words, sizeof(words), (void *)from);
-	table = words[0];
 	if (table == files + layout.files_fdtab) {
-		count = FROM(__u32, words, from,
+		count = FROM(__u32, view, words, from,
 			     BEHIND_FDT(layout.files_fdtab + layout.fdtable_max_fds));
-		array = FROM(__u64, words, from,
+		array = FROM(__u64, view, words, from,
 			     BEHIND_FDT(layout.files_fdtab + layout.fdtable_fd));
 	} else {
 		count = READ(__u32, table, fdtable_max_fds);
@@ -70,18 +70,19 @@ __noinline int file_view(__u64 file, struct file_view *ret)
 {
 	__u64 words[FILE_COPY_WORDS];
 	__u64 inode[INODE_COPY_WORDS];
+	const char *view;
 
 	if (!ret)
 		return 0;
-	bpf_probe_read_kernel(words, sizeof(words), (void *)file);
-	ret->mount = FROM(__u64, words, file, layout.file_path + layout.path_mnt);
-	ret->dentry = FROM(__u64, words, file, layout.file_path + layout.path_dentry);
-	ret->inode = FROM(__u64, words, file, layout.file_inode);
-	ret->mode = FROM(__u32, words, file, layout.file_mode);
-	bpf_probe_read_kernel(inode, sizeof(inode), (void *)ret->inode);
-	ret->type = FROM(__u16, inode, ret->inode, layout.inode_mode) & S_IFMT;
-	ret->sb = FROM(__u64, inode, ret->inode, layout.inode_sb);
-	ret->number = FROM(__u64, inode, ret->inode, layout.inode_ino);
+	view = VIEW(words, file);
+	ret->mount = FROM(__u64, view, words, file, layout.file_path + layout.path_mnt);
+	ret->dentry = FROM(__u64, view, words, file, layout.file_path + layout.path_dentry);
+	ret->inode = FROM(__u64, view, words, file, layout.file_inode);
+	ret->mode = FROM(__u32, view, words, file, layout.file_mode);
+	view = VIEW(inode, ret->inode);
+	ret->type = FROM(__u16, view, inode, ret->inode, layout.inode_mode) & S_IFMT;
+	ret->sb = FROM(__u64, view, inode, ret->inode, layout.inode_sb);
+	ret->number = FROM(__u64, view, inode, ret->inode, layout.inode_ino);
 	return 0;
 }
 

@@ -24,6 +24,7 @@
 	X(task_pid, task_struct, pid)                             \
 	X(task_tgid, task_struct, tgid)                           \
 	X(task_comm, task_struct, comm)                           \
+	X(task_stack, task_struct, stack)                         \
 	X(task_exit_code, task_struct, exit_code)                 \
 	X(task_real_parent, task_struct, real_parent)             \
 	X(task_group_leader, task_struct, group_leader)           \

@@ -42,7 +42,7 @@ __noinline int record_start(struct trace_tag *tag, __u32 kind)
 	if (kind != TRACE_RECORD_OPEN && kind != TRACE_RECORD_CHANGE)
 		r->parent_pid = parent_id(task);
 	r->syscall = -1;
-	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	__builtin_memcpy(r->comm, (char *)task + layout.task_comm, sizeof(r->comm));
 	return (int)scratch->index;
 }
 
@@ -107,6 +107,8 @@ __noinline int record_finish(__u32 scratch_index)
 		if (!record_send(slot, scratch, size))
 			__sync_fetch_and_add(&slot->lost, 1);
 	}
-	__sync_fetch_and_and(&scratch->busy, 0);
+	/* Only this CPU claims it, by an atomic exchange; to give it back a store is enough. */
+	barrier();
+	scratch->busy = 0;
 	return 0;
 }

@@ -113,22 +113,40 @@ const volatile __u32 ring_bytes;
  */
 #define NUMBER(type, pointer, name) (*(type *)((char *)(pointer) + layout.name))
 
-/* A member behind an address; zero if it cannot be read. */
+/*
+ * READ(), READ_AT(): a member behind an address; zero if it cannot be read. VIEW(): memory of which
+ * several members are wanted, and FROM() is one of them.
+ */
+#ifdef DIRECT_READS
+/*
+ * Each read is an instruction of its own, which takes the verifier less time, too, than a call.
+ * Only since Linux 6.16 no type needs to be named; for what is older the programs are compiled
+ * without.
+ */
+extern const void *bpf_rdonly_cast(const void *address, __u32 no_type) __ksym;
+#define MEMORY(address)				((const char *)bpf_rdonly_cast((const void *)(address), 0))
+#define READ_AT(type, address, offset)		(*(const type *)(const void *)MEMORY((address) + (offset)))
+#define VIEW(copy, address)			((void)(copy), MEMORY(address))
+#define FROM(type, view, copy, address, offset) (*(const type *)(const void *)((view) + (offset)))
+#else
 #define READ_AT(type, address, offset)                                                          \
 	({                                                                                      \
 		type _value = 0;                                                                \
 		bpf_probe_read_kernel(&_value, sizeof(_value), (void *)((address) + (offset))); \
 		_value;                                                                         \
 	})
-#define READ(type, address, name) READ_AT(type, address, layout.name)
-
 /*
- * A member out of a copy of the memory at an address, which one read made; where it lies behind the
- * copy it is read by itself. The verifier knows the offsets and keeps one of the two.
+ * A copy that one call makes. What lies behind it is read by itself: the verifier knows the offsets
+ * and keeps one of the two.
  */
-#define FROM(type, copy, address, offset)                                                       \
-	((offset) + sizeof(type) <= sizeof(copy) ? *(type *)(void *)((char *)(copy) + (offset)) \
-						 : READ_AT(type, address, offset))
+#define VIEW(copy, address) \
+	(bpf_probe_read_kernel((copy), sizeof(copy), (const void *)(address)), (const char *)(copy))
+#define FROM(type, view, copy, address, offset)                     \
+	((offset) + sizeof(type) <= sizeof(copy)                    \
+		 ? *(const type *)(const void *)((view) + (offset)) \
+		 : READ_AT(type, address, offset))
+#endif
+#define READ(type, address, name) READ_AT(type, address, layout.name)
 
 struct task_struct;
 struct linux_binprm;

@@ -108,6 +108,8 @@ int on_exit(__u64 *ctx)
 }
 
 #define RELATION_DEPTH 32
+#define CODE_TIMER     (-2)	  /* SI_TIMER */
+#define MAX_STACK      (32u << 10) /* of a thread in the kernel: 16 KiB, with KASAN twice that */
 
 /*
  * Does whoever loses its parent become a child of this? The first process of its pid namespace, or
@@ -201,6 +203,21 @@ static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct
 	return 0;
 }
 
+/*
+ * A timer (timer_create(2)) that runs out interrupts whoever is running, who would be taken for the
+ * sender, of any process of the host. Its siginfo lies in the timer; that of a call lies on its
+ * caller's stack, also where the caller wrote this code into it (rt_sigqueueinfo(2)).
+ */
+static __always_inline bool is_timer(const __u64 *info)
+{
+	const __u64 stack = READ(__u64, (__u64)bpf_get_current_task_btf(), task_stack);
+	__u64 at = 0;
+
+	/* Read, and not taken, it is a number that the verifier lets us reckon with. */
+	bpf_probe_read_kernel(&at, sizeof(at), info);
+	return READ(__s32, at, siginfo_code) == CODE_TIMER && at - stack >= MAX_STACK;
+}
+
 /* Only what a program sent: the kernel's own have no siginfo, or a code above 0. */
 SEC("tp_btf/signal_generate")
 
@@ -210,7 +227,7 @@ int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct task_str
 	__u32 what;
 
 	if (!tag || !tag_slot(tag) || (__u64)info <= 1 ||
-	    READ(__s32, (__u64)info, siginfo_code) > 0)
+	    READ(__s32, (__u64)info, siginfo_code) > 0 || is_timer(&ctx[1]))
 		return 0;
 	/* A storm of one signal is no news, and would push out what is. */
 	what = READ(__u32, (__u64)task, task_tgid) << 7 | ((__u32)signal & 127);

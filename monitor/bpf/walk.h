@@ -46,6 +46,7 @@ struct walk {
 struct dentry_view {
 	__u64 parent, inode, name;
 	__u32 len;
+	const char *from; /* d_parent and what follows */
 };
 
 #define BEHIND_PARENT(_offset) ((_offset)-layout.dentry_parent)
@@ -55,13 +56,13 @@ static __always_inline void dentry_view(__u64 address, struct walk_copy *copy,
 {
 	const __u64 from = address + layout.dentry_parent;
 
-	bpf_probe_read_kernel(copy->words, sizeof(copy->words), (void *)from);
-	ret->parent = copy->words[0];
-	ret->inode = FROM(__u64, copy->words, from, BEHIND_PARENT(layout.dentry_inode));
-	ret->name = FROM(__u64, copy->words, from,
+	ret->from = VIEW(copy->words, from);
+	ret->parent = FROM(__u64, ret->from, copy->words, from, 0);
+	ret->inode = FROM(__u64, ret->from, copy->words, from, BEHIND_PARENT(layout.dentry_inode));
+	ret->name = FROM(__u64, ret->from, copy->words, from,
 			 BEHIND_PARENT(layout.dentry_name + layout.qstr_name));
-	ret->len =
-		FROM(__u32, copy->words, from, BEHIND_PARENT(layout.dentry_name + layout.qstr_len));
+	ret->len = FROM(__u32, ret->from, copy->words, from,
+			BEHIND_PARENT(layout.dentry_name + layout.qstr_len));
 }
 
 /* Is the name in the copy, right behind d_inode? */
@@ -73,18 +74,17 @@ static __always_inline bool is_short_name(const struct dentry_view *view, __u64 
 	       view->name == address + layout.dentry_inode + sizeof(__u64);
 }
 
-static __always_inline void copy_short_name(char *to, const struct walk_copy *copy)
+static __always_inline void copy_short_name(char *to, const struct dentry_view *view)
 {
-	const __u64 *from = (const void *)((const char *)copy->words +
-					   BEHIND_PARENT(layout.dentry_inode) + sizeof(__u64));
+	const __u64 *from =
+		(const void *)(view->from + BEHIND_PARENT(layout.dentry_inode) + sizeof(__u64));
 	__u64 *words = (void *)to; /* the machine does not mind where they lie */
 
 	for (__u32 i = 0; i < SHORT_NAME_BYTES / sizeof(__u64); i++)
 		words[i] = from[i];
 }
 
-static __always_inline void walk_name(struct walk *w, const struct dentry_view *view,
-				      const struct walk_copy *copy)
+static __always_inline void walk_name(struct walk *w, const struct dentry_view *view)
 {
 	__u32 index = w->scratch;
 	struct scratch *scratch;
@@ -102,7 +102,7 @@ static __always_inline void walk_name(struct walk *w, const struct dentry_view *
 		return;
 	}
 	if (is_short_name(view, w->dentry))
-		copy_short_name(&scratch->text[at], copy);
+		copy_short_name(&scratch->text[at], view);
 	else if (bpf_probe_read_kernel(&scratch->text[at], len & NAME_MAX_BYTES,
 				       (void *)view->name))
 		len = 0;
@@ -113,11 +113,11 @@ static __always_inline void walk_name(struct walk *w, const struct dentry_view *
 static __always_inline void walk_enter(struct walk *w, struct walk_copy *copy)
 {
 	const __u64 mount = w->mount;
+	const char *view = VIEW(copy->words, mount);
 
-	bpf_probe_read_kernel(copy->words, sizeof(copy->words), (void *)mount);
-	w->above = FROM(__u64, copy->words, mount, layout.mount_parent);
-	w->mountpoint = FROM(__u64, copy->words, mount, layout.mount_mountpoint);
-	w->root = FROM(__u64, copy->words, mount, layout.mount_mnt + layout.vfsmount_root);
+	w->above = FROM(__u64, view, copy->words, mount, layout.mount_parent);
+	w->mountpoint = FROM(__u64, view, copy->words, mount, layout.mount_mountpoint);
+	w->root = FROM(__u64, view, copy->words, mount, layout.mount_mnt + layout.vfsmount_root);
 }
 
 /* From the root of a mount to where it is mounted; 1 when that is nowhere. */
@@ -154,7 +154,7 @@ static long walk_step(__u32 i, struct walk *w)
 	}
 	if (w->dentry == w->root)
 		return walk_over(w);
-	walk_name(w, &view, &copy);
+	walk_name(w, &view);
 	if (!view.parent || view.parent == w->dentry)
 		return 1; /* a pipe, a socket, or cut off from its file system */
 	w->dentry = view.parent;

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/ipv4.h"
+
 #define MIN_INET6_BYTES 24u /* SIN6_LEN_RFC2133: without a scope */
 
 static bool is_outgoing(enum action_kind kind)
@@ -31,7 +33,7 @@ static int decode_inet(const uint8_t *bytes, size_t len, enum action_kind kind, 
 		return -EINVAL;
 	memcpy(&in, bytes, sizeof(in));
 	ret->family = "inet";
-	(void)inet_ntop(AF_INET, &in.sin_addr, ret->text, sizeof(ret->text));
+	(void)ipv4_text((const uint8_t *)&in.sin_addr, ret->text);
 	ret->port = ntohs(in.sin_port);
 	ret->loopback = is_loopback_v4((const uint8_t *)&in.sin_addr, kind);
 	return 0;
@@ -51,7 +53,7 @@ static int decode_inet6(const uint8_t *bytes, size_t len, enum action_kind kind,
 	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
 		/* On the wire this is IPv4, and one address has one spelling. */
 		ret->family = "inet";
-		(void)inet_ntop(AF_INET, a + 12, ret->text, sizeof(ret->text));
+		(void)ipv4_text(a + 12, ret->text);
 		ret->loopback = is_loopback_v4(a + 12, kind);
 		return 0;
 	}

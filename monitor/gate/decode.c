@@ -5,7 +5,6 @@
 #include <linux/audit.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 
@@ -69,13 +68,10 @@ void decode_done(struct decode *decode)
 int decode_actor(struct decode *decode, enum action_kind kind, struct action *ret)
 {
 	const int r = target_open(&decode->target);
-	struct timespec now;
 
 	if (r < 0)
 		return r;
 	*ret = (struct action){.kind = kind, .exec_id = decode->exec_id, .pid = decode->target.pid};
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	ret->time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	ret->exe = str_of(target_exe(&decode->target));
 	return 0;
 }

@@ -26,43 +26,58 @@ struct net_call {
 	enum action_kind kind;
 	int socket_number;
 	bool looked;   /* at the socket */
-	int socket_fd; /* what the number stands for, owned; -1: not looked at, or not to be had */
+	int socket_fd; /* what the number stands for, owned; negative: an errno */
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
 	bool missing;		/* a path that nothing is at */
+	bool in_own_folder;	/* of that: nobody but the session can put a socket there */
+	bool is_list;		/* of messages, of which the kernel sends those before a failure */
 	int64_t bytes;		/* of sendto, else 0 */
 };
 
-static const char *protocol_name(int socket_fd, int domain)
+/* A number that getsockopt(2) tells of a socket. Errors: as the call itself would give. */
+static int ask_socket(int socket_fd, int what, int *ret)
 {
-	int protocol = 0;
-	socklen_t len = sizeof(int);
+	socklen_t len = sizeof(*ret);
 
-	if (domain != AF_INET && domain != AF_INET6)
-		return "other";
-	if (getsockopt(socket_fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0)
-		return "other";
+	if (getsockopt(socket_fd, SOL_SOCKET, what, ret, &len) == 0)
+		return 0;
+	return errno == ENOTSOCK ? -ENOTSOCK : -EBADF;
+}
+
+/*
+ * @inet: the call has an address that is for IPv4 or IPv6. Any other socket refuses that, and of
+ * those which the filter lets a session make none has these protocols: no need to ask for its
+ * domain, which would be one system call more for each connect.
+ */
+static int protocol_of(int socket_fd, bool inet, const char **ret)
+{
+	int domain = AF_INET;
+	int protocol = 0;
+	int r = inet ? 0 : ask_socket(socket_fd, SO_DOMAIN, &domain);
+
+	*ret = "other";
+	if (r < 0 || (domain != AF_INET && domain != AF_INET6))
+		return r;
+	r = ask_socket(socket_fd, SO_PROTOCOL, &protocol);
 	if (protocol == IPPROTO_UDP)
-		return "udp";
-	return protocol == IPPROTO_TCP || protocol == PROTOCOL_MPTCP ? "tcp" : "other";
+		*ret = "udp";
+	else if (protocol == IPPROTO_TCP || protocol == PROTOCOL_MPTCP)
+		*ret = "tcp";
+	return r;
 }
 
 /* Fills protocol and socket_fd. What is no socket is answered with what the call itself would say.
  */
-static int look_at_socket(struct decode *d, struct net_call *call)
+static int look_at_socket(struct decode *d, struct net_call *call, const struct address *address)
 {
-	int domain = AF_UNSPEC;
-
-	if (call->looked)
-		return 0;
-	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number, &domain);
-
-	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
-		return socket_fd;
-	call->protocol = socket_fd < 0 ? "other" : protocol_name(socket_fd, domain);
-	call->socket_fd = socket_fd < 0 ? -1 : take_fd(&socket_fd);
+	if (!call->looked)
+		call->socket_fd = target_socket(&d->target, call->socket_number);
 	call->looked = true;
-	return 0;
+	if (call->socket_fd < 0)
+		return call->socket_fd == -EBADF ? -EBADF : 0;
+	return protocol_of(call->socket_fd, strncmp(address->family, "inet", 4) == 0,
+			   &call->protocol);
 }
 
 static const char *own_provenance(const struct decode *d)
@@ -98,7 +113,7 @@ static const char *new_socket_provenance(const struct decode *d)
 }
 
 /* Canonical path of a socket's name that is not there: it is the folder that is resolved. */
-static int resolve_in_folder(struct decode *d, const char *path)
+static int resolve_in_folder(struct decode *d, struct net_call *call, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
@@ -123,6 +138,8 @@ static int resolve_in_folder(struct decode *d, const char *path)
 		return -ENAMETOOLONG;
 	(void)snprintf(d->socket_path + len, sizeof(d->socket_path) - len, "%s%s",
 		       at_root ? "" : "/", name);
+	call->in_own_folder =
+		!is_read_only(file_fd) && !path_is_below_any(d->socket_path, d->host_bound);
 	return 0;
 }
 
@@ -138,14 +155,14 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 	int r;
 
 	if (call->kind == ACTION_BIND) {
-		r = resolve_in_folder(d, path);
+		r = resolve_in_folder(d, call, path);
 		call->provenance = new_socket_provenance(d);
 		return r;
 	}
 	r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
 	if (r == -ENOENT) {
 		call->missing = true;
-		if (resolve_in_folder(d, path) < 0)
+		if (resolve_in_folder(d, call, path) < 0)
 			(void)snprintf(d->socket_path, sizeof(d->socket_path), "%s", path);
 		return 0;
 	}
@@ -180,8 +197,12 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 				       .tid = d->target.tid,
 				       .socket_fd = call->socket_fd > 0 ? &call->socket_fd : NULL},
 		ret);
-	/* What the kernel would say; it is not asked, for something may be there by then. */
-	if (call->missing && ret->proceed)
+	/*
+	 * What the kernel would say; it is not asked, for something may be there by then. Of a list
+	 * it would also have sent what comes before, which nobody can do in its place: it is asked
+	 * where that something could only be the session's own.
+	 */
+	if (call->missing && ret->proceed && !(call->is_list && call->in_own_folder))
 		*ret = (struct gate_answer){.errno_value = ENOENT};
 	return 0;
 }
@@ -199,13 +220,14 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 		ret->proceed = true;
 		return 0;
 	}
-	r = look_at_socket(d, call);
+	r = look_at_socket(d, call, &address);
 	if (r < 0 || decoded < 0)
 		return r < 0 ? r : decoded;
 	if (!d->ops->is_valid(d->ctx))
 		return DECODE_GONE;
 	call->provenance = NULL;
 	call->missing = false;
+	call->in_own_folder = false;
 	if (address.is_path) {
 		r = resolve_socket(d, call, address.path);
 		if (r < 0)
@@ -245,21 +267,16 @@ static int decode_listen(struct decode *d, struct net_call *call, struct gate_an
 
 	socklen_t len = sizeof(name);
 	struct address address = {.family = "other"};
-	int domain = AF_UNSPEC;
+	int r;
 
 	if (!d->ops->is_valid(d->ctx))
 		return DECODE_GONE;
-	_cleanup_close_ int socket_fd = target_socket(&d->target, call->socket_number, &domain);
-
-	if (socket_fd == -EBADF || socket_fd == -ENOTSOCK)
-		return socket_fd;
-	call->protocol = "other";
-	if (socket_fd >= 0) {
-		call->protocol = protocol_name(socket_fd, domain);
-		if (getsockname(socket_fd, &name.generic, &len) < 0 ||
-		    address_decode(name.bytes, len, call->kind, &address) < 0)
-			return -EACCES;
-	}
+	r = look_at_socket(d, call, &address);
+	if (r < 0)
+		return r;
+	if (call->socket_fd >= 0 && (getsockname(call->socket_fd, &name.generic, &len) < 0 ||
+				     address_decode(name.bytes, len, call->kind, &address) < 0))
+		return -EACCES;
 	return decide_address(d, call, &address, (struct str){address.path, address.path_len}, ret);
 }
 
@@ -373,6 +390,7 @@ static int decode_call_of(struct decode *d, const struct seccomp_data *data, str
 		return decode_messages(d, call, data->args[1], 1, ret);
 	case SYS_sendmmsg:
 		call->kind = ACTION_SEND;
+		call->is_list = true;
 		return decode_messages(d, call, data->args[1],
 				       messages > MAX_MESSAGES ? MAX_MESSAGES : messages, ret);
 	default:

@@ -136,6 +136,8 @@ struct file_action *file_action_new(const struct file_call *call, const struct f
 		action->op = STR("rmdir");
 	action->write = true;
 	action->create = request->op == HANDS_OPEN && (request->flags & O_CREAT);
+	/* The hands open what is there, or make what is not: neither in place of the other. */
+	action->created = action->create && places->target_fd[0] < 0;
 	action->provenance = str_of(provenance_of(about, places, config));
 	return about;
 }

@@ -73,11 +73,11 @@ int target_fd(struct target *target, int number);
 int target_cwd(struct target *target);
 
 /*
- * target_socket - a duplicate of the child's descriptor, for getsockname(2) and getsockopt(2).
- * *ret_domain: AF_INET, ...
- * Errors: -EBADF, -ENOTSOCK as the call itself would give; others: not allowed here.
+ * target_socket - a duplicate of the child's descriptor, for getsockname(2) and getsockopt(2),
+ * which tell whether it is a socket at all. Errors: -EBADF as the call itself would give; others:
+ * not allowed here.
  */
-int target_socket(struct target *target, int number, int *ret_domain);
+int target_socket(struct target *target, int number);
 
 /*
  * target_self - fills target->self. The kernel takes longer to write /proc/TID/status than for

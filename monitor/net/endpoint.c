@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/ipv4.h"
+
 static const uint8_t v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 bool endpoint_is_v4(const struct endpoint *endpoint)
@@ -64,7 +66,7 @@ bool endpoint_from_socket(const union socket_address *address, struct endpoint *
 void endpoint_text(const struct endpoint *endpoint, char ret[ENDPOINT_TEXT])
 {
 	if (endpoint_is_v4(endpoint))
-		(void)inet_ntop(AF_INET, endpoint->address + 12, ret, ENDPOINT_TEXT);
+		(void)ipv4_text(endpoint->address + 12, ret);
 	else
 		(void)inet_ntop(AF_INET6, endpoint->address, ret, ENDPOINT_TEXT);
 }

@@ -132,9 +132,8 @@ static void gather_node(struct constants *all, const struct cel_node *node)
 void constants_add(struct constants *constants, const struct policy_trees *set)
 {
 	for (size_t i = 0; i < set->policy->glob_count; i++)
-		add(constants,
-		    (struct constant){.field = field_named("path"),
-				      .text = path_of_glob(str_of(set->policy->globs[i].pattern))});
+		add(constants, (struct constant){.field = field_named("path"),
+						 .text = path_of_glob(set->policy->patterns[i])});
 	for (size_t i = 0; i < set->count; i++) {
 		for (const struct cel_node *n = set->rules[i].tree.all; n; n = n->all)
 			gather_node(constants, n);

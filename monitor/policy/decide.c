@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "monitor/policy/policy_index.h"
 #include "monitor/policy/rule.h"
 #include "monitor/policy/state.h"
 
@@ -140,13 +141,6 @@ static enum rule_answer answer_of(const struct rule *rule, const struct rule_mat
 	return matched ? RULE_MATCHED : RULE_BELOW_COUNT;
 }
 
-/* The candidates of one action: positions in its kind's index, in order. */
-struct candidates {
-	uint64_t bits[INDEX_WORDS];
-	const uint32_t *numbers; /* of rules, behind them of steps */
-	size_t words;
-};
-
 /* One rule that matched, among those before it. */
 static void weigh(const struct policy *policy, uint32_t index, const struct rule_match *match,
 		  struct decision *ret)
@@ -172,17 +166,17 @@ static void take_steps(const struct policy *policy, struct policy_state *state,
 		       const struct cel_env *env, const struct candidates *c, bool refused,
 		       bool catch_up)
 {
-	for (size_t w = 0; w < c->words; w++) {
-		for (uint64_t left = c->bits[w]; left; left &= left - 1) {
-			const uint32_t number = c->numbers[w * 64 + (size_t)__builtin_ctzll(left)];
-			const struct step *step;
+	struct candidate_walk walk = {.of = c};
+	uint32_t number;
 
-			if (number < policy->rule_count)
-				continue;
-			step = &policy->steps[number - policy->rule_count];
-			if (!catch_up || step_undoes(step))
-				step_take(policy, state, step, env, refused);
-		}
+	while (candidates_next(&walk, &number)) {
+		const struct step *step;
+
+		if (number < policy->rule_count)
+			continue;
+		step = &policy->steps[number - policy->rule_count];
+		if (!catch_up || step_undoes(step))
+			step_take(policy, state, step, env, refused);
 	}
 	sequences_follow(policy, state, env->action, refused);
 }
@@ -192,12 +186,12 @@ void policy_note_let_through(const struct policy *policy, struct policy_state *s
 {
 	struct cel_memo memo __attribute__((uninitialized));
 	const struct cel_env env = policy_env(policy, state, action, &memo);
-	struct candidates c;
+	struct candidates c __attribute__((uninitialized));
 
 	budgets_take(policy, state, action, false);
 	if (!policy->step_count)
 		return;
-	c.numbers = policy_index_candidates(policy, &env, c.bits, &c.words);
+	policy_index_candidates(policy, &env, &c);
 	take_steps(policy, state, &env, &c, false, true);
 }
 
@@ -220,6 +214,8 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	struct candidates c __attribute__((uninitialized));
 	struct cel_memo memo __attribute__((uninitialized));
 	const struct cel_env env = policy_env(policy, state, action, &memo);
+	struct candidate_walk walk = {.of = &c};
+	uint32_t index;
 	bool decided = false;
 	uint64_t labels = 0;
 	uint64_t declassified = 0;
@@ -228,34 +224,28 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	state_set_time(state, action->time_ns);
 	if (!state->look_only)
 		budgets_measure(policy, state, action);
-	c.numbers = policy_index_candidates(policy, &env, c.bits, &c.words);
-	for (size_t w = 0; w < c.words; w++) {
-		for (uint64_t left = c.bits[w]; left; left &= left - 1) {
-			const uint32_t index = c.numbers[w * 64 + (size_t)__builtin_ctzll(left)];
-			const struct rule *rule = &policy->rules[index];
-			struct rule_match match;
-			bool matched;
+	policy_index_candidates(policy, &env, &c);
+	while (candidates_next(&walk, &index) && index < policy->rule_count) {
+		const struct rule *rule = &policy->rules[index];
+		struct rule_match match;
+		bool matched;
 
-			if (index >= policy->rule_count)
-				break;
-			matched = rule_matches(policy, state, rule, &env, &match);
-			if (teller)
-				teller->tell(teller->ctx, index, answer_of(rule, &match, matched));
-			if (!matched)
-				continue;
-			if (rule->observed) {
-				note_observed(policy, index, ret);
-				continue;
-			}
-			labels |= rule->labels;
-			if (match.result == CEL_TRUE)
-				declassified |= rule->declassify;
-			if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
-				continue;
-			decided |=
-				rule->verdict != VERDICT_LOG && rule->verdict != VERDICT_THROTTLE;
-			weigh(policy, index, &match, ret);
+		matched = rule_matches(policy, state, rule, &env, &match);
+		if (teller)
+			teller->tell(teller->ctx, index, answer_of(rule, &match, matched));
+		if (!matched)
+			continue;
+		if (rule->observed) {
+			note_observed(policy, index, ret);
+			continue;
 		}
+		labels |= rule->labels;
+		if (match.result == CEL_TRUE)
+			declassified |= rule->declassify;
+		if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
+			continue;
+		decided |= rule->verdict != VERDICT_LOG && rule->verdict != VERDICT_THROTTLE;
+		weigh(policy, index, &match, ret);
 	}
 	if (!decided)
 		apply_default(policy, action, ret);
@@ -289,12 +279,12 @@ void policy_count_bytes(const struct policy *policy, struct policy_state *state,
 	env = policy_env(policy, state, action, &memo);
 	state_set_time(state, action->time_ns);
 	state_look_only(state, true);
-	for (uint32_t i = 0; i < policy->rule_count; i++) {
+	for (size_t n = 0; n < policy->bytes_rule_count; n++) {
+		const uint32_t i = policy->bytes_rules[n];
 		const struct rule *rule = &policy->rules[i];
 		struct rule_match match;
 
-		if (!rule->budget.is_set || rule->budget.of != BUDGET_BYTES_OUT ||
-		    !(rule->kinds & (1u << action->kind)) ||
+		if (!(rule->kinds & (1u << action->kind)) ||
 		    !rule_matches(policy, state, rule, &env, &match))
 			continue;
 		if (rule->observed)

@@ -12,7 +12,8 @@
 /* Of one pattern. */
 struct entry {
 	uint64_t hash;
-	uint32_t next; /* with the same head; NONE */
+	uint32_t next;	/* with the same head; NONE */
+	uint32_t first; /* of its key */
 };
 
 struct globs {
@@ -43,7 +44,7 @@ struct globs *globs_new(const struct str *patterns, size_t count)
 
 		if (key_of_glob(patterns[i], &key))
 			head = &globs->heads[key.hash & globs->mask];
-		globs->entries[i] = (struct entry){key.hash, *head};
+		globs->entries[i] = (struct entry){key.hash, *head, key.first};
 		*head = i;
 	}
 	return globs;
@@ -59,24 +60,59 @@ struct globs *globs_free(struct globs *globs)
 	return NULL;
 }
 
-static bool chain_matches(const struct globs *globs, uint32_t first, const uint64_t *hash,
-			  struct str path)
+/* What is looked for among those of one head. */
+struct search {
+	const struct globs *globs;
+	struct str path;
+	uint32_t first;	      /* component of it */
+	const uint64_t *hash; /* NULL: any */
+};
+
+/* The next that matches, from `i` on; or NONE. */
+static uint32_t next_match(const struct search *s, uint32_t i)
 {
-	for (uint32_t i = first; i != NONE; i = globs->entries[i].next) {
-		if ((!hash || globs->entries[i].hash == *hash) &&
-		    glob_match(globs->patterns[i], path, false))
-			return true;
+	const struct globs *globs = s->globs;
+
+	for (; i != NONE; i = globs->entries[i].next) {
+		const struct entry *entry = &globs->entries[i];
+
+		if ((!s->hash || entry->hash == *s->hash) &&
+		    (!entry->first || entry->first == s->first) &&
+		    glob_match(globs->patterns[i], s->path, false))
+			break;
 	}
-	return false;
+	return i;
 }
 
 bool globs_match(const struct globs *globs, const struct path_keys *keys)
 {
+	struct search s = {.globs = globs, .path = keys->text, .first = path_keys_first(keys)};
+
 	for (unsigned i = 0; i < keys->count; i++) {
 		const uint32_t first = globs->heads[keys->hashes[i] & globs->mask];
 
-		if (first != NONE && chain_matches(globs, first, &keys->hashes[i], keys->text))
+		s.hash = &keys->hashes[i];
+		if (first != NONE && next_match(&s, first) != NONE)
 			return true;
 	}
-	return chain_matches(globs, globs->without_key, NULL, keys->text);
+	s.hash = NULL;
+	return next_match(&s, globs->without_key) != NONE;
+}
+
+void globs_each(const struct globs *globs, const struct path_keys *keys, glob_found found,
+		void *arg)
+{
+	struct search s = {.globs = globs, .path = keys->text, .first = path_keys_first(keys)};
+
+	for (unsigned i = 0; i <= keys->count; i++) {
+		uint32_t at = globs->without_key;
+
+		s.hash = i < keys->count ? &keys->hashes[i] : NULL;
+		if (s.hash)
+			at = globs->heads[*s.hash & globs->mask];
+		while ((at = next_match(&s, at)) != NONE) {
+			found(arg, at);
+			at = globs->entries[at].next;
+		}
+	}
 }

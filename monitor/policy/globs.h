@@ -15,3 +15,7 @@ struct globs *globs_new(const struct str *patterns, size_t count);
 struct globs *globs_free(struct globs *globs);
 /* Whether one of them matches the path that these are all keys of. */
 bool globs_match(const struct globs *globs, const struct path_keys *keys);
+/* Tells of each that does, maybe more than once. */
+typedef void (*glob_found)(void *arg, uint32_t index);
+void globs_each(const struct globs *globs, const struct path_keys *keys, glob_found found,
+		void *arg);

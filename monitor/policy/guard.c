@@ -8,7 +8,8 @@
  * Soundness: if no key of a guard is there, the expression is exactly false, never an error. That
  * is so for an equality on a field or a pattern that it must match; for A || B with the keys of
  * both; for A && B with the keys of either, since false && error is false; for exists() over a list
- * that cannot fail with the keys of its condition.
+ * that cannot fail with the keys of its condition. Fields that are true or false (demand.c) are
+ * asked of what a key has brought.
  */
 
 #include <stdlib.h>
@@ -343,6 +344,7 @@ int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct gua
 	struct gathering g = {.policy = policy};
 
 	*ret = guard_of(&g, tree->root);
+	ret->flags = tree_flags(tree);
 	gather_labels(&g, tree->root);
 	*ret_labels = g.labels_unclear ? UINT64_MAX : g.labels;
 	return g.failed;

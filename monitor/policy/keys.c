@@ -63,6 +63,33 @@ static struct str literal_start(struct str c)
 	return (struct str){c.at, n};
 }
 
+static uint32_t first_of(struct str component)
+{
+	return component.len ? (uint32_t)hash_string(component) | 1 : 0;
+}
+
+uint32_t path_first(struct str path)
+{
+	struct str c = {"", 0};
+
+	while (path.len && !c.len)
+		c = next_component(&path);
+	return first_of(c);
+}
+
+/* What every path that the pattern matches begins with. */
+static uint32_t first_of_glob(struct str pattern)
+{
+	struct str rest = pattern;
+	struct str c = next_component(&rest);
+
+	if (c.at == pattern.at && str_eq(c, STR("~")))
+		return path_first(STR(SESSION_HOME));
+	if (!c.len && rest.len)
+		c = next_component(&rest);
+	return is_literal(c) ? first_of(c) : 0;
+}
+
 /* The last component that is literal, as a rule the most telling one; else what the path ends in;
  * else how one of its components starts. */
 bool key_of_glob(struct str pattern, struct key *ret)
@@ -84,7 +111,8 @@ bool key_of_glob(struct str pattern, struct key *ret)
 		found = extension_of(last);
 	if (!found.len)
 		found = start;
-	*ret = (struct key){.kind = KEY_PATH, .hash = hash_string(found)};
+	*ret = (struct key){
+		.kind = KEY_PATH, .first = first_of_glob(pattern), .hash = hash_string(found)};
 	return found.len > 0;
 }
 

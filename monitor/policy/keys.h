@@ -31,6 +31,7 @@ struct key {
 	enum key_kind kind;
 	uint32_t field; /* row of action_fields */
 	uint8_t bits;	/* KEY_NET */
+	uint32_t first; /* KEY_PATH: path_first() of each path that has it; 0: any */
 	uint64_t hash;
 };
 
@@ -105,3 +106,11 @@ struct path_keys {
 };
 
 void path_keys_of(struct str path, struct path_keys *ret);
+/* Tells the first component of a path; 0: it has none. */
+uint32_t path_first(struct str path);
+
+/* The same, of a path whose keys are there: that component's is the first of them. */
+static inline uint32_t path_keys_first(const struct path_keys *keys)
+{
+	return keys->count ? (uint32_t)keys->hashes[0] | 1 : 0;
+}

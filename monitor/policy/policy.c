@@ -14,6 +14,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/policy_index.h"
 #include "monitor/policy/rule.h"
 
 static void free_policyp(struct policy **policy)
@@ -96,6 +97,7 @@ int policy_build(struct sources *s, struct policy **ret, struct error *err)
 	if (r < 0)
 		return r;
 	policy_index_build(policy);
+	policy_facts_build(policy);
 	*ret = take_ptr(policy);
 	return 0;
 }
@@ -156,6 +158,7 @@ struct policy *policy_free(struct policy *policy)
 	if (!policy)
 		return NULL;
 	policy_index_free(policy);
+	policy_facts_free(policy);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		rule_done(&policy->rules[i]);
 	policy_free_macros(policy);
@@ -166,7 +169,7 @@ struct policy *policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->label_count; i++)
 		free(without_const(policy->label_names[i].at));
 	for (size_t i = 0; i < policy->glob_count; i++)
-		free(policy->globs[i].pattern);
+		free(without_const(policy->patterns[i].at));
 	for (size_t i = 0; i < policy->file_count; i++)
 		free(policy->files[i]);
 	for (size_t i = 0; i < policy->step_count; i++)
@@ -178,6 +181,7 @@ struct policy *policy_free(struct policy *policy)
 	free(policy->lists);
 	free(policy->scratch);
 	free(policy->globs);
+	free(policy->patterns);
 	free(policy->files);
 	free(policy);
 	return NULL;

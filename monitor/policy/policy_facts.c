@@ -2,8 +2,10 @@
 
 /* What a loaded policy says of itself: its rules, its labels, what it needs to be watched. */
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "monitor/policy/rule.h"
 
 size_t policy_rule_count(const struct policy *policy)
@@ -91,31 +93,70 @@ int policy_label_index(const struct policy *policy, const char *name)
 	return -1;
 }
 
+void policy_facts_build(struct policy *policy)
+{
+	if (policy->glob_count)
+		policy->patterns_found = globs_new(policy->patterns, policy->glob_count);
+	policy->bytes_rules = xcalloc(policy->rule_count, sizeof(*policy->bytes_rules));
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
+		const struct budget *budget = &policy->rules[i].budget;
+
+		if (budget->is_set && budget->of == BUDGET_BYTES_OUT)
+			policy->bytes_rules[policy->bytes_rule_count++] = i;
+	}
+}
+
+void policy_facts_free(struct policy *policy)
+{
+	policy->patterns_found = globs_free(policy->patterns_found);
+	free(policy->bytes_rules);
+	policy->bytes_rules = NULL;
+}
+
+struct labelling {
+	const struct policy *policy;
+	struct str path;
+	uint64_t labels;
+};
+
+static bool is_excepted(const struct labelling *l, size_t index)
+{
+	const struct label_glob *globs = l->policy->globs;
+
+	for (size_t i = index; i < l->policy->glob_count && globs[i].group == globs[index].group;
+	     i++) {
+		if (globs[i].except && glob_match(l->policy->patterns[i], l->path, false))
+			return true;
+	}
+	return false;
+}
+
+static void on_pattern(void *arg, uint32_t index)
+{
+	struct labelling *l = arg;
+	const struct label_glob *glob = &l->policy->globs[index];
+
+	if (!glob->except && (glob->labels & ~l->labels) && !is_excepted(l, index))
+		l->labels |= glob->labels;
+}
+
 uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 {
-	uint64_t labels = 0;
+	struct labelling l = {.policy = policy, .path = path};
+	struct path_keys keys __attribute__((uninitialized));
 
-	for (size_t i = 0; i < policy->glob_count;) {
-		const size_t group = policy->globs[i].group;
-		bool given = false;
-		bool taken = false;
-		uint64_t bit = 0;
-
-		for (; i < policy->glob_count && policy->globs[i].group == group; i++) {
-			const struct label_glob *g = &policy->globs[i];
-
-			bit = g->labels;
-			if (g->except ? (!given || taken) : given)
-				continue;
-			if (!glob_match(str_of(g->pattern), path, false))
-				continue;
-			given |= !g->except;
-			taken |= g->except;
-		}
-		if (given && !taken)
-			labels |= bit;
+	if (!policy->glob_count)
+		return 0;
+	path_keys_of(path, &keys);
+	if (keys.count <= MAX_PATH_KEYS) {
+		globs_each(policy->patterns_found, &keys, on_pattern, &l);
+		return l.labels;
 	}
-	return labels;
+	for (uint32_t i = 0; i < policy->glob_count; i++) {
+		if (glob_match(policy->patterns[i], path, false))
+			on_pattern(&l, i);
+	}
+	return l.labels;
 }
 
 uint64_t policy_labels_of_paths(const struct policy *policy)

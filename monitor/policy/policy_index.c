@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/policy_index.h"
 #include "monitor/policy/rule.h"
 
 #define NO_ENTRY UINT32_MAX
@@ -23,6 +24,7 @@ struct slot {
 struct link {
 	uint32_t position;
 	uint32_t next;
+	uint32_t first; /* of its key */
 };
 
 /* One thing to look up in an action: the keys of this kind that a field has. */
@@ -36,7 +38,10 @@ struct probe {
 struct kind_index {
 	uint32_t *rules; /* position -> rule; behind them steps */
 	size_t count;
-	uint64_t *always; /* bits by position */
+	struct flags *flags;  /* by position */
+	uint64_t flag_fields; /* those that are in any of them */
+	uint32_t *always;     /* positions of those without a key */
+	size_t always_count;
 	struct slot *slots;
 	size_t mask; /* slots are a power of two */
 	struct link *links;
@@ -95,8 +100,10 @@ static void add_guard(struct kind_index *x, const struct guard *guard, uint32_t 
 	const uint32_t position = (uint32_t)x->count++;
 
 	x->rules[position] = number;
+	x->flags[position] = guard->flags;
+	x->flag_fields |= guard->flags.set | guard->flags.clear;
 	if (guard->always)
-		x->always[position / 64] |= UINT64_C(1) << (position % 64);
+		x->always[x->always_count++] = position;
 	for (size_t i = 0; i < guard->count; i++) {
 		const struct key *key = &guard->keys[i];
 		const uint64_t hash =
@@ -104,7 +111,7 @@ static void add_guard(struct kind_index *x, const struct guard *guard, uint32_t 
 		struct slot *slot = find_slot(x, hash);
 
 		note_probe(x, key);
-		x->links[x->link_count] = (struct link){position, slot->first};
+		x->links[x->link_count] = (struct link){position, slot->first, key->first};
 		slot->hash = hash;
 		slot->first = (uint32_t)x->link_count++;
 	}
@@ -141,7 +148,8 @@ static void build_kind(const struct policy *policy, unsigned kind, struct kind_i
 		x->slots[i].first = NO_ENTRY;
 	x->links = xcalloc(keys, sizeof(*x->links));
 	x->rules = xcalloc(x->count, sizeof(*x->rules));
-	x->always = xcalloc((x->count + 63) / 64, sizeof(*x->always));
+	x->flags = xcalloc(x->count, sizeof(*x->flags));
+	x->always = xcalloc(x->count, sizeof(*x->always));
 	x->count = 0;
 	for (size_t i = 0; i < policy->rule_count + policy->step_count; i++) {
 		const struct guard *guard = guard_on(policy, i, kind);
@@ -164,6 +172,7 @@ void policy_index_free(struct policy *policy)
 		struct kind_index *x = &policy->index[kind];
 
 		free(x->rules);
+		free(x->flags);
 		free(x->always);
 		free(x->slots);
 		free(x->links);
@@ -176,8 +185,28 @@ void policy_index_free(struct policy *policy)
 struct marking {
 	const struct kind_index *x;
 	const struct probe *probe;
-	uint64_t *bits;
+	struct candidates *found;
+	uint32_t first; /* component of the path whose keys these are */
+	uint64_t flags; /* fields of the action that are true */
 };
+
+static inline void add(const struct marking *m, uint32_t position)
+{
+	const struct flags *flags = &m->x->flags[position];
+
+	if (!((flags->set & ~m->flags) | (flags->clear & m->flags)))
+		candidates_add(m->found, position);
+}
+
+static __attribute__((noinline)) void add_those(const struct marking *m, uint32_t first)
+{
+	const struct kind_index *x = m->x;
+
+	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next) {
+		if (!x->links[i].first || x->links[i].first == m->first)
+			add(m, x->links[i].position);
+	}
+}
 
 /* Few keys are anybody's: that is all that most of them cost. */
 static inline __attribute__((always_inline)) void mark(const struct marking *m, uint64_t hash,
@@ -186,8 +215,8 @@ static inline __attribute__((always_inline)) void mark(const struct marking *m, 
 	const struct kind_index *x = m->x;
 	const uint32_t first = find_slot(x, slot_hash(hash, m->probe->salt, length))->first;
 
-	for (uint32_t i = first; i != NO_ENTRY; i = x->links[i].next)
-		m->bits[x->links[i].position / 64] |= UINT64_C(1) << (x->links[i].position % 64);
+	if (first != NO_ENTRY)
+		add_those(m, first);
 }
 
 /* What keys_of_text() hands each key to. */
@@ -208,9 +237,11 @@ static inline void mark_text(struct marking *m, const struct cel_env *env, struc
 		if (hash_start(text, &start))
 			mark(m, start, 0);
 	} else if (kind == KEY_PATH && (keys = cel_path_keys(env, text))) {
+		m->first = path_keys_first(keys);
 		for (unsigned i = 0; i < keys->count; i++)
 			mark(m, keys->hashes[i], 0);
 	} else {
+		m->first = kind == KEY_PATH ? path_first(text) : 0;
 		keys_of_text(kind, text, m->probe->lengths, on_key, m);
 	}
 }
@@ -244,18 +275,28 @@ static void mark_probe(struct marking *m, const struct cel_env *env)
 		mark_text(m, env, list->items[i]);
 }
 
-const uint32_t *policy_index_candidates(const struct policy *policy, const struct cel_env *env,
-					uint64_t bits[INDEX_WORDS], size_t *ret_words)
+static uint64_t flags_of(const struct action *action, uint64_t fields)
+{
+	uint64_t flags = 0;
+
+	for (uint64_t left = fields; left; left &= left - 1) {
+		if (action_boolean(action, &action_fields[__builtin_ctzll(left)]))
+			flags |= left & -left;
+	}
+	return flags;
+}
+
+void policy_index_candidates(const struct policy *policy, const struct cel_env *env,
+			     struct candidates *ret)
 {
 	const struct probe label = {.kind = KEY_LABEL, .salt = salt_of(KEY_LABEL, 0)};
 	const struct kind_index *x = &policy->index[env->action->kind];
-	const size_t words = (x->count + 63) / 64;
-	struct marking m = {.x = x, .bits = bits};
+	struct marking m = {.x = x, .found = ret, .flags = flags_of(env->action, x->flag_fields)};
 
-	*ret_words = words;
-	if (!words)
-		return x->rules;
-	memcpy(bits, x->always, words * sizeof(*bits));
+	memset(ret->groups, 0, sizeof(ret->groups));
+	ret->numbers = x->rules;
+	for (size_t i = 0; i < x->always_count; i++)
+		add(&m, x->always[i]);
 	for (size_t i = 0; i < x->probe_count; i++) {
 		m.probe = &x->probes[i];
 		mark_probe(&m, env);
@@ -263,5 +304,4 @@ const uint32_t *policy_index_candidates(const struct policy *policy, const struc
 	m.probe = &label;
 	for (uint64_t left = env->labels & x->labels; left; left &= left - 1)
 		mark(&m, (uint64_t)__builtin_ctzll(left), 0);
-	return x->rules;
 }

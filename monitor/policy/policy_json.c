@@ -164,7 +164,9 @@ static int decode_globs(struct policy *policy, const struct source *source,
 		}
 		policy->globs = xrealloc_array(policy->globs, policy->glob_count + 1,
 					       sizeof(*policy->globs));
-		like.pattern = xstrdup(pattern);
+		policy->patterns = xrealloc_array(policy->patterns, policy->glob_count + 1,
+						  sizeof(*policy->patterns));
+		policy->patterns[policy->glob_count] = str_of(xstrdup(pattern));
 		policy->globs[policy->glob_count++] = like;
 	}
 	return 0;

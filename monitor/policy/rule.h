@@ -54,11 +54,17 @@ struct count_spec {
 	uint32_t field_count;		      /* 0: every event counts */
 };
 
-/* A rule can only match (or fail) if one of its keys is there; see keys.h. */
+/* Fields of an action that are true, and that are false: bits per row of action_fields. */
+struct flags {
+	uint64_t set, clear;
+};
+
+/* A rule can only match (or fail) if one of its keys is there (see keys.h), and its flags. */
 struct guard {
 	struct key *keys; /* owned */
 	size_t count;
-	bool always; /* nothing is known: the rule is a candidate for every action */
+	bool always; /* no key is known: any action may match */
+	struct flags flags;
 };
 
 /* What an action must be. */
@@ -111,8 +117,8 @@ struct rule {
 	size_t counter; /* index in the state; valid if count.at_least */
 };
 
+/* Of a pattern that labels files. */
 struct label_glob {
-	char *pattern;
 	uint64_t labels; /* given, or with `except` taken away again */
 	bool except;
 	size_t group; /* an exception holds for its own group only */
@@ -140,9 +146,13 @@ struct policy {
 	size_t list_count;
 	struct str label_names[MAX_LABELS]; /* own their text */
 	size_t label_count;
-	struct label_glob *globs;
+	struct label_glob *globs; /* a group's exceptions stand behind its others */
+	struct str *patterns;	  /* as many; own their text */
+	struct globs *patterns_found;
 	size_t glob_count;
 	size_t groups;
+	uint32_t *bytes_rules; /* that have a budget of bytes_out */
+	size_t bytes_rule_count;
 	bool has_default[ACTION_KINDS];
 	enum verdict defaults[ACTION_KINDS];
 	bool has_on_loss;
@@ -239,22 +249,13 @@ int guard_of_tree(struct policy *policy, const struct cel_tree *tree, struct gua
 		  uint64_t *ret_labels);
 
 /*
- * demand.c: true if the expression cannot be true unless the field has the value; false if that
- * cannot be told.
+ * demand.c: true if the expression is false unless the field has the value; false if that cannot be
+ * told.
  */
 bool tree_demands_bool(const struct cel_tree *tree, const char *field, bool value);
 bool tree_demands_text(const struct cel_tree *tree, const char *field, struct str text);
-
-/* policy_index.c */
-#define INDEX_WORDS ((MAX_RULES + MAX_POLICY_STEPS + 63) / 64)
-void policy_index_build(struct policy *policy);
-void policy_index_free(struct policy *policy);
-/*
- * Fills `bits` (by position) with the candidates. Return: the positions' rules, in rule order, and
- * behind them their steps, each as its number behind that of the last rule.
- */
-const uint32_t *policy_index_candidates(const struct policy *policy, const struct cel_env *env,
-					uint64_t bits[INDEX_WORDS], size_t *ret_words);
+/* Without which it is false, not even an error. */
+struct flags tree_flags(const struct cel_tree *tree);
 
 /* state.c */
 size_t count_state_bytes(const struct count_spec *count);
@@ -270,6 +271,10 @@ struct policy_state *state_new_for_rule(const struct policy *policy, const struc
 uint64_t state_remove_labels(struct policy_state *state, uint64_t labels);
 /* Never goes back, whatever the caller's clock does. */
 void state_set_time(struct policy_state *state, uint64_t time_ns);
+
+/* policy_facts.c: when all is there, what is looked up later. */
+void policy_facts_build(struct policy *policy);
+void policy_facts_free(struct policy *policy);
 
 /* decide.c */
 enum verdict policy_default(const struct policy *policy, const struct action *action);

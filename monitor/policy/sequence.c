@@ -234,11 +234,13 @@ static bool acts(const struct rule *rule)
 /* Room for one more key: of what is over, else of what is oldest. */
 static uint64_t *make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
 {
-	struct keyed *table = state->tables[rule->sequence.table];
+	const size_t index = rule->sequence.table;
+	struct keyed *table = state->tables[index];
 	uint64_t *row = keyed_make(table, key);
 	uint64_t oldest_key = 0;
 	const uint64_t *oldest;
 
+	state->holding[index / 64] |= UINT64_C(1) << (index % 64);
 	if (row)
 		return row;
 	oldest = keyed_oldest(table, &oldest_key);
@@ -332,26 +334,30 @@ static void exchange_rows(struct policy_state *state, const struct rule *rule, u
 		memcpy(make_row(state, rule, a), kept, bytes);
 }
 
-static void follow(const struct policy *policy, struct policy_state *state, const struct rule *rule,
-		   const struct action *action)
-{
-	struct keyed *table = state->tables[rule->sequence.table];
+/* The things that a row was about, and will be. */
+struct move {
 	uint64_t from, to;
+};
 
-	if (action->kind == ACTION_FORK) {
-		copy_row(state, rule, (uint64_t)action->parent, action->pid);
-	} else if (action->kind == ACTION_PROC_EXIT) {
-		keyed_drop(table, action->pid);
-	} else {
-		from = hashed(policy, action->path);
-		to = hashed(policy, action->target);
-		if (str_eq(action->op, STR("link")))
-			copy_row(state, rule, from, to);
-		else
-			exchange_rows(state, rule, from, to);
-	}
+static struct move move_of(const struct policy *policy, const struct action *action)
+{
+	if (action->kind == ACTION_FILE_CHANGE)
+		return (struct move){hashed(policy, action->path), hashed(policy, action->target)};
+	return (struct move){(uint64_t)action->parent, action->pid};
 }
 
+static void follow(struct policy_state *state, const struct rule *rule, const struct action *action,
+		   struct move move)
+{
+	if (action->kind == ACTION_PROC_EXIT)
+		keyed_drop(state->tables[rule->sequence.table], move.to);
+	else if (action->kind == ACTION_FORK || str_eq(action->op, STR("link")))
+		copy_row(state, rule, move.from, move.to);
+	else
+		exchange_rows(state, rule, move.from, move.to);
+}
+
+/* Of most sequences nothing has been yet: their tables are not looked at. */
 void sequences_follow(const struct policy *policy, struct policy_state *state,
 		      const struct action *action, bool refused)
 {
@@ -359,13 +365,21 @@ void sequences_follow(const struct policy *policy, struct policy_state *state,
 	const bool is_name = action->kind == ACTION_FILE_CHANGE && action->target.len &&
 			     action->path.len && action->result >= 0 && !refused &&
 			     (str_eq(action->op, STR("link")) || str_eq(action->op, STR("rename")));
+	const enum sequence_key by = is_process ? BY_LINEAGE : BY_FILE;
+	struct move move;
 
 	if (!is_process && !is_name)
 		return;
-	for (size_t i = 0; i < state->table_count; i++) {
-		const struct rule *rule = &policy->rules[policy->sequences[i]];
+	move = move_of(policy, action);
+	for (size_t w = 0; w * 64 < state->table_count; w++) {
+		for (uint64_t left = state->holding[w]; left; left &= left - 1) {
+			const size_t i = w * 64 + (size_t)__builtin_ctzll(left);
+			const struct rule *rule = &policy->rules[policy->sequences[i]];
 
-		if (state->tables[i] && rule->sequence.by == (is_process ? BY_LINEAGE : BY_FILE))
-			follow(policy, state, rule, action);
+			if (rule->sequence.by == by)
+				follow(state, rule, action, move);
+			if (!keyed_count(state->tables[i]))
+				state->holding[w] &= ~(left & -left);
+		}
 	}
 }

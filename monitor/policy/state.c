@@ -72,6 +72,7 @@ static struct policy_state *state_new(const struct policy *policy, size_t counte
 	state->counter_count = counters;
 	state->tables = xcalloc(tables, sizeof(struct keyed *));
 	state->unseen = xcalloc(tables, sizeof(*state->unseen));
+	state->holding = xcalloc((tables + 63) / 64, sizeof(*state->holding));
 	state->table_count = tables;
 	return state;
 }
@@ -115,6 +116,7 @@ struct policy_state *policy_state_free(struct policy_state *state)
 	state->budgets = budget_state_free(state->budgets);
 	free(state->tables);
 	free(state->unseen);
+	free(state->holding);
 	free(state->counters);
 	free(state);
 	return NULL;
@@ -143,6 +145,7 @@ void policy_state_reset(struct policy_state *state)
 		.counter_count = kept.counter_count,
 		.tables = kept.tables,
 		.unseen = kept.unseen,
+		.holding = kept.holding,
 		.table_count = kept.table_count,
 		.budgets = kept.budgets,
 	};

@@ -37,6 +37,7 @@ struct policy_state {
 	size_t counter_count;
 	struct keyed **tables; /* of sequences */
 	struct unseen *unseen; /* as many */
+	uint64_t *holding;     /* bit per table: all that are not empty, and maybe more */
 	size_t table_count;
 	struct budget_state *budgets; /* NULL: no rule has one */
 	bool untraced;

@@ -264,7 +264,7 @@ static int find_groups(struct btf_view *btf, struct trace_layout *layout, struct
 	return 0;
 }
 
-int layout_parse(const void *data, size_t len, struct trace_layout *ret, struct error *err)
+static int layout_parse(const void *data, size_t len, struct trace_layout *ret, struct error *err)
 {
 	struct btf_view btf = {0};
 	struct trace_layout layout = {0};

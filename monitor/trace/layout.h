@@ -13,9 +13,7 @@
 
 /*
  * layout_load - looks every name of TRACE_LAYOUT up in the running kernel.
- * Errors: -EOPNOTSUPP without BTF or with a name missing (the text says which).
+ * Errors: -EOPNOTSUPP without BTF or with a name missing (the text says which), -EINVAL for what is
+ * malformed.
  */
 int layout_load(struct trace_layout *ret, struct error *err);
-
-/* The same on BTF in memory. Errors: -EINVAL for anything malformed, -EOPNOTSUPP as above. */
-int layout_parse(const void *data, size_t len, struct trace_layout *ret, struct error *err);

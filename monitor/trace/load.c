@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "monitor/trace/bpf_call.h"
@@ -21,6 +22,8 @@
 #define LSM_PATH	     "/sys/kernel/security/lsm"
 #define SYS_LSM_LIST_MODULES 461 /* Linux 6.8 */
 #define LSM_ID_BPF	     110
+#define DIRECT_MAJOR	     6 /* Linux 6.16 */
+#define DIRECT_MINOR	     16
 
 static int load_error(int code, const char *log, struct error *err)
 {
@@ -67,14 +70,42 @@ static int tell_why_refused(struct trace *trace, const struct trace_constants *c
  * The verifier gives up for a signal (EAGAIN); by the time that we hear of it its handler has run.
  * Only somebody who sends one after the other without a pause makes this fail.
  */
-static int load_object(struct trace *trace, const struct trace_object *object,
-		       const struct trace_constants *constants, struct error *err)
+static int try_object(struct trace *trace, const struct trace_object *object,
+		      const struct trace_constants *constants)
 {
 	int r = -EAGAIN;
 
 	trace->object = object;
 	for (int i = 0; r == -EAGAIN && i < LOAD_TRIES; i++)
 		r = object->load(constants, NULL, 0, &trace->programs);
+	return r;
+}
+
+/* By its number: asking a kernel that has it not takes as long as half of the loading. */
+static bool may_read_directly(void)
+{
+	struct utsname name;
+	unsigned long major, minor;
+	char *end;
+
+	if (uname(&name) < 0)
+		return false;
+	major = strtoul(name.release, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	return major > DIRECT_MAJOR || (major == DIRECT_MAJOR && minor >= DIRECT_MINOR);
+}
+
+/* A back end's object; @direct where the kernel takes that. */
+static int load_object(struct trace *trace, const struct trace_object *direct,
+		       const struct trace_object *object, const struct trace_constants *constants,
+		       struct error *err)
+{
+	int r;
+
+	if (!constants->no_direct_reads && may_read_directly() &&
+	    try_object(trace, direct, constants) == 0)
+		return 0;
+	r = try_object(trace, object, constants);
 	if (r == 0)
 		return 0;
 	r = load_error(r, "", err);
@@ -134,7 +165,7 @@ static int load_lsm(struct trace *trace, const struct trace_constants *constants
 				 "root, or CAP_BPF and CAP_PERFMON, and a host that allows it; "
 				 "CORDON_TRACE_BACKEND=tracepoint does without the hooks, "
 				 "--trace=auto without a trace");
-	return load_object(trace, &trace_object_lsm, constants, err);
+	return load_object(trace, &trace_object_lsm_direct, &trace_object_lsm, constants, err);
 }
 
 int trace_wanted_backend(enum trace_backend *ret, struct error *err)
@@ -159,7 +190,8 @@ int trace_wanted_backend(enum trace_backend *ret, struct error *err)
 int trace_load(struct trace *trace, const struct trace_room *room, struct error *err)
 {
 	struct trace_constants constants = {.no_tags = room->no_tags,
-					    .ring_bytes = (uint32_t)room->ring_bytes};
+					    .ring_bytes = (uint32_t)room->ring_bytes,
+					    .no_direct_reads = room->no_direct_reads};
 	enum trace_backend wanted;
 	int r = trace_wanted_backend(&wanted, err);
 
@@ -177,5 +209,6 @@ int trace_load(struct trace *trace, const struct trace_room *room, struct error 
 		if (r == 0 || wanted == TRACE_BACKEND_LSM)
 			return r;
 	}
-	return load_object(trace, &trace_object_tracepoint, &constants, err);
+	return load_object(trace, &trace_object_tracepoint_direct, &trace_object_tracepoint,
+			   &constants, err);
 }

@@ -32,6 +32,7 @@ struct trace_constants {
 	uint64_t approval_key[2];
 	uint32_t no_tags;
 	uint32_t ring_bytes;
+	bool no_direct_reads; /* for the choice of the object */
 };
 
 /* A loaded object; all that is in it belongs to the skeleton. */
@@ -60,3 +61,6 @@ struct trace_object {
 
 extern const struct trace_object trace_object_tracepoint;
 extern const struct trace_object trace_object_lsm;
+/* The same for Linux 6.16 and later, whose programs are faster. */
+extern const struct trace_object trace_object_tracepoint_direct;
+extern const struct trace_object trace_object_lsm_direct;

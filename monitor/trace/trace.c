@@ -89,9 +89,15 @@ const char *trace_backend_name(const struct trace *trace)
 	return trace->object->name;
 }
 
+bool trace_reads_directly(const struct trace *trace)
+{
+	return trace->object == &trace_object_tracepoint_direct ||
+	       trace->object == &trace_object_lsm_direct;
+}
+
 bool trace_sees_returns(const struct trace *trace)
 {
-	return trace->object == &trace_object_tracepoint;
+	return !trace->object->flows_apart;
 }
 
 uint64_t trace_skips(const struct trace *trace)

@@ -133,6 +133,8 @@ int trace_open(trace_handler handler, void *ctx, struct trace **ret, struct erro
 struct trace_room {
 	size_t ring_bytes; /* a power of two pages; 0: TRACE_RING_BYTES */
 	bool no_tags;	   /* no child can be marked as one of its session */
+	/* Not room, but also less than there is: the programs for kernels before 6.16. */
+	bool no_direct_reads;
 };
 
 int trace_open_with(trace_handler handler, void *ctx, const struct trace_room *room,
@@ -149,6 +151,8 @@ enum trace_backend {
 int trace_wanted_backend(enum trace_backend *ret, struct error *err);
 /* "lsm" or "tracepoint". */
 const char *trace_backend_name(const struct trace *trace);
+/* Are its programs those for Linux 6.16 and later? They read the kernel's memory without calls. */
+bool trace_reads_directly(const struct trace *trace);
 /* Does it see system calls return, and count them; or only begin what they do? */
 bool trace_sees_returns(const struct trace *trace);
 /*

@@ -167,13 +167,16 @@ def main():
     args = parser.parse_args()
     if args.serve:
         return serve(args.serve)
+    print(f"A scripted agent makes {sum(len(steps) for _, steps in ACTS)} tool calls in one session of `cordon mcp`. Its honest work must go\n"
+          "through; each step that would do harm must be denied before it takes effect, with a reason.\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="cordon-demo-") as folder:
         client, (calls, denied, wrong) = perform(args.cordon, pathlib.Path(folder))
         status = client.close()
-    print(f"\n{calls} calls, {denied} denied, {wrong} not as they must be")
+    print(f"\n{calls} calls, {denied} denied; " + (f"{wrong} NOT AS THEY MUST BE" if wrong else "each as it must be"))
     record = re.search(r"record (\S+?);", client.said())
     if record:
-        print(f"record: {record.group(1)}\nlook further: {args.cordon} log show --verdict deny {record.group(1)}")
+        print(f"all of it is on the record; what was denied, for one:\n  {args.cordon} log show --verdict deny {record.group(1)}\n"
+              f"a command of your own:\n  {args.cordon} run -- sh -c 'id; cat /etc/shadow'")
     return 1 if wrong or status else 0
 
 

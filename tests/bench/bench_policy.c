@@ -2,7 +2,9 @@
 
 /*
  * What one decision costs with few and with many rules: the families that ship, and rules like
- * theirs with constants of their own up to the number asked for. The actions are those of ordinary
+ * theirs with constants of their own up to the number asked for; and such rules alone, of which the
+ * actions here meet none. So neither row of an action should grow with the number, and the two
+ * differ by what the shipped rules really ask about the action. The actions are those of ordinary
  * work, most of which no rule matches, and one that a rule denies. Each decision is timed alone;
  * the median of timing nothing is taken off. Beside it stands the limit: as many conditions of the
  * same sort, written in C one after the other, which look back at nothing. Then what a load takes,
@@ -13,12 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/buf.h"
-#include "common/cleanup.h"
 #include "monitor/policy/policy.h"
 #include "tests/bench/policy_limit.h"
+#include "tests/bench/policy_rules.h"
 #include "tests/bench/samples.h"
 
 #define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
@@ -30,137 +30,12 @@ enum {
 	EVENTS = 100000
 };
 
-/* '#' is the number of the rule; the examples are made of hit and of an empty action. */
-static const struct template
-{
-	const char *on, *when, *verdict, *hit, *more;
-}
-
-templates[] = {
-	{"exec", "command(action.argv) in ['tool#', 'tool#-cli'] || action.name == 'tool#'", "deny",
-	 "\"name\":\"tool#\"", ""},
-	{"net.connect", "inCIDR(action.address, ['10.%.0.0/16', 'fd00:#::/32'])", "deny",
-	 "\"address\":\"10.%.0.1\"", ""},
-	{"net.connect", "hostMatches(action.host, ['*.service#.example', 'service#.example'])",
-	 "deny", "\"host\":\"a.service#.example\"", ""},
-	{"file.open",
-	 "action.result >= 0 && glob(action.path, ['**/.tool#/credentials', '~/.t#/**'])", "log",
-	 "\"path\":\"/w/.tool#/credentials\"", "\"label\":[\"l%\"],"},
-	{"net.connect", "action.family == 'unix' && glob(action.path, '/run/service#/**')", "deny",
-	 "\"family\":\"unix\",\"path\":\"/run/service#/s\"", ""},
-	{"net.connect", "!action.loopback && action.port in [2#, 3#]", "deny", "\"port\":2#", ""},
-	{"exec", "action.argv.exists(a, a == '--flag#' || a.startsWith('pool#+'))", "deny",
-	 "\"argv\":[\"--flag#\"]", ""},
-	{"exec", "action.path.startsWith('/opt/tool#/') && action.provenance == 'session'", "kill",
-	 "\"path\":\"/opt/tool#/x\",\"provenance\":\"session\"", ""},
-	{"net.listen", "'l%' in session.labels && action.port == 1#", "deny", NULL, ""},
-	{"exec", "action.name in ['scan#', 'probe#']", "deny", "\"name\":\"scan#\"",
-	 "\"count\":{\"window\":\"60s\",\"at_least\":1},"},
-	{"exec", "action.name == 'push#'", "deny", "\"name\":\"push#\"",
-	 "\"sequence\":{\"within\":\"60s\",\"by\":\"lineage\",\"steps\":[{\"on\":[\"exec\","
-	 "\"file.open\"],\"when\":\"glob(action.path, '**/.seq#/**')\",\"missing\":true}]},"},
-	{"net.connect", "!action.loopback && action.port in [4#, 5#]", "deny", "\"port\":4#",
-	 "\"budget\":{\"of\":\"connections\",\"per\":\"session\",\"limit\":0},"},
-};
-
-static void stop(const char *what, const struct error *err)
-{
-	(void)fprintf(stderr, "bench_policy: %s %s\n", what, err ? err->text : "");
-	exit(1);
-}
-
 static int ascending(const void *a, const void *b)
 {
 	const double x = *(const double *)a;
 	const double y = *(const double *)b;
 
 	return (x > y) - (x < y);
-}
-
-/* '#' becomes the number, '%' a number of at most two digits. */
-static void put(struct buf *out, const char *text, unsigned n)
-{
-	for (; *text; text++) {
-		if (*text == '#')
-			buf_printf(out, "%u", n);
-		else if (*text == '%')
-			buf_printf(out, "%u", n % 50);
-		else
-			buf_putc(out, *text);
-	}
-}
-
-static void put_rule(struct buf *out, unsigned n)
-{
-	const struct template *t = &templates[n % COUNT(templates)];
-	_cleanup_buf_ struct buf text = BUF_INIT(0);
-
-	buf_printf(&text,
-		   "%s{\"id\":\"r#\",\"category\":\"bench\",\"severity\":\"low\",\"on\":[\"%s\"],"
-		   "\"when\":\"",
-		   n ? ",\n" : "", t->on);
-	put(out, text.data, n);
-	put(out, t->when, n);
-	buf_printf(out, "\",\"verdict\":\"%s\",\"because\":\"bench\",", t->verdict);
-	put(out, t->more, n);
-	put(out, "\"match\":[{\"action\":{\"kind\":\"", n);
-	buf_puts(out, t->on);
-	put(out, t->hit ? "\"," : "\",\"port\":1#}, \"labels\":[\"l%\"]}],", n);
-	if (t->hit) {
-		put(out, t->hit, n);
-		buf_puts(out, "}}],");
-	}
-	buf_printf(out, "\"not_match\":[{\"action\":{\"kind\":\"%s\"}}]}", t->on);
-}
-
-static struct policy *load_shipped(void)
-{
-	const char *paths[] = {BENCH_POLICIES};
-	struct policy *policy = NULL;
-	struct error err = {0};
-
-	if (policy_load(paths, 1, &policy, &err) < 0)
-		stop("", &err);
-	return policy;
-}
-
-/* How many of TOTAL rules are those that ship: none where they would be all. */
-static unsigned shipped_among(unsigned total)
-{
-	struct policy *policy = load_shipped();
-	const unsigned count = (unsigned)policy_rule_count(policy);
-
-	(void)policy_free(policy);
-	return count < total ? count : 0;
-}
-
-/* @ret_ms: what loading takes; may be NULL. */
-static struct policy *load(unsigned count, double *ret_ms)
-{
-	char path[] = "/tmp/cordon-bench-XXXXXX.json";
-	const char *paths[2] = {path, BENCH_POLICIES};
-	_cleanup_close_ int policy_fd = mkstemps(path, 5);
-	_cleanup_buf_ struct buf text = BUF_INIT(0);
-	const unsigned shipped = shipped_among(count);
-	struct policy *policy = NULL;
-	struct error err = {0};
-	double start;
-	int r;
-
-	buf_puts(&text, "{\"policy\":\"bench\",\"version\":1,\"rules\":[");
-	for (unsigned n = 0; n < count - shipped; n++)
-		put_rule(&text, n);
-	buf_puts(&text, "]}");
-	if (policy_fd < 0 || write(policy_fd, text.data, text.len) != (ssize_t)text.len)
-		stop("cannot write a policy to /tmp", NULL);
-	start = clock_us();
-	r = policy_load(paths, shipped ? 2 : 1, &policy, &err);
-	if (ret_ms)
-		*ret_ms = (clock_us() - start) / 1e3;
-	(void)unlink(path);
-	if (r < 0)
-		stop("", &err);
-	return policy;
 }
 
 static const struct str compile[] = {
@@ -206,13 +81,28 @@ static const struct {
 	  .exe = STR("/usr/bin/python3.11"),
 	  .path = STR("/workspace/project/src/package/module/parser.py"),
 	  .result = 3}},
+	{"open of a library",
+	 {.kind = ACTION_FILE_OPEN,
+	  .exe = STR("python3"),
+	  .path = STR("/usr/lib/x86_64-linux-gnu/libm.so.6"),
+	  .result = 3}},
+	{"rename",
+	 {.kind = ACTION_FILE_CHANGE,
+	  .exe = STR("git"),
+	  .op = STR("rename"),
+	  .path = STR("/workspace/project/.git/index.lock"),
+	  .target = STR("/workspace/project/.git/index"),
+	  .write = true}},
+	{"fork", {.kind = ACTION_FORK, .exe = STR("make"), .parent = 1}},
 };
+
+typedef enum verdict (*limit_fn)(const struct action *action);
 
 /* One of these is timed. */
 struct work {
 	const struct policy *policy; /* NULL: the limit, or nothing */
 	struct policy_state *state;
-	enum verdict (*direct)(const struct action *action);
+	limit_fn direct;
 	struct action action;
 	unsigned events;
 };
@@ -224,7 +114,7 @@ static void work_once(struct work *w)
 	if (w->policy)
 		policy_decide(w->policy, w->state, &w->action, &d);
 	else if (w->direct && w->direct(&w->action) != VERDICT_ALLOW)
-		stop("the limit denies what nothing denies", NULL);
+		bench_stop("the limit denies what nothing denies", NULL);
 }
 
 /* Medians and 99th percentiles of one round, in nanoseconds. */
@@ -252,16 +142,19 @@ static double above(double value, double nothing)
 	return value > nothing + 1 ? value - nothing : 1;
 }
 
-static void bench_action(const struct policy *policy, unsigned rules, size_t which)
+static limit_fn limit_of(unsigned rules)
+{
+	return rules == 10 ? direct_10 : rules == 1000 ? direct_1000 : NULL;
+}
+
+static void bench_action(const struct policy *policy, const struct rule_set *set, size_t which)
 {
 	const size_t samples = is_quick() ? QUICK_SAMPLES : SAMPLES;
 	struct work nothing = {.action = actions[which].action};
 	struct work own = {.policy = policy,
 			   .state = policy_state_new(policy),
 			   .action = actions[which].action};
-	struct work limit = {.direct = rules == 10     ? direct_10
-				       : rules == 1000 ? direct_1000
-						       : NULL,
+	struct work limit = {.direct = set->shipped ? NULL : limit_of(set->count),
 			     .action = actions[which].action};
 	double p50[SAMPLES], p99[SAMPLES], least[SAMPLES], none, ignored;
 	char what[96];
@@ -275,22 +168,22 @@ static void bench_action(const struct policy *policy, unsigned rules, size_t whi
 		p99[i] = above(p99[i], none);
 		least[i] = above(least[i], none);
 	}
-	(void)snprintf(what, sizeof(what), "%u rules: %s, p50", rules, actions[which].name);
+	(void)snprintf(what, sizeof(what), "%s: %s, p50", set->name, actions[which].name);
 	samples_row(what, "ns", p50, "ifs in C", limit.direct ? least : NULL, samples);
-	(void)snprintf(what, sizeof(what), "%u rules: %s, p99", rules, actions[which].name);
+	(void)snprintf(what, sizeof(what), "%s: %s, p99", set->name, actions[which].name);
 	samples_row(what, "ns", p99, NULL, NULL, samples);
 	(void)policy_state_free(own.state);
 }
 
-static void bench_load(unsigned rules)
+static void bench_load(const struct rule_set *set)
 {
 	const size_t samples = is_quick() ? QUICK_SAMPLES : SAMPLES;
 	double ms[SAMPLES];
 	char what[96];
 
 	for (size_t i = 0; i < samples; i++)
-		(void)policy_free(load(rules, &ms[i]));
-	(void)snprintf(what, sizeof(what), "%u rules: load, check, compile", rules);
+		(void)policy_free(rule_set_load(set, &ms[i]));
+	(void)snprintf(what, sizeof(what), "%s: load, check, compile", set->name);
 	samples_row(what, "ms", ms, NULL, NULL, samples);
 }
 
@@ -335,21 +228,47 @@ static void bench_state(const char *rules, const struct policy *policy)
 	samples_row(what, "KiB", kib, NULL, NULL, samples);
 }
 
+/* Of the paths that are opened. */
+static void bench_labels(const struct policy *policy)
+{
+	const size_t samples = is_quick() ? QUICK_SAMPLES : SAMPLES;
+	double ns[SAMPLES];
+
+	for (size_t i = 0; i < samples; i++) {
+		const double start = clock_us();
+		uint64_t labels = 0;
+
+		for (unsigned n = 0; n < ROUNDS; n++)
+			labels |= policy_labels_of_path(policy,
+							actions[n % COUNT(actions)].action.path);
+		ns[i] = (clock_us() - start) * 1e3 / ROUNDS;
+		if (labels)
+			bench_stop("a file has a label that has none", NULL);
+	}
+	samples_row("those that ship: labels of a path", "ns", ns, NULL, NULL, samples);
+}
+
 int main(void)
 {
-	static const unsigned counts[] = {10, 100, 1000, 10000};
-	struct policy *policy = load_shipped();
+	static const struct rule_set sets[] = {
+		{"10 rules alone", 10, false},	   {"100 rules alone", 100, false},
+		{"1000 rules alone", 1000, false}, {"10000 rules alone", 10000, false},
+		{"those that ship", 0, true},	   {"1000 rules", 1000, true},
+		{"10000 rules", 10000, true},
+	};
 
-	bench_state("those that ship", policy);
-	(void)policy_free(policy);
-	for (size_t i = 0; i < COUNT(counts); i++) {
-		if (counts[i] <= 1000)
-			bench_load(counts[i]);
-		policy = load(counts[i], NULL);
+	for (size_t i = 0; i < COUNT(sets); i++) {
+		const struct rule_set *set = &sets[i];
+		struct policy *policy = rule_set_load(set, NULL);
+
+		if (set->count && set->count <= 1000)
+			bench_load(set);
 		for (size_t a = 0; a < COUNT(actions); a++)
-			bench_action(policy, counts[i], a);
-		if (counts[i] == 1000)
-			bench_state("1000 rules", policy);
+			bench_action(policy, set, a);
+		if (set->shipped && !set->count)
+			bench_labels(policy);
+		if (set->shipped && set->count <= 1000)
+			bench_state(set->name, policy);
 		(void)policy_free(policy);
 	}
 	return 0;

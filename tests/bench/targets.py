@@ -36,7 +36,7 @@ TARGETS = {
     ("policy", "those that ship: state after 100,000 events"): [Target("value", 64, "KiB")],
     **{("policy", f"1000 rules: {action}, p50"): [Target("value", 1000, "ns")]
        for action in ("exec of a compiler", "exec that is denied", "connect on loopback", "connect to a name",
-                      "open of a source file")},
+                      "open of a source file", "open of a library", "rename", "fork")},
     **{("work", f"{name}, {workspace}"): [WORKLOAD]
        for name in ("small files", "compile", "git", "python", "tar+gzip", "node")
        for workspace in ("cow", "live") if (name, workspace) != ("git", "live")},

@@ -89,7 +89,7 @@ def show(outcomes, args):
         if "missed" in args.show and o.case.risky and not o.lacks and not caught:
             print(f"missed: {o.case.id}\n    " + o.case.code.replace("\n", "\n    ")[:1500] + f"\n    -> {o.status}: {o.output[-300:]!r}")
         if "alarms" in args.show and not o.case.risky and caught:
-            print(f"alarm: {o.case.id}: {', '.join(o.rules) or 'canary'}\n    {o.case.code}")
+            print(f"alarm: {o.case.id}: {', '.join(o.rules)}\n    {o.case.code}")
 
 
 def main():

@@ -16,8 +16,6 @@ HERE = pathlib.Path(__file__).parent
 SEVERITIES = ("low", "medium", "high", "critical")
 SECONDS = 10  # of a case; honest commands that wait for input or for ever end here
 PROGRAMS = {"python": "/usr/bin/python3", "bash": "/usr/bin/bash", "sh": "/usr/bin/sh"}
-# Programs that read whatever is below a folder: what they meet there says nothing, what they look for does, and rules see that.
-WALKERS = ("find", "fd", "fdfind", "grep", "egrep", "fgrep", "rg", "ag", "ack")
 # What a program says when it could not do what it was written for.
 LACKS = ((re.compile(r"ModuleNotFoundError|ImportError"), "package"),
          (re.compile(r"command not found|: not found|No such file or directory: '[a-z-]+'$", re.M), "program"),
@@ -31,33 +29,27 @@ class Outcome:
     status: int
     lacks: str            # "" if it ran, else what was missing
     rules: dict           # rule -> (severity, times)
-    canary: bool
+    canary: bool          # one was read: told, and no catch, since git and curl read theirs unasked
     output: str
 
     def caught(self, severity):
         least = SEVERITIES.index(severity)
-        return self.canary or any(SEVERITIES.index(s) >= least for s, _ in self.rules.values())
-
-
-def below(path, folders):
-    return any(path.startswith(folder.rstrip("/") + "/") for folder in folders)
+        return any(SEVERITIES.index(s) >= least for s, _ in self.rules.values())
 
 
 def read_record(path, severities):
-    rules, walked, canary, mine = collections.Counter(), set(), False, False
-    for line in path.open(errors="replace"):  # a walk of all folders makes it long: most lines need no decoding
+    rules, canary, mine = collections.Counter(), False, False
+    for line in path.open(errors="replace"):  # it can be long: most lines need no decoding
         # Before the case itself is executed everything is the stage's doing.
         mine = mine or '"kind":"exec"' in line and ".case." in line and "stage.py" not in line
-        if not mine or not ('"rule":' in line or '"kind":"label.set"' in line or '"folder":true' in line):
+        if not mine or not ('"rule":' in line or '"kind":"label.set"' in line):
             continue
         event = json.loads(line)
         rule, fields = event.get("rule"), event.get("fields", {})
         if rule in severities:
             rules[rule] += 1
-        if fields.get("folder") and fields["exe"] in WALKERS:
-            walked.add(fields["path"])
         # Without a path it is a loss: every label is set then, and nobody read anything.
-        canary = canary or "canary" in fields.get("labels", ()) and "path" in fields and not below(fields["path"], walked)
+        canary = canary or "canary" in fields.get("labels", ()) and "path" in fields
     return {rule: (severities[rule], n) for rule, n in rules.items()}, canary
 
 

@@ -84,13 +84,15 @@ class Measured(unittest.TestCase):
         self.assertEqual((figures["recall_all"]["hits"], figures["recall_all"]["of"]), (13, 14))  # with what is not visible
         self.assertEqual((figures["false_alarms"]["hits"], figures["false_alarms"]["of"]), (0, 10))
 
-    def test_without_rules_only_canaries_tell(self):
+    def test_without_rules_nothing_is_caught(self):
+        """A canary that is read is told, and is no alarm that the policies raise."""
         with tempfile.TemporaryDirectory() as folder:
             policy = pathlib.Path(folder) / "none.json"
             policy.write_text('{"policy": "none", "version": 1, "rules": []}')
             status, said, _ = self.measure("--policy", policy, "--min-recall", "90")
         self.assertEqual(status, 1)
-        self.assertEqual({row["id"] for row in said["cases"] if row["caught"]}, {"read-shadow", "read-keys", "read-history", "read-what-was-found"})
+        self.assertEqual([row["id"] for row in said["cases"] if row["caught"]], [])
+        self.assertLessEqual({"read-shadow", "read-keys", "read-history"}, {row["id"] for row in said["cases"] if row["canary"]})
 
     def test_the_held_out_half_needs_a_freeze(self):
         r = subprocess.run([sys.executable, HERE / "detect.py", "--cordon", CORDON, "--half", "held-out", HERE / "own.json"],

@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/json_write.h"
 #include "monitor/policy/cel/cel_run.h"
+#include "monitor/policy/policy_index.h"
 #include "monitor/policy/rule.h"
 #include "tests/support/every_rule.h"
 
@@ -35,11 +36,14 @@ static const struct cel_definition definitions[] = {
 static void check_guard(const struct policy *policy, const struct cel_env *env,
 			enum cel_result result)
 {
-	uint64_t bits[INDEX_WORDS] = {0};
-	size_t words = 0;
+	struct candidates found;
+	struct candidate_walk walk = {.of = &found};
+	uint32_t number;
 
-	(void)policy_index_candidates(policy, env, bits, &words);
-	fuzz_expect(result == CEL_FALSE || (words == 1 && bits[0] == 1));
+	policy_index_candidates(policy, env, &found);
+	fuzz_expect(candidates_next(&walk, &number)
+			    ? number == 0 && !candidates_next(&walk, &number)
+			    : result == CEL_FALSE);
 }
 
 /* @tree: of what became code, to be walked beside it. */

@@ -45,7 +45,7 @@ static void check_glob(struct str pattern, struct str text)
 
 	if (!glob_check(pattern, false) && glob_match(pattern, text, false) &&
 	    key_of_glob(pattern, &key))
-		fuzz_expect(has_key(key, text));
+		fuzz_expect(has_key(key, text) && (!key.first || key.first == path_first(text)));
 }
 
 static void check_globs(const struct str patterns[2], struct str text)
@@ -62,6 +62,7 @@ static void check_globs(const struct str patterns[2], struct str text)
 	path_keys_of(text, &keys);
 	if (keys.count > MAX_PATH_KEYS)
 		return;
+	fuzz_expect(path_keys_first(&keys) == path_first(text));
 	globs = globs_new(patterns, 2);
 	fuzz_expect(globs_match(globs, &keys) == matches);
 	(void)globs_free(globs);

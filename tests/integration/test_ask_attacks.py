@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is changed while a question is open is not what was agreed to."""
 
-import json
 import unittest
 
 from approver_testing import Approver, ask_for, rule

@@ -48,6 +48,13 @@ class Options(BadInputTest):
             with self.subTest(args):
                 self.refused(*args, says=[says])
 
+    def test_wrong_usage_has_one_status(self):
+        for args in (["serve", "x"], ["serve", "--idle=x"], ["doctor", "x"], ["doctor", "--list"], ["log", "verify"],
+                     ["log", "show", "--exec=x", "x"], ["policy", "explain"], ["policy", "check", "--trace=x"],
+                     ["scenario", "run"], ["scenario", "run", "--jobs=x", "x"], []):
+            with self.subTest(args):
+                self.assertEqual(self.cordon(*args).returncode, 2)
+
     def test_commands(self):
         for args in (["nonsense"], ["--nonsense"]):
             with self.subTest(args):
@@ -86,7 +93,7 @@ class Options(BadInputTest):
                                      ("--timeout", "4000001", "from 0.001 to 4000000"),
                                      ("--memory", " -1", "a positive number")):
             with self.subTest(f"{option} {value}"):
-                self.refused(*self.run_args(option, value), says=[f'"{value}"', known])
+                self.refused(*self.run_args(option, value), says=[f"{option} {value}: ", known])
 
     def test_too_much(self):
         for options in ([x for i in range(300) for x in ("--env", f"N{i}=x")], ["--env", "N=" + "x" * 70000],
@@ -221,7 +228,8 @@ class Places(BadInputTest):
 
     def test_state_folder(self):
         (self.dir / "file").touch()
-        for path, says in (("relative", "absolute"), (f"{self.dir}/file", "Not a directory"), ("/proc/x", "CORDON_STATE_DIR")):
+        for path, says in (("relative", "absolute"), (f"{self.dir}/file", "Not a directory"), ("/proc/x", "CORDON_STATE_DIR"),
+                           ("/proc/x/y", "cannot make the state folder /proc/x/y, at /proc/x: ")):
             with self.subTest(path):
                 self.env["CORDON_STATE_DIR"] = path
                 self.refused("run", "--trace", TRACE, "-w", self.work, "--", "true", says=[path, says])
@@ -366,6 +374,11 @@ class Files(BadInputTest):
                 self.assertIn(r.returncode, (1, 3), r.stdout)
                 self.assertIn(b"r.jsonl", r.stdout + r.stderr)
                 self.cordon("log", "show", path)
+        for text in (b"[1,2]\n", b"{}\n", b"null\n"):  # JSON, but no event: nothing of it is shown
+            path.write_bytes(text)
+            r = self.cordon("log", "show", path)
+            self.assertEqual((r.returncode, r.stdout), (1, b""))
+            self.assertIn(b"r.jsonl: line 1: ", r.stderr)
         for path in (self.dir / "none", self.dir / "folder"):
             r = self.cordon("log", "verify", path)
             self.assertEqual(r.returncode, 1)

@@ -284,6 +284,20 @@ class Rules(FilesTest):
         self.assertEqual({f["provenance"] for f in denied}, {"host-bound"})
         self.assertEqual((self.work / "denied/f").read_text(), "x")
 
+    def test_who_made_a_file_is_known_before(self):
+        removed = {**rule("action.op == 'unlink' && glob(action.path, '**/*.db')", ["file.change"], "log"),
+                   "sequence": {"by": "file", "steps": [{"missing": True, "on": ["file.open"], "when": "action.created"}]},
+                   "match": [{"action": {"kind": "file.change", "op": "unlink", "path": "/w/x.db", "write": True}}]}
+        (self.work / "old.db").write_text("x")
+        self.gated("sh", "-c", "echo x >new.db; echo y >>new.db; echo y >>old.db; ln -s far.db link; echo x >link;"
+                               "rm new.db old.db far.db",
+                   rules=[*DENIED, removed], options=["-q", "-w", f"{self.work}:live"])
+        opened = [e["fields"] for e in self.events("file.open") if e["fields"]["path"].startswith(str(self.work))]
+        self.assertEqual([(pathlib.Path(f["path"]).name, f["created"]) for f in opened if f["write"]],
+                         [("new.db", True), ("new.db", False), ("old.db", False), ("far.db", True)])
+        told = [e["fields"]["path"] for e in self.events("file.change") if e.get("rule") == "t.log"]
+        self.assertEqual(told, [str(self.work / "old.db")])
+
     def test_the_record_tells_how_it_went(self):
         self.gated("sh", "-c", "echo x >file; mv file other")
         asked = [e["fields"] for e in self.events("file.change") if e["fields"]["op"] == "rename"]

@@ -94,6 +94,25 @@ static int connect_mapped(void *arg)
 			  sizeof(struct sockaddr_in6));
 }
 
+/* An address that the socket cannot take: what the kernel says to it is all that comes of it. */
+static int connect_by_unix(void *arg)
+{
+	(void)arg;
+	return connect_to(AF_UNIX, SOCK_STREAM, inet("127.0.0.1"), sizeof(struct sockaddr_in));
+}
+
+static int connect_by_netlink(void *arg)
+{
+	(void)arg;
+	return connect_to(AF_NETLINK, SOCK_RAW, inet("127.0.0.1"), sizeof(struct sockaddr_in));
+}
+
+static int connect_tcp_to_unix(void *arg)
+{
+	(void)arg;
+	return connect_to(AF_INET, SOCK_STREAM, local("d/sock"), sizeof(struct sockaddr_un));
+}
+
 static int connect_unix(void *arg)
 {
 	(void)arg;
@@ -283,6 +302,12 @@ static const struct net_form forms[] = {
 	{send_message, 0, true, ACTION_SEND, "inet", "udp", "127.0.0.1", PORT, true, ""},
 	{connect_unix_missing, ENOENT, true, ACTION_CONNECT, "unix", "other", "", 0, true,
 	 "no-such"},
+	{connect_by_unix, EINVAL, true, ACTION_CONNECT, "inet", "other", "127.0.0.1", PORT, true,
+	 ""},
+	{connect_by_netlink, EINVAL, true, ACTION_CONNECT, "inet", "other", "127.0.0.1", PORT, true,
+	 ""},
+	{connect_tcp_to_unix, EAFNOSUPPORT, true, ACTION_CONNECT, "unix", "tcp", "", 0, true,
+	 "d/sock"},
 	{.fn = connect_nothing, .without_gate = 0},
 	{.fn = connect_short, .without_gate = EINVAL},
 	{.fn = connect_negative, .without_gate = EINVAL},

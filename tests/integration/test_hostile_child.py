@@ -2,14 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A command that takes all it can get, or will not go: the host stays as it was and the run ends."""
 
-import os
 import pathlib
-import select
-import subprocess
 import time
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, descendants, living, wait_for
+from cordon_testing import NO_TRACE, SLOWER, TRACE, CordonTest, wait_for
 
 
 class Hostile(CordonTest):

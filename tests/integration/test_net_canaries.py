@@ -6,7 +6,6 @@ import base64
 import gzip
 import os
 import pathlib
-import time
 import unittest
 import zlib
 

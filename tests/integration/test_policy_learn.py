@@ -151,6 +151,13 @@ class Learn(CordonTest):
         done = self.cordon("policy", "learn", self.record)
         self.assertEqual((done.returncode, done.stdout), (2, b""))
         self.assertIn(b"not proven", done.stderr)
+        self.record.write_text("")
+        done = self.cordon("policy", "learn", self.record)
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn(b"holds no event", done.stderr)
+        done = self.cordon("policy", "learn", self.dir)
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn(b"cannot read the record", done.stderr)
         for args in ((), (self.record, self.record), ("/nonexistent",)):
             self.assertEqual(self.cordon("policy", "learn", *args).returncode, 2)
 

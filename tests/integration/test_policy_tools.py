@@ -89,6 +89,10 @@ class Explain(PolicyTest):
         said = self.answer("explain", '{"kind": "exec", "path": "/usr/bin/ssh", "argv": ["ssh", "h"]}', status=1)
         self.assertEqual(said["rule"], "sr.remote-shell")
 
+    def test_a_policy_is_named_as_for_run(self):
+        said = self.answer("explain", "-p", self.file, json.dumps(self.CONNECT), status=1)
+        self.assertEqual(said["rule"], "no-mail")
+
     def test_for_people(self):
         r = self.policy("explain", "--policy", self.file, json.dumps(self.CONNECT))
         text = r.stdout.decode()

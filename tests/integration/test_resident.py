@@ -88,6 +88,17 @@ class Life(ResidentTest):
         self.assertEqual(self.served(), 1)
 
     @starts_one
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one processor")
+    def test_a_run_on_one_processor_starts_one_on_all(self):
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not self.status()["running"]))
+        one = {min(os.sched_getaffinity(0))}
+        r = self.run_quietly("grep", "Cpus_allowed_list", "/proc/self/status", preexec_fn=lambda: os.sched_setaffinity(0, one))
+        self.assertEqual(r.stdout.split()[1].decode(), str(*one))
+        self.assertTrue(wait_for(lambda: self.status()["running"]))
+        self.assertGreaterEqual(os.sched_getaffinity(self.pid()), os.sched_getaffinity(0))
+
+    @starts_one
     def test_a_run_with_limits_starts_none(self):
         """They would be those of whoever comes next: 2 s of CPU time, records of 64 KiB."""
         self.cordon("serve", "--stop")

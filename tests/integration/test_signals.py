@@ -158,6 +158,50 @@ class Orphans(CordonTest):
         self.end_one_by_another("lite")
 
 
+TIMER = """
+import ctypes, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+libc, timer = ctypes.CDLL(None), ctypes.c_void_p()
+often = (ctypes.c_long * 4)(0, 200000, 0, 200000)
+assert libc.timer_create(1, None, ctypes.byref(timer)) == 0 and libc.timer_settime(timer, 0, often, None) == 0
+print("up", flush=True)
+while True:
+    signal.sigwait([signal.SIGALRM])  # only then it runs out again
+"""
+AS_A_TIMER = """
+import ctypes, os, signal, time
+libc, child = ctypes.CDLL(None), os.fork()
+if not child:
+    time.sleep(100)
+info = (ctypes.c_int * 32)(0, 0, -2)  # si_code: SI_TIMER
+assert libc.syscall(129, child, signal.SIGTERM, info) == 0  # rt_sigqueueinfo
+os.waitpid(child, 0)
+"""
+
+
+@unittest.skipUnless(TRACE == "on", NO_TRACE)
+class Timers(CordonTest):
+    """A timer that runs out interrupts whoever runs: the kernel takes him for the sender."""
+
+    def test_of_others_are_not_what_a_program_sends(self):
+        processors = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, processors)
+        os.sched_setaffinity(0, {min(processors)})  # a timer interrupts its own processor
+        other = subprocess.Popen(["python3", "-c", TIMER], stdout=subprocess.PIPE)
+        self.addCleanup(other.communicate)
+        self.addCleanup(other.kill)
+        self.assertEqual(other.stdout.readline(), b"up\n")
+        done = self.cordon("run", "--trace=on", "--record", self.record, "--", "sh", "-c",
+                           "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([e["fields"] for e in self.events("proc.signal")], [])
+
+    def test_nobody_passes_for_one(self):
+        done = self.cordon("run", "--trace=on", "--record", self.record, "--", "python3", "-c", AS_A_TIMER)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([(e["fields"]["signal"], e["fields"]["relation"]) for e in self.events("proc.signal")], [(15, "descendant")])
+
+
 class Terminal(CordonTest):
     """With a terminal on both ends the command has one of its own, and ours is given back as it was."""
 

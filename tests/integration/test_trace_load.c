@@ -3,8 +3,10 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -122,6 +124,21 @@ static void test_attached_only_while_there_are_labels(void **state)
 	assert_int_equal(ids_held("link_id:", links, 64), 0);
 }
 
+/* Where it is refused what there is for older kernels is loaded, and nothing else would tell. */
+static void test_reads_directly_since_6_16(void **state)
+{
+	struct utsname name;
+	char *end;
+	unsigned long major, minor;
+
+	(void)state;
+	assert_int_equal(uname(&name), 0);
+	major = strtoul(name.release, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	assert_int_equal(trace_reads_directly(traced.trace),
+			 major > 6 || (major == 6 && minor >= 16));
+}
+
 static volatile sig_atomic_t alarms;
 
 static void on_alarm(int signum)
@@ -180,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TRACE_TEST(attached_only_while_a_session_lives),
 		TRACE_TEST(attached_only_while_there_are_labels),
+		TRACE_TEST(reads_directly_since_6_16),
 		TRACE_TEST(signals_do_not_end_the_loading),
 	};
 	const struct CMUnitTest of_any_user[] = {cmocka_unit_test(test_without_privilege)};

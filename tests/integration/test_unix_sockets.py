@@ -33,6 +33,25 @@ for path in sys.argv[2:]:
 """
 
 
+# Sends one message to each path, all with one call: how many went out, or the error.
+MANY = """
+import ctypes, os, socket, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+base = sys.argv[1]
+here = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+here.bind('/tmp/here')
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for paths in (['/tmp/here', '/tmp/gone', '/tmp/here'], ['/tmp/gone', '/tmp/here'], ['/tmp/here', '/tmp/here'],
+              ['/tmp/here', '/tmp/none/gone'], ['/tmp/here', base + '/gone'], ['/tmp/here', '/usr/gone']):
+    text = ctypes.create_string_buffer(b'x')
+    part = (ctypes.c_uint64 * 2)(ctypes.addressof(text), 1)
+    names = [ctypes.create_string_buffer(struct.pack('<H', socket.AF_UNIX) + p.encode()) for p in paths]
+    packed = b''.join(struct.pack('<QIxxxxQQQQIxxxxIxxxx', ctypes.addressof(n), len(n), ctypes.addressof(part), 1, 0, 0, 0, 0) for n in names)
+    n = libc.sendmmsg(s.fileno(), packed, len(paths), 0)
+    print(n if n >= 0 else -ctypes.get_errno(), end=' ')
+"""
+
+
 class UnixSockets(CordonTest):
     def serve(self, name, kind=socket.SOCK_STREAM):
         s = socket.socket(socket.AF_UNIX, kind)
@@ -63,6 +82,18 @@ class UnixSockets(CordonTest):
         self.assertEqual(told["host"]["fields"]["provenance"], "host-bound")
         self.assertEqual(told["own"]["fields"]["provenance"], "workspace")
 
+    def test_what_was_refused_is_told_once(self):
+        """How a connect went is told of one that was let through; of one that was refused, the refusal says it."""
+        self.serve("host")
+        got = self.reach(f"--workspace={self.work}:live")
+        self.assertEqual((got["own"], got["host"]), ("reached", "1"))
+        events = [json.loads(line) for line in self.record.read_text().splitlines()]
+        if events[0]["fields"]["trace"] != "on":
+            self.skipTest("without a trace nobody tells how a connect went")
+        judged = [e["verdict"] for e in events if e["kind"] == "net.connect"]
+        self.assertGreater(judged.count("deny"), 0)
+        self.assertEqual(judged.count("allow"), len([e for e in events if e["kind"] == "connect.done"]))
+
     def test_what_is_not_there_is_judged(self):
         """Who looks for a container engine is told of, though none is here: in a folder, and below none."""
         engine, absent = f"{self.work}/docker.sock", f"{self.work}/absent"
@@ -72,6 +103,12 @@ class UnixSockets(CordonTest):
         self.assertEqual(told[absent]["verdict"], "allow")
         self.assertNotIn("provenance", told[absent]["fields"])
         self.assertEqual({told[p]["rule"] for p in (engine, "/nowhere/podman.sock")}, {"ra.container-socket"})
+
+    def test_a_list_is_sent_up_to_what_is_not_there(self):
+        """As the kernel does it; where a socket of the host could be there by then, none of it is."""
+        r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", f"--workspace={self.work}:live", "--", "python3", "-c",
+                        MANY, str(self.work), timeout=120)
+        self.assertEqual(r.stdout.split(), [b"1", b"-2", b"2", b"-2", b"-2", b"-2"], r.stderr)
 
     def test_a_socket_that_policy_shares(self):
         """The control: without the rule, or with the path in its list, the host's socket is reached."""

@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define COUNT(_array) (sizeof(_array) / sizeof((_array)[0]))
+
 /*
  * in_child - runs fn(arg) in a forked child, which ends by _exit(fn's result & 0xff).
  * Return: the wait status, for WIFEXITED, WEXITSTATUS, WIFSIGNALED, WTERMSIG.

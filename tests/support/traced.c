@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,12 +31,14 @@ static void keep(void *ctx, const struct trace_event *event)
 
 int traced_open(struct traced *t, size_t ring_bytes)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	const struct trace_room room = {.ring_bytes = ring_bytes,
+					.no_direct_reads = getenv("TRACED_BY_CALLS")};
 	struct error err = {0};
 	int r;
 
 	memset(t, 0, sizeof(*t));
-	r = trace_open_with(keep, t, &(struct trace_room){.ring_bytes = ring_bytes}, &t->trace,
-			    &err);
+	r = trace_open_with(keep, t, &room, &t->trace, &err);
 	if (r == 0)
 		r = trace_session_add(t->trace, TRACED_SLOT, &err);
 	if (r < 0)

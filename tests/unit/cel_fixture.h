@@ -8,8 +8,6 @@
 
 #include "monitor/policy/cel/cel_run.h"
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 static const struct str argv_items[] = {STR("tar"), STR("-cf"), STR("/dev/null"), STR("Größe")};
 
 static const struct action exec_action = {

@@ -13,8 +13,6 @@
 
 #include "monitor/policy/cel/cel_run.h"
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 struct open_row {
 	const char *text;
 	const char *expected;

@@ -14,8 +14,7 @@
 #include "common/buf.h"
 #include "monitor/policy/policy.h"
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-#define MS	     UINT64_C(1000000)
+#define MS UINT64_C(1000000)
 
 /* @history: what the rule's first example has before it. */
 static inline struct policy *load(const char *verdict, const char *sequence, const char *history)

@@ -9,8 +9,6 @@
 #include "common/cleanup.h"
 #include "monitor/ask/approval.h"
 
-#define COUNT(_a) (sizeof(_a) / sizeof((_a)[0]))
-
 static void test_answers(void **state)
 {
 	static const struct {

@@ -226,6 +226,17 @@ static const struct {
 	{"^\\x41\\x{e4}\\n$", "Aä\n", "A"},
 	{"^\\.\\*\\\\$", ".*\\", "a*\\"},
 	{"^(?:a)(?P<n>b)(?<m>c)$", "abc", "ab"},
+	/* what a text begins with decides alone only where nothing else may stand there */
+	{"^a", "ab", ""},
+	{"^a", "a", "ba"},
+	{"^[^a]", "b", "a"},
+	{"^ä", "äx", "\xc3"},
+	{"^a?b", "b", "ac"},
+	{"^?b", "ab", "a"},
+	{"^a{0}b", "b", "ab"},
+	{"^a|b", "xb", "xa"},
+	{"^(?:a|b)", "b", "c"},
+	{"(?:^a|b)c", "xbc", "xac"},
 };
 
 static void test_regular_expressions(void **state)

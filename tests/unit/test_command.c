@@ -5,8 +5,7 @@
 
 #include "monitor/policy/command.h"
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-#define MAX_WORDS    12
+#define MAX_WORDS 12
 
 struct argv_row {
 	const char *expected;

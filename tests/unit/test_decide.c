@@ -1,55 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/test.h"
-
 #include <stdio.h>
 #include <string.h>
 
-#include "common/buf.h"
-#include "monitor/policy/policy.h"
-
-/* Which verdict wins, what the order of rules does not change, what a decision tells. */
-
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
-struct row {
-	const char *id, *on, *when, *verdict;
-	const char *severity; /* NULL: low */
-	const char *more;     /* members, each with a comma behind */
-	const char *hit, *miss;
-};
-
-#define X "{\"action\":{\"kind\":\"exec\",\"name\":\"x\",\"argv\":[\"x\"]}}"
-#define Q "{\"action\":{\"kind\":\"exec\",\"name\":\"q\",\"argv\":[\"q\"]}}"
-
-static void put_row(struct buf *text, const struct row *row)
-{
-	buf_printf(text,
-		   "{\"id\":\"%s\",\"category\":\"c\",\"severity\":\"%s\",\"on\":[\"%s\"],"
-		   "\"when\":\"%s\",\"verdict\":\"%s\",\"because\":\"why %s\",%s"
-		   "\"match\":[%s],\"not_match\":[%s]}",
-		   row->id, row->severity ? row->severity : "low", row->on, row->when, row->verdict,
-		   row->id, row->more ? row->more : "", row->hit ? row->hit : X,
-		   row->miss ? row->miss : Q);
-}
-
-/* The rules in the order of `order`, or as they stand. */
-static struct policy *load(const char *head, const struct row *rows, size_t count,
-			   const size_t *order)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT(0);
-	struct policy *policy = NULL;
-	struct error err = {0};
-
-	buf_printf(&text, "{\"policy\":\"t\",\"version\":1,%s\"rules\":[", head);
-	for (size_t i = 0; i < count; i++) {
-		buf_puts(&text, i ? ",\n" : "");
-		put_row(&text, &rows[order ? order[i] : i]);
-	}
-	buf_puts(&text, "]}");
-	if (policy_load_text("t.json", text.data, text.len, &policy, &err) < 0)
-		fail_msg("%s", err.text);
-	return policy;
-}
+#include "tests/unit/decide_fixture.h"
 
 static struct decision decide_fresh(const struct policy *policy, const struct action *action)
 {
@@ -59,11 +12,6 @@ static struct decision decide_fresh(const struct policy *policy, const struct ac
 	policy_decide(policy, state, action, &decision);
 	(void)policy_state_free(state);
 	return decision;
-}
-
-static struct action exec_of(const char *name)
-{
-	return (struct action){.kind = ACTION_EXEC, .name = str_of(name)};
 }
 
 static void expect(const struct policy *policy, const char *name, enum verdict verdict,
@@ -340,104 +288,6 @@ static void test_again_counts_once(void **state)
 	(void)policy_free(policy);
 }
 
-static void test_labels_count_from_the_next_action_on(void **state)
-{
-	static const struct row rows[] = {
-		{"a.reader", "exec", "'seen' in session.labels", "deny", NULL, NULL,
-		 "{\"action\":{\"kind\":\"exec\"},\"labels\":[\"seen\"]}", NULL},
-		{"b.setter", "exec", "action.name == 'x'", "log", NULL, "\"label\":[\"seen\"],",
-		 NULL, NULL},
-	};
-	static const size_t orders[2][2] = {{0, 1}, {1, 0}};
-
-	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		struct policy *policy = load("", rows, 2, orders[i]);
-		struct policy_state *session = policy_state_new(policy);
-		struct action action = exec_of("x");
-		struct decision d;
-
-		policy_decide(policy, session, &action, &d);
-		assert_int_equal(d.verdict, VERDICT_LOG);
-		assert_int_equal(d.labels_added, 1u << policy_label_index(policy, "seen"));
-		action = exec_of("q");
-		policy_decide(policy, session, &action, &d);
-		assert_int_equal(d.verdict, VERDICT_DENY);
-		assert_int_equal(d.labels_added, 0);
-		(void)policy_state_free(session);
-		(void)policy_free(policy);
-	}
-}
-
-/* What a rule says of an exec, by what session and process have. */
-static enum verdict verdict_of(const struct policy *policy, struct policy_state *session,
-			       uint64_t labels)
-{
-	struct action action = exec_of("x");
-	struct decision d;
-
-	action.labels = labels;
-	action.pid = 1;
-	policy_decide(policy, session, &action, &d);
-	return d.verdict;
-}
-
-static void test_labels_of_a_process(void **state)
-{
-	static const struct row rows[] = {
-		{"a.own", "exec", "'seen' in process.labels && action.name == 'x'", "deny", NULL,
-		 NULL, "{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"labels\":[\"seen\"]}",
-		 "{\"action\":{\"kind\":\"exec\",\"name\":\"x\"},\"labels\":[\"seen\"],\"process_labels\":[]}"},
-		{"b.undo", "exec", "action.name == 'undo'", "log", NULL,
-		 "\"declassify\":[\"seen\"],", "{\"action\":{\"kind\":\"exec\",\"name\":\"undo\"}}",
-		 "{\"action\":{\"kind\":\"exec\"}}"},
-	};
-	struct policy *policy = load("", rows, 2, NULL);
-	struct policy_state *session = policy_state_new(policy);
-	struct action undo = exec_of("undo");
-	struct decision d;
-
-	(void)state;
-	/* None that the session has not. */
-	assert_int_equal(verdict_of(policy, session, 1), VERDICT_ALLOW);
-	policy_state_add_session_labels(session, 1);
-	assert_int_equal(verdict_of(policy, session, 0), VERDICT_ALLOW);
-	assert_int_equal(verdict_of(policy, session, 1), VERDICT_DENY);
-	policy_decide(policy, session, &undo, &d);
-	assert_int_equal(d.labels_removed, 1);
-	assert_int_equal(verdict_of(policy, session, 1), VERDICT_ALLOW);
-	/* Of no process that anybody could name: of all. */
-	policy_state_add_labels(session, 1);
-	assert_int_equal(verdict_of(policy, session, 0), VERDICT_DENY);
-	policy_decide(policy, session, &undo, &d);
-	assert_int_equal(verdict_of(policy, session, 1), VERDICT_ALLOW);
-	(void)policy_state_free(session);
-	(void)policy_free(policy);
-}
-
-/* A tool call is the agent's, who was told what the session has read. */
-static void test_labels_of_the_agent(void **state)
-{
-	static const struct row rows[] = {
-		{"a.own", "tool.call", "'seen' in process.labels", "deny", NULL, NULL,
-		 "{\"action\":{\"kind\":\"tool.call\"},\"labels\":[\"seen\"],\"process_labels\":[]}",
-		 "{\"action\":{\"kind\":\"tool.call\"}}"},
-	};
-	struct policy *policy = load("", rows, 1, NULL);
-	struct policy_state *session = policy_state_new(policy);
-	const struct action call = {.kind = ACTION_TOOL_CALL, .time_ns = 1};
-	struct decision d;
-
-	(void)state;
-	policy_decide(policy, session, &call, &d);
-	assert_int_equal(d.verdict, VERDICT_ALLOW);
-	policy_state_add_session_labels(session, 1);
-	policy_decide(policy, session, &call, &d);
-	assert_int_equal(d.verdict, VERDICT_DENY);
-	(void)policy_state_free(session);
-	(void)policy_free(policy);
-}
-
 static void test_the_verdict_explains_itself(void **state)
 {
 	static const struct row rows[] = {
@@ -485,9 +335,6 @@ int main(void)
 		cmocka_unit_test(test_throttle),
 		cmocka_unit_test(test_observed_rules),
 		cmocka_unit_test(test_again_counts_once),
-		cmocka_unit_test(test_labels_count_from_the_next_action_on),
-		cmocka_unit_test(test_labels_of_a_process),
-		cmocka_unit_test(test_labels_of_the_agent),
 		cmocka_unit_test(test_the_verdict_explains_itself),
 	};
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/test.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/ipv4.h"
 #include "monitor/gate/address.h"
 
 static int decode(const char *bytes, size_t len, enum action_kind kind, struct address *ret)
@@ -48,6 +50,22 @@ static void test_inet(void **state)
 	/* Without the scope, as RFC 2133 had it. */
 	expect_inet(V6("\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"), 24, "inet6", "2001:db8::1",
 		    false);
+}
+
+/* As inet_ntop(3) has it. */
+static void test_text(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 256 * 4; i++) {
+		uint8_t v4[4] = {1, 20, 255, 0};
+		char expected[INET_ADDRSTRLEN];
+		char text[IPV4_TEXT];
+
+		v4[i / 256] = (uint8_t)i;
+		assert_ptr_equal(inet_ntop(AF_INET, v4, expected, sizeof(expected)), expected);
+		assert_int_equal(ipv4_text(v4, text), strlen(expected));
+		assert_string_equal(text, expected);
+	}
 }
 
 static void test_bounds(void **state)
@@ -124,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inet),
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_any_is_local_only_as_destination),
 		cmocka_unit_test(test_unix),

@@ -47,8 +47,7 @@ static const char *const exes[] = {"", "a", "10.0.0.1", "::1"};
 static const char *const folders[] = {"/a", "/b", "/c"};
 static const char *const places[] = {"", "image", "memfd"};
 
-#define COUNT(_of) (sizeof(_of) / sizeof((_of)[0]))
-#define ACTIONS	   (COUNT(names) * COUNT(exes) * COUNT(folders) * COUNT(places) * 3)
+#define ACTIONS (COUNT(names) * COUNT(exes) * COUNT(folders) * COUNT(places) * 3)
 
 struct expression {
 	struct buf text;

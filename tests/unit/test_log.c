@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/record_fixture.h"
 
+#include <argp.h>
 #include <sodium.h>
 
 #include "common/error.h"
 #include "tools/cordon/commands.h"
 #include "tools/cordon/log/log_show.h"
+#include "tools/cordon/log/log_verify.h"
 #include "tools/toolkit/paths.h"
 
 static struct record_fixture fixture;
@@ -226,6 +228,7 @@ static void test_verify_signer(void **state)
 static void test_usage(void **state)
 {
 	(void)state;
+	argp_err_exit_status = LOG_STATUS_USAGE; /* as main() has it */
 	assert_int_equal(cordon_log("verify", NULL, NULL), 2);
 	assert_int_equal(cordon_log("frobnicate", NULL, NULL), 2);
 	assert_int_equal(cordon_log("show", "--verdict=maybe", fixture.path), 2);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -7,21 +8,18 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/json.h"
-#include "monitor/policy/cel/cel.h"
-#include "monitor/policy/cel/cel_extension.h"
 #include "monitor/policy/policy.h"
+#include "tests/unit/man_page.h"
 
 /*
- * cordon-policy(5) says what the code knows, no more and no less: its kinds, fields, functions and
+ * cordon-policy(5) says what the code knows, no more and no less: its kinds, fields and
  * members are read from the page and from the code's own tables and must be the same lists. MAN is
- * the page's source; kinds and fields are on cordon-actions(5), MAN_ACTIONS, the functions on
- * cordon-expressions(5), MAN_EXPRESSIONS, members of rules
- * that look at more than one action on cordon-rules(5), MAN_RULES.
+ * the page's source; kinds and fields are on cordon-actions(5), MAN_ACTIONS, members of rules that
+ * look at more than one action on cordon-rules(5), MAN_RULES.
  */
 
 static char *page;
 static char *actions;
-static char *expressions;
 static char *rules;
 
 static int read_page(void **state)
@@ -31,7 +29,6 @@ static int read_page(void **state)
 	(void)state;
 	return json_read_file(MAN, &page, &len, NULL) < 0 ||
 			       json_read_file(MAN_ACTIONS, &actions, &len, NULL) < 0 ||
-			       json_read_file(MAN_EXPRESSIONS, &expressions, &len, NULL) < 0 ||
 			       json_read_file(MAN_RULES, &rules, &len, NULL) < 0
 		       ? -1
 		       : 0;
@@ -42,52 +39,23 @@ static int free_page(void **state)
 	(void)state;
 	free(page);
 	free(actions);
-	free(expressions);
 	free(rules);
 	return 0;
 }
 
-/* The text between this heading and the next one. */
-static char *section_of(const char *whole, const char *heading)
-{
-	_cleanup_free_ char *line = xasprintf("\n%s\n", heading);
-	const char *at = strstr(whole, line);
-	const char *end;
-
-	if (!at) {
-		fail_msg("the page has no \"%s\"", heading);
-		return NULL;
-	}
-	at += strlen(line);
-	end = strstr(at, "\n#");
-	return end ? xstrndup(at, (size_t)(end - at) + 1) : xstrdup(at);
-}
-
 static char *section(const char *heading)
 {
-	return section_of(page, heading);
-}
-
-/* The lines that begin with a mark of their own, not indented: one item each. */
-static void put_items(const char *text, const char *start, struct buf *out)
-{
-	while (*text) {
-		const size_t n = strcspn(text, "\n");
-
-		if (strchr(start, *text) && n)
-			buf_printf(out, "%.*s\n", (int)n, text);
-		text += n + (text[n] != '\0');
-	}
+	return man_section(page, heading);
 }
 
 static void expect_same(const char *whole, const char *heading, const char *start,
 			const char *expected)
 {
-	_cleanup_free_ char *text = section_of(whole, heading);
+	_cleanup_free_ char *text = man_section(whole, heading);
 	_cleanup_buf_ struct buf items = BUF_INIT(0);
 
 	buf_puts(&items, "");
-	put_items(text, start, &items);
+	man_items(text, start, &items);
 	assert_string_equal(items.data, expected);
 }
 
@@ -135,80 +103,10 @@ static void test_fields(void **state)
 	expect_same(actions, "# FIELDS", "*", expected.data);
 }
 
-/* "_text_.*trim*() -> string" is a method, "*math.abs*(_number_) -> dyn" a function. */
-static void test_library_functions(void **state)
-{
-	_cleanup_free_ char *text = section_of(expressions, "## Functions of libraries");
-	_cleanup_buf_ struct buf items = BUF_INIT(0);
-	size_t count = 0;
-
-	(void)state;
-	put_items(text, "*_", &items);
-	for (char *line = strtok(items.data, "\n"); line; line = strtok(NULL, "\n")) { // NOLINT
-		char name[32];
-
-		assert_int_equal(sscanf(strchr(line, '*'), "*%31[a-zA-Z0-9.]*", name), 1); // NOLINT
-		if (!cel_extension_known(str_of(name)))
-			fail_msg("there is no function %s", name);
-		count++;
-	}
-	assert_int_equal(count, cel_extension_count());
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* "_text_.*name*(...) -> type" is a method, "*name*(a, b) -> type" a function. */
-static void test_functions(void **state)
-{
-	static const char *const type_names[] = {
-		[CEL_BOOL] = "bool",	     [CEL_INT] = "int",
-		[CEL_UINT] = "uint",	     [CEL_DOUBLE] = "double",
-		[CEL_STRING] = "string",     [CEL_BYTES] = "bytes",
-		[CEL_DURATION] = "duration", [CEL_TIMESTAMP] = "timestamp",
-		[CEL_TYPE] = "type",	     [CEL_DYN] = "dyn",
-	};
-	_cleanup_free_ char *text = section_of(expressions, "## Functions");
-	_cleanup_buf_ struct buf items = BUF_INIT(0);
-	char *found[64] = {NULL};
-	char *known[64] = {NULL};
-	size_t count = 0;
-
-	(void)state;
-	put_items(text, "*_", &items);
-	for (char *line = strtok(items.data, "\n"); line; line = strtok(NULL, "\n")) { // NOLINT
-		const char *arrow = strstr(line, " -> ");
-		char name[32];
-		const bool method = line[0] == '_';
-
-		if (!arrow)
-			continue; /* a paragraph */
-		assert_int_equal(sscanf(strchr(line, '*'), "*%31[a-zA-Z]*", name), 1); // NOLINT
-		assert_true(count < 64);
-		found[count++] = xasprintf("%s%s%s", method ? "." : "", name, arrow);
-	}
-	assert_int_equal(count, cel_signature_count);
-	for (size_t i = 0; i < count; i++) {
-		const struct cel_signature *f = &cel_signatures[i];
-
-		known[i] = xasprintf("%s%s -> %s", f->method ? "." : "", f->name,
-				     type_names[f->result]);
-	}
-	qsort(found, count, sizeof(found[0]), by_text);
-	qsort(known, count, sizeof(known[0]), by_text);
-	for (size_t i = 0; i < count; i++) {
-		assert_string_equal(found[i], known[i]);
-		free(found[i]);
-		free(known[i]);
-	}
-}
-
 /* A document with a member that nobody knows is refused with the list of those that are known. */
 static void expect_members_on(const char *whole, const char *heading, const char *document)
 {
-	_cleanup_free_ char *text = section_of(whole, heading);
+	_cleanup_free_ char *text = man_section(whole, heading);
 	_cleanup_buf_ struct buf items = BUF_INIT(0);
 	_cleanup_buf_ struct buf names = BUF_INIT(0);
 	struct policy *policy = NULL;
@@ -220,7 +118,7 @@ static void expect_members_on(const char *whole, const char *heading, const char
 	assert_non_null(known);
 	known += strlen("known are: ");
 	known[strcspn(known, "\n")] = '\0';
-	put_items(text, "*", &items);
+	man_items(text, "*", &items);
 	for (const char *line = items.data; line && *line;) {
 		buf_printf(&names, "%s%.*s", names.len ? ", " : "", (int)strcspn(line + 1, "*"),
 			   line + 1);
@@ -263,7 +161,7 @@ static void test_members(void **state)
 /* The rule in the section's code block loads, with the examples it has. */
 static void expect_rule_loads(const char *heading)
 {
-	_cleanup_free_ char *text = section_of(rules, heading);
+	_cleanup_free_ char *text = man_section(rules, heading);
 	char *start = strstr(text, "```\n");
 	char *end = start ? strstr(start + 4, "\n```") : NULL;
 	_cleanup_buf_ struct buf document = BUF_INIT(0);
@@ -403,8 +301,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_functions),
-		cmocka_unit_test(test_library_functions),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_rules_over_more_than_one_action),
 		cmocka_unit_test(test_verdicts),

@@ -9,8 +9,6 @@
 #include "monitor/policy/cidr.h"
 #include "monitor/policy/match.h"
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 struct match_row {
 	const char *pattern, *text;
 	bool matches;

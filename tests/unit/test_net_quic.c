@@ -1,105 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/test.h"
-
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "common/cleanup.h"
-#include "common/limits.h"
 #include "monitor/net/aes_gcm.h"
-#include "monitor/net/quic_hello.h"
 #include "monitor/net/quic_packet.h"
-#include "tests/support/quic_seal.h"
+#include "tests/unit/quic_fixture.h"
 
-#define ID	   "\x83\x94\xc8\xf0\x3e\x51\x57\x08"
-#define OTHER_ID   "other-id"
-#define UNREADABLE "an Initial packet cannot be read"
-
-struct fixture {
-	size_t held;
-	struct quic_hello *quic;
-	struct quic_told told;
-	const char *why;
-	struct buf hello, frames, packet;
-	struct quic_sealing how;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = xcalloc(1, sizeof(*f));
-
-	f->quic = quic_hello_new(&f->held);
-	f->how = (struct quic_sealing){
-		.version = 1, .keys_of = ID, .number_bytes = 1, .least = 1200};
-	quic_client_hello(&f->hello, "h.example", 900);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	(void)quic_hello_free(f->quic);
-	assert_int_equal(f->held, 0);
-	buf_done(&f->hello);
-	buf_done(&f->frames);
-	buf_done(&f->packet);
-	free(f);
-	return 0;
-}
-
-static enum quic_outcome feed(struct fixture *f, const void *bytes, size_t len)
-{
-	return quic_hello_feed(f->quic, bytes, len, &f->told, &f->why);
-}
-
-/* The frames that were made, as one datagram. */
-static enum quic_outcome send(struct fixture *f)
-{
-	enum quic_outcome ret;
-
-	quic_seal(&f->packet, &f->how, &f->frames);
-	f->how.number++;
-	ret = feed(f, f->packet.data, f->packet.len);
-	buf_clear(&f->packet);
-	buf_clear(&f->frames);
-	return ret;
-}
-
-static enum quic_outcome send_part(struct fixture *f, size_t at, size_t len)
-{
-	quic_crypto(&f->frames, &f->hello, at, len);
-	return send(f);
-}
-
-static enum quic_outcome send_all(struct fixture *f)
-{
-	return send_part(f, 0, f->hello.len);
-}
-
-static void expect_hello(struct fixture *f, enum quic_outcome outcome, const char *sni)
-{
-	assert_null(f->why);
-	assert_int_equal(outcome, QUIC_SAYS_HELLO);
-	assert_string_equal(f->told.tls.sni, sni);
-	assert_int_equal(f->told.len, f->hello.len);
-	assert_memory_equal(f->told.message, f->hello.data, f->hello.len);
-	assert_false(quic_hello_is_half(f->quic));
-}
-
-static void expect_half(struct fixture *f, enum quic_outcome outcome)
-{
-	assert_int_equal(outcome, QUIC_SAYS_NOTHING);
-	assert_true(quic_hello_is_half(f->quic));
-}
-
-static void expect_broken(struct fixture *f, enum quic_outcome outcome, const char *why)
-{
-	assert_int_equal(outcome, QUIC_IS_BROKEN);
-	assert_string_equal(f->why, why);
-}
+/* What QUIC packets say: published vectors, hellos in pieces, several connections. */
 
 /* ---- what others have published ---- */
 
@@ -337,89 +244,6 @@ static void test_many_connections(void **state)
 	expect_broken(f, send_part(f, 0, 10), "too many connections begin");
 }
 
-/* ---- what is broken ---- */
-
-static void test_not_sealed(void **state)
-{
-	struct fixture *f = *state;
-
-	quic_crypto(&f->frames, &f->hello, 0, f->hello.len);
-	quic_seal(&f->packet, &f->how, &f->frames);
-	f->packet.data[f->packet.len - 1] ^= 1;
-	expect_broken(f, feed(f, f->packet.data, f->packet.len), UNREADABLE);
-}
-
-static void test_lengths(void **state)
-{
-	struct fixture *f = *state;
-
-	quic_crypto(&f->frames, &f->hello, 0, f->hello.len);
-	quic_seal(&f->packet, &f->how, &f->frames);
-	expect_broken(f, feed(f, f->packet.data, f->packet.len - 1),
-		      "a packet of it is of a draft, or not whole");
-	f->how.least = 2049;
-	buf_clear(&f->packet);
-	quic_seal(&f->packet, &f->how, &f->frames);
-	expect_broken(f, feed(f, f->packet.data, f->packet.len), "an Initial packet is too long");
-}
-
-static void expect_bad_frames(struct fixture *f, const char *bytes, size_t len, const char *why)
-{
-	f->quic = quic_hello_free(f->quic);
-	f->quic = quic_hello_new(&f->held);
-	buf_put(&f->frames, bytes, len);
-	f->how.least = 0;
-	expect_broken(f, send(f), why);
-}
-
-static void test_frames(void **state)
-{
-	static const char malformed[] = "the frames of the packet are malformed";
-	struct fixture *f = *state;
-
-	expect_bad_frames(f, "\1\1\1\x08", 4, malformed); /* STREAM */
-	expect_bad_frames(f, "\1\6\0\x20", 4, malformed); /* CRYPTO beyond its end */
-	expect_bad_frames(f, "\1\2\0\0\xff", 5, malformed);
-	expect_bad_frames(f, "\1\1\x1c\0", 4, malformed);
-	expect_bad_frames(f, "\1\6\0\1\2", 5, "what it begins with is no ClientHello");
-	expect_bad_frames(f, "\6\0\4\1\xff\0\0", 7, "the ClientHello is too long");
-	expect_bad_frames(f, "\6\x80\2\0\0\1x", 7, "the ClientHello is too long");
-	expect_bad_frames(f, "\6\xff\xff\xff\xff\xff\xff\xff\xff\1x", 11,
-			  "the ClientHello is too long");
-	expect_bad_frames(f, "\6\0\4\1\0\0\0", 7, "the ClientHello is malformed");
-}
-
-static void test_too_much_is_held(void **state)
-{
-	struct fixture *f = *state;
-	const size_t others = MAX_NET_HELD_BYTES;
-
-	f->held += others;
-	f->how.least = 0;
-	expect_broken(f, send_all(f), "too much of a ClientHello is held");
-	f->held -= others;
-}
-
-/* ---- what is no Initial packet ---- */
-
-static void test_others(void **state)
-{
-	struct fixture *f = *state;
-	char packet[1200] = "\xc0\x1a\x2a\x3a\x4a\x08" ID "\0"; /* asks which versions there are */
-
-	assert_int_equal(feed(f, packet, sizeof(packet)), QUIC_SAYS_NOTHING);
-	assert_int_equal(feed(f, "\x40short", 6), QUIC_SAYS_NOTHING);
-	assert_int_equal(feed(f, "", 0), QUIC_SAYS_NOTHING);
-	assert_false(quic_hello_is_half(f->quic));
-	packet[1] = '\xff'; /* draft 29 */
-	packet[2] = packet[3] = '\0';
-	packet[4] = '\x1d';
-	expect_broken(f, feed(f, packet, sizeof(packet)),
-		      "a packet of it is of a draft, or not whole");
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,11 +262,6 @@ int main(void)
 		TEST(test_another_version_of_the_same_connection),
 		TEST(test_one_of_two_is_half),
 		TEST(test_many_connections),
-		TEST(test_not_sealed),
-		TEST(test_lengths),
-		TEST(test_frames),
-		TEST(test_too_much_is_held),
-		TEST(test_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

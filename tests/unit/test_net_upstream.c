@@ -25,8 +25,6 @@ static void expect_refused(const char *const *texts, size_t count)
 	}
 }
 
-#define COUNT(_array) (sizeof(_array) / sizeof((_array)[0]))
-
 /* First and last address of each range of the IANA IPv4 special-purpose address registry that is
  * not reachable globally, and of what else is no unicast address of the Internet. */
 static void test_v4_ranges(void **state)

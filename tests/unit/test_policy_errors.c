@@ -6,15 +6,12 @@
 #include <sys/stat.h>
 
 #include "common/buf.h"
-#include "common/cleanup.h"
 #include "monitor/policy/policy.h"
 
 /*
  * What is wrong with a policy, word for word and with its place. A row of a rule replaces one
  * member of a good one, so that nothing else can be the reason.
  */
-
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
 
 struct member {
 	const char *name, *value; /* value NULL: left out */
@@ -313,143 +310,12 @@ static void test_the_line_is_shown_with_a_mark(void **state)
 	assert_non_null(strstr(err.text, "\n     \"a\": tru }\n          ^"));
 }
 
-/* ---- files ---- */
-
-static char folder[] = "/tmp/cordon-policy-XXXXXX";
-
-static void put_file(const char *name, const char *id)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
-	_cleanup_buf_ struct buf text = BUF_INIT(0);
-	_cleanup_free_ char *value = xasprintf("\"%s\"", id);
-	FILE *file = fopen(path, "we");
-
-	put_rule(&text, &(struct member){"id", value});
-	assert_non_null(file);
-	assert_int_equal(fwrite(text.data, 1, text.len, file), text.len);
-	assert_int_equal(fclose(file), 0);
-	assert_int_equal(chmod(path, 0644), 0);
-}
-
-static int load_folder(struct policy **ret, struct error *err)
-{
-	const char *path = folder;
-
-	*err = (struct error){0};
-	return policy_load(&path, 1, ret, err);
-}
-
-static void expect_file_error(int code, const char *format)
-{
-	_cleanup_free_ char *expected = NULL;
-	struct policy *policy = NULL;
-	struct error err;
-	char *end;
-
-	assert_int_equal(load_folder(&policy, &err), code);
-	assert_null(policy);
-	end = strchr(err.text, '\n');
-	if (end)
-		*end = '\0';
-	expected = xasprintf("%s", format);
-	for (char *at; (at = strstr(expected, "@"));) { /* @ is the folder */
-		char *next = xasprintf("%.*s%s%s", (int)(at - expected), expected, folder, at + 1);
-
-		free(expected);
-		expected = next;
-	}
-	assert_string_equal(err.text, expected);
-}
-
-static void set_mode(const char *name, mode_t mode)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
-
-	assert_int_equal(chmod(path, mode), 0);
-}
-
-static void set_group(const char *path, gid_t group)
-{
-	if (geteuid() == 0)
-		assert_int_equal(chown(path, 0, group), 0);
-}
-
-/* What the group may write is refused, unless the group is the owner's private one. */
-static void check_group(const char *path, const char *refusal)
-{
-	const bool is_root = geteuid() == 0; /* and can give the file to either group */
-	struct policy *policy = NULL;
-	struct error err;
-
-	set_group(path, 12345);
-	if (is_root || getegid() != geteuid())
-		expect_file_error(-EPERM, refusal);
-	set_group(path, 0);
-	if (is_root || getegid() == geteuid()) {
-		assert_int_equal(load_folder(&policy, &err), 0);
-		policy = policy_free(policy);
-	}
-}
-
-static void test_files(void **state)
-{
-	_cleanup_free_ char *a = NULL;
-	_cleanup_free_ char *b = NULL;
-	struct policy *policy = NULL;
-	struct error err;
-
-	(void)state;
-	assert_non_null(mkdtemp(folder));
-	a = xasprintf("%s/a.json", folder);
-	b = xasprintf("%s/b.json", folder);
-	expect_file_error(-ENOENT, "policy folder @: no *.json in it");
-	put_file("b.json", "one");
-	put_file("a.json", "two");
-	assert_int_equal(load_folder(&policy, &err), 0);
-	assert_int_equal(policy_rule_count(policy), 2);
-	assert_string_equal(policy_rule(policy, 0)->id, "two"); /* by file name */
-	assert_string_equal(policy_rule(policy, 1)->file, b);
-	policy = policy_free(policy);
-
-	put_file("a.json", "one");
-	expect_file_error(
-		-EEXIST,
-		"@/b.json:4:7: a rule with the id \"one\" is in @/a.json already: rename one");
-	put_file("a.json", "two");
-	set_mode("a.json", 0664);
-	check_group(a, "policy @/a.json: others than its owner may write it; chmod go-w @/a.json");
-	set_mode("a.json", 0646);
-	expect_file_error(-EPERM, "policy @/a.json: others than its owner may write it; chmod go-w "
-				  "@/a.json");
-	set_mode("a.json", 0600);
-	assert_int_equal(chmod(folder, 0770), 0);
-	check_group(folder, "policy @: others than its owner may write it; chmod go-w @");
-	assert_int_equal(chmod(folder, 0700), 0);
-	if (geteuid() == 0) {
-		assert_int_equal(chown(a, 12345, 0), 0);
-		expect_file_error(-EPERM,
-				  "policy @/a.json: belongs to user 12345, not to root or to "
-				  "you; chown it or use a copy of your own");
-	}
-	assert_int_equal(unlink(a), 0);
-	assert_int_equal(mkdir(a, 0755), 0);
-	expect_file_error(-EINVAL, "policy @/a.json: not a file");
-	assert_int_equal(rmdir(a), 0);
-	assert_int_equal(symlink("/nonexistent", a), 0);
-	expect_file_error(-ENOENT, "cannot open policy @/a.json: No such file or directory");
-	assert_int_equal(unlink(a), 0);
-	assert_int_equal(unlink(b), 0);
-	assert_int_equal(rmdir(folder), 0);
-	expect_file_error(-ENOENT, "cannot open policy @: No such file or directory");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members_of_a_rule),
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_the_line_is_shown_with_a_mark),
-		cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/policy_index.h"
 #include "monitor/policy/rule.h"
 #include "tests/support/every_rule.h"
 
 /* Many rules: the index brings every rule that asking each of them would, and takes no memory. */
-
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
 
 /* Counted from test to test: the linker sends every allocation of the program through these. */
 static unsigned long allocations;
@@ -43,7 +42,7 @@ void *__wrap_realloc(void *old, size_t size)
 /* '#' is the rule's number; `other` is what an action must not have to match none of them. */
 struct set {
 	const char *kind, *other;
-	const char *conditions[20];
+	const char *conditions[24];
 };
 
 static const struct set of_programs = {
@@ -56,7 +55,7 @@ static const struct set of_programs = {
 	 "action.argv.exists(a, a == 'm#' || a.startsWith('--n#'))", "'l#' in session.labels",
 	 "'m#' in action.argv && action.provenance == 'image'",
 	 "!(action.provenance == 'image') && action.cwd != '/#'", "action.argv.all(a, a != 'n#')",
-	 "action.argv.all(a, a == 'n#')", "action.argv[2] == 'n#'",
+	 "action.argv.all(a, a == 'n#')", "action.argv[2] == 'n#'", "action.argv[0].matches('^n#')",
 	 /* what is evaluated by walking the tree */
 	 "action.argv.filter(a, a == 'n#').size() > 0 && action.name == 'n#'",
 	 "action.argv.map(a, a + '#') == ['n##']", "action.path.matches('/n#$')",
@@ -199,6 +198,57 @@ static void test_the_index_loses_no_connection(void **state)
 	(void)policy_free(policy);
 }
 
+/* What asks about true and false is no candidate where that is otherwise; each with an action that
+ * it matches, and one that it does not. */
+static const struct {
+	const char *when, *match, *not_match;
+} of_flags[] = {
+	{"action.write && !action.folder", ",\"write\":true", ""},
+	{"!(action.write || action.folder)", "", ",\"write\":true"},
+	{"!(action.write && action.folder)", "", ",\"write\":true,\"folder\":true"},
+	{"!!action.write && action.create == false", ",\"write\":true", ""},
+	{"action.write == true || action.write && action.folder", ",\"write\":true", ""},
+	{"!(action.write == true) && !(action.create || !action.folder)", ",\"folder\":true", ""},
+	{"(action.write || action.folder) && !(action.write && action.folder)", ",\"write\":true",
+	 ""},
+	{"action.write != action.folder && action.path == '/x'", ",\"write\":true,\"path\":\"/x\"",
+	 ""},
+	{"!action.write && action.path == '/x'", ",\"path\":\"/x\"", ""},
+};
+
+static void test_the_index_loses_no_flag(void **state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct error err = {0};
+	uint32_t matched = 0;
+
+	(void)state;
+	buf_puts(&text, "{\"policy\":\"t\",\"version\":1,\"rules\":[");
+	for (unsigned i = 0; i < COUNT(of_flags); i++)
+		buf_printf(&text,
+			   "%s{\"id\":\"r%u\",\"category\":\"c\",\"severity\":\"low\",\"on\":["
+			   "\"file.open\"],\"verdict\":\"log\",\"because\":\"b\",\"when\":\"%s\","
+			   "\"match\":[{\"action\":{\"kind\":\"file.open\"%s}}],"
+			   "\"not_match\":[{\"action\":{\"kind\":\"file.open\"%s}}]}",
+			   i ? "," : "", i, of_flags[i].when, of_flags[i].match,
+			   of_flags[i].not_match);
+	buf_puts(&text, "]}");
+	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	for (unsigned way = 0; way < 16; way++) {
+		const struct action action = {.kind = ACTION_FILE_OPEN,
+					      .path = way & 8 ? STR("/x") : STR("/y"),
+					      .write = way & 1,
+					      .create = way & 2,
+					      .folder = way & 4};
+
+		matched += check_against_every_rule(policy, &action, 0);
+	}
+	assert_int_equal(matched, 4 + 4 + 12 + 4 + 8 + 2 + 8 + 4 + 4);
+	(void)policy_free(policy);
+}
+
 /* A path that the glob matches. @deep: with more components than keys of a path are kept. */
 static void put_path(struct buf *out, struct str glob, bool is_deep)
 {
@@ -270,6 +320,10 @@ static void test_ordinary_actions_meet_hardly_a_rule(void **state)
 		 .argv = {argv, COUNT(argv)}},
 		{.kind = ACTION_FILE_OPEN, .path = STR("/workspace/src/package/parser.py")},
 		{.kind = ACTION_FILE_OPEN,
+		 .path = STR("/workspace/module/parser.py")}, /* not /sys/module */
+		/* only who writes there, or lists it, is asked about */
+		{.kind = ACTION_FILE_OPEN, .path = STR("/usr/lib/x86_64-linux-gnu/libm.so.6")},
+		{.kind = ACTION_FILE_OPEN,
 		 .path = STR("/workspace/src/package/parser.py"),
 		 .write = true,
 		 .provenance = STR("workspace")},
@@ -288,13 +342,14 @@ static void test_ordinary_actions_meet_hardly_a_rule(void **state)
 		fail_msg("%s", err.text);
 	for (size_t i = 0; i < COUNT(actions); i++) {
 		const struct cel_env env = {.action = &actions[i]};
-		uint64_t bits[INDEX_WORDS];
-		size_t words;
+		struct candidates found;
+		struct candidate_walk walk = {.of = &found};
+		uint32_t number;
 		int met = 0;
 
-		(void)policy_index_candidates(policy, &env, bits, &words);
-		for (size_t w = 0; w < words; w++)
-			met += __builtin_popcountll(bits[w]);
+		policy_index_candidates(policy, &env, &found);
+		while (candidates_next(&walk, &number))
+			met++;
 		assert_in_range(met, 0, actions[i].kind != ACTION_FILE_OPEN);
 	}
 	(void)policy_free(policy);
@@ -327,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_the_index_loses_no_program),
 		cmocka_unit_test(test_the_index_loses_no_connection),
 		cmocka_unit_test(test_the_index_loses_no_path),
+		cmocka_unit_test(test_the_index_loses_no_flag),
 		cmocka_unit_test(test_ordinary_actions_meet_hardly_a_rule),
 		cmocka_unit_test(test_a_decision_takes_no_memory),
 	};

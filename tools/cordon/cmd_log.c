@@ -26,7 +26,7 @@ enum {
 	KEY_EXEC,
 	KEY_JSON,
 	KEY_SIGNER,
-	KEY_POLICY
+	KEY_POLICY = 'p'
 };
 
 struct log_arguments {
@@ -71,18 +71,19 @@ struct show {
 	bool broken; /* said once; what follows is shown, but proves nothing */
 };
 
-static void show_line(struct show *s, const char *line, size_t len, uint64_t number)
+static void show_line(struct show *s, const char *file, const struct record_reader *reader,
+		      const char *line, size_t len)
 {
 	_cleanup_(json_freep) struct json *event = NULL;
 	char reason[256];
 
 	if (!s->broken && chain_check_line(&s->check, line, len, reason, sizeof(reason)) < 0) {
 		(void)fflush(stdout);
-		log_error("line %llu: %s; what follows is not proven", (unsigned long long)number,
-			  reason);
+		log_error("%s: line %llu: %s; what follows is not proven", file,
+			  (unsigned long long)reader->line, reason);
 		s->broken = true;
 	}
-	if (json_parse("event", line, len, &event, NULL) < 0)
+	if (json_parse("event", line, len, &event, NULL) < 0 || !json_get(event, "kind"))
 		return;
 	log_learn_start(&s->printer, event, line, len); /* also if that event is not shown */
 	if (!log_filter_matches(&s->arguments->filter, event))
@@ -108,7 +109,7 @@ static int show_file(struct show *s, const char *file)
 		return LOG_STATUS_BROKEN;
 	}
 	while ((r = reader_next(&reader, &line, &len)) == READER_LINE && !ferror(stdout))
-		show_line(s, line, len, reader.line);
+		show_line(s, file, &reader, line, len);
 	(void)fflush(stdout);
 	if (r == -EMSGSIZE) {
 		log_error(
@@ -320,7 +321,6 @@ int cmd_log(int argc, char **argv)
 			continue;
 		(void)snprintf(name, sizeof(name), "cordon log %s", command->name);
 		argv[1] = name;
-		argp_err_exit_status = LOG_STATUS_USAGE;
 		(void)argp_parse(command->argp, argc - 1, argv + 1, 0, NULL, &arguments);
 		status = command->run(&arguments);
 		free(arguments.policies);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +48,6 @@ int cmd_policy(int argc, char **argv)
 			continue;
 		name = xasprintf("cordon policy %s", argv[1]);
 		argv[1] = name;
-		argp_err_exit_status = POLICY_FAILED;
 		return policy_commands[i].run(argc - 1, argv + 1);
 	}
 	(void)fprintf(stderr, "cordon policy: no command \"%s\"\n", argv[1]);

@@ -95,8 +95,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'j':
 		a->jobs = strtol(arg, &end, 10);
 		if (*end || end == arg || a->jobs < 1 || a->jobs > MAX_JOBS)
-			argp_error(state, "--jobs: a number from 1 to %d is wanted, not \"%s\"",
-				   MAX_JOBS, arg);
+			argp_error(state, "--jobs %s: must be a number from 1 to %d", arg,
+				   MAX_JOBS);
 		return 0;
 	case 'p':
 		add_policy(&a->base, arg);
@@ -112,7 +112,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		a->seed = strtoull(arg, &end, 10);
 		a->has_seed = true;
 		if (*end || end == arg || *arg == '-' || errno)
-			argp_error(state, "--seed: a whole number is wanted, not \"%s\"", arg);
+			argp_error(state, "--seed %s: must be a whole number", arg);
 		return 0;
 	case KEY_KEEP:
 		a->keep = true;
@@ -305,7 +305,6 @@ static int run_command(const struct scenario_command *command, int argc, char **
 	struct error err;
 	int status;
 
-	argp_err_exit_status = STATUS_USAGE;
 	(void)argp_parse(command->argp, argc, argv, 0, NULL, &a);
 	if (scenarios_load(a.paths, a.path_count, &set, &err) < 0) {
 		log_error("%s", err.text);

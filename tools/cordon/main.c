@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <argp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "common/log.h"
 #include "tools/cordon/commands.h"
 #include "tools/cordon/version.h"
+
+#define STATUS_USAGE 2
 
 static const struct command {
 	const char *name;
@@ -50,17 +53,18 @@ int main(int argc, char **argv)
 
 	/* A file that may not grow any more (ulimit -f) is a failed write, which is told. */
 	(void)signal(SIGXFSZ, SIG_IGN);
+	argp_err_exit_status = STATUS_USAGE; /* but where another number is the command's own */
 	if (argc < 2) {
 		usage(stderr);
-		return 2;
+		return STATUS_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);
-		return check_output(0, 2);
+		return check_output(0, STATUS_USAGE);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)puts("cordon " CORDON_VERSION);
-		return check_output(0, 2);
+		return check_output(0, STATUS_USAGE);
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
@@ -71,5 +75,5 @@ int main(int argc, char **argv)
 		return check_output(commands[i].run(argc - 1, argv + 1), commands[i].failed);
 	}
 	(void)fprintf(stderr, "cordon: no command \"%s\"; `cordon --help` lists them\n", argv[1]);
-	return 2;
+	return STATUS_USAGE;
 }

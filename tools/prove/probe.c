@@ -16,12 +16,14 @@
 
 #define ATTEMPT_SECONDS 150 /* less than the runner waits, place.c */
 
-const struct row *const row_tables[] = {
-	view_rows,	   write_rows,	       process_rows,  network_rows,   kernel_rows,
-	exec_rows,	   exec_indirect_rows, gate_rows,     race_rows,      race_string_rows,
-	race_connect_rows, limit_rows,	       file_way_rows, file_race_rows, NULL};
+const struct row *const row_tables[] = {view_rows,    write_rows,	  process_rows,
+					network_rows, kernel_rows,	  kernel_terminal_rows,
+					exec_rows,    exec_indirect_rows, gate_rows,
+					race_rows,    race_string_rows,	  race_connect_rows,
+					limit_rows,   file_way_rows,	  file_race_rows,
+					NULL};
 
-const struct row *row_find(const char *id)
+static const struct row *row_find(const char *id)
 {
 	for (const struct row *const *table = row_tables; *table; table++)
 		for (const struct row *row = *table; row->id; row++)

@@ -83,12 +83,20 @@ struct row {
 	unsigned flags;
 };
 
+/* A row of a table: what each has to say, then the other fields that it needs. */
+#define ROW(_id, _classes, _wall, _attempt, ...)                                            \
+	{                                                                                   \
+		.id = (_id), .classes = (_classes), .wall = (_wall), .attempt = (_attempt), \
+		__VA_ARGS__                                                                 \
+	}
+
 /* The tables, one for each file of probes/; each ends with an empty row. */
 extern const struct row view_rows[];
 extern const struct row write_rows[];
 extern const struct row process_rows[];
 extern const struct row network_rows[];
 extern const struct row kernel_rows[];
+extern const struct row kernel_terminal_rows[];
 extern const struct row exec_rows[];
 extern const struct row exec_indirect_rows[];
 extern const struct row gate_rows[];
@@ -99,8 +107,6 @@ extern const struct row limit_rows[];
 extern const struct row file_way_rows[];
 extern const struct row file_race_rows[];
 
-/* Finds a row of any table; NULL if there is none. */
-const struct row *row_find(const char *id);
 /* The tables, NULL at the end. */
 extern const struct row *const row_tables[];
 

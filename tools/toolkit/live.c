@@ -22,6 +22,7 @@
 #include "sandbox/spec.h"
 #include "tools/toolkit/layer.h"
 #include "tools/toolkit/paths.h"
+#include "tools/toolkit/ready.h"
 
 /* Of one sweep; a later one finds the others. Each holds a descriptor. */
 #define MAX_DEAD 64
@@ -54,6 +55,7 @@ int live_enter(const char *session, bool discard, struct error *err)
 	while (flock(live_fd, LOCK_SH) < 0)
 		if (errno != EINTR)
 			return error_errno(err, errno, "lock the folder of live sessions");
+	(void)ready_take_lock(live_fd, session);
 	lock_fd = openat(live_fd, session, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (lock_fd < 0)
 		return error_errno(err, errno, "announce the session %s in the state folder",

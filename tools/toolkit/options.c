@@ -64,8 +64,8 @@ static const struct argp_option option_list[] = {
 	 "Where --mode=learn writes its proposal, a diff (default: beside the record)", 0},
 	{"approver", KEY_APPROVER, "WHO", 0,
 	 "Who answers what rules want asked: console (a person at this terminal), unix:PATH (a "
-	 "socket), command:PROGRAM ARG..., of cordon mcp mcp (its client); or none, the default, "
-	 "which refuses it",
+	 "socket), command:PROGRAM ARG..., mcp (the client of cordon mcp); none, the default, "
+	 "refuses it",
 	 0},
 	{"approver-timeout", KEY_APPROVER_TIMEOUT, "TIME", 0,
 	 "No answer after so many seconds is a no (default: 60)", 0},
@@ -122,7 +122,8 @@ static bool parse_size(const char *text, uint64_t *ret)
 }
 
 /* Ends the program unless it is a number in that range. */
-static double parse_number(struct argp_state *state, const char *text, double least, double most)
+static double parse_number(struct argp_state *state, const char *option, const char *text,
+			   double least, double most)
 {
 	char *end;
 	double value;
@@ -130,11 +131,17 @@ static double parse_number(struct argp_state *state, const char *text, double le
 	errno = 0;
 	value = strtod(text, &end);
 	if (errno || end == text || *end || !(value >= least && value <= most)) {
-		argp_error(state, "\"%s\" is no such limit: a number from %.10g to %.10g is wanted",
-			   text, least, most);
+		argp_error(state, "%s %s: must be a number from %.10g to %.10g", option, text,
+			   least, most);
 		return least;
 	}
 	return value;
+}
+
+static uint32_t parse_milli(struct argp_state *state, const char *option, const char *text,
+			    double least, double most)
+{
+	return (uint32_t)(parse_number(state, option, text, least, most) * 1000);
 }
 
 char *option_own(struct session_options *o, char *text)
@@ -209,34 +216,34 @@ static void add_label(struct argp_state *state, struct session_options *o, const
 	o->labels[o->label_count++] = (struct label_option){text, equals ? equals + 1 : ""};
 }
 
-static void set_size(struct argp_state *state, uint64_t *ret, const char *text)
+static void set_size(struct argp_state *state, const char *option, const char *text, uint64_t *ret)
 {
 	if (!parse_size(text, ret))
-		argp_error(state,
-			   "\"%s\" is no such limit: a positive number with K, M or G is wanted",
-			   text);
+		argp_error(state, "%s %s: must be a positive number, of bytes or with K, M or G",
+			   option, text);
 }
 
 static void set_limit(struct argp_state *state, struct session_options *o, int key, const char *arg)
 {
 	switch (key) {
 	case KEY_MEMORY:
-		set_size(state, &o->limits.memory_bytes, arg);
+		set_size(state, "--memory", arg, &o->limits.memory_bytes);
 		break;
 	case KEY_FILE_SIZE:
-		set_size(state, &o->limits.file_size_bytes, arg);
+		set_size(state, "--file-size", arg, &o->limits.file_size_bytes);
 		break;
 	case KEY_PIDS:
-		o->limits.pids = (uint32_t)parse_number(state, arg, 1, 4194304);
+		o->limits.pids = (uint32_t)parse_number(state, "--pids", arg, 1, 4194304);
 		break;
 	case KEY_APPROVER_TIMEOUT:
-		o->approver_timeout_ms = (uint32_t)(parse_number(state, arg, 0.001, 86400) * 1000);
+		o->approver_timeout_ms =
+			parse_milli(state, "--approver-timeout", arg, 0.001, 86400);
 		break;
 	case KEY_CPUS:
-		o->limits.cpu_millis = (uint32_t)(parse_number(state, arg, 0.01, 4096) * 1000);
+		o->limits.cpu_millis = parse_milli(state, "--cpus", arg, 0.01, 4096);
 		break;
 	default:
-		o->timeout_ms = (uint32_t)(parse_number(state, arg, 0.001, 4000000) * 1000);
+		o->timeout_ms = parse_milli(state, "--timeout", arg, 0.001, 4000000);
 		break;
 	}
 }

@@ -231,7 +231,7 @@ static void set_decoys(struct argp_state *state, struct net_options *net, const 
 	if (net->script)
 		argp_error(state, "--decoys %s: there is such a file already", path);
 	if (json_parse_file(path, &doc, &err) < 0)
-		argp_error(state, "--decoys %s", err.text);
+		argp_error(state, "--decoys: %s", err.text);
 	if (script_decode(doc, "$", &net->own_script, &err) < 0)
 		argp_error(state, "--decoys %s: %s", path, err.text);
 	net->script = &net->own_script;

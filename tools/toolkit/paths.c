@@ -101,9 +101,10 @@ static int make_dirs(const char *path, struct error *err)
 			continue;
 		*at = '\0';
 		if (mkdir(work, 0700) < 0 && errno != EEXIST)
-			return error_errno(
-				err, errno,
-				"make the state folder %s (CORDON_STATE_DIR names another)", work);
+			return error_set(err, errno,
+					 "cannot make the state folder %s, at %s: %s; "
+					 "CORDON_STATE_DIR names another",
+					 path, work, strerrordesc_np(errno));
 		if (kept == '\0')
 			return 0;
 		*at = kept;
@@ -163,6 +164,11 @@ int paths_session_dir(const char *session, char **ret, struct error *err)
 int paths_live_dir(char **ret, struct error *err)
 {
 	return make_below_state("live", "", ret, err);
+}
+
+int paths_ready_dir(char **ret, struct error *err)
+{
+	return make_below_state("ready", "", ret, err);
 }
 
 int paths_record_key(char **ret, struct error *err)

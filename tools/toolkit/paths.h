@@ -20,4 +20,5 @@ int paths_policies(char **ret, struct error *err);
 int paths_state_dir(char **ret, struct error *err); /* created with mode 0700 */
 int paths_session_dir(const char *session, char **ret, struct error *err); /* created, 0700 */
 int paths_live_dir(char **ret, struct error *err);			   /* created, 0700 */
+int paths_ready_dir(char **ret, struct error *err);			   /* created, 0700 */
 int paths_record_key(char **ret, struct error *err);

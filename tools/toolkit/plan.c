@@ -13,7 +13,9 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "tools/toolkit/layer.h"
 #include "tools/toolkit/paths.h"
+#include "tools/toolkit/ready.h"
 
 static int make_id(char **ret)
 {
@@ -154,7 +156,23 @@ static bool needs_decoy(const struct session_options *options)
 		policy_decoys(options->policy));
 }
 
-int plan_make(struct plan *plan, const struct session_options *options, struct error *err)
+static void drop_layers(const char *state_dir)
+{
+	_cleanup_free_ char *layers = xasprintf("%s/layers", state_dir);
+
+	layer_remove(layers);
+}
+
+/* Known for sure only when there is a spec. */
+static bool may_have_layers(const struct session_options *options)
+{
+	return !options->spec_path && !options->empty_workspace &&
+	       options->isolation == ISOLATION_FULL &&
+	       (options->workspace_mode == WORKSPACE_DEFAULT ||
+		options->workspace_mode == WORKSPACE_COW);
+}
+
+static int fill(struct plan *plan, const struct session_options *options, struct error *err)
 {
 	int r = paths_session_dir(plan->id, &plan->state_dir, err);
 
@@ -173,6 +191,16 @@ int plan_make(struct plan *plan, const struct session_options *options, struct e
 			"--publish %s: isolation lite has no network of its own, so a service "
 			"is on the host already; --isolation=full has one",
 			options->net.publish[0]);
+	return r;
+}
+
+int plan_make(struct plan *plan, const struct session_options *options, struct error *err)
+{
+	const bool took_ready = may_have_layers(options) && ready_take_folder(plan->id);
+	const int r = fill(plan, options, err);
+
+	if (took_ready && plan->state_dir && !plan->spec.upper_dir)
+		drop_layers(plan->state_dir);
 	return r;
 }
 

@@ -203,10 +203,12 @@ static bool is_fast_call(const struct cel_node *node)
 	const struct cel_node *first = node->child;
 	const enum cel_kind kind = first->type->kind;
 
-	/* Of the text as it is: what lowerAscii() marks would have to be copied. */
+	/* Of the text as it is: what lowerAscii() marks would have to be copied. No item is marked.
+	 */
 	if (node->function == FN_MATCHES)
 		return first->next->regex && kind == CEL_STRING &&
-		       (first->kind == NODE_FIELD || first->kind == NODE_VAR);
+		       (first->kind == NODE_FIELD || first->kind == NODE_VAR ||
+			first->kind == NODE_INDEX);
 	return node->function <= FN_IN_CIDR && (kind == CEL_STRING || kind == CEL_LIST);
 }
 

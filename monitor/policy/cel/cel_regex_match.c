@@ -127,11 +127,27 @@ static void step(struct matcher *m)
 	}
 }
 
+/* "^x...": most texts are told from all that match by their first character. */
+static bool starts_otherwise(const struct regex *regex, struct str text)
+{
+	const struct regex_instruction *first = &regex->code[1];
+	uint32_t c;
+
+	if (first->op != REGEX_RANGES)
+		return false;
+	if (!text.len)
+		return true;
+	(void)utf8_decode_at(text, 0, &c);
+	return !accepts(regex, first, c);
+}
+
 bool regex_match(const struct regex *regex, struct str text, void *scratch)
 {
 	struct matcher m = {.regex = regex, .text = text, .stamps = scratch};
 	const bool anchored = regex->code[0].op == REGEX_TEXT_START;
 
+	if (anchored && starts_otherwise(regex, text))
+		return false;
 	m.now.places = (uint16_t *)(m.stamps + regex->count);
 	m.next.places = m.now.places + regex->count;
 	m.stack = m.next.places + regex->count;

@@ -178,7 +178,8 @@ static int parse(struct eval *eval, int argc, char **argv)
 		} else if (options && (value = option("--container", argc, argv, &i))) {
 			eval->container = value;
 		} else if (eval->text.at) {
-			log_error("more than one expression: \"%s\"", argv[i]);
+			log_error("more than one expression: \"%s\" and \"%.*s\"", argv[i],
+				  (int)eval->text.len, eval->text.at);
 			return POLICY_FAILED;
 		} else {
 			eval->text = str_of(argv[i]);

@@ -13,8 +13,8 @@
 #include "tools/cordon/policy/policy_command.h"
 
 enum {
-	KEY_POLICY = 0x3000,
-	KEY_LABEL,
+	KEY_POLICY = 'p',
+	KEY_LABEL = 0x3000,
 	KEY_BEFORE,
 	KEY_JSON
 };

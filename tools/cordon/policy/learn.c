@@ -109,7 +109,11 @@ static int read_record(struct learning *l)
 					 l->record, reader.line, reason);
 		on_line(l, line, len, reader.line);
 	}
-	return r < 0 ? error_errno(l->err, r, "read the record %s", l->record) : 0;
+	if (r < 0)
+		return error_errno(l->err, r, "cannot read the record %s", l->record);
+	if (!reader.line)
+		return error_set(l->err, ENODATA, "the record %s holds no event", l->record);
+	return 0;
 }
 
 /* Judges the record by the proposal as it stands. */

@@ -253,6 +253,18 @@ static bool can_serve_others(void)
 	       is_unlimited() && (scope == '0' || geteuid() == 0);
 }
 
+/*
+ * Whoever is held to some processors (taskset(1)) would hold the server to them, and with it the
+ * sessions of all that come after. The kernel takes from these what our cpuset has.
+ */
+static void allow_all_processors(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	(void)sched_setaffinity(0, sizeof(all), &all);
+}
+
 void resident_spawn(void)
 {
 	char name[] = "cordon";
@@ -264,6 +276,7 @@ void resident_spawn(void)
 
 	if (!can_serve_others())
 		return;
+	allow_all_processors();
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
 	(void)posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);

@@ -56,5 +56,6 @@ void resident_client_signal(struct resident_client *client, int signum);
 /* Ends the command; closed() follows. */
 void resident_client_kill(struct resident_client *client);
 
-/* Starts a server for the next ones, detached from us, unless one is needless or cannot work. */
+/* Starts a server for the next ones, detached from us, unless one is needless or cannot work. Our
+ * own processors are all that there are from then on. */
 void resident_spawn(void);

@@ -30,6 +30,7 @@
 #include "tools/cordon/run/summary.h"
 #include "tools/toolkit/agent_session.h"
 #include "tools/toolkit/options.h"
+#include "tools/toolkit/ready.h"
 
 /* ---- the end ---- */
 
@@ -246,7 +247,6 @@ static int start(struct run *run, struct error *err)
 	const char *caveat;
 	int r;
 
-	run_hail_resident(run);
 	r = load_decoys(run, err);
 	if (r == 0)
 		r = learn_session_start(&run->options->session, &run->learn, err);
@@ -254,6 +254,7 @@ static int start(struct run *run, struct error *err)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 	if (r < 0)
 		return r;
+	run_hail_resident(run); /* it says HELLO while the session is made */
 	if (!run->options->quiet)
 		plan_tell_workspace(&run->options->session);
 	caveat = plan_caveat(&floor_plan(run->floor)->spec);
@@ -297,6 +298,8 @@ static int settle_behind(void *ctx)
 		(void)dup2(null_fd, i);
 	supervisor_free(run->supervisor);
 	floor_settle(run->floor);
+	if (floor_plan(run->floor)->spec.upper_dir)
+		ready_make(); /* the next one may be of its kind */
 	if (run->spawn_server)
 		resident_spawn();
 	_exit(0);

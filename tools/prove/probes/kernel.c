@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's other entrances: foreign ABIs, rings, namespaces, mounts, filters, terminals. */
+/* The kernel's other entrances: foreign ABIs, rings, namespaces, mounts, filters. */
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -199,92 +197,6 @@ static int ask_for_filter(const struct arena *a)
 	return outcome(prctl(PR_SET_NAME, "twin", 0, 0, 0));
 }
 
-/* A pty pair of our own becomes our terminal; then a letter is typed into it. */
-static int with_terminal(int (*fn)(int slave_fd))
-{
-	int unlock = 0;
-	const int master_fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	int slave_fd = -1;
-	int r = ATTEMPT_BROKEN;
-
-	/* The terminal goes with its master; that must not take us along. */
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)setsid();
-	if (master_fd >= 0 && ioctl(master_fd, TIOCSPTLCK, &unlock) == 0)
-		slave_fd = ioctl(master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave_fd >= 0 && ioctl(slave_fd, TIOCSCTTY, 0) == 0)
-		r = fn(slave_fd);
-	(void)close(slave_fd);
-	(void)close(master_fd);
-	return r;
-}
-
-static int type(int slave_fd)
-{
-	return outcome(ioctl(slave_fd, TIOCSTI, "x"));
-}
-
-static int type_high_bits(int slave_fd)
-{
-	return outcome(syscall(SYS_ioctl, slave_fd, 0x500000000ul | TIOCSTI, "x"));
-}
-
-static int ask_size(int slave_fd)
-{
-	struct winsize size;
-
-	return outcome(ioctl(slave_fd, TIOCGWINSZ, &size));
-}
-
-static int open_terminal(int slave_fd)
-{
-	(void)slave_fd;
-	return closed(open("/dev/tty", O_RDWR | O_CLOEXEC));
-}
-
-static int set_discipline(int slave_fd)
-{
-	int discipline = 0;
-
-	return outcome(ioctl(slave_fd, TIOCSETD, &discipline));
-}
-
-static int tiocsti(const struct arena *a)
-{
-	(void)a;
-	return with_terminal(type);
-}
-
-static int tiocsti_high_bits(const struct arena *a)
-{
-	(void)a;
-	return with_terminal(type_high_bits);
-}
-
-static int line_discipline(const struct arena *a)
-{
-	(void)a;
-	return with_terminal(set_discipline);
-}
-
-static int terminal_size(const struct arena *a)
-{
-	(void)a;
-	return with_terminal(ask_size);
-}
-
-static int controlling_terminal(const struct arena *a)
-{
-	(void)a;
-	return closed(open("/dev/tty", O_RDWR | O_CLOEXEC));
-}
-
-static int own_terminal(const struct arena *a)
-{
-	(void)a;
-	return with_terminal(open_terminal);
-}
-
 static int become_root(const struct arena *a)
 {
 	(void)a;
@@ -313,173 +225,44 @@ static int ask_personality(const struct arena *a)
 #define NO_MOUNT "seccomp; no capabilities"
 
 const struct row kernel_rows[] = {
-	{"kernel.x32",
-	 "16",
-	 "seccomp kills",
-	 x32_call,
-	 fork_and_wait,
-	 0,
-	 {0},
-	 SIGSYS,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.int80",
-	 "16",
-	 "seccomp kills",
-	 i386_call,
-	 fork_and_wait,
-	 0,
-	 {0},
-	 SIGSYS,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.io-uring", "13", "seccomp", ring, NULL, 0, {ENOSYS}, 0, CONTROL_BARE, 0},
-	{"kernel.clone-user",
-	 "23",
-	 NO_NS,
-	 clone_user,
-	 fork_and_wait,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.clone-each",
-	 "23",
-	 NO_MOUNT,
-	 clone_each,
-	 fork_and_wait,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.clone3-user",
-	 "14,23",
-	 NO_NS,
-	 clone3_user,
-	 fork_and_wait,
-	 0,
-	 {ENOSYS},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.unshare",
-	 "23",
-	 NO_MOUNT,
-	 unshare_each,
-	 fork_and_wait,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.setns", "23", NO_MOUNT, join_own_namespace, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
-	{"kernel.mount", "24", NO_MOUNT, mount_tmpfs, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
-	{"kernel.fsopen", "24", NO_MOUNT, mount_tmpfs_by_fd, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
-	{"kernel.open-tree", "24", NO_MOUNT, clone_tree, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
-	{"kernel.mount-setattr",
-	 "24",
-	 NO_MOUNT,
-	 make_writable,
-	 NULL,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.umount", "24", NO_MOUNT, unmount_proc, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
-	{"kernel.chroot", "24", NO_MOUNT, change_root, NULL, 0, {EPERM}, 0, CONTROL_BARE, 0},
-	{"kernel.filter",
-	 "12",
-	 "seccomp",
-	 nested_filter,
-	 ask_for_filter,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.filter-listener",
-	 "12",
-	 "seccomp",
-	 nested_listener,
-	 ask_for_filter,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.filter-prctl",
-	 "12",
-	 "seccomp",
-	 nested_filter_by_prctl,
-	 ask_for_filter,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.filter-high-bits",
-	 "12",
-	 "seccomp",
-	 nested_filter_high_bits,
-	 ask_for_filter,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.tiocsti", "30", "seccomp", tiocsti, terminal_size, 0, {EPERM}, 0, CONTROL_BARE, 0},
-	{"kernel.tiocsti-high-bits",
-	 "30",
-	 "seccomp",
-	 tiocsti_high_bits,
-	 terminal_size,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.line-discipline",
-	 "30",
-	 "seccomp",
-	 line_discipline,
-	 terminal_size,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.callers-terminal",
-	 "30",
-	 "session of its own",
-	 controlling_terminal,
-	 own_terminal,
-	 0,
-	 {ENXIO},
-	 0,
-	 CONTROL_NONE,
-	 0},
-	{"kernel.setuid",
-	 "23",
-	 "user namespace; no capabilities",
-	 become_root,
-	 become_self,
-	 0,
-	 {EPERM, EINVAL},
-	 0,
-	 CONTROL_BARE,
-	 0},
-	{"kernel.personality",
-	 "31",
-	 "seccomp",
-	 fixed_addresses,
-	 ask_personality,
-	 0,
-	 {EPERM},
-	 0,
-	 CONTROL_BARE,
-	 0},
+	ROW("kernel.x32", "16", "seccomp kills", x32_call, .twin = fork_and_wait,
+	    .expect_signal = SIGSYS, .control = CONTROL_BARE),
+	ROW("kernel.int80", "16", "seccomp kills", i386_call, .twin = fork_and_wait,
+	    .expect_signal = SIGSYS, .control = CONTROL_BARE),
+	ROW("kernel.io-uring", "13", "seccomp", ring, .expect = {ENOSYS}, .control = CONTROL_BARE),
+	ROW("kernel.clone-user", "23", NO_NS, clone_user, .twin = fork_and_wait, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.clone-each", "23", NO_MOUNT, clone_each, .twin = fork_and_wait,
+	    .expect = {EPERM}, .control = CONTROL_BARE),
+	ROW("kernel.clone3-user", "14,23", NO_NS, clone3_user, .twin = fork_and_wait,
+	    .expect = {ENOSYS}, .control = CONTROL_BARE),
+	ROW("kernel.unshare", "23", NO_MOUNT, unshare_each, .twin = fork_and_wait,
+	    .expect = {EPERM}, .control = CONTROL_BARE),
+	ROW("kernel.setns", "23", NO_MOUNT, join_own_namespace, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.mount", "24", NO_MOUNT, mount_tmpfs, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.fsopen", "24", NO_MOUNT, mount_tmpfs_by_fd, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.open-tree", "24", NO_MOUNT, clone_tree, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.mount-setattr", "24", NO_MOUNT, make_writable, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.umount", "24", NO_MOUNT, unmount_proc, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.chroot", "24", NO_MOUNT, change_root, .expect = {EPERM},
+	    .control = CONTROL_BARE),
+	ROW("kernel.filter", "12", "seccomp", nested_filter, .twin = ask_for_filter,
+	    .expect = {EPERM}, .control = CONTROL_BARE),
+	ROW("kernel.filter-listener", "12", "seccomp", nested_listener, .twin = ask_for_filter,
+	    .expect = {EPERM}, .control = CONTROL_BARE),
+	ROW("kernel.filter-prctl", "12", "seccomp", nested_filter_by_prctl, .twin = ask_for_filter,
+	    .expect = {EPERM}, .control = CONTROL_BARE),
+	ROW("kernel.filter-high-bits", "12", "seccomp", nested_filter_high_bits,
+	    .twin = ask_for_filter, .expect = {EPERM}, .control = CONTROL_BARE),
+	ROW("kernel.setuid", "23", "user namespace; no capabilities", become_root,
+	    .twin = become_self, .expect = {EPERM, EINVAL}, .control = CONTROL_BARE),
+	ROW("kernel.personality", "31", "seccomp", fixed_addresses, .twin = ask_personality,
+	    .expect = {EPERM}, .control = CONTROL_BARE),
 	{0},
 };

@@ -17,14 +17,41 @@
 /* A slow machine, an emulated one above all, makes no more rounds than show that both come up. */
 #define SLOW_S	    4
 #define SLOW_ENOUGH 20
+/*
+ * A decision first takes in what was traced until then, exchanges of files too. Made faster than
+ * that goes, they leave a slow machine no time for anything else: they are bounded to some in each
+ * try that takes long.
+ */
+#define LONG_TRY_NS 10000000
+#define TURNS_A_TRY 64
 
 static void *keep_exchanging(void *arg)
 {
 	struct race *race = arg;
 
-	for (unsigned turn = 0; !atomic_load(&race->stop); turn++)
+	for (unsigned turn = 0; !atomic_load(&race->stop); turn++) {
+		const struct timespec pause = {.tv_nsec = atomic_load(&race->pause_ns)};
+
 		race->exchange(race, turn & 1);
+		if (pause.tv_nsec)
+			(void)nanosleep(&pause, NULL);
+	}
 	return NULL;
+}
+
+static int try_once(struct race *race)
+{
+	struct timespec start;
+	struct timespec end;
+	long took_ns;
+	int r;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	r = race->try(race);
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	took_ns = (end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec;
+	atomic_store(&race->pause_ns, took_ns > LONG_TRY_NS ? took_ns / TURNS_A_TRY : 0);
+	return r;
 }
 
 /*
@@ -39,7 +66,7 @@ static int rounds(struct race *race)
 	bool forbidden = false;
 
 	for (unsigned i = 0; time(NULL) < start + LONGEST_S; i++) {
-		const int r = race->try(race);
+		const int r = try_once(race);
 
 		if (r == ATTEMPT_BROKEN)
 			return r;

@@ -21,6 +21,7 @@ struct race {
 	/* In a loop: 0 the forbidden came through, 1 the permitted, else refused. */
 	int (*try)(struct race *race);
 	atomic_bool stop;
+	atomic_long pause_ns; /* of the exchanger, between two turns */
 	char *path; /* shared memory; ends in forbidden or forbiddem */
 	char link[PATH_BYTES];
 	char spare[PATH_BYTES];

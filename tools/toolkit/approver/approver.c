@@ -87,7 +87,7 @@ int face_note(struct face *face, uint64_t id)
 	return 0;
 }
 
-bool face_is_open(const struct face *face, uint64_t id)
+static bool face_is_open(const struct face *face, uint64_t id)
 {
 	for (unsigned i = 0; i < face->open_count; i++)
 		if (face->open[i] == id)

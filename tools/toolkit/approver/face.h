@@ -23,7 +23,6 @@ struct face *approver_command_new(const char *words);
 
 /* Return: 0, or -ENOBUFS. */
 int face_note(struct face *face, uint64_t id);
-bool face_is_open(const struct face *face, uint64_t id);
 void face_forget(struct face *face, uint64_t id);
 /* Passes on what came, if the question is open. */
 void face_reply(struct face *face, uint64_t id, const struct reply *reply);
