@@ -40,8 +40,8 @@ const struct filter_denied filter_lite_denied[] = {
 const size_t filter_lite_denied_count = sizeof(filter_lite_denied) / sizeof(filter_lite_denied[0]);
 
 #define LOW32 0xffffffffull
-#define IS(_arg, _value)                \
-	{                               \
+#define IS(_arg, _value)                       \
+	{                                      \
 		(_arg), LOW32, (_value), false \
 	}
 #define NOT_ZERO(_arg)                      \
@@ -50,8 +50,8 @@ const size_t filter_lite_denied_count = sizeof(filter_lite_denied) / sizeof(filt
 	}
 #define TYPE 0xfull /* of a socket, without its flags */
 /* ioctl(2) numbers of one family, whatever their size and direction. */
-#define FAMILY(_letter)              \
-	{                            \
+#define FAMILY(_letter)                     \
+	{                                   \
 		1, 0xff00, (_letter), false \
 	}
 

@@ -101,20 +101,20 @@ const struct filter_denied filter_denied[] = {
 const size_t filter_denied_count = sizeof(filter_denied) / sizeof(filter_denied[0]);
 
 #define LOW32 0xffffffffull /* the kernel cuts int arguments: what is above must not matter */
-#define SET(_arg, _bits)                 \
-	{                                \
+#define SET(_arg, _bits)                        \
+	{                                       \
 		(_arg), (_bits), (_bits), false \
 	}
-#define IS(_arg, _value)                \
-	{                               \
+#define IS(_arg, _value)                       \
+	{                                      \
 		(_arg), LOW32, (_value), false \
 	}
 #define NOT_ZERO(_arg)                      \
 	{                                   \
 		(_arg), UINT64_MAX, 0, true \
 	}
-#define TYPE_IS(_arg, _type)                \
-	{                                   \
+#define TYPE_IS(_arg, _type)                       \
+	{                                          \
 		(_arg), 0170000ull, (_type), false \
 	}
 #define CREAT	0100ull	     /* O_CREAT */
@@ -187,7 +187,7 @@ const struct filter_bits filter_bits[] = {
 	/* the number that tells a file from one before it, by which labels go (bpf/flows.h) */
 	{"ioctl", ENOTTY, {IS(1, 0x40087602)}}, /* FS_IOC_SETVERSION */
 	{"ioctl", ENOTTY, {IS(1, 0x40086604)}}, /* EXT4_IOC_SETVERSION_OLD */
-	{"prctl", EPERM, {IS(0, 22)}},				 /* PR_SET_SECCOMP */
+	{"prctl", EPERM, {IS(0, 22)}},		/* PR_SET_SECCOMP */
 	/* huge pages: a reserve of the host, which no limit of memory counts */
 	{"mmap", ENOMEM, {SET(3, 0x40000)}},	 /* MAP_HUGETLB */
 	{"memfd_create", ENOSYS, {SET(1, 0x4)}}, /* MFD_HUGETLB */

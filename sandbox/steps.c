@@ -53,8 +53,7 @@ static int write_limit(const char *path, const char *value, const char *what, st
 static int share_watches(struct error *err)
 {
 	static const char *const limits[][2] = {
-		{"/proc/sys/fs/inotify/max_user_instances",
-		 "/proc/sys/user/max_inotify_instances"},
+		{"/proc/sys/fs/inotify/max_user_instances", "/proc/sys/user/max_inotify_instances"},
 		{"/proc/sys/fs/inotify/max_user_watches", "/proc/sys/user/max_inotify_watches"},
 	};
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the ring to the owner's handler, in order. */
+#include <sys/syscall.h>
+
 #include "monitor/trace/internal.h"
 #include "monitor/trace/trace.h"
 
@@ -49,6 +51,8 @@ int trace_drain(struct trace *trace)
 				if (session->missed_flows)
 					event.process_labels |=
 						trace_everywhere_labels(trace, record->slot);
+				session->has_linked |=
+					event.syscall == SYS_link || event.syscall == SYS_linkat;
 				trace->handler(trace->ctx, &event);
 			} else {
 				session_loses(trace, record->slot);

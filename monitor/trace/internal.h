@@ -3,6 +3,8 @@
 
 /* Shared by the files of monitor/trace. */
 
+#include <time.h>
+
 #include "monitor/bpf/trace.h"
 #include "monitor/trace/object.h"
 #include "monitor/trace/ring.h"
@@ -16,6 +18,9 @@ _Static_assert(TRACE_SYSCALL_MAX == TRACE_SYSCALLS, "one table of counts");
 struct label_pin {
 	int fd; /* owned: keeps the inode, and so its address, in place */
 	uint64_t inode;
+	uint64_t labels;
+	bool is_layered;	 /* a file on an overlay */
+	struct timespec changed; /* of such a one, when it was labelled */
 };
 
 struct trace_session {
@@ -25,6 +30,7 @@ struct trace_session {
 	size_t pin_count;
 	bool is_labelled;  /* some file of it */
 	bool missed_flows; /* labels may have gone on that nobody saw, once there are any */
+	bool has_linked;   /* hard links were made */
 };
 
 /* Room for whatever a record can hold. */

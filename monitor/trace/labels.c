@@ -2,7 +2,10 @@
 /* Tags of processes, and labels: of files, of sessions, of processes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "monitor/trace/bpf_call.h"
@@ -30,6 +33,49 @@ int trace_tag(struct trace *trace, int pid_fd, uint32_t slot, uint32_t exec_id)
 	(void)bpf_call_map_set(trace_map_fd(trace, TRACE_MAP_GROUPS), &tag.group, &group);
 	r = bpf_call_map_set(trace_map_fd(trace, TRACE_MAP_TAGS), &pid_fd, &tag);
 	return r == -ENOENT ? -ESRCH : r; /* task storage says so of a process that was reaped */
+}
+
+static void pin_init(struct label_pin *pin, uint64_t labels)
+{
+	struct statfs fs;
+	struct stat st;
+
+	pin->labels = labels;
+	pin->is_layered = fstatfs(pin->fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC &&
+			  fstat(pin->fd, &st) == 0 && !S_ISDIR(st.st_mode);
+	if (pin->is_layered)
+		pin->changed = st.st_ctim;
+}
+
+/* Nobody inside can set that time, and each link that is made or removed does. */
+static bool may_have_names(const struct trace_session *session, const struct label_pin *pin)
+{
+	struct stat st;
+
+	if (!pin->is_layered)
+		return false;
+	return fstat(pin->fd, &st) < 0 || ((session->has_linked || st.st_nlink > 1) &&
+					   (st.st_ctim.tv_sec != pin->changed.tv_sec ||
+					    st.st_ctim.tv_nsec != pin->changed.tv_nsec));
+}
+
+/*
+ * On an overlay a hard link is another inode to who opens it: the kernel looks it up anew and finds
+ * where it came from only for a mount that root of the host has made. The label of its file stays
+ * behind. So one that was changed, where hard links were made, counts as read, by everybody.
+ */
+static void look_at_links(struct trace *trace, uint32_t slot)
+{
+	const struct trace_session *session = trace->sessions[slot];
+
+	for (size_t i = 0; i < session->pin_count; i++) {
+		const struct label_pin *pin = &session->pins[i];
+
+		if (!may_have_names(session, pin))
+			continue;
+		__atomic_fetch_or(&trace->slots[slot].everywhere, pin->labels, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(&trace->slots[slot].labels, pin->labels, __ATOMIC_SEQ_CST);
+	}
 }
 
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels)
@@ -61,8 +107,9 @@ int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t l
 		return r;
 	session->pins =
 		xrealloc_array(session->pins, session->pin_count + 1, sizeof(session->pins[0]));
-	session->pins[session->pin_count++] =
+	session->pins[session->pin_count] =
 		(struct label_pin){.fd = take_fd(&pin_fd), .inode = control.approval.inode};
+	pin_init(&session->pins[session->pin_count++], labels);
 	__atomic_fetch_or(&trace->slots[slot].every_label, labels, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_LABELS, __ATOMIC_SEQ_CST);
 	return 0;
@@ -72,6 +119,7 @@ uint64_t trace_session_labels(struct trace *trace, uint32_t slot)
 {
 	if (!trace_session(trace, slot))
 		return 0;
+	look_at_links(trace, slot);
 	return __atomic_load_n(&trace->slots[slot].labels, __ATOMIC_ACQUIRE);
 }
 

@@ -31,8 +31,9 @@
  * is for the record; nothing that must hold may rest on it.
  *
  * What labels see: each open for reading, however the path led there (hard and symbolic links,
- * /proc/self/fd, a descriptor from O_PATH opened again), and each exec. What they do not see,
- * each shown by tests/integration/test_trace_labels.c:
+ * /proc/self/fd, a descriptor from O_PATH opened again), and each exec. On an overlay a hard link
+ * is not seen to be one: there a labelled file that was changed counts as read once links were
+ * made. What they do not see, each shown by tests/integration/test_trace_labels.c:
  *	- a descriptor that was open before its process was tagged, or came from a process that is
  *	  not traced: reading or mapping it is no open. The floor closes what it does not mean to
  *	  hand over. Within a session passing one on changes nothing: its open has set the label.

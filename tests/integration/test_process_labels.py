@@ -53,6 +53,17 @@ class ProcessLabels(PolicyTest):
 
 @unittest.skipUnless(TRACE == "on", NO_TRACE)
 class Traced(ProcessLabels):
+    def test_a_hard_link_in_a_layer_counts_as_a_read(self):
+        """To the kernel it is another file there."""
+        for script in ("ln key other; cat other >/dev/null", "ln key other; rm key; cat other >/dev/null",
+                       "ln key other; cat other >/dev/null; rm other", "ln -P key a; mv a key; cat key >/dev/null",
+                       "chmod 640 key; ln connect.py c; ln key d; mv d e; rm key; cat e >/dev/null"):
+            with self.subTest(script):
+                self.assertEqual(self.outcomes(f"{script}; python3 -c \"{CONNECT}\""), [EPERM])
+        for script in ("ln connect.py c", "chmod 640 key"):
+            with self.subTest(script):
+                self.expect(self.outcomes(f"{script}; python3 connect.py"), [REFUSED])
+
     def test_who_read_is_refused_and_a_sibling_is_not(self):
         out = self.outcomes("cat key > /dev/null; python3 connect.py; (read x < key; python3 connect.py); python3 connect.py")
         self.assertEqual(self.session_start()["process_labels"], "on")

@@ -94,9 +94,8 @@ static void fill_bits(const struct filter_bits *bits, size_t i, struct denied_ca
 	for (size_t k = 0; k < 2 && bits->when[k].mask; k++) {
 		uint64_t *arg = &ret->args[bits->when[k].arg];
 
-		*arg = bits->when[k].differs
-			       ? NOTHING
-			       : (*arg & ~bits->when[k].mask) | bits->when[k].value;
+		*arg = bits->when[k].differs ? NOTHING
+					     : (*arg & ~bits->when[k].mask) | bits->when[k].value;
 	}
 	(void)snprintf(ret->id, sizeof(ret->id), "denied.%s-%zu", bits->name, i);
 }
