@@ -298,7 +298,7 @@ static int settle_behind(void *ctx)
 		(void)dup2(null_fd, i);
 	supervisor_free(run->supervisor);
 	floor_settle(run->floor);
-	if (floor_plan(run->floor)->spec.upper_dir)
+	if (floor_plan(run->floor)->spec.upper_dir && !run->failed)
 		ready_make(); /* the next one may be of its kind */
 	if (run->spawn_server)
 		resident_spawn();
