@@ -21,7 +21,7 @@ static bool demands_text(const struct cel_node *node, const char *field, struct 
 	const struct cel_node *a = node->child;
 	const struct cel_node *b = a ? a->next : NULL;
 
-	if (node->kind != NODE_BINARY)
+	if (node->kind != NODE_BINARY || !b)
 		return false;
 	if (node->op == OP_AND)
 		return demands_text(a, field, text) || demands_text(b, field, text);
