@@ -23,8 +23,9 @@ static void test_what_is_shown(void **state)
 		{"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
 		{"\n\t\r\x1b\x7f", "\\n\\t\\x0d\\x1b\\x7f"},
 		{"\xff\xc3", "\\xff\\xc3"},
-		{"\xc2\x9b", "\\xc2\\x9b"},	       /* a one-byte ESC [ */
-		{"\xe2\x80\xae", "\\xe2\\x80\\xae"},   /* right to left */
+		{"\xc2\x9b", "\\xc2\\x9b"}, /* a one-byte ESC [ */
+		/* right to left */
+		{"\xe2\x80\xae", "\\xe2\\x80\\xae"},   /* NOLINT(misc-misleading-bidirectional) */
 		{"\xd8\x9c", "\\xd8\\x9c"},	       /* Arabic letter mark */
 		{"a\xe2\x80\x8b", "a\\xe2\\x80\\x8b"}, /* no width */
 		{"\xc2\xad\xef\xbb\xbf", "\\xc2\\xad\\xef\\xbb\\xbf"},
