@@ -379,6 +379,10 @@ class Files(BadInputTest):
             r = self.cordon("log", "show", path)
             self.assertEqual((r.returncode, r.stdout), (1, b""))
             self.assertIn(b"r.jsonl: line 1: ", r.stderr)
+        records = [path, self.dir / "none"]
+        r = self.cordon("log", "verify", "--json", *records)
+        states = {x["record"]: x["state"] for x in json.loads(r.stdout)["records"]}
+        self.assertEqual((r.returncode, states), (1, dict(zip(map(str, records), ("broken", "unreadable")))))
         for path in (self.dir / "none", self.dir / "folder"):
             r = self.cordon("log", "verify", path)
             self.assertEqual(r.returncode, 1)

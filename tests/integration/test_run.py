@@ -241,7 +241,10 @@ class Gate(CordonTest):
 
     def test_record_verifies_and_a_changed_one_does_not(self):
         self.sh("true")
-        self.assertEqual(self.cordon("log", "verify", self.record).returncode, 0)
+        r = self.cordon("log", "verify", "--json", self.record)
+        [whole] = json.loads(r.stdout)["records"]
+        self.assertEqual((r.returncode, whole["state"], whole["trusted"]), (0, "closed", True))
+        self.assertEqual(whole["events"], len(self.events()))
         shown = self.cordon("log", "show", self.record)
         self.assertIn(b"session.end", shown.stdout)
         text = self.record.read_text()

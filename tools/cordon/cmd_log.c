@@ -44,12 +44,14 @@ struct log_arguments {
 static const struct argp_option verify_options[] = {
 	{"signer", KEY_SIGNER, "HEX", 0,
 	 "Public key that must have signed, or \"any\"; default: the record key of this host", 0},
+	{"json", KEY_JSON, 0, 0, "The answer as JSON", 0},
 	{0},
 };
 
 static int run_verify(const struct log_arguments *arguments)
 {
-	return log_verify(arguments->files, arguments->file_count, arguments->signer);
+	return log_verify(arguments->files, arguments->file_count, arguments->signer,
+			  arguments->json);
 }
 
 /* ---- show ---- */

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/json_write.h"
 #include "common/log.h"
 #include "monitor/evidence/record.h"
 #include "tools/toolkit/paths.h"
@@ -39,7 +41,26 @@ static void print_report(const char *file, const struct record_report *report, b
 	}
 }
 
-static enum log_status verify_one(const char *file, const char *key_path, const char *signer)
+static void put_report(struct json_writer *w, const struct record_report *report, bool trusted)
+{
+	static const char *const states[] = {
+		[RECORD_CLOSED] = "closed", [RECORD_CUT] = "cut", [RECORD_BROKEN] = "broken"};
+
+	json_put_string(w, "state", states[report->state]);
+	json_put_bool(w, "trusted", trusted);
+	json_put_u64(w, "events", report->events);
+	json_put_string(w, "session", report->session);
+	json_put_string(w, "signer", report->signer);
+	json_put_bool(w, "this_host", report->signer_is_ours);
+	if (report->bad_line)
+		json_put_u64(w, "line", report->bad_line);
+	if (report->reason[0])
+		json_put_string(w, "reason", report->reason);
+}
+
+/* @w: NULL for text. */
+static enum log_status verify_one(const char *file, const char *key_path, const char *signer,
+				  struct json_writer *w)
 {
 	struct record_report report;
 	struct error err = {0};
@@ -47,29 +68,49 @@ static enum log_status verify_one(const char *file, const char *key_path, const 
 
 	if (record_verify(file, key_path, &report, &err) < 0) {
 		log_error("%s", err.text);
+		if (w) {
+			json_put_string(w, "state", "unreadable");
+			json_put_string(w, "reason", err.text);
+		}
 		return LOG_STATUS_BROKEN;
 	}
-	trusted = signer ? strcmp(signer, "any") == 0 || strcmp(signer, report.signer) == 0
-			 : report.signer_is_ours;
-	print_report(file, &report, trusted, signer);
+	trusted = report.state == RECORD_CLOSED &&
+		  (signer ? strcmp(signer, "any") == 0 || strcmp(signer, report.signer) == 0
+			  : report.signer_is_ours);
+	if (w)
+		put_report(w, &report, trusted);
+	else
+		print_report(file, &report, trusted, signer);
 	if (report.state == RECORD_CUT)
 		return LOG_STATUS_CUT;
-	return report.state == RECORD_CLOSED && trusted ? LOG_STATUS_CLOSED : LOG_STATUS_BROKEN;
+	return trusted ? LOG_STATUS_CLOSED : LOG_STATUS_BROKEN;
 }
 
-int log_verify(char *const *files, size_t count, const char *signer)
+int log_verify(char *const *files, size_t count, const char *signer, bool json)
 {
 	_cleanup_free_ char *key_path = NULL;
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+	struct json_writer w = {.out = &out, .indent = true};
 	enum log_status worst = LOG_STATUS_CLOSED;
 	struct error err = {0};
 
 	if (!signer && paths_record_key(&key_path, &err) < 0)
 		log_warning("%s", err.text);
+	json_begin_object(&w, NULL);
+	json_begin_array(&w, "records");
 	for (size_t i = 0; i < count; i++) {
-		const enum log_status status = verify_one(files[i], key_path, signer);
+		enum log_status status;
 
+		json_begin_object(&w, NULL);
+		json_put_string(&w, "record", files[i]);
+		status = verify_one(files[i], key_path, signer, json ? &w : NULL);
+		json_end_object(&w);
 		if (status == LOG_STATUS_BROKEN || worst == LOG_STATUS_CLOSED)
 			worst = status;
 	}
+	json_end_array(&w);
+	json_end_object(&w);
+	if (json)
+		(void)puts(out.data);
 	return (int)worst;
 }
