@@ -231,6 +231,16 @@ static bool acts(const struct rule *rule)
 	return (rule->verdict > VERDICT_LOG && !rule->observed) || rule->labels || rule->declassify;
 }
 
+/* All that it holds keeps the rule from matching: who forgets it misses nothing. */
+static bool is_excuse(const struct sequence *s, const uint64_t *row, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->places; i++) {
+		if (is_within(s, row[i], now))
+			return false;
+	}
+	return !since_of(s, row);
+}
+
 /* Room for one more key: of what is over, else of what is oldest. */
 static uint64_t *make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
 {
@@ -245,7 +255,8 @@ static uint64_t *make_row(struct policy_state *state, const struct rule *rule, u
 		return row;
 	oldest = keyed_oldest(table, &oldest_key);
 	if (!is_over(&rule->sequence, oldest, state->now_ns))
-		state_evict(state, &rule->info, acts(rule));
+		state_evict(state, &rule->info,
+			    acts(rule) && !is_excuse(&rule->sequence, oldest, state->now_ns));
 	keyed_drop(table, oldest_key);
 	return keyed_make(table, key);
 }

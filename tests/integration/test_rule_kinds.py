@@ -99,6 +99,20 @@ class Sequence(RuleKindsTest):
                 self.assertGreater(len(refused), 0)
             self.replays_the_same(policy)
 
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_what_only_excuses_may_be_forgotten(self):
+        """Without it the rule is stricter than it need be, and nothing goes past it: no reason to refuse the rest."""
+        policy = self.write("p", rule(
+            "unread", "exec", "action.path.startsWith('/tmp/f')", "deny", [act("exec", path="/tmp/f1")],
+            [{"before": [act("file.open", path="/tmp/f1")], **act("exec", path="/tmp/f1")}],
+            sequence={"by": "file", "steps": [step("file.open", "action.path.startsWith('/tmp/f')", missing=True)]}))
+        out = self.run_by(policy, "i=0; while [ $i -lt 5000 ]; do i=$((i + 1)); : > /tmp/f$i; done; echo echo ran >/tmp/f5000;"
+                                  "chmod +x /tmp/f1 /tmp/f5000; /tmp/f5000; /tmp/f1 || echo no")
+        self.assertEqual(out, ["ran", "no"])
+        evicted = [e for e in self.events() if e["kind"] == "state.evicted"]
+        self.assertEqual({(e["verdict"], e["fields"]["of_rule"]) for e in evicted}, {("log", "unread")})
+        self.replays_the_same(policy)
+
 
 class Distinct(RuleKindsTest):
     def setUp(self):
