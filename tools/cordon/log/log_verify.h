@@ -16,6 +16,7 @@ enum log_status {
 
 /*
  * Says of each file whether it is a whole record. @signer: who must have signed, "any", or NULL for
- * this host's record key. @json: one document of all files. Return: enum log_status, the worst of them.
+ * this host's record key. @json: one document of all files. Return: enum log_status, the worst of
+ * them.
  */
 int log_verify(char *const *files, size_t count, const char *signer, bool json);
