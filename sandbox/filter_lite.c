@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/filter_rules.h"
+#include "sandbox/filter_table.h"
 
 #include <errno.h>
 
@@ -39,15 +40,6 @@ const struct filter_denied filter_lite_denied[] = {
 
 const size_t filter_lite_denied_count = sizeof(filter_lite_denied) / sizeof(filter_lite_denied[0]);
 
-#define LOW32 0xffffffffull
-#define IS(_arg, _value)                       \
-	{                                      \
-		(_arg), LOW32, (_value), false \
-	}
-#define NOT_ZERO(_arg)                      \
-	{                                   \
-		(_arg), UINT64_MAX, 0, true \
-	}
 #define TYPE 0xfull /* of a socket, without its flags */
 /* ioctl(2) numbers of one family, whatever their size and direction. */
 #define FAMILY(_letter)                     \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/filter_rules.h"
+#include "sandbox/filter_table.h"
 
 #include <errno.h>
 
@@ -100,18 +101,9 @@ const struct filter_denied filter_denied[] = {
 
 const size_t filter_denied_count = sizeof(filter_denied) / sizeof(filter_denied[0]);
 
-#define LOW32 0xffffffffull /* the kernel cuts int arguments: what is above must not matter */
 #define SET(_arg, _bits)                        \
 	{                                       \
 		(_arg), (_bits), (_bits), false \
-	}
-#define IS(_arg, _value)                       \
-	{                                      \
-		(_arg), LOW32, (_value), false \
-	}
-#define NOT_ZERO(_arg)                      \
-	{                                   \
-		(_arg), UINT64_MAX, 0, true \
 	}
 #define TYPE_IS(_arg, _type)                       \
 	{                                          \
