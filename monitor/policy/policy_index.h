@@ -22,8 +22,7 @@ struct policy;
 struct candidates {
 	uint64_t groups[INDEX_GROUPS]; /* bit per word: it is there */
 	uint64_t words[INDEX_WORDS];
-	const uint32_t *numbers; /* by position; of a step, its number behind that of the last rule
-				  */
+	const uint32_t *numbers; /* by position; those of steps follow on the last rule's */
 };
 
 void policy_index_build(struct policy *policy);
