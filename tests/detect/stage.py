@@ -15,7 +15,9 @@ import threading
 
 SERVICES = """dockerd docker-proxy containerd runc wpa_supplicant systemd rsyslogd Xorg apache2 nginx mysqld postgres redis-server
 sssd cupsd bluetoothd ntpd firewalld sshd cron crond dbus-daemon NetworkManager auditd snapd polkitd udevd avahi-daemon
-lightdm gdm memcached mongod kubelet falco osqueryd rpcbind smbd vsftpd postfix named chronyd atd""".split()
+lightdm gdm memcached mongod kubelet falco osqueryd rpcbind smbd vsftpd postfix named chronyd atd monitor watchdog supervisor""".split()
+# A case that listens by itself needs the port for that.
+LISTENS = re.compile(r"listen|bind\(|http\.server|_server\(|Server\(|\bnc\b.* -[a-z]*l", re.I)
 
 
 def answer(connection):
@@ -46,6 +48,8 @@ def serve(listener):
 
 
 def serve_ports(text):
+    if LISTENS.search(text):
+        return
     for port in sorted(set(map(int, re.findall(r"(?:127\.0\.0\.1|localhost)\D{1,40}?(\d{2,5})\b", text))))[:4]:
         listener = socket.socket()
         udp = socket.socket(type=socket.SOCK_DGRAM)
