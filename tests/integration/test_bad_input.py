@@ -280,6 +280,22 @@ class Places(BadInputTest):
                 self.env["CORDON_STATE_DIR"] = path
                 self.refused("run", "--trace", TRACE, "-w", self.work, "--", "true", says=[path, says])
 
+    def test_state_folder_of_somebody_else(self):
+        """Who may write there could lay ready what a session then takes for its own (tools/toolkit/ready.h)."""
+        state = self.dir / "theirs"
+        state.mkdir()
+        self.env["CORDON_STATE_DIR"] = str(state)
+        for mode in (0o777, 0o1777, 0o770):
+            state.chmod(mode)
+            self.refused(*self.run_args(), says=[state, "chmod go-w"])
+        state.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(state, 65534, 65534)
+            self.refused(*self.run_args(), says=[state, "belongs to user 65534"])
+            os.chown(state, 0, 0)
+        r = self.cordon(*self.run_args())
+        self.assertEqual(r.returncode, 0, r.stderr)
+
     def test_record_key(self):
         state = self.dir / "state"
         state.mkdir(mode=0o700)
