@@ -71,7 +71,8 @@ static void on_start(struct replay *r, const struct json *fields)
 
 /*
  * A label.set stands before the open that set it, or behind the action whose rule did. Of these the
- * policy says anew what is set, if it has changed. Any other is a fact.
+ * policy says anew what is set, if it has changed. Any other is a fact, and so is what a rule set
+ * on an action that cannot be judged.
  */
 static void settle_labels(struct replay *r, const struct json *next)
 {
@@ -105,7 +106,7 @@ static void settle_labels(struct replay *r, const struct json *next)
 	r->pending = NULL;
 }
 
-static void remember(struct replay *r, const struct json *event)
+static void remember(struct replay *r, const struct json *event, bool judged)
 {
 	free(r->last_call);
 	free(r->last_path);
@@ -113,7 +114,7 @@ static void remember(struct replay *r, const struct json *event)
 	r->last_path = xstrdup(text_of(json_get(event, "fields"), "path")
 				       ? text_of(json_get(event, "fields"), "path")
 				       : "");
-	r->last_had_rule = json_get(event, "rule") != NULL;
+	r->last_had_rule = judged && json_get(event, "rule") != NULL;
 }
 
 /* ---- verdicts ---- */
@@ -297,6 +298,6 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	replay_flows_note(&r->flows, event, line, len);
 	if (action_kind_by_name(kind) != ACTION_KINDS)
 		result = on_action(r, event, line, len, ret);
-	remember(r, event);
+	remember(r, event, result != REPLAY_UNKNOWN);
 	return result;
 }
