@@ -69,7 +69,8 @@ class Options(BadInputTest):
         for args, status in ((["--help"], 2), (["--version"], 2), (["run", "--dry-run", "-w", self.work], 125),
                              (["doctor", "--prove", "--list"], 125), (["policy", "check", "--json", policy], 2),
                              (["policy", "fmt", "--stdout", policy], 2), (["policy", "fmt", policy], 2),
-                             (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2),
+                             (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2), (["run", "--help"], 125),
+                             (["policy", "check", "--help"], 2), (["log", "show", "--help"], 1),
                              (["scenario", "list", SCENARIOS], 125)):
             with self.subTest(args), open("/dev/full", "wb") as full:
                 r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)

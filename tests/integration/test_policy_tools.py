@@ -70,6 +70,24 @@ class Explain(PolicyTest):
         self.assertEqual(self.explain(run, "--before", json.dumps(before))["verdict"], "allow")
         self.assertEqual(self.explain({"action": run, "repeat": 3}, status=1)["rule"], "few")
 
+    def test_what_a_rule_waits_for_and_that_it_decides_nothing_is_told(self):
+        run = {"kind": "exec", "path": "/bin/y"}
+        self.file = self.write(
+            "q",
+            rule("seen", "exec", "action.name == 'y'", "deny", [run], [{"path": "/z"}], mode="observe"),
+            rule("spent", "exec", "true", "deny",
+                 [{"before": [{"action": {"kind": "tool.call", "tool": "t", "cost": 3, "unit": "cents"}}],
+                   "action": run}], [run],
+                 budget={"of": "spend", "per": "session", "limit": 2, "unit": "cents"}))
+        asked = {a["rule"]: a for a in self.explain(run)["asked"]}
+        self.assertEqual((asked["seen"]["mode"], asked["seen"]["answer"]), ("observe", "matched"))
+        self.assertNotIn("budget", asked["seen"])
+        self.assertEqual((asked["spent"]["mode"], asked["spent"]["answer"]), ("enforce", "within budget"))
+        self.assertEqual(asked["spent"]["budget"], {"of": "spend", "per": "session", "limit": 2, "unit": "cents"})
+        plain = self.policy("explain", "--policy", self.file, json.dumps(run)).stdout.decode()
+        self.assertIn("seen (observed only)\n", plain)
+        self.assertIn('spent (of = "spend", per = "session", limit = 2, unit = "cents")\n', plain)
+
     def test_from_a_file_and_from_stdin(self):
         path = self.dir / "action.json"
         path.write_text(json.dumps(self.CONNECT))
