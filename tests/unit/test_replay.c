@@ -128,6 +128,29 @@ static void test_what_a_decoy_took_did_not_leave(void **state)
 }
 
 /* By its own policy a session is judged as it was: of --label, its record's label.set tells. */
+/* A record of another hand, whose chain holds all the same. */
+static void test_what_cordon_does_not_write(void **state)
+{
+	struct replay r = open_replay("", "action.host == 'h'", 100);
+
+	(void)state;
+	assert_int_equal(
+		play(&r, "\"kind\":\"session.start\",\"fields\":{\"layers\":[\"bound.1\",[]]}"),
+		REPLAY_NOTHING);
+	assert_int_equal(
+		play(&r, "\"kind\":\"exec\",\"verdict\":\"allow\",\"fields\":[\"path\",1]"),
+		REPLAY_UNKNOWN);
+	assert_int_equal(play(&r, "\"kind\":\"exec\",\"verdict\":\"allow\",\"fields\":\"path\""),
+			 REPLAY_UNKNOWN);
+	assert_int_equal(play(&r, "\"kind\":\"net.connect\",\"verdict\":\"allow\",\"fields\":{"
+				  "\"host\":\"h\",\"port\":1e300}"),
+			 REPLAY_UNKNOWN);
+	assert_int_equal(play(&r, "\"kind\":\"exec.end\",\"exec_id\":1,\"fields\":{"
+				  "\"user_us\":-1e300,\"system_us\":[]}"),
+			 REPLAY_NOTHING);
+	close_replay(&r);
+}
+
 static void test_labels_without_a_trace(void **state)
 {
 	static const char text[] =
@@ -210,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_what_a_decoy_took_did_not_leave),
 		cmocka_unit_test(test_labels_without_a_trace),
 		cmocka_unit_test(test_labels_of_results),
+		cmocka_unit_test(test_what_cordon_does_not_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,8 @@ static const char *read_action(struct replay *r, const struct json *event, const
 	const struct json *fields = json_get(event, "fields");
 	uint64_t number = 0;
 
+	if (fields && json_type(fields) != JSON_OBJECT)
+		return "its fields are no object";
 	if (json_get(fields, "oversize"))
 		return "its fields were too large for the record";
 	if (r->example.action.kind == ACTION_TOOL_RESULT && policy_reads_results(r->policy))
@@ -222,6 +224,20 @@ static void count_bytes(struct replay *r, struct replayed *was, struct decision 
 		return;
 	r->counted_bytes = true;
 	policy_count_bytes(r->policy, r->state, &began, (uint64_t)r->action.bytes_out, ret);
+}
+
+static void note_cpu(struct replay *r, const struct json *fields, uint32_t exec_id)
+{
+	static const char *const parts[] = {"user_us", "system_us"};
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int64_t part = 0;
+
+		if (json_i64(json_get(fields, parts[i]), 0, INT64_MAX, &part) == 0)
+			total += (uint64_t)part;
+	}
+	policy_state_note_cpu(r->state, exec_id, total);
 }
 
 static enum replay_result on_action(struct replay *r, const struct json *event, const char *line,
@@ -288,9 +304,7 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	if (is(kind, "session.start"))
 		on_start(r, fields);
 	if (is(kind, "exec.end") && log_raw_u64(line, len, "exec_id", &exec_id))
-		policy_state_note_cpu(r->state, (uint32_t)exec_id,
-				      (uint64_t)(json_number(json_get(fields, "user_us")) +
-						 json_number(json_get(fields, "system_us"))));
+		note_cpu(r, fields, (uint32_t)exec_id);
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		if (is(kind, losses[i]))
 			result = on_loss(r, kind, event, ret);
