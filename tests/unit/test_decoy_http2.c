@@ -32,6 +32,7 @@ static ssize_t on_send(nghttp2_session *session, const uint8_t *bytes, size_t le
 	return (ssize_t)len;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2 calls it so */
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 		     size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *ctx)
 {
@@ -94,6 +95,7 @@ static void client_close(struct client *c)
 	c->w->ended = 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2 calls it so */
 static ssize_t read_upload(nghttp2_session *session, int32_t id, uint8_t *room, size_t len,
 			   uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
