@@ -117,6 +117,12 @@ class Console(CordonTest):
         self.type(b"n\n")
         self.rest()
 
+    def test_a_long_argument_is_shown_to_its_end(self):
+        self.open("sh", "-c", "exec id -u $(head -c 9000 /dev/zero | tr '\\0' x)the-end")
+        self.assertIn(b"xthe-end", self.expect(b"nor the same again > "))
+        self.type(b"n\n")
+        self.rest()
+
     def test_the_end_of_input_is_a_no(self):
         self.open("sh", "-c", "exec /usr/bin/id -u")
         self.expect(b"nor the same again > ")

@@ -23,8 +23,7 @@
 #include "common/plain.h"
 #include "tools/toolkit/approver/face.h"
 
-#define PTS_MAJOR	136   /* UNIX98_PTY_SLAVE_MAJOR */
-#define MAX_SHOWN_BYTES 4000u /* of one member */
+#define PTS_MAJOR 136 /* UNIX98_PTY_SLAVE_MAJOR */
 
 struct shown {
 	uint64_t id;
@@ -104,6 +103,7 @@ static void give_terminal_back(struct console *c)
 
 /* ---- a question on the screen ---- */
 
+/* All of it: what is not shown would be allowed unseen, and no question is longer than that. */
 static void put_member(struct buf *out, const char *name, const struct json *value)
 {
 	const char *plain = json_string(value);
@@ -114,7 +114,7 @@ static void put_member(struct buf *out, const char *name, const struct json *val
 	if (!plain)
 		text = json_print(value);
 	buf_printf(out, "  %-12s ", name);
-	buf_put_plain(out, text ? text : plain, MAX_SHOWN_BYTES);
+	buf_put_plain(out, text ? text : plain, MAX_QUESTION_BYTES);
 	buf_putc(out, '\n');
 }
 
