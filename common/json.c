@@ -141,7 +141,7 @@ const struct json *json_next(const struct json *node)
 
 const char *json_key(const struct json *node)
 {
-	return node ? tree(node)->string : NULL;
+	return node && tree(node)->string ? tree(node)->string : "";
 }
 
 const char *json_string(const struct json *node)

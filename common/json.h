@@ -71,7 +71,7 @@ const struct json *json_get(const struct json *object, const char *key);
 size_t json_length(const struct json *node);
 const struct json *json_first(const struct json *node); /* of an array or object */
 const struct json *json_next(const struct json *node);
-const char *json_key(const struct json *node);	  /* of an object member */
+const char *json_key(const struct json *node);	  /* of an object's member; else "" */
 const char *json_string(const struct json *node); /* NULL unless a string */
 bool json_bool(const struct json *node);	  /* false unless true */
 double json_number(const struct json *node);	  /* 0 unless a number */

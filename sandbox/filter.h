@@ -12,7 +12,7 @@ extern const struct sock_filter filter_plain_code[];
 extern const unsigned short filter_plain_code_len;
 extern const struct sock_filter filter_gated_code[];
 extern const unsigned short filter_gated_code_len;
-/* Only notifies: exec, network, writing opens and path changes. Stands behind the plain one. */
+/* Notifies of exec, network, writing opens and path changes. Stands behind the plain one. */
 extern const struct sock_filter filter_files_code[];
 extern const unsigned short filter_files_code_len;
 

@@ -161,6 +161,9 @@ static void check_decided(void)
 	for (size_t i = 0; i < filter_gated_count; i++)
 		if (!times_allowed(filter_gated[i].name))
 			die("refused, hence not gated:", filter_gated[i].name, -EINVAL);
+	for (size_t i = 0; i < filter_files_denied_count; i++)
+		if (!times_allowed(filter_files_denied[i].name))
+			die("refused anyway:", filter_files_denied[i].name, -EINVAL);
 	for (size_t i = 0; i < filter_lite_denied_count; i++)
 		if (!times_allowed(filter_lite_denied[i].name))
 			die("refused anyway:", filter_lite_denied[i].name, -EINVAL);
@@ -169,7 +172,7 @@ static void check_decided(void)
 enum variant {
 	PLAIN,	/* refuses */
 	GATED,	/* refuses, and notifies of exec and network */
-	NOTIFY, /* notifies of these and of files; refuses nothing */
+	NOTIFY, /* notifies of these and of files; refuses only what does not go with that */
 	LITE,	/* refuses what isolation lite does, and nothing else */
 };
 
@@ -194,6 +197,8 @@ static size_t build_body(enum variant variant, struct sock_filter *ret, size_t m
 		add_bits(ctx, filter_bits, filter_bits_count);
 		add_families(ctx);
 	}
+	if (variant == NOTIFY)
+		add_denied(ctx, filter_files_denied, filter_files_denied_count);
 	if (variant == GATED || variant == NOTIFY)
 		add_gated(ctx, variant == NOTIFY);
 	r = seccomp_export_bpf(ctx, body_fd);

@@ -356,3 +356,15 @@ const struct filter_gated filter_gated[] = {
 /* clang-format on */
 
 const size_t filter_gated_count = sizeof(filter_gated) / sizeof(filter_gated[0]);
+
+/*
+ * What is carried out by the hands is under their walls, and not under one that the program has put
+ * up for itself. So it can put up none, and hears of it as on a host that was started without.
+ */
+const struct filter_denied filter_files_denied[] = {
+	{"landlock_create_ruleset", EOPNOTSUPP},
+	{"landlock_restrict_self", EOPNOTSUPP},
+};
+
+const size_t filter_files_denied_count =
+	sizeof(filter_files_denied) / sizeof(filter_files_denied[0]);

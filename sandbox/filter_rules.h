@@ -54,6 +54,10 @@ struct filter_gated {
 extern const struct filter_gated filter_gated[];
 extern const size_t filter_gated_count;
 
+/* Refused besides where the gate decides on files. */
+extern const struct filter_denied filter_files_denied[];
+extern const size_t filter_files_denied_count;
+
 /* The same for what isolation lite adds (filter_lite.c). */
 extern const struct filter_denied filter_lite_denied[];
 extern const size_t filter_lite_denied_count;

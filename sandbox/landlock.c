@@ -96,6 +96,13 @@ static int allow(int ruleset_fd, const char *path, uint64_t rights, struct error
 	return 0;
 }
 
+static int allow_if_there(int ruleset_fd, const char *path, uint64_t rights, struct error *err)
+{
+	const int r = allow(ruleset_fd, path, rights, err);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 static int allow_view(const struct launch *l, int ruleset_fd, uint64_t all, struct error *err)
 {
 	/* Rules for folders below would not shorten the kernel's walk: it looks for TRUNCATE, too.
@@ -110,6 +117,8 @@ static int allow_view(const struct launch *l, int ruleset_fd, uint64_t all, stru
 		r = allow(ruleset_fd, "/dev", FILE_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE & all, err);
 	if (!r)
 		r = allow(ruleset_fd, "/dev/shm", all & ~NEVER, err);
+	if (!r)
+		r = allow_if_there(ruleset_fd, "/dev/mqueue", all & ~NEVER, err);
 	for (size_t i = 0; !r && i < l->spec.mount_count; i++) {
 		const struct spec_mount *m = &l->spec.mounts[i];
 		const bool writes =
@@ -132,13 +141,6 @@ static const char *const lite_read[] = {
 };
 static const char *const lite_devices[] = {"/dev/null",	  "/dev/zero",	  "/dev/full",
 					   "/dev/random", "/dev/urandom", "/dev/tty"};
-
-static int allow_if_there(int ruleset_fd, const char *path, uint64_t rights, struct error *err)
-{
-	const int r = allow(ruleset_fd, path, rights, err);
-
-	return r == -ENOENT ? 0 : r;
-}
 
 /* The only wall on files here: what is not listed cannot be opened. */
 static int allow_listed(const struct launch *l, int ruleset_fd, uint64_t all, struct error *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A minimal /dev: six harmless nodes bound from the host, ptys of the session's own, shared memory.
+ * A minimal /dev: six harmless nodes bound from the host, ptys, queues and shared memory of the
+ * session's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +52,22 @@ static int add_shm(const struct launch *l, uint64_t size_bytes, struct error *er
 	return mounts_add_tmpfs(l, &shm, err);
 }
 
+/*
+ * The POSIX queues of the session's own IPC namespace. mq_open(2) does without this mount; it is
+ * here for Landlock, which needs a folder of the view to allow them by. A kernel may be without.
+ */
+static int add_mqueue(const struct launch *l, struct error *err)
+{
+	_cleanup_close_ int mount_fd = mounts_new(
+		"mqueue", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
+	_cleanup_close_ int target_fd = -1;
+
+	if (mount_fd < 0)
+		return mount_fd == -ENODEV ? 0 : mount_fd;
+	target_fd = mounts_open_target(l, "/dev/mqueue", true, err);
+	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, "/dev/mqueue", err);
+}
+
 static int add_links(int dev_fd, struct error *err)
 {
 	static const char *const links[][2] = {{"pts/ptmx", "ptmx"},
@@ -76,5 +93,7 @@ int mounts_add_dev(struct launch *l, const struct spec_mount *m, struct error *e
 		r = bind_node(l, nodes[i], err);
 	if (!r)
 		r = add_pts(l, err);
+	if (!r)
+		r = add_mqueue(l, err);
 	return r ? r : add_shm(l, m->size_bytes, err);
 }

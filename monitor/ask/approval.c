@@ -321,6 +321,16 @@ void action_digest_exact(const struct action_evidence *evidence, struct action_d
 	hash_end(&hash, ret);
 }
 
+void action_digest_program(const struct action_evidence *evidence, struct action_digest *ret)
+{
+	struct hash hash;
+
+	hash_begin(&hash);
+	for (unsigned i = 0; evidence->image && i < evidence->held; i++)
+		hash_file(&hash, evidence->held_fds[i], true);
+	hash_end(&hash, ret);
+}
+
 bool action_digest_equal(const struct action_digest *a, const struct action_digest *b)
 {
 	return sodium_memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

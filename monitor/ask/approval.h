@@ -5,7 +5,8 @@
  * An answer to a question, read, and what it holds for. Pure.
  *
  *	once	 the one action that was asked about
- *	session	 that action, whenever it comes again in the session
+ *	session	 that action, whenever it comes again in the session; a yes to a program, here
+ *		 and below, only for what was in its file when it was asked about
  *	pattern	 what the approver describes: {"argv": [...]}, {"path": GLOB}, {"host": HOST}
  *		 with or without "port", {"tool": NAME}; only things like the one that was
  *		 asked about
@@ -68,4 +69,6 @@ struct action_evidence {
 };
 
 void action_digest_exact(const struct action_evidence *evidence, struct action_digest *ret);
+/* Of these the files of a program, with their contents; of what is no program nothing. */
+void action_digest_program(const struct action_evidence *evidence, struct action_digest *ret);
 bool action_digest_equal(const struct action_digest *a, const struct action_digest *b);

@@ -20,39 +20,51 @@ struct grant {
 	struct json *doc;	     /* owned; of the pattern */
 	const struct json *pattern;  /* NULL: this very action */
 	struct action_digest digest; /* of what the pattern leaves open; else of all fields */
+	struct action_digest program;
 	struct grant *next, *prev;
 };
 
 /* ---- answers that hold on ---- */
 
-static bool grant_holds(const struct grant *g, const struct action *action)
+/* A file with other contents is another program to agree to, but no reason to be asked again. */
+static bool same_program(const struct grant *g, const struct action_evidence *evidence)
 {
+	struct action_digest program;
+
+	action_digest_program(evidence, &program);
+	return !g->allow || action_digest_equal(&g->program, &program);
+}
+
+static bool grant_holds(const struct grant *g, const struct action_evidence *evidence)
+{
+	const struct action *action = evidence->action;
 	struct action_digest digest;
 
 	if (g->pattern)
 		action_digest_pinned(action, &digest);
 	else
 		action_digest_fields(action, &digest);
-	return action_digest_equal(&g->digest, &digest) &&
+	return action_digest_equal(&g->digest, &digest) && same_program(g, evidence) &&
 	       (!g->pattern || approval_covers(g->pattern, action));
 }
 
 /* A no before a yes. */
 static const struct grant *granted(const struct session *session, const struct rule_info *rule,
-				   const struct action *action)
+				   const struct action_evidence *evidence)
 {
 	const struct grant *found = NULL;
 	const struct grant *g = NULL;
 
 	DL_FOREACH (session->pendings.grants, g) {
-		if (g->rule == rule && (!found || !g->allow) && grant_holds(g, action))
+		if (g->rule == rule && (!found || !g->allow) && grant_holds(g, evidence))
 			found = g;
 	}
 	return found;
 }
 
-static void keep(struct pending *p, const struct action *action)
+static void keep(struct pending *p, const struct action_evidence *evidence)
 {
+	const struct action *action = evidence->action;
 	struct waiting *waiting = &p->session->pendings;
 	struct grant *g;
 
@@ -63,6 +75,7 @@ static void keep(struct pending *p, const struct action *action)
 	g->rule = p->rule;
 	g->question = p->question;
 	g->allow = p->approval.allow;
+	action_digest_program(evidence, &g->program);
 	if (p->approval.scope == SCOPE_PATTERN) {
 		g->pattern = p->approval.pattern;
 		g->doc = take_ptr(p->approval.doc);
@@ -183,7 +196,8 @@ static const char *begin(struct session *session, const struct stop *stop,
 }
 
 /* It was asked about before. */
-static void use_answer(struct pending *p, const struct action *action, struct judgement *judgement)
+static void use_answer(struct pending *p, const struct action_evidence *evidence,
+		       struct judgement *judgement)
 {
 	const struct approval *approval = &p->approval;
 
@@ -198,27 +212,27 @@ static void use_answer(struct pending *p, const struct action *action, struct ju
 		judgement->reason = p->reason;
 	else
 		judgement->proceed = true;
-	if (!p->is_kept && approval->pattern && !approval_covers(approval->pattern, action)) {
+	if (!p->is_kept && approval->pattern &&
+	    !approval_covers(approval->pattern, evidence->action)) {
 		judgement->proceed = false;
 		judgement->is_told = false;
 		judgement->reason = "The approver's pattern does not describe what was asked.";
 	} else if (approval->doc) {
-		keep(p, action);
+		keep(p, evidence);
 	}
 }
 
 void pending_ask(struct session *session, const struct stop *stop, struct judgement *judgement)
 {
-	const struct action *action = stop->evidence.action;
 	struct pending *p = pending_find(session, stop, true);
 	const struct grant *g;
 
 	judgement->proceed = false;
 	if (p) {
-		use_answer(p, action, judgement);
+		use_answer(p, &stop->evidence, judgement);
 		return;
 	}
-	g = granted(session, judgement->decision.rule, action);
+	g = granted(session, judgement->decision.rule, &stop->evidence);
 	if (g) {
 		judgement->approval = g->question;
 		judgement->proceed = g->allow;

@@ -215,18 +215,30 @@ static __always_inline __u64 slot_add_labels(struct trace_slot *slot, __u64 bits
 	return bits & ~__sync_fetch_and_or(&slot->labels, bits);
 }
 
-static __always_inline struct scratch *scratch_take(void)
+/*
+ * Claims a free buffer of this CPU. Return: its index; -1 when none is free. A function of its own
+ * to the verifier, which would else follow all that comes after it once for each buffer.
+ */
+__noinline int scratch_claim(void)
 {
 	for (__u32 i = 0; i < SCRATCHES; i++) {
 		__u32 index = i;
 		struct scratch *scratch = bpf_map_lookup_elem(&scratches, &index);
 
 		if (!scratch)
-			return NULL;
+			return -1;
 		if (__sync_val_compare_and_swap(&scratch->busy, 0, 1) == 0) {
 			scratch->index = i;
-			return scratch;
+			return (int)i;
 		}
 	}
-	return NULL;
+	return -1;
+}
+
+static __always_inline struct scratch *scratch_take(void)
+{
+	const int claimed = scratch_claim();
+	__u32 index = (__u32)claimed;
+
+	return claimed < 0 ? NULL : bpf_map_lookup_elem(&scratches, &index);
 }

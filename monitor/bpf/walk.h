@@ -10,12 +10,12 @@
 #include "monitor/bpf/state.h"
 
 #define NAME_MAX_BYTES	 255u
-#define SHORT_NAME_BYTES 40u /* a copy of a dentry reaches so far into a name of its own */
+#define SHORT_NAME_BYTES 32u /* a copy of a dentry reaches so far into a name of its own */
 #define SHORT_NAME_MAX	 31u /* the longest that every kernel keeps there */
 
 /* Bytes of a dentry or a mount; on the stack, of which there are 512 bytes in all. */
 struct walk_copy {
-	__u64 words[9];
+	__u64 words[8];
 };
 
 /* Where a walk begins and what for; and what it found. */
@@ -31,12 +31,12 @@ struct walk_request {
 struct walk {
 	__u64 dentry, mount;
 	__u64 root, above, mountpoint; /* of the mount; root 0: not looked at yet */
-	__u32 scratch;		       /* where names go; NO_SCRATCH: nowhere */
-	__u32 flags;		       /* enum trace_place_flags */
-	__u32 look_up;		       /* labels wanted */
-	__u32 reserved;
+	__u64 inode;		       /* of the dentry that was looked at; 0: of none */
 	__u64 labels;
-	struct trace_label_key key;
+	__u32 scratch;	  /* where names go; NO_SCRATCH: nowhere */
+	__u32 flags;	  /* enum trace_place_flags */
+	__u32 labels_of;  /* as in the request */
+	__u32 generation; /* the same */
 };
 
 /*
@@ -121,7 +121,7 @@ static __always_inline void walk_enter(struct walk *w, struct walk_copy *copy)
 }
 
 /* From the root of a mount to where it is mounted; 1 when that is nowhere. */
-static __always_inline long walk_over(struct walk *w)
+static __always_inline int walk_over(struct walk *w)
 {
 	if (!w->above || w->above == w->mount) {
 		w->flags |= TRACE_PLACE_ROOTED;
@@ -133,25 +133,25 @@ static __always_inline long walk_over(struct walk *w)
 	return 0;
 }
 
-/* One folder up, or over a mount point; 1 when there is nothing above. */
-static long walk_step(__u32 i, struct walk *w)
+/*
+ * One folder up, or over a mount point; 1 when there is nothing above. A function of its own to the
+ * verifier, which so sees it once, with any walk, and not again for each way through the round
+ * before.
+ */
+__noinline int walk_once(struct walk *w)
 {
 	struct dentry_view view;
 	struct walk_copy copy;
 
+	if (!w)
+		return 1;
+	w->inode = 0;
 	if (!w->root)
 		walk_enter(w, &copy);
-	if (w->dentry == w->root && !w->look_up)
+	if (w->dentry == w->root && !w->labels_of)
 		return walk_over(w);
 	dentry_view(w->dentry, &copy, &view);
-	if (w->look_up) {
-		__u64 *found;
-
-		w->key.inode = view.inode;
-		found = bpf_map_lookup_elem(&labels, &w->key);
-		if (found)
-			w->labels |= *found;
-	}
+	w->inode = view.inode;
 	if (w->dentry == w->root)
 		return walk_over(w);
 	walk_name(w, &view);
@@ -159,6 +159,24 @@ static long walk_step(__u32 i, struct walk *w)
 		return 1; /* a pipe, a socket, or cut off from its file system */
 	w->dentry = view.parent;
 	return 0;
+}
+
+/* A key of a map is on the stack, which has more room here than below walk_once(). */
+static long walk_step(__u32 i, struct walk *w)
+{
+	const int ends = walk_once(w) != 0;
+	struct trace_label_key key = {};
+	const __u64 *found;
+
+	if (!w->labels_of)
+		return ends;
+	key.inode = w->inode;
+	key.slot = w->labels_of - 1;
+	key.generation = w->generation;
+	found = bpf_map_lookup_elem(&labels, &key);
+	if (found)
+		w->labels |= *found;
+	return ends;
 }
 
 static __always_inline void names_begin(__u32 scratch_index)
@@ -199,9 +217,8 @@ __noinline int walk_up(__u32 scratch_index, __u32 which, struct walk_request *re
 	w.scratch = scratch_index;
 	w.dentry = request->dentry;
 	w.mount = request->mount - layout.mount_mnt;
-	w.look_up = request->labels_of;
-	w.key.slot = request->labels_of - 1;
-	w.key.generation = request->generation;
+	w.labels_of = request->labels_of;
+	w.generation = request->generation;
 	names_begin(scratch_index);
 	request->complete = bpf_loop(TRACE_WALK_MAX, walk_step, &w, 0) < (long)TRACE_WALK_MAX;
 	request->labels = w.labels;

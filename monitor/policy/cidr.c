@@ -43,7 +43,7 @@ bool address_parse(struct str text, uint8_t ret[16])
 	return inet_pton(AF_INET6, copy, ret) == 1;
 }
 
-const char *cidr_parse(struct str text, struct cidr *ret)
+const char *cidr_read(struct str text, struct cidr *ret)
 {
 	const char *slash = text.len ? memchr(text.at, '/', text.len) : NULL;
 	const struct str address = {text.at, slash ? (size_t)(slash - text.at) : text.len};
@@ -71,6 +71,15 @@ const char *cidr_parse(struct str text, struct cidr *ret)
 	if (bits > most)
 		return "the prefix is longer than the address";
 	ret->bits = (uint8_t)(v6 ? bits : bits + 96);
+	return NULL;
+}
+
+const char *cidr_parse(struct str text, struct cidr *ret)
+{
+	const char *reason = cidr_read(text, ret);
+
+	if (reason)
+		return reason;
 	for (unsigned i = ret->bits; i < 128; i++) {
 		if (ret->address[i / 8] & (0x80u >> (i % 8)))
 			return "the address has bits set behind the prefix";

@@ -19,6 +19,8 @@ struct cidr {
 
 /* Return: NULL or the reason. */
 const char *cidr_parse(struct str text, struct cidr *ret);
+/* The same of "192.0.2.1/24", too, whose bits behind the prefix stay set. */
+const char *cidr_read(struct str text, struct cidr *ret);
 /* False if the text is no numeric address. A zone ("%eth0") is left out. */
 bool address_parse(struct str text, uint8_t ret[16]);
 bool cidr_has(const struct cidr *net, const uint8_t address[16]);

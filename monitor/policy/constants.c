@@ -140,6 +140,14 @@ void constants_add(struct constants *constants, const struct policy_trees *set)
 	}
 }
 
+void constants_add_steps(struct constants *constants, const struct rule_tree *rule)
+{
+	for (size_t i = 0; i < rule->step_count; i++) {
+		for (const struct cel_node *n = rule->steps[i].tree.all; n; n = n->all)
+			gather_node(constants, n);
+	}
+}
+
 void constants_done(struct constants *constants)
 {
 	for (size_t i = 0; i < constants->count; i++)

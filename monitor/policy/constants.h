@@ -26,6 +26,8 @@ struct constants {
 /* Adds those of all rules, and of paths that carry labels, that are not there yet. Free with
  * constants_done(). */
 void constants_add(struct constants *constants, const struct policy_trees *set);
+/* The same of the steps of one rule. */
+void constants_add_steps(struct constants *constants, const struct rule_tree *rule);
 void constants_done(struct constants *constants);
 
 /*

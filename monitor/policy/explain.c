@@ -122,14 +122,12 @@ static void put_sequence(struct json_writer *w, const struct rule *rule,
 	json_end_object(w);
 }
 
-static void put_budget(struct json_writer *w, const struct policy *policy, const struct rule *rule,
-		       uint64_t used)
+static void put_budget(struct json_writer *w, const char *key, const struct policy *policy,
+		       const struct budget *budget, const uint64_t *used)
 {
-	const struct budget *budget = &rule->budget;
-
 	if (!budget->is_set)
 		return;
-	json_begin_object(w, "budget");
+	json_begin_object(w, key);
 	json_put_string(w, "of", budget_of_name(budget->of));
 	json_put_string(w, "per", budget_per_name(budget->per));
 	if (budget->by_host)
@@ -137,8 +135,15 @@ static void put_budget(struct json_writer *w, const struct policy *policy, const
 	json_put_u64(w, "limit", budget->limit);
 	if (budget->of == BUDGET_SPEND)
 		json_put_string(w, "unit", policy->budgets.units[budget->unit]);
-	json_put_u64(w, "used", used);
+	if (used)
+		json_put_u64(w, "used", *used);
 	json_end_object(w);
+}
+
+void policy_put_budget(const struct policy *policy, const char *key, size_t index,
+		       struct json_writer *w)
+{
+	put_budget(w, key, policy, &policy->rules[index].budget, NULL);
 }
 
 void policy_explain(const struct policy *policy, const struct policy_state *state,
@@ -164,7 +169,7 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	if (rule) {
 		put_count(w, rule);
 		put_sequence(w, rule, action, decision->began_ns);
-		put_budget(w, policy, rule, decision->used);
+		put_budget(w, "budget", policy, &rule->budget, &decision->used);
 	}
 }
 

@@ -6,10 +6,11 @@
  * "Not false" goes through && and || as "true" does: a && b is not false if neither is false, since
  * false && error is false, and a || b if one of them is not false. So one recursion answers for
  * both. Parts are taken as equal if they are written alike, or if one tests the same value against
- * fewer constants or patterns than the other.
+ * fewer constants or patterns, or a smaller range of numbers or addresses, than the other.
  */
 
 #include "monitor/policy/lint_tree.h"
+#include "monitor/policy/lint_ranges.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -204,12 +205,23 @@ static bool is_pattern_call(const struct cel_node *node)
 
 /* ---- implication ---- */
 
+/* Of two tests of one integer the ranges. */
+static bool as_ranges(const struct cel_node *a, const struct cel_node *b, struct int_range *x,
+		      struct int_range *y)
+{
+	return range_of_test(a, x) && range_of_test(b, y) && same(x->value, y->value);
+}
+
 static bool part_implies(const struct cel_node *a, const struct cel_node *b)
 {
+	struct int_range r;
+	struct int_range s;
 	struct member_test x;
 	struct member_test y;
 
 	if (same(a, b))
+		return true;
+	if (as_ranges(a, b, &r, &s) && s.exact && r.low >= s.low && r.high <= s.high)
 		return true;
 	if (as_member_test(a, &x) && as_member_test(b, &y)) {
 		if (!same(x.value, y.value))
@@ -220,8 +232,11 @@ static bool part_implies(const struct cel_node *a, const struct cel_node *b)
 			return is_subset(y.constants, x.constants);
 		return !x.negative && common(x.constants, y.constants) == 0;
 	}
-	return is_pattern_call(a) && is_pattern_call(b) && a->function == b->function &&
-	       same(a->child, b->child) && is_subset(a->child->next, b->child->next);
+	if (!is_pattern_call(a) || !is_pattern_call(b) || a->function != b->function ||
+	    !same(a->child, b->child))
+		return false;
+	return is_subset(a->child->next, b->child->next) ||
+	       (a->function == FN_IN_CIDR && networks_lie_within(a->child->next, b->child->next));
 }
 
 static bool implies(const struct cel_node *a, const struct cel_node *b, unsigned *steps)
@@ -310,11 +325,15 @@ static bool is_outside_domain(const struct cel_node *node, struct fixed_part *re
 /* One of the two is false whatever happens. */
 static bool exclude_each_other(const struct cel_node *a, const struct cel_node *b)
 {
+	struct int_range r;
+	struct int_range s;
 	struct member_test x;
 	struct member_test y;
 
 	if (!cannot_fail(a) || !cannot_fail(b))
 		return false;
+	if (as_ranges(a, b, &r, &s) && (r.low > s.high || s.low > r.high))
+		return true;
 	if (a->kind == NODE_NOT && tree_implies(b, a->child))
 		return true;
 	if (b->kind == NODE_NOT && tree_implies(a, b->child))
@@ -329,14 +348,28 @@ static bool exclude_each_other(const struct cel_node *a, const struct cel_node *
 			  : is_subset(x.constants, y.constants);
 }
 
+/* No number lies outside of both. */
+static bool covers(const struct int_range *r, const struct int_range *s)
+{
+	const struct int_range *first = r->low == INT64_MIN ? r : s;
+	const struct int_range *last = first == r ? s : r;
+
+	return r->exact && s->exact && first->low == INT64_MIN && last->high == INT64_MAX &&
+	       (first->high == INT64_MAX || last->low <= first->high + 1);
+}
+
 /* One of the two is true whatever happens. */
 static bool leave_nothing_out(const struct cel_node *a, const struct cel_node *b)
 {
+	struct int_range r;
+	struct int_range s;
 	struct member_test x;
 	struct member_test y;
 
 	if (!cannot_fail(a) || !cannot_fail(b))
 		return false;
+	if (as_ranges(a, b, &r, &s) && covers(&r, &s))
+		return true;
 	if (a->kind == NODE_NOT && tree_implies(a->child, b))
 		return true;
 	if (b->kind == NODE_NOT && tree_implies(b->child, a))

@@ -112,6 +112,10 @@ uint32_t policy_rule_at_least(const struct policy *policy, size_t index, uint64_
 /* How many steps must have been before, and within what time (0: any). Return 0: no sequence. */
 uint32_t policy_rule_steps(const struct policy *policy, size_t index, uint64_t *ret_within_ns);
 
+/* The rule's budget as policy_explain() writes it, but for what is used of it; nothing if none. */
+void policy_put_budget(const struct policy *policy, const char *key, size_t index,
+		       struct json_writer *w);
+
 /* True if the rule waits for something that only a trace sees: a step of its sequence that is seen
  * after it happened, processes of its budget. */
 bool policy_rule_needs_trace(const struct policy *policy, size_t index);

@@ -97,7 +97,7 @@ int duration_parse(const char *text, uint64_t *ret_ns)
 	char *end = NULL;
 	unsigned long n;
 
-	if (*text < '0' || *text > '9' || strlen(text) > 8)
+	if (*text < '0' || *text > '9' || strlen(text) > 16)
 		return -EINVAL;
 	n = strtoul(text, &end, 10);
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

@@ -113,6 +113,23 @@ class Socket(AskTest):
         self.assertEqual(self.run_asked("sh", "-c", "id -u; id -u; true").stdout, b"")
         self.assertEqual(len(self.approver.asked), 1)
 
+    def test_a_yes_is_to_what_the_program_was(self):
+        """Whoever is asked about a file of the session's agrees to what is in it; a no needs no second one."""
+        (self.work / "tool").write_text("#!/bin/sh\necho agreed\n")
+        (self.work / "tool").chmod(0o755)
+        again = "./tool; ./tool; echo '#!/bin/sh\necho STOLEN' > tool; ./tool; true"
+        policy = self.policy(ask_for("tool"))
+        asked = self.approver.asked
+        answers = []
+        self.approver.answer_all(lambda q: answers.pop(0))
+        yes, no = ("allow", {"scope": "session"}), ("deny", {"scope": "session"})
+        for first in (yes, ("allow", {"scope": "pattern", "pattern": {"argv": ["./tool"]}}), no):
+            with self.subTest(first):
+                asked.clear()
+                answers[:] = [first, no]
+                done = self.run_in("sh", "-c", again, options=["-p", policy, self.approver.option])
+                self.assertEqual((done.stdout, len(asked)), (b"", 1) if first is no else (b"agreed\nagreed\n", 2), done.stderr)
+
     def test_a_pattern_of_arguments(self):
         pattern = {"scope": "pattern", "pattern": {"argv": ["id", "-u"]}}
         self.approver.answer_all(lambda q: ("allow", pattern) if q["fields"]["argv"][:2] == ["id", "-u"] else "deny")

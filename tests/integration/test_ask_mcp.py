@@ -61,6 +61,7 @@ class OfTheClient(CordonTest):
         self.assertEqual(client.text("bash", command="uname -s"), "Linux\n")
         no = ({"result": {"action": "decline"}}, {"result": {"action": "cancel"}}, self.accept(), self.accept(verdict="yes"),
               self.accept(verdict="allow", scope="ever"), self.accept(verdict="allow", more=1), {"result": {"action": "accept"}},
+              {"result": {"action": "accept", "content": ["allow"]}},
               {"result": {}}, {"result": "allow"}, {"error": {"code": -32601, "message": "what?"}})
         for answer in no:
             self.assertIn("Denied by ask.name", self.text(client, "uname -m", answer)[1], answer)

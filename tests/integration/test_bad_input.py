@@ -69,7 +69,8 @@ class Options(BadInputTest):
         for args, status in ((["--help"], 2), (["--version"], 2), (["run", "--dry-run", "-w", self.work], 125),
                              (["doctor", "--prove", "--list"], 125), (["policy", "check", "--json", policy], 2),
                              (["policy", "fmt", "--stdout", policy], 2), (["policy", "fmt", policy], 2),
-                             (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2),
+                             (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2), (["run", "--help"], 125),
+                             (["policy", "check", "--help"], 2), (["log", "show", "--help"], 1),
                              (["scenario", "list", SCENARIOS], 125)):
             with self.subTest(args), open("/dev/full", "wb") as full:
                 r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)
@@ -178,6 +179,52 @@ class Places(BadInputTest):
         (self.work / "state/live").mkdir()
         self.refused("run", "--trace", TRACE, "-w", self.work, "--", "true", says=[self.work, "state"])
 
+    def test_the_state_by_another_name(self):
+        """What leads to it by a link, or to a part of it, is no better; a layer that was kept is nobody's key."""
+        (self.dir / "link").symlink_to(self.work / "state")
+        (self.work / "state/sessions/old/layers/upper").mkdir(parents=True)
+        (self.work / "state/live").mkdir()
+        (self.work / "state/record.key").write_text("0" * 64 + "\n")
+        (self.work / "state/record.key").chmod(0o600)
+        self.env["CORDON_STATE_DIR"] = str(self.dir / "link")
+        for mode in ("cow", "live", "ro"):
+            self.refused("run", "--trace", TRACE, "-w", f"{self.work}:{mode}", "--", "true", says=[self.work, "own state"])
+        other = self.dir / "other"
+        other.mkdir()
+        for bind in ("", "/state", "/state/record.key", "/state/live:rw", "/state/sessions/old", "/state/sessions/old/layers"):
+            with self.subTest(bind):
+                self.refused("run", "--trace", TRACE, "-w", other, "--bind", f"{self.work}{bind}", "--", "true",
+                             says=[self.work, "own state"])
+        r = self.cordon("run", "-q", "--trace", TRACE, "-w", self.work / "state/sessions/old/layers/upper", "--", "true")
+        self.assertEqual(r.returncode, 0, r.stderr)
+
+    def test_what_decides_where_the_session_may_write(self):
+        """The session would write its record, its rules, or what is run outside to agree with it."""
+        (self.work / "approve").write_text("#!/bin/sh\nexit 0\n")
+        (self.work / "approve").chmod(0o755)
+        (self.dir / "link").symlink_to(self.work / "approve")
+        (self.work / "out").symlink_to(self.dir)
+        (self.work / "p.json").write_text(json.dumps({"policy": "p", "version": 1, "rules": []}))
+        self.env["PATH"] += f":{self.work}"
+        bad = [["--record", self.work / "r"], ["--record", self.work / "out/r"], ["-p", self.work / "p.json"],
+               ["-p", self.work], *(["--approver", a] for a in (
+                   f"unix:{self.work}/socket", f"command:{self.work}/approve", f"command:{self.dir}/link now", "command:approve",
+                   f"command:sh -e {self.work}/approve"))]
+        (self.dir / "empty").mkdir()
+        places = [["-w", f"{self.work}:live"], ["-w", self.dir / "empty", "--bind", f"{self.work}:/x:rw"]]
+        for place in places:
+            for options in bad:
+                with self.subTest(options[-1], place=place[-1]):
+                    self.refused("run", "--trace", TRACE, *place, *options, "--", "true",
+                                 says=[self.work, "may write"])
+        for options in bad:
+            with self.subTest(options[-1], place="cow"):
+                r = self.cordon("run", "-q", "--trace", TRACE, "-w", self.work, *options, "--", "true")
+                self.assertEqual(r.returncode, 0, r.stderr)
+        r = self.cordon("run", "-q", "--trace", TRACE, "-w", f"{self.work}:live", "--record", self.record, "--approver",
+                        "command:true", "--", "true")
+        self.assertEqual(r.returncode, 0, r.stderr)
+
     def test_bind(self):
         (self.dir / "file").touch()
         for bind, says in ((self.dir / "none", "No such file"), ("/dev/null", "devices"), ("/", "root"),
@@ -233,6 +280,22 @@ class Places(BadInputTest):
             with self.subTest(path):
                 self.env["CORDON_STATE_DIR"] = path
                 self.refused("run", "--trace", TRACE, "-w", self.work, "--", "true", says=[path, says])
+
+    def test_state_folder_of_somebody_else(self):
+        """Who may write there could lay ready what a session then takes for its own (tools/toolkit/ready.h)."""
+        state = self.dir / "theirs"
+        state.mkdir()
+        self.env["CORDON_STATE_DIR"] = str(state)
+        for mode in (0o777, 0o1777, 0o770):
+            state.chmod(mode)
+            self.refused(*self.run_args(), says=[state, "chmod go-w"])
+        state.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(state, 65534, 65534)
+            self.refused(*self.run_args(), says=[state, "belongs to user 65534"])
+            os.chown(state, 0, 0)
+        r = self.cordon(*self.run_args())
+        self.assertEqual(r.returncode, 0, r.stderr)
 
     def test_record_key(self):
         state = self.dir / "state"

@@ -70,6 +70,24 @@ class Explain(PolicyTest):
         self.assertEqual(self.explain(run, "--before", json.dumps(before))["verdict"], "allow")
         self.assertEqual(self.explain({"action": run, "repeat": 3}, status=1)["rule"], "few")
 
+    def test_what_a_rule_waits_for_and_that_it_decides_nothing_is_told(self):
+        run = {"kind": "exec", "path": "/bin/y"}
+        self.file = self.write(
+            "q",
+            rule("seen", "exec", "action.name == 'y'", "deny", [run], [{"path": "/z"}], mode="observe"),
+            rule("spent", "exec", "true", "deny",
+                 [{"before": [{"action": {"kind": "tool.call", "tool": "t", "cost": 3, "unit": "cents"}}],
+                   "action": run}], [run],
+                 budget={"of": "spend", "per": "session", "limit": 2, "unit": "cents"}))
+        asked = {a["rule"]: a for a in self.explain(run)["asked"]}
+        self.assertEqual((asked["seen"]["mode"], asked["seen"]["answer"]), ("observe", "matched"))
+        self.assertNotIn("budget", asked["seen"])
+        self.assertEqual((asked["spent"]["mode"], asked["spent"]["answer"]), ("enforce", "within budget"))
+        self.assertEqual(asked["spent"]["budget"], {"of": "spend", "per": "session", "limit": 2, "unit": "cents"})
+        plain = self.policy("explain", "--policy", self.file, json.dumps(run)).stdout.decode()
+        self.assertIn("seen (observed only)\n", plain)
+        self.assertIn('spent (of = "spend", per = "session", limit = 2, unit = "cents")\n', plain)
+
     def test_from_a_file_and_from_stdin(self):
         path = self.dir / "action.json"
         path.write_text(json.dumps(self.CONNECT))
@@ -242,7 +260,7 @@ class Diff(PolicyTest):
         return self.write(name, rule("r", "net.connect", when, verdict, [{"port": 1}], [{"port": 9}]), **self.ALLOW, **more)
 
     def test_nothing_is_weaker_than_itself(self):
-        self.diff(SHIPPED, SHIPPED, timeout=900)  # half a million actions
+        self.diff(SHIPPED, SHIPPED, timeout=900)  # as many as it tries
 
     def test_a_stricter_policy_allows_nothing_new(self):
         self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port in [1, 2]"))
@@ -271,6 +289,34 @@ class Diff(PolicyTest):
             return self.write(name, rule("r", "exec", "action.name == 'a' || command(action.argv) in lists.tools", "deny",
                                          [{"path": "/a"}], [{}]), lists={"tools": items})
         self.diff(tools("old", "b", "c"), tools("new", "b"), ("exec", "r", "default"))
+
+    def test_a_kind_that_no_example_is_of(self):
+        def written(name, *on):
+            return self.write(name, rule("r", list(on), "action.write", "deny", [{"path": "/a", "write": True}], [{"path": "/a"}]))
+        [action] = self.diff(written("old", "file.open", "file.change"), written("new", "file.open"),
+                             ("file.change", "r", "default"))
+        self.assertEqual(action["kind"], "file.change")
+
+    def test_the_time_that_a_count_or_a_sequence_takes(self):
+        def counted(name, window):
+            return self.write(name, rule("r", "exec", "action.name == 'a'", "deny",
+                                         [{"action": {"kind": "exec", "path": "/a"}, "repeat": 3}], [{"path": "/a"}],
+                                         count={"window": window, "at_least": 3}))
+
+        def after(name, program, **within):
+            steps = [{"on": ["exec"], "when": f"action.name in {program}"}]
+            before = [{"action": {"kind": "exec", "path": "/b"}}]
+            return self.write(name, rule("r", "exec", "action.name == 'a'", "deny",
+                                         [{"before": before, "action": {"kind": "exec", "path": "/a"}}], [{"path": "/a"}],
+                                         sequence={"steps": steps, **within}))
+        changed = ("exec", "r", "default")
+        self.diff(counted("old", "10s"), counted("new", "9s"), changed)
+        self.diff(counted("old", "9s"), counted("new", "10s"))
+        self.diff(after("old", ["b"], within="5s"), after("new", ["b"], within="4s"), changed)
+        self.diff(after("old", ["b"]), after("new", ["b"], within="1h"), changed)
+        self.diff(after("old", ["b"], within="4s"), after("new", ["b"], within="5s"))
+        self.diff(after("old", ["b", "c"]), after("new", ["b"]), changed)
+        self.diff(after("old", ["b"]), after("new", ["b", "c"]))
 
     def test_verdicts_rules_and_defaults(self):
         self.diff(self.port("old", "action.port == 1"), self.port("new", "action.port == 1", "log"), ("net.connect", "r", "r"))

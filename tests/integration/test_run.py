@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """cordon run against the real kernel: what a user and a shell script rely on."""
 
+import ctypes
 import json
 import os
 import pathlib
@@ -198,6 +199,32 @@ class Gate(CordonTest):
         self.assertEqual(connects[0]["fields"]["address"], "93.184.216.34")
         self.assertEqual(connects[0]["fields"]["port"], 80)
         self.assertEqual(connects[0]["call"], "c1")
+
+    def test_posix_queues_are_the_sessions_own(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        name = f"/{self.dir.name}"
+        host = libc.mq_open(name.encode(), os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666, None)
+        if host < 0:
+            self.skipTest(f"the host gives no POSIX queue: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(libc.mq_unlink, name.encode())
+        self.addCleanup(os.close, host)
+        self.assertEqual(libc.mq_send(host, b"outside", 7, 0), 0)
+        r = self.run_in("python3", "-c", f"""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.mq_open(b"{name}", os.O_RDWR), ctypes.get_errno())
+own = libc.mq_open(b"{name}", os.O_RDWR | os.O_CREAT, 0o600, None)
+print(libc.mq_send(own, b"inside", 6, 0), flush=True)
+if not os.fork():
+    text = ctypes.create_string_buffer(8192)
+    print(libc.mq_receive(libc.mq_open(b"{name}", os.O_RDONLY), text, 8192, None), text.value, flush=True)
+    os._exit(0)
+os.wait()
+print(os.listdir("/dev/mqueue"), libc.mq_unlink(b"{name}"))
+""")
+        self.assertEqual(r.stdout.decode(), f"-1 2\n0\n6 b'inside'\n{[self.dir.name]} 0\n", r.stderr)
+        text = ctypes.create_string_buffer(8192)
+        self.assertEqual((libc.mq_receive(host, text, 8192, None), text.value), (7, b"outside"))
 
     def test_a_refused_name_does_not_steer_the_terminal(self):
         name = "\x1b]0;steered\x07\ncordon: forged"

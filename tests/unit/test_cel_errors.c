@@ -76,7 +76,7 @@ static const struct error_row type_errors[] = {
 	{"[1][?0] == 1", 3, "optional values are not for rules"},
 	{"[?1] == [1]", 2, "optional values are not for rules"},
 	{"{?1: 1} == {1: 1}", 2, "optional values are not for rules"},
-	{"cel.bind(x, 1, x == 1)", 4, "cel.bind() is not for rules"},
+	{"cel.bind(x, 1, x == 1)", 4, "cel.bind() or cel.block() is not for rules"},
 	{"[1].optMap(x, x) == 1", 4, "optMap() is not for rules"},
 	{"dyn(1) == 1", 0, "dyn() is not for rules: their types are known when they are loaded"},
 	{"true && 1", 8, "type mismatch: && expects bool, found int"},

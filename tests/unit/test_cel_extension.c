@@ -215,7 +215,43 @@ static void test_bind(void **state)
 		{"cel.bind(x, 1)", 4, "bind takes a name, a value and a result"},
 		{"cel.bind('x', 1, 1)", 9, "a name for the value goes here"},
 		{"cel.bind(x, x, 1) + x", 20, "undeclared name"},
-		{NEST(NEST(NEST(NEST("1")))), 244, "more than 16 names"},
+	};
+
+	(void)state;
+	open_check(rows, COUNT(rows));
+	open_check_errors(errors, COUNT(errors));
+}
+
+#define EIGHT "1,1,1,1,1,1,1,1,"
+
+static void test_block(void **state)
+{
+	static const struct open_row rows[] = {
+		{"cel.block([1], cel.index(0) + 1)", "2"},
+		{"cel.block([2, cel.index(0) * 3, cel.index(1) + cel.index(0)], [cel.index(2)])",
+		 "[8]"},
+		{"[1, 2].map(x, cel.block([x * x], cel.index(0) + x))", "[2, 6]"},
+		{"cel.block([1, cel.block([5], cel.index(0) + 1)], [cel.index(0), cel.index(1)])",
+		 "[1, 6]"},
+		{"[1, 2].map(cel.iterVar(0, 0), [3].map(cel.iterVar(1, 0), "
+		 "cel.iterVar(0, 0) * cel.iterVar(1, 0)))",
+		 "[[3], [6]]"},
+		{"cel.bind(cel.accuVar(0, 1), 4, cel.accuVar(0, 1))", "4"},
+		{"cel.block([1 / 0], true || cel.index(0))", "true"},
+		{"cel.block([" EIGHT EIGHT EIGHT "1,1,1,1,1,1,1,3], cel.index(31))", "3"},
+	};
+	static const struct open_error_row errors[] = {
+		{"cel.index(0)", 4, "undeclared name"},
+		{"cel.block([cel.index(1), 2], cel.index(0))", 15, "undeclared name"},
+		{"cel.block([1 / 0], cel.index(0))", 13, "division by zero"},
+		{"cel.block([], 1)", 4, "block takes a list of values and a result"},
+		{"cel.block(1, 2)", 4, "block takes a list of values and a result"},
+		{"cel.block([1], 2, 3)", 4, "block takes a list of values and a result"},
+		{"cel.block([?optional.none()], 2)", 21, "a value of a block is not optional"},
+		{"cel.index('a')", 4, "index takes a number"},
+		{"cel.index(0, 0)", 4, "index takes a number"},
+		{"[1].map(cel.iterVar(0), 1)", 12, "iterVar takes two numbers"},
+		{"cel.block([" EIGHT EIGHT EIGHT EIGHT "1], 1)", 75, "more than 32 names"},
 	};
 
 	(void)state;
@@ -345,6 +381,11 @@ static void test_types(void **state)
 		{"optional.of(1).optMap(x, string(x))", "optional_type(string)"},
 		{"optional.of([1]).optFlatMap(x, x[?0])", "optional_type(int)"},
 		{"cel.bind(x, [1], x[0])", "int"},
+		{"cel.block([1, [cel.index(0)]], cel.index(1))", "list(int)"},
+		{"cidr('::/0').ip()", "net.IP"},
+		{"dyn(cidr('::/0')).masked()", "net.CIDR"},
+		{"isIP(cidr('::/0'))",
+		 "found no matching overload for 'isIP' applied to '(net.CIDR)'"},
 		{"type(optional.of(1))", "type(optional_type(int))"},
 		{"math.ceil(1)", "found no matching overload for 'math.ceil' applied to '(int)'"},
 		{"math.greatest('a')",
@@ -374,13 +415,10 @@ static void test_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_math),
-		cmocka_unit_test(test_places_in_a_text),
-		cmocka_unit_test(test_texts_of_texts),
-		cmocka_unit_test(test_format),
-		cmocka_unit_test(test_bind),
-		cmocka_unit_test(test_optionals),
-		cmocka_unit_test(test_errors_of_optionals),
+		cmocka_unit_test(test_math),	       cmocka_unit_test(test_places_in_a_text),
+		cmocka_unit_test(test_texts_of_texts), cmocka_unit_test(test_format),
+		cmocka_unit_test(test_bind),	       cmocka_unit_test(test_block),
+		cmocka_unit_test(test_optionals),      cmocka_unit_test(test_errors_of_optionals),
 		cmocka_unit_test(test_types),
 	};
 

@@ -240,6 +240,10 @@ static const struct {
 	{"^a|b", "xb", "xa"},
 	{"^(?:a|b)", "b", "c"},
 	{"(?:^a|b)c", "xbc", "xac"},
+	{"^\\Qa.*b\\E$", "a.*b", "axxb"},
+	{"^\\Qa(|\\E+$", "a(||", "a(a("},
+	{"^(\\Qa)\\E)?b", "a)b", "ab"},
+	{"^a\\Q\\Eb\\Q\\c", "ab\\c", "abc"},
 };
 
 static void test_regular_expressions(void **state)
@@ -297,7 +301,10 @@ static void test_wrong_regular_expressions(void **state)
 		"a{1001}",
 		"\\",
 		"\\p{L}",
-		"\\Qa\\E",
+		"\\E",
+		"\\Qa\\E\\E",
+		"\\Q\\E*",
+		"(\\Qa)",
 		"\\8",
 		"(?z)",
 		"(?P<",

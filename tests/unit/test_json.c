@@ -40,6 +40,7 @@ static void test_tree(void **state)
 	assert_null(json_first(json_get(doc, "o")));
 	assert_null(json_first(json_get(doc, "s")));
 	assert_string_equal(json_key(json_first(doc)), "s");
+	assert_string_equal(json_key(json_first(json_get(doc, "a"))), ""); /* an item has none */
 }
 
 static void test_print(void **state)

@@ -31,6 +31,16 @@ static const char *const atoms[] = {
 	"glob(action.cwd, ['/b', '/c'])",
 	"inCIDR(action.exe, '10.0.0.0/8')",
 	"inCIDR(action.exe, ['10.0.0.0/8', '::1'])",
+	"inCIDR(action.exe, '10.0.0.0/16')",
+	"inCIDR(action.exe, ['0.0.0.0/1', '::/8'])",
+	"size(action.argv) > 0",
+	"size(action.argv) > 1",
+	"2 > size(action.argv)",
+	"size(action.argv) <= 1",
+	"size(action.argv) == 1",
+	"size(action.argv) != 1",
+	"size(action.argv) in [0, 2]",
+	"size(action.argv) >= -9223372036854775807",
 	"action.argv[0] == 'a'",
 	"action.argv[0] in ['a', 'b']",
 	"action.argv[0] != 'a'",
@@ -222,12 +232,44 @@ static void long_chains_take_no_time(void **state)
 	assert_true(implies(b.data, b.data));
 }
 
+static bool is_fixed(const char *text, bool value)
+{
+	struct expression e = {0};
+	struct fixed_part part;
+	bool r;
+
+	assert_int_equal(type(&e, str_of(text)), 0);
+	r = tree_fixed_part(e.tree.root, &part) && part.value == value;
+	cel_tree_done(&e.tree);
+	return r;
+}
+
+static void ranges_are_told(void **state)
+{
+	(void)state;
+	assert_true(implies("size(action.argv) > 5", "4 < size(action.argv)"));
+	assert_true(implies("size(action.argv) in [1, 3]", "size(action.argv) <= 3"));
+	assert_true(implies("size(action.argv) == 7", "!(size(action.argv) < 7)"));
+	assert_false(implies("size(action.argv) <= 3", "size(action.argv) in [-9, 3]"));
+	assert_false(implies("size(action.argv) > 3", "size(action.exe) > 3"));
+	assert_true(implies("inCIDR(action.exe, ['10.1.0.0/16', '::1'])",
+			    "inCIDR(action.exe, ['::/96', '10.0.0.0/8'])"));
+	assert_false(
+		implies("inCIDR(action.exe, '10.0.0.0/8')", "inCIDR(action.exe, '10.1.0.0/16')"));
+	assert_true(is_fixed("size(action.argv) > 9 && size(action.argv) < 5", false));
+	assert_true(is_fixed("size(action.argv) in [7, 9] && size(action.argv) < 5", false));
+	assert_true(is_fixed("size(action.argv) > 4 || size(action.argv) < 5", true));
+	assert_false(is_fixed("size(action.argv) > 5 || size(action.argv) < 5", true));
+	assert_false(is_fixed("size(action.argv) in [7, 9] || size(action.argv) < 8", true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_implied_holds),
 		cmocka_unit_test(what_is_fixed_is_so),
 		cmocka_unit_test(long_chains_take_no_time),
+		cmocka_unit_test(ranges_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

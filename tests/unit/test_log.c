@@ -144,6 +144,34 @@ static void test_show(void **state)
 	assert_null(strchr(output.data, '\033')); /* no terminal, no colour */
 }
 
+/* Anybody can write a chain that holds, and name a file. */
+static void test_a_record_of_another_hand(void **state)
+{
+	const struct event_head start = {.kind = "session.start", .time_ns = 1};
+	const struct event_head event = {.kind = "\033[2J", .call = "\033[2J", .time_ns = 2};
+	char path[sizeof(fixture.path) + 8];
+	struct record *record;
+
+	(void)state;
+	assert_int_equal(unlink(fixture.path), 0);
+	record = fixture_open(&fixture, "\302\2332J\342\200\256s");
+	put(record, &start, "");
+	put(record, &event,
+	    "\"fields\":{\"path\":\"\\u001b[2J\"},\"verdict\":\"\\u001b[2J\",\"rule\":\"\\u009b2J\"");
+	assert_int_equal(record_close(record, 3, NULL), 0);
+	assert_int_equal(cordon_log("show", fixture.path, NULL), 0);
+	assert_null(strpbrk(output.data, "\033\233"));
+	expect_output("  \\x1b[2J  ");
+	assert_int_equal(cordon_log("verify", fixture.path, NULL), 0);
+	expect_output("of session \\xc2\\x9b2J\\xe2\\x80\\xaes, signed");
+	(void)snprintf(path, sizeof(path), "%s\033[2J", fixture.path);
+	assert_int_equal(rename(fixture.path, path), 0);
+	assert_int_equal(cordon_log("verify", path, NULL), 0);
+	expect_output("\\x1b[2J: closed");
+	assert_null(strchr(output.data, '\033'));
+	assert_int_equal(unlink(path), 0);
+}
+
 static void test_filters(void **state)
 {
 	(void)state;
@@ -314,9 +342,16 @@ int main(void)
 {
 #define LOG_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		LOG_TEST(test_show),   LOG_TEST(test_filters),	  LOG_TEST(test_json),
-		LOG_TEST(test_verify), LOG_TEST(test_verify_cut), LOG_TEST(test_verify_signer),
-		LOG_TEST(test_usage),  LOG_TEST(test_colour),	  LOG_TEST(test_replay_of_a_loss),
+		LOG_TEST(test_show),
+		LOG_TEST(test_filters),
+		LOG_TEST(test_json),
+		LOG_TEST(test_verify),
+		LOG_TEST(test_verify_cut),
+		LOG_TEST(test_verify_signer),
+		LOG_TEST(test_usage),
+		LOG_TEST(test_colour),
+		LOG_TEST(test_replay_of_a_loss),
+		LOG_TEST(test_a_record_of_another_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,29 @@ static void test_what_a_decoy_took_did_not_leave(void **state)
 }
 
 /* By its own policy a session is judged as it was: of --label, its record's label.set tells. */
+/* A record of another hand, whose chain holds all the same. */
+static void test_what_cordon_does_not_write(void **state)
+{
+	struct replay r = open_replay("", "action.host == 'h'", 100);
+
+	(void)state;
+	assert_int_equal(
+		play(&r, "\"kind\":\"session.start\",\"fields\":{\"layers\":[\"bound.1\",[]]}"),
+		REPLAY_NOTHING);
+	assert_int_equal(
+		play(&r, "\"kind\":\"exec\",\"verdict\":\"allow\",\"fields\":[\"path\",1]"),
+		REPLAY_UNKNOWN);
+	assert_int_equal(play(&r, "\"kind\":\"exec\",\"verdict\":\"allow\",\"fields\":\"path\""),
+			 REPLAY_UNKNOWN);
+	assert_int_equal(play(&r, "\"kind\":\"net.connect\",\"verdict\":\"allow\",\"fields\":{"
+				  "\"host\":\"h\",\"port\":1e300}"),
+			 REPLAY_UNKNOWN);
+	assert_int_equal(play(&r, "\"kind\":\"exec.end\",\"exec_id\":1,\"fields\":{"
+				  "\"user_us\":-1e300,\"system_us\":[]}"),
+			 REPLAY_NOTHING);
+	close_replay(&r);
+}
+
 static void test_labels_without_a_trace(void **state)
 {
 	static const char text[] =
@@ -159,6 +182,48 @@ static void test_labels_without_a_trace(void **state)
 	close_replay(&r);
 }
 
+#define RESULT_RULE(_when)                                                                         \
+	"{\"id\":\"r\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"tool.result\"],\"when\":" \
+	"\"" _when "\",\"verdict\":\"log\",\"because\":\"b\",\"label\":[\"mark\"],\"match\":[{"    \
+	"\"action\":{\"kind\":\"tool.result\",\"tool\":\"t\",\"text\":\"MARK\"}}],\"not_match\":[" \
+	"{\"action\":{\"kind\":\"tool.result\"}}]}"
+
+/* What another policy says of a host after a result of which the record tells a label: what is
+ * recorded if it reads results, whose text nobody has, else what it says itself. */
+static enum replay_result after_result(const char *result_rule)
+{
+	struct error err = {0};
+	enum replay_result result;
+	char text[1024];
+	struct replay r;
+
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\"},\"rules\":[%s,"
+		"{\"id\":\"a\",\"category\":\"c\",\"severity\":\"low\",\"on\":[\"net.connect\"],"
+		"\"when\":\"'mark' in session.labels\",\"verdict\":\"deny\",\"because\":\"b\","
+		"\"match\":[{\"action\":{\"kind\":\"net.connect\"},\"labels\":[\"mark\"]}],"
+		"\"not_match\":[{\"action\":{\"kind\":\"net.connect\"}}]}]}",
+		result_rule);
+	if (policy_load_text("t", text, strlen(text), &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	replay_init(&r, policy);
+	(void)play(&r, "\"kind\":\"session.start\",\"fields\":{\"trace\":\"on\"}");
+	(void)play(&r, "\"kind\":\"tool.result\",\"verdict\":\"log\",\"rule\":\"r\",\"fields\":{"
+		       "\"tool\":\"u\",\"text_bytes\":4}");
+	(void)play(&r, "\"kind\":\"label.set\",\"fields\":{\"labels\":[\"mark\"]}");
+	result = play(&r, CONNECT(1, "h", ""));
+	close_replay(&r);
+	return result;
+}
+
+static void test_labels_of_results(void **state)
+{
+	(void)state;
+	assert_int_equal(after_result(RESULT_RULE("action.text.contains('MARK')")), REPLAY_CHANGED);
+	assert_int_equal(after_result(RESULT_RULE("action.tool == 't'")), REPLAY_SAME);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +232,8 @@ int main(void)
 		cmocka_unit_test(test_of_which_action),
 		cmocka_unit_test(test_what_a_decoy_took_did_not_leave),
 		cmocka_unit_test(test_labels_without_a_trace),
+		cmocka_unit_test(test_labels_of_results),
+		cmocka_unit_test(test_what_cordon_does_not_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,10 +28,10 @@ WITHOUT_TRACE = re.compile(r"^unit\.|_as_user$|^integration\.(gate.*|floor|refus
 USERS = ("integration.run", "integration.files", "integration.floor", "integration.refusals", "integration.gate",
          "integration.gate_exec", "integration.gate_net", "integration.lite", "integration.signals")
 # What shows what is different from kernel to kernel, for a run that has few minutes: with each back end, and with the first alone.
-QUICK = re.compile(r"^(vm\.host_as_root|integration\.(loss|clock_step|trace|trace_(beyond|verify|strings|labels|process)))$")
+QUICK = re.compile(r"^(vm\.host_as_root|integration\.(loss|clock_step|trace|trace_(load|beyond|verify|strings|labels|process)))$")
 QUICK_ONCE = re.compile(
     r"^(unit\.(filter_lite|plan)|vm\.host_as_user|escape\.(process|view|write)_as_user|escape\.limit_as_root"
-    r"|integration\.(trace_(load|share)|exec_verified|gate|gate_flood|gate_exec|gate_net|floor|refusals|bounds|fairness))$")
+    r"|integration\.(trace_share|exec_verified|gate|gate_flood|gate_exec|gate_net|floor|refusals|bounds|fairness))$")
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
 ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|clock_step|bounds|leaks|supervisor_lost|trace_load)$")
 # Only where two processors run at once does what they attack ever get through to its wall.

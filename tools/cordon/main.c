@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -38,13 +39,17 @@ static void usage(FILE *to)
 	(void)fputs("\n`cordon COMMAND --help` tells the options; see also cordon(1).\n", to);
 }
 
-/* What went to a full disk was not said, and nobody may take the rest for all of it. */
-static int check_output(int status, int failed)
+/* What the program ends with if its output cannot be written. */
+static int failed_output = STATUS_USAGE;
+
+/* What went to a full disk was not said, and nobody may take the rest for all of it. At
+ * exit, since argp ends the program behind the help that it prints. */
+static void check_output(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
+		return;
 	log_error("cannot write the output");
-	return status ? status : failed;
+	_exit(failed_output);
 }
 
 int main(int argc, char **argv)
@@ -53,6 +58,8 @@ int main(int argc, char **argv)
 
 	/* A file that may not grow any more (ulimit -f) is a failed write, which is told. */
 	(void)signal(SIGXFSZ, SIG_IGN);
+	if (atexit(check_output) != 0)
+		return STATUS_USAGE;
 	argp_err_exit_status = STATUS_USAGE; /* but where another number is the command's own */
 	if (argc < 2) {
 		usage(stderr);
@@ -60,11 +67,11 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);
-		return check_output(0, STATUS_USAGE);
+		return 0;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)puts("cordon " CORDON_VERSION);
-		return check_output(0, STATUS_USAGE);
+		return 0;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
@@ -72,7 +79,11 @@ int main(int argc, char **argv)
 		/* argp takes the program's name from argv[0]. */
 		name = xasprintf("cordon %s", commands[i].name);
 		argv[1] = name;
-		return check_output(commands[i].run(argc - 1, argv + 1), commands[i].failed);
+		failed_output = commands[i].failed;
+		int status = commands[i].run(argc - 1, argv + 1);
+		if (status != 0)
+			failed_output = status;
+		return status;
 	}
 	(void)fprintf(stderr, "cordon: no command \"%s\"; `cordon --help` lists them\n", argv[1]);
 	return STATUS_USAGE;

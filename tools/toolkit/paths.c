@@ -111,6 +111,26 @@ static int make_dirs(const char *path, struct error *err)
 	}
 }
 
+/* Whoever else may write there could put a folder or a key of his own in the place of ours. */
+static int check_state(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return error_errno(err, errno, "look at the state folder %s", path);
+	if (st.st_uid != geteuid())
+		return error_set(err, EPERM,
+				 "the state folder %s belongs to user %u, not to you; "
+				 "CORDON_STATE_DIR names another",
+				 path, (unsigned)st.st_uid);
+	if (st.st_mode & 022)
+		return error_set(err, EPERM,
+				 "the state folder %s can be written by others (mode %o); chmod "
+				 "go-w it",
+				 path, (unsigned)st.st_mode & 0777);
+	return 0;
+}
+
 int paths_state_dir(char **ret, struct error *err)
 {
 	const char *chosen = getenv("CORDON_STATE_DIR");
@@ -133,6 +153,8 @@ int paths_state_dir(char **ret, struct error *err)
 		return error_set(err, ENOENT,
 				 "neither CORDON_STATE_DIR nor XDG_STATE_HOME nor HOME is set");
 	r = make_dirs(path, err);
+	if (!r)
+		r = check_state(path, err);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(path);

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "tools/toolkit/layer.h"
 #include "tools/toolkit/paths.h"
+#include "tools/toolkit/reach.h"
 #include "tools/toolkit/ready.h"
 
 static int make_id(char **ret)
@@ -201,7 +202,7 @@ int plan_make(struct plan *plan, const struct session_options *options, struct e
 
 	if (took_ready && plan->state_dir && !plan->spec.upper_dir)
 		drop_layers(plan->state_dir);
-	return r;
+	return r < 0 ? r : reach_check(plan, options, err);
 }
 
 struct net_config plan_net(const struct plan *plan, const struct session_options *options)

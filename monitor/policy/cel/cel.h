@@ -30,7 +30,7 @@
 
 #define CEL_MAX_STACK 64u /* values at run time */
 #define CEL_MAX_LOOPS 4u  /* macros over lists inside one another */
-#define CEL_MAX_BINDS 16u /* cel.bind and its like inside one another */
+#define CEL_MAX_BINDS 32u /* cel.bind and its like inside one another */
 #define CEL_MAX_VARS  (2u * CEL_MAX_LOOPS + CEL_MAX_BINDS)
 #define CEL_MAX_USES  8u       /* macros of a policy that use one another */
 #define CEL_MAX_COST  1000000u /* elementary steps in the worst case */

@@ -233,6 +233,10 @@ static const struct cel_type *type_given(struct open_typing *t, char letter,
 		return open_list(t, type_simple(CEL_STRING));
 	case 'O':
 		return open_optional(t, held);
+	case 'a':
+		return type_simple(CEL_IP);
+	case 'c':
+		return type_simple(CEL_CIDR);
 	case 'T':
 		return or_dyn(held);
 	default:

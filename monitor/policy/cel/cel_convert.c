@@ -197,6 +197,10 @@ static struct cel_value to_string(struct cel_arena *arena, const struct cel_valu
 	case CEL_TIMESTAMP:
 		cel_print_timestamp(v, text);
 		break;
+	case CEL_IP:
+	case CEL_CIDR:
+		cel_print_network(v, text);
+		break;
 	default:
 		return cel_no_overload();
 	}

@@ -73,6 +73,24 @@ static const struct cel_extension rows[] = {
 	{"value", true, "O", 'T', OPTIONAL_VALUE, cel_run_optional},
 	{"or", true, "OO", 'O', OPTIONAL_OR, cel_run_optional},
 	{"orValue", true, "OT", 'T', OPTIONAL_OR_VALUE, cel_run_optional},
+	{"ip", false, "s", 'a', NETWORK_IP, cel_run_network},
+	{"isIP", false, "s", 'b', NETWORK_IS_IP, cel_run_network},
+	{"ip.isCanonical", false, "s", 'b', NETWORK_IS_CANONICAL, cel_run_network},
+	{"family", true, "a", 'i', NETWORK_FAMILY, cel_run_network},
+	{"isUnspecified", true, "a", 'b', NETWORK_UNSPECIFIED, cel_run_network},
+	{"isLoopback", true, "a", 'b', NETWORK_LOOPBACK, cel_run_network},
+	{"isGlobalUnicast", true, "a", 'b', NETWORK_GLOBAL_UNICAST, cel_run_network},
+	{"isLinkLocalMulticast", true, "a", 'b', NETWORK_LINK_MULTICAST, cel_run_network},
+	{"isLinkLocalUnicast", true, "a", 'b', NETWORK_LINK_UNICAST, cel_run_network},
+	{"cidr", false, "s", 'c', NETWORK_CIDR, cel_run_network},
+	{"isCIDR", false, "s", 'b', NETWORK_IS_CIDR, cel_run_network},
+	{"ip", true, "c", 'a', NETWORK_IP, cel_run_network},
+	{"masked", true, "c", 'c', NETWORK_MASKED, cel_run_network},
+	{"prefixLength", true, "c", 'i', NETWORK_PREFIX_LENGTH, cel_run_network},
+	{"containsIP", true, "ca", 'b', NETWORK_CONTAINS_IP, cel_run_network},
+	{"containsIP", true, "cs", 'b', NETWORK_CONTAINS_IP, cel_run_network},
+	{"containsCIDR", true, "cc", 'b', NETWORK_CONTAINS_CIDR, cel_run_network},
+	{"containsCIDR", true, "cs", 'b', NETWORK_CONTAINS_CIDR, cel_run_network},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -150,6 +168,10 @@ uint32_t cel_extension_takes(const struct cel_extension *row, unsigned index)
 		return K(LIST);
 	case 'O':
 		return K(OPTIONAL);
+	case 'a':
+		return K(IP);
+	case 'c':
+		return K(CIDR);
 	case 'T':
 		return UINT32_MAX;
 	default:

@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * Functions beyond the standard's core, of its extension libraries: math, strings, encoders and
- * optional values. Not for rules, whose worst case is computed from those of the core.
+ * Functions beyond the standard's core, of its extension libraries: math, strings, encoders,
+ * optional values and network. Not for rules, whose worst case is computed from those of the core.
  *
  * What one takes is written with a letter for each operand: b i u d s as the types are called, y
- * bytes, n any number, T anything, L a list of T, O an optional T, S a list of strings; T is the
- * same wherever it stands. "+" repeats the last. What it gives is one of them, too, or * for dyn.
+ * bytes, n any number, T anything, L a list of T, O an optional T, S a list of strings, a an
+ * address, c a network; T is the same wherever it stands. "+" repeats the last. What it gives is
+ * one of them, too, or * for dyn.
  */
 
 #include "monitor/policy/cel/cel_run.h"
@@ -54,6 +55,21 @@ enum cel_extra {
 	OPTIONAL_VALUE,
 	OPTIONAL_OR,
 	OPTIONAL_OR_VALUE,
+	NETWORK_IP,
+	NETWORK_IS_IP,
+	NETWORK_IS_CANONICAL,
+	NETWORK_FAMILY,
+	NETWORK_UNSPECIFIED,
+	NETWORK_LOOPBACK,
+	NETWORK_GLOBAL_UNICAST,
+	NETWORK_LINK_MULTICAST,
+	NETWORK_LINK_UNICAST,
+	NETWORK_CIDR,
+	NETWORK_IS_CIDR,
+	NETWORK_MASKED,
+	NETWORK_PREFIX_LENGTH,
+	NETWORK_CONTAINS_IP,
+	NETWORK_CONTAINS_CIDR,
 };
 
 /* Operands are of the kinds that the row takes. */
@@ -105,6 +121,8 @@ struct cel_value cel_run_base64(struct cel_run *run, enum cel_extra which,
 				const struct cel_value *args, unsigned count);
 struct cel_value cel_run_optional(struct cel_run *run, enum cel_extra which,
 				  const struct cel_value *args, unsigned count);
+struct cel_value cel_run_network(struct cel_run *run, enum cel_extra which,
+				 const struct cel_value *args, unsigned count);
 
 /* A text that grows at the end of the arena; nothing else may take memory meanwhile. */
 struct cel_text {

@@ -8,7 +8,7 @@
 #define ANY	   UINT32_MAX
 #define TEXT	   K(STRING)
 #define SIZED	   (K(STRING) | K(BYTES) | K(LIST) | K(MAP))
-#define STRINGABLE (K(BOOL) | NUMBER | K(STRING) | K(BYTES) | K(DURATION) | K(TIMESTAMP))
+#define STRINGABLE (K(BOOL) | NUMBER | K(STRING) | K(BYTES) | TIME | K(IP) | K(CIDR))
 #define NUMBER	   (K(INT) | K(UINT) | K(DOUBLE))
 #define TIME	   (K(TIMESTAMP) | K(DURATION))
 #define PATTERN	   (K(STRING) | K(LIST))

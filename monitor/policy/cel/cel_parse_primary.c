@@ -105,7 +105,7 @@ static int finish_call(struct parser *p, struct cel_node *node, struct cel_node 
 	node->kind = NODE_CALL;
 	if (r == 0)
 		r = parse_items(p, ')', "\")\"", args);
-	return r < 0 ? r : cel_expand_macro(node, p->err);
+	return r < 0 ? r : cel_expand_macro(p->tree, node, p->err);
 }
 
 /* true, false and null; a word that the standard reserves is an error. */

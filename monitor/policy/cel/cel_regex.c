@@ -43,7 +43,7 @@ static bool put_escape(struct regex_compiler *c)
 	if (class_escape(&c->set, c->pattern, &c->at))
 		return put_ranges(c, first, false);
 	if (!class_character(c->pattern, &c->at, &character))
-		return regex_fail(c, "an escape that is not known (\\p, \\C and \\Q are left out)");
+		return regex_fail(c, "an escape that is not known (\\p and \\C are left out)");
 	return put_char(c, character, character);
 }
 
@@ -159,6 +159,31 @@ static bool put_atom(struct regex_compiler *c, bool *ret_operand)
 	return put_char(c, character, character);
 }
 
+static bool take_escape(struct regex_compiler *c, char letter)
+{
+	if (c->at + 2 > c->pattern.len || c->pattern.at[c->at] != '\\' ||
+	    c->pattern.at[c->at + 1] != letter)
+		return false;
+	c->at += 2;
+	return true;
+}
+
+/* Behind \Q, up to \E or the end: text. *ret_last: where its last character begins. */
+static bool put_quoted(struct regex_compiler *c, unsigned *ret_last, bool *ret_operand)
+{
+	*ret_operand = false;
+	while (!take_escape(c, 'E') && c->at < c->pattern.len) {
+		uint32_t character = 0;
+
+		c->at += utf8_decode_at(c->pattern, c->at, &character);
+		*ret_last = c->count;
+		*ret_operand = true;
+		if (!put_char(c, character, character))
+			return false;
+	}
+	return true;
+}
+
 /* "{n}", "{n,}" or "{n,m}"; anything else is text. */
 static bool read_braces(struct regex_compiler *c, uint32_t *ret_least, uint32_t *ret_most)
 {
@@ -206,12 +231,12 @@ static bool read_repetition(struct regex_compiler *c, uint32_t *ret_least, uint3
 
 static bool put_repeated(struct regex_compiler *c)
 {
-	const unsigned start = c->count;
+	unsigned start = c->count;
 	bool operand = true;
 	uint32_t least = 0;
 	uint32_t most = 0;
 
-	if (!put_atom(c, &operand))
+	if (take_escape(c, 'Q') ? !put_quoted(c, &start, &operand) : !put_atom(c, &operand))
 		return false;
 	if (!operand || !read_repetition(c, &least, &most))
 		return true;

@@ -8,7 +8,7 @@
  * looked at once, by every thread at most once. There is no backtracking, so no pattern and no text
  * can make it take longer than their lengths' product.
  *
- * Of RE2 left out, each an error that says so: \p{...}, \C, \Q...\E.
+ * Of RE2 left out, each an error that says so: \p{...}, \C.
  * (?i) takes as equal what has one simple case folding (cel_regex_fold.c).
  */
 

@@ -259,7 +259,7 @@ static int check_macro(const struct resolving *r, const struct cel_node *node)
 
 	if (binds && !r->scope->open)
 		return cel_fail(r->err, node->at, "%s is not for rules",
-				node->macro == MACRO_BIND      ? "cel.bind()"
+				node->macro == MACRO_BIND      ? "cel.bind() or cel.block()"
 				: node->macro == MACRO_OPT_MAP ? "optMap()"
 							       : "optFlatMap()");
 	if (binds && r->binds == CEL_MAX_BINDS)

@@ -30,8 +30,10 @@ enum cel_kind {
 	CEL_DURATION,
 	CEL_TIMESTAMP,
 	CEL_TYPE,
-	CEL_OPTIONAL, /* not in rules */
-	CEL_DYN,      /* of types only: not known before it is evaluated */
+	CEL_OPTIONAL, /* from here on not in rules */
+	CEL_IP,
+	CEL_CIDR,
+	CEL_DYN, /* of types only: not known before it is evaluated */
 	CEL_ERROR
 };
 
@@ -244,4 +246,4 @@ struct cel_node *cel_node_new(struct cel_tree *tree, enum cel_node_kind kind, si
 /* Memory that is freed with the tree. */
 void *cel_tree_keep(struct cel_tree *tree, void *memory);
 /* Turns a call into a macro if it is one. */
-int cel_expand_macro(struct cel_node *call, struct cel_error *err);
+int cel_expand_macro(struct cel_tree *tree, struct cel_node *call, struct cel_error *err);

@@ -9,9 +9,10 @@ const struct cel_type *type_simple(enum cel_kind kind)
 {
 #define SIMPLE(_kind) [CEL_##_kind] = {.kind = CEL_##_kind }
 	static const struct cel_type simple[] = {
-		SIMPLE(NULL),	   SIMPLE(BOOL),  SIMPLE(INT),	    SIMPLE(UINT), SIMPLE(DOUBLE),
-		SIMPLE(STRING),	   SIMPLE(BYTES), SIMPLE(LIST),	    SIMPLE(MAP),  SIMPLE(DURATION),
-		SIMPLE(TIMESTAMP), SIMPLE(TYPE),  SIMPLE(OPTIONAL), SIMPLE(DYN),
+		SIMPLE(NULL),	  SIMPLE(BOOL),	    SIMPLE(INT),       SIMPLE(UINT),
+		SIMPLE(DOUBLE),	  SIMPLE(STRING),   SIMPLE(BYTES),     SIMPLE(LIST),
+		SIMPLE(MAP),	  SIMPLE(DURATION), SIMPLE(TIMESTAMP), SIMPLE(TYPE),
+		SIMPLE(OPTIONAL), SIMPLE(IP),	    SIMPLE(CIDR),      SIMPLE(DYN),
 	};
 #undef SIMPLE
 

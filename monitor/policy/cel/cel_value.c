@@ -244,6 +244,8 @@ bool cel_equal(uint64_t *steps, const struct cel_value *a, const struct cel_valu
 		return equal_lists(steps, a, b);
 	if (a->kind == CEL_MAP)
 		return equal_maps(steps, a, b);
+	if (a->kind == CEL_IP || a->kind == CEL_CIDR)
+		return str_eq(a->text, b->text);
 	return a->kind == CEL_NULL || a->integer == b->integer; /* a type */
 }
 
@@ -265,6 +267,8 @@ const char *cel_kind_name(enum cel_kind kind)
 		[CEL_TIMESTAMP] = "timestamp",
 		[CEL_TYPE] = "type",
 		[CEL_OPTIONAL] = "optional_type",
+		[CEL_IP] = "net.IP",
+		[CEL_CIDR] = "net.CIDR",
 		[CEL_DYN] = "dyn",
 		[CEL_ERROR] = "error",
 	};
@@ -286,16 +290,18 @@ static const char *const type_names[] = {
 	[CEL_TIMESTAMP] = "google.protobuf.Timestamp",
 	[CEL_TYPE] = "type",
 	[CEL_OPTIONAL] = "optional_type",
+	[CEL_IP] = "net.IP",
+	[CEL_CIDR] = "net.CIDR",
 };
 
 const char *cel_type_value_name(enum cel_kind kind)
 {
-	return kind <= CEL_OPTIONAL ? type_names[kind] : "error";
+	return kind < CEL_DYN ? type_names[kind] : "error";
 }
 
 enum cel_kind cel_type_value_by_name(struct str name)
 {
-	for (unsigned k = 0; k <= CEL_OPTIONAL; k++) {
+	for (unsigned k = 0; k < CEL_DYN; k++) {
 		if (str_eq(name, str_of(type_names[k])))
 			return (enum cel_kind)k;
 	}

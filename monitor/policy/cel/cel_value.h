@@ -27,7 +27,7 @@ struct cel_value {
 		int64_t integer; /* duration: nanoseconds; timestamp: seconds; type: its kind */
 		uint64_t uinteger;
 		double number;
-		struct str text; /* string, bytes */
+		struct str text; /* string, bytes; of addresses as cel_network.c has them */
 
 		struct {
 			/* Of a map: key, value, key, value ... Of an optional: its value. */
@@ -106,7 +106,7 @@ enum cel_kind cel_type_value_by_name(struct str name);
 struct cel_value cel_convert(struct cel_arena *arena, enum cel_function to,
 			     const struct cel_value *v);
 
-/* Buffers for texts of numbers and times. */
+/* Buffers for texts of numbers, times and addresses. */
 #define CEL_TEXT_MAX 64u
 /* The shortest text that reads back as the same number; NaN, Infinity, -Infinity. */
 void cel_print_double(double number, char ret[CEL_TEXT_MAX]);
@@ -119,6 +119,9 @@ struct cel_value cel_read_duration(struct str text);
 struct cel_value cel_read_timestamp(struct str text);
 struct cel_value cel_of_timestamp(int64_t seconds, int64_t nanos);
 struct cel_value cel_of_duration(int64_t nanos);
+/* CEL_IP "192.0.2.1" and CEL_CIDR "192.0.2.0/24". */
+struct cel_value cel_read_network(struct cel_arena *arena, enum cel_kind kind, struct str text);
+void cel_print_network(const struct cel_value *v, char ret[CEL_TEXT_MAX]);
 
 /* Seconds east of UTC that a named zone has at a time; 0 or -ENOENT. */
 typedef int (*cel_zone_fn)(struct str name, int64_t seconds, int32_t *ret_offset);

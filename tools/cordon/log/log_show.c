@@ -14,6 +14,7 @@
 
 #define MAX_SUBJECT 240u
 #define MAX_BECAUSE 2000u
+#define MAX_VERDICT 8u
 #define NS_PER_S    1000000000
 
 /* Text from inside a sandbox. */
@@ -246,9 +247,13 @@ static const char *colour_of(const char *verdict)
 
 static void print_verdict(const struct log_printer *p, const char *verdict)
 {
+	const size_t len = verdict ? strlen(verdict) : 0;
+
 	if (verdict && p->colour)
 		(void)fputs(colour_of(verdict), p->out);
-	(void)fprintf(p->out, "  %-5.8s", verdict ? verdict : "");
+	(void)fputs("  ", p->out);
+	print_plain(p->out, verdict ? verdict : "", MAX_VERDICT);
+	(void)fprintf(p->out, "%*s", len < 5 ? 5 - (int)len : 0, "");
 	if (verdict && p->colour)
 		(void)fputs("\033[0m", p->out);
 }

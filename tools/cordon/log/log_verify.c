@@ -8,35 +8,50 @@
 #include "common/cleanup.h"
 #include "common/json_write.h"
 #include "common/log.h"
+#include "common/plain.h"
 #include "monitor/evidence/record.h"
 #include "tools/toolkit/paths.h"
+
+#define MAX_SHOWN 4096u
+
+/* As it may be shown: a name of a file or session, what was wrong with a line. */
+static char *plain(const char *text)
+{
+	struct buf out = BUF_INIT(0);
+
+	buf_put_plain(&out, text, MAX_SHOWN);
+	return out.data ? out.data : xstrdup("");
+}
 
 static void print_report(const char *file, const struct record_report *report, bool trusted,
 			 const char *signer)
 {
 	const unsigned long long events = report->events;
+	_cleanup_free_ char *session = plain(report->session);
+	_cleanup_free_ char *reason = plain(report->reason);
+	_cleanup_free_ char *name = plain(file);
 
 	switch (report->state) {
 	case RECORD_CLOSED:
 		if (trusted)
 			(void)printf("%s: closed: %llu events of session %s, signed by %s%s\n",
-				     file, events, report->session, report->signer,
+				     name, events, session, report->signer,
 				     report->signer_is_ours ? " (this host)" : "");
 		else
 			(void)printf(
 				"%s: BROKEN: the chain holds, but it is signed by %s and not by "
 				"%s; if you trust that key, say --signer\n",
-				file, report->signer, signer ? signer : "this host's record key");
+				name, report->signer, signer ? signer : "this host's record key");
 		break;
 	case RECORD_CUT:
-		(void)printf("%s: cut: ", file);
+		(void)printf("%s: cut: ", name);
 		if (report->bad_line)
 			(void)printf("line %llu: ", (unsigned long long)report->bad_line);
-		(void)printf("%s; %llu events hold\n", report->reason, events);
+		(void)printf("%s; %llu events hold\n", reason, events);
 		break;
 	case RECORD_BROKEN:
-		(void)printf("%s: BROKEN: line %llu: %s; %llu events before it hold\n", file,
-			     (unsigned long long)report->bad_line, report->reason, events);
+		(void)printf("%s: BROKEN: line %llu: %s; %llu events before it hold\n", name,
+			     (unsigned long long)report->bad_line, reason, events);
 		break;
 	}
 }

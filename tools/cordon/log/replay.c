@@ -71,7 +71,8 @@ static void on_start(struct replay *r, const struct json *fields)
 
 /*
  * A label.set stands before the open that set it, or behind the action whose rule did. Of these the
- * policy says anew what is set, if it has changed. Any other is a fact.
+ * policy says anew what is set, if it has changed. Any other is a fact, and so is what a rule set
+ * on an action that cannot be judged.
  */
 static void settle_labels(struct replay *r, const struct json *next)
 {
@@ -105,7 +106,7 @@ static void settle_labels(struct replay *r, const struct json *next)
 	r->pending = NULL;
 }
 
-static void remember(struct replay *r, const struct json *event)
+static void remember(struct replay *r, const struct json *event, bool judged)
 {
 	free(r->last_call);
 	free(r->last_path);
@@ -113,7 +114,7 @@ static void remember(struct replay *r, const struct json *event)
 	r->last_path = xstrdup(text_of(json_get(event, "fields"), "path")
 				       ? text_of(json_get(event, "fields"), "path")
 				       : "");
-	r->last_had_rule = json_get(event, "rule") != NULL;
+	r->last_had_rule = judged && json_get(event, "rule") != NULL;
 }
 
 /* ---- verdicts ---- */
@@ -177,6 +178,8 @@ static const char *read_action(struct replay *r, const struct json *event, const
 	const struct json *fields = json_get(event, "fields");
 	uint64_t number = 0;
 
+	if (fields && json_type(fields) != JSON_OBJECT)
+		return "its fields are no object";
 	if (json_get(fields, "oversize"))
 		return "its fields were too large for the record";
 	if (r->example.action.kind == ACTION_TOOL_RESULT && policy_reads_results(r->policy))
@@ -221,6 +224,20 @@ static void count_bytes(struct replay *r, struct replayed *was, struct decision 
 		return;
 	r->counted_bytes = true;
 	policy_count_bytes(r->policy, r->state, &began, (uint64_t)r->action.bytes_out, ret);
+}
+
+static void note_cpu(struct replay *r, const struct json *fields, uint32_t exec_id)
+{
+	static const char *const parts[] = {"user_us", "system_us"};
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int64_t part = 0;
+
+		if (json_i64(json_get(fields, parts[i]), 0, INT64_MAX, &part) == 0)
+			total += (uint64_t)part;
+	}
+	policy_state_note_cpu(r->state, exec_id, total);
 }
 
 static enum replay_result on_action(struct replay *r, const struct json *event, const char *line,
@@ -287,9 +304,7 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	if (is(kind, "session.start"))
 		on_start(r, fields);
 	if (is(kind, "exec.end") && log_raw_u64(line, len, "exec_id", &exec_id))
-		policy_state_note_cpu(r->state, (uint32_t)exec_id,
-				      (uint64_t)(json_number(json_get(fields, "user_us")) +
-						 json_number(json_get(fields, "system_us"))));
+		note_cpu(r, fields, (uint32_t)exec_id);
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		if (is(kind, losses[i]))
 			result = on_loss(r, kind, event, ret);
@@ -297,6 +312,6 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	replay_flows_note(&r->flows, event, line, len);
 	if (action_kind_by_name(kind) != ACTION_KINDS)
 		result = on_action(r, event, line, len, ret);
-	remember(r, event);
+	remember(r, event, result != REPLAY_UNKNOWN);
 	return result;
 }

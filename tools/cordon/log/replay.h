@@ -51,9 +51,9 @@ struct replay {
 	uint64_t labels_dropped; /* that the record sets and this policy does not */
 	/* the event before, to tell what a label.set comes from */
 	char *last_call, *last_path; /* owned */
-	bool last_had_rule;
-	struct json *pending; /* owned: a label.set whose cause is not known yet */
-	char loss[64];	      /* kind of the first loss, or empty */
+	bool last_had_rule;	     /* and was judged anew */
+	struct json *pending;	     /* owned: a label.set whose cause is not known yet */
+	char loss[64];		     /* kind of the first loss, or empty */
 	char loss_rule[80];
 	bool evicted;		   /* this policy had no room for all sequences */
 	struct replay_flow *flows; /* owned */

@@ -68,13 +68,14 @@ void replay_flows_note(struct replay_flow **flows, const struct json *event, con
 	struct replay_flow *flow;
 	struct json **kept;
 	uint64_t exec_id = 0;
+	int64_t port = 0;
 
 	if (!stops && ((!is(kind, "net.connect") && !is(kind, "net.send")) ||
 		       !was_let_through(event) || !text_of(fields, "host")))
 		return;
 	(void)log_raw_u64(line, len, "exec_id", &exec_id);
-	key = xasprintf("%" PRIu32 " %" PRId64 " %s", (uint32_t)exec_id,
-			(int64_t)json_number(json_get(fields, "port")),
+	(void)json_i64(json_get(fields, "port"), 0, UINT16_MAX, &port);
+	key = xasprintf("%" PRIu32 " %" PRId64 " %s", (uint32_t)exec_id, port,
 			text_of(fields, "host") ? text_of(fields, "host") : "");
 	flow = find(*flows, key);
 	if (!flow)

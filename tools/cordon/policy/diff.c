@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * cordon policy diff: what a change newly allows, with an action that shows it. The actions tried
- * are the examples of the rules of both sides, and the same with a field set to each constant that
- * a rule of either side compares it with.
- */
+/* cordon policy diff: what a change newly allows, with an action that shows it. */
 
 #include <argp.h>
 #include <stdlib.h>
@@ -146,13 +142,14 @@ static const char *rule_of(const struct decision *decision)
 	return decision->rule ? decision->rule->id : "default";
 }
 
-static void try_action(struct diffing *d, const struct policy *labels_of,
-		       const struct example *example)
+void diff_try(struct diffing *d, const struct policy *labels_of, const struct example *example)
 {
 	struct outcome old;
 	struct outcome new;
 	uint64_t lost;
 
+	if (d->tried == MAX_TRIED)
+		return;
 	d->tried++;
 	judge(d->old.policy, d->old_state, labels_of, example, &old);
 	judge(d->new.policy, d->new_state, labels_of, example, &new);
@@ -181,66 +178,6 @@ static void try_action(struct diffing *d, const struct policy *labels_of,
 		     labels_of, example);
 }
 
-/* ---- the actions ---- */
-
-static void try_variants(struct diffing *d, const struct policy *labels_of,
-			 const struct example *example)
-{
-	for (size_t i = 0; i < d->constants.count && example->repeat == 1; i++) {
-		struct example variant = *example;
-		struct str item = STR("");
-
-		if (d->tried < MAX_TRIED &&
-		    constants_apply(&d->constants.items[i], &item, &variant.action))
-			try_action(d, labels_of, &variant);
-	}
-}
-
-typedef void (*try_function)(struct diffing *d, const struct policy *labels_of,
-			     const struct example *example);
-
-static void try_list(struct diffing *d, const struct policy_trees *set, const struct rule_tree *r,
-		     const char *member, try_function try)
-{
-	const struct json *node = json_first(json_get(r->source->doc, "rules"));
-	struct example_place place = {
-		.policy = set->policy, .source = r->source, .path = "$", .kinds = UINT32_MAX};
-
-	for (size_t n = 0; n < r->in_file; n++)
-		node = json_next(node);
-	for (const struct json *e = json_first(json_get(node, member)); e; e = json_next(e)) {
-		struct example example;
-
-		if (example_decode(&place, e, &example) == 0) /* it was when the policy loaded */
-			try(d, set->policy, &example);
-		example_done(&example);
-	}
-}
-
-static void try_rules(struct diffing *d, const struct policy_trees *set, try_function try)
-{
-	for (size_t i = 0; i < set->count; i++) {
-		try_list(d, set, &set->rules[i], "match", try);
-		try_list(d, set, &set->rules[i], "not_match", try);
-	}
-}
-
-/* Of each kind the one that says least, for defaults and for rules that look at one field. */
-static void try_kinds(struct diffing *d)
-{
-	for (unsigned k = 0; k < ACTION_KINDS; k++) {
-		struct example example = {.action.kind = (enum action_kind)k, .repeat = 1};
-
-		if (k >= ACTION_CONNECT && k <= ACTION_LISTEN) {
-			example.action.address = example.action.host = STR("203.0.113.7");
-			example.action.port = 443;
-			action_derive_family(&example.action);
-		}
-		try_action(d, d->old.policy, &example);
-		try_variants(d, d->old.policy, &example);
-	}
-}
-
 /* ---- arguments ---- */
 
 struct diff_arguments {
@@ -262,15 +199,7 @@ static int diff(const struct diff_arguments *a)
 	} else {
 		d.old_state = policy_state_new(d.old.policy);
 		d.new_state = policy_state_new(d.new.policy);
-		constants_add(&d.constants, &d.old);
-		constants_add(&d.constants, &d.new);
-		/* The first that shows something is shown: what people wrote, then what says least.
-		 */
-		try_rules(&d, &d.old, try_action);
-		try_rules(&d, &d.new, try_action);
-		try_kinds(&d);
-		try_rules(&d, &d.old, try_variants);
-		try_rules(&d, &d.new, try_variants);
+		diff_try_all(&d);
 		if (a->json)
 			diff_print_json(&d);
 		else
@@ -280,7 +209,6 @@ static int diff(const struct diff_arguments *a)
 	for (size_t i = 0; i < d.count; i++)
 		free(d.weaker[i].example);
 	free(d.weaker);
-	constants_done(&d.constants);
 	(void)policy_state_free(d.old_state);
 	(void)policy_state_free(d.new_state);
 	policy_trees_done(&d.old);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of `cordon policy diff`: diff.c, what is tried; diff_report.c, what is said of it. */
+/* The inside of `cordon policy diff`: diff.c, what an action shows; diff_actions.c,
+ * those that are tried; diff_report.c, what is said of it. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,11 @@ struct diffing {
 	size_t count;
 	size_t tried;
 };
+
+/* diff.c: one action on both sides; @labels_of: whose labels the example names. */
+void diff_try(struct diffing *d, const struct policy *labels_of, const struct example *example);
+/* diff_actions.c */
+void diff_try_all(struct diffing *d);
 
 /* diff_report.c */
 bool diff_on_loss_is_weaker(const struct diffing *d);

@@ -111,6 +111,13 @@ static int read_time(const struct reader *r, const struct json *node, enum cel_f
 	return convert(r, to, ret);
 }
 
+static int read_network(const struct reader *r, const struct json *node, enum cel_kind kind,
+			struct cel_value *ret)
+{
+	*ret = cel_read_network(r->arena, kind, str_of(json_string(node)));
+	return ret->kind == CEL_ERROR ? fail(r, ret->error.reason) : 0;
+}
+
 /* NOLINTBEGIN(misc-no-recursion): JSON is nested no deeper than MAX_JSON_DEPTH */
 
 static int read_value(struct reader *r, const struct json *node, const struct cel_type *type,
@@ -300,6 +307,9 @@ static int read_value(struct reader *r, const struct json *node, const struct ce
 		return read_list(r, node, type->item, ret);
 	case CEL_MAP:
 		return read_map(r, node, type, ret);
+	case CEL_IP:
+	case CEL_CIDR:
+		return read_network(r, node, type->kind, ret);
 	case CEL_OPTIONAL:
 	case CEL_DYN:
 	case CEL_ERROR:

@@ -30,7 +30,7 @@ const struct cel_type *eval_type_simple(struct str name)
 		{.kind = CEL_NULL},  {.kind = CEL_BOOL},     {.kind = CEL_INT},
 		{.kind = CEL_UINT},  {.kind = CEL_DOUBLE},   {.kind = CEL_STRING},
 		{.kind = CEL_BYTES}, {.kind = CEL_DURATION}, {.kind = CEL_TIMESTAMP},
-		{.kind = CEL_TYPE},
+		{.kind = CEL_TYPE},  {.kind = CEL_IP},	     {.kind = CEL_CIDR},
 	};
 
 	static const struct {
@@ -52,6 +52,8 @@ const struct cel_type *eval_type_simple(struct str name)
 		{"duration", &others[7]},
 		{"type", &others[9]},
 		{"timestamp", &others[8]},
+		{"net.IP", &others[10]},
+		{"net.CIDR", &others[11]},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -110,7 +112,8 @@ static int read_type(struct type_reader *r, const struct cel_type **ret)
 	if (!type)
 		return error_set(r->err, EINVAL,
 				 "no such type: any, null, bool, int, uint, double, string, bytes, "
-				 "duration, timestamp, type, list(T), map(K,T) or typed");
+				 "duration, timestamp, type, net.IP, net.CIDR, list(T), map(K,T) "
+				 "or typed");
 	*ret = type;
 	if ((type->kind != CEL_LIST && type->kind != CEL_MAP) || !take(r, '('))
 		return 0;

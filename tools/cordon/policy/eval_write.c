@@ -89,6 +89,11 @@ static void write_scalar(struct buf *out, const struct cel_value *v)
 		cel_print_timestamp(v, text);
 		buf_printf(out, "\"%s\"", text);
 		break;
+	case CEL_IP:
+	case CEL_CIDR:
+		cel_print_network(v, text);
+		buf_printf(out, "\"%s\"", text);
+		break;
 	case CEL_TYPE:
 		buf_printf(out, "\"%s\"", cel_type_value_name((enum cel_kind)v->integer));
 		break;

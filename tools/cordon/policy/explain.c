@@ -88,6 +88,9 @@ static void put_answers(struct json_writer *w, const struct explanation *e)
 		json_put_string(w, "file", info->file);
 		json_put_string(w, "verdict",
 				verdict_name(policy_rule_verdict(e->policy, a->rule)));
+		json_put_string(w, "mode",
+				policy_rule_is_observed(e->policy, a->rule) ? "observe"
+									    : "enforce");
 		json_put_string(w, "answer", answer_name(a->answer));
 		if (at_least) {
 			json_put_u64(w, "at_least", at_least);
@@ -97,6 +100,7 @@ static void put_answers(struct json_writer *w, const struct explanation *e)
 			json_put_u64(w, "steps", policy_rule_steps(e->policy, a->rule, &window_ns));
 			json_put_u64(w, "within_ms", window_ns / 1000000);
 		}
+		policy_put_budget(e->policy, "budget", a->rule, w);
 		policy_put_reads(e->policy, "reads", a->rule, &e->action, &e->labels_before, w);
 		json_end_object(w);
 	}
@@ -156,28 +160,48 @@ static void print_verdict(const struct explanation *e, bool colour)
 	(void)putchar('\n');
 }
 
+/* What besides its expression the rule waits for. */
+static void print_conditions(const struct policy *policy, size_t rule)
+{
+	_cleanup_buf_ struct buf budget = BUF_INIT(0);
+	struct json_writer w = {.out = &budget};
+	uint64_t window_ns;
+	const uint32_t at_least = policy_rule_at_least(policy, rule, &window_ns);
+
+	if (at_least)
+		(void)printf(" (%u times in %g s)", at_least, (double)window_ns / 1e9);
+	if (policy_rule_steps(policy, rule, &window_ns) && window_ns)
+		(void)printf(" (after others, within %g s)", (double)window_ns / 1e9);
+	else if (policy_rule_steps(policy, rule, &window_ns))
+		(void)printf(" (after others)");
+	policy_put_budget(policy, NULL, rule, &w);
+	if (budget.len) {
+		(void)printf(" (");
+		print_members(budget.data, budget.len, "");
+		(void)printf(")");
+	}
+	if (policy_rule_is_observed(policy, rule))
+		(void)printf(" (observed only)");
+}
+
 static void print_answer(const struct explanation *e, const struct answer *a, bool colour)
 {
 	_cleanup_buf_ struct buf reads = BUF_INIT(0);
 	struct json_writer w = {.out = &reads};
 	const enum verdict verdict = policy_rule_verdict(e->policy, a->rule);
-	uint64_t window_ns;
-	const uint32_t at_least = policy_rule_at_least(e->policy, a->rule, &window_ns);
 
 	colour = colour && a->answer != RULE_FALSE;
 	(void)printf("  %-11s %s%-5s%s %s", answer_name(a->answer), verdict_colour(verdict, colour),
 		     verdict_name(verdict), end_colour(colour),
 		     policy_rule(e->policy, a->rule)->id);
-	if (at_least)
-		(void)printf(" (%u times in %g s)", at_least, (double)window_ns / 1e9);
-	if (policy_rule_steps(e->policy, a->rule, &window_ns) && window_ns)
-		(void)printf(" (after others, within %g s)", (double)window_ns / 1e9);
-	else if (policy_rule_steps(e->policy, a->rule, &window_ns))
-		(void)printf(" (after others)");
-	policy_put_reads(e->policy, NULL, a->rule, &e->action, &e->labels_before, &w);
-	(void)printf("\n              ");
-	print_members(reads.data, reads.len, "action.");
+	print_conditions(e->policy, a->rule);
 	(void)putchar('\n');
+	policy_put_reads(e->policy, NULL, a->rule, &e->action, &e->labels_before, &w);
+	if (reads.len > strlen("{}")) {
+		(void)printf("              ");
+		print_members(reads.data, reads.len, "action.");
+		(void)putchar('\n');
+	}
 }
 
 static void print_answers(const struct explanation *e, bool colour)

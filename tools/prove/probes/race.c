@@ -276,16 +276,14 @@ static int text_of_script(const struct arena *a)
 	return race_run(race, false);
 }
 
-/* The path lies in a file that is cut off and grows again: its page comes and goes. */
+/*
+ * The path lies in a file that is cut off and grows again with the other: its page goes, and is
+ * back soon enough for a path to be there when it is looked at, and another when it is used.
+ */
 static void exchange_page(struct race *race, unsigned turn)
 {
-	static unsigned round;
-
-	if (turn)
-		(void)!ftruncate(race->swapped_fd, 0);
-	else
-		(void)!pwrite(race->swapped_fd, race->targets[round++ & 1],
-			      strlen(race->targets[0]) + 1, 0);
+	(void)!ftruncate(race->swapped_fd, 0);
+	(void)!pwrite(race->swapped_fd, race->targets[turn], strlen(race->targets[0]) + 1, 0);
 }
 
 static int path_in_a_page_that_goes(const struct arena *a)

@@ -17,6 +17,16 @@ static const char *after(const char *text, const char *prefix)
 	return strncmp(text, prefix, len) == 0 ? text + len : NULL;
 }
 
+const char *approver_socket(const char *text)
+{
+	return text ? after(text, UNIX_PREFIX) : NULL;
+}
+
+const char *approver_words(const char *text)
+{
+	return text ? after(text, COMMAND_PREFIX) : NULL;
+}
+
 const char *approver_check(const char *text)
 {
 	const char *path = after(text, UNIX_PREFIX);

@@ -31,6 +31,9 @@ struct approver_host {
 
 /* It is one that only a face of its own can make. */
 bool approver_is_client(const char *text);
+/* The path of unix:, the words of command:, within @text; NULL of others, and of NULL. */
+const char *approver_socket(const char *text);
+const char *approver_words(const char *text);
 /* NULL if the text names an approver, else what is wrong. */
 const char *approver_check(const char *text);
 /* *ret is NULL for "none" and for NULL. The text is borrowed for its life. */
