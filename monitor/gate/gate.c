@@ -57,9 +57,9 @@
 
 #define KEPT_FDS 64u
 /*
- * Calls that follow each other this closely are waited for, starts of programs among them, for which
- * a wake-up by epoll would cost a change of processor. A wait ends at the supervisor's timer, which
- * has the same period.
+ * Calls that follow each other this closely are waited for, starts of programs among them, for
+ * which a wake-up by epoll would cost a change of processor. A wait ends at the supervisor's timer,
+ * which has the same period.
  */
 #define SOON_NS UINT64_C(5000000)
 
