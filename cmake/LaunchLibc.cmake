@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# launch_libc: the C library of cordon-launch, linked statically.
+# launch_libc: the C library of cordon-launch, and of cordon's front (tools/front), linked statically.
 #
 # The launcher starts anew with each session, and its C library with it. glibc asks the processor about its
 # caches dozens of times before main(); on a virtual machine each answer comes from the hypervisor, and all
 # of them took 0.5 ms where this was measured. musl asks nothing, and a smaller image makes each process that
-# is cloned from it cheaper. Debian's musl-tools has it for gcc; without it, and for clang, it is glibc.
-option(CORDON_MUSL "Build the launcher with musl where gcc has it (musl-tools)" ON)
+# is cloned from it cheaper. Debian's musl-tools has it for gcc; without it, and for clang, the launcher has
+# glibc, and there is no front.
+option(CORDON_MUSL "Build launcher and front with musl where gcc has it (musl-tools)" ON)
+set(CORDON_FRONT OFF)
 
 add_library(launch_libc INTERFACE)
 target_link_options(launch_libc INTERFACE -static)
@@ -26,6 +28,9 @@ if(CORDON_MUSL AND MUSL_SPECS AND CMAKE_C_COMPILER_ID STREQUAL GNU)
                 -Wno-conversion -Wno-sign-conversion)
         target_include_directories(launch_libc SYSTEM INTERFACE ${headers})
         target_link_options(launch_libc INTERFACE -specs=${MUSL_SPECS} -no-pie)
+        if(NOT CORDON_SANITIZE) # which it could not be built with, and would keep from the runs
+                set(CORDON_FRONT ON)
+        endif()
         message(STATUS "cordon-launch: with musl")
 else()
         message(STATUS "cordon-launch: with the C library of the host")

@@ -32,6 +32,8 @@ for part in common sandbox monitor tools scenarios; do
 	bad $part '<seccomp\.h>' "libseccomp is known to sandbox only" 'sandbox/[A-Za-z0-9_./]+'
 	bad $part '<openssl/' "OpenSSL is known to monitor/net/decoy only" \
 		'monitor/net/decoy/[A-Za-z0-9_.]+'
+	bad $part '<nghttp2/' "nghttp2 is known to monitor/net/decoy/http2.c only" \
+		'monitor/net/decoy/http2\.c'
 	bad $part '<sodium' "libsodium is known to monitor and tools only" \
 		'(monitor|tools)/[A-Za-z0-9_./]+'
 done

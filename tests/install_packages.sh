@@ -6,8 +6,8 @@
 set -eu
 
 build="gcc make cmake pkg-config clang-14 llvm-14 bpftool libbpf-dev libseccomp-dev libuv1-dev
-	libcjson-dev libsodium-dev libc-ares-dev libssl-dev uthash-dev zlib1g-dev scdoc linux-libc-dev
-	musl-tools python3"
+	libcjson-dev libsodium-dev libc-ares-dev libssl-dev libnghttp2-dev uthash-dev zlib1g-dev scdoc
+	linux-libc-dev musl-tools python3"
 # Those whose work tests/compat compares; a JDK and Go (480 MB), which the tests use too, are left to
 # whoever has them.
 compat="python3-venv tar gzip rsync openssh-client gdb sqlite3 perl tmux bsdutils dpkg-dev"

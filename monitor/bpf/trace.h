@@ -28,25 +28,32 @@ enum trace_session_flags {
 	TRACE_SESSION_TERMINAL = 1u << 2, /* it has made a pseudo-terminal */
 };
 
-/* One a slot, in an array that the reader has mapped: reading labels needs no system call. */
+/*
+ * One a slot, in an array that the reader has mapped: reading labels needs no system call. What is
+ * asked at every call and hardly ever changes has a cache line of its own, apart from what each
+ * event changes.
+ */
 struct trace_slot {
 	__u32 generation;  /* tags and records of another generation belong to a session gone */
 	__u32 flags;	   /* enum trace_session_flags */
 	__u64 labels;	   /* set so far */
 	__u64 every_label; /* union of all labels of the session's files */
+	__u64 everywhere;  /* labels that any process of it may have */
+	__u64 unplaced;	   /* labels of what has no object of its own; see flows.h */
+	__u32 flows;	   /* objects with labels */
+	__u32 reserved[5];
 	__u64 emitted;
 	__u64 lost;
 	__u64 unkilled; /* SIGKILL that could not be sent at once */
 	__u64 untraced; /* children for whose tag there was no memory */
 	/* Bytes of its records, put into the ring and taken out of it by the reader; they wrap. */
 	__u32 put, taken;
-	__u64 everywhere; /* labels that any process of it may have */
-	__u64 unplaced;	  /* labels of what has no object of its own; see flows.h */
-	__u32 flows;	  /* objects with labels */
-	__u32 reserved;
+	__u64 reserved_too[3];
 };
 
-_Static_assert(sizeof(struct trace_slot) == 88, "no padding");
+_Static_assert(sizeof(struct trace_slot) == 128 &&
+		       __builtin_offsetof(struct trace_slot, emitted) == 64,
+	       "two cache lines, no padding");
 
 enum trace_tag_flags {
 	TRACE_TAG_CONDEMNED = 1u << 0, /* to be killed at the next chance */

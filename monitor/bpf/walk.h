@@ -80,7 +80,11 @@ static __always_inline void copy_short_name(char *to, const struct dentry_view *
 		(const void *)(view->from + BEHIND_PARENT(layout.dentry_inode) + sizeof(__u64));
 	__u64 *words = (void *)to; /* the machine does not mind where they lie */
 
-	for (__u32 i = 0; i < SHORT_NAME_BYTES / sizeof(__u64); i++)
+	/* Each is a read that is checked, and most names are short. */
+	words[0] = from[0];
+	if (view->len < sizeof(__u64))
+		return;
+	for (__u32 i = 1; i < SHORT_NAME_BYTES / sizeof(__u64); i++)
 		words[i] = from[i];
 }
 

@@ -14,6 +14,7 @@
 #include "monitor/net/flow.h"
 
 #define BACKLOG	   128
+#define RETRY_MS   100
 #define ACCEPTED   32u	/* at a time, before others have their turn */
 #define MAX_GUESTS 256u /* of one session: whoever is outside must not exhaust it */
 
@@ -43,7 +44,7 @@ struct publish {
 	struct pipes pipes;
 	struct guest *guests;
 	unsigned guest_count;
-	uv_timer_t last;  /* never started: it is closed last, and from the loop */
+	uv_timer_t retry; /* nobody could be let in; closed last, and from the loop */
 	unsigned handles; /* of ports, answers that are waited for, and this */
 	bool is_stopped;
 	void (*closed)(void *ctx);
@@ -183,6 +184,16 @@ static void welcome(struct port *port, int outside_fd)
 		publish->handles++;
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct publish *publish = timer->data;
+
+	for (size_t i = 0; i < publish->count; i++)
+		(void)uv_poll_start(&publish->ports[i].poll, UV_READABLE, on_readable);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct port *port = poll->data;
@@ -193,8 +204,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		int outside_fd =
 			accept4(port->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (outside_fd < 0)
+		if (outside_fd < 0 && errno == EAGAIN)
 			return;
+		if (outside_fd < 0) {
+			/* Out of descriptors, the loop would be woken again at once. */
+			(void)uv_poll_stop(poll);
+			(void)uv_timer_start(&port->publish->retry, on_retry, RETRY_MS, 0);
+			return;
+		}
 		if (port->publish->guest_count < MAX_GUESTS)
 			welcome(port, outside_fd);
 		else
@@ -257,8 +274,8 @@ int publish_start(const struct publish_config *config, struct publish **ret, str
 	publish->loop = config->loop;
 	publish->ops = config->ops;
 	publish->ctx = config->ctx;
-	(void)uv_timer_init(config->loop, &publish->last);
-	publish->last.data = publish;
+	(void)uv_timer_init(config->loop, &publish->retry);
+	publish->retry.data = publish;
 	publish->handles++;
 	publish->ports = xcalloc(config->count, sizeof(*publish->ports));
 	for (; r == 0 && publish->count < config->count; publish->count++) {
@@ -289,5 +306,5 @@ void publish_stop(struct publish *publish, void (*closed)(void *ctx))
 		uv_close((uv_handle_t *)&publish->ports[i].poll, on_handle_closed);
 		close_fd(&publish->ports[i].listener_fd);
 	}
-	uv_close((uv_handle_t *)&publish->last, on_handle_closed);
+	uv_close((uv_handle_t *)&publish->retry, on_handle_closed);
 }

@@ -5,12 +5,31 @@
 #include "monitor/trace/internal.h"
 #include "monitor/trace/trace.h"
 
-/* Its share of the ring is free again; nobody else writes this. */
-static void session_takes(const struct trace *trace, uint32_t slot, size_t bytes)
-{
-	uint32_t *taken = &trace->slots[slot].taken;
+/* Bytes of one session's records, one after the other, that were read but not given back yet. */
+struct share {
+	uint32_t slot, generation, bytes;
+};
 
-	__atomic_store_n(taken, *taken + (uint32_t)bytes, __ATOMIC_RELAXED);
+/* The ring, and of it this session's share, are free again; nobody else writes these. */
+static void give_back(struct trace *trace, struct share *share)
+{
+	const struct trace_session *session = trace_session(trace, share->slot);
+	uint32_t *taken = &trace->slots[share->slot].taken;
+
+	if (share->bytes && session && session->generation == share->generation)
+		__atomic_store_n(taken, *taken + share->bytes, __ATOMIC_RELAXED);
+	share->bytes = 0;
+	ring_release(&trace->ring);
+}
+
+static void take(struct trace *trace, struct share *share, const struct trace_record *record,
+		 size_t len)
+{
+	if (share->slot != record->slot || share->generation != record->generation)
+		give_back(trace, share);
+	share->slot = record->slot;
+	share->generation = record->generation;
+	share->bytes += (uint32_t)len;
 }
 
 /* What cannot be told is lost, however it came to be so. */
@@ -21,6 +40,7 @@ static void session_loses(const struct trace *trace, uint32_t slot)
 
 int trace_drain(struct trace *trace)
 {
+	struct share share = {0};
 	const void *bytes;
 	size_t len;
 	int handled = 0;
@@ -32,11 +52,10 @@ int trace_drain(struct trace *trace)
 	 * What was there when we came, no more: processes that make events faster than we read them
 	 * would keep us here, and every decision waiting.
 	 */
-	const unsigned long end = ring_written(&trace->ring);
-
+	ring_look(&trace->ring);
 	/* Whatever was skipped before one of these events was written is counted by now. */
 	flows_note_skips(trace);
-	while (ring_is_before(&trace->ring, end) && (bytes = ring_next(&trace->ring, &len))) {
+	while ((bytes = ring_next(&trace->ring, &len))) {
 		const struct trace_record *record = bytes;
 		struct trace_session *session;
 		struct trace_event event;
@@ -44,7 +63,7 @@ int trace_drain(struct trace *trace)
 		/* A record of a session that was removed in the meantime interests nobody. */
 		session = len >= sizeof(*record) ? trace_session(trace, record->slot) : NULL;
 		if (session && session->generation == record->generation) {
-			session_takes(trace, record->slot, len);
+			take(trace, &share, record, len);
 			if (trace_decode(record, len, &trace->texts, &event)) {
 				session->consumed++;
 				handled++;
@@ -58,8 +77,10 @@ int trace_drain(struct trace *trace)
 				session_loses(trace, record->slot);
 			}
 		}
-		ring_consume(&trace->ring);
+		if (ring_consume(&trace->ring))
+			give_back(trace, &share);
 	}
+	give_back(trace, &share);
 	trace->draining = false;
 	return handled;
 }

@@ -168,25 +168,6 @@ static int load_lsm(struct trace *trace, const struct trace_constants *constants
 	return load_object(trace, &trace_object_lsm_direct, &trace_object_lsm, constants, err);
 }
 
-int trace_wanted_backend(enum trace_backend *ret, struct error *err)
-{
-	static const char *const names[] = {"auto", "lsm", "tracepoint"};
-	const char *given = getenv("CORDON_TRACE_BACKEND"); /* NOLINT(concurrency-mt-unsafe) */
-
-	*ret = TRACE_BACKEND_AUTO;
-	for (int i = 0; given && i < 3; i++) {
-		if (strcmp(given, names[i]) == 0) {
-			*ret = (enum trace_backend)i;
-			return 0;
-		}
-	}
-	return given && given[0] ? error_set(err, EINVAL,
-					     "CORDON_TRACE_BACKEND=%s: must be auto, lsm or "
-					     "tracepoint",
-					     given)
-				 : 0;
-}
-
 int trace_load(struct trace *trace, const struct trace_room *room, struct error *err)
 {
 	struct trace_constants constants = {.no_tags = room->no_tags,

@@ -8,6 +8,8 @@
 
 #include <linux/bpf.h>
 
+#define RING_PARTS 64 /* given back one by one */
+
 int ring_open(struct ring *ring, int map_fd, size_t bytes)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -29,6 +31,7 @@ int ring_open(struct ring *ring, int map_fd, size_t bytes)
 	ring->data = (const uint8_t *)producer + page;
 	ring->bytes = bytes;
 	ring->page = page;
+	ring->at = ring->end = *ring->consumer;
 	return 0;
 }
 
@@ -41,26 +44,14 @@ void ring_close(struct ring *ring)
 	memset(ring, 0, sizeof(*ring));
 }
 
-/* The head of the record at the consumer's place: length and flag bits; BUSY when none is there. */
+/* The head of the record at our place: length and flag bits; BUSY when none is there. */
 static uint32_t head(const struct ring *ring)
 {
-	const unsigned long at = *ring->consumer;
-
-	if (at == __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE))
+	if ((long)(ring->end - ring->at) <= 0)
 		return BPF_RINGBUF_BUSY_BIT;
 	return __atomic_load_n(
-		(const uint32_t *)(const void *)(ring->data + (at & (ring->bytes - 1))),
+		(const uint32_t *)(const void *)(ring->data + (ring->at & (ring->bytes - 1))),
 		__ATOMIC_ACQUIRE);
-}
-
-unsigned long ring_written(const struct ring *ring)
-{
-	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
-}
-
-bool ring_is_before(const struct ring *ring, unsigned long end)
-{
-	return (long)(end - *ring->consumer) > 0;
 }
 
 static size_t whole_bytes(uint32_t word)
@@ -68,6 +59,11 @@ static size_t whole_bytes(uint32_t word)
 	const size_t len = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 
 	return (len + BPF_RINGBUF_HDR_SZ + 7) & ~(size_t)7;
+}
+
+void ring_look(struct ring *ring)
+{
+	ring->end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 }
 
 const void *ring_next(struct ring *ring, size_t *ret_len)
@@ -78,16 +74,21 @@ const void *ring_next(struct ring *ring, size_t *ret_len)
 		if (word & BPF_RINGBUF_BUSY_BIT)
 			return NULL;
 		if (word & BPF_RINGBUF_DISCARD_BIT) {
-			ring_consume(ring);
+			(void)ring_consume(ring);
 			continue;
 		}
 		*ret_len = word;
-		return ring->data + (*ring->consumer & (ring->bytes - 1)) + BPF_RINGBUF_HDR_SZ;
+		return ring->data + (ring->at & (ring->bytes - 1)) + BPF_RINGBUF_HDR_SZ;
 	}
 }
 
-void ring_consume(struct ring *ring)
+bool ring_consume(struct ring *ring)
 {
-	__atomic_store_n(ring->consumer, *ring->consumer + whole_bytes(head(ring)),
-			 __ATOMIC_RELEASE);
+	ring->at += whole_bytes(head(ring));
+	return ring->at - *ring->consumer >= ring->bytes / RING_PARTS;
+}
+
+void ring_release(struct ring *ring)
+{
+	__atomic_store_n(ring->consumer, ring->at, __ATOMIC_RELEASE);
 }

@@ -11,25 +11,32 @@
 #include <stdint.h>
 
 struct ring {
-	unsigned long *consumer;       /* mapped, ours to write */
+	unsigned long *consumer;       /* mapped, ours to write: up to here all is given back */
 	const unsigned long *producer; /* mapped, followed by the data, mapped twice in a row */
 	const uint8_t *data;
 	void *mapped; /* what producer and data are in */
 	size_t bytes, page;
+	unsigned long at, end; /* the next record; how far the kernel had written */
 };
 
 int ring_open(struct ring *ring, int map_fd, size_t bytes);
 void ring_close(struct ring *ring);
 
-/* How far the kernel has written by now: an end for a reader who must not run after the writers. */
-unsigned long ring_written(const struct ring *ring);
-/* True until everything written before `end` was consumed. */
-bool ring_is_before(const struct ring *ring, unsigned long end);
+/*
+ * The processors that write share both positions with ours, and wait for each other wherever one
+ * looks at what another has changed. So we look at theirs once for many records, and tell ours once
+ * for a good part of the ring.
+ */
+
+/* From here on what is written by now can be read, and no more: writers do not keep a reader. */
+void ring_look(struct ring *ring);
 
 /*
  * ring_next - the oldest record not yet consumed; *ret_len its bytes.
- * Return: NULL when there is none that is complete. Valid until ring_consume().
+ * Return: NULL when there is none that is complete. Valid until ring_release().
  */
 const void *ring_next(struct ring *ring, size_t *ret_len);
-/* Gives the record that ring_next() showed back to the kernel. */
-void ring_consume(struct ring *ring);
+/* Done with the record that ring_next() showed. Return: true when it is time for ring_release(). */
+bool ring_consume(struct ring *ring);
+/* Gives all that was consumed back to the kernel. */
+void ring_release(struct ring *ring);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Where musl 1.2.3 and glibc differ; the launcher is built with either (cmake/LaunchLibc.cmake).
- * What the former has no function for is the system call itself.
+ * Where musl 1.2.3 and glibc differ; the launcher is built with either, the front with musl
+ * (cmake/LaunchLibc.cmake). What the former has no function for is the system call itself.
  */
 
 #include <sys/mount.h>
@@ -13,15 +13,36 @@
 #else
 #define RLIMIT_TYPE int
 
+#include <errno.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
+
+/* Why a program cannot be run, in the same words: these differ. */
+static inline const char *strerrordesc_np(int code)
+{
+	switch (code) {
+	case ELOOP:
+		return "Too many levels of symbolic links";
+	case ENAMETOOLONG:
+		return "File name too long";
+	case ENOMEM:
+		return "Cannot allocate memory";
+	case EMFILE:
+		return "Too many open files";
+	case EIO:
+		return "Input/output error";
+	default:
+		return strerror(code);
+	}
+}
 
 static inline int fsopen(const char *fs, unsigned flags)
 {

@@ -35,6 +35,17 @@ def compare(place, operation, batches, batch, what):
     row(what, "us", s["cordon"], "bwrap", s["bwrap"])
 
 
+def compare_trace(place, operation, batches, batch, what):
+    """The walls are the same on both sides: what is left is the trace."""
+    payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
+    options = [f"--policy={place.policies}"]
+    s = rounds(count(15, 2), {
+        "traced": lambda: payload_us(place.cordon(*payload, options=options), place.env),
+        "untraced": lambda: payload_us(place.cordon(*payload, options=[*options, "--trace=off"]),
+                                       place.env)})
+    row(what, "us", s["traced"], "untraced", s["untraced"])
+
+
 def compare_writes(place, operation, batches, batch, what):
     payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
     options = {"gated": [f"--policy={place.policies}/persistence.json"],
@@ -54,5 +65,7 @@ with Place() as place:
             skip(operation[-1], "needs the BPF trace, which needs root: without it more is refused")
         else:
             compare(place, *operation)
+    if TRACE == "on":
+        compare_trace(place, "open+close", 21, 500, "open+close: traced, beside a session that is not")
     for operation in WRITES:
         compare_writes(place, *operation)

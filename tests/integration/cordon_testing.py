@@ -16,6 +16,8 @@ import unittest
 from slower import SLOWER
 
 CORDON = os.environ.get("CORDON", "build/cordon")
+# Its programs; where it is a front, with the whole program as the last.
+PROGRAMS = [name for name in ("cordon", "cordon-main") if pathlib.Path(CORDON).with_name(name).exists()]
 # An ordinary user has no BPF; there the trace is auto and what needs it is skipped with this reason.
 TRACE = "on" if os.geteuid() == 0 else "auto"
 # Built with a sanitizer, which reserves terabytes of addresses and is slow.

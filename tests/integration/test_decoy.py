@@ -237,6 +237,23 @@ class Decoy(DecoyTest):
         self.assertEqual((plain["fields"]["method"], plain["fields"]["url_path"]), ("POST", "/"))
         self.assertEqual((tls["fields"]["protocol"], tls["fields"]["sni"]), ("tls", "b.example"))
 
+    def test_rules_on_requests_of_http2(self):
+        """In plain they are judged one by one, as those of HTTP/1; who would be asked is refused."""
+        curl = f"{CURL} --http2-prior-knowledge"
+        deny = rule("no-posts", "action.method == 'POST'", on=("net.request",), verdict="deny",
+                    match={"kind": "net.request", "method": "POST"})
+        self.decoyed(f"{curl} http://a.example/x; {curl} -d x http://a.example/", options=["-p", self.policy(deny)])
+        judged = [(e["fields"]["protocol"], e["fields"].get("method"), e.get("rule")) for e in self.events("net.request")]
+        self.assertIn(("http", "POST", "no-posts"), judged)
+        self.assertEqual([p for p, m, _ in judged if not m], ["http2", "http2"])
+        self.assertEqual([(r["method"], r["path"]) for r in self.requests()], [("GET", "/x"), ("POST", "/")])
+        asks = self.policy(dict(deny, verdict="ask"))
+        approver = Approver(self)
+        done = self.decoyed(f"{curl} http://a.example/x; {curl} -d x http://a.example/",
+                            options=["-p", asks, approver.option])
+        self.assertIn(b"It works", done.stdout)
+        self.assertEqual([(r["method"], r["path"]) for r in self.requests()], [("GET", "/x")])
+
     def test_observe_mode(self):
         done = self.decoyed(f"{CURL} http://a.example/", options=["--mode=observe"])
         self.assertIn(b"It works", done.stdout)

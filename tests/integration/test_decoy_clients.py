@@ -113,6 +113,54 @@ class Clients(unittest.TestCase):
         self.curl(*(f"https://www.example/{i}" for i in range(20)))
         self.assertEqual([self.told()["path"] for _ in range(20)], [f"/{i}" for i in range(20)])
 
+    def version_of(self, *args):
+        """Of HTTP, that curl says it spoke."""
+        return self.curl("-o", "/dev/null", "-w", "%{http_version}", *args).decode()
+
+    def test_versions_of_http(self):
+        for expected, option in (("2", "--http2"), ("2", "--http2-prior-knowledge"), ("1.1", "--http1.1")):
+            self.assertEqual(self.version_of(option, "https://www.example/"), expected)
+            told = self.told()
+            self.assertEqual((told["protocol"], told["method"], told["path"]), ("https", "GET", "/"))
+        # In plain there is nothing that would say so, but a program may know.
+        self.assertEqual(self.version_of("--http2-prior-knowledge", "http://www.example/a?b"), "2")
+        told = self.told()
+        self.assertEqual((told["protocol"], told["method"], told["path"]), ("http", "GET", "/a?b"))
+        self.assertEqual(self.version_of("--http2", "http://www.example/"), "1.1")
+        self.told()
+
+    def test_http2_uploads_side_by_side(self):
+        data = os.urandom(1 << 20)
+        path = self.folder / "upload.bin"
+        path.write_bytes(data)
+        self.curl("--http2", "--parallel", "--parallel-max", "20", *(a for i in range(20) for a in (
+            "-o", "/dev/null", "-T", path, f"https://www.example/{i}")))
+        told = [self.told() for _ in range(20)]
+        self.assertEqual({(t["method"], t["sha256"]) for t in told}, {("PUT", hashlib.sha256(data).hexdigest())})
+        self.assertEqual({t["path"] for t in told}, {f"/{i}" for i in range(20)})
+
+    def test_http2_brings_much_back(self):
+        data = os.urandom(900 << 10)
+        path = self.folder / "object.bin"
+        path.write_bytes(data)
+        url = "https://s3.example/bucket/much"
+        self.curl("--http2", "-T", path, url, host="s3.example")
+        self.told()
+        self.assertEqual(self.curl("--http2", url, host="s3.example"), data)
+        self.told()
+
+    def test_grpc(self):
+        """What a client of gRPC sends: it speaks HTTP/2 alone."""
+        message = b"\0\0\0\0\5\x0a\x03abc"
+        path = self.folder / "message.bin"
+        path.write_bytes(message)
+        said = self.curl("--http2-prior-knowledge", "-D", "-", "-H", "content-type: application/grpc", "-H", "te: trailers",
+                         "--data-binary", f"@{path}", "https://rpc.example/package.Service/Method", host="rpc.example")
+        self.assertIn(b"\r\ngrpc-status: 12\r\n", said)
+        told = self.told()
+        self.assertEqual((told["method"], told["path"]), ("POST", "/package.Service/Method"))
+        self.assertEqual(self.evidence(told), message)
+
     def git(self, *args, cwd):
         env = {"PATH": os.environ["PATH"], "HOME": str(cwd), "GIT_SSL_CAINFO": str(self.ca), "GIT_TERMINAL_PROMPT": "0",
                "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a",

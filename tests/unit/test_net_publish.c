@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/cleanup.h"
 #include "monitor/net/publish.h"
@@ -177,12 +178,45 @@ static void test_last_words_are_passed_on(void **state)
 	expect_heard(f, "last words");
 }
 
+/* Who comes while there are no descriptors waits, and is let in once there are. */
+static void test_out_of_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	union socket_address to;
+	const socklen_t len = endpoint_to_socket(&f->at.host, &to);
+	const int next_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int free_fd;
+	struct rlimit before;
+	struct rlimit none;
+	unsigned turns = 0;
+
+	assert_return_code(getrlimit(RLIMIT_NOFILE, &before), errno);
+	f->done(f->done_ctx, -ECONNREFUSED);
+	f->done = NULL;
+	free_fd = dup(next_fd);
+	none = (struct rlimit){(rlim_t)free_fd, before.rlim_max};
+	(void)close(free_fd);
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &none), errno);
+	assert_return_code(connect(next_fd, &to.generic, len), errno);
+	for (const uint64_t end = uv_hrtime() + 250000000; uv_hrtime() < end; turns++)
+		(void)uv_run(&f->loop, UV_RUN_ONCE);
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &before), errno);
+	assert_true(turns < 10);
+	assert_null(f->done);
+	while (!f->done)
+		(void)uv_run(&f->loop, UV_RUN_ONCE);
+	f->reason[0] = 0;
+	f->done(f->done_ctx, -ECONNREFUSED);
+	(void)close(next_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nobody_inside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_last_words_are_passed_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_out_of_descriptors, set_up, tear_down),
 	};
 
 	/* splice(2) to a socket that is gone has no MSG_NOSIGNAL: as in cordon. */

@@ -199,13 +199,6 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 	return 0;
 }
 
-void warn_of_label(const struct label_option *label)
-{
-	log_warning(
-		"--label %s=%s: no rule reads the label \"%s\": it is recorded and decides nothing",
-		label->path, label->name, label->name);
-}
-
 void warn_of_labels(const struct session_options *options, const struct policy *policy)
 {
 	for (size_t i = 0; i < options->label_count; i++) {

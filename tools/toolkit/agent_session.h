@@ -44,9 +44,7 @@ const char *agent_session_changes(const struct agent_session *agent);
 /* Loads the policy files of the options (or the default families) with their labels. */
 int load_policies(const struct session_options *options, struct policy **ret, struct error *err);
 
-/* Says of a --label that no rule reads that it decides nothing: it may be a wrong name. */
-void warn_of_label(const struct label_option *label);
-/* The same of all those of the options. */
+/* warn_of_label() of all those of the options that no rule reads. */
 void warn_of_labels(const struct session_options *options, const struct policy *policy);
 
 /* The supervisor for the options: its trace, the host's record key. */

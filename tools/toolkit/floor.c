@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -109,6 +110,17 @@ void floor_expect_end(struct floor *floor)
 {
 	if (uv_is_active((const uv_handle_t *)&floor->launcher))
 		(void)uv_timer_start(&floor->grace, on_grace_over, LAUNCHER_GRACE_MS, 0);
+}
+
+void floor_abandon(struct floor *floor)
+{
+	struct pollfd ended = {.fd = floor->launcher_fd, .events = POLLIN};
+
+	if (poll(&ended, 1, LAUNCHER_GRACE_MS) != 1)
+		on_grace_over(&floor->grace);
+	while (waitpid(floor->launcher_pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	floor_settle(floor);
 }
 
 /* ---- the start ---- */

@@ -38,6 +38,9 @@ void floor_expect_end(struct floor *floor);
 /* Once gone: removes what the session leaves on disk beside its record and its changes. Touches
  * nothing but files, so that a child of ours may do it behind us. */
 void floor_settle(struct floor *floor);
+/* The control socket is closed, and nothing was begun there: ends it at once, waits for that, and
+ * leaves nothing behind. The floor is not to be used any more. */
+void floor_abandon(struct floor *floor);
 /* NULL is fine. Frees in the loop's next turn. */
 void floor_release(struct floor *floor);
 

@@ -8,8 +8,21 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "sandbox/compat/libc.h"
 
-/* The folder that holds the running binary. */
+#define WHOLE "cordon-main"
+
+/* Of the command whose whole program lies there: beside it, or where it is installed. */
+static char *command_dir(const char *whole_dir)
+{
+	_cleanup_free_ char *beside = xasprintf("%s/cordon", whole_dir);
+	_cleanup_free_ char *installed = xasprintf("%s/" CORDON_BIN_DIR, whole_dir);
+	char path[PATH_MAX];
+
+	return xstrdup(access(beside, F_OK) < 0 && realpath(installed, path) ? path : whole_dir);
+}
+
+/* The folder that holds the command which is running. */
 static char *binary_dir(void)
 {
 	char path[PATH_MAX];
@@ -22,7 +35,7 @@ static char *binary_dir(void)
 	slash = strrchr(path, '/');
 	if (slash)
 		*slash = '\0';
-	return xstrdup(path);
+	return slash && strcmp(slash + 1, WHOLE) == 0 ? command_dir(path) : xstrdup(path);
 }
 
 static int first_that_is(char **candidates, int mode, char **ret)
@@ -69,6 +82,11 @@ int paths_prover(char **ret, struct error *err)
 int paths_tls_module(char **ret, struct error *err)
 {
 	return find_helper("cordon-tls.so", R_OK, ret, err);
+}
+
+int paths_whole(char **ret, struct error *err)
+{
+	return find_helper(WHOLE, X_OK, ret, err);
 }
 
 int paths_policies(char **ret, struct error *err)

@@ -4,8 +4,8 @@
 /*
  * Where cordon finds its own parts and keeps its state.
  *
- * Beside the binary (a build tree) or under the install prefix: cordon-launch, cordon-prove,
- * cordon-tls.so, policies/.
+ * Beside the command (a build tree) or under the install prefix: cordon-launch, cordon-main,
+ * cordon-prove, cordon-tls.so, policies/.
  * State: $CORDON_STATE_DIR, else /var/lib/cordon for root, else $XDG_STATE_HOME/cordon, else
  * ~/.local/state/cordon; in it sessions/ID/ (record.jsonl, layers/), live/ and record.key.
  */
@@ -16,6 +16,9 @@
 int paths_launcher(char **ret, struct error *err);
 int paths_prover(char **ret, struct error *err);
 int paths_tls_module(char **ret, struct error *err);
+int paths_whole(char **ret, struct error *err); /* cordon-main, where cordon is its front */
+/* The program that the resident supervisor runs too: its file tells builds apart. */
+int paths_program(char **ret, struct error *err);
 int paths_policies(char **ret, struct error *err);
 int paths_state_dir(char **ret, struct error *err); /* created with mode 0700 */
 int paths_session_dir(const char *session, char **ret, struct error *err); /* created, 0700 */

@@ -11,7 +11,6 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/json.h"
 #include "common/log.h"
 #include "tools/toolkit/layer.h"
 #include "tools/toolkit/paths.h"
@@ -89,22 +88,10 @@ static int build_spec(const struct session_options *options, const char *id, con
 	_cleanup_free_ char *workspace = NULL;
 	struct spec_bind own[TRUST_BINDS];
 	_cleanup_free_ const char **env = NULL;
-	struct json *doc = NULL;
 	int r;
 
-	if (options->spec_path) {
-		r = json_parse_file(options->spec_path, &doc, err);
-		if (r < 0)
-			return r;
-		r = spec_from_json(doc, ret, err);
-		json_free(doc);
-		if (r == 0 && options->net.mode != NET_NONE && ret->net != options->net.mode)
-			r = error_set(err, EINVAL,
-				      "its \"net\" is \"%s\", and the options want \"%s\"; change "
-				      "one of them",
-				      net_mode_name(ret->net), net_mode_name(options->net.mode));
-		return r < 0 ? error_prefix(err, "%s", options->spec_path) : 0;
-	}
+	if (options->spec_path)
+		return plan_read_spec(options, ret, err);
 	r = choose_workspace(options, &workspace, err);
 	if (r < 0)
 		return r;
@@ -236,6 +223,13 @@ void plan_done(struct plan *plan)
 	free(plan->evidence_dir);
 	trust_done(&plan->trust);
 	*plan = (struct plan){0};
+}
+
+void warn_of_label(const struct label_option *label)
+{
+	log_warning(
+		"--label %s=%s: no rule reads the label \"%s\": it is recorded and decides nothing",
+		label->path, label->name, label->name);
 }
 
 /* A label's path as the session sees it: what exists on the host is named from here, else inside.

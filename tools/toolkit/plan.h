@@ -102,6 +102,11 @@ struct net_config plan_net(const struct plan *plan, const struct session_options
 /* For the user to know: what a session without namespaces is short of. NULL if it has them. */
 const char *plan_caveat(const struct spec *spec);
 
+/* Says of a --label that no rule reads that it decides nothing: it may be a wrong name. */
+void warn_of_label(const struct label_option *label);
+
+/* plan_read_spec - that of --spec. */
+int plan_read_spec(const struct session_options *options, struct spec *ret, struct error *err);
 /* The spec alone, for --dry-run: its state folder is named but not made. */
 int plan_dry_spec(const struct session_options *options, struct spec *ret, struct error *err);
 

@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "sandbox/compat/libc.h"
 #include "tools/toolkit/paths.h"
 
 /* Each holds the one after it; whoever takes the first has what is in it by then. */

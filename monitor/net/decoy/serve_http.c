@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/net/decoy/serve_http.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/cleanup.h"
-#include "monitor/net/decoy/http.h"
-#include "monitor/net/decoy/visit.h"
 
-struct talk {
-	struct http_reader reader;
-	struct evidence evidence;
-};
+void http_talk_done(struct http_talk *talk)
+{
+	http_reader_done(&talk->reader);
+	evidence_done(&talk->evidence);
+}
 
 static void begin(struct visit *visit)
 {
-	visit->talk = xcalloc(1, sizeof(struct talk));
-	((struct talk *)visit->talk)->evidence.file_fd = -1;
+	struct http_talk *talk = xcalloc(1, sizeof(*talk));
+
+	*talk = NO_HTTP_TALK;
+	visit->talk = talk;
 }
 
 static void free_talk(struct visit *visit)
 {
-	struct talk *talk = visit->talk;
-
-	http_reader_done(&talk->reader);
-	evidence_done(&talk->evidence);
-	free(talk);
+	http_talk_done(visit->talk);
+	free(visit->talk);
 }
 
 static void say_text(struct visit *visit, const char *text)
@@ -34,7 +34,7 @@ static void say_text(struct visit *visit, const char *text)
 
 /* ---- answers ---- */
 
-static void put_date(struct buf *out)
+void http_put_date(struct buf *out)
 {
 	const time_t now = time(NULL);
 	struct tm parts;
@@ -52,7 +52,7 @@ static void say_answer(struct visit *visit, const struct http_request *request,
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
 
 	buf_printf(&out, "HTTP/1.1 %d %s\r\n", answer->status, http_reason(answer->status));
-	put_date(&out);
+	http_put_date(&out);
 	buf_printf(&out, "Connection: %s\r\n", request->keep_alive ? "keep-alive" : "close");
 	buf_put(&out, answer->fields.data, answer->fields.len);
 	if (has_body)
@@ -67,8 +67,8 @@ static void say_answer(struct visit *visit, const struct http_request *request,
 
 /* ---- requests ---- */
 
-static void tell(struct visit *visit, const struct talk *talk, const struct answer *answer,
-		 bool is_cut)
+void http_talk_tell(struct visit *visit, const struct http_talk *talk, const struct answer *answer,
+		    bool is_cut)
 {
 	const struct http_request *request = &talk->reader.request;
 	struct decoy_request told = {
@@ -88,7 +88,14 @@ static void tell(struct visit *visit, const struct talk *talk, const struct answ
 	visit_tell(visit, &told);
 }
 
-static void answer_request(struct visit *visit, struct talk *talk)
+void http_talk_tell_cut(struct visit *visit, const struct http_talk *talk)
+{
+	const struct answer none = {.service = "web"};
+
+	http_talk_tell(visit, talk, &none, true);
+}
+
+void http_talk_answer(struct visit *visit, const struct http_talk *talk, struct answer *ret)
 {
 	const struct http_request *request = &talk->reader.request;
 	const struct exchange exchange = {
@@ -99,18 +106,24 @@ static void answer_request(struct visit *visit, struct talk *talk)
 		.body = &talk->evidence,
 		.state = &visit->decoy->services,
 	};
+
+	answer_init(ret);
+	service_answer(&exchange, ret);
+	http_talk_tell(visit, talk, ret, false);
+}
+
+static void answer_request(struct visit *visit, struct http_talk *talk)
+{
 	struct answer answer;
 
-	answer_init(&answer);
-	service_answer(&exchange, &answer);
-	tell(visit, talk, &answer, false);
-	say_answer(visit, request, &answer);
+	http_talk_answer(visit, talk, &answer);
+	say_answer(visit, &talk->reader.request, &answer);
 	answer_done(&answer);
 	evidence_done(&talk->evidence);
 }
 
 /* "CONNECT host:port": a proxy is meant. */
-static void open_tunnel(struct visit *visit, struct talk *talk)
+static void open_tunnel(struct visit *visit, struct http_talk *talk)
 {
 	const char *target = talk->reader.request.target;
 	const char *colon = strrchr(target, ':');
@@ -119,13 +132,13 @@ static void open_tunnel(struct visit *visit, struct talk *talk)
 		xstrndup(target, colon ? (size_t)(colon - target) : strlen(target));
 	const struct answer answer = {.service = "proxy", .status = 200};
 
-	tell(visit, talk, &answer, false);
+	http_talk_tell(visit, talk, &answer, false);
 	say_text(visit, "HTTP/1.1 200 Connection established\r\n\r\n");
 	/* Of TLS inside of TLS only the outer one is ours. */
 	visit_tunnel(visit, host, port <= UINT16_MAX ? (uint16_t)port : 0);
 }
 
-static void on_head(struct visit *visit, struct talk *talk)
+static void on_head(struct visit *visit, struct http_talk *talk)
 {
 	const struct http_request *request = &talk->reader.request;
 
@@ -136,7 +149,7 @@ static void on_head(struct visit *visit, struct talk *talk)
 		say_text(visit, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-static void refuse(struct visit *visit, struct talk *talk)
+static void refuse(struct visit *visit, struct http_talk *talk)
 {
 	static const char text[] =
 		"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -145,7 +158,7 @@ static void refuse(struct visit *visit, struct talk *talk)
 	(void)snprintf(answer.detail, sizeof(answer.detail), "%s", talk->reader.broken);
 	if (!talk->evidence.store)
 		evidence_begin(&talk->evidence, &visit->decoy->store);
-	tell(visit, talk, &answer, true);
+	http_talk_tell(visit, talk, &answer, true);
 	evidence_done(&talk->evidence);
 	say_text(visit, text);
 	visit_close(visit);
@@ -153,7 +166,7 @@ static void refuse(struct visit *visit, struct talk *talk)
 
 static size_t take(struct visit *visit, const char *bytes, size_t len)
 {
-	struct talk *talk = visit->talk;
+	struct http_talk *talk = visit->talk;
 	size_t at = 0;
 
 	for (;;) {
@@ -185,14 +198,17 @@ static size_t take(struct visit *visit, const char *bytes, size_t len)
 	}
 }
 
-/* A request that stopped in its body is evidence as well. */
 static void end(struct visit *visit)
 {
-	struct talk *talk = visit->talk;
-	const struct answer none = {.service = "web"};
+	const struct http_talk *talk = visit->talk;
 
 	if (http_reader_is_inside(&talk->reader) && talk->evidence.store)
-		tell(visit, talk, &none, true);
+		http_talk_tell_cut(visit, talk);
 }
 
-const struct protocol http_protocol = {"http", "https", begin, take, end, free_talk};
+const struct protocol http_protocol = {.name = "http",
+				       .secured_name = "https",
+				       .begin = begin,
+				       .take = take,
+				       .end = end,
+				       .free = free_talk};

@@ -34,4 +34,9 @@ static void end(struct visit *visit)
 	visit_tell(visit, &told);
 }
 
-const struct protocol other_protocol = {"other", "other", begin, take, end, free_talk};
+const struct protocol other_protocol = {.name = "other",
+					.secured_name = "other",
+					.begin = begin,
+					.take = take,
+					.end = end,
+					.free = free_talk};

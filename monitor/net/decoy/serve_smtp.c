@@ -239,4 +239,9 @@ static void end(struct visit *visit)
 		tell(visit, "DATA", talk->envelope.data, &talk->evidence, true);
 }
 
-const struct protocol smtp_protocol = {"smtp", "smtp", begin, take, end, free_talk};
+const struct protocol smtp_protocol = {.name = "smtp",
+				       .secured_name = "smtp",
+				       .begin = begin,
+				       .take = take,
+				       .end = end,
+				       .free = free_talk};

@@ -50,4 +50,5 @@ static size_t take(struct visit *visit, const char *bytes, size_t len)
 	return len;
 }
 
-const struct protocol ssh_protocol = {"ssh", "ssh", begin, take, NULL, NULL};
+const struct protocol ssh_protocol = {
+	.name = "ssh", .secured_name = "ssh", .begin = begin, .take = take};

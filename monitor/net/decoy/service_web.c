@@ -35,6 +35,21 @@ static bool speaks_json(const struct exchange *x)
 	       (accept && strncmp(accept, "application/json", 16) == 0);
 }
 
+static bool speaks_grpc(const struct exchange *x)
+{
+	const char *type = http_field(x->request, "Content-Type");
+
+	return type && strncmp(type, "application/grpc", 16) == 0;
+}
+
+/* As a server says that has no such method, in the fields alone: the client reads no body then. */
+static void answer_grpc(struct answer *ret)
+{
+	answer_field(ret, "Content-Type", "application/grpc");
+	answer_field(ret, "Grpc-Status", "12");
+	answer_field(ret, "Grpc-Message", "unknown service");
+}
+
 static bool wants(const struct exchange *x)
 {
 	(void)x;
@@ -47,6 +62,8 @@ static void answer(const struct exchange *x, struct answer *ret)
 
 	if (reads && is_package_index(x)) {
 		answer_text(ret, 404, "text/plain", "Not Found\n");
+	} else if (speaks_grpc(x)) {
+		answer_grpc(ret);
 	} else if (speaks_json(x)) {
 		answer_text(ret, 200, "application/json", "");
 		if (reads)

@@ -54,4 +54,9 @@ __attribute__((visibility("default"))) const struct tls_module tls_module = {
 	.md5_add = md5_add,
 	.md5_sum = md5_sum,
 	.md5_free = md5_free,
+	.http2_new = http2_new,
+	.http2_free = http2_free,
+	.http2_feed = http2_feed,
+	.http2_take = http2_take,
+	.http2_is_over = http2_is_over,
 };

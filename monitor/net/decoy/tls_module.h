@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * All that the decoys need of OpenSSL, as functions of a module that is loaded when a session has
- * decoys: to load and relocate that library would be felt at every start of cordon without them.
+ * All that the decoys need of OpenSSL and nghttp2, as functions of a module that is loaded when a
+ * session has decoys: to load and relocate them would be felt at every start of cordon without.
  *
  * The certificate authority is that of one session: known to nobody but the view whose trust store
  * it is put into, and gone with the process; its key is never written. Between two buffers, TLS
@@ -19,6 +19,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "monitor/net/decoy/http2.h"
 
 struct authority;
 struct tls_server; /* one a session */
@@ -64,6 +65,13 @@ struct tls_module {
 	void (*md5_add)(struct md5 *md5, const void *bytes, size_t len);
 	void (*md5_sum)(struct md5 *md5, uint8_t ret[16]);
 	struct md5 *(*md5_free)(struct md5 *md5);
+
+	/* http2.h */
+	struct http2 *(*http2_new)(const struct http2_ops *ops, void *ctx);
+	struct http2 *(*http2_free)(struct http2 *http2);
+	int (*http2_feed)(struct http2 *http2, const char *bytes, size_t len);
+	void (*http2_take)(struct http2 *http2, struct buf *out);
+	bool (*http2_is_over)(const struct http2 *http2);
 };
 
 /* In the module itself, and in tests that are linked with it. */

@@ -166,6 +166,8 @@ static void settle(struct visit *visit)
 		return;
 	while (visit->stalled && !is_full(visit)) {
 		visit->stalled = false;
+		if (visit->protocol && visit->protocol->resume)
+			visit->protocol->resume(visit);
 		visit_use_input(visit);
 		if (!send_out(visit))
 			return;

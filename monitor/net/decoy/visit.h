@@ -29,10 +29,13 @@ struct protocol {
 	size_t (*take)(struct visit *visit, const char *bytes, size_t len);
 	/* Nothing more will come. */
 	void (*end)(struct visit *visit);
+	/* What was said before visit_stalls() has been read; may be NULL. */
+	void (*resume)(struct visit *visit);
 	void (*free)(struct visit *visit); /* of visit->talk */
 };
 
 extern const struct protocol http_protocol;  /* serve_http.c */
+extern const struct protocol http2_protocol; /* serve_http2.c */
 extern const struct protocol smtp_protocol;  /* serve_smtp.c */
 extern const struct protocol ssh_protocol;   /* serve_ssh.c */
 extern const struct protocol other_protocol; /* serve_other.c */

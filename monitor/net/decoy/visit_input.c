@@ -68,6 +68,7 @@ static bool recognise(struct visit *visit)
 {
 	const char *bytes = visit->in.data;
 	const size_t len = visit->in.len;
+	const size_t preface = sizeof(HTTP2_PREFACE) - 1;
 	int begins;
 
 	if (!visit->tls && is_tls(bytes, len)) {
@@ -75,6 +76,12 @@ static bool recognise(struct visit *visit)
 			return false;
 		if (visit_start_tls(visit))
 			return true;
+	}
+	if (memcmp(bytes, HTTP2_PREFACE, len < preface ? len : preface) == 0) {
+		if (len < preface)
+			return false;
+		begin(visit, &http2_protocol);
+		return true;
 	}
 	begins = http_begins(bytes, len);
 	if (begins < 0 && len < 4)

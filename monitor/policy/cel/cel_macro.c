@@ -138,14 +138,15 @@ static int expand_block(struct cel_tree *tree, struct cel_node *call, struct cel
 static int expand_block_name(struct cel_tree *tree, struct cel_node *call, const char *kind,
 			     unsigned numbers, struct cel_error *err)
 {
+	const struct cel_node *first = call->child->next;
 	unsigned found = 0;
 
-	for (const struct cel_node *arg = call->child->next; arg; arg = arg->next)
+	for (const struct cel_node *arg = first; arg; arg = arg->next)
 		found += arg->kind == NODE_INT ? 1 : 3;
-	if (found != numbers)
+	if (!first || found != numbers)
 		return cel_fail(err, call->at, "%.*s takes %s", (int)call->text.len, call->text.at,
 				numbers == 1 ? "a number" : "two numbers");
-	call->text = text_of(tree, kind, call->child->next);
+	call->text = text_of(tree, kind, first);
 	call->kind = NODE_NAME;
 	call->method = false;
 	call->child = NULL;

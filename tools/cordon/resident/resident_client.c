@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "sandbox/compat/libc.h"
 
 /* A server that lives answers within a few milliseconds; a stopped one never does. */
 #define HELLO_MS  2000
@@ -230,8 +231,7 @@ static bool is_unlimited(void)
 	struct rlimit limit;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (getrlimit((__rlimit_resource_t)kinds[i], &limit) < 0 ||
-		    limit.rlim_cur != RLIM_INFINITY)
+		if (getrlimit((RLIMIT_TYPE)kinds[i], &limit) < 0 || limit.rlim_cur != RLIM_INFINITY)
 			return false;
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= SERVER_FDS;
 }

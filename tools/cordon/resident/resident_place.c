@@ -32,10 +32,14 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
 
 static int make_name(char *ret, size_t size)
 {
+	_cleanup_free_ char *program = NULL;
 	struct stat st;
 	uint64_t hash = UINT64_C(14695981039346656037);
+	const int r = paths_program(&program, NULL);
 
-	if (stat("/proc/self/exe", &st) < 0)
+	if (r < 0)
+		return r;
+	if (stat(program, &st) < 0)
 		return -errno;
 	hash = mix(hash, CORDON_VERSION, sizeof(CORDON_VERSION));
 	hash = mix(hash, &st.st_dev, sizeof(st.st_dev));

@@ -28,7 +28,6 @@
 #include "tools/cordon/run/run_internal.h"
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
-#include "tools/toolkit/agent_session.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/ready.h"
 
@@ -87,9 +86,7 @@ void run_on_tty(void *ctx, int master_fd)
 	run->terminal = terminal_start(&run->loop, master_fd);
 }
 
-/* ---- in this process ---- */
-
-static const struct command_ops command_ops = {.tty = run_on_tty, .closed = run_on_closed};
+/* ---- the terminal ---- */
 
 bool run_wants_tty(void)
 {
@@ -114,60 +111,6 @@ static void pass_terminal_type(struct session_options *options)
 			return;
 	if (snprintf(variable, sizeof(variable), "TERM=%s", kind) < (int)sizeof(variable))
 		option_add_word(&options->env, &options->env_count, variable);
-}
-
-static int start_command(struct run *run, struct error *err)
-{
-	const struct session_options *options = &run->options->session;
-	const struct plan *plan = floor_plan(run->floor);
-	struct session_label *labels = plan_labels(plan, options);
-	const struct command_config config = {
-		.session = {.supervisor = run->supervisor,
-			    .policy = run->policy,
-			    .mode = options->mode,
-			    .trace = options->trace,
-			    .approver = run->approver,
-			    .approver_timeout_ms = options->approver_timeout_ms,
-			    .id = plan->id,
-			    .workspace = plan->spec.workspace,
-			    .control_fd = take_fd(&run->control_fd),
-			    .record_path = plan->record_path,
-			    .record_fd = take_fd(&run->record_fd),
-			    .labels = labels,
-			    .label_count = options->label_count,
-			    .net = plan_net(plan, options),
-			    .env = (const char *const *)plan->spec.env},
-		.argv = (const char *const *)run->options->command,
-		.stdio_fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
-		.tty = run_wants_tty(),
-		.timeout_ms = options->timeout_ms,
-		.declared = run->options->declared,
-		.cost = run->options->cost,
-	};
-	const int r = command_start(&config, &command_ops, run, &run->command, err);
-
-	plan_labels_free(labels, options->label_count);
-	return r;
-}
-
-void run_watch_here(struct run *run)
-{
-	struct run_options *options = run->options;
-	const char *reason;
-	struct error err;
-	int r;
-
-	r = load_and_supervise(&options->session, &run->loop, &run->policy, &run->supervisor, &err);
-	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet)
-		log_warning("no trace: %s", reason);
-	if (r == 0 && !options->quiet)
-		warn_of_labels(&options->session, run->policy);
-	if (r == 0)
-		r = start_command(run, &err);
-	if (r < 0) {
-		(void)unlink(floor_plan(run->floor)->record_path); /* ours, and empty */
-		fail(run, &err);
-	}
 }
 
 /* ---- signals ---- */
@@ -229,17 +172,6 @@ static void on_hold_terminal(void *ctx, bool hold)
 	terminal_hold(run->terminal, hold);
 }
 
-/* Whether a relayed session has decoys, for which its view must be made, the policy says. */
-static int load_decoys(struct run *run, struct error *err)
-{
-	struct session_options *options = &run->options->session;
-	const bool asks = options->net.mode == NET_RELAY;
-	const int r = asks ? load_policies(options, &run->policy, err) : 0;
-
-	options->policy = run->policy;
-	return r;
-}
-
 static int start(struct run *run, struct error *err)
 {
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
@@ -247,14 +179,12 @@ static int start(struct run *run, struct error *err)
 	const char *caveat;
 	int r;
 
-	r = load_decoys(run, err);
-	if (r == 0)
-		r = learn_session_start(&run->options->session, &run->learn, err);
+	run_hail_resident(run); /* it says HELLO while the session is made */
+	r = run_here_begin(run, err);
 	if (r == 0)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 	if (r < 0)
 		return r;
-	run_hail_resident(run); /* it says HELLO while the session is made */
 	if (!run->options->quiet)
 		plan_tell_workspace(&run->options->session);
 	caveat = plan_caveat(&floor_plan(run->floor)->spec);
@@ -296,7 +226,7 @@ static int settle_behind(void *ctx)
 	(void)setsid();
 	for (int i = 0; null_fd >= 0 && i < 3; i++)
 		(void)dup2(null_fd, i);
-	supervisor_free(run->supervisor);
+	run_here_settle(run);
 	floor_settle(run->floor);
 	if (floor_plan(run->floor)->spec.upper_dir && !run->failed)
 		ready_make(); /* the next one may be of its kind */
@@ -329,18 +259,16 @@ int run_command(struct run_options *options)
 	(void)uv_loop_init(&run.loop);
 	pass_terminal_type(&options->session);
 	if (start(&run, &err) < 0) {
-		log_error("%s", err.text);
+		run_here_failed(&run, &err);
 	} else {
 		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
 		exit_status = run.failed ? EXIT_CORDON : summary_status(&run.outcome);
 		say_how_it_went(&run, exit_status);
-		if (!run.failed &&
-		    learn_session_end(&run.learn, floor_plan(run.floor)->record_path) < 0)
+		if (!run.failed && run_here_end(&run) < 0)
 			exit_status = EXIT_CORDON;
 		leave(&run, exit_status);
 	}
 	close_fd(&run.hail);
 	(void)uv_loop_close(&run.loop);
-	(void)policy_free(run.policy);
 	return exit_status;
 }

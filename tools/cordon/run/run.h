@@ -12,7 +12,9 @@
 
 struct run_options {
 	struct session_options session;
-	bool resident; /* use the resident supervisor, and start one for the next runs */
+	bool dry_run;		/* print the spec instead */
+	bool resident;		/* use the resident supervisor, and start one for the next runs */
+	bool is_resident_named; /* by the option */
 	bool json;
 	bool quiet;
 	uint32_t declared; /* bits of enum declared */
@@ -28,5 +30,7 @@ enum {
 	EXIT_NOT_FOUND = 127
 };
 
+/* Of `cordon run`; ends the program for options that are wrong, and for --help. */
+int run_options_parse(int argc, char **argv, struct run_options *ret);
 /* Ends the process with the command's status; returns one only if nothing was started. */
 int run_command(struct run_options *options);

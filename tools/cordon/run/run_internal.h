@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of a run: run.c, from its start to its end; run_resident.c, watched by the server. */
+/* The inside of a run: run.c, from its start to its end; run_resident.c, watched by the server;
+ * run_here.c, in its own process, or tools/front/run_whole.c in its place. */
 
 #include <stdbool.h>
 
@@ -45,12 +46,22 @@ struct run {
 };
 
 /* run.c */
-/* Watches in this process. What goes wrong ends the run. */
-void run_watch_here(struct run *run);
 bool run_wants_tty(void);
 /* As command_ops; @ctx: the run. */
 void run_on_tty(void *ctx, int master_fd);
 void run_on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err);
+
+/* run_here.c */
+/* Once the server was hailed, and before anything is started. */
+int run_here_begin(struct run *run, struct error *err);
+/* Watches in this process. What goes wrong ends the run. */
+void run_watch_here(struct run *run);
+/* Once it is over and reported. Return: 0, or a negative errno that was told. */
+int run_here_end(struct run *run);
+/* Behind it. */
+void run_here_settle(struct run *run);
+/* Nothing was started: tells why. */
+void run_here_failed(struct run *run, const struct error *err);
 
 /* run_resident.c */
 void run_hail_resident(struct run *run);

@@ -8,6 +8,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/plain.h"
+#include "sandbox/compat/libc.h"
 #include "tools/cordon/run/run.h"
 
 static void put_denial(struct json_writer *w, const struct exec_result *result)
