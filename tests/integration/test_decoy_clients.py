@@ -129,15 +129,32 @@ class Clients(unittest.TestCase):
         self.assertEqual(self.version_of("--http2", "http://www.example/"), "1.1")
         self.told()
 
-    def test_http2_uploads_side_by_side(self):
+    def uploads(self, scheme, *options, each_alone=False):
+        """Twenty over HTTP/2, all of them whole."""
         data = os.urandom(1 << 20)
         path = self.folder / "upload.bin"
         path.write_bytes(data)
-        self.curl("--http2", "--parallel", "--parallel-max", "20", *(a for i in range(20) for a in (
-            "-o", "/dev/null", "-T", path, f"https://www.example/{i}")))
+        each = [("-o", "/dev/null", "-T", path, f"{scheme}://www.example/{i}") for i in range(20)]
+        runs = each if each_alone else [[a for one in each for a in one]]
+        said = b"".join(self.curl(*options, "-w", "%{http_version} %{http_code};", *run) for run in runs)
+        self.assertEqual(said, b"2 201;" * 20)
         told = [self.told() for _ in range(20)]
         self.assertEqual({(t["method"], t["sha256"]) for t in told}, {("PUT", hashlib.sha256(data).hexdigest())})
         self.assertEqual({t["path"] for t in told}, {f"/{i}" for i in range(20)})
+
+    def test_http2_uploads_one_by_one(self):
+        self.uploads("https", "--http2")
+
+    def test_http2_uploads_side_by_side(self):
+        self.uploads("https", "--http2", "--parallel", "--parallel-max", "20")
+
+    # In plain each has a connection of its own: curl 7.88 cannot use one twice.
+
+    def test_plain_http2_uploads_one_by_one(self):
+        self.uploads("http", "--http2-prior-knowledge", each_alone=True)
+
+    def test_plain_http2_uploads_side_by_side(self):
+        self.uploads("http", "--http2-prior-knowledge", "--parallel", "--parallel-immediate")
 
     def test_http2_brings_much_back(self):
         data = os.urandom(900 << 10)

@@ -19,6 +19,7 @@ struct client {
 	bool upload_stops;  /* ... and never ends */
 	struct buf heard;   /* fields and bodies as they come, "<end>" behind each */
 	unsigned closed, refused;
+	unsigned windows; /* updates of them */
 };
 
 static ssize_t on_send(nghttp2_session *session, const uint8_t *bytes, size_t len, int flags,
@@ -72,6 +73,15 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
 	return 0;
 }
 
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
+{
+	struct client *c = ctx;
+
+	(void)session;
+	c->windows += frame->hd.type == NGHTTP2_WINDOW_UPDATE;
+	return 0;
+}
+
 static void client_open(struct client *c, struct world *w, const char *host)
 {
 	nghttp2_session_callbacks *callbacks;
@@ -82,6 +92,7 @@ static void client_open(struct client *c, struct world *w, const char *host)
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	assert_int_equal(nghttp2_session_client_new(&c->session, callbacks, c), 0);
 	nghttp2_session_callbacks_del(callbacks);
 	assert_int_equal(nghttp2_submit_settings(c->session, 0, NULL, 0), 0);
@@ -202,6 +213,27 @@ static void test_upload(void **state)
 	expect_in(w->told.data, " PUT /up 201 300021 ");
 	expect_in(w->told.data, " file (");
 	expect_in(w->told.data, ") 20\n"); /* the script's canary */
+	client_close(&c);
+}
+
+/* Who has heard the beginning waits for no window: the connection's is widened, and that is all. */
+static void test_windows(void **state)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT(0);
+	struct world *w = *state;
+	struct client c;
+
+	buf_printf(&body, "%03000000d", 0);
+	client_open(&c, w, "www.example");
+	client_ask(&c, "GET", "/", NULL, NULL);
+	assert_true(client_hear(&c, 1));
+	for (unsigned i = 2; i <= 4; i++) {
+		c.upload = body.data;
+		client_ask(&c, "PUT", "/up", NULL, NULL);
+		assert_true(client_hear(&c, i));
+	}
+	assert_int_equal(c.refused, 0);
+	assert_int_equal(c.windows, 1);
 	client_close(&c);
 }
 
@@ -419,10 +451,11 @@ int main(void)
 {
 #define TEST(_name) cmocka_unit_test_setup_teardown(_name, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_page),	TEST(test_upload),    TEST(test_script_answers),
-		TEST(test_grpc),	TEST(test_connect),   TEST(test_many),
-		TEST(test_too_many),	TEST(test_long_head), TEST(test_unread),
-		TEST(test_half_a_body), TEST(test_garbage),   TEST(test_each_is_judged),
+		TEST(test_page),	   TEST(test_upload),	   TEST(test_windows),
+		TEST(test_script_answers), TEST(test_grpc),	   TEST(test_connect),
+		TEST(test_many),	   TEST(test_too_many),	   TEST(test_long_head),
+		TEST(test_unread),	   TEST(test_half_a_body), TEST(test_garbage),
+		TEST(test_each_is_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
