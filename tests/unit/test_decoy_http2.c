@@ -9,7 +9,8 @@
 #include "monitor/net/decoy/http2.h"
 #include "monitor/net/first_bytes.h"
 
-#define STREAMS 80u
+#define STREAMS	      150u
+#define USUAL_STREAMS 100u /* what clients expect before they are told */
 
 struct client {
 	struct world *w;
@@ -82,9 +83,11 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
-static void client_open(struct client *c, struct world *w, const char *host)
+/* @streams: how many it thinks it may open until it is told. */
+static void client_open_for(struct client *c, struct world *w, const char *host, unsigned streams)
 {
 	nghttp2_session_callbacks *callbacks;
+	nghttp2_option *option;
 
 	*c = (struct client){.w = w, .fd = world_connect(w, host, 80)};
 	assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
@@ -93,9 +96,17 @@ static void client_open(struct client *c, struct world *w, const char *host)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-	assert_int_equal(nghttp2_session_client_new(&c->session, callbacks, c), 0);
+	assert_int_equal(nghttp2_option_new(&option), 0);
+	nghttp2_option_set_peer_max_concurrent_streams(option, streams);
+	assert_int_equal(nghttp2_session_client_new2(&c->session, callbacks, c, option), 0);
+	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);
 	assert_int_equal(nghttp2_submit_settings(c->session, 0, NULL, 0), 0);
+}
+
+static void client_open(struct client *c, struct world *w, const char *host)
+{
+	client_open_for(c, w, host, USUAL_STREAMS);
 }
 
 static void client_close(struct client *c)
@@ -301,13 +312,33 @@ static void test_many(void **state)
 	client_close(&c);
 }
 
+/* As many as clients begin with before they have heard of a limit, all open at one time. */
+static void test_many_at_once(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+	int32_t ids[USUAL_STREAMS];
+
+	client_open(&c, w, "www.example");
+	c.upload = "";
+	c.upload_stops = true;
+	for (unsigned i = 0; i < USUAL_STREAMS; i++)
+		ids[i] = client_ask(&c, "POST", "/", NULL, NULL);
+	c.upload_stops = false;
+	for (unsigned i = 0; i < USUAL_STREAMS; i++)
+		assert_int_equal(nghttp2_session_resume_data(c.session, ids[i]), 0);
+	assert_true(client_hear(&c, USUAL_STREAMS));
+	assert_int_equal(c.refused, 0);
+	client_close(&c);
+}
+
 /* Who asks for more at one time is refused, not served. */
 static void test_too_many(void **state)
 {
 	struct world *w = *state;
 	struct client c;
 
-	client_open(&c, w, "www.example");
+	client_open_for(&c, w, "www.example", STREAMS);
 	c.upload = "";
 	c.upload_stops = true;
 	for (unsigned i = 0; i < STREAMS; i++)
@@ -451,11 +482,11 @@ int main(void)
 {
 #define TEST(_name) cmocka_unit_test_setup_teardown(_name, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_page),	   TEST(test_upload),	   TEST(test_windows),
-		TEST(test_script_answers), TEST(test_grpc),	   TEST(test_connect),
-		TEST(test_many),	   TEST(test_too_many),	   TEST(test_long_head),
-		TEST(test_unread),	   TEST(test_half_a_body), TEST(test_garbage),
-		TEST(test_each_is_judged),
+		TEST(test_page),	   TEST(test_upload),	      TEST(test_windows),
+		TEST(test_script_answers), TEST(test_many_at_once),   TEST(test_grpc),
+		TEST(test_connect),	   TEST(test_many),	      TEST(test_too_many),
+		TEST(test_long_head),	   TEST(test_unread),	      TEST(test_half_a_body),
+		TEST(test_garbage),	   TEST(test_each_is_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

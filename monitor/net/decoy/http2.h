@@ -15,8 +15,12 @@
 
 #define HTTP2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-/* Of one connection at one time; a client asks for the others later. */
-#define MAX_HTTP2_STREAMS 32u
+/*
+ * Of one connection at one time; a client asks for the others later. RFC 9113 6.5.2 recommends no
+ * fewer, and clients take so many for granted until they are told: they would be refused some, and
+ * libcurl 7.88 sends a body again without what it had sent of it.
+ */
+#define MAX_HTTP2_STREAMS 100u
 /* Bytes of answers that the client does not read: while there are more, one more has none. */
 #define MAX_HTTP2_UNREAD (2u << 20)
 
