@@ -25,7 +25,7 @@ class FullDisk(CordonTest):
         """A file system of so many bytes."""
         path = self.dir / name
         path.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "none", path], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", path], check=True)
         return path
 

@@ -9,12 +9,6 @@
 
 #define MAX_POLLS 8
 
-enum kind {
-	KIND_POLL,
-	KIND_TIMER,
-	KIND_SIGNAL
-};
-
 static volatile sig_atomic_t has_come[_NSIG];
 
 static void note(int signum)
@@ -32,9 +26,9 @@ static uint64_t now_ms(void)
 
 /* ---- handles ---- */
 
-static int init(uv_loop_t *loop, uv_handle_t *handle, enum kind kind)
+static int init(uv_loop_t *loop, uv_handle_t *handle, uv_handle_type type)
 {
-	*handle = (uv_handle_t){.kind = kind, .next = loop->handles};
+	*handle = (uv_handle_t){.type = type, .next = loop->handles};
 	loop->handles = handle;
 	return 0;
 }
@@ -57,7 +51,7 @@ int uv_is_active(const uv_handle_t *handle)
 
 void uv_close(uv_handle_t *handle, uv_close_cb closed)
 {
-	if (handle->kind == KIND_SIGNAL)
+	if (handle->type == UV_SIGNAL)
 		(void)uv_signal_stop((uv_signal_t *)handle);
 	handle->is_active = false;
 	handle->is_closing = true;
@@ -67,7 +61,7 @@ void uv_close(uv_handle_t *handle, uv_close_cb closed)
 int uv_poll_init(uv_loop_t *loop, uv_poll_t *poll, int fd)
 {
 	poll->fd = fd;
-	return init(loop, &poll->h, KIND_POLL);
+	return init(loop, &poll->h, UV_POLL);
 }
 
 int uv_poll_start(uv_poll_t *poll, int events, uv_poll_cb cb)
@@ -86,7 +80,7 @@ int uv_poll_stop(uv_poll_t *poll)
 
 int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
 {
-	return init(loop, &timer->h, KIND_TIMER);
+	return init(loop, &timer->h, UV_TIMER);
 }
 
 int uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout_ms, uint64_t repeat_ms)
@@ -107,7 +101,7 @@ int uv_timer_stop(uv_timer_t *timer)
 
 int uv_signal_init(uv_loop_t *loop, uv_signal_t *handle)
 {
-	return init(loop, &handle->h, KIND_SIGNAL);
+	return init(loop, &handle->h, UV_SIGNAL);
 }
 
 static int set_action(int signum, void (*handler)(int))
@@ -175,11 +169,11 @@ static int gather(const uv_loop_t *loop, struct pollfd fds[MAX_POLLS], uv_poll_t
 		if (!handle->is_active)
 			continue;
 		is_any = true;
-		if (handle->kind == KIND_TIMER && ((uv_timer_t *)handle)->due_ms < *ret_due_ms)
+		if (handle->type == UV_TIMER && ((uv_timer_t *)handle)->due_ms < *ret_due_ms)
 			*ret_due_ms = ((uv_timer_t *)handle)->due_ms;
-		if (handle->kind == KIND_SIGNAL)
+		if (handle->type == UV_SIGNAL)
 			(void)sigdelset(blocked, ((uv_signal_t *)handle)->signum);
-		if (handle->kind != KIND_POLL || count == MAX_POLLS)
+		if (handle->type != UV_POLL || count == MAX_POLLS)
 			continue;
 		polls[count] = (uv_poll_t *)handle;
 		fds[count] = (struct pollfd){.fd = polls[count]->fd, .events = POLLIN};
@@ -196,10 +190,10 @@ static void run_timers_and_signals(uv_loop_t *loop, uint64_t time_ms)
 
 		if (!handle->is_active)
 			continue;
-		if (handle->kind == KIND_TIMER && timer->due_ms <= time_ms) {
+		if (handle->type == UV_TIMER && timer->due_ms <= time_ms) {
 			handle->is_active = false;
 			timer->cb(timer);
-		} else if (handle->kind == KIND_SIGNAL && has_come[signal->signum]) {
+		} else if (handle->type == UV_SIGNAL && has_come[signal->signum]) {
 			has_come[signal->signum] = 0;
 			signal->cb(signal, signal->signum);
 		}

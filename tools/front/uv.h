@@ -25,6 +25,12 @@ enum {
 	UV_READABLE = 1
 };
 
+typedef enum {
+	UV_POLL,
+	UV_TIMER,
+	UV_SIGNAL
+} uv_handle_type;
+
 enum uv_run_mode {
 	UV_RUN_DEFAULT
 };
@@ -35,7 +41,7 @@ struct uv_loop_s {
 
 struct uv_handle_s {
 	void *data; /* the owner's */
-	int kind;
+	uv_handle_type type;
 	bool is_active, is_closing;
 	uv_close_cb closed;
 	uv_handle_t *next;
