@@ -4,6 +4,7 @@
 That runs behave the same by it is tested by running test_run.py and others with a resident supervisor.
 """
 
+import json
 import os
 import pathlib
 import signal
@@ -64,7 +65,7 @@ class WhoRuns(FrontTest):
 
     def test_one_that_is_stopped(self):
         """It is waited for once, not by each of the two."""
-        (pid,) = [p for p in map(int, filter(str.isdigit, os.listdir("/proc"))) if self.is_server(p)]
+        pid = json.loads(self.cordon("serve", "--status", "--json").stdout)["pid"]
         os.kill(pid, signal.SIGSTOP)
         try:
             r = self.cordon("run", "--trace", TRACE, "-w", self.work, "--", "sh", "-c", "exit 6")
@@ -72,13 +73,6 @@ class WhoRuns(FrontTest):
             os.kill(pid, signal.SIGCONT)
         self.assertEqual(r.returncode, 6, r.stderr)
         self.assertEqual(r.stderr.count(b"does not answer"), 1)
-
-    def is_server(self, pid):
-        try:
-            return (b"serve" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-                    and f"CORDON_STATE_DIR={self.env['CORDON_STATE_DIR']}\0".encode() in pathlib.Path(f"/proc/{pid}/environ").read_bytes())
-        except OSError:
-            return False
 
 
 class SameWords(FrontTest):
