@@ -68,7 +68,7 @@ def serve_ports(text):
 def listening():
     """Ports of TCP that somebody listens on, in this session."""
     ports = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in filter(os.path.exists, ("/proc/net/tcp", "/proc/net/tcp6")):  # the latter only with IPv6
         with open(table, encoding="ascii") as file:
             rows = [line.split() for line in file][1:]
         ports |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"}
