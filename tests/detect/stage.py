@@ -2,7 +2,8 @@
 """stage.py PROGRAM FILE: inside the sandbox, gives a case what it expects to meet, then runs it.
 
 Servers answer on the loopback ports that the case names (one that is connected to speaks as a remote shell's other end does),
-and processes have the names of services that it looks for. They are nobody's children, none of the case's own.
+what the case itself serves for two seconds is visited once, and processes have the names of services that it looks for. They are
+nobody's children, none of the case's own.
 """
 
 import os
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 SERVICES = """dockerd docker-proxy containerd runc wpa_supplicant systemd rsyslogd Xorg apache2 nginx mysqld postgres redis-server
 sssd cupsd bluetoothd ntpd firewalld sshd cron crond dbus-daemon NetworkManager auditd snapd polkitd udevd avahi-daemon
@@ -63,6 +65,49 @@ def serve_ports(text):
         listeners.append(udp)
 
 
+def listening():
+    """Ports of TCP that somebody listens on, in this session."""
+    ports = set()
+    for table in filter(os.path.exists, ("/proc/net/tcp", "/proc/net/tcp6")):  # the latter only with IPv6
+        with open(table, encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+        ports |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"}
+    return ports
+
+
+def visit(port):
+    with socket.socket() as connection:
+        connection.settimeout(1)
+        try:
+            connection.connect(("127.0.0.1", port))
+            for said in (b"GET /?cmd=id HTTP/1.0\r\n\r\n", b"id\n", b"exit\n"):
+                connection.sendall(said)
+                connection.recv(65536)
+        except OSError:
+            return
+
+
+def visit_servers(text):
+    """A program that waits for somebody does nothing before one comes. Late: whatever the case starts for its own server is first."""
+    if not LISTENS.search(text):
+        return
+    if pid := os.fork():
+        os.waitpid(pid, 0)
+        return
+    os.setsid()
+    if os.fork() != 0:
+        os._exit(0)
+    visited, before, end = set(), [set(), set()], time.monotonic() + 8
+    while time.monotonic() < end:
+        now = listening()
+        for port in now & before[0] & before[1] - visited:
+            visit(port)
+            visited.add(port)
+        before = [before[1], now]
+        time.sleep(1)
+    os._exit(0)
+
+
 def daemon(path):
     """As services are: nobody's child. It is executed before the case is: what the stage does is no doing of the case."""
     executed, executing = os.pipe()  # both close on exec
@@ -93,6 +138,7 @@ def start_services(text):
 listeners, nowhere = [], os.open("/dev/null", os.O_RDWR)
 with open(sys.argv[2], encoding="utf-8", errors="replace") as file:
     case = file.read()
+visit_servers(case)
 serve_ports(case)
 start_services(case)
 status = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, check=False).returncode
