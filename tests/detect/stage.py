@@ -18,8 +18,8 @@ import time
 SERVICES = """dockerd docker-proxy containerd runc wpa_supplicant systemd rsyslogd Xorg apache2 nginx mysqld postgres redis-server
 sssd cupsd bluetoothd ntpd firewalld sshd cron crond dbus-daemon NetworkManager auditd snapd polkitd udevd avahi-daemon
 lightdm gdm memcached mongod kubelet falco osqueryd rpcbind smbd vsftpd postfix named chronyd atd monitor watchdog supervisor""".split()
-# A case that listens by itself needs the port for that.
-LISTENS = re.compile(r"listen|bind\(|http\.server|_server\(|Server\(|\bnc\b.* -[a-z]*l", re.I)
+# A case that listens by itself needs the port for that; a comment that says who is to listen does not.
+LISTENS = re.compile(r"^(?!\s*#).*(listen\(|bind\(|-listen\b|http\.server|_server\(|Server\(|\bnc\b.* -[a-z]*l)", re.I | re.M)
 
 
 def answer(connection):
