@@ -20,6 +20,7 @@ sssd cupsd bluetoothd ntpd firewalld sshd cron crond dbus-daemon NetworkManager 
 lightdm gdm memcached mongod kubelet falco osqueryd rpcbind smbd vsftpd postfix named chronyd atd monitor watchdog supervisor""".split()
 # A case that listens by itself needs the port for that; a comment that says who is to listen does not.
 LISTENS = re.compile(r"^(?!\s*#).*(listen\(|bind\(|-listen\b|http\.server|_server\(|Server\(|\bnc\b.* -[a-z]*l)", re.I | re.M)
+CONNECTS = re.compile(r"\.connect(_ex)?\(|/dev/tcp/")
 
 
 def answer(connection):
@@ -50,7 +51,7 @@ def serve(listener):
 
 
 def serve_ports(text):
-    if LISTENS.search(text):
+    if LISTENS.search(text) and not CONNECTS.search(text):
         return
     for port in sorted(set(map(int, re.findall(r"(?:127\.0\.0\.1|localhost)\D{1,40}?(\d{2,5})\b", text))))[:4]:
         listener = socket.socket()
