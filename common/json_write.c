@@ -120,7 +120,14 @@ static void put_escaped(struct buf *out, unsigned char c)
 	}
 }
 
-static void put_escaping(struct buf *out, const char *text, size_t len)
+/* Would it be read as a byte that is not UTF-8? */
+static bool looks_like_byte(const char *text, size_t len)
+{
+	return len >= 5 && memcmp(text, "\xef\xbf\xbd", 3) == 0 && memchr(hex, text[3], 16) &&
+	       memchr(hex, text[4], 16);
+}
+
+static void put_escaping(struct buf *out, const char *text, size_t len, bool exact)
 {
 	size_t at = 0;
 
@@ -134,6 +141,8 @@ static void put_escaping(struct buf *out, const char *text, size_t len)
 		if (at == len)
 			break;
 		n = (unsigned char)text[at] >= 0x80 ? utf8_length(text + at, len - at) : 0;
+		if (exact && looks_like_byte(text + at, len - at))
+			n = 0;
 		if (n)
 			put(out, text + at, n);
 		else
@@ -143,12 +152,12 @@ static void put_escaping(struct buf *out, const char *text, size_t len)
 	put(out, "\"", 1);
 }
 
-static inline void put_quoted(struct buf *out, const char *text, size_t len)
+static inline void put_quoted(struct buf *out, const char *text, size_t len, bool exact)
 {
 	char *at = room(out, len + 2);
 
 	if (!at || !copy_plain(at + 1, text, len)) {
-		put_escaping(out, text, len);
+		put_escaping(out, text, len, exact);
 		return;
 	}
 	at[0] = '"';
@@ -171,7 +180,7 @@ static void put_key_slowly(struct json_writer *w, const char *key, size_t len)
 	if (w->indent && w->depth)
 		put_newline(w);
 	if (key) {
-		put_quoted(w->out, key, len);
+		put_quoted(w->out, key, len, w->exact);
 		put(w->out, ": ", w->indent ? 2 : 1);
 	}
 	w->comma = true;
@@ -219,7 +228,7 @@ void json_close(struct json_writer *w, char close)
 
 void json_text(struct json_writer *w, const char *text, size_t len)
 {
-	put_quoted(w->out, text, len);
+	put_quoted(w->out, text, len, w->exact);
 }
 
 /* By hand: printf would be the largest part of the cost of an event. */

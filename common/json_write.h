@@ -12,7 +12,9 @@
  * The key is NULL at the top level and inside arrays. Bytes that are not UTF-8 (paths, argv) are
  * written as U+FFFD followed by their two hex digits, so that no two inputs look alike by accident
  * and the output is always valid JSON. NUL is written so too: json_check() refuses \u0000, and
- * takes whatever this writer makes. With `indent` set the output is laid out for people.
+ * takes whatever this writer makes. With `exact` set no two inputs look alike on purpose either: a
+ * U+FFFD that two such digits follow is itself written byte by byte. With `indent` set the output
+ * is laid out for people.
  */
 
 #include <stdbool.h>
@@ -26,6 +28,7 @@ struct json_writer {
 	unsigned depth;
 	bool comma;  /* the next item needs one before it */
 	bool indent; /* one item a line */
+	bool exact;  /* each text can be told from every other */
 };
 
 /* What stands before a value: the comma, the line break, the key. */

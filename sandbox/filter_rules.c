@@ -180,11 +180,15 @@ const struct filter_bits filter_bits[] = {
 	{"ioctl", ENOTTY, {IS(1, 0x40087602)}}, /* FS_IOC_SETVERSION */
 	{"ioctl", ENOTTY, {IS(1, 0x40086604)}}, /* EXT4_IOC_SETVERSION_OLD */
 	{"prctl", EPERM, {IS(0, 22)}},		/* PR_SET_SECCOMP */
-	/* huge pages: a reserve of the host, which no limit of memory counts */
+	/* huge pages: a reserve of the host, which no limit of memory counts; with System V's for
+	   whoever is of the group in vm.hugetlb_shm_group, which is root's where nobody set it */
 	{"mmap", ENOMEM, {SET(3, 0x40000)}},	 /* MAP_HUGETLB */
 	{"memfd_create", ENOSYS, {SET(1, 0x4)}}, /* MFD_HUGETLB */
-	/* whoever opens a file under a lease waits for its holder, on the host as well */
+	{"shmget", EPERM, {SET(2, 04000)}},	 /* SHM_HUGETLB */
+	/* whoever opens a file under a lease waits for its holder, on the host as well; a
+	   delegation (6.19) is one of folders, too: names made and removed there wait */
 	{"fcntl", EINVAL, {IS(1, 1024)}}, /* F_SETLEASE */
+	{"fcntl", EINVAL, {IS(1, 1040)}}, /* F_SETDELEG */
 	/* RLIMIT_CORE stays what rlimits.c makes of it; many programs ask for 0, and it is less */
 	{"setrlimit", 0, {IS(0, 4)}},
 	{"prlimit64", 0, {IS(1, 4), NOT_ZERO(2)}},

@@ -18,7 +18,7 @@ static void put_labels(const struct session *session, struct json_writer *w)
 void question_write(const struct session *session, const struct action *action,
 		    const struct decision *decision, uint64_t id, struct buf *out)
 {
-	struct json_writer w = {.out = out};
+	struct json_writer w = {.out = out, .exact = true};
 
 	json_begin_object(&w, NULL);
 	json_put_u64(&w, "version", 1);

@@ -64,6 +64,7 @@ int record_open_fd(int output_fd, const char *path, const char *session, const c
 	record->output_fd = output_fd;
 	record->lines.max = FLUSH_BYTES + MAX_DRAFT_BYTES + CHAIN_TAIL_BYTES;
 	record->writer.out = &record->lines;
+	record->writer.exact = true;
 	record->path = xstrdup(path);
 	json_put_string(&w, NULL, session);
 	record->session = take_ptr(quoted.data);

@@ -47,8 +47,11 @@ bool file_is_missing(const struct file_call *call, const struct file_places *pla
 	return op != HANDS_OPEN || !(call->request.flags & O_CREAT);
 }
 
-/* Of a descriptor of ours, as the session sees it. */
-static void name_of(struct target *target, int file_fd, char *to, size_t size)
+/*
+ * Of a descriptor of ours, as the session sees it. Return: -ENAMETOOLONG for what lies so deep that
+ * the kernel does not tell: no rule could be asked about it, and it may be moved up afterwards.
+ */
+static int name_of(struct target *target, int file_fd, char *to, size_t size)
 {
 	const size_t mark = strlen(UNREACHABLE);
 	char link[32];
@@ -56,32 +59,39 @@ static void name_of(struct target *target, int file_fd, char *to, size_t size)
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file_fd);
 	n = readlink(link, to, size - mark - 1);
-	to[n < 0 ? 0 : n] = '\0';
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == size - mark - 1)
+		return -ENAMETOOLONG;
+	to[n] = '\0';
 	if (to[0] == '/' && target_strip_root(target, to))
-		return;
+		return 0;
 	memmove(to + mark, to, strlen(to) + 1);
 	memcpy(to, UNREACHABLE, mark);
+	return 0;
 }
 
 /* The file that is there, or (@by_name: always) the name in its folder. */
-static void place_name(struct target *target, const struct file_places *places, unsigned i,
-		       bool by_name, char *to, size_t size)
+static int place_name(struct target *target, const struct file_places *places, unsigned i,
+		      bool by_name, char *to, size_t size)
 {
 	const int parent_fd = places->parent_fd[i];
 	const int target_fd = places->target_fd[i];
 	size_t len;
+	int r;
 
-	if (target_fd >= 0 && (!by_name || parent_fd < 0)) {
-		name_of(target, target_fd, to, size);
-		return;
-	}
-	name_of(target, parent_fd, to, MAX_PATH_BYTES);
+	if (target_fd >= 0 && (!by_name || parent_fd < 0))
+		return name_of(target, target_fd, to, size);
+	r = name_of(target, parent_fd, to, size - HANDS_MAX_NAME);
+	if (r < 0)
+		return r;
 	len = strlen(to);
 	if (len && to[len - 1] == '/')
 		len--;
 	(void)snprintf(to + len, size - len, "/%s", places->reply->place[i].last);
 	for (len = strlen(to); len > 1 && to[len - 1] == '/'; len--)
 		to[len - 1] = '\0';
+	return 0;
 }
 
 static const char *provenance_of(const struct file_action *about, const struct file_places *places,
@@ -97,16 +107,17 @@ static const char *provenance_of(const struct file_action *about, const struct f
 	return is_of_image(&config->owners, any_fd, about->path) ? "image" : "session";
 }
 
-static void fill_names(struct file_action *about, const struct file_call *call,
-		       const struct file_places *places, struct target *target)
+static int fill_names(struct file_action *about, const struct file_call *call,
+		      const struct file_places *places, struct target *target)
 {
 	const enum hands_op op = (enum hands_op)call->request.op;
 	const bool by_name = op == HANDS_RENAME || op == HANDS_SYMLINK || op == HANDS_UNLINK ||
 			     op == HANDS_MKDIR || op == HANDS_MKNOD;
+	const int r = place_name(target, places, 0, by_name, about->path, sizeof(about->path));
 
-	place_name(target, places, 0, by_name, about->path, sizeof(about->path));
-	if (op == HANDS_RENAME || op == HANDS_LINK)
-		place_name(target, places, 1, true, about->target, sizeof(about->target));
+	if (r < 0 || (op != HANDS_RENAME && op != HANDS_LINK))
+		return r;
+	return place_name(target, places, 1, true, about->target, sizeof(about->target));
 }
 
 /* What stands behind the path in the payload. */
@@ -115,14 +126,18 @@ static struct str text_of(const struct file_call *call)
 	return str_of(call->payload.data + strlen(call->payload.data) + 1);
 }
 
-struct file_action *file_action_new(const struct file_call *call, const struct file_places *places,
-				    const struct files_config *config)
+int file_action_new(const struct file_call *call, const struct file_places *places,
+		    const struct files_config *config, struct file_action **ret)
 {
 	const struct hands_request *request = &call->request;
 	struct file_action *about = xcalloc(1, sizeof(*about));
 	struct action *action = &about->action;
+	const int r = fill_names(about, call, places, config->target);
 
-	fill_names(about, call, places, config->target);
+	if (r < 0) {
+		file_action_free(about);
+		return r;
+	}
 	action->kind = request->op == HANDS_OPEN ? ACTION_FILE_OPEN : ACTION_FILE_CHANGE;
 	action->exec_id = config->exec_id;
 	action->pid = call->pid;
@@ -139,7 +154,8 @@ struct file_action *file_action_new(const struct file_call *call, const struct f
 	/* The hands open what is there, or make what is not: neither in place of the other. */
 	action->created = action->create && places->target_fd[0] < 0;
 	action->provenance = str_of(provenance_of(about, places, config));
-	return about;
+	*ret = about;
+	return 0;
 }
 
 void file_action_free(struct file_action *about)

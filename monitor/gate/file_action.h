@@ -32,6 +32,7 @@ struct file_action {
 	char target[MAX_PATH_BYTES + HANDS_MAX_NAME + 16];
 };
 
-struct file_action *file_action_new(const struct file_call *call, const struct file_places *places,
-				    const struct files_config *config);
+/* Return: a negative errno for what has no name that a rule could be asked about. */
+int file_action_new(const struct file_call *call, const struct file_places *places,
+		    const struct files_config *config, struct file_action **ret);
 void file_action_free(struct file_action *about);

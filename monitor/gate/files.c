@@ -181,7 +181,15 @@ static void finish(struct files *files, struct file_call *call, const struct han
 static void decide(struct files *files, struct file_call *call, const struct file_places *places)
 {
 	const struct files_config *config = &files->config;
-	struct file_action *about = file_action_new(call, places, config);
+	struct file_action *about;
+	const int r = file_action_new(call, places, config, &about);
+
+	if (r < 0) {
+		files->active = NULL;
+		refuse(files, call, -r);
+		return;
+	}
+
 	const int held_fds[] = {places->parent_fd[0], places->target_fd[0], places->parent_fd[1],
 				places->target_fd[1]};
 	const struct gate_request request = {.action = &about->action,

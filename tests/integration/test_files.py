@@ -365,6 +365,36 @@ class Persistence(FilesTest):
         self.assertEqual(rules, {"pe.run-later", "pe.run-later-name", "pe.run-later-folder",
                                  "pe.file-as-folder", "pe.run-later-socket"})
 
+    def test_nothing_is_made_too_deep_to_have_a_name(self):
+        """Deeper than PATH_MAX the kernel tells no path for rules; what is made there could be moved up."""
+        script = """if True:
+            import os, pathlib
+            at = [os.open(".", os.O_PATH)]
+            def write(folder, name):
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+            def attempt(what, *args, **more):
+                try:
+                    what(*args, **more)
+                    print("done", args[-1][:8])
+                except OSError as e:
+                    if e.errno not in (2, 36):
+                        print(e)
+            try:
+                for _ in range(20):
+                    os.mkdir("n" * 250, dir_fd=at[-1])
+                    at.append(os.open("n" * 250, os.O_PATH, dir_fd=at[-1]))
+            except OSError as e:
+                print("stopped", e.errno)
+            attempt(os.mkdir, ".vscode", dir_fd=at[-1])
+            attempt(write, at[-1], ".bashrc")
+            for name in ("folder", "folder/.vscode"):
+                attempt(os.mkdir, name, dir_fd=at[-1])
+            attempt(os.rename, "folder", "folder", src_dir_fd=at[-1], dst_dir_fd=at[0])
+        """
+        r = self.run_in("python3", "-c", script, options=["-q", "-w", f"{self.work}:live"])
+        self.assertEqual(r.stdout, b"stopped 36\n", r.stderr)
+        self.assertFalse((self.work / "folder").exists())
+
     def test_so_is_a_bound_one(self):
         bound = self.dir / "bound"
         shutil.copytree(self.work, bound)

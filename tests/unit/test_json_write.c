@@ -79,6 +79,47 @@ static void test_bytes(void **state)
 	}
 }
 
+/* U+FFFD and two digits: as text, and as what stands for a byte. Only who asks for it pays. */
+static void test_exact(void **state)
+{
+	static const struct {
+		const char *in;
+		const char *out;
+	} rows[] = {
+		{"\xff", "\"\xef\xbf\xbd"
+			 "ff\""},
+		{"\xef\xbf\xbd"
+		 "ff",
+		 "\"\xef\xbf\xbd"
+		 "ef\xef\xbf\xbd"
+		 "bf\xef\xbf\xbd"
+		 "bdff\""},
+		{"\xef\xbf\xbd"
+		 "fg",
+		 "\"\xef\xbf\xbd"
+		 "fg\""},
+		{"\xef\xbf\xbd"
+		 "f",
+		 "\"\xef\xbf\xbd"
+		 "f\""},
+		{"\xef\xbf\xbd\xff", "\"\xef\xbf\xbd\xef\xbf\xbd"
+				     "ff\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT(0);
+		_cleanup_buf_ struct buf plain = BUF_INIT(0);
+		struct json_writer w = {.out = &out, .exact = true};
+		struct json_writer not = {.out = &plain};
+
+		json_put_string(&w, NULL, rows[i].in);
+		assert_string_equal(out.data, rows[i].out);
+		json_put_string(&not, NULL, rows[i].in);
+		assert_int_equal(strcmp(plain.data, out.data) != 0, i == 1);
+	}
+}
+
 static void test_every_byte(void **state)
 {
 	(void)state;
@@ -203,10 +244,10 @@ static void test_indent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),	     cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_every_byte),   cmocka_unit_test(test_indent),
-		cmocka_unit_test(test_every_length), cmocka_unit_test(test_digits),
-		cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_exact),  cmocka_unit_test(test_every_byte),
+		cmocka_unit_test(test_indent), cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_digits), cmocka_unit_test(test_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,7 @@ static const struct {
 	{"personality", {0xffffffff}},
 	{"mmap", {0, 0, 0, MAP_PRIVATE | MAP_ANONYMOUS, NOTHING}},
 	{"memfd_create", {NOTHING, 0}},
+	{"shmget", {0, 0, 0}},
 	{"fcntl", {NOTHING, F_GETFD}},
 	{"setrlimit", {RLIMIT_NOFILE, NOTHING}},
 	{"prlimit64", {0, RLIMIT_CORE, 0, NOTHING}},

@@ -36,7 +36,7 @@ static struct call call_of(const struct command *command)
 
 static void write_args(struct command *command)
 {
-	struct json_writer w = {.out = &command->args};
+	struct json_writer w = {.out = &command->args, .exact = true};
 
 	json_begin_object(&w, NULL);
 	json_begin_array(&w, "argv");
