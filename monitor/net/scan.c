@@ -4,10 +4,13 @@
  *
  * Each text becomes some patterns, which two finders look for: the text itself in the bytes as they
  * are, and what base64 and hex make of it in the bytes without white space, for these encoders
- * write lines. Where two bytes look like the head of a gzip or zlib stream, what follows is
- * inflated as well, until it turns out to be none or ends, and what comes out goes to the same
- * finders. Chance and malice make such heads too; so there are only some inflaters, and a limit for
- * all that they make, and whatever is not looked at because of that is told (scan_gave_up).
+ * write lines. From the first percent sign on both look at the bytes with its escapes undone, too,
+ * until what they remember of these is what they remember of the bytes as they are: from there on
+ * they would find the same. Where two bytes look like the head of a gzip or zlib stream, what
+ * follows is inflated as well, until it turns out to be none or ends, and what comes out goes to
+ * the same finders. Chance and malice make such heads too; so there are only some inflaters, and a
+ * limit for all that they make, and whatever is not looked at because of that is told
+ * (scan_gave_up).
  */
 #include "monitor/net/scan.h"
 
@@ -16,33 +19,37 @@
 #include <zlib.h>
 
 #include "common/buf.h"
-#include "monitor/net/finder.h"
+#include "monitor/net/scan_internal.h"
 
-#define INFLATE_PIECE 8192u
+#define INFLATE_PIECE  8192u
+#define UNESCAPE_PIECE 4096u
 /* What a real stream seldom exceeds: one of zeros comes to 1000 bytes of each byte. */
 #define INFLATE_RATIO 100u
 #define INFLATE_SLACK (1u << 20)
-
-struct scan_set {
-	struct finder plain;
-	struct finder encoded;
-};
 
 struct both_streams {
 	struct finder_stream plain;
 	struct finder_stream encoded;
 };
 
+struct searched {
+	struct both_streams as_is;
+	struct both_streams unescaped; /* while is_unescaping */
+	bool is_unescaping;
+	uint8_t escape[2]; /* the beginning of one, as "%4" */
+	size_t escape_len;
+};
+
 struct inflater {
 	z_stream z;
 	bool is_ready; /* z is initialised */
 	bool is_busy;
-	struct both_streams streams;
+	struct searched streams;
 };
 
 struct scan {
 	const struct scan_set *set; /* borrowed */
-	struct both_streams streams;
+	struct searched streams;
 	struct inflater *inflaters[SCAN_INFLATERS]; /* owned; made when needed */
 	uint64_t fed_bytes;
 	uint64_t inflated_bytes;
@@ -51,88 +58,6 @@ struct scan {
 	bool has_last;
 	const char *gave_up; /* static */
 };
-
-/* ---- the texts ---- */
-
-static const char base64_standard[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/*
- * What stands in the middle of any base64 that holds the text behind @before other bytes: only
- * characters all of whose bits are the text's.
- */
-static void add_base64(struct finder *finder, const uint8_t *text, size_t len, size_t before,
-		       const char *alphabet, unsigned id)
-{
-	uint8_t out[SCAN_MAX_TEXT * 4 / 3 + 4];
-	const size_t first = (before * 8 + 5) / 6;
-	const size_t end = (before + len) * 8 / 6;
-
-	for (size_t i = first; i < end; i++) {
-		const size_t bit = i * 6 - before * 8;
-		const unsigned high = text[bit / 8];
-		const unsigned low = bit / 8 + 1 < len ? text[bit / 8 + 1] : 0;
-
-		out[i - first] = (uint8_t)alphabet[(high << 8 | low) >> (10 - bit % 8) & 63];
-	}
-	finder_add(finder, out, end - first, id);
-}
-
-static void add_hex(struct finder *finder, const uint8_t *text, size_t len, const char *digits,
-		    unsigned id)
-{
-	uint8_t out[2 * SCAN_MAX_TEXT];
-
-	for (size_t i = 0; i < len; i++) {
-		out[2 * i] = (uint8_t)digits[text[i] >> 4];
-		out[2 * i + 1] = (uint8_t)digits[text[i] & 15];
-	}
-	finder_add(finder, out, 2 * len, id);
-}
-
-static void add_text(struct scan_set *set, const uint8_t *text, size_t len, unsigned id)
-{
-	finder_add(&set->plain, text, len, id);
-	for (size_t before = 0; before < 3; before++) {
-		add_base64(&set->encoded, text, len, before, base64_standard, id);
-		add_base64(&set->encoded, text, len, before, base64_url, id);
-	}
-	add_hex(&set->encoded, text, len, "0123456789abcdef", id);
-	add_hex(&set->encoded, text, len, "0123456789ABCDEF", id);
-}
-
-int scan_set_new(const struct str *texts, size_t count, struct scan_set **ret, struct error *err)
-{
-	if (count > SCAN_MAX_TEXTS)
-		return error_set(err, E2BIG, "%zu texts to be searched for: at most %u", count,
-				 SCAN_MAX_TEXTS);
-	for (size_t i = 0; i < count; i++) {
-		if (texts[i].len < SCAN_MIN_TEXT || texts[i].len > SCAN_MAX_TEXT)
-			return error_set(
-				err, EINVAL,
-				"text %zu to be searched for has %zu bytes: at least %u, at most %u",
-				i + 1, texts[i].len, SCAN_MIN_TEXT, SCAN_MAX_TEXT);
-	}
-	_cleanup_(scan_set_freep) struct scan_set *set = xcalloc(1, sizeof(*set));
-
-	for (size_t i = 0; i < count; i++)
-		add_text(set, (const uint8_t *)texts[i].at, texts[i].len, (unsigned)i);
-	finder_build(&set->plain);
-	finder_build(&set->encoded);
-	*ret = take_ptr(set);
-	return 0;
-}
-
-struct scan_set *scan_set_free(struct scan_set *set)
-{
-	if (set) {
-		finder_done(&set->plain);
-		finder_done(&set->encoded);
-		free(set);
-	}
-	return NULL;
-}
 
 /* ---- a stream ---- */
 
@@ -157,11 +82,79 @@ struct scan *scan_free(struct scan *scan)
 	return NULL;
 }
 
-static void search(struct scan *scan, struct both_streams *streams, const uint8_t *bytes,
-		   size_t len)
+static void search_both(struct scan *scan, struct both_streams *streams, const uint8_t *bytes,
+			size_t len)
 {
 	scan->found |= finder_feed(&scan->set->plain, &streams->plain, bytes, len, false);
 	scan->found |= finder_feed(&scan->set->encoded, &streams->encoded, bytes, len, true);
+}
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Takes a byte in. Return: how many bytes it made, 3 at most. */
+static size_t unescape(struct searched *streams, uint8_t c, uint8_t *out)
+{
+	const size_t held = streams->escape_len;
+	const bool goes_on = held ? hex_digit(c) >= 0 : c == '%';
+
+	if (goes_on && held == sizeof(streams->escape)) {
+		out[0] = (uint8_t)(hex_digit(streams->escape[1]) << 4 | hex_digit(c));
+		streams->escape_len = 0;
+		return 1;
+	}
+	if (goes_on) {
+		streams->escape[streams->escape_len++] = c;
+		return 0;
+	}
+	memcpy(out, streams->escape, held);
+	streams->escape_len = 0;
+	if (held && c == '%') { /* it was none, and this may begin one */
+		streams->escape[streams->escape_len++] = c;
+		return held;
+	}
+	out[held] = c;
+	return held + 1;
+}
+
+static bool is_same(const struct finder_stream *a, const struct finder_stream *b)
+{
+	return a->len == b->len && memcmp(a->tail, b->tail, a->len) == 0;
+}
+
+static void search_unescaped(struct scan *scan, struct searched *streams, const uint8_t *bytes,
+			     size_t len)
+{
+	uint8_t out[UNESCAPE_PIECE];
+	size_t made = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		made += unescape(streams, bytes[i], out + made);
+		if (made > sizeof(out) - 3 || i + 1 == len) {
+			search_both(scan, &streams->unescaped, out, made);
+			made = 0;
+		}
+	}
+}
+
+static void search(struct scan *scan, struct searched *streams, const uint8_t *bytes, size_t len)
+{
+	if (!streams->is_unescaping && len && memchr(bytes, '%', len)) {
+		streams->is_unescaping = true;
+		streams->unescaped = streams->as_is;
+	}
+	search_both(scan, &streams->as_is, bytes, len);
+	if (!streams->is_unescaping)
+		return;
+	search_unescaped(scan, streams, bytes, len);
+	streams->is_unescaping = streams->escape_len ||
+				 !is_same(&streams->unescaped.plain, &streams->as_is.plain) ||
+				 !is_same(&streams->unescaped.encoded, &streams->as_is.encoded);
 }
 
 static const char too_large[] = "it inflates to too much";

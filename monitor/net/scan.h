@@ -8,10 +8,10 @@
  * Pure and incremental: as long as it does not give up, any division of the bytes finds the same. A
  * text is found by the feed that completes it: what is fed before it is sent never leaves whole.
  *
- * Not found: what is encrypted, in other encodings, or encoded or compressed twice but for base64
- * or hex within gzip or zlib.
+ * Not found: what is encrypted, in other encodings, or encoded or compressed twice but for
+ * percent escapes of base64 or hex, and for all these within gzip or zlib.
  *
- * Memory: 2 KiB a stream, and some 45 KiB for each compressed stream that is being read, at most
+ * Memory: 3 KiB a stream, and some 45 KiB for each compressed stream that is being read, at most
  * SCAN_INFLATERS at a time. What they inflate to is looked at up to SCAN_MAX_INFLATED bytes in all
  * and, after the first MiB, a hundred bytes for each byte fed; then it gives up on them.
  */

@@ -132,6 +132,16 @@ static const struct range *range_of(const uint8_t address[16])
 	return range;
 }
 
+static const char *range_refusal(const uint8_t address[16], const uint8_t asked[16],
+				 const struct upstream_rules *rules)
+{
+	const struct range *range = range_of(address);
+
+	if (is_own(address, rules) && !is_lifted(asked, LIFT_ADDRESS, rules))
+		return "an address of this host";
+	return range->reason && !is_lifted(asked, range->lift, rules) ? range->reason : NULL;
+}
+
 /* NAT64 is a way to the v4 address in its last four bytes, and no better than that. */
 static void carried_by_nat64(const uint8_t address[16], uint8_t ret[16])
 {
@@ -143,19 +153,15 @@ static void carried_by_nat64(const uint8_t address[16], uint8_t ret[16])
 
 const char *upstream_address_refusal(const uint8_t address[16], const struct upstream_rules *rules)
 {
+	const char *refusal;
 	uint8_t v4[16];
 
-	if (cidr_has(&nat64, address)) {
-		if (is_lifted(address, LIFT_NETWORK, rules))
-			return NULL;
-		carried_by_nat64(address, v4);
-		address = v4;
-	}
-	if (is_own(address, rules) && !is_lifted(address, LIFT_ADDRESS, rules))
-		return "an address of this host";
-	const struct range *range = range_of(address);
-
-	return range->reason && !is_lifted(address, range->lift, rules) ? range->reason : NULL;
+	if (!cidr_has(&nat64, address))
+		return range_refusal(address, address, rules);
+	carried_by_nat64(address, v4);
+	/* Allowed as the one or as the other, but never more than the v4 address can be. */
+	refusal = range_refusal(v4, v4, rules);
+	return refusal ? range_refusal(v4, address, rules) : NULL;
 }
 
 static bool of_interface(const struct ifaddrs *one, struct endpoint *ret)

@@ -187,6 +187,25 @@ class Learn(CordonTest):
         self.assertEqual(diff, "")
         self.assertIn(b"nothing to allow", done.stderr)
 
+    def test_it_is_applied_as_it_says(self):
+        """Wherever cordon was started, and however the policies were named; and it is enough."""
+        folder = self.dir / "rules"
+        folder.mkdir()
+        text = json.loads(self.policy(rule("deny.expr", "action.name == 'expr'", verdict="deny",
+                                           match={"kind": "exec", "name": "expr", "argv": ["expr", "9"]}),
+                                      defaults={"net.connect": "deny"}).read_text())
+        (folder / "one.json").write_text(json.dumps(text, indent=1))
+        script = "expr 1 + 1; " + CONNECT.format(9)
+        to = self.dir / "proposal.diff"
+        done = self.sh(script, options=["-p", "rules", "--mode", "learn", "--learn-to", to], cwd=self.dir)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        command = done.stderr.decode().split(": read it, then ")[1].splitlines()[0]
+        done = subprocess.run(["sh", "-c", command], cwd="/usr", capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, (command, done.stdout, done.stderr))
+        self.assertEqual(sorted(p.name for p in folder.iterdir()), ["learned.json", "one.json"])
+        done = self.sh(script, options=["-p", folder])
+        self.assertEqual(done.stdout, b"2\n111\n", done.stderr)
+
     def test_where_it_goes(self):
         policy = self.policy(rule("deny.expr", "action.name == 'expr'", match={"kind": "exec", "name": "expr", "argv": ["expr", "9"]},
                                   verdict="deny"))

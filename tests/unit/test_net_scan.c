@@ -78,6 +78,66 @@ static void test_encoded(void **state)
 	expect_text("-__-Pj9hbm90aGVyAG9uZQ", 2);
 }
 
+static void filler(struct buf *to, size_t len)
+{
+	uint32_t x = 12345;
+
+	for (size_t i = 0; i < len; i++) {
+		x = x * 1664525u + 1013904223u;
+		buf_putc(to, (char)('a' + (x >> 24) % 24));
+	}
+}
+
+/* Of URLs and forms: curl's --data-urlencode, encodeURIComponent(), and who escapes all of it. */
+static void test_percent_escapes(void **state)
+{
+	(void)state;
+	expect_text("GET /?k=canary%2D0123456789abcdef HTTP/1.1\r\n", 1);
+	expect_text("%63%61%6e%61%72%79%2d%30%31%32%33%34%35%36%37%38%39%61%62%63%64%65%66", 1);
+	expect_text("%63%61%6E%61%72%79%2D%30%31%32%33%34%35%36%37%38%39%61%62%63%64%65%66", 1);
+	expect_text("canary-0123456789abcde%66", 1);
+	expect_text("%xcanary-0123456789abcde%66", 1);
+	expect_text("%4canary-0123456789abcde%66", 0); /* "Lanary" */
+	expect_text("%4canary-0123456789abcdef", 1);   /* for who undoes no escapes */
+	expect_text("%%4%%63anary-0123456789abcdef", 1);
+	expect_text("canary-0123456789abcde%67", 0);
+	expect_text("%FB%FF%FE%3E%3Fanother%00one", 2);
+	expect_text("%2B%2F%2F%2BPj9hbm90aGVyAG9uZQ%3D%3D", 2); /* base64 */
+	expect_text("%2B//%2BPj9hbm90aGV\r\n yAG9uZQ==", 2);
+	/* Far from what was escaped, and behind it again. */
+	{
+		_cleanup_buf_ struct buf out = BUF_INIT(0);
+
+		buf_puts(&out, "%20");
+		filler(&out, 3000);
+		buf_puts(&out, "%0a");
+		filler(&out, 9000);
+		buf_puts(&out, "canary%2d0123456789abcdef");
+		expect(out.data, out.len, 1);
+	}
+}
+
+static void test_escapes_of_forms_and_json(void **state)
+{
+	static const struct str lines[] = {{"key \"one\"\n\\end & more", 21}};
+	static const char *const forms[] = {
+		"k=key+%22one%22%0A%5Cend+%26+more",
+		"k=key%20%22one%22%0a%5cend%20%26%20more",
+		"{\"k\":\"key \\\"one\\\"\\n\\\\end & more\"}",
+	};
+	struct error err = {0};
+	_cleanup_(scan_set_freep) struct scan_set *set = NULL;
+
+	(void)state;
+	assert_int_equal(scan_set_new(lines, 1, &set, &err), 0);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		_cleanup_(scan_freep) struct scan *scan = scan_new(set);
+
+		scan_feed(scan, forms[i], strlen(forms[i]));
+		assert_int_equal(scan_found(scan), 1);
+	}
+}
+
 /* @window_bits: 31 gzip, 15 zlib, -15 raw */
 static void compressed(struct buf *to, const void *bytes, size_t len, int window_bits)
 {
@@ -93,16 +153,6 @@ static void compressed(struct buf *to, const void *bytes, size_t len, int window
 	assert_int_equal(deflateEnd(&z), Z_OK);
 }
 
-static void filler(struct buf *to, size_t len)
-{
-	uint32_t x = 12345;
-
-	for (size_t i = 0; i < len; i++) {
-		x = x * 1664525u + 1013904223u;
-		buf_putc(to, (char)('a' + (x >> 24) % 24));
-	}
-}
-
 static void test_compressed(void **state)
 {
 	static const int forms[] = {31, 15};
@@ -115,7 +165,7 @@ static void test_compressed(void **state)
 		filler(&inside, 30000);
 		buf_puts(&inside, CANARY);
 		filler(&inside, 30000);
-		buf_puts(&inside, "-__-Pj9hbm90aGVyAG9uZQ");
+		buf_puts(&inside, "-__-Pj9hbm90aGVyAG9u%5AQ");
 		buf_puts(&out, "xxx\x1f\x8b\x78--boundary\r\n\r\n");
 		compressed(&out, inside.data, inside.len, forms[i]);
 		expect(out.data, out.len, 3);
@@ -239,9 +289,14 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	   cmocka_unit_test(test_encoded),
-		cmocka_unit_test(test_compressed), cmocka_unit_test(test_deflate),
-		cmocka_unit_test(test_bomb),	   cmocka_unit_test(test_many),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_encoded),
+		cmocka_unit_test(test_percent_escapes),
+		cmocka_unit_test(test_escapes_of_forms_and_json),
+		cmocka_unit_test(test_compressed),
+		cmocka_unit_test(test_deflate),
+		cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -220,7 +220,15 @@ static void test_allowed(void **state)
 	assert_false(is_lifted("192.168.0.0/16", "2600::5"));
 	assert_false(is_lifted("192.168.0.0/16", "64:ff9b::10.0.0.5"));
 	assert_true(is_lifted("192.168.0.0/16", "2600::6"));
+	assert_true(is_lifted("64:ff9b::/96", "64:ff9b::10.1.2.3"));
+	assert_true(is_lifted("10.0.0.0/8", "64:ff9b::10.1.2.3"));
+	assert_false(is_lifted("64:ff9b::/96", "64:ff9b::10.0.0.5"));
+	assert_false(is_lifted("::/0", "64:ff9b::169.254.169.254"));
+	assert_true(is_lifted("64:ff9b::a9fe:a9fe", "64:ff9b::169.254.169.254"));
+	assert_true(is_lifted("169.254.169.254", "64:ff9b::169.254.169.254"));
 	/* Some lead nowhere, whatever is said. */
+	assert_false(is_lifted("64:ff9b::/96", "64:ff9b::0.0.0.0"));
+	assert_false(is_lifted("64:ff9b::/96", "64:ff9b::198.18.1.0"));
 	assert_false(is_lifted("0.0.0.0/0", "0.0.0.0"));
 	assert_false(is_lifted("::/0", "::"));
 	assert_false(is_lifted("::/0", "224.0.0.1"));

@@ -23,11 +23,11 @@
 #include "tools/cordon/policy/learn.h"
 #include "tools/cordon/policy/policy_command.h"
 
-#define LEARNED_NAME "learned.json"
-#define MAX_ROUNDS   16u /* each brings to light what other rules refuse behind the first */
+#define MAX_ROUNDS 16u /* each brings to light what other rules refuse behind the first */
 
 struct learning {
 	const char *record;
+	const char *name; /* of the new file */
 	struct sources originals;
 	struct learned_set set;
 	struct sources proposal; /* the originals with exceptions, and what was learned */
@@ -189,8 +189,7 @@ static int propose(struct learning *l)
 			     ? learn_policy((const struct learned *const *)items, count, l->closed)
 			     : NULL;
 	if (r == 0 && l->learned)
-		r = sources_add_text(&l->proposal, LEARNED_NAME, l->learned, strlen(l->learned),
-				     l->err);
+		r = sources_add_text(&l->proposal, l->name, l->learned, strlen(l->learned), l->err);
 	return r;
 }
 
@@ -237,12 +236,15 @@ static void put_proposal(const struct learning *l, struct buf *out)
 					       out);
 	}
 	if (l->learned)
-		learn_put_diff(LEARNED_NAME, NULL, l->learned, out);
+		learn_put_diff(l->name, NULL, l->learned, out);
 }
 
 int learn_from(const struct learn_request *request, struct buf *out, struct error *err)
 {
-	struct learning l = {.err = err, .record = request->record, .closed = request->count == 0};
+	struct learning l = {.err = err,
+			     .record = request->record,
+			     .name = request->name ? request->name : LEARNED_NAME,
+			     .closed = request->count == 0};
 	int r;
 
 	r = sodium_init() < 0 ? error_set(err, EIO, "libsodium finds no source of randomness") : 0;

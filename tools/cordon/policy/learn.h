@@ -23,11 +23,14 @@
  * unified diff, empty if they refuse nothing of it; without paths a file of its own that allows
  * that and nothing else. Errors: -EBADMSG for a record that does not hold, -ELOOP if none is found.
  */
+#define LEARNED_NAME "learned.json"
+
 struct learn_request {
 	const char *record;
 	const char *const *paths;
 	size_t count;
 	const char *more; /* text of one more policy, which options stand for; or NULL */
+	const char *name; /* of the file for what a default refuses; NULL: LEARNED_NAME */
 };
 
 int learn_from(const struct learn_request *request, struct buf *out, struct error *err);

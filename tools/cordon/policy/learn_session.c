@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -42,23 +43,58 @@ static int write_all(int file_fd, const struct buf *text)
 	return 0;
 }
 
+/* Absolute, so that the diff can be applied from anywhere. */
+static int policies_of(const struct session_options *o, const char ***ret, size_t *ret_count,
+		       struct error *err)
+{
+	const size_t count = o->policy_count ? o->policy_count : 1;
+	_cleanup_free_ char *shipped = NULL;
+	const int r = o->policy_count ? 0 : paths_policies(&shipped, err);
+	const char **paths;
+
+	if (r < 0)
+		return r;
+	paths = xcalloc(count, sizeof(*paths));
+	for (size_t i = 0; i < count; i++) {
+		const char *path = shipped ? shipped : o->policies[i];
+		char *whole = realpath(path, NULL);
+
+		paths[i] = whole ? whole : xstrdup(path);
+	}
+	*ret = paths;
+	*ret_count = count;
+	return 0;
+}
+
+/* Where policies are: in the folder that was named, or beside the file. */
+static char *learned_name(const char *policy)
+{
+	const char *slash = strrchr(policy, '/');
+	struct stat st;
+
+	if (stat(policy, &st) == 0 && S_ISDIR(st.st_mode))
+		return xasprintf("%s/" LEARNED_NAME, policy);
+	return xasprintf("%.*s" LEARNED_NAME, slash ? (int)(slash - policy) + 1 : 0, policy);
+}
+
 static int propose(const struct session_options *o, const char *record, struct buf *out,
 		   struct error *err)
 {
-	_cleanup_free_ char *shipped = NULL;
-	const char *families;
-	struct learn_request request = {.record = record,
-					.paths = o->policies,
-					.count = o->policy_count,
-					.more = o->policy_text};
-	const int r = o->policy_count ? 0 : paths_policies(&shipped, err);
+	_cleanup_free_ char *name = NULL;
+	const char **paths = NULL;
+	struct learn_request request = {.record = record, .more = o->policy_text};
+	int r = policies_of(o, &paths, &request.count, err);
 
-	families = shipped;
-	if (!o->policy_count) {
-		request.paths = &families;
-		request.count = 1;
-	}
-	return r < 0 ? r : learn_from(&request, out, err);
+	if (r < 0)
+		return r;
+	name = learned_name(paths[0]);
+	request.paths = paths;
+	request.name = name;
+	r = learn_from(&request, out, err);
+	for (size_t i = 0; i < request.count; i++)
+		free(without_const(paths[i]));
+	free(paths);
+	return r;
 }
 
 static int put(struct learn_session *learn, const char *record, const struct buf *out,
@@ -78,8 +114,9 @@ static int put(struct learn_session *learn, const char *record, const struct buf
 	if (r < 0)
 		return error_errno(err, r, "write what was learned to %s", path);
 	if (out->len)
-		log_info("what would have to be allowed is in %s: read it, then patch -p0 < it",
-			 path);
+		log_info(
+			"what would have to be allowed is in %s: read it, then patch -d / -p0 < %s",
+			path, path);
 	else
 		log_info("nothing of this run is refused: there is nothing to allow");
 	return 0;
