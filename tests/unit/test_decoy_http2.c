@@ -446,16 +446,7 @@ static void test_each_is_judged(void **state)
 	struct client c;
 
 	ops.head = on_head;
-	decoy_stop(w->decoy, world_on_stopped, w);
-	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
-	w->stopped = 0;
-	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
-							  .tls = &tls_module,
-							  .evidence_fd = -1,
-							  .ops = &ops,
-							  .ctx = w},
-				   &w->decoy, NULL),
-			 0);
+	world_renew(w, &ops);
 	client_open(&c, w, "said.example");
 	client_ask(&c, "GET", "/yes", NULL, NULL);
 	assert_true(client_hear(&c, 1));
@@ -465,17 +456,7 @@ static void test_each_is_judged(void **state)
 	expect_in(w->told.data, "\n? http GET /no Said.Example\n");
 	assert_null(strstr(w->told.data, "GET /no 200"));
 	client_close(&c);
-	/* Its ops are ours. */
-	decoy_stop(w->decoy, world_on_stopped, w);
-	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
-	w->stopped = 0;
-	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
-							  .tls = &tls_module,
-							  .evidence_fd = -1,
-							  .ops = &world_ops,
-							  .ctx = w},
-				   &w->decoy, NULL),
-			 0);
+	world_renew(w, &world_ops); /* before ours are gone */
 }
 
 int main(void)
