@@ -348,6 +348,25 @@ static void test_too_many(void **state)
 	client_close(&c);
 }
 
+/* Connections of many requests each hold no more than as many that have one. */
+static void test_too_many_of_all(void **state)
+{
+	struct world *w = *state;
+	struct client clients[MAX_DECOY_REQUESTS / USUAL_STREAMS + 1];
+	const unsigned last = COUNT(clients) - 1;
+
+	for (unsigned i = 0; i <= last; i++) {
+		client_open(&clients[i], w, "www.example");
+		clients[i].upload = "";
+		clients[i].upload_stops = true;
+		for (unsigned k = 0; k < USUAL_STREAMS; k++)
+			client_ask(&clients[i], "POST", "/", NULL, NULL);
+	}
+	assert_false(client_hear(&clients[last], 1));
+	for (unsigned i = 0; i <= last; i++)
+		client_close(&clients[i]);
+}
+
 static void test_long_head(void **state)
 {
 	_cleanup_free_ char *value = xasprintf("%040000d", 0);
@@ -463,11 +482,14 @@ int main(void)
 {
 #define TEST(_name) cmocka_unit_test_setup_teardown(_name, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_page),	   TEST(test_upload),	      TEST(test_windows),
-		TEST(test_script_answers), TEST(test_many_at_once),   TEST(test_grpc),
-		TEST(test_connect),	   TEST(test_many),	      TEST(test_too_many),
-		TEST(test_long_head),	   TEST(test_unread),	      TEST(test_half_a_body),
-		TEST(test_garbage),	   TEST(test_each_is_judged),
+		TEST(test_page),	   TEST(test_upload),
+		TEST(test_windows),	   TEST(test_script_answers),
+		TEST(test_many_at_once),   TEST(test_grpc),
+		TEST(test_connect),	   TEST(test_many),
+		TEST(test_too_many),	   TEST(test_too_many_of_all),
+		TEST(test_long_head),	   TEST(test_unread),
+		TEST(test_half_a_body),	   TEST(test_garbage),
+		TEST(test_each_is_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
