@@ -103,6 +103,8 @@ class Eval(unittest.TestCase):
             ("x:typed=" + '{"type":"int","value":1}', "x", "int"),
             ('x:typed={"type":"optional_type","value":null}', "x.?a", "optional_type(dyn)"),
             ("x:list(int)=[1]", "x.map(i, i > 0)", "list(bool)"),
+            ("x:null", "x", "null"),
+            ("x:null=null", "type(x)", "type(null)"),
         ):
             with self.subTest(variable):
                 r = run("eval", "--type", "--var", variable, expression)

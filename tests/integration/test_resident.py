@@ -214,7 +214,7 @@ class Fit(ResidentTest):
         self.place().chmod(0o755)
         r = self.cordon("serve")
         self.assertEqual(r.returncode, 1)
-        self.assertIn(b"chmod 700", r.stderr)
+        self.assertIn(b"chmod go-rwx", r.stderr)
         self.assertEqual(self.run_quietly("true").returncode, 0)
         self.assertEqual(list(self.place().glob("*.sock")), [])
 

@@ -31,6 +31,19 @@ static void on_ended(void *ctx, void *flow, const struct decoy_totals *totals, c
 
 const struct decoy_ops world_ops = {.request = on_request, .ended = on_ended};
 
+void world_open_decoy(struct world *w, const struct decoy_ops *ops)
+{
+	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
+							  .tls = &tls_module,
+							  .authority = w->authority,
+							  .script = &w->script,
+							  .evidence_fd = w->folder_fd,
+							  .ops = ops,
+							  .ctx = w},
+				   &w->decoy, NULL),
+			 0);
+}
+
 int world_set_up(void **state)
 {
 	static const char text[] = "[{\"host\":\"said.example\",\"path\":\"/x\",\"status\":418,"
@@ -47,15 +60,7 @@ int world_set_up(void **state)
 	(void)snprintf(w->folder, sizeof(w->folder), "/tmp/test-decoy-XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
 	w->folder_fd = open(w->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
-							  .tls = &tls_module,
-							  .authority = w->authority,
-							  .script = &w->script,
-							  .evidence_fd = w->folder_fd,
-							  .ops = &world_ops,
-							  .ctx = w},
-				   &w->decoy, NULL),
-			 0);
+	world_open_decoy(w, &world_ops);
 	*state = w;
 	return 0;
 }
@@ -67,14 +72,26 @@ void world_on_stopped(void *ctx)
 	w->stopped++;
 }
 
+static void stop_decoy(struct world *w)
+{
+	decoy_stop(w->decoy, world_on_stopped, w);
+	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
+	assert_int_equal(w->stopped, 1);
+	w->stopped = 0;
+}
+
+void world_renew(struct world *w, const struct decoy_ops *ops)
+{
+	stop_decoy(w);
+	world_open_decoy(w, ops);
+}
+
 int world_tear_down(void **state)
 {
 	struct world *w = *state;
 	_cleanup_free_ char *command = xasprintf("rm -r %s", w->folder);
 
-	decoy_stop(w->decoy, world_on_stopped, w);
-	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
-	assert_int_equal(w->stopped, 1);
+	stop_decoy(w);
 	assert_int_equal(uv_loop_close(&w->loop), 0);
 	(void)authority_free(w->authority);
 	script_done(&w->script);

@@ -32,6 +32,10 @@ extern const struct decoy_ops world_ops;
 
 int world_set_up(void **state);
 void world_on_stopped(void *ctx);
+/* Of a world that has none. */
+void world_open_decoy(struct world *w, const struct decoy_ops *ops);
+/* Its decoy stops, and another begins that tells of what comes by @ops. */
+void world_renew(struct world *w, const struct decoy_ops *ops);
 int world_tear_down(void **state);
 int world_connect(struct world *w, const char *host, uint16_t port);
 void world_turn(struct world *w);

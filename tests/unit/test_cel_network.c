@@ -41,11 +41,16 @@ static void test_network(void **state)
 		{"cidr('10.255.255.255/12').masked() == cidr('10.240.0.0/12')", "true"},
 		{"[cidr('10.0.0.0/8').prefixLength(), cidr('fe80::/10').prefixLength()]",
 		 "[8, 10]"},
+		{"[ip('::ffff:102:304'), cidr('::ffff:102:304/120'), cidr('::fffe:0:0/95')]"
+		 ".map(a, string(a))",
+		 "[\"1.2.3.4\", \"1.2.3.4/24\", \"::fffe:0:0/95\"]"},
+		{"[isCIDR('::ffff:102:304/95'), isCIDR('::ffff:102:304/96')]", "[false, true]"},
 	};
 	static const struct open_error_row errors[] = {
 		{"ip('1.2.3')", 0, "IP address parse error"},
 		{"ip('::ffff:1.2.3.4')", 0, "an IPv4-mapped IPv6 address is not allowed"},
 		{"ip('fe80::1%eth0')", 0, "an address with a zone is not allowed"},
+		{"cidr('::ffff:102:304/24')", 0, "a prefix that is shorter"},
 		{"cidr('1.2.3.4')", 0, "network address parse error"},
 		{"cidr('10.0.0.0/8').containsIP('10.0.0.0/8')", 19, "IP address parse error"},
 		{"cidr('10.0.0.0/8').containsIP(cidr('10.0.0.0/8'))", 19, "no such overload"},

@@ -348,6 +348,25 @@ static void test_too_many(void **state)
 	client_close(&c);
 }
 
+/* Connections of many requests each hold no more than as many that have one. */
+static void test_too_many_of_all(void **state)
+{
+	struct world *w = *state;
+	struct client clients[MAX_DECOY_REQUESTS / USUAL_STREAMS + 1];
+	const unsigned last = COUNT(clients) - 1;
+
+	for (unsigned i = 0; i <= last; i++) {
+		client_open(&clients[i], w, "www.example");
+		clients[i].upload = "";
+		clients[i].upload_stops = true;
+		for (unsigned k = 0; k < USUAL_STREAMS; k++)
+			client_ask(&clients[i], "POST", "/", NULL, NULL);
+	}
+	assert_false(client_hear(&clients[last], 1));
+	for (unsigned i = 0; i <= last; i++)
+		client_close(&clients[i]);
+}
+
 static void test_long_head(void **state)
 {
 	_cleanup_free_ char *value = xasprintf("%040000d", 0);
@@ -446,16 +465,7 @@ static void test_each_is_judged(void **state)
 	struct client c;
 
 	ops.head = on_head;
-	decoy_stop(w->decoy, world_on_stopped, w);
-	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
-	w->stopped = 0;
-	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
-							  .tls = &tls_module,
-							  .evidence_fd = -1,
-							  .ops = &ops,
-							  .ctx = w},
-				   &w->decoy, NULL),
-			 0);
+	world_renew(w, &ops);
 	client_open(&c, w, "said.example");
 	client_ask(&c, "GET", "/yes", NULL, NULL);
 	assert_true(client_hear(&c, 1));
@@ -465,28 +475,21 @@ static void test_each_is_judged(void **state)
 	expect_in(w->told.data, "\n? http GET /no Said.Example\n");
 	assert_null(strstr(w->told.data, "GET /no 200"));
 	client_close(&c);
-	/* Its ops are ours. */
-	decoy_stop(w->decoy, world_on_stopped, w);
-	(void)uv_run(&w->loop, UV_RUN_DEFAULT);
-	w->stopped = 0;
-	assert_int_equal(decoy_new(&(struct decoy_config){.loop = &w->loop,
-							  .tls = &tls_module,
-							  .evidence_fd = -1,
-							  .ops = &world_ops,
-							  .ctx = w},
-				   &w->decoy, NULL),
-			 0);
+	world_renew(w, &world_ops); /* before ours are gone */
 }
 
 int main(void)
 {
 #define TEST(_name) cmocka_unit_test_setup_teardown(_name, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_page),	   TEST(test_upload),	      TEST(test_windows),
-		TEST(test_script_answers), TEST(test_many_at_once),   TEST(test_grpc),
-		TEST(test_connect),	   TEST(test_many),	      TEST(test_too_many),
-		TEST(test_long_head),	   TEST(test_unread),	      TEST(test_half_a_body),
-		TEST(test_garbage),	   TEST(test_each_is_judged),
+		TEST(test_page),	   TEST(test_upload),
+		TEST(test_windows),	   TEST(test_script_answers),
+		TEST(test_many_at_once),   TEST(test_grpc),
+		TEST(test_connect),	   TEST(test_many),
+		TEST(test_too_many),	   TEST(test_too_many_of_all),
+		TEST(test_long_head),	   TEST(test_unread),
+		TEST(test_half_a_body),	   TEST(test_garbage),
+		TEST(test_each_is_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <time.h>
 
-#define MAX_POLLS 8
+#include "common/buf.h"
+#include "common/cleanup.h"
 
 static volatile sig_atomic_t has_come[_NSIG];
 
@@ -61,6 +62,7 @@ void uv_close(uv_handle_t *handle, uv_close_cb closed)
 int uv_poll_init(uv_loop_t *loop, uv_poll_t *poll, int fd)
 {
 	poll->fd = fd;
+	loop->polls++;
 	return init(loop, &poll->h, UV_POLL);
 }
 
@@ -151,15 +153,19 @@ static bool drop_closed(uv_loop_t *loop)
 		if (!handle->is_closing)
 			continue;
 		*at = handle->next;
+		loop->polls -= handle->type == UV_POLL;
 		handle->closed(handle);
 		return true;
 	}
 	return false;
 }
 
-/* What is waited for. Return: how many descriptors; -1: nothing is left to wait for. */
-static int gather(const uv_loop_t *loop, struct pollfd fds[MAX_POLLS], uv_poll_t *polls[MAX_POLLS],
-		  sigset_t *blocked, uint64_t *ret_due_ms)
+/*
+ * What is waited for. @fds, @polls: with room for all of the loop.
+ * Return: how many descriptors; -1: nothing is left to wait for.
+ */
+static int gather(const uv_loop_t *loop, struct pollfd *fds, uv_poll_t **polls, sigset_t *blocked,
+		  uint64_t *ret_due_ms)
 {
 	bool is_any = false;
 	int count = 0;
@@ -173,7 +179,7 @@ static int gather(const uv_loop_t *loop, struct pollfd fds[MAX_POLLS], uv_poll_t
 			*ret_due_ms = ((uv_timer_t *)handle)->due_ms;
 		if (handle->type == UV_SIGNAL)
 			(void)sigdelset(blocked, ((uv_signal_t *)handle)->signum);
-		if (handle->type != UV_POLL || count == MAX_POLLS)
+		if (handle->type != UV_POLL)
 			continue;
 		polls[count] = (uv_poll_t *)handle;
 		fds[count] = (struct pollfd){.fd = polls[count]->fd, .events = POLLIN};
@@ -202,8 +208,8 @@ static void run_timers_and_signals(uv_loop_t *loop, uint64_t time_ms)
 
 static bool turn(uv_loop_t *loop)
 {
-	struct pollfd fds[MAX_POLLS];
-	uv_poll_t *polls[MAX_POLLS];
+	_cleanup_free_ struct pollfd *fds = NULL;
+	_cleanup_free_ uv_poll_t **polls = NULL;
 	struct timespec left = {0};
 	uint64_t due_ms;
 	uint64_t time_ms;
@@ -214,6 +220,8 @@ static bool turn(uv_loop_t *loop)
 	while (drop_closed(loop))
 		;
 	(void)sigprocmask(SIG_BLOCK, NULL, &blocked);
+	fds = xcalloc(loop->polls + 1, sizeof(*fds));
+	polls = xcalloc(loop->polls + 1, sizeof(uv_poll_t *));
 	count = gather(loop, fds, polls, &blocked, &due_ms);
 	if (count < 0)
 		return false;

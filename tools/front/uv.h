@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct uv_loop_s uv_loop_t;
@@ -37,6 +38,7 @@ enum uv_run_mode {
 
 struct uv_loop_s {
 	uv_handle_t *handles;
+	size_t polls; /* of them */
 };
 
 struct uv_handle_s {

@@ -129,6 +129,19 @@ static int make_dirs(const char *path, struct error *err)
 	}
 }
 
+int paths_check_own(const char *path, const struct stat *st, unsigned others, struct error *err)
+{
+	if (st->st_uid != geteuid())
+		return error_set(err, EPERM,
+				 "%s belongs to user %u, not to you; choose another state "
+				 "folder with CORDON_STATE_DIR",
+				 path, (unsigned)st->st_uid);
+	if (st->st_mode & others)
+		return error_set(err, EPERM, "%s is open to others (mode %o); chmod go-%s it", path,
+				 (unsigned)st->st_mode & 0777, (others & 044) ? "rwx" : "w");
+	return 0;
+}
+
 /* Whoever else may write there could put a folder or a key of his own in the place of ours. */
 static int check_state(const char *path, struct error *err)
 {
@@ -136,17 +149,7 @@ static int check_state(const char *path, struct error *err)
 
 	if (stat(path, &st) < 0)
 		return error_errno(err, errno, "look at the state folder %s", path);
-	if (st.st_uid != geteuid())
-		return error_set(err, EPERM,
-				 "the state folder %s belongs to user %u, not to you; "
-				 "CORDON_STATE_DIR names another",
-				 path, (unsigned)st.st_uid);
-	if (st.st_mode & 022)
-		return error_set(err, EPERM,
-				 "the state folder %s can be written by others (mode %o); chmod "
-				 "go-w it",
-				 path, (unsigned)st.st_mode & 0777);
-	return 0;
+	return paths_check_own(path, &st, 022, err);
 }
 
 int paths_state_dir(char **ret, struct error *err)

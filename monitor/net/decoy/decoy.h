@@ -26,6 +26,7 @@
 #include "monitor/action.h"
 
 #define MAX_DECOY_FLOWS	   1024u       /* at one time; one more is reset */
+#define MAX_DECOY_REQUESTS 1024u       /* of HTTP/2, not over; one more ends its connection */
 #define DECOY_BODY_SHOWN   256u	       /* bytes of a body that an event shows */
 #define DECOY_HEAD_SHOWN   2048u       /* bytes of a request's header fields, likewise */
 #define DECOY_KEPT_REQUEST (4u << 20)  /* bytes of one request that are kept in its file */

@@ -7,6 +7,10 @@
  * In plain, what is said first is judged before it is answered (decoy_ops.head). The preface names
  * nothing, so there each request is judged besides, as its head would be in HTTP/1. An approver
  * cannot be waited for here, since one connection has several: what would wait is refused.
+ *
+ * Each request holds its head, the beginning of its body and what searches it, which a few bytes
+ * can make a few hundred KiB of (HPACK, gzip). So they are counted over all connections: a session
+ * cannot have more of them by opening many in each.
  */
 
 #include <string.h>
@@ -50,6 +54,8 @@ static void *on_begin(void *ctx, const char *head, size_t len)
 
 	if (is_refused(visit, head, len))
 		return NULL;
+	if (visit->decoy->requests == MAX_DECOY_REQUESTS)
+		return NULL;
 	request = xcalloc(1, sizeof(*request));
 	request->visit = visit;
 	request->talk = NO_HTTP_TALK;
@@ -59,6 +65,7 @@ static void *on_begin(void *ctx, const char *head, size_t len)
 		return NULL;
 	}
 	evidence_begin(&request->talk.evidence, &visit->decoy->store);
+	visit->decoy->requests++;
 	return request;
 }
 
@@ -108,6 +115,7 @@ static void on_forget(void *ctx, bool is_whole)
 
 	if (!is_whole)
 		http_talk_tell_cut(request->visit, &request->talk);
+	request->visit->decoy->requests--;
 	request_free(request);
 }
 

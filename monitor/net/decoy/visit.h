@@ -48,7 +48,8 @@ struct decoy {
 	struct evidence_store store;
 	struct visit *visits;
 	unsigned count;
-	uv_timer_t life; /* closed last but for connections */
+	unsigned requests; /* of HTTP/2, of all visits */
+	uv_timer_t life;   /* closed last but for connections */
 	bool stopping;
 	bool life_closed;
 	void (*closed)(void *ctx);

@@ -89,6 +89,9 @@ struct cel_value cel_read_network(struct cel_arena *arena, enum cel_kind kind, s
 					    : "IP address parse error: as 192.0.2.1");
 	if (is_v4(net.address) && has_byte(text, ':') && has_byte(text, '.'))
 		return cel_of_error("an IPv4-mapped IPv6 address is not allowed");
+	/* Of ::ffff:102:304, which is 1.2.3.4, there is no such prefix. */
+	if (is_v4(net.address) && net.bits < V4_BITS)
+		return cel_of_error("a prefix that is shorter than what maps an IPv4 address");
 	return made(arena, kind, &net);
 }
 

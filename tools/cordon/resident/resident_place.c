@@ -56,15 +56,7 @@ static int check_folder(int folder_fd, const char *path, struct error *err)
 
 	if (fstat(folder_fd, &st) < 0)
 		return error_errno(err, errno, "look at %s", path);
-	if (st.st_uid != geteuid())
-		return error_set(err, EPERM,
-				 "%s belongs to user %u, not to you; remove it, or choose another "
-				 "state folder with CORDON_STATE_DIR",
-				 path, (unsigned)st.st_uid);
-	if (st.st_mode & 077)
-		return error_set(err, EPERM, "%s is open to others (mode %o); chmod 700 it", path,
-				 (unsigned)st.st_mode & 0777);
-	return 0;
+	return paths_check_own(path, &st, 077, err);
 }
 
 int resident_place_open(struct resident_place *ret, struct error *err)
