@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * System calls that make a record, by number (x86-64), and what their arguments mean.
+ * System calls that make a record or are made often, by number (x86-64), and what their arguments
+ * mean.
  * Argument numbers start at 1; 0 is "none". A path without a directory argument is relative to the
  * working directory.
  */
@@ -43,6 +44,7 @@ struct call_roles {
 	__u8 text;  /* argument: what a symbolic link is to say */
 	__u8 reads; /* argument: descriptor whose content it takes */
 	__u8 makes; /* enum call_makes */
+	__u8 often; /* enum trace_often */
 };
 
 static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
@@ -52,7 +54,8 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 		 .flags = 3,
 		 .dir = {1},
 		 .path = {2},
-		 .makes = MAKES_ONE},				     /* openat */
+		 .makes = MAKES_ONE,
+		 .often = TRACE_OFTEN_OPENAT},			     /* openat */
 	[304] = {.kind = CALL_OPEN, .flags = 3, .makes = MAKES_ONE}, /* open_by_handle_at */
 	[437] = {.kind = CALL_OPEN,
 		 .how = 3,
@@ -162,7 +165,6 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[432] = {.kind = CALL_BEYOND},		   /* fsmount */
 	[438] = {.kind = CALL_BEYOND},		   /* pidfd_getfd */
 	[442] = {.kind = CALL_BEYOND},		   /* mount_setattr */
-	[0] = {.reads = 1},			   /* read */
 	[17] = {.reads = 1},			   /* pread64 */
 	[19] = {.reads = 1},			   /* readv */
 	[295] = {.reads = 1},			   /* preadv */
@@ -183,10 +185,17 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[22] = {.makes = MAKES_MANY},		   /* pipe */
 	[293] = {.makes = MAKES_MANY},		   /* pipe2 */
 	[53] = {.makes = MAKES_MANY},		   /* socketpair */
-	[9] = {.reads = 5, .makes = MAKES_MAP},	   /* mmap */
 	[30] = {.makes = MAKES_SHARED},		   /* shmat */
 	[68] = {.makes = MAKES_MESSAGE},	   /* msgget */
 	[69] = {.makes = MAKES_MESSAGE},	   /* msgsnd */
 	[70] = {.makes = MAKES_MESSAGE},	   /* msgrcv */
 	[16] = {.makes = MAKES_CLONE},		   /* ioctl */
+
+	[0] = {.reads = 1, .often = TRACE_OFTEN_READ},			   /* read */
+	[1] = {.often = TRACE_OFTEN_WRITE},				   /* write */
+	[3] = {.often = TRACE_OFTEN_CLOSE},				   /* close */
+	[5] = {.often = TRACE_OFTEN_FSTAT},				   /* fstat */
+	[8] = {.often = TRACE_OFTEN_LSEEK},				   /* lseek */
+	[9] = {.reads = 5, .makes = MAKES_MAP, .often = TRACE_OFTEN_MMAP}, /* mmap */
+	[262] = {.often = TRACE_OFTEN_NEWFSTATAT},			   /* newfstatat */
 };

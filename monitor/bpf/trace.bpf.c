@@ -189,16 +189,29 @@ static __always_inline void report_call(struct trace_slot *slot, struct trace_ta
 	}
 }
 
+static __always_inline void count_call(struct trace_slot *slot, const struct trace_tag *tag,
+				       const struct call_roles *roles, unsigned long nr)
+{
+	struct trace_counters *counted;
+	__u32 key = tag->slot;
+
+	if (roles->often) {
+		__sync_fetch_and_add(&slot->often[(roles->often - 1u) % TRACE_OFTEN_MAX], 1);
+		return;
+	}
+	counted = bpf_map_lookup_elem(&counters, &key);
+	if (counted)
+		__sync_fetch_and_add(&counted->calls[nr], 1);
+}
+
 SEC("tp_btf/sys_exit")
 
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
 	struct trace_tag *tag;
 	struct trace_slot *slot;
-	struct trace_counters *counted;
 	const struct call_roles *roles;
 	unsigned long nr;
-	__u32 key;
 
 	tag = bpf_task_storage_get(&tags, bpf_get_current_task_btf(), NULL, 0);
 	if (!tag)
@@ -209,11 +222,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		return 0;
 	if (tag->flags & TRACE_TAG_CONDEMNED)
 		bpf_send_signal(SIGKILL);
-	key = tag->slot;
-	counted = bpf_map_lookup_elem(&counters, &key);
-	if (counted)
-		__sync_fetch_and_add(&counted->calls[nr], 1);
 	roles = &call_roles[nr];
+	count_call(slot, tag, roles, nr);
 	flows_come(slot, tag, regs, roles, result);
 	report_call(slot, tag, regs, roles, result);
 	flows_go(slot, tag, regs, roles, result);

@@ -29,9 +29,33 @@ enum trace_session_flags {
 };
 
 /*
+ * X(name, number): system calls of which ordinary programs make most. They are counted in the slot,
+ * which is at hand; all others in a map that has to be searched.
+ */
+#define TRACE_OFTEN(X) \
+	X(READ, 0)     \
+	X(WRITE, 1)    \
+	X(CLOSE, 3)    \
+	X(FSTAT, 5)    \
+	X(LSEEK, 8)    \
+	X(MMAP, 9)     \
+	X(OPENAT, 257) \
+	X(NEWFSTATAT, 262)
+#define TRACE_OFTEN_MAX 8u /* a power of two */
+
+#define TRACE_OFTEN_NAME(name, number) TRACE_OFTEN_##name,
+
+enum trace_often {
+	TRACE_SELDOM,
+	TRACE_OFTEN(TRACE_OFTEN_NAME)
+};
+
+#undef TRACE_OFTEN_NAME
+
+/*
  * One a slot, in an array that the reader has mapped: reading labels needs no system call. What is
  * asked at every call and hardly ever changes has a cache line of its own, apart from what each
- * event changes.
+ * event changes, and that from what each call does.
  */
 struct trace_slot {
 	__u32 generation;  /* tags and records of another generation belong to a session gone */
@@ -49,11 +73,14 @@ struct trace_slot {
 	/* Bytes of its records, put into the ring and taken out of it by the reader; they wrap. */
 	__u32 put, taken;
 	__u64 reserved_too[3];
+	__u64 often[TRACE_OFTEN_MAX]; /* calls, by enum trace_often - 1 */
 };
 
-_Static_assert(sizeof(struct trace_slot) == 128 &&
-		       __builtin_offsetof(struct trace_slot, emitted) == 64,
-	       "two cache lines, no padding");
+_Static_assert(sizeof(struct trace_slot) == 192 &&
+		       __builtin_offsetof(struct trace_slot, emitted) == 64 &&
+		       __builtin_offsetof(struct trace_slot, often) == 128,
+	       "three cache lines, no padding");
+_Static_assert((__u32)TRACE_OFTEN_NEWFSTATAT == TRACE_OFTEN_MAX, "a place for each");
 
 enum trace_tag_flags {
 	TRACE_TAG_CONDEMNED = 1u << 0, /* to be killed at the next chance */

@@ -102,11 +102,21 @@ int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts
 	return 0;
 }
 
+#define ADD_OFTEN(name, number) \
+	counts[number] += __atomic_load_n(&often[TRACE_OFTEN_##name - 1], __ATOMIC_RELAXED);
+
 int trace_syscall_counts(struct trace *trace, uint32_t slot, uint64_t counts[TRACE_SYSCALLS])
 {
+	const __u64 *often = trace->slots[slot % TRACE_SLOTS].often;
+	int r;
+
 	if (!trace_session(trace, slot))
 		return -ENOENT;
 	if (!trace_sees_returns(trace))
 		return -EOPNOTSUPP;
-	return bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, counts);
+	r = bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_COUNTERS), &slot, counts);
+	if (r == 0) {
+		TRACE_OFTEN(ADD_OFTEN)
+	}
+	return r;
 }
