@@ -82,6 +82,16 @@ class Results(unittest.TestCase):
         for other in ("Oops: 0002 [#1] PREEMPT SMP", "BUG: kernel NULL pointer dereference", "Kernel panic - not syncing"):
             self.assertFalse(vm.EMULATORS_FAULT.search(other))
 
+    def test_one_lock_up_is_shown_and_excused_and_no_second(self):
+        said = "[  120.5] watchdog: BUG: soft lockup - CPU#0 stuck for 122s! [nested:1434]\n[  120.5] RIP: 0010:exc_int3"
+        faults = vm.Faults()
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertEqual(faults.excused(said), "soft lockup - CPU#0 stuck for 122s!")
+            self.assertIn("RIP: 0010:exc_int3", out.getvalue())
+            self.assertIsNone(faults.excused(said))
+            self.assertEqual(faults.excused("Oops: int3: 0000 [#1] SMP"), "int3: 0000 [#1]")
+            self.assertIsNone(vm.Faults().excused("Kernel panic - not syncing"))
+
 
 class Tables(unittest.TestCase):
     """What a run that was cut off has told is not run again."""
