@@ -172,7 +172,7 @@ static const struct {
 	{NULL, "unix", "", "/tmp/pytest-1/server.sock", 0, "secret"},
 	{NULL, "unix", "", "/tmp/.s.PGSQL.5432", 0, "weights"},
 	{NULL, "unix", "", "@/tmp/dbus-x", 0, NULL},
-	{NULL, "unix", "", "/home/agent/.gnupg/S.gpg-agent", 0, NULL},
+	{"ex.own-agent-socket", "unix", "", "/home/agent/.gnupg/S.gpg-agent", 0, NULL},
 	{"ex.undeclared-egress", "inet", "93.184.216.34", "", 443, NULL},
 	{"ex.secret-then-egress", "inet", "93.184.216.34", "", 443, "secret"},
 	{"ex.canary-then-egress", "inet", "93.184.216.34", "", 443, "canary"},
