@@ -404,7 +404,7 @@ static bool is_fixed_chain(const struct cel_node *node, struct fixed_part *ret)
 
 bool tree_fixed_part(const struct cel_node *root, struct fixed_part *ret)
 {
-	if (is_fixed_chain(root, ret) || is_outside_domain(root, ret))
+	if (is_fixed_chain(root, ret) || is_outside_domain(root, ret) || range_is_beyond(root, ret))
 		return true;
 	for (const struct cel_node *child = root->child; child; child = child->next) {
 		if (tree_fixed_part(child, ret))

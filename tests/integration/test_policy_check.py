@@ -154,6 +154,12 @@ class Check(PolicyTest):
         self.part("action.loopback && action.host == 'x' && !action.loopback", never)
         self.part("glob(action.path, '/a') && !glob(action.path, ['/a', '/b'])", never)
         self.part("action.family == 'ipv4'", never)
+        for when in ("action.port == 70000", "action.port < 0", "action.port in [65536, 70000]", "action.port > 65535"):
+            self.part(when, never)
+        for when in ("action.port == 0", "action.port == 65535", "action.port >= 65535", "action.port in [443, 70000]"):
+            self.part(f"{when} && action.host == 'x'")
+        size = {"memory_bytes": 2}
+        self.finds([rule("a", "proc.usage", "action.memory_bytes > 1 || action.memory_bytes < 0", "kill", [size], [{}])], never)
         self.part("action.protocol in ['TCP', 'icmp']", never)
         self.part("action.host == 'x' && action.provenance == 'host'", never)
 
