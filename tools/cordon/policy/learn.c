@@ -111,7 +111,7 @@ static int read_record(struct learning *l)
 	}
 	if (r < 0)
 		return error_errno(l->err, r, "cannot read the record %s", l->record);
-	if (!reader.line)
+	if (!reader.line || (reader.line == 1 && r == READER_CUT))
 		return error_set(l->err, ENODATA, "the record %s holds no event", l->record);
 	return 0;
 }
