@@ -66,16 +66,23 @@ static char *text_of_pattern(enum cel_function function, struct str pattern)
 
 /* ---- gathering ---- */
 
-static void add(struct constants *all, struct constant new)
+bool constants_have(const struct constants *all, const struct constant *one)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct constant *c = &all->items[i];
 
-		if (c->field == new.field && c->integer == new.integer && !c->text == !new.text &&
-		    (!c->text || strcmp(c->text, new.text) == 0)) {
-			free(new.text);
-			return;
-		}
+		if (c->field == one->field && c->integer == one->integer &&
+		    !c->text == !one->text && (!c->text || strcmp(c->text, one->text) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void add(struct constants *all, struct constant new)
+{
+	if (constants_have(all, &new)) {
+		free(new.text);
+		return;
 	}
 	all->items = xrealloc_array(all->items, all->count + 1, sizeof(*all->items));
 	all->items[all->count++] = new;
@@ -129,23 +136,17 @@ static void gather_node(struct constants *all, const struct cel_node *node)
 	}
 }
 
-void constants_add(struct constants *constants, const struct policy_trees *set)
+void constants_add_globs(struct constants *constants, const struct policy *policy)
 {
-	for (size_t i = 0; i < set->policy->glob_count; i++)
+	for (size_t i = 0; i < policy->glob_count; i++)
 		add(constants, (struct constant){.field = field_named("path"),
-						 .text = path_of_glob(set->policy->patterns[i])});
-	for (size_t i = 0; i < set->count; i++) {
-		for (const struct cel_node *n = set->rules[i].tree.all; n; n = n->all)
-			gather_node(constants, n);
-	}
+						 .text = path_of_glob(policy->patterns[i])});
 }
 
-void constants_add_steps(struct constants *constants, const struct rule_tree *rule)
+void constants_add_tree(struct constants *constants, const struct cel_tree *tree)
 {
-	for (size_t i = 0; i < rule->step_count; i++) {
-		for (const struct cel_node *n = rule->steps[i].tree.all; n; n = n->all)
-			gather_node(constants, n);
-	}
+	for (const struct cel_node *n = tree->all; n; n = n->all)
+		gather_node(constants, n);
 }
 
 void constants_done(struct constants *constants)

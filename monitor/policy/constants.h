@@ -23,11 +23,11 @@ struct constants {
 	size_t count;
 };
 
-/* Adds those of all rules, and of paths that carry labels, that are not there yet. Free with
+/* Adds those of an expression, and of paths that carry labels, that are not there yet. Free with
  * constants_done(). */
-void constants_add(struct constants *constants, const struct policy_trees *set);
-/* The same of the steps of one rule. */
-void constants_add_steps(struct constants *constants, const struct rule_tree *rule);
+void constants_add_tree(struct constants *constants, const struct cel_tree *tree);
+void constants_add_globs(struct constants *constants, const struct policy *policy);
+bool constants_have(const struct constants *constants, const struct constant *one);
 void constants_done(struct constants *constants);
 
 /*

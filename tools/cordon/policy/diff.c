@@ -15,7 +15,8 @@
 #define START_NS UINT64_C(1000000000)
 
 enum {
-	KEY_JSON = 0x3000
+	KEY_JSON = 0x3000,
+	KEY_WITH
 };
 
 struct outcome {
@@ -182,23 +183,40 @@ void diff_try(struct diffing *d, const struct policy *labels_of, const struct ex
 
 struct diff_arguments {
 	struct word_list paths;
+	struct word_list with; /* loaded beside both */
 	bool json;
 };
+
+static int load(const struct diff_arguments *a, size_t side, struct policy_trees *ret,
+		struct error *err)
+{
+	const size_t count = a->with.count + 1;
+	const char **paths = xcalloc(count, sizeof(*paths));
+	int r;
+
+	paths[0] = a->paths.words[side];
+	for (size_t i = 1; i < count; i++)
+		paths[i] = a->with.words[i - 1];
+	r = policy_trees_load(paths, count, ret, err);
+	free(paths);
+	return r;
+}
 
 static int diff(const struct diff_arguments *a)
 {
 	struct diffing d = {0};
 	struct error err = {0};
 	int status = POLICY_FAILED;
-	int r = policy_trees_load(&a->paths.words[0], 1, &d.old, &err);
+	int r = load(a, 0, &d.old, &err);
 
 	if (r == 0)
-		r = policy_trees_load(&a->paths.words[1], 1, &d.new, &err);
+		r = load(a, 1, &d.new, &err);
 	if (r < 0) {
 		log_error("%s", err.text);
 	} else {
 		d.old_state = policy_state_new(d.old.policy);
 		d.new_state = policy_state_new(d.new.policy);
+		diff_find_changes(&d);
 		diff_try_all(&d);
 		if (a->json)
 			diff_print_json(&d);
@@ -209,6 +227,11 @@ static int diff(const struct diff_arguments *a)
 	for (size_t i = 0; i < d.count; i++)
 		free(d.weaker[i].example);
 	free(d.weaker);
+	for (size_t s = 0; s < 2; s++) {
+		free(d.changed[s]);
+		constants_done(&d.of_side[s]);
+	}
+	constants_done(&d.constants);
 	(void)policy_state_free(d.old_state);
 	(void)policy_state_free(d.new_state);
 	policy_trees_done(&d.old);
@@ -224,6 +247,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	case KEY_JSON:
 		a->json = true;
 		return 0;
+	case KEY_WITH:
+		word_list_add(&a->with, value);
+		return 0;
 	case ARGP_KEY_ARG:
 		word_list_add(&a->paths, value);
 		return 0;
@@ -237,6 +263,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
+	{"with", KEY_WITH, "PATH", 0,
+	 "A policy file or folder that is loaded beside both: what else the session has", 0},
 	{"json", KEY_JSON, 0, 0, "The report as JSON", 0},
 	{0},
 };
@@ -258,5 +286,6 @@ int policy_diff_command(int argc, char **argv)
 	if (argp_parse(&diff_argp, argc, argv, 0, NULL, &a) == 0)
 		status = diff(&a);
 	word_list_done(&a.paths);
+	word_list_done(&a.with);
 	return status;
 }

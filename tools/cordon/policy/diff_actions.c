@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The actions that `cordon policy diff` tries: the examples of the rules of both sides; the same at
- * the edges of what their rules look back to, and as each other kind that their rules are on; and
- * the same with a field set to each constant that a rule of either side compares it with, of what
- * was before to each that a step of the very rule does.
+ * The actions that `cordon policy diff` tries: the examples of all rules of both sides; of those
+ * that differ the same at the edges of what they look back to, and with a field set to each
+ * constant that such a rule compares it with; of the others on the same kinds with those constants
+ * only that one side alone has. A rule that refused, and of which nothing was seen to change, is
+ * tried with two fields at once.
  */
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "common/buf.h"
 #include "tools/cordon/policy/diff_internal.h"
 
-#define MS UINT64_C(1000000) /* in nanoseconds; what examples tell times in */
+#define MAX_LIST  64u
+#define MAX_PAIRS 30000u /* of two constants, for one example */
 
 /* The rule's number in the set is @rule. */
 typedef void (*try_function)(struct diffing *d, const struct policy_trees *set, size_t rule,
@@ -25,16 +27,45 @@ static void try_itself(struct diffing *d, const struct policy_trees *set, size_t
 	diff_try(d, set->policy, example);
 }
 
+/* The constant as one of the items of the example's list, not all of it. */
+static void try_items(struct diffing *d, const struct policy *labels_of,
+		      const struct example *example, const struct constant *c)
+{
+	const struct str_list old = *action_list(&example->action, c->field);
+	struct str items[MAX_LIST + 1];
+	struct example variant = *example;
+	struct str_list list = {items, old.count};
+
+	if (!old.count || old.count > MAX_LIST)
+		return;
+	for (size_t i = 1; i <= old.count; i++) {
+		for (size_t n = 0; n < old.count; n++)
+			items[n] = old.items[n];
+		items[i] = str_of(c->text);
+		list.count = i == old.count ? i + 1 : old.count;
+		memcpy((char *)&variant.action + c->field->offset, &list, sizeof(list));
+		diff_try(d, labels_of, &variant);
+	}
+}
+
+static void try_constant(struct diffing *d, const struct policy *labels_of,
+			 const struct example *example, const struct constant *c)
+{
+	struct example variant = *example;
+	struct str item = STR("");
+
+	if (!constants_apply(c, &item, &variant.action))
+		return;
+	diff_try(d, labels_of, &variant);
+	if (c->field->type == FIELD_LIST)
+		try_items(d, labels_of, example, c);
+}
+
 static void try_constants(struct diffing *d, const struct policy *labels_of,
 			  const struct example *example)
 {
-	for (size_t i = 0; i < d->constants.count && example->repeat == 1; i++) {
-		struct example variant = *example;
-		struct str item = STR("");
-
-		if (constants_apply(&d->constants.items[i], &item, &variant.action))
-			diff_try(d, labels_of, &variant);
-	}
+	for (size_t i = 0; i < d->constants.count && example->repeat == 1; i++)
+		try_constant(d, labels_of, example, &d->constants.items[i]);
 }
 
 static void try_variants(struct diffing *d, const struct policy_trees *set, size_t rule,
@@ -44,92 +75,45 @@ static void try_variants(struct diffing *d, const struct policy_trees *set, size
 	try_constants(d, set->policy, example);
 }
 
-/* With one action of those before it changed. */
-static void try_steps(struct diffing *d, const struct policy_trees *set, size_t rule,
-		      const struct example *example)
+/* What only one side compares with. */
+static void try_new_constants(struct diffing *d, const struct policy_trees *set, size_t rule,
+			      const struct example *example)
 {
-	struct example variant = *example;
-	struct constants constants = {0};
+	(void)rule;
+	for (size_t s = 0; s < 2 && example->repeat == 1; s++) {
+		for (size_t i = 0; i < d->of_side[s].count; i++) {
+			const struct constant *c = &d->of_side[s].items[i];
 
-	constants_add_steps(&constants, &set->rules[rule]);
-	variant.before = xcalloc(example->before_count, sizeof(*variant.before));
-	for (size_t n = 0; n < example->before_count; n++)
-		variant.before[n] = example->before[n];
-	for (size_t n = 0; n < example->before_count; n++) {
-		for (size_t i = 0; i < constants.count; i++) {
-			struct str item = STR("");
-
-			if (constants_apply(&constants.items[i], &item, &variant.before[n].action))
-				diff_try(d, set->policy, &variant);
-			variant.before[n] = example->before[n];
+			if (!constants_have(&d->of_side[1 - s], c))
+				try_constant(d, set->policy, example, c);
 		}
 	}
-	free(variant.before);
-	constants_done(&constants);
 }
 
-static void try_other_kinds(struct diffing *d, const struct policy_trees *set, size_t rule,
-			    const struct example *example)
+static void try_pairs(struct diffing *d, const struct policy_trees *set, size_t rule,
+		      const struct example *example)
 {
-	const uint32_t kinds = policy_rule_kinds(set->policy, rule);
+	const struct constants *all = &d->constants;
+	size_t pairs = 0;
 
-	for (unsigned k = 0; k < ACTION_KINDS; k++) {
-		struct example variant = *example;
+	(void)rule;
+	for (size_t i = 0; i < all->count && example->repeat == 1; i++) {
+		struct example one = *example;
+		struct str item = STR("");
 
-		if (!(kinds & (1u << k)) || k == example->action.kind ||
-		    (example->vary && !(example->vary->kinds & (1u << k))))
+		if (!constants_apply(&all->items[i], &item, &one.action))
 			continue;
-		variant.action.kind = (enum action_kind)k;
-		if (k == ACTION_EXEC && !variant.action.name.len)
-			action_derive_name(&variant.action);
-		diff_try(d, set->policy, &variant);
+		for (size_t n = i + 1; n < all->count && pairs < MAX_PAIRS; n++) {
+			struct example both = one;
+			struct str second = STR("");
+
+			if (all->items[n].field == all->items[i].field ||
+			    !constants_apply(&all->items[n], &second, &both.action))
+				continue;
+			pairs++;
+			diff_try(d, set->policy, &both);
+		}
 	}
-}
-
-static uint64_t time_of(const struct example *example)
-{
-	return example->after_ns + example->every_ns * (uint64_t)(example->repeat - 1);
-}
-
-/* The example over as much time as given: what lies before it further back, or its repetitions
- * further from one another. */
-static void try_over(struct diffing *d, const struct policy *labels_of,
-		     const struct example *example, bool counts, uint64_t ns)
-{
-	struct example variant = *example;
-	uint64_t before = 0;
-
-	if (counts) {
-		variant.every_ns = ns / (uint64_t)(example->repeat - 1) / MS * MS;
-	} else {
-		for (size_t i = 1; i < example->before_count; i++)
-			before += time_of(&example->before[i]);
-		variant.after_ns = ns > before ? ns - before : 0;
-	}
-	diff_try(d, labels_of, &variant);
-}
-
-/* Just inside and just outside of the window of a count, and of the time that a sequence has. */
-static void try_times(struct diffing *d, const struct policy_trees *set, size_t rule,
-		      const struct example *example)
-{
-	uint64_t ns;
-
-	if (policy_rule_at_least(set->policy, rule, &ns) && example->repeat > 1) {
-		try_over(d, set->policy, example, true, ns - MS);
-		try_over(d, set->policy, example, true, ns + MS * (uint64_t)example->repeat);
-	}
-	if (policy_rule_steps(set->policy, rule, &ns) && ns && example->before_count) {
-		try_over(d, set->policy, example, false, ns - MS);
-		try_over(d, set->policy, example, false, ns + MS);
-	}
-}
-
-static void try_edges(struct diffing *d, const struct policy_trees *set, size_t rule,
-		      const struct example *example)
-{
-	try_other_kinds(d, set, rule, example);
-	try_times(d, set, rule, example);
 }
 
 static void try_list(struct diffing *d, const struct policy_trees *set, size_t rule,
@@ -151,12 +135,50 @@ static void try_list(struct diffing *d, const struct policy_trees *set, size_t r
 	}
 }
 
-static void try_rules(struct diffing *d, try_function try)
+enum which {
+	ALL_RULES,
+	CHANGED_RULES,
+	RULES_BESIDE, /* on kinds that changed ones are on, and the same on both sides */
+	UNSEEN_RULES, /* changed ones of the old side that refused, and are not told of yet */
+};
+
+static bool is_told(const struct diffing *d, const char *id)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->weaker[i].was_rule && strcmp(d->weaker[i].was_rule, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_of(const struct diffing *d, enum which which, size_t side, size_t rule)
+{
+	const struct policy_trees *set = side ? &d->new : &d->old;
+	const bool changed = d->changed[side][rule];
+
+	switch (which) {
+	case ALL_RULES:
+		return true;
+	case CHANGED_RULES:
+		return changed;
+	case RULES_BESIDE:
+		return !changed && side == 0 && (policy_rule_kinds(set->policy, rule) & d->kinds);
+	case UNSEEN_RULES:
+		return changed && side == 0 &&
+		       policy_rule_verdict(set->policy, rule) >= VERDICT_ASK &&
+		       !is_told(d, policy_rule(set->policy, rule)->id);
+	}
+	return false;
+}
+
+static void try_rules(struct diffing *d, enum which which, try_function try)
 {
 	const struct policy_trees *const sets[] = {&d->old, &d->new};
 
 	for (size_t s = 0; s < 2; s++) {
 		for (size_t i = 0; i < sets[s]->count; i++) {
+			if (!is_of(d, which, s, i))
+				continue;
 			try_list(d, sets[s], i, "match", try);
 			try_list(d, sets[s], i, "not_match", try);
 		}
@@ -181,13 +203,11 @@ static void try_kinds(struct diffing *d)
 
 void diff_try_all(struct diffing *d)
 {
-	constants_add(&d->constants, &d->old);
-	constants_add(&d->constants, &d->new);
 	/* The first that shows something is shown: what people wrote, then what says least. */
-	try_rules(d, try_itself);
+	try_rules(d, ALL_RULES, try_itself);
 	try_kinds(d);
-	try_rules(d, try_edges);
-	try_rules(d, try_steps);
-	try_rules(d, try_variants);
-	constants_done(&d->constants);
+	try_rules(d, CHANGED_RULES, diff_try_edges);
+	try_rules(d, CHANGED_RULES, try_variants);
+	try_rules(d, RULES_BESIDE, try_new_constants);
+	try_rules(d, UNSEEN_RULES, try_pairs);
 }

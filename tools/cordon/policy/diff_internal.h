@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of `cordon policy diff`: diff.c, what an action shows; diff_actions.c,
- * those that are tried; diff_report.c, what is said of it. */
+/* The inside of `cordon policy diff`: diff_changes.c, which rules differ; diff_actions.c and
+ * diff_edges.c, actions that may show it; diff.c, what each shows; diff_report.c, what is said. */
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "monitor/policy/constants.h"
 
-#define MAX_TRIED 2000000u
+#define MAX_TRIED 400000u
 
 /* One way in which the new side is weaker, with the first action that showed it. */
 struct weaker {
@@ -24,14 +24,22 @@ struct weaker {
 struct diffing {
 	struct policy_trees old, new;
 	struct policy_state *old_state, *new_state; /* reset before each action */
-	struct constants constants;
-	struct weaker *weaker; /* owned */
+	bool *changed[2];	     /* of the old and the new rules: it differs; owned */
+	uint32_t kinds;		     /* that these are on */
+	struct constants of_side[2]; /* of changed rules of each side */
+	struct constants constants;  /* of both, of what is allowed, of paths with other labels */
+	struct weaker *weaker;	     /* owned */
 	size_t count;
 	size_t tried;
 };
 
 /* diff.c: one action on both sides; @labels_of: whose labels the example names. */
 void diff_try(struct diffing *d, const struct policy *labels_of, const struct example *example);
+/* diff_changes.c */
+void diff_find_changes(struct diffing *d);
+/* diff_edges.c: the example at the edges of what its rule looks back to. */
+void diff_try_edges(struct diffing *d, const struct policy_trees *set, size_t rule,
+		    const struct example *example);
 /* diff_actions.c */
 void diff_try_all(struct diffing *d);
 

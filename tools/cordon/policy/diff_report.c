@@ -40,7 +40,8 @@ void diff_print_text(const struct diffing *d)
 							   : "nothing newly allowed is found; ",
 		     d->tried);
 	if (d->tried >= MAX_TRIED)
-		(void)printf("these are too many rules to try all actions that they tell apart\n");
+		(void)printf(
+			"these are too many changes to try all actions that they tell apart\n");
 }
 
 static void put_side(struct json_writer *w, const char *key, enum verdict verdict, const char *rule)

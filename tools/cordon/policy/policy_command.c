@@ -187,6 +187,8 @@ void put_action(struct json_writer *w, const char *key, const struct action *act
 {
 	json_begin_object(w, key);
 	json_put_string(w, "kind", action_kind_name(action->kind));
+	if (action->pid > 1) /* 1 is that of an action without one */
+		json_put_i64(w, "pid", action->pid);
 	for (size_t i = 0; i < action_field_count; i++) {
 		const struct action_field *field = &action_fields[i];
 
