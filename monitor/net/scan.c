@@ -89,22 +89,24 @@ static void search_both(struct scan *scan, struct both_streams *streams, const u
 	scan->found |= finder_feed(&scan->set->encoded, &streams->encoded, bytes, len, true);
 }
 
-static int hex_digit(uint8_t c)
+static bool is_hex(uint8_t c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+static uint8_t hex_value(uint8_t c)
+{
+	return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
 /* Takes a byte in. Return: how many bytes it made, 3 at most. */
 static size_t unescape(struct searched *streams, uint8_t c, uint8_t *out)
 {
 	const size_t held = streams->escape_len;
-	const bool goes_on = held ? hex_digit(c) >= 0 : c == '%';
+	const bool goes_on = held ? is_hex(c) : c == '%';
 
 	if (goes_on && held == sizeof(streams->escape)) {
-		out[0] = (uint8_t)(hex_digit(streams->escape[1]) << 4 | hex_digit(c));
+		out[0] = (uint8_t)(hex_value(streams->escape[1]) << 4 | hex_value(c));
 		streams->escape_len = 0;
 		return 1;
 	}
@@ -144,6 +146,7 @@ static void search_unescaped(struct scan *scan, struct searched *streams, const 
 
 static void search(struct scan *scan, struct searched *streams, const uint8_t *bytes, size_t len)
 {
+	/* cppcheck-suppress uninitvar ; inflate() has written them */
 	if (!streams->is_unescaping && len && memchr(bytes, '%', len)) {
 		streams->is_unescaping = true;
 		streams->unescaped = streams->as_is;
