@@ -120,7 +120,7 @@ static void put_escaped(struct buf *out, unsigned char c)
 	}
 }
 
-static bool is_digit_of_ours(char c)
+static bool is_lower_hex(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
@@ -128,8 +128,8 @@ static bool is_digit_of_ours(char c)
 /* Would it be read as a byte that is not UTF-8? */
 static bool looks_like_byte(const char *text, size_t len)
 {
-	return len >= 5 && memcmp(text, "\xef\xbf\xbd", 3) == 0 && is_digit_of_ours(text[3]) &&
-	       is_digit_of_ours(text[4]);
+	return len >= 5 && memcmp(text, "\xef\xbf\xbd", 3) == 0 && is_lower_hex(text[3]) &&
+	       is_lower_hex(text[4]);
 }
 
 static void put_escaping(struct buf *out, const char *text, size_t len, bool exact)

@@ -365,6 +365,10 @@ static void test_too_many_of_all(void **state)
 	assert_false(client_hear(&clients[last], 1));
 	for (unsigned i = 0; i <= last; i++)
 		client_close(&clients[i]);
+	client_open(&clients[0], w, "www.example"); /* there is room again */
+	client_ask(&clients[0], "GET", "/", NULL, NULL);
+	assert_true(client_hear(&clients[0], 1));
+	client_close(&clients[0]);
 }
 
 static void test_long_head(void **state)

@@ -18,13 +18,13 @@
 #include "monitor/action.h"
 #include "monitor/policy/source.h"
 
+#define LEARNED_NAME "learned.json"
+
 /*
  * learn_from - what would have allowed all of a record: a change of the policies at the paths, as a
  * unified diff, empty if they refuse nothing of it; without paths a file of its own that allows
  * that and nothing else. Errors: -EBADMSG for a record that does not hold, -ELOOP if none is found.
  */
-#define LEARNED_NAME "learned.json"
-
 struct learn_request {
 	const char *record;
 	const char *const *paths;
