@@ -62,20 +62,18 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	full.call_tool = str_of(execution->tool);
 	full.declared = declared_list(execution->declared);
 	full.time_ns = monotonic_ns();
+	if (session->trace)
+		trace_forget_refusal(session->trace, session->slot, request->tid);
 	judge(session, &full, &stop, &judgement, &denial);
-	/* The trace was drained: what it had to say of this thread's last call is told. */
-	if (execution->refused.tid == request->tid)
-		execution->refused.tid = 0;
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
 				    .later = judgement.later,
 				    .errno_value = judgement.decision.errno_value};
 	if (judgement.later)
 		return;
 	if (!judgement.proceed) {
-		if (full.kind == ACTION_CONNECT) {
-			execution->refused.tid = request->tid;
-			execution->refused.errno_value = ret->errno_value;
-		}
+		if (full.kind == ACTION_CONNECT && session->trace)
+			trace_note_refusal(session->trace, session->slot, request->tid,
+					   ret->errno_value);
 		execution_refused(execution, &denial);
 		ret->kill_execution = denial.verdict == VERDICT_KILL;
 		return;
