@@ -161,6 +161,19 @@ bool action_begins(enum action_kind kind)
 	return action_enforced(kind) == ENFORCED_BEFORE && kind != ACTION_TOOL_RESULT;
 }
 
+uint64_t action_kind_fields(enum action_kind kind)
+{
+	static uint64_t known[ACTION_KINDS];
+	uint64_t fields = known[kind];
+
+	for (size_t i = 0; !known[kind] && i < action_field_count; i++) {
+		if (action_fields[i].kinds & KIND(kind))
+			fields |= UINT64_C(1) << i;
+	}
+	known[kind] = fields;
+	return fields;
+}
+
 static const char *field_at(const struct action *action, const struct action_field *field)
 {
 	return (const char *)action + field->offset;

@@ -171,6 +171,9 @@ struct action_field {
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
 
+/* Which fields a kind has: a bit per row of action_fields. Not for several threads. */
+uint64_t action_kind_fields(enum action_kind kind);
+
 #define MAX_UNIT_BYTES 31u /* of what a call costs */
 /* What the unit of a cost, or of a budget, is made of. */
 bool unit_is_good(const char *unit);

@@ -51,8 +51,8 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 		.ticket = request->id,
 		.evidence = {&full, request->image, request->held_fds, request->held},
 	};
+	struct denial *denial = &execution->result.last_denial; /* untouched by a yes */
 	struct judgement judgement;
-	struct denial denial;
 	int r;
 
 	if (session_net_answers(execution, request, ret))
@@ -64,7 +64,7 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	full.time_ns = monotonic_ns();
 	if (session->trace)
 		trace_forget_refusal(session->trace, session->slot, request->tid);
-	judge(session, &full, &stop, &judgement, &denial);
+	judge(session, &full, &stop, &judgement, denial);
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
 				    .later = judgement.later,
 				    .errno_value = judgement.decision.errno_value};
@@ -74,8 +74,8 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 		if (full.kind == ACTION_CONNECT && session->trace)
 			trace_note_refusal(session->trace, session->slot, request->tid,
 					   ret->errno_value);
-		execution_refused(execution, &denial);
-		ret->kill_execution = denial.verdict == VERDICT_KILL;
+		execution_refused(execution, denial);
+		ret->kill_execution = denial->verdict == VERDICT_KILL;
 		return;
 	}
 	session_net_carry_out(execution, request, &full, judgement.by_decoy, ret);
