@@ -196,7 +196,9 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 	r = decode_actor(d, ACTION_EXEC, &action);
 	if (r < 0)
 		return r;
-	(void)target_link(&d->target, "cwd", d->cwd, sizeof(d->cwd));
+	/* Too deep for the kernel to tell: a rule on it would find an empty one. */
+	if (target_link(&d->target, "cwd", d->cwd, sizeof(d->cwd)) == -ENAMETOOLONG)
+		return -ENAMETOOLONG;
 	action.cwd = str_of(d->cwd);
 	action.path = str_of(d->image.path);
 	const char *slash = strrchr(d->image.path, '/');

@@ -127,8 +127,8 @@ static int resolve_in_folder(struct decode *d, struct net_call *call, const char
 	int r = resolve_path(&d->target, AT_FDCWD, folder, 0, &file_fd);
 
 	if (r == 0)
-		r = resolve_name(&d->target, file_fd, d->socket_path, MAX_PATH_BYTES, &reachable,
-				 &nameless);
+		r = resolve_name(&d->target, file_fd, d->socket_path, sizeof(d->image.path),
+				 &reachable, &nameless);
 	if (r < 0)
 		return r;
 	const size_t len = strlen(d->socket_path);
