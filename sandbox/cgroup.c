@@ -165,6 +165,26 @@ static bool wanted(const struct launch *l, enum limit_kind kind)
 
 #define CPU_PERIOD_US 100000u
 
+/*
+ * v1 counts what waits in sockets apart from all other memory, and only where that has a limit. All
+ * of it comes out of one pool of the host: of that a session gets a share only.
+ */
+static int limit_sockets(const struct launch *l, const char *folder)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/tcp_mem", "re");
+	uint64_t most = l->spec.limits.memory_bytes;
+	uint64_t pages;
+	int r;
+
+	if (file && fscanf(file, "%*u %*u %" SCNu64, &pages) == 1 &&
+	    pages * (uint64_t)sysconf(_SC_PAGESIZE) / LAUNCH_USER_SHARE < most)
+		most = pages * (uint64_t)sysconf(_SC_PAGESIZE) / LAUNCH_USER_SHARE;
+	if (file)
+		(void)fclose(file);
+	r = write_number(folder, "memory.kmem.tcp.limit_in_bytes", most);
+	return r == -ENOENT ? 0 : r; /* a kernel without */
+}
+
 static int set_limit(const struct launch *l, enum limit_kind kind, const char *folder, bool v2)
 {
 	const struct spec_limits *limits = &l->spec.limits;
@@ -182,6 +202,8 @@ static int set_limit(const struct launch *l, enum limit_kind kind, const char *f
 		if (!r && !v2)
 			(void)write_number(folder, "memory.memsw.limit_in_bytes",
 					   limits->memory_bytes);
+		if (!r && !v2)
+			r = limit_sockets(l, folder);
 		return r;
 	case LIMIT_PIDS:
 		return write_number(folder, "pids.max", limits->pids);
