@@ -37,6 +37,9 @@ const struct action_field action_fields[] = {
 	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd)},
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv)},
 	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env)},
+	{"stdin", FIELD_STRING, KIND(ACTION_EXEC), FIELD(input)},
+	{"stdout", FIELD_STRING, KIND(ACTION_EXEC), FIELD(output)},
+	{"setuid", FIELD_BOOL, KIND(ACTION_EXEC), FIELD(setuid)},
 	{"family", FIELD_STRING, NET, FIELD(family)},
 	{"protocol", FIELD_STRING, NET | KIND(ACTION_REQUEST), FIELD(protocol)},
 	{"address", FIELD_STRING, NET | RELAYED, FIELD(address)},
@@ -159,6 +162,19 @@ bool action_waits(enum action_kind kind)
 bool action_begins(enum action_kind kind)
 {
 	return action_enforced(kind) == ENFORCED_BEFORE && kind != ACTION_TOOL_RESULT;
+}
+
+uint64_t action_kind_fields(enum action_kind kind)
+{
+	static uint64_t known[ACTION_KINDS];
+	uint64_t fields = known[kind];
+
+	for (size_t i = 0; !known[kind] && i < action_field_count; i++) {
+		if (action_fields[i].kinds & KIND(kind))
+			fields |= UINT64_C(1) << i;
+	}
+	known[kind] = fields;
+	return fields;
 }
 
 static const char *field_at(const struct action *action, const struct action_field *field)
