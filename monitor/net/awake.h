@@ -8,9 +8,10 @@
  *
  * So where bytes follow each other closely, the loop asks again at once instead of waiting, and
  * serves whatever is there, for up to AWAKE_NS after the last of them. Between two looks it yields,
- * so that a client or a server on the same processor has its turn. A yield that takes long says
- * that somebody else has work for this processor: it is left to them, and not asked for again for
- * AWAKE_REST_NS. With a server that is farther away than AWAKE_SOON_NS nobody stays awake.
+ * so that a client or a server on the same processor has its turn. A yield that takes longer than
+ * AWAKE_SOON_NS says that somebody else has work for this processor: it is left to them, and not
+ * asked for again for AWAKE_REST_NS. With a server that is farther away than AWAKE_SOON_NS nobody
+ * stays awake.
  */
 
 #include <stdbool.h>
@@ -19,8 +20,7 @@
 #include <uv.h>
 
 #define AWAKE_NS      UINT64_C(50000)
-#define AWAKE_SOON_NS UINT64_C(100000) /* bytes that follow each other closely; also a long yield \
-					*/
+#define AWAKE_SOON_NS UINT64_C(100000) /* what follows within it follows closely */
 #define AWAKE_REST_NS UINT64_C(20000000)
 #define AWAKE_ENOUGH  2u /* so many that did: one question and its answer may be all there is */
 
