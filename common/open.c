@@ -15,6 +15,8 @@ int open_regular(const char *what, const char *path, struct error *err)
 
 	if (file_fd < 0 || fstat(file_fd, &st) < 0)
 		return error_errno(err, errno, "cannot open %s%s", what, path);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, EISDIR, "%s%s: a folder, not a file", what, path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, EINVAL, "%s%s: not a file", what, path);
 	return take_fd(&file_fd);

@@ -7,6 +7,7 @@
  * open_regular - a file that somebody named, for reading.
  * @what: words before its path in errors, as "the record "; may be empty.
  * What is something else is refused rather than waited for, as a FIFO that nobody writes to.
- * Return: the descriptor. Errors: from open(2); -EINVAL: no regular file.
+ * Return: the descriptor. Errors: from open(2); -EISDIR; -EINVAL: nothing that ends, as a FIFO or a
+ * device.
  */
 int open_regular(const char *what, const char *path, struct error *err);
