@@ -1,192 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Programs that speak HTTP/2 with the decoy in plain: nghttp2's client is the program. */
+/* Programs that speak HTTP/2 with the decoy in plain. */
 
-#include "tests/unit/decoy_fixture.h"
-
-#include <nghttp2/nghttp2.h>
+#include "tests/unit/decoy_http2_client.h"
 
 #include "monitor/net/decoy/http2.h"
 #include "monitor/net/first_bytes.h"
 
-#define STREAMS	      150u
-#define USUAL_STREAMS 100u /* what clients expect before they are told */
-
-struct client {
-	struct world *w;
-	int fd;
-	nghttp2_session *session;
-	const char *upload; /* what a request's body is; NULL: none */
-	bool upload_stops;  /* ... and never ends */
-	struct buf heard;   /* fields and bodies as they come, "<end>" behind each */
-	unsigned closed, refused;
-	unsigned windows; /* updates of them */
-};
-
-static ssize_t on_send(nghttp2_session *session, const uint8_t *bytes, size_t len, int flags,
-		       void *ctx)
-{
-	struct client *c = ctx;
-
-	(void)session;
-	(void)flags;
-	world_send(c->w, c->fd, (const char *)bytes, len);
-	return (ssize_t)len;
-}
-
-/* NOLINTNEXTLINE(readability-function-size): nghttp2 calls it so */
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-		     size_t name_len, const uint8_t *value, size_t len, uint8_t flags, void *ctx)
-{
-	struct client *c = ctx;
-
-	(void)session;
-	(void)frame;
-	(void)flags;
-	buf_put(&c->heard, name, name_len);
-	buf_puts(&c->heard, "=");
-	buf_put(&c->heard, value, len);
-	buf_puts(&c->heard, ";");
-	return 0;
-}
-
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
-		   size_t len, void *ctx)
-{
-	struct client *c = ctx;
-
-	(void)session;
-	(void)flags;
-	(void)id;
-	buf_put(&c->heard, bytes, len);
-	return 0;
-}
-
-static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *ctx)
-{
-	struct client *c = ctx;
-
-	(void)session;
-	(void)id;
-	buf_puts(&c->heard, "<end>");
-	c->closed++;
-	c->refused += error != NGHTTP2_NO_ERROR;
-	return 0;
-}
-
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
-{
-	struct client *c = ctx;
-
-	(void)session;
-	c->windows += frame->hd.type == NGHTTP2_WINDOW_UPDATE;
-	return 0;
-}
-
-/* @streams: how many it thinks it may open until it is told. */
-static void client_open_for(struct client *c, struct world *w, const char *host, unsigned streams)
-{
-	nghttp2_session_callbacks *callbacks;
-	nghttp2_option *option;
-
-	*c = (struct client){.w = w, .fd = world_connect(w, host, 80)};
-	assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
-	nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
-	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-	assert_int_equal(nghttp2_option_new(&option), 0);
-	nghttp2_option_set_peer_max_concurrent_streams(option, streams);
-	assert_int_equal(nghttp2_session_client_new2(&c->session, callbacks, c, option), 0);
-	nghttp2_option_del(option);
-	nghttp2_session_callbacks_del(callbacks);
-	assert_int_equal(nghttp2_submit_settings(c->session, 0, NULL, 0), 0);
-}
-
-static void client_open(struct client *c, struct world *w, const char *host)
-{
-	client_open_for(c, w, host, USUAL_STREAMS);
-}
-
-static void client_close(struct client *c)
-{
-	nghttp2_session_del(c->session);
-	close_fd(&c->fd);
-	buf_done(&c->heard);
-	c->w->ended = 0;
-}
-
-/* NOLINTNEXTLINE(readability-function-size): nghttp2 calls it so */
-static ssize_t read_upload(nghttp2_session *session, int32_t id, uint8_t *room, size_t len,
-			   uint32_t *flags, nghttp2_data_source *source, void *ctx)
-{
-	struct client *c = source->ptr;
-	const size_t left = strlen(c->upload);
-	const size_t n = left < len ? left : len;
-
-	(void)session;
-	(void)id;
-	(void)ctx;
-	if (!left && c->upload_stops)
-		return NGHTTP2_ERR_DEFERRED;
-	memcpy(room, c->upload, n);
-	c->upload += n;
-	if (n == left && !c->upload_stops)
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-	return (ssize_t)n;
-}
-
-static nghttp2_nv field(const char *name, const char *value)
-{
-	return (nghttp2_nv){.name = (uint8_t *)without_const(name),
-			    .value = (uint8_t *)without_const(value),
-			    .namelen = strlen(name),
-			    .valuelen = strlen(value)};
-}
-
-/* @name: a header field besides; NULL: none. */
-static int32_t client_ask(struct client *c, const char *method, const char *path, const char *name,
-			  const char *value)
-{
-	const nghttp2_nv fields[] = {
-		field(":method", method),
-		field(":scheme", "http"),
-		field(":path", path),
-		field(":authority", "Said.Example:80"),
-		field(name ? name : "", value ? value : ""),
-	};
-	const nghttp2_data_provider upload = {.source.ptr = c, .read_callback = read_upload};
-	const int32_t id = nghttp2_submit_request(c->session, NULL, fields, name ? 5 : 4,
-						  c->upload ? &upload : NULL, NULL);
-
-	assert_true(id > 0);
-	assert_int_equal(nghttp2_session_send(c->session), 0);
-	return id;
-}
-
-/* Until so many requests are over. Return: false if the connection ended before. */
-static bool client_hear(struct client *c, unsigned closed)
-{
-	const time_t start = world_now();
-	char piece[16384];
-
-	while (c->closed < closed) {
-		const ssize_t n = recv(c->fd, piece, sizeof(piece), 0);
-
-		if (n == 0 || (n < 0 && errno != EAGAIN))
-			return false;
-		if (n > 0)
-			assert_int_equal(
-				nghttp2_session_mem_recv(c->session, (uint8_t *)piece, (size_t)n),
-				n);
-		assert_int_equal(nghttp2_session_send(c->session), 0);
-		world_turn(c->w);
-		if (world_is_late(start))
-			fail_msg("waited, got %s", c->heard.data);
-	}
-	return true;
-}
+#define STREAMS 150u
 
 /* ---- requests ---- */
 
@@ -286,8 +107,8 @@ static void test_connect(void **state)
 {
 	struct world *w = *state;
 	struct client c;
-	const nghttp2_nv fields[] = {field(":method", "CONNECT"),
-				     field(":authority", "a.example:443")};
+	const nghttp2_nv fields[] = {client_field(":method", "CONNECT"),
+				     client_field(":authority", "a.example:443")};
 
 	client_open(&c, w, "proxy.example");
 	assert_true(nghttp2_submit_request(c.session, NULL, fields, 2, NULL, NULL) > 0);
