@@ -70,18 +70,7 @@ static void skip_space(struct gate *g)
 /* Four hex digits at `at`; -1 if they are not there. */
 static int32_t hex4(const char *at, size_t left)
 {
-	int32_t value = 0;
-
-	if (left < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		const int digit = hex_value(at[i]);
-
-		if (digit < 0)
-			return -1;
-		value = value * 16 + digit;
-	}
-	return value;
+	return left < 4 ? -1 : hex_value4(at);
 }
 
 /* At the backslash. Moves behind the escape. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "common/json.h"
 #include "common/utf8.h"
 
@@ -26,13 +27,6 @@ void json_position(const char *text, size_t len, size_t offset, unsigned *ret_li
 	}
 	*ret_line = line;
 	*ret_column = column;
-}
-
-static uint32_t hex_unit(const char *at)
-{
-	const char digits[5] = {at[0], at[1], at[2], at[3], '\0'};
-
-	return (uint32_t)strtoul(digits, NULL, 16);
 }
 
 /*
@@ -59,9 +53,9 @@ static size_t one_character(const char *at, size_t left, char out[4], unsigned *
 			out[0] = at[1];
 		return 2;
 	}
-	c = hex_unit(at + 2);
+	c = (uint32_t)hex_value4(at + 2);
 	if (c >= 0xd800 && c <= 0xdbff && left >= 12) {
-		c = 0x10000 + ((c & 0x3ff) << 10) + (hex_unit(at + 8) & 0x3ff);
+		c = 0x10000 + ((c & 0x3ff) << 10) + ((uint32_t)hex_value4(at + 8) & 0x3ff);
 		*ret_len = utf8_encode(c, out);
 		return 12;
 	}

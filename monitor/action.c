@@ -34,6 +34,8 @@ static const struct field_domain protocols =
 	WORDS("tcp", "udp", "other", "tls", "http", "http2", "ssh", "quic");
 static const struct field_domain provenances =
 	WORDS("", "image", "workspace", "session", "memfd", "host-bound");
+static const struct field_domain streams =
+	WORDS("", "file", "pipe", "terminal", "device", "tcp", "udp", "unix", "other");
 static const struct field_domain relations = WORDS("descendant", "sibling", "other");
 
 const struct action_field action_fields[] = {
@@ -64,6 +66,9 @@ const struct action_field action_fields[] = {
 	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd), &paths},
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv), NULL},
 	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env), NULL},
+	{"stdin", FIELD_STRING, KIND(ACTION_EXEC), FIELD(input), &streams},
+	{"stdout", FIELD_STRING, KIND(ACTION_EXEC), FIELD(output), &streams},
+	{"setuid", FIELD_BOOL, KIND(ACTION_EXEC), FIELD(setuid), NULL},
 	{"family", FIELD_STRING, NET, FIELD(family), &families},
 	{"protocol", FIELD_STRING, NET | KIND(ACTION_REQUEST), FIELD(protocol), &protocols},
 	{"address", FIELD_STRING, NET | RELAYED, FIELD(address), NULL},
@@ -186,6 +191,19 @@ bool action_waits(enum action_kind kind)
 bool action_begins(enum action_kind kind)
 {
 	return action_enforced(kind) == ENFORCED_BEFORE && kind != ACTION_TOOL_RESULT;
+}
+
+uint64_t action_kind_fields(enum action_kind kind)
+{
+	static uint64_t known[ACTION_KINDS];
+	uint64_t fields = known[kind];
+
+	for (size_t i = 0; !known[kind] && i < action_field_count; i++) {
+		if (action_fields[i].kinds & KIND(kind))
+			fields |= UINT64_C(1) << i;
+	}
+	known[kind] = fields;
+	return fields;
 }
 
 static const char *field_at(const struct action *action, const struct action_field *field)

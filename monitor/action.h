@@ -107,6 +107,8 @@ struct action {
 	struct str_list argv;
 	struct str_list startup_env; /* "NAME=VALUE" of what changes a program's start (LD_*, ...)
 					and nothing else of the environment */
+	struct str input, output;    /* what stdin and stdout are: see stream_kind() */
+	bool setuid;		     /* the file has the set-user-ID bit */
 
 	/* net.* */
 	struct str family;   /* "inet", "inet6", "unix", "netlink", "other" */
@@ -185,6 +187,9 @@ struct action_field {
 
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
+
+/* Which fields a kind has: a bit per row of action_fields. Not for several threads. */
+uint64_t action_kind_fields(enum action_kind kind);
 
 #define MAX_UNIT_BYTES 31u /* of what a call costs */
 /* What the unit of a cost, or of a budget, is made of. */

@@ -47,7 +47,8 @@ void execution_kill(struct execution *execution)
 void execution_refused(struct execution *execution, const struct denial *denial)
 {
 	execution->result.denied++;
-	execution->result.last_denial = *denial;
+	if (denial != &execution->result.last_denial)
+		execution->result.last_denial = *denial;
 	if (denial->verdict != VERDICT_KILL)
 		return;
 	execution->result.killed = true;

@@ -51,8 +51,8 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 		.ticket = request->id,
 		.evidence = {&full, request->image, request->held_fds, request->held},
 	};
+	struct denial *denial = &execution->result.last_denial; /* untouched by a yes */
 	struct judgement judgement;
-	struct denial denial;
 	int r;
 
 	if (session_net_answers(execution, request, ret))
@@ -62,22 +62,20 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	full.call_tool = str_of(execution->tool);
 	full.declared = declared_list(execution->declared);
 	full.time_ns = monotonic_ns();
-	judge(session, &full, &stop, &judgement, &denial);
-	/* The trace was drained: what it had to say of this thread's last call is told. */
-	if (execution->refused.tid == request->tid)
-		execution->refused.tid = 0;
+	if (session->trace)
+		trace_forget_refusal(session->trace, session->slot, request->tid);
+	judge(session, &full, &stop, &judgement, denial);
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
 				    .later = judgement.later,
 				    .errno_value = judgement.decision.errno_value};
 	if (judgement.later)
 		return;
 	if (!judgement.proceed) {
-		if (full.kind == ACTION_CONNECT) {
-			execution->refused.tid = request->tid;
-			execution->refused.errno_value = ret->errno_value;
-		}
-		execution_refused(execution, &denial);
-		ret->kill_execution = denial.verdict == VERDICT_KILL;
+		if (full.kind == ACTION_CONNECT && session->trace)
+			trace_note_refusal(session->trace, session->slot, request->tid,
+					   ret->errno_value);
+		execution_refused(execution, denial);
+		ret->kill_execution = denial->verdict == VERDICT_KILL;
 		return;
 	}
 	session_net_carry_out(execution, request, &full, judgement.by_decoy, ret);

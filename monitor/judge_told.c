@@ -38,6 +38,18 @@ static void add_text(struct text *text, const char *bytes)
 	add(text, bytes, strlen(bytes));
 }
 
+static void add_number(struct text *text, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	add(text, digits + at, sizeof(digits) - at);
+}
+
 static void set_text(char *to, size_t size, const char *bytes)
 {
 	add_text(&(struct text){to, size}, bytes);
@@ -64,12 +76,11 @@ static void put_list(struct json_writer *w, const char *name, const struct str_l
 void judge_put_fields(struct json_writer *w, const struct action *action)
 {
 	json_begin_object(w, "fields");
-	for (size_t i = 0; i < action_field_count; i++) {
-		const struct action_field *field = &action_fields[i];
+	for (uint64_t left = action_kind_fields(action->kind); left; left &= left - 1) {
+		const struct action_field *field = &action_fields[__builtin_ctzll(left)];
 		struct str text;
 
-		if (!(field->kinds & (1u << action->kind)) ||
-		    field->offset == offsetof(struct action, call_id))
+		if (field->offset == offsetof(struct action, call_id))
 			continue;
 		if (field->offset == offsetof(struct action, text)) {
 			json_put_u64(w, "text_bytes", action->text.len);
@@ -132,11 +143,10 @@ void event_end(struct session *session)
 static void describe_host(const struct action *action, char *to, size_t size)
 {
 	struct text text = {to, size};
-	char port[24];
 
-	(void)snprintf(port, sizeof(port), " port %lld", (long long)action->port);
 	add_str(&text, action->host.len ? action->host : action->address);
-	add_text(&text, port);
+	add_text(&text, " port ");
+	add_number(&text, (uint64_t)action->port);
 }
 
 static void describe(const struct action *action, char *text, size_t size)

@@ -214,27 +214,12 @@ static void on_exec(struct session *session, const struct trace_event *event)
 	truth_end(session, w);
 }
 
-/* The record has it, with its reason: that the caller was told so is no news. A back end that sees
- * calls begin and not return does not even see it. */
-static bool was_refused(struct session *session, const struct trace_event *event)
-{
-	struct execution *execution = execution_find(session, event->exec_id);
-
-	if (!execution || execution->refused.tid != event->tid ||
-	    event->result != -execution->refused.errno_value)
-		return false;
-	execution->refused.tid = 0;
-	return true;
-}
-
 static void on_connect(struct session *session, const struct trace_event *event)
 {
 	char address[INET6_ADDRSTRLEN] = "";
 	struct json_writer *w;
 	const char *host;
 
-	if (was_refused(session, event))
-		return;
 	w = truth_begin(session, event, "connect.done");
 	if (event->family == AF_INET)
 		(void)ipv4_text(event->address, address);

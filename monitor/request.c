@@ -5,8 +5,12 @@
 
 static void put_tls(const struct tls_hello *hello, struct request_lists *lists, struct action *ret)
 {
-	for (unsigned i = 0; i < hello->alpn_count; i++)
-		lists->alpn[i] = str_of(hello->alpn[i]);
+	const char *at = hello->alpn;
+
+	for (unsigned i = 0; i < hello->alpn_count; i++) {
+		lists->alpn[i] = str_of(at);
+		at += lists->alpn[i].len + 1;
+	}
 	ret->alpn = (struct str_list){lists->alpn, hello->alpn_count};
 	ret->sni = str_of(hello->sni);
 	ret->ech = hello->ech;

@@ -60,12 +60,7 @@ struct execution {
 	char *call_id;
 	char *tool;
 	uint32_t declared;
-	bool asks_names; /* has turned to the session's name server */
-
-	struct {
-		uint32_t tid; /* 0: none */
-		int errno_value;
-	} refused; /* the connect that was refused last: the trace has nothing to add to it */
+	bool asks_names;    /* has turned to the session's name server */
 	struct gate *gate;  /* NULL before READY */
 	int program_pidfd;  /* -1 before READY */
 	int early_signal;   /* to be sent at READY; 0: none */

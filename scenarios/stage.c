@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "monitor/policy/match.h"
 #include "tools/toolkit/layer.h"
 #include "tools/toolkit/options.h"
@@ -63,8 +64,7 @@ static char *make_token(void)
 
 	if (getrandom(noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
 		return NULL;
-	for (size_t i = 0; i < sizeof(noise); i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", noise[i]);
+	hex_put(noise, sizeof(noise), hex);
 	return xasprintf("canary-%s\n", hex);
 }
 

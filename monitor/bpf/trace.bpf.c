@@ -68,6 +68,17 @@ static __always_inline bool socket_peer(struct trace_record *r, __u32 fd)
 	return false;
 }
 
+/* What was refused has been told, with its reason: that the caller was told so is no news. */
+static __always_inline bool is_told(struct trace_slot *slot, const struct trace_tag *tag,
+				    long result)
+{
+	const __u64 refusal = slot->refused;
+
+	return refusal && result < 0 &&
+	       refusal == trace_refusal(tag_tid(tag, bpf_get_current_task_btf()), (__u32)-result) &&
+	       __sync_val_compare_and_swap(&slot->refused, refusal, 0) == refusal;
+}
+
 static __noinline int call_connect(struct trace_tag *tag, struct pt_regs *regs, long result)
 {
 	struct scratch *scratch = record_begin(tag, TRACE_RECORD_CONNECT);
@@ -167,7 +178,8 @@ static __always_inline void report_call(struct trace_slot *slot, struct trace_ta
 		call_change(tag, regs, roles, result);
 		break;
 	case CALL_CONNECT:
-		call_connect(tag, regs, result);
+		if (!is_told(slot, tag, result))
+			call_connect(tag, regs, result);
 		break;
 	case CALL_EXEC:
 		/* Failed, or only asked (AT_EXECVE_CHECK): its approval is for no other call. */

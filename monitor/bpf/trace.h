@@ -72,7 +72,9 @@ struct trace_slot {
 	__u64 untraced; /* children for whose tag there was no memory */
 	/* Bytes of its records, put into the ring and taken out of it by the reader; they wrap. */
 	__u32 put, taken;
-	__u64 reserved_too[3];
+	__u64 refused; /* trace_refusal() of the connect that the owner refused last, until it
+			  returns */
+	__u64 reserved_too[2];
 	__u64 often[TRACE_OFTEN_MAX]; /* calls, by enum trace_often - 1 */
 };
 
@@ -81,6 +83,13 @@ _Static_assert(sizeof(struct trace_slot) == 192 &&
 		       __builtin_offsetof(struct trace_slot, often) == 128,
 	       "three cache lines, no padding");
 _Static_assert((__u32)TRACE_OFTEN_NEWFSTATAT == TRACE_OFTEN_MAX, "a place for each");
+
+/* A system call of thread @tid that is to fail with @code, and of which there is nothing to tell.
+ */
+static inline __u64 trace_refusal(__u32 tid, __u32 code)
+{
+	return (__u64)tid << 32 | code;
+}
 
 enum trace_tag_flags {
 	TRACE_TAG_CONDEMNED = 1u << 0, /* to be killed at the next chance */

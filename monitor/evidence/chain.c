@@ -22,6 +22,7 @@
 
 #include <sodium.h>
 
+#include "common/hex.h"
 #include "common/json.h"
 
 #define PREV	  ",\"prev\":\""
@@ -48,37 +49,6 @@ struct chain_line {
 	bool is_start;
 	bool is_end;
 };
-
-void hex_put(const unsigned char *bytes, size_t len, char *ret_hex)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		ret_hex[2 * i] = digits[bytes[i] >> 4];
-		ret_hex[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	ret_hex[2 * len] = '\0';
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool hex_get(const char *hex, size_t len, unsigned char *ret_bytes)
-{
-	for (size_t i = 0; i < len; i++) {
-		const int high = hex_digit(hex[2 * i]);
-		const int low = high < 0 ? -1 : hex_digit(hex[2 * i + 1]);
-
-		if (low < 0)
-			return false;
-		ret_bytes[i] = (unsigned char)(high * 16 + low);
-	}
-	return true;
-}
 
 void chain_hash(const char *line, size_t len, char ret_hex[CHAIN_HEX + 1])
 {

@@ -26,10 +26,6 @@ void chain_hash(const char *line, size_t len, char ret_hex[CHAIN_HEX + 1]);
 void chain_sign(const char head[CHAIN_HEX + 1], const unsigned char *secret,
 		char ret_hex[SIGN_HEX + 1]);
 
-/* Lower-case hex of bytes with its NUL, and back. */
-void hex_put(const unsigned char *bytes, size_t len, char *ret_hex);
-bool hex_get(const char *hex, size_t len, unsigned char *ret_bytes);
-
 /* A chain as a reader follows it, line by line. Start from all zeros. */
 struct chain_check {
 	uint64_t lines;

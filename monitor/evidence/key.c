@@ -12,6 +12,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "monitor/evidence/chain.h"
 
 #define SEED_HEX ((size_t)2 * crypto_sign_SEEDBYTES)

@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "monitor/evidence/chain.h"

@@ -16,6 +16,7 @@
 #include "common/buf.h"
 #include "monitor/action.h"
 #include "monitor/exec_image.h"
+#include "monitor/gate/address.h"
 #include "monitor/gate/child_mem.h"
 #include "monitor/gate/file_call.h"
 #include "monitor/gate/gate.h"
@@ -48,7 +49,7 @@ struct decode {
 	struct image image;
 	struct image interpreter;
 	char cwd[MAX_PATH_BYTES];
-	char socket_path[MAX_PATH_BYTES + 16];
+	char socket_path[MAX_PATH_BYTES + 16 + MAX_ADDRESS_BYTES]; /* a folder's, and a name */
 	struct file_call *file; /* a file operation that was decoded, to be carried out; owned */
 	int file_fd; /* of the exec just decided: the image or its interpreter; owned, -1 if none */
 };

@@ -47,28 +47,14 @@ bool file_is_missing(const struct file_call *call, const struct file_places *pla
 	return op != HANDS_OPEN || !(call->request.flags & O_CREAT);
 }
 
-/*
- * Of a descriptor of ours, as the session sees it. Return: -ENAMETOOLONG for what lies so deep that
- * the kernel does not tell: no rule could be asked about it, and it may be moved up afterwards.
- */
+/* Of a descriptor of ours, as the session sees it. Errors: of kernel_name(). */
 static int name_of(struct target *target, int file_fd, char *to, size_t size)
 {
-	const size_t mark = strlen(UNREACHABLE);
-	char link[32];
-	ssize_t n;
+	const int r = kernel_name(file_fd, to, size);
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file_fd);
-	n = readlink(link, to, size - mark - 1);
-	if (n < 0)
-		return -errno;
-	if ((size_t)n == size - mark - 1)
-		return -ENAMETOOLONG;
-	to[n] = '\0';
-	if (to[0] == '/' && target_strip_root(target, to))
-		return 0;
-	memmove(to + mark, to, strlen(to) + 1);
-	memcpy(to, UNREACHABLE, mark);
-	return 0;
+	if (r == 0 && (to[0] != '/' || !target_strip_root(target, to)))
+		mark_unreachable(to);
+	return r;
 }
 
 /* The file that is there, or (@by_name: always) the name in its folder. */

@@ -92,6 +92,7 @@ struct gate {
 	uint64_t answered_ns; /* when */
 	bool stopping;
 	unsigned kept_next; /* the oldest, overwritten next */
+	unsigned kept_count;
 	struct kept_fd kept[KEPT_FDS];
 };
 
@@ -126,9 +127,11 @@ static const struct decode_ops decode_ops = {.is_valid = gate_is_valid, .decide 
 
 static void drop_kept(struct gate *gate, uint32_t tid)
 {
-	for (unsigned i = 0; i < KEPT_FDS; i++) {
-		if (gate->kept[i].fd >= 0 && gate->kept[i].tid == tid)
-			close_fd(&gate->kept[i].fd);
+	for (unsigned i = 0; gate->kept_count && i < KEPT_FDS; i++) {
+		if (gate->kept[i].fd < 0 || gate->kept[i].tid != tid)
+			continue;
+		close_fd(&gate->kept[i].fd);
+		gate->kept_count--;
 	}
 }
 
@@ -137,6 +140,7 @@ static void keep(struct gate *gate, uint32_t tid, int file_fd)
 	struct kept_fd *slot = &gate->kept[gate->kept_next];
 
 	gate->kept_next = (gate->kept_next + 1) % KEPT_FDS;
+	gate->kept_count += slot->fd < 0;
 	close_fd(&slot->fd);
 	*slot = (struct kept_fd){tid, file_fd};
 }

@@ -90,29 +90,45 @@ static bool leads_to(struct target *target, const char *path, const struct statx
 	return found_fd >= 0 && stat_file(found_fd, &found) == 0 && is_same_file(&found, expected);
 }
 
-int resolve_name(struct target *target, int file_fd, char *path, size_t size, bool *ret_reachable,
-		 bool *ret_nameless)
+int kernel_name(int file_fd, char *path, size_t size)
 {
-	const size_t mark = strlen(UNREACHABLE);
+	const size_t most = size - strlen(UNREACHABLE) - 1;
 	char link[32];
-	struct statx st;
-	const int r = stat_file(file_fd, &st);
 
-	if (r < 0)
-		return r;
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file_fd);
-	const ssize_t n = readlink(link, path, size - mark - 1);
+	const ssize_t n = readlink(link, path, most);
 
 	if (n < 0)
 		return -errno;
+	if ((size_t)n == most)
+		return -ENAMETOOLONG;
 	path[n] = '\0';
+	return 0;
+}
+
+void mark_unreachable(char *path)
+{
+	const size_t mark = strlen(UNREACHABLE);
+
+	memmove(path + mark, path, strlen(path) + 1);
+	memcpy(path, UNREACHABLE, mark);
+}
+
+int resolve_name(struct target *target, int file_fd, char *path, size_t size, bool *ret_reachable,
+		 bool *ret_nameless)
+{
+	struct statx st;
+	int r = stat_file(file_fd, &st);
+
+	if (r == 0)
+		r = kernel_name(file_fd, path, size);
+	if (r < 0)
+		return r;
 	*ret_nameless = st.stx_nlink == 0;
 	*ret_reachable =
 		target_strip_root(target, path) && !*ret_nameless && leads_to(target, path, &st);
-	if (!*ret_reachable && !*ret_nameless) {
-		memmove(path + mark, path, strlen(path) + 1);
-		memcpy(path, UNREACHABLE, mark);
-	}
+	if (!*ret_reachable && !*ret_nameless)
+		mark_unreachable(path);
 	return 0;
 }
 

@@ -37,10 +37,20 @@ int resolve_path(struct target *target, int dirfd, const char *path, unsigned fl
 int resolve_base(struct target *target, int dirfd);
 
 /*
+ * kernel_name - the kernel's text for what is behind a descriptor of ours, with room behind it for
+ * mark_unreachable(). Errors: -ENAMETOOLONG for what lies so deep that the kernel does not tell it,
+ * or it would be cut: no rule could be asked about it, and it may be moved up afterwards.
+ */
+int kernel_name(int file_fd, char *path, size_t size);
+/* Puts UNREACHABLE before it. */
+void mark_unreachable(char *path);
+
+/*
  * resolve_name - the canonical path inside of what is behind a descriptor of ours. It is proven:
  * opened again through the child's root it is the same inode on the same mount. What has no name
  * any more (memfd, deleted) keeps the kernel's text; what lies elsewhere gets UNREACHABLE.
- * @path: at least sizeof(struct image.path).
+ * @size: sizeof(struct image.path) is enough for all that the kernel tells.
+ * Errors: of kernel_name().
  */
 int resolve_name(struct target *target, int file_fd, char *path, size_t size, bool *ret_reachable,
 		 bool *ret_nameless);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/hex.h"
 #include "monitor/net/dns_message.h"
 
 /* Types 128 to 255 are about messages and transfers, not about a name (RFC 6895). */
@@ -31,13 +32,6 @@ static bool is_nowhere(const char *name)
 	return strcmp(name, "local") == 0 || (dot && strcmp(dot, ".local") == 0);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "4.3.2.1.in-addr.arpa"; each number as it is written without zeros before it. */
 static bool read_reverse_v4(const char *name, uint8_t ret[16])
 {
@@ -64,7 +58,7 @@ static bool read_reverse_v6(const char *name, uint8_t ret[16])
 		int digit[2];
 
 		for (unsigned half = 0; half < 2; half++) {
-			digit[half] = hex_digit(name[0]);
+			digit[half] = hex_value(name[0]);
 			if (digit[half] < 0 || name[1] != '.')
 				return false;
 			name += 2;

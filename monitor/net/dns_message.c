@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/net/reader.h"
+
 #define FLAG_QR	    0x8000u
 #define FLAG_OPCODE 0x7800u
 #define FLAG_RD	    0x0100u
@@ -26,23 +28,9 @@ _Static_assert(DNS_HEADER_BYTES + DNS_MAX_NAME_BYTES + 4 + 2 + RECORD_BYTES + 16
 		       DNS_REPLY_BYTES,
 	       "an address fits behind every question");
 
-/* What is left to read. */
-struct reader {
-	const uint8_t *at, *end;
-};
-
-static size_t left(const struct reader *r)
-{
-	return (size_t)(r->end - r->at);
-}
-
-/* The caller has made sure that there is as much. */
 static uint16_t take_u16(struct reader *r)
 {
-	const uint16_t value = (uint16_t)(r->at[0] << 8 | r->at[1]);
-
-	r->at += 2;
-	return value;
+	return (uint16_t)reader_number(r, 2);
 }
 
 static char lower(uint8_t c)
@@ -92,22 +80,19 @@ static char *put_label(char *to, const uint8_t *label, unsigned len)
 /* Reads a name without compression. Return: false if it is none. */
 static bool take_name(struct reader *r, struct dns_query *query)
 {
-	const uint8_t *const start = r->at;
+	const size_t before = r->left;
 	char *to = query->name;
 
 	for (;;) {
-		if (left(r) == 0)
-			return false;
-		const unsigned len = *r->at++;
+		const struct reader label = reader_vector(r, 1);
+		const unsigned len = (unsigned)label.left;
 
+		if (r->ended || len > MAX_LABEL_BYTES || before - r->left > DNS_MAX_NAME_BYTES)
+			return false;
 		if (len == 0)
 			break;
-		if (len > MAX_LABEL_BYTES || left(r) < len ||
-		    (size_t)(r->at - start) + len >= DNS_MAX_NAME_BYTES)
-			return false;
-		measure_label(query, r->at, len);
-		to = put_label(to, r->at, len);
-		r->at += len;
+		measure_label(query, label.at, len);
+		to = put_label(to, label.at, len);
 	}
 	if (to > query->name + 1)
 		to--; /* the final dot */
@@ -122,10 +107,12 @@ static bool take_question(struct reader *r, struct dns_query *query)
 {
 	const uint8_t *const start = r->at;
 
-	if (!take_name(r, query) || left(r) < 4)
+	if (!take_name(r, query))
 		return false;
 	query->type = take_u16(r);
 	query->class = take_u16(r);
+	if (r->ended)
+		return false;
 	query->question = start;
 	query->question_bytes = (size_t)(r->at - start);
 	return true;
@@ -134,42 +121,34 @@ static bool take_question(struct reader *r, struct dns_query *query)
 /* Steps over a name; a pointer ends it and is not followed. */
 static bool skip_name(struct reader *r)
 {
-	while (left(r) > 0) {
-		const unsigned len = *r->at++;
+	for (;;) {
+		const unsigned len = reader_number(r, 1);
 		const bool is_pointer = (len & POINTER_BITS) == POINTER_BITS;
 
-		if (len == 0)
-			return true;
 		if (!is_pointer && len > MAX_LABEL_BYTES)
 			return false;
-		if (left(r) < (is_pointer ? 1 : len))
-			return false;
-		r->at += is_pointer ? 1 : len;
-		if (is_pointer)
-			return true;
+		(void)reader_take(r, is_pointer ? 1 : len);
+		if (r->ended || is_pointer || len == 0)
+			return !r->ended;
 	}
-	return false;
 }
 
 /* Return: DNS_NOERROR, or the code to answer with. */
 static int take_additional(struct reader *r, struct dns_query *query)
 {
-	const bool is_root = left(r) > 0 && *r->at == 0;
+	const bool is_root = r->left > 0 && *r->at == 0;
 
-	if (!skip_name(r) || left(r) < RECORD_BYTES)
+	if (!skip_name(r))
 		return DNS_FORMERR;
 	const uint16_t type = take_u16(r);
 
-	r->at += 2; /* class; of OPT how much the other side takes */
-	const unsigned version = r->at[1];
-
-	r->at += 2;
+	(void)reader_take(r, 3); /* class, of OPT how much the other side takes; code's high bits */
+	const unsigned version = reader_number(r, 1);
 	const uint16_t flags = take_u16(r);
-	const uint16_t length = take_u16(r);
 
-	if (left(r) < length)
+	(void)reader_vector(r, 2);
+	if (r->ended)
 		return DNS_FORMERR;
-	r->at += length;
 	if (type != DNS_TYPE_OPT)
 		return DNS_NOERROR;
 	if (!is_root || query->has_edns)
@@ -181,7 +160,7 @@ static int take_additional(struct reader *r, struct dns_query *query)
 
 int dns_query_parse(const uint8_t *bytes, size_t len, struct dns_query *ret)
 {
-	struct reader r = {bytes, bytes + len};
+	struct reader r = {bytes, len, false};
 	int rcode = DNS_NOERROR;
 
 	*ret = (struct dns_query){0};
@@ -204,7 +183,7 @@ int dns_query_parse(const uint8_t *bytes, size_t len, struct dns_query *ret)
 		return DNS_FORMERR;
 	for (unsigned i = 0; i < additional && rcode == DNS_NOERROR; i++)
 		rcode = take_additional(&r, ret);
-	if (rcode == DNS_NOERROR && left(&r) > 0)
+	if (rcode == DNS_NOERROR && r.left > 0)
 		rcode = DNS_FORMERR;
 	return rcode;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/net/http_body.h"
 
+#include "common/hex.h"
 #include "monitor/net/http_head.h"
 
 #define MAX_SIZE_DIGITS 12u
@@ -16,17 +17,9 @@ void http_body_init(struct http_body *body, int64_t bytes)
 		body->left = (uint64_t)bytes;
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool take_size(struct http_body *body, uint8_t c)
 {
-	const int digit = hex_digit(c);
+	const int digit = hex_value((char)c);
 
 	if (digit >= 0 && body->digits < MAX_SIZE_DIGITS) {
 		body->left = body->left << 4 | (unsigned)digit;

@@ -19,6 +19,7 @@
 #include <zlib.h>
 
 #include "common/buf.h"
+#include "common/hex.h"
 #include "monitor/net/scan_internal.h"
 
 #define INFLATE_PIECE  8192u
@@ -89,24 +90,16 @@ static void search_both(struct scan *scan, struct both_streams *streams, const u
 	scan->found |= finder_feed(&scan->set->encoded, &streams->encoded, bytes, len, true);
 }
 
-static bool is_hex(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
-static uint8_t hex_value(uint8_t c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
 /* Takes a byte in. Return: how many bytes it made, 3 at most. */
 static size_t unescape(struct searched *streams, uint8_t c, uint8_t *out)
 {
 	const size_t held = streams->escape_len;
-	const bool goes_on = held ? is_hex(c) : c == '%';
+	const bool goes_on = held ? hex_value((char)c) >= 0 : c == '%';
 
 	if (goes_on && held == sizeof(streams->escape)) {
-		out[0] = (uint8_t)(hex_value(streams->escape[1]) << 4 | hex_value(c));
+		const int high = hex_value((char)streams->escape[1]);
+
+		out[0] = (uint8_t)(high << 4 | hex_value((char)c));
 		streams->escape_len = 0;
 		return 1;
 	}

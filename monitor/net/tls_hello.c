@@ -48,38 +48,41 @@ static bool is_grease(const struct reader *protocol)
 	       (protocol->at[0] & 0x0f) == 0x0a;
 }
 
-/* Rules compare texts: what is none is shown as such. */
-static void add_protocol(struct tls_hello *ret, const struct reader *protocol)
+/* Rules compare texts: what is none is shown as such. What they could not see is refused. */
+static const char *add_protocol(struct tls_hello *ret, const struct reader *protocol)
 {
-	size_t len = 0;
-	char *to;
+	char *to = ret->alpn + ret->alpn_bytes;
 
-	if (is_grease(protocol) || ret->alpn_count == MAX_ALPN)
-		return;
-	to = ret->alpn[ret->alpn_count];
-	for (; len < protocol->left && len < MAX_ALPN_BYTES; len++) {
-		const uint8_t c = protocol->at[len];
+	if (is_grease(protocol))
+		return NULL;
+	if (ret->alpn_count == MAX_ALPN || protocol->left >= MAX_ALPN_BYTES - ret->alpn_bytes)
+		return "the ClientHello offers more protocols than rules are shown";
+	for (size_t i = 0; i < protocol->left; i++) {
+		const uint8_t c = protocol->at[i];
 
-		to[len] = c > 0x20 && c < 0x7f ? (char)c : '?';
+		to[i] = c > 0x20 && c < 0x7f ? (char)c : '?';
 	}
-	to[len] = '\0';
+	to[protocol->left] = '\0';
+	ret->alpn_bytes += (unsigned)protocol->left + 1;
 	ret->alpn_count++;
+	return NULL;
 }
 
 static const char *parse_alpn(struct reader body, struct tls_hello *ret)
 {
 	struct reader list = reader_vector(&body, 2);
+	const char *why = NULL;
 
 	if (body.ended || body.left || !list.left)
 		return malformed;
-	while (list.left) {
+	while (list.left && !why) {
 		const struct reader protocol = reader_vector(&list, 1);
 
 		if (list.ended || !protocol.left)
 			return malformed;
-		add_protocol(ret, &protocol);
+		why = add_protocol(ret, &protocol);
 	}
-	return NULL;
+	return why;
 }
 
 struct seen_extensions {

@@ -12,14 +12,15 @@
 
 #define MAX_TLS_HELLO  (32u << 10) /* of the handshake message; post-quantum shares are some KiB */
 #define MAX_HOST_BYTES 255u
-#define MAX_ALPN       8u
-#define MAX_ALPN_BYTES 31u
+/* Of protocols offered, and of their names in all, each with a NUL; clients offer one to three. */
+#define MAX_ALPN       16u
+#define MAX_ALPN_BYTES 256u
 
 struct tls_hello {
 	char sni[MAX_HOST_BYTES + 1]; /* as it was sent; empty: none */
-	/* "h2", "http/1.1", ...; those of GREASE left out, of more than MAX_ALPN the first */
-	char alpn[MAX_ALPN][MAX_ALPN_BYTES + 1];
-	unsigned alpn_count;
+	/* "h2", "http/1.1", ...: one behind the other's NUL; those of GREASE left out */
+	char alpn[MAX_ALPN_BYTES];
+	unsigned alpn_count, alpn_bytes;
 	/* encrypted_client_hello: the name that counts may be hidden, or this is GREASE (browsers
 	 * send it always); nobody on the way can tell. */
 	bool ech;

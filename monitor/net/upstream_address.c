@@ -100,7 +100,29 @@ static const struct range ranges[] = {
 	{V6(0, 0, 0, 0, 0), LIFT_NETWORK, "outside of the addresses that are reachable globally"},
 };
 
-static const struct cidr nat64 = V6(0x64, 0xff9b, 0, 0, 96);
+/* A form of v6 address that leads to a v4 one, which stands in these of its bytes. */
+struct carrier {
+	struct cidr net;
+	uint8_t at[4];
+	bool is_inverted;
+	bool is_alone; /* the form is no reason against it: the v4 address decides */
+	bool is_guess; /* one of several places: which, only who set the network up knows */
+};
+
+static const struct carrier carriers[] = {
+	/* RFC 6052, 2765, 3056. */
+	{.net = V6(0x64, 0xff9b, 0, 0, 96), .at = {12, 13, 14, 15}, .is_alone = true},
+	{.net = {{[8] = 0xff, 0xff}, 96}, .at = {12, 13, 14, 15}},
+	{.net = V6(0x2002, 0, 0, 0, 16), .at = {2, 3, 4, 5}},
+	/* RFC 4380: its server, then itself. */
+	{.net = V6(0x2001, 0, 0, 0, 32), .at = {4, 5, 6, 7}},
+	{.net = V6(0x2001, 0, 0, 0, 32), .at = {12, 13, 14, 15}, .is_inverted = true},
+	/* RFC 8215, with prefixes of 48, 56, 64 and 96 bits (RFC 6052 2.2). */
+	{.net = V6(0x64, 0xff9b, 1, 0, 48), .at = {6, 7, 9, 10}, .is_guess = true},
+	{.net = V6(0x64, 0xff9b, 1, 0, 48), .at = {7, 9, 10, 11}, .is_guess = true},
+	{.net = V6(0x64, 0xff9b, 1, 0, 48), .at = {9, 10, 11, 12}, .is_guess = true},
+	{.net = V6(0x64, 0xff9b, 1, 0, 48), .at = {12, 13, 14, 15}, .is_guess = true},
+};
 
 static bool is_lifted(const uint8_t address[16], enum lift lift, const struct upstream_rules *rules)
 {
@@ -142,26 +164,37 @@ static const char *range_refusal(const uint8_t address[16], const uint8_t asked[
 	return range->reason && !is_lifted(asked, range->lift, rules) ? range->reason : NULL;
 }
 
-/* NAT64 is a way to the v4 address in its last four bytes, and no better than that. */
-static void carried_by_nat64(const uint8_t address[16], uint8_t ret[16])
+/*
+ * Allowed as the one or as the other, but never more than the v4 address can be. Of a guess that is
+ * asked only where it hits a single address: of ranges, too many would be hit that are not meant.
+ */
+static const char *carried_refusal(const struct carrier *carrier, const uint8_t address[16],
+				   const struct upstream_rules *rules)
 {
-	static const struct cidr v4 = V4(0, 0, 0, 0, 0);
+	struct cidr v4 = V4(0, 0, 0, 0, 0);
+	const char *refusal;
 
-	memcpy(ret, v4.address, 12);
-	memcpy(ret + 12, address + 12, 4);
+	for (unsigned i = 0; i < 4; i++)
+		v4.address[12 + i] = address[carrier->at[i]] ^ (carrier->is_inverted ? 0xff : 0);
+	if (carrier->is_guess && range_of(v4.address)->lift != LIFT_ADDRESS &&
+	    !is_own(v4.address, rules))
+		return NULL;
+	refusal = range_refusal(v4.address, v4.address, rules);
+	return refusal ? range_refusal(v4.address, address, rules) : NULL;
 }
 
 const char *upstream_address_refusal(const uint8_t address[16], const struct upstream_rules *rules)
 {
-	const char *refusal;
-	uint8_t v4[16];
+	const char *refusal = NULL;
+	bool is_alone = false;
 
-	if (!cidr_has(&nat64, address))
-		return range_refusal(address, address, rules);
-	carried_by_nat64(address, v4);
-	/* Allowed as the one or as the other, but never more than the v4 address can be. */
-	refusal = range_refusal(v4, v4, rules);
-	return refusal ? range_refusal(v4, address, rules) : NULL;
+	for (size_t i = 0; i < sizeof(carriers) / sizeof(carriers[0]) && !refusal; i++) {
+		if (!cidr_has(&carriers[i].net, address))
+			continue;
+		refusal = carried_refusal(&carriers[i], address, rules);
+		is_alone |= carriers[i].is_alone;
+	}
+	return refusal || is_alone ? refusal : range_refusal(address, address, rules);
 }
 
 static bool of_interface(const struct ifaddrs *one, struct endpoint *ret)

@@ -8,7 +8,8 @@
  * carrier-grade NAT, multicast, broadcast, reserved, documentation, benchmarking (minted addresses
  * are of that range) and metadata addresses are refused, and so are the forms of IPv6 that carry a
  * v4 address (v4-compatible, 6to4, Teredo; NAT64 where what it carries is refused), all v6 outside
- * of global unicast, and the host's own addresses. The ranges are those of the IANA special-purpose
+ * of global unicast, and the host's own addresses. Where a network lifts such a form, what the
+ * address carries is judged all the same. The ranges are those of the IANA special-purpose
  * address registries (RFC 6890), multicast and class E beside them.
  *
  * An address has one form here, the 16 bytes of endpoint.h: a v4-mapped address is the v4 address.

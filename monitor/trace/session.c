@@ -102,6 +102,21 @@ int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts
 	return 0;
 }
 
+void trace_note_refusal(struct trace *trace, uint32_t slot, uint32_t tid, int code)
+{
+	if (trace_session(trace, slot))
+		__atomic_store_n(&trace->slots[slot].refused, trace_refusal(tid, (uint32_t)code),
+				 __ATOMIC_RELEASE);
+}
+
+void trace_forget_refusal(struct trace *trace, uint32_t slot, uint32_t tid)
+{
+	__u64 *refused = &trace->slots[slot % TRACE_SLOTS].refused;
+
+	if (trace_session(trace, slot) && __atomic_load_n(refused, __ATOMIC_RELAXED) >> 32 == tid)
+		__atomic_store_n(refused, 0, __ATOMIC_RELAXED);
+}
+
 #define ADD_OFTEN(name, number) \
 	counts[number] += __atomic_load_n(&often[TRACE_OFTEN_##name - 1], __ATOMIC_RELAXED);
 

@@ -199,6 +199,15 @@ void trace_revoke_exec(struct trace *trace, uint32_t tid);
 int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
 
 /*
+ * Of the return of thread @tid's connect there is no event if it fails with @code: the caller
+ * refuses it and tells of it by itself. One a session: of several that are on their way, for the
+ * last.
+ */
+void trace_note_refusal(struct trace *trace, uint32_t slot, uint32_t tid, int code);
+/* That thread is in another call by now. */
+void trace_forget_refusal(struct trace *trace, uint32_t slot, uint32_t tid);
+
+/*
  * trace_label_file - reading the file (or anything below the folder) behind @file_fd adds @labels
  * to the session, in the kernel, before the open returns. The trace keeps a duplicate of the
  * descriptor, which pins the inode. Opening a folder itself, or a file only for writing, reads

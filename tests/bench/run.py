@@ -44,11 +44,16 @@ def busy_seconds():
     return sum(fields[:3]) + sum(fields[5:8]), fields[7]
 
 
+def is_named(name, names, known):
+    """A whole name picks that one, "work" not "network" too; a part of names picks them all."""
+    return any(n == name if n in known else n in name for n in names)
+
+
 def programs(names):
     found = [p for p in glob.glob(f"{BUILD}/tests/bench_*") if os.access(p, os.X_OK)]
     found += glob.glob(f"{HERE}/bench_*.py")
     by_name = {re.sub(r"^bench_|\.py$", "", os.path.basename(p)): p for p in found}
-    return {n: p for n, p in sorted(by_name.items()) if not names or any(w in n for w in names)}
+    return {n: p for n, p in sorted(by_name.items()) if not names or is_named(n, names, by_name)}
 
 
 def run_once(path, env):
@@ -148,7 +153,7 @@ def main():
     parser = argparse.ArgumentParser(prog="run-bench", description="Runs the benchmarks of cordon.")
     parser.add_argument("--quick", action="store_true", help="a few rounds only: shows that they run")
     parser.add_argument("--json", metavar="FILE", help="all samples and verdicts as JSON")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="benchmarks whose name contains it")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="the benchmark of that name, or else those that contain it")
     args = parser.parse_args()
     host, result, failed = machine(), [], False
     print(f"Linux {host['kernel']}, {host['cpus']} CPUs, {host['cpu']}; peer: {host['peer']}; "
@@ -182,4 +187,5 @@ def main():
     return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,15 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The verdicts: from samples whose answer is known."""
+"""The verdicts: from samples whose answer is known; and which benchmarks a name picks."""
 
 import random
 import unittest
 
+import run
 from judge import Target, interval, spread
 
 
 def pairs(ratios, peer=10.0):
     return {"cordon": [peer * r for r in ratios], "against": [peer] * len(ratios)}
+
+
+class Names(unittest.TestCase):
+    KNOWN = ["call", "network", "work"]
+
+    def picked(self, *names):
+        return [n for n in self.KNOWN if run.is_named(n, names, self.KNOWN)]
+
+    def test_a_whole_name_picks_that_one(self):
+        self.assertEqual(self.picked("work"), ["work"])
+        self.assertEqual(self.picked("call", "network"), ["call", "network"])
+
+    def test_a_part_picks_all(self):
+        self.assertEqual(self.picked("wor"), ["network", "work"])
+        self.assertEqual(self.picked("disk"), [])
 
 
 class Interval(unittest.TestCase):

@@ -108,7 +108,7 @@ static void decide(void *ctx, const struct gate_request *request, struct gate_an
 	(void)ctx;
 	fuzz_expect(is_valid(NULL) && request->tid == (uint32_t)getpid() &&
 		    action->kind < ACTION_KINDS);
-	check_text(action->path, MAX_PATH_BYTES + 16);
+	check_text(action->path, MAX_PATH_BYTES + 16 + MAX_ADDRESS_BYTES);
 	check_text(action->address, MAX_PATH_BYTES);
 	check_text(action->interpreter, MAX_PATH_BYTES);
 	check_text(action->cwd, MAX_PATH_BYTES);

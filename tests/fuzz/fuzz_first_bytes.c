@@ -39,7 +39,8 @@ static void check_head(const struct first_seen *seen)
 	expect_terminated(seen->http.path, sizeof(seen->http.path));
 	expect_terminated(seen->ssh_software, sizeof(seen->ssh_software));
 	fuzz_expect(!seen->broken);
-	fuzz_expect(seen->tls.alpn_count <= MAX_ALPN);
+	fuzz_expect(seen->tls.alpn_count <= MAX_ALPN && seen->tls.alpn_bytes <= MAX_ALPN_BYTES);
+	fuzz_expect(!seen->tls.alpn_bytes || !seen->tls.alpn[seen->tls.alpn_bytes - 1]);
 	fuzz_expect(seen->http.body_bytes >= HTTP_CHUNKED);
 	if (strcmp(seen->protocol, "tls") == 0)
 		check_name(seen, seen->tls.sni, -1);

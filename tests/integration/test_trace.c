@@ -2,6 +2,7 @@
 /* The trace on the running kernel, with real processes. Needs root. */
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -229,6 +230,63 @@ static void test_connect_events(void **state)
 	assert_int_equal(event->address[15], 1);
 }
 
+static int connects_of_nothing(void *arg)
+{
+	for (int i = 0; i < *(const int *)arg; i++) {
+		if (connect(-1, NULL, 0) == 0 || errno != EBADF)
+			return 1;
+	}
+	return 0;
+}
+
+/* A child that calls so often, of which before that is said what is to be told of it. */
+static size_t connects_told(int times, void (*say)(uint32_t tid))
+{
+	struct traced_child child;
+
+	traced.count = 0;
+	assert_int_equal(traced_start(&traced, connects_of_nothing, &times, &child), 0);
+	say((uint32_t)child.pid);
+	traced_go(&child);
+	assert_int_equal(traced_wait(&child), 0);
+	(void)trace_drain(traced.trace);
+	return traced_count(&traced, TRACE_CONNECT);
+}
+
+static void say_refused(uint32_t tid)
+{
+	trace_note_refusal(traced.trace, TRACED_SLOT, tid, EBADF);
+}
+
+static void say_other_code(uint32_t tid)
+{
+	trace_note_refusal(traced.trace, TRACED_SLOT, tid, EPERM);
+}
+
+static void say_other_thread(uint32_t tid)
+{
+	trace_note_refusal(traced.trace, TRACED_SLOT, tid + 1, EBADF);
+}
+
+static void say_and_forget(uint32_t tid)
+{
+	trace_note_refusal(traced.trace, TRACED_SLOT, tid, EBADF);
+	trace_forget_refusal(traced.trace, TRACED_SLOT, tid + 1);
+	trace_forget_refusal(traced.trace, TRACED_SLOT, tid);
+}
+
+static void test_refused_connect(void **state)
+{
+	(void)state;
+	if (traced_by_lsm(&traced)) /* it does not see a call that the gate refused */
+		return;
+	assert_int_equal(connects_told(1, say_refused), 0);
+	assert_int_equal(connects_told(2, say_refused), 1);
+	assert_int_equal(connects_told(1, say_other_code), 1);
+	assert_int_equal(connects_told(1, say_other_thread), 1);
+	assert_int_equal(connects_told(1, say_and_forget), 1);
+}
+
 #define LONG_PATH 65536u
 
 /* A path of 64 KiB, one just under PATH_MAX, and a file 600 folders down. */
@@ -378,7 +436,7 @@ int main(void)
 		TRACE_TEST(tree_inherits),  TRACE_TEST(vfork_and_exec),	    TRACE_TEST(open_events),
 		TRACE_TEST(change_events),  TRACE_TEST(connect_events),	    TRACE_TEST(long_paths),
 		TRACE_TEST(syscall_counts), TRACE_TEST(overrun_is_counted), TRACE_TEST(fork_storm),
-		TRACE_TEST(slot_is_reused),
+		TRACE_TEST(slot_is_reused), TRACE_TEST(refused_connect),
 	};
 
 	return fixture_run("trace", tests, sizeof(tests) / sizeof(tests[0]));

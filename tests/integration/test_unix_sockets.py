@@ -51,6 +51,31 @@ for paths in (['/tmp/here', '/tmp/gone', '/tmp/here'], ['/tmp/gone', '/tmp/here'
     print(n if n >= 0 else -ctypes.get_errno(), end=' ')
 """
 
+# Goes down to a folder whose path has as many bytes as each argument says; from there binds a name, starts a program.
+DEEP = """
+import os, socket, sys
+def descend(left):
+    while left:
+        step = left if left < 202 else min(200, left - 2)
+        os.makedirs('n' * (step - 1), exist_ok=True)
+        os.chdir('n' * (step - 1))
+        left -= step
+for depth in map(int, sys.argv[2:]):
+    os.chdir(sys.argv[1])
+    descend(depth - len(sys.argv[1]))
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind('s')
+        print('bound', end=' ')
+    except OSError as e:
+        print(e.errno, end=' ')
+    try:
+        os.waitpid(os.posix_spawn('/bin/true', ['true'], {}), 0)
+        print('ran')
+    except OSError as e:
+        print(e.errno)
+"""
+
 
 class UnixSockets(CordonTest):
     def serve(self, name, kind=socket.SOCK_STREAM):
@@ -109,6 +134,23 @@ class UnixSockets(CordonTest):
         r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", f"--workspace={self.work}:live", "--", "python3", "-c",
                         MANY, str(self.work), timeout=120)
         self.assertEqual(r.stdout.split(), [b"1", b"-2", b"2", b"-2", b"-2", b"-2"], r.stderr)
+
+    def test_a_deep_one_is_judged_by_its_whole_path(self):
+        """The kernel tells paths of up to 4095 bytes; below a folder that has none no rule could be asked."""
+        inside, outside = f"{self.work}/s", "/tmp/s"
+        rules = [{"id": f"deep.{kind[-4:]}", "category": "persistence", "severity": "low", "on": [kind], "verdict": "deny",
+                  "errno": "ENETUNREACH", "because": "test", "when": when,
+                  "match": [{"action": {"kind": kind, field: inside}}] * 2, "not_match": [{"action": {"kind": kind, field: outside}}] * 2}
+                 for kind, field, when in (
+                     ("net.bind", "path", f"action.path.startsWith('{self.work}/') && action.path.endsWith('/s')"),
+                     ("exec", "cwd", f"action.cwd.startsWith('{self.work}/')"))]
+        policy = self.dir / "deep.json"
+        policy.write_text(json.dumps({"policy": "deep", "version": 1, "rules": rules}))
+        r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", f"--workspace={self.work}:live", f"--policy={policy}", "--",
+                        "python3", "-c", DEEP, str(self.work), "1000", "4081", "4082", "4090", "4095", "4096", timeout=120)
+        self.assertEqual(r.stdout.split(), [b"101"] * 10 + [b"36"] * 2, r.stderr)
+        paths = [e["fields"]["path"] for e in map(json.loads, self.record.read_text().splitlines()) if e["kind"] == "net.bind"]
+        self.assertEqual([len(p) for p in paths], [1002, 4083, 4084, 4092, 4097])
 
     def test_a_socket_that_policy_shares(self):
         """The control: without the rule, or with the path in its list, the host's socket is reached."""

@@ -80,6 +80,43 @@ class Shares(CordonTest):
         self.assertEqual(self.hold("rings"), b"False")
 
 
+# Datagrams to itself that nobody takes, until nothing more waits; then how many bytes waited.
+WAITING = """
+import socket
+text, sockets, waited = bytes(60000), [], 0
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(400):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    s.setblocking(False)
+    s.bind(("127.0.0.1", 0))
+    sender.connect(s.getsockname())
+    for k in range(8):
+        sender.send(text)
+    sockets.append(s)
+for s in sockets:
+    try:
+        while True:
+            waited += len(s.recv(len(text)))
+    except BlockingIOError:
+        pass
+print(waited)
+"""
+
+
+class OfMemory(CordonTest):
+    def test_what_waits_in_sockets(self):
+        """It is the kernel's, out of one pool of the host (tcp_mem, udp_mem), and of no process."""
+        limit = 64 << 20
+        r = self.run_in("python3", "-c", WAITING, options=["--memory", limit, "-p", self.policy()])
+        self.assertEqual(r.returncode, 0, r.stderr)
+        layers = self.events("session.start")[0]["fields"]["layers"]
+        if layers["limit.memory"] == "rlimit":
+            self.skipTest("no cgroup holds the memory of sessions here")
+        self.assertGreater(int(r.stdout), 0)
+        self.assertLess(int(r.stdout), limit)
+
+
 class OfEachProcess(CordonTest):
     SHOW = "import resource; print(*(n for k in {} for n in resource.getrlimit(getattr(resource, 'RLIMIT_' + k))))"
 

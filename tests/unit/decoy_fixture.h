@@ -14,6 +14,8 @@
 #include "monitor/net/decoy/script.h"
 #include "monitor/net/decoy/tls.h"
 
+#define WORLD_FIELDS 40u /* that the script of said.example answers with, beside X-A */
+
 struct world {
 	uv_loop_t loop;
 	struct authority *authority;

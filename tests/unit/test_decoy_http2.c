@@ -252,12 +252,17 @@ static void test_script_answers(void **state)
 {
 	struct world *w = *state;
 	struct client c;
+	char field[16];
 
 	client_open(&c, w, "said.example");
 	client_ask(&c, "GET", "/x", NULL, NULL);
 	assert_true(client_hear(&c, 1));
 	expect_in(c.heard.data, ":status=418;");
 	expect_in(c.heard.data, "x-a=b;");
+	for (unsigned i = 0; i < WORLD_FIELDS; i++) {
+		(void)snprintf(field, sizeof(field), "x-%u=b;", i);
+		expect_in(c.heard.data, field);
+	}
 	expect_in(c.heard.data, "as told<end>");
 	client_close(&c);
 }

@@ -41,8 +41,8 @@ static void test_names(void **state)
 	assert_null(parse(&extensions, &hello));
 	assert_string_equal(hello.sni, "h.example");
 	assert_int_equal(hello.alpn_count, 2);
-	assert_string_equal(hello.alpn[0], "h2");
-	assert_string_equal(hello.alpn[1], "http/1.1");
+	assert_string_equal(hello.alpn, "h2");
+	assert_string_equal(hello.alpn + 3, "http/1.1");
 	assert_false(hello.ech);
 	hello_extension(&extensions, 0xfe0d, "\0\0\1", 3);
 	assert_null(parse(&extensions, &hello));
@@ -113,18 +113,42 @@ static void test_odd_protocols(void **state)
 		hello_extension(&extensions, 16, lists[i].bytes, lists[i].len);
 		assert_string_equal(parse(&extensions, &hello), "the ClientHello is malformed");
 	}
+}
+
+/* @count protocols of @len bytes. Return: why the hello is refused. */
+static const char *offer(unsigned count, size_t len, struct tls_hello *ret)
+{
 	_cleanup_buf_ struct buf extensions = BUF_INIT(0);
 	_cleanup_buf_ struct buf list = BUF_INIT(0);
 	_cleanup_buf_ struct buf body = BUF_INIT(0);
-	struct tls_hello hello;
+	char name[255];
 
-	for (unsigned i = 0; i < 2 * MAX_ALPN; i++)
-		hello_vector(&list, "a\nb\xff", 4, 1);
+	memset(name, 'x', sizeof(name));
+	memcpy(name, "a\nb\xff", 4);
+	for (unsigned i = 0; i < count; i++) {
+		hello_vector(&list, "\x1a\x1a", 2, 1); /* GREASE is not shown */
+		hello_vector(&list, name, len, 1);
+	}
 	hello_vector(&body, list.data, list.len, 2);
 	hello_extension(&extensions, 16, body.data, body.len);
-	assert_null(parse(&extensions, &hello));
+	return parse(&extensions, ret);
+}
+
+/* What a server could choose, rules have seen. */
+static void test_many_protocols(void **state)
+{
+	static const char too_many[] = "the ClientHello offers more protocols than rules are shown";
+	struct tls_hello hello;
+
+	(void)state;
+	assert_null(offer(MAX_ALPN, 4, &hello));
 	assert_int_equal(hello.alpn_count, MAX_ALPN);
-	assert_string_equal(hello.alpn[MAX_ALPN - 1], "a?b?");
+	assert_string_equal(hello.alpn + (size_t)(MAX_ALPN - 1) * 5, "a?b?");
+	assert_string_equal(offer(MAX_ALPN + 1, 4, &hello), too_many);
+	assert_null(offer(1, 255, &hello));
+	assert_int_equal(strlen(hello.alpn), 255);
+	assert_null(offer(2, MAX_ALPN_BYTES / 2 - 1, &hello));
+	assert_string_equal(offer(2, MAX_ALPN_BYTES / 2, &hello), too_many);
 }
 
 /* ---- records ---- */
@@ -244,8 +268,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),	      cmocka_unit_test(test_odd_names),
-		cmocka_unit_test(test_odd_protocols), cmocka_unit_test(test_records),
-		cmocka_unit_test(test_odd_records),   cmocka_unit_test(test_long),
+		cmocka_unit_test(test_odd_protocols), cmocka_unit_test(test_many_protocols),
+		cmocka_unit_test(test_records),	      cmocka_unit_test(test_odd_records),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,23 @@ static bool is_lifted(const char *network, const char *address)
 	return !refusal(address, &rules);
 }
 
+/* That carry 8.8.8.8 or a private address, 169.254.169.254, and 10.0.0.5, which is the host's. */
+static const struct lifted_carrier {
+	const char *harmless, *metadata, *own;
+} lifted_carriers[] = {
+	{"64:ff9b::8.8.8.8", "64:ff9b::a9fe:a9fe", "64:ff9b::a00:5"},
+	{"::ffff:0:8.8.8.8", "::ffff:0:169.254.169.254", "::ffff:0:10.0.0.5"},
+	{"2002:a01:203::1", "2002:a9fe:a9fe:7::9", "2002:a00:5::"},
+	{"2001:0:808:808::f5fe:fdfc", "2001:0:808:808:8000:63bf:5601:5601",
+	 "2001:0:808:808:0:1234:f5ff:fffa"},
+	{"2001:0:a01:203::f7f7:f7f7", "2001:0:a9fe:a9fe::f7f7:f7f7", "2001:0:a00:5::f7f7:f7f7"},
+	{"64:ff9b:1:808:8:800::", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b:1:a00:0:500::"},
+	{"64:ff9b:1:ab08:8:808::", "64:ff9b:1:aba9:fe:a9fe::", "64:ff9b:1:ab0a:0:5::"},
+	{"64:ff9b:1:abcd:8:808:800::", "64:ff9b:1:abcd:a9:fea9:fe00:0", "64:ff9b:1:abcd:a:0:500:0"},
+	{"64:ff9b:1::8.8.8.8", "64:ff9b:1::169.254.169.254", "64:ff9b:1::10.0.0.5"},
+	{"64:ff9b:1::10.1.2.3", "64:ff9b:1:ffff::a9fe:a9fe", "64:ff9b:1:ffff::a00:5"},
+};
+
 static void test_allowed(void **state)
 {
 	(void)state;
@@ -226,6 +243,22 @@ static void test_allowed(void **state)
 	assert_false(is_lifted("::/0", "64:ff9b::169.254.169.254"));
 	assert_true(is_lifted("64:ff9b::a9fe:a9fe", "64:ff9b::169.254.169.254"));
 	assert_true(is_lifted("169.254.169.254", "64:ff9b::169.254.169.254"));
+	/* What carries a v4 address leads there: a network that holds it lifts no more than of
+	 * that. */
+	for (size_t i = 0; i < COUNT(lifted_carriers); i++) {
+		const struct lifted_carrier *c = &lifted_carriers[i];
+
+		if (!is_lifted("::/0", c->harmless))
+			fail_msg("::/0 does not lift %s", c->harmless);
+		if (is_lifted("::/0", c->metadata) || is_lifted("::/0", c->own))
+			fail_msg("::/0 lifts %s or %s", c->metadata, c->own);
+		if (!is_lifted(c->metadata, c->metadata))
+			fail_msg("%s is not lifted by itself", c->metadata);
+	}
+	assert_false(is_lifted("2002::/16", "2002:a9fe:a9fe::1"));
+	assert_false(is_lifted("169.254.169.254", "2002:a9fe:a9fe::1"));
+	assert_false(is_lifted("::/0", "2002:e000:1::"));
+	assert_false(is_lifted("::/0", "2001:0:808:808::39ed:fefe"));
 	/* Some lead nowhere, whatever is said. */
 	assert_false(is_lifted("64:ff9b::/96", "64:ff9b::0.0.0.0"));
 	assert_false(is_lifted("64:ff9b::/96", "64:ff9b::198.18.1.0"));

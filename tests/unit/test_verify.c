@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "common/hex.h"
 #include "common/limits.h"
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/key.h"

@@ -20,6 +20,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "tools/prove/arena.h"
 
 #define PATH_BYTES	 512
@@ -79,8 +80,7 @@ static void make_secret(struct outside *o)
 	unsigned char bytes[16] = {0};
 
 	(void)!getrandom(bytes, sizeof(bytes), 0);
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		(void)snprintf(o->secret + 2 * i, 3, "%02x", bytes[i]);
+	hex_put(bytes, sizeof(bytes), o->secret);
 }
 
 static struct buf listing;

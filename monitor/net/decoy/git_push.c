@@ -1,38 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/net/decoy/git_push.h"
 
-#include <ctype.h>
 #include <string.h>
 
-#define PACK_HEAD 12u /* "PACK", version, number of objects */
+#include "common/hex.h"
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+#define PACK_HEAD 12u /* "PACK", version, number of objects */
 
 /* A pkt-line's payload: *ret_len of it; 0 for a flush. Return: false if it is none. */
 static bool take_line(const char **at, const char *end, const char **ret, size_t *ret_len)
 {
-	size_t size = 0;
+	const int32_t size = end - *at < 4 ? -1 : hex_value4(*at);
 
-	if (end - *at < 4)
-		return false;
-	for (unsigned i = 0; i < 4; i++) {
-		const int digit = hex_value((*at)[i]);
-
-		if (digit < 0)
-			return false;
-		size = size * 16 + (size_t)digit;
-	}
-	if (size && (size < 5 || size > (size_t)(end - *at)))
+	if (size < 0 || (size && (size < 5 || size > end - *at)))
 		return false;
 	*ret = *at + 4;
-	*ret_len = size ? size - 4 : 0;
+	*ret_len = size ? (size_t)size - 4 : 0;
 	*at += size ? size : 4;
 	return true;
 }

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "common/cleanup.h"
+#include "common/hex.h"
 
 #define MAX_METHOD     24u
 #define MAX_CHUNK_LINE 4096u
@@ -299,12 +300,9 @@ static enum http_part feed_line(struct http_reader *reader, const char *bytes, s
 		return HTTP_SKIP;
 	}
 	reader->left = 0;
-	while (digits < line && digits < 15 && isxdigit((unsigned char)bytes[digits])) {
-		const int c = tolower((unsigned char)bytes[digits++]);
-
-		reader->left = reader->left * 16 + (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	if (!digits || (digits < line && isxdigit((unsigned char)bytes[digits]))) {
+	for (; digits < line && digits < 15 && hex_value(bytes[digits]) >= 0; digits++)
+		reader->left = reader->left << 4 | (unsigned)hex_value(bytes[digits]);
+	if (!digits || (digits < line && hex_value(bytes[digits]) >= 0)) {
 		reader->broken = "the size of a chunk is no number";
 		return HTTP_BROKEN;
 	}

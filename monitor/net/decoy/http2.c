@@ -25,11 +25,10 @@
 
 #include "common/cleanup.h"
 
-#define MAX_ANSWER_FIELDS 32u
-#define MAX_PSEUDO_BYTES  (8u << 10)  /* of the method, the path or the authority */
-#define MAX_FIELDS_BYTES  (32u << 10) /* with the others less than MAX_HTTP_HEAD_BYTES (http.h) */
-#define TAKE_BYTES	  (64u << 10) /* about so much at a time */
-#define WINDOW_BYTES	  (1 << 30)   /* of bodies, of a stream and of all */
+#define MAX_PSEUDO_BYTES (8u << 10)  /* of the method, the path or the authority */
+#define MAX_FIELDS_BYTES (32u << 10) /* with the others less than MAX_HTTP_HEAD_BYTES (http.h) */
+#define TAKE_BYTES	 (64u << 10) /* about so much at a time */
+#define WINDOW_BYTES	 (1 << 30)   /* of bodies, of a stream and of all */
 
 struct stream {
 	struct http2 *http2; /* borrowed */
@@ -116,20 +115,24 @@ static int say_answer(struct stream *stream)
 {
 	struct http2_answer *answer = &stream->answer;
 	const nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_body};
-	nghttp2_nv fields[MAX_ANSWER_FIELDS];
+	_cleanup_free_ nghttp2_nv *fields = NULL;
 	char status_name[] = ":status";
 	char status[16];
+	size_t most = 1; /* the status, and no more than one a line */
 	size_t count = 1;
 	char *at;
 
 	buf_puts(&answer->fields, ""); /* terminated, also if there are none */
 	at = answer->fields.data;
+	for (const char *c = at; (c = strchr(c, '\n')); c++)
+		most++;
+	fields = xcalloc(most, sizeof(*fields));
 	(void)snprintf(status, sizeof(status), "%d", answer->status);
 	fields[0] = (nghttp2_nv){.name = (uint8_t *)status_name,
 				 .namelen = sizeof(status_name) - 1,
 				 .value = (uint8_t *)status,
 				 .valuelen = strlen(status)};
-	while (count < MAX_ANSWER_FIELDS && cut_field(&at, &fields[count]))
+	while (count < most && cut_field(&at, &fields[count]))
 		count++;
 	return nghttp2_submit_response(stream->http2->session, stream->id, fields, count,
 				       answer->has_body && answer->body.len ? &provider : NULL);

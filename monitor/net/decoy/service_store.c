@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/hex.h"
 #include "common/json_write.h"
 #include "monitor/net/decoy/service.h"
 
@@ -66,8 +67,7 @@ static void make_etag(const struct evidence *body, char ret[33])
 	uint8_t sum[16];
 
 	body->store->tls->md5_sum(body->md5, sum);
-	for (size_t i = 0; i < 16; i++)
-		(void)snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+	hex_put(sum, sizeof(sum), ret);
 }
 
 static const struct stored *put(const struct exchange *x)

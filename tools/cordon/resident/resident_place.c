@@ -151,9 +151,12 @@ static void remove_name(int folder_fd, const char *name)
 /* Servers of other builds that were killed. */
 static void sweep(const struct resident_place *place)
 {
-	DIR *dir = fdopendir(openat(place->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	int list_fd = openat(place->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fdopendir(list_fd);
 	const struct dirent *entry;
 
+	if (!dir)
+		close_fd(&list_fd);
 	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
 		const size_t len = strlen(place->name);
 		_cleanup_free_ char *name = NULL;
