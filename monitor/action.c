@@ -12,68 +12,97 @@
 #define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL))
 #define FIELD(_m) offsetof(struct action, _m)
 
+static const struct field_domain sizes = {.high = INT64_MAX};
+static const struct field_domain body_sizes = {.low = -1, .high = INT64_MAX};
+static const struct field_domain ports = {.high = UINT16_MAX};
+static const struct field_domain signals = {.high = 64};
+static const struct field_domain paths = {.form = TEXT_PATH};
+static const struct field_domain program_names = {.form = TEXT_NAME};
+static const struct field_domain hosts = {.form = TEXT_HOST};
+
+#define WORDS(...)                             \
+	{                                      \
+		.words = (const char *const[]) \
+		{                              \
+			__VA_ARGS__, NULL      \
+		}                              \
+	}
+
+static const struct field_domain families = WORDS("inet", "inet6", "unix", "netlink", "other");
+/* Of net.request the last six. */
+static const struct field_domain protocols =
+	WORDS("tcp", "udp", "other", "tls", "http", "http2", "ssh", "quic");
+static const struct field_domain provenances =
+	WORDS("", "image", "workspace", "session", "memfd", "host-bound");
+static const struct field_domain streams =
+	WORDS("", "file", "pipe", "terminal", "device", "tcp", "udp", "unix", "other");
+static const struct field_domain relations = WORDS("descendant", "sibling", "other");
+
 const struct action_field action_fields[] = {
-	{"exe", FIELD_STRING, ALL & ~(TOOL | KIND(ACTION_DNS) | KIND(ACTION_USAGE)), FIELD(exe)},
-	{"call_id", FIELD_STRING, ALL, FIELD(call_id)},
-	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool)},
-	{"declared", FIELD_LIST, ALL, FIELD(declared)},
-	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(path)},
-	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_SIGNAL), FIELD(target)},
-	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL), FIELD(op)},
-	{"write", FIELD_BOOL, FILES, FIELD(write)},
-	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create)},
-	{"created", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(created)},
-	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder)},
-	{"claimed", FIELD_BOOL, FILES, FIELD(claimed)},
-	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result)},
-	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0)},
-	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1)},
-	{"signal", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(signal)},
-	{"relation", FIELD_STRING, KIND(ACTION_SIGNAL), FIELD(relation)},
-	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent)},
-	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name)},
-	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter)},
-	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(provenance)},
-	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd)},
-	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv)},
-	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env)},
-	{"stdin", FIELD_STRING, KIND(ACTION_EXEC), FIELD(input)},
-	{"stdout", FIELD_STRING, KIND(ACTION_EXEC), FIELD(output)},
-	{"setuid", FIELD_BOOL, KIND(ACTION_EXEC), FIELD(setuid)},
-	{"family", FIELD_STRING, NET, FIELD(family)},
-	{"protocol", FIELD_STRING, NET | KIND(ACTION_REQUEST), FIELD(protocol)},
-	{"address", FIELD_STRING, NET | RELAYED, FIELD(address)},
-	{"host", FIELD_STRING, NET | RELAYED | KIND(ACTION_DNS), FIELD(host)},
-	{"port", FIELD_INT, NET | RELAYED, FIELD(port)},
-	{"loopback", FIELD_BOOL, NET, FIELD(loopback)},
-	{"bytes", FIELD_INT, KIND(ACTION_SEND), FIELD(bytes)},
-	{"qtype", FIELD_STRING, KIND(ACTION_DNS), FIELD(qtype)},
-	{"label_max", FIELD_INT, KIND(ACTION_DNS), FIELD(label_max)},
-	{"entropy", FIELD_INT, KIND(ACTION_DNS), FIELD(entropy)},
-	{"sni", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(sni)},
-	{"alpn", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(alpn)},
-	{"ech", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(ech)},
-	{"method", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(method)},
-	{"url_path", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(url_path)},
-	{"http_host", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(http_host)},
-	{"body_bytes", FIELD_INT, KIND(ACTION_REQUEST), FIELD(body_bytes)},
-	{"agrees", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(agrees)},
-	{"canaries", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(canaries)},
-	{"unsearched", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(unsearched)},
-	{"bytes_out", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_out)},
-	{"bytes_in", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_in)},
-	{"duration_ms", FIELD_INT, KIND(ACTION_CLOSE), FIELD(duration_ms)},
-	{"reason", FIELD_STRING, KIND(ACTION_CLOSE), FIELD(reason)},
-	{"tool", FIELD_STRING, TOOL, FIELD(tool)},
-	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args)},
-	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command)},
-	{"cost", FIELD_INT, KIND(ACTION_TOOL_CALL), FIELD(cost)},
-	{"unit", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(unit)},
-	{"text", FIELD_STRING, KIND(ACTION_TOOL_RESULT), FIELD(text)},
-	{"is_error", FIELD_BOOL, KIND(ACTION_TOOL_RESULT), FIELD(is_error)},
-	{"cpu_ms", FIELD_INT, KIND(ACTION_USAGE), FIELD(cpu_ms)},
-	{"memory_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(memory_bytes)},
-	{"written_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(written_bytes)},
+	{"exe", FIELD_STRING, ALL & ~(TOOL | KIND(ACTION_DNS) | KIND(ACTION_USAGE)), FIELD(exe),
+	 NULL},
+	{"call_id", FIELD_STRING, ALL, FIELD(call_id), NULL},
+	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool), NULL},
+	{"declared", FIELD_LIST, ALL, FIELD(declared), NULL},
+	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(path), &paths},
+	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_SIGNAL), FIELD(target),
+	 NULL},
+	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL), FIELD(op), NULL},
+	{"write", FIELD_BOOL, FILES, FIELD(write), NULL},
+	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create), NULL},
+	{"created", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(created), NULL},
+	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder), NULL},
+	{"claimed", FIELD_BOOL, FILES, FIELD(claimed), NULL},
+	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result), NULL},
+	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0), NULL},
+	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1), NULL},
+	{"signal", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(signal), &signals},
+	{"relation", FIELD_STRING, KIND(ACTION_SIGNAL), FIELD(relation), &relations},
+	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent), &sizes},
+	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name), &program_names},
+	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter), NULL},
+	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(provenance),
+	 &provenances},
+	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd), &paths},
+	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv), NULL},
+	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env), NULL},
+	{"stdin", FIELD_STRING, KIND(ACTION_EXEC), FIELD(input), &streams},
+	{"stdout", FIELD_STRING, KIND(ACTION_EXEC), FIELD(output), &streams},
+	{"setuid", FIELD_BOOL, KIND(ACTION_EXEC), FIELD(setuid), NULL},
+	{"family", FIELD_STRING, NET, FIELD(family), &families},
+	{"protocol", FIELD_STRING, NET | KIND(ACTION_REQUEST), FIELD(protocol), &protocols},
+	{"address", FIELD_STRING, NET | RELAYED, FIELD(address), NULL},
+	{"host", FIELD_STRING, NET | RELAYED | KIND(ACTION_DNS), FIELD(host), &hosts},
+	{"port", FIELD_INT, NET | RELAYED, FIELD(port), &ports},
+	{"loopback", FIELD_BOOL, NET, FIELD(loopback), NULL},
+	{"bytes", FIELD_INT, KIND(ACTION_SEND), FIELD(bytes), &sizes},
+	{"qtype", FIELD_STRING, KIND(ACTION_DNS), FIELD(qtype), NULL},
+	{"label_max", FIELD_INT, KIND(ACTION_DNS), FIELD(label_max), &sizes},
+	{"entropy", FIELD_INT, KIND(ACTION_DNS), FIELD(entropy), &sizes},
+	{"sni", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(sni), NULL},
+	{"alpn", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(alpn), NULL},
+	{"ech", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(ech), NULL},
+	{"method", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(method), NULL},
+	{"url_path", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(url_path), NULL},
+	{"http_host", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(http_host), NULL},
+	{"body_bytes", FIELD_INT, KIND(ACTION_REQUEST), FIELD(body_bytes), &body_sizes},
+	{"agrees", FIELD_BOOL, KIND(ACTION_REQUEST), FIELD(agrees), NULL},
+	{"canaries", FIELD_LIST, KIND(ACTION_REQUEST), FIELD(canaries), NULL},
+	{"unsearched", FIELD_STRING, KIND(ACTION_REQUEST), FIELD(unsearched), NULL},
+	{"bytes_out", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_out), &sizes},
+	{"bytes_in", FIELD_INT, KIND(ACTION_CLOSE), FIELD(bytes_in), &sizes},
+	{"duration_ms", FIELD_INT, KIND(ACTION_CLOSE), FIELD(duration_ms), &sizes},
+	{"reason", FIELD_STRING, KIND(ACTION_CLOSE), FIELD(reason), NULL},
+	{"tool", FIELD_STRING, TOOL, FIELD(tool), NULL},
+	{"args", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(args), NULL},
+	{"command", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(command), NULL},
+	{"cost", FIELD_INT, KIND(ACTION_TOOL_CALL), FIELD(cost), &sizes},
+	{"unit", FIELD_STRING, KIND(ACTION_TOOL_CALL), FIELD(unit), NULL},
+	{"text", FIELD_STRING, KIND(ACTION_TOOL_RESULT), FIELD(text), NULL},
+	{"is_error", FIELD_BOOL, KIND(ACTION_TOOL_RESULT), FIELD(is_error), NULL},
+	{"cpu_ms", FIELD_INT, KIND(ACTION_USAGE), FIELD(cpu_ms), &sizes},
+	{"memory_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(memory_bytes), &sizes},
+	{"written_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(written_bytes), &sizes},
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);

@@ -163,11 +163,26 @@ enum field_type {
 	FIELD_LIST
 };
 
+enum text_form {
+	TEXT_ANY,
+	TEXT_PATH, /* begins with a slash, or with @ (a UNIX socket's abstract name), or is empty */
+	TEXT_NAME, /* has no slash */
+	TEXT_HOST  /* has no capital letters */
+};
+
+/* What a field can hold, of what its type can. */
+struct field_domain {
+	int64_t low, high; /* of a number, both included */
+	enum text_form form;
+	const char *const *words; /* of a text: one of these, up to NULL; NULL: no such list */
+};
+
 struct action_field {
 	const char *name; /* as rules write it after "action." */
 	enum field_type type;
-	uint32_t kinds; /* bit per enum action_kind that has it */
-	size_t offset;	/* in struct action */
+	uint32_t kinds;			   /* bit per enum action_kind that has it */
+	size_t offset;			   /* in struct action */
+	const struct field_domain *domain; /* NULL: anything */
 };
 
 extern const struct action_field action_fields[];

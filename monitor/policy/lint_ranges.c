@@ -94,43 +94,25 @@ bool range_of_test(const struct cel_node *node, struct int_range *ret)
 	       limit(is_not ? negated(op) : op, b->integer, ret);
 }
 
-/* Of numbers the least and the greatest that there can be. */
-static const struct {
-	const char *field;
-	int64_t low, high;
-} extents[] = {
-	{"port", 0, 65535},
-	{"bytes", 0, INT64_MAX},
-	{"bytes_out", 0, INT64_MAX},
-	{"bytes_in", 0, INT64_MAX},
-	{"duration_ms", 0, INT64_MAX},
-	{"cpu_ms", 0, INT64_MAX},
-	{"memory_bytes", 0, INT64_MAX},
-	{"written_bytes", 0, INT64_MAX},
-};
-
 bool range_is_beyond(const struct cel_node *node, struct fixed_part *ret)
 {
+	const struct field_domain *can;
 	struct int_range r;
 
-	if (!range_of_test(node, &r) || r.value->kind != NODE_FIELD)
+	if (!range_of_test(node, &r) || r.value->kind != NODE_FIELD || !r.value->field->domain)
 		return false;
-	for (size_t i = 0; i < sizeof(extents) / sizeof(extents[0]); i++) {
-		if (strcmp(extents[i].field, r.value->field->name) != 0)
-			continue;
-		if (r.low <= extents[i].high && r.high >= extents[i].low)
-			return false;
-		*ret = (struct fixed_part){.whole = node, .at = node};
-		if (extents[i].high == INT64_MAX)
-			(void)snprintf(ret->reason, sizeof(ret->reason),
-				       "action.%s never is negative", extents[i].field);
-		else
-			(void)snprintf(ret->reason, sizeof(ret->reason),
-				       "action.%s is %" PRId64 " to %" PRId64, extents[i].field,
-				       extents[i].low, extents[i].high);
-		return true;
-	}
-	return false;
+	can = r.value->field->domain;
+	if (r.low <= can->high && r.high >= can->low)
+		return false;
+	*ret = (struct fixed_part){.whole = node, .at = node};
+	if (can->high == INT64_MAX)
+		(void)snprintf(ret->reason, sizeof(ret->reason),
+			       "action.%s never is below %" PRId64, r.value->field->name, can->low);
+	else
+		(void)snprintf(ret->reason, sizeof(ret->reason),
+			       "action.%s is %" PRId64 " to %" PRId64, r.value->field->name,
+			       can->low, can->high);
+	return true;
 }
 
 static bool lies_within(struct str inner, struct str outer)

@@ -11,6 +11,7 @@
 
 #include "monitor/policy/lint_tree.h"
 #include "monitor/policy/lint_ranges.h"
+#include "monitor/policy/lint_texts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -278,54 +279,6 @@ bool tree_implies(const struct cel_node *a, const struct cel_node *b)
 
 /* ---- parts that have one value only ---- */
 
-#define STREAMS "", "file", "pipe", "terminal", "device", "tcp", "udp", "unix", "other"
-
-static const struct {
-	const char *field;
-	const char *values[10];
-} domains[] = {
-	{"family", {"inet", "inet6", "unix", "netlink", "other"}},
-	/* of net.request the last six */
-	{"protocol", {"tcp", "udp", "other", "tls", "http", "http2", "ssh", "quic"}},
-	{"provenance", {"", "image", "workspace", "session", "memfd", "host-bound"}},
-	{"stdin", {STREAMS}},
-	{"stdout", {STREAMS}},
-};
-
-static bool domain_has(const char *const values[], const struct cel_node *constants)
-{
-	for (size_t i = 0; i < constant_count(constants); i++) {
-		for (size_t v = 0; values[v]; v++) {
-			if (str_eq(cel_constant_string(constants, i), str_of(values[v])))
-				return true;
-		}
-	}
-	return false;
-}
-
-static bool is_outside_domain(const struct cel_node *node, struct fixed_part *ret)
-{
-	struct member_test test;
-
-	if (!as_member_test(node, &test) || test.value->kind != NODE_FIELD ||
-	    node->kind == NODE_NOT)
-		return false;
-	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
-		if (strcmp(domains[i].field, test.value->field->name) != 0 ||
-		    !constant_count(test.constants) ||
-		    domain_has(domains[i].values, test.constants))
-			continue;
-		*ret = (struct fixed_part){.whole = node, .at = node, .value = test.negative};
-		(void)snprintf(ret->reason, sizeof(ret->reason), "action.%s never is %s\"%.*s\"",
-			       domains[i].field,
-			       constant_count(test.constants) > 1 ? "one of these, as " : "",
-			       (int)cel_constant_string(test.constants, 0).len,
-			       cel_constant_string(test.constants, 0).at);
-		return true;
-	}
-	return false;
-}
-
 /* One of the two is false whatever happens. */
 static bool exclude_each_other(const struct cel_node *a, const struct cel_node *b)
 {
@@ -408,7 +361,7 @@ static bool is_fixed_chain(const struct cel_node *node, struct fixed_part *ret)
 
 bool tree_fixed_part(const struct cel_node *root, struct fixed_part *ret)
 {
-	if (is_fixed_chain(root, ret) || is_outside_domain(root, ret) || range_is_beyond(root, ret))
+	if (is_fixed_chain(root, ret) || text_is_beyond(root, ret) || range_is_beyond(root, ret))
 		return true;
 	for (const struct cel_node *child = root->child; child; child = child->next) {
 		if (tree_fixed_part(child, ret))

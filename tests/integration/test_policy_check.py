@@ -163,9 +163,34 @@ class Check(PolicyTest):
         self.part("action.protocol in ['TCP', 'icmp']", never)
         self.part("action.host == 'x' && action.provenance == 'host'", never)
 
+    def test_texts_that_there_never_are(self):
+        never = ("unreachable", "a")
+        for when in ("action.host == 'API.example.com'", "action.host in ['A.b', 'C.d']", "action.host in lists.capitals",
+                     "action.host.endsWith('.Com')", "action.path == 'run/x.sock'", "action.path.startsWith('run/')",
+                     "action.path.lowerAscii().contains('X')", "action.host in []", "hostMatches(action.host, [])",
+                     "glob(action.path, [])", "action.host.matches('a^b')", "action.host.matches('a$b')",
+                     "action.host.matches(r'[^\\x00-\\x{10ffff}]')"):
+            with self.subTest(when):
+                lists = {"capitals": ["A.b"]} if "lists." in when else {}
+                self.finds([self.port("a", f"action.port == 1 || ({when})")], never, lists=lists)
+        self.part("action.host != 'A.b' && action.loopback", ("redundant", "a"))
+        self.finds([rule("a", "exec", "action.name == 'a' || action.name == '/bin/b' || action.cwd == 'src'", "deny", [{"name": "a"}],
+                         [{"name": "c"}])], never)
+        self.finds([rule("a", "exec", "action.argv.exists(x, x == 'a' || x.lowerAscii() == 'B')", "deny", [{"argv": ["a"]}], [{}])], never)
+
+    def test_texts_that_there_can_be(self):
+        for when in ("action.host == 'api.example.com'", "hostMatches(action.host, 'API.example.com')", "action.host in ['A.b', 'c.d']",
+                     "action.path == '/run/x'", "action.path.startsWith('@')", "action.path.startsWith('')", "action.path == ''",
+                     "action.path.endsWith('X')", "action.host.matches('^a$')", "action.host.matches('(^|a)b(c|$)')",
+                     "action.host.matches('a(?m:^)b')", "action.host.matches('[^a]')", "action.host.matches('')",
+                     "action.host in lists.none", "glob(action.path, '**/Run')"):
+            with self.subTest(when):
+                lists = {"none": []} if "lists." in when else {}
+                self.finds([self.port("a", f"action.port == 1 || action.loopback && ({when})")], lists=lists)
+
     def test_parts_that_can_match(self):
         for when in ("action.port == 2 && action.host == 'x'", "action.port in [2, 3] && action.port in [3, 4]",
-                     "action.host == 'x' && action.path != 'x'", "action.family == 'inet6'",
+                     "action.host == 'x' && action.path != '/x'", "action.family == 'inet6'",
                      "action.port == 2 && (action.port == 3 || action.host == 'x')",
                      "glob(action.path, ['/a', '/b']) && !glob(action.path, '/a')",
                      "inCIDR(action.host, '10.0.0.0/8') && !inCIDR(action.host, '10.0.0.0/8')",

@@ -60,6 +60,9 @@ struct regex {
 /* NULL and a reason, a static text, if the pattern is none. */
 struct regex *regex_new(struct str pattern, const char **ret_reason);
 
+/* False: no text at all has a match. */
+bool regex_can_match(const struct regex *regex);
+
 /* Bytes that regex_match() needs. */
 size_t regex_scratch(const struct regex *regex);
 /* Does the text contain a match? @scratch: aligned for uint16_t. */
