@@ -13,6 +13,8 @@
 #include "tools/toolkit/floor.h"
 #include "tools/toolkit/paths.h"
 
+#include <shipped_policies.h>
+
 struct agent_session {
 	uv_loop_t *loop;
 	struct floor *floor;
@@ -188,7 +190,7 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 	}
 	r = policy_load_with(options->policy_count ? options->policies : defaults,
 			     options->policy_count ? options->policy_count : 1,
-			     options->policy_text, &policy, err);
+			     options->policy_text, SHIPPED_POLICIES_HASH, &policy, err);
 	for (size_t i = 0; r == 0 && i < options->label_count; i++)
 		r = policy_add_label(policy, options->labels[i].name, err);
 	if (r < 0) {
