@@ -2,7 +2,6 @@
 #include "common/json.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/json_write.h"
 #include "common/limits.h"
+#include "common/open.h"
 
 /* A struct json is a cJSON under a name of ours; nothing is wrapped. */
 static const cJSON *tree(const struct json *node)
@@ -42,11 +42,11 @@ int json_parse(const char *name, const char *text, size_t len, struct json **ret
 
 int json_read_file(const char *path, char **ret_text, size_t *ret_len, struct error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = open_regular("", path, err);
 	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + 1);
 
 	if (fd < 0)
-		return error_errno(err, errno, "cannot open %s", path);
+		return fd;
 	for (;;) {
 		const size_t left = MAX_JSON_BYTES + 1 - text.len;
 		const size_t room = left < 65536 ? left : 65536;

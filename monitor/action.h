@@ -107,6 +107,8 @@ struct action {
 	struct str_list argv;
 	struct str_list startup_env; /* "NAME=VALUE" of what changes a program's start (LD_*, ...)
 					and nothing else of the environment */
+	struct str input, output;    /* what stdin and stdout are: see stream_kind() */
+	bool setuid;		     /* the file has the set-user-ID bit */
 
 	/* net.* */
 	struct str family;   /* "inet", "inet6", "unix", "netlink", "other" */

@@ -2,19 +2,19 @@
 #include "monitor/evidence/reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "common/open.h"
 
 int reader_open(const char *path, struct record_reader *ret, struct error *err)
 {
-	const int input_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	const int input_fd = open_regular("the record ", path, err);
 
 	if (input_fd < 0)
-		return error_errno(err, errno, "cannot open the record %s", path);
+		return input_fd;
 	*ret = (struct record_reader){.input_fd = input_fd, .bytes = BUF_INIT(0)};
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "monitor/gate/decode.h"
 #include "monitor/gate/exec_block.h"
 #include "monitor/gate/script.h"
+#include "monitor/gate/socket.h"
 #include "monitor/gate/startup_env.h"
 
 #define EXECVE_CHECK 0x10000 /* AT_EXECVE_CHECK, Linux 6.14: asks, runs nothing */
@@ -166,6 +168,26 @@ static struct exec_image make_image(struct decode *d, const struct exec_strings 
 	return image;
 }
 
+/* Of a script's own bit the kernel takes no notice; a binary's says what it is meant for. */
+static bool has_setuid_bit(int file_fd)
+{
+	struct stat st;
+
+	return fstat(file_fd, &st) == 0 && (st.st_mode & S_ISUID);
+}
+
+/* Where it is, and what it will read from and write to. Return: 0 or -ENAMETOOLONG. */
+static int fill_surroundings(struct decode *d, struct action *action)
+{
+	/* Too deep for the kernel to tell: a rule on it would find an empty one. */
+	if (target_link(&d->target, "cwd", d->cwd, sizeof(d->cwd)) == -ENAMETOOLONG)
+		return -ENAMETOOLONG;
+	action->cwd = str_of(d->cwd);
+	action->input = str_of(stream_kind(&d->target, STDIN_FILENO));
+	action->output = str_of(stream_kind(&d->target, STDOUT_FILENO));
+	return 0;
+}
+
 int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_answer *ret)
 {
 	char called[EXEC_CALLED_BYTES];
@@ -194,12 +216,10 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 		return r;
 
 	r = decode_actor(d, ACTION_EXEC, &action);
+	if (r == 0)
+		r = fill_surroundings(d, &action);
 	if (r < 0)
 		return r;
-	/* Too deep for the kernel to tell: a rule on it would find an empty one. */
-	if (target_link(&d->target, "cwd", d->cwd, sizeof(d->cwd)) == -ENAMETOOLONG)
-		return -ENAMETOOLONG;
-	action.cwd = str_of(d->cwd);
 	action.path = str_of(d->image.path);
 	const char *slash = strrchr(d->image.path, '/');
 
@@ -208,6 +228,7 @@ int decode_exec(struct decode *d, const struct seccomp_data *data, struct gate_a
 		action.interpreter = str_of(d->interpreter.path);
 	action.provenance = str_of(provenance_name(d->image.provenance));
 	list_arguments(d, &strings, &action);
+	action.setuid = d->interpreter.fd < 0 && has_setuid_bit(d->image.fd);
 	d->file_fd = take_fd(d->interpreter.fd >= 0 ? &d->interpreter.fd : &d->image.fd);
 	image = make_image(d, &strings, called);
 	/* A script's own file too: what it holds is what will be done. */

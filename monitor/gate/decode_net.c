@@ -11,10 +11,10 @@
 #include "common/cleanup.h"
 #include "monitor/gate/address.h"
 #include "monitor/gate/decode.h"
+#include "monitor/gate/socket.h"
 #include "monitor/gate/unix_owner.h"
 
-#define PROTOCOL_MPTCP 262  /* IPPROTO_MPTCP */
-#define MAX_MESSAGES   1024 /* UIO_MAXIOV: sendmmsg(2) silently takes no more */
+#define MAX_MESSAGES 1024 /* UIO_MAXIOV: sendmmsg(2) silently takes no more */
 
 /* One destination as read from the child. */
 struct destination {
@@ -35,38 +35,6 @@ struct net_call {
 	int64_t bytes;		/* of sendto, else 0 */
 };
 
-/* A number that getsockopt(2) tells of a socket. Errors: as the call itself would give. */
-static int ask_socket(int socket_fd, int what, int *ret)
-{
-	socklen_t len = sizeof(*ret);
-
-	if (getsockopt(socket_fd, SOL_SOCKET, what, ret, &len) == 0)
-		return 0;
-	return errno == ENOTSOCK ? -ENOTSOCK : -EBADF;
-}
-
-/*
- * @inet: the call has an address that is for IPv4 or IPv6. Any other socket refuses that, and of
- * those which the filter lets a session make none has these protocols: no need to ask for its
- * domain, which would be one system call more for each connect.
- */
-static int protocol_of(int socket_fd, bool inet, const char **ret)
-{
-	int domain = AF_INET;
-	int protocol = 0;
-	int r = inet ? 0 : ask_socket(socket_fd, SO_DOMAIN, &domain);
-
-	*ret = "other";
-	if (r < 0 || (domain != AF_INET && domain != AF_INET6))
-		return r;
-	r = ask_socket(socket_fd, SO_PROTOCOL, &protocol);
-	if (protocol == IPPROTO_UDP)
-		*ret = "udp";
-	else if (protocol == IPPROTO_TCP || protocol == PROTOCOL_MPTCP)
-		*ret = "tcp";
-	return r;
-}
-
 /* Fills protocol and socket_fd. What is no socket is answered with what the call itself would say.
  */
 static int look_at_socket(struct decode *d, struct net_call *call, const struct address *address)
@@ -76,8 +44,8 @@ static int look_at_socket(struct decode *d, struct net_call *call, const struct 
 	call->looked = true;
 	if (call->socket_fd < 0)
 		return call->socket_fd == -EBADF ? -EBADF : 0;
-	return protocol_of(call->socket_fd, strncmp(address->family, "inet", 4) == 0,
-			   &call->protocol);
+	return socket_protocol(call->socket_fd, strncmp(address->family, "inet", 4) == 0,
+			       &call->protocol);
 }
 
 static const char *own_provenance(const struct decode *d)

@@ -193,6 +193,19 @@ int target_fd(struct target *target, int number)
 	return file_fd;
 }
 
+int target_stat(struct target *target, int number, struct stat *ret)
+{
+	char path[32];
+	const int r = number < 0 ? -EBADF : target_open(target);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "fd/%d", number);
+	if (fstatat(target->proc_fd, path, ret, 0) < 0)
+		return errno == ENOENT ? -EBADF : -errno;
+	return 0;
+}
+
 /* Without a pidfd of the thread itself, the process's table may be another one than its. */
 static bool is_same_socket(const struct target *target, int number, int socket_fd)
 {

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "common/limits.h"
 
@@ -69,7 +70,9 @@ int target_root(struct target *target);
 
 /* A new O_PATH descriptor of what /proc/TID/fd/N stands for; -EBADF if there is none. */
 int target_fd(struct target *target, int number);
-/* The same of its working directory. */
+/* stat(2) of the same; -EBADF if there is none. */
+int target_stat(struct target *target, int number, struct stat *ret);
+/* A descriptor as target_fd() gives, of its working directory. */
 int target_cwd(struct target *target);
 
 /*

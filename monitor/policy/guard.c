@@ -209,7 +209,8 @@ static struct guard guard_of_labels(struct gathering *g, const struct cel_node *
 /* How many actions have a key, roughly: 0 few ... 2 a good part of their kind. */
 static unsigned width_of_key(const struct key *key)
 {
-	static const char *const shared[] = {"family", "protocol", "provenance", "result"};
+	static const char *const shared[] = {"family", "protocol", "provenance",
+					     "result", "stdin",	   "stdout"};
 	const struct action_field *field = &action_fields[key->field];
 
 	if (key->kind == KEY_LABEL)

@@ -278,14 +278,18 @@ bool tree_implies(const struct cel_node *a, const struct cel_node *b)
 
 /* ---- parts that have one value only ---- */
 
+#define STREAMS "", "file", "pipe", "terminal", "device", "tcp", "udp", "unix", "other"
+
 static const struct {
 	const char *field;
-	const char *values[9];
+	const char *values[10];
 } domains[] = {
 	{"family", {"inet", "inet6", "unix", "netlink", "other"}},
 	/* of net.request the last six */
 	{"protocol", {"tcp", "udp", "other", "tls", "http", "http2", "ssh", "quic"}},
 	{"provenance", {"", "image", "workspace", "session", "memfd", "host-bound"}},
+	{"stdin", {STREAMS}},
+	{"stdout", {STREAMS}},
 };
 
 static bool domain_has(const char *const values[], const struct cel_node *constants)

@@ -86,6 +86,9 @@ static void fixture_note(struct seen *s, const struct action *a, uint32_t tid,
 	seen_text(s->interpreter, sizeof(s->interpreter), a->interpreter);
 	seen_text(s->provenance, sizeof(s->provenance), a->provenance);
 	seen_text(s->cwd, sizeof(s->cwd), a->cwd);
+	seen_text(s->input, sizeof(s->input), a->input);
+	seen_text(s->output, sizeof(s->output), a->output);
+	s->setuid = a->setuid;
 	seen_text(s->family, sizeof(s->family), a->family);
 	seen_text(s->protocol, sizeof(s->protocol), a->protocol);
 	seen_text(s->address, sizeof(s->address), a->address);

@@ -20,6 +20,8 @@ struct seen {
 	enum action_kind kind;
 	uint32_t pid, tid;
 	char exe[256], path[512], name[64], interpreter[256], provenance[16], cwd[256];
+	char input[16], output[16];
+	bool setuid;
 	char family[16], protocol[16], address[64];
 	char argv[MAX_SEEN_ARGS][64];
 	size_t argc;

@@ -70,12 +70,45 @@ class Options(BadInputTest):
                              (["doctor", "--prove", "--list"], 125), (["policy", "check", "--json", policy], 2),
                              (["policy", "fmt", "--stdout", policy], 2), (["policy", "fmt", policy], 2),
                              (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2), (["run", "--help"], 125),
-                             (["policy", "check", "--help"], 2), (["log", "show", "--help"], 1),
+                             (["policy", "check", "--help"], 2), (["log", "show", "--help"], 2),
                              (["scenario", "list", SCENARIOS], 125)):
             with self.subTest(args), open("/dev/full", "wb") as full:
                 r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)
                 self.assertEqual(r.returncode, status)
                 self.assertRegex(r.stderr, rb"^cordon(-prove)?: cannot write the output\n$")
+
+    def test_an_answer_that_cannot_be_written(self):
+        """Yes or no, it was not told: the status is not that of either."""
+        refuses = {"policy": "p", "version": 1, "defaults": {"exec": "deny"}, "lists": {"idle": []}, "rules": []}
+        old, new = self.dir / "old.json", self.dir / "new.json"
+        old.write_text(json.dumps(refuses))
+        new.write_text(json.dumps({**refuses, "defaults": {}}))
+        self.run_in("true")
+        for args in (["policy", "check", old], ["policy", "diff", old, new], ["policy", "eval", "1/0"],
+                     ["policy", "explain", "--policy", old, '{"kind": "exec", "path": "/x"}'],
+                     ["log", "replay", "--policy", old, self.record], ["log", "show", self.record]):
+            whole = self.cordon(*args).returncode
+            self.assertEqual(whole, args[1] != "show")
+            with self.subTest(args), open("/dev/full", "wb") as full:
+                r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)
+                self.assertEqual(r.returncode, 2)
+                closed = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", CORDON, *map(str, args)], stderr=subprocess.PIPE, env=self.env)
+                self.assertEqual((closed.returncode, closed.stderr), (2, r.stderr))
+
+    def test_what_is_no_file(self):
+        """It is refused, not waited for: nobody writes to the FIFO."""
+        fifo = self.dir / "fifo"
+        os.mkfifo(fifo)
+        for args, status in ((["log", "show", fifo], 1), (["log", "verify", fifo], 1), (["log", "replay", fifo], 2),
+                             (["policy", "learn", fifo], 2), (["policy", "explain", f"@{fifo}"], 2), (["scenario", "run", fifo], 2)):
+            for path in (fifo, self.dir):
+                named = [str(a).replace(str(fifo), str(path)) for a in args]
+                if args[0] == "scenario" and path == self.dir:
+                    continue  # a folder of scenarios
+                with self.subTest(named):
+                    r = self.cordon(*named)
+                    self.assertEqual((r.returncode, r.stdout), (status, b""))
+                    self.assertIn(f"{path}: not a file", r.stderr.decode())
 
     def test_values(self):
         for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),

@@ -35,7 +35,8 @@ static void test_members_have_an_order(void **state)
 {
 	(void)state;
 	expect("{\"rules\":[{\"not_match\":[],\"match\":[{\"labels\":[\"l\"],\"action\":{\"port\":1,"
-	       "\"kind\":\"net.bind\"}}],\"when\":\"true\",\"label\":[\"x\"],\"count\":{\"distinct\":"
+	       "\"kind\":\"net.bind\"}}],\"when\":\"true\",\"declassify\":[],\"budget\":{},"
+	       "\"label\":[\"x\"],\"count\":{\"distinct\":"
 	       "\"a\",\"at_least\":2,\"window\":\"1s\"},\"id\":\"r\"}],\"version\":1,\"labels\":[{"
 	       "\"except\":[],\"paths\":[\"/a\"],\"label\":\"l\"}],\"policy\":\"p\"}",
 	       "{\n"
@@ -53,7 +54,9 @@ static void test_members_have_an_order(void **state)
 	       "\t\t\t\"id\": \"r\",\n"
 	       "\t\t\t\"when\": \"true\",\n"
 	       "\t\t\t\"count\": {\"window\": \"1s\", \"at_least\": 2, \"distinct\": \"a\"},\n"
+	       "\t\t\t\"budget\": {},\n"
 	       "\t\t\t\"label\": [\"x\"],\n"
+	       "\t\t\t\"declassify\": [],\n"
 	       "\t\t\t\"match\": [{\"action\": {\"kind\": \"net.bind\", \"port\": 1}, \"labels\": "
 	       "[\"l\"]}],\n"
 	       "\t\t\t\"not_match\": []\n"

@@ -21,7 +21,7 @@ static const struct command {
 } commands[] = {
 	{"run", cmd_run, "run one command in a session of its own", 125},
 	{"mcp", cmd_mcp, "serve sandboxed tools to an agent over MCP on stdio", 125},
-	{"log", cmd_log, "verify, read and replay the record of a session", 1},
+	{"log", cmd_log, "verify, read and replay the record of a session", 2},
 	{"policy", cmd_policy, "check, test and explain policies", 2},
 	{"scenario", cmd_scenario, "run scripted agents and compare with what must come of them",
 	 125},
@@ -42,8 +42,9 @@ static void usage(FILE *to)
 /* What the program ends with if its output cannot be written. */
 static int failed_output = STATUS_USAGE;
 
-/* What went to a full disk was not said, and nobody may take the rest for all of it. At
- * exit, since argp ends the program behind the help that it prints. */
+/* What went to a full disk was not said, and nobody may take the rest for all of it, nor the
+ * status for an answer, be it yes or no. At exit, since argp ends the program behind the help that
+ * it prints. */
 static void check_output(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -80,10 +81,7 @@ int main(int argc, char **argv)
 		name = xasprintf("cordon %s", commands[i].name);
 		argv[1] = name;
 		failed_output = commands[i].failed;
-		int status = commands[i].run(argc - 1, argv + 1);
-		if (status != 0)
-			failed_output = status;
-		return status;
+		return commands[i].run(argc - 1, argv + 1);
 	}
 	(void)fprintf(stderr, "cordon: no command \"%s\"; `cordon --help` lists them\n", argv[1]);
 	return STATUS_USAGE;

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/json_write.h"
+#include "monitor/policy/format.h"
 #include "tools/cordon/policy/learn.h"
 #include "tools/cordon/policy/policy_command.h"
 
@@ -132,10 +133,27 @@ static void put_rules(struct json_writer *w, const struct learned *const *items,
 	}
 }
 
+/* As policy files are kept. */
+static char *formatted(struct buf *text)
+{
+	struct source source = {
+		.name = xstrdup(LEARNED_NAME), .text = text->data, .len = text->len};
+	struct buf out = BUF_INIT(0);
+	struct error err = {0};
+
+	/* It is ours: if it cannot be read, it is shown as it is when it is loaded. */
+	if (source_parse(&source, &err) < 0 || policy_format(&source, &out, &err) < 0)
+		buf_put(&out, text->data, text->len);
+	json_free(source.doc);
+	free(source.name);
+	buf_done(text);
+	return out.data;
+}
+
 char *learn_policy(const struct learned *const *items, size_t count, bool closed)
 {
 	struct buf out = BUF_INIT(0);
-	struct json_writer w = {.out = &out, .indent = true};
+	struct json_writer w = {.out = &out};
 
 	json_begin_object(&w, NULL);
 	json_put_string(&w, "policy", "learned");
@@ -152,8 +170,7 @@ char *learn_policy(const struct learned *const *items, size_t count, bool closed
 	put_rules(&w, items, count, closed);
 	json_end_array(&w);
 	json_end_object(&w);
-	buf_putc(&out, '\n');
-	return out.data;
+	return formatted(&out);
 }
 
 /* ---- an exception of a rule ---- */
