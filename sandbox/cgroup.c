@@ -165,23 +165,31 @@ static bool wanted(const struct launch *l, enum limit_kind kind)
 
 #define CPU_PERIOD_US 100000u
 
+/* Most that TCP may have on this host, in bytes: the last of three numbers of pages. */
+static uint64_t socket_pool(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/tcp_mem", "re");
+	char line[128];
+	uint64_t bytes = UINT64_MAX;
+
+	if (file && fgets(line, sizeof(line), file) && strrchr(line, '\t'))
+		bytes = strtoull(strrchr(line, '\t'), NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (file)
+		(void)fclose(file);
+	return bytes;
+}
+
 /*
  * v1 counts what waits in sockets apart from all other memory, and only where that has a limit. All
  * of it comes out of one pool of the host: of that a session gets a share only.
  */
 static int limit_sockets(const struct launch *l, const char *folder)
 {
-	FILE *file = fopen("/proc/sys/net/ipv4/tcp_mem", "re");
-	uint64_t most = l->spec.limits.memory_bytes;
-	uint64_t pages;
-	int r;
+	const uint64_t share = socket_pool() / LAUNCH_USER_SHARE;
+	const uint64_t most = l->spec.limits.memory_bytes;
+	const int r =
+		write_number(folder, "memory.kmem.tcp.limit_in_bytes", share < most ? share : most);
 
-	if (file && fscanf(file, "%*u %*u %" SCNu64, &pages) == 1 &&
-	    pages * (uint64_t)sysconf(_SC_PAGESIZE) / LAUNCH_USER_SHARE < most)
-		most = pages * (uint64_t)sysconf(_SC_PAGESIZE) / LAUNCH_USER_SHARE;
-	if (file)
-		(void)fclose(file);
-	r = write_number(folder, "memory.kmem.tcp.limit_in_bytes", most);
 	return r == -ENOENT ? 0 : r; /* a kernel without */
 }
 

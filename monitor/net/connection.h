@@ -6,6 +6,7 @@
  * until its socket has arrived; connection_flow.c, the same from then on.
  */
 
+#include "monitor/net/awake.h"
 #include "monitor/net/dial.h"
 #include "monitor/net/flow.h"
 #include "monitor/net/relay.h"
@@ -66,10 +67,11 @@ struct relay {
 	size_t held; /* bytes, by the screens of all flows */
 	struct listeners *listeners;
 	struct udp *udp;
+	struct awake awake; /* while bytes go back and forth */
 	struct connection *connections;
 	unsigned count;
 	uv_timer_t sweep;
-	unsigned handles; /* its own and its connections' timers, and the resolver */
+	unsigned handles; /* its own, its connections' timers, and the resolver */
 	void (*closed)(void *ctx);
 	bool stopping;
 };

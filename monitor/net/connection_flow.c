@@ -101,6 +101,7 @@ void connection_join(struct connection *connection)
 		.upstream_fd = take_fd(&connection->upstream_fd),
 		.pipes = &relay->pipes,
 		.held = &relay->held,
+		.awake = &relay->awake,
 		.canaries = relay->canaries,
 		.ops = &flow_ops,
 		.ctx = connection,

@@ -43,6 +43,7 @@ struct flow {
 	bool draining;
 	bool has_ended;
 	uint64_t started_ns, moved_ns, held_ns;
+	struct awake *awake; /* borrowed; or NULL */
 	const struct flow_ops *ops;
 	void *ctx;
 };
@@ -177,8 +178,11 @@ static bool run(struct flow *flow, bool out, bool in)
 		flow->in_state = pump_run(&flow->in);
 	if (flow->out.pump.bytes != out_before && flow->ops->sent)
 		refusal = flow->ops->sent(flow->ctx, flow->out.pump.bytes - out_before);
-	if (flow->out.pump.bytes != out_before || flow->in.bytes != in_before)
+	if (flow->out.pump.bytes != out_before || flow->in.bytes != in_before) {
 		flow->moved_ns = now_ns();
+		if (flow->awake)
+			awake_moved(flow->awake, flow->moved_ns);
+	}
 	if (!screen_is_holding(&flow->out))
 		flow->held_ns = 0;
 	else if (!flow->held_ns)
@@ -297,6 +301,7 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->handles = 1;
 	flow->program.fd = config->program_fd;
 	flow->upstream.fd = config->upstream_fd;
+	flow->awake = config->awake;
 	flow->ops = config->ops;
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();

@@ -15,6 +15,7 @@
 
 #include <uv.h>
 
+#include "monitor/net/awake.h"
 #include "monitor/net/pipes.h"
 #include "monitor/net/screen.h"
 
@@ -46,6 +47,7 @@ struct flow_config {
 	int program_fd, upstream_fd;	 /* connected, non-blocking; taken over, also on failure */
 	struct pipes *pipes;		 /* borrowed: outlives the flow, as does held */
 	size_t *held;			 /* as screen_init() */
+	struct awake *awake;		 /* likewise; NULL: nobody stays awake for it */
 	const struct scan_set *canaries; /* likewise */
 	const struct flow_ops *ops;
 	void *ctx;

@@ -184,6 +184,7 @@ int relay_connect(struct relay *relay, const struct relay_request *request)
 	if (relay->stopping || relay->count >= MAX_NET_CONNECTIONS)
 		return -ENOBUFS;
 	start_sweep(relay);
+	awake_moved(&relay->awake, uv_hrtime());
 	return connection_start(relay, request);
 }
 
@@ -258,6 +259,9 @@ struct relay *relay_start(const struct relay_config *config)
 	(void)uv_timer_init(relay->loop, &relay->sweep);
 	relay->sweep.data = relay;
 	relay->handles++;
+	awake_init(&relay->awake, relay->loop);
+	relay->awake.idle.data = relay;
+	relay->handles++;
 	return relay;
 }
 
@@ -276,7 +280,7 @@ void relay_handle_closed(struct relay *relay)
 	closed(ctx);
 }
 
-static void on_sweep_closed(uv_handle_t *handle)
+static void on_own_closed(uv_handle_t *handle)
 {
 	relay_handle_closed(handle->data);
 }
@@ -301,5 +305,6 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx))
 	listeners_free(take_ptr(relay->listeners));
 	if (relay->resolver)
 		resolver_stop(take_ptr(relay->resolver), on_resolver_closed, relay);
-	uv_close((uv_handle_t *)&relay->sweep, on_sweep_closed);
+	uv_close((uv_handle_t *)&relay->awake.idle, on_own_closed);
+	uv_close((uv_handle_t *)&relay->sweep, on_own_closed);
 }

@@ -140,6 +140,14 @@ static void on_pattern(void *arg, uint32_t index)
 		l->labels |= glob->labels;
 }
 
+/* So deep that the trace does not have all of its name, which then begins with this. */
+static bool is_cut(struct str path)
+{
+	const struct str mark = STR(".../");
+
+	return path.len >= mark.len && memcmp(path.at, mark.at, mark.len) == 0;
+}
+
 uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 {
 	struct labelling l = {.policy = policy, .path = path};
@@ -147,6 +155,9 @@ uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 
 	if (!policy->glob_count)
 		return 0;
+	/* It may lie in any folder. */
+	if (is_cut(path))
+		return policy_labels_of_paths(policy);
 	path_keys_of(path, &keys);
 	if (keys.count <= MAX_PATH_KEYS) {
 		globs_each(policy->patterns_found, &keys, on_pattern, &l);

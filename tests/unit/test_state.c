@@ -283,6 +283,9 @@ static void test_labels_of_paths(void **state)
 		{"/home/agent/.ssh/id", 1},
 		{"/home/agent/.ssh/known_hosts", 0},
 		{"/", 0},
+		{".../a/b", 3}, /* what is above is not known */
+		{".../example/.env", 3},
+		{"...", 0},
 	};
 	struct policy *policy = NULL;
 	struct error err = {0};
