@@ -67,6 +67,13 @@ static int check_ids(const struct policy *policy, const struct sources *s, struc
 	return 0;
 }
 
+/* Neither what was checked already, nor the very bytes that somebody else has checked. */
+static bool must_run_examples(const struct policy *policy, const struct sources *s)
+{
+	return !s->has_examples_checked &&
+	       !(s->checked_hash && strcmp(s->checked_hash, policy->hash) == 0);
+}
+
 int policy_build(struct sources *s, struct policy **ret, struct error *err)
 {
 	_cleanup_(free_policyp) struct policy *policy = xcalloc(1, sizeof(*policy));
@@ -92,7 +99,7 @@ int policy_build(struct sources *s, struct policy **ret, struct error *err)
 		r = check_ids(policy, s, err);
 	if (r == 0)
 		r = sequences_share(policy, err);
-	for (size_t i = 0; i < s->count && r == 0 && !s->has_examples_checked; i++)
+	for (size_t i = 0; i < s->count && r == 0 && must_run_examples(policy, s); i++)
 		r = policy_check_examples(policy, &s->items[i], &next, err);
 	if (r < 0)
 		return r;
@@ -119,20 +126,26 @@ static int add_paths(struct sources *s, const char *const *paths, size_t count, 
 	return r;
 }
 
-int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err)
+static int load(const char *const *paths, size_t count, const char *checked, struct policy **ret,
+		struct error *err)
 {
-	_cleanup_(sources_done) struct sources s = {0};
+	_cleanup_(sources_done) struct sources s = {.checked_hash = checked};
 	const int r = add_paths(&s, paths, count, err);
 
 	return r < 0 ? r : let_go(policy_build(&s, ret, err), ret);
 }
 
-int policy_load_with(const char *const *paths, size_t count, const char *more, struct policy **ret,
-		     struct error *err)
+int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err)
+{
+	return load(paths, count, NULL, ret, err);
+}
+
+int policy_load_with(const char *const *paths, size_t count, const char *more, const char *checked,
+		     struct policy **ret, struct error *err)
 {
 	_cleanup_(sources_done) struct sources s = {.has_examples_checked = true};
 	_cleanup_(free_policyp) struct policy *alone = NULL;
-	int r = policy_load(paths, count, &alone, err);
+	int r = load(paths, count, checked, &alone, err);
 
 	if (r < 0 || !more) {
 		*ret = take_ptr(alone);

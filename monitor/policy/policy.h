@@ -93,9 +93,13 @@ bool policy_rule_is_observed(const struct policy *policy, size_t index);
  * Errors: -EINVAL "file:line:column: reason"; -EOPNOTSUPP for a deny that cannot be enforced.
  */
 int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err);
-/* The same with the text of one more document beside them; NULL: none. */
-int policy_load_with(const char *const *paths, size_t count, const char *more, struct policy **ret,
-		     struct error *err);
+/*
+ * The same with the text of one more document beside them (@more; NULL: none). The examples of the
+ * files are not run where their policy_hash() is @checked (NULL: they are): whoever knows that hash
+ * has run them.
+ */
+int policy_load_with(const char *const *paths, size_t count, const char *more, const char *checked,
+		     struct policy **ret, struct error *err);
 /* The same from one document in memory. */
 int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,
 		     struct error *err);

@@ -25,6 +25,7 @@ struct sources {
 	size_t count;
 	bool has_examples_checked; /* without what the command line adds to them, which may say
 				      of an example's host that it is trusted */
+	const char *checked_hash;  /* borrowed, NULL: see policy_load_with() */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/source.h"
 
 /* Policies as files: which are taken, in what order, and who may own and write them. */
 
@@ -144,9 +145,50 @@ static void test_files(void **state)
 	expect_file_error(-ENOENT, "cannot open policy @: No such file or directory");
 }
 
+/* Its match is none. */
+static const char false_example[] =
+	"{\"policy\": \"t\", \"version\": 1, \"rules\": [{\"id\": \"false\", \"category\": \"test\","
+	"\"severity\": \"low\", \"on\": [\"exec\"], \"when\": \"action.name == 'x'\","
+	"\"verdict\": \"deny\", \"because\": \"no\","
+	"\"match\": [{\"action\": {\"kind\": \"exec\", \"name\": \"z\"}}],"
+	"\"not_match\": [{\"action\": {\"kind\": \"exec\", \"name\": \"y\"}}]}]}\n";
+
+static int load_checked(const char *path, const char *checked)
+{
+	struct policy *policy = NULL;
+	struct error err;
+	const int r = policy_load_with(&path, 1, NULL, checked, &policy, &err);
+
+	(void)policy_free(policy);
+	return r;
+}
+
+/* Whoever knows a hash is believed about the bytes that have it, and about no others. */
+static void test_examples_known_to_hold(void **state)
+{
+	char path[] = "/tmp/cordon-policy-XXXXXX";
+	_cleanup_close_ int fd = mkstemp(path);
+	struct sources sources = {0};
+	struct error err;
+	char hash[65];
+
+	(void)state;
+	assert_true(write(fd, false_example, strlen(false_example)) > 0);
+	assert_int_equal(sources_add_path(&sources, path, &err), 0);
+	sources_hash(&sources, hash);
+	sources_done(&sources);
+	assert_int_equal(load_checked(path, NULL), -EINVAL);
+	assert_int_equal(load_checked(path, ""), -EINVAL);
+	assert_int_equal(load_checked(path, hash), 0);
+	assert_true(write(fd, "\n", 1) == 1);
+	assert_int_equal(load_checked(path, hash), -EINVAL);
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_examples_known_to_hold),
 		cmocka_unit_test(test_files),
 	};
 

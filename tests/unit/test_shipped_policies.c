@@ -5,6 +5,8 @@
 
 #include "monitor/policy/policy.h"
 
+#include <shipped_policies.h>
+
 /*
  * The families that ship, all loaded: what ordinary work does passes without any rule, and the
  * forms that a rule is dodged by do not get by. SHIPPED is their folder.
@@ -270,9 +272,20 @@ static void test_every_rule_is_told_well(void **state)
 	(void)policy_free(policy);
 }
 
+/* Else each session would run all examples once more. */
+static void test_build_has_run_the_examples(void **state)
+{
+	struct policy *policy = shipped();
+
+	(void)state;
+	assert_string_equal(policy_hash(policy), SHIPPED_POLICIES_HASH);
+	(void)policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_build_has_run_the_examples),
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_files),

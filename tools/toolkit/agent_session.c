@@ -13,6 +13,8 @@
 #include "tools/toolkit/floor.h"
 #include "tools/toolkit/paths.h"
 
+#include <shipped_policies.h>
+
 struct agent_session {
 	uv_loop_t *loop;
 	struct floor *floor;
@@ -188,7 +190,7 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 	}
 	r = policy_load_with(options->policy_count ? options->policies : defaults,
 			     options->policy_count ? options->policy_count : 1,
-			     options->policy_text, &policy, err);
+			     options->policy_text, SHIPPED_POLICIES_HASH, &policy, err);
 	for (size_t i = 0; r == 0 && i < options->label_count; i++)
 		r = policy_add_label(policy, options->labels[i].name, err);
 	if (r < 0) {
@@ -224,23 +226,24 @@ int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 	return r;
 }
 
-struct policy_loading {
+struct supervising {
 	const struct session_options *options;
-	struct policy *policy;
+	uv_loop_t *loop;
+	struct supervisor *supervisor;
 	struct error err;
 	int r;
 };
 
-static void *load_in_thread(void *ctx)
+static void *supervise_in_thread(void *ctx)
 {
-	struct policy_loading *loading = ctx;
+	struct supervising *it = ctx;
 
-	loading->r = load_policies(loading->options, &loading->policy, &loading->err);
+	it->r = start_supervisor(it->options, it->loop, &it->supervisor, &it->err);
 	return NULL;
 }
 
 /* Signals are for the thread that there always is. Return: whether there is another. */
-static bool start_thread(pthread_t *ret, struct policy_loading *loading)
+static bool start_thread(pthread_t *ret, struct supervising *supervising)
 {
 	sigset_t all;
 	sigset_t before;
@@ -248,38 +251,41 @@ static bool start_thread(pthread_t *ret, struct policy_loading *loading)
 
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	is_started = pthread_create(ret, NULL, load_in_thread, loading) == 0;
+	is_started = pthread_create(ret, NULL, supervise_in_thread, supervising) == 0;
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return is_started;
 }
 
+/*
+ * It is the kernel's work that goes to the other thread, and not the policies: a second thread's
+ * heap grows a page at a time, by a system call each.
+ */
 int load_and_supervise(const struct session_options *options, uv_loop_t *loop,
 		       struct policy **policy, struct supervisor **ret, struct error *err)
 {
-	struct policy_loading loading = {.options = options};
-	struct supervisor *supervisor = NULL;
+	struct supervising supervising = {.options = options, .loop = loop};
 	bool is_threaded;
 	pthread_t thread;
 	int r;
 
 	if (*policy)
 		return start_supervisor(options, loop, ret, err);
-	is_threaded = start_thread(&thread, &loading);
-	r = start_supervisor(options, loop, &supervisor, err);
+	is_threaded = start_thread(&thread, &supervising);
+	r = load_policies(options, policy, err);
 	if (is_threaded)
 		(void)pthread_join(thread, NULL);
 	else
-		(void)load_in_thread(&loading);
-	*policy = loading.policy;
+		(void)supervise_in_thread(&supervising);
 	/* What is wrong with a policy is said first: that is the same on every host. */
-	if (loading.r < 0) {
-		supervisor_free(supervisor);
-		*err = loading.err;
-		return loading.r;
+	if (r < 0) {
+		supervisor_free(supervising.supervisor);
+		return r;
 	}
-	if (r == 0)
-		*ret = supervisor;
-	return r;
+	if (supervising.r < 0)
+		*err = supervising.err;
+	else
+		*ret = supervising.supervisor;
+	return supervising.r;
 }
 
 pid_t agent_session_pid(const struct agent_session *agent)

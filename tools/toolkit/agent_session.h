@@ -53,8 +53,8 @@ int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 
 /*
  * load_and_supervise - both of the above at once, for they take long and need nothing of each
- * other: the policies in a thread, which has ended when this returns, while the kernel checks the
- * programs of the trace.
+ * other: the supervisor in a thread, which has ended when this returns, where the kernel checks
+ * the programs of the trace.
  * @policy: NULL, or one that is loaded already. What is there after an error too is the caller's.
  */
 int load_and_supervise(const struct session_options *options, uv_loop_t *loop,
