@@ -111,7 +111,8 @@ void mark_unreachable(char *path)
 	const size_t mark = strlen(UNREACHABLE);
 
 	memmove(path + mark, path, strlen(path) + 1);
-	memcpy(path, UNREACHABLE, mark);
+	for (size_t i = 0; i < mark; i++)
+		path[i] = UNREACHABLE[i];
 }
 
 int resolve_name(struct target *target, int file_fd, char *path, size_t size, bool *ret_reachable,

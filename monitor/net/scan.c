@@ -99,7 +99,7 @@ static size_t unescape(struct searched *streams, uint8_t c, uint8_t *out)
 	if (goes_on && held == sizeof(streams->escape)) {
 		const int high = hex_value((char)streams->escape[1]);
 
-		out[0] = (uint8_t)(high << 4 | hex_value((char)c));
+		out[0] = (uint8_t)(16 * high + hex_value((char)c));
 		streams->escape_len = 0;
 		return 1;
 	}

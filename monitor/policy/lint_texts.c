@@ -27,7 +27,7 @@ static bool as_comparison(const struct cel_node *node, struct text_test *ret)
 {
 	const struct cel_node *a = node->child;
 
-	if (node->kind != NODE_BINARY ||
+	if (!a || node->kind != NODE_BINARY ||
 	    (node->op != OP_EQ && node->op != OP_NE && node->op != OP_IN))
 		return false;
 	*ret = (struct text_test){.value = a, .constants = a->next, .negative = node->op == OP_NE};

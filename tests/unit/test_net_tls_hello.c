@@ -121,10 +121,11 @@ static const char *offer(unsigned count, size_t len, struct tls_hello *ret)
 	_cleanup_buf_ struct buf extensions = BUF_INIT(0);
 	_cleanup_buf_ struct buf list = BUF_INIT(0);
 	_cleanup_buf_ struct buf body = BUF_INIT(0);
+	static const char odd[] = {'a', '\n', 'b', '\xff'};
 	char name[255];
 
 	memset(name, 'x', sizeof(name));
-	memcpy(name, "a\nb\xff", 4);
+	memcpy(name, odd, sizeof(odd));
 	for (unsigned i = 0; i < count; i++) {
 		hello_vector(&list, "\x1a\x1a", 2, 1); /* GREASE is not shown */
 		hello_vector(&list, name, len, 1);

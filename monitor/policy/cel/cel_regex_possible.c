@@ -45,8 +45,9 @@ static unsigned behind(const struct regex *regex, const struct regex_instruction
 
 bool regex_can_match(const struct regex *regex)
 {
-	_cleanup_free_ bool *seen = xcalloc(regex->count * WAYS, sizeof(*seen));
-	_cleanup_free_ uint32_t *stack = xcalloc(2 * regex->count * WAYS + 1, sizeof(*stack));
+	_cleanup_free_ bool *seen = xcalloc((size_t)regex->count * WAYS, sizeof(*seen));
+	_cleanup_free_ uint32_t *stack =
+		xcalloc((size_t)2 * regex->count * WAYS + 1, sizeof(*stack));
 	size_t top = 0;
 
 	stack[top++] = 0; /* at the start of the text, where every match may begin */
