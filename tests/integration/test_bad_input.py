@@ -108,7 +108,8 @@ class Options(BadInputTest):
                 with self.subTest(named):
                     r = self.cordon(*named)
                     self.assertEqual((r.returncode, r.stdout), (status, b""))
-                    self.assertIn(f"{path}: not a file", r.stderr.decode())
+                    what = "a folder, not a file" if path == self.dir else "not a file"
+                    self.assertIn(f"{path}: {what}\n", r.stderr.decode())
 
     def test_values(self):
         for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),
