@@ -211,12 +211,14 @@ def swap():
         ctypes.memmove(name, bad, 16)
         ctypes.memmove(name, good, 16)
 threading.Thread(target=swap, daemon=True).start()
-for i in range(300):
+sent, tries = 0, 0
+while tries < 300 or sent < 10 and tries < 6000:  # some go as the good one, on a busy machine too
+    tries += 1
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    if i % 2:
-        libc.sendto(s.fileno(), b"race", 4, 0, name, 16)
+    if tries % 2:
+        sent += libc.sendto(s.fileno(), b"race", 4, 0, name, 16) == 4
     elif libc.connect(s.fileno(), name, 16) == 0:
-        try: s.send(b"race")
+        try: sent += s.send(b"race") == 4
         except OSError: pass
     s.close()
 stop = True
