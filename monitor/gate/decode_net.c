@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "common/cleanup.h"
+#include "common/release.h"
 #include "monitor/gate/address.h"
 #include "monitor/gate/decode.h"
 #include "monitor/gate/socket.h"
@@ -369,6 +370,10 @@ int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_an
 		.socket_number = (int)data->args[0], .socket_fd = -1, .protocol = "other"};
 	const int r = decode_call_of(d, data, &call, ret);
 
-	close_fd(&call.socket_fd);
+	/* A datagram waits for nobody. */
+	if (strcmp(call.protocol, "udp") == 0)
+		close_fd(&call.socket_fd);
+	else
+		release_socket(&call.socket_fd);
 	return r;
 }
