@@ -108,8 +108,8 @@ class Options(BadInputTest):
                 with self.subTest(named):
                     r = self.cordon(*named)
                     self.assertEqual((r.returncode, r.stdout), (status, b""))
-                    what = "a folder, not a file" if path == self.dir else "not a file"
-                    self.assertIn(f"{path}: {what}\n", r.stderr.decode())
+                    what = "a folder, not a file" if path == self.dir else "a pipe" if args[1] == "learn" else "a FIFO that nobody"
+                    self.assertIn(f"{path}: {what}", r.stderr.decode())
 
     def test_values(self):
         for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),
@@ -411,7 +411,8 @@ class Files(BadInputTest):
         (self.dir / "folder").mkdir()
         os.mkfifo(self.dir / "fifo")
         for path, says in ((self.dir / "none.json", "No such file"), (self.dir / "folder", "folder"),
-                           (self.dir / "fifo", "fifo"), ("/dev/zero", "/dev/zero")):
+                           (self.dir / "fifo", "nobody writes to"), ("/dev/zero", "neither a file, a folder nor a pipe"),
+                           ("/dev/null", "neither a file, a folder nor a pipe")):
             with self.subTest(str(path)):
                 self.refused(*self.run_args("-p", path), says=[path, says])
         self.refused("mcp", "--trace", TRACE, "-w", self.work, "--record", self.record, "-p", self.dir / "none.json",
