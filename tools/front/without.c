@@ -41,9 +41,10 @@ void net_options_done(struct net_options *net)
 	(void)net;
 }
 
-const char *approver_check(const char *text)
+int approver_check(const char *text, struct error *err)
 {
 	(void)text;
+	(void)err;
 	front_become_whole();
 }
 
