@@ -32,6 +32,16 @@ class PoorStart(CordonTest):
                     if done.returncode:
                         self.assertRegex(done.stderr, b"Too many open files|No file descriptors|cannot open shared object")
 
+    def test_lite_needs_some_to_end(self):
+        """Its leaf lists and signals what is left by descriptors: without one it looked for them without end."""
+        for count in (12, 16, 24, 63):
+            with self.subTest(count):
+                done = self.start_with(["run", "-q", "--resident=off", "--isolation=lite", "--trace=auto", "-w", f"{self.work}:ro", "--", "true"],
+                                       lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count)))
+                self.assertEqual(done.returncode, 125)
+                self.assertRegex(done.stderr, b"isolation lite needs 64|Too many open files|No file descriptors")
+        self.assertIn(b"isolation lite needs 64", done.stderr)
+
     def test_scenarios_without_standard_files(self):
         for number, status in ((0, 0), (1, 125), (2, 0)):
             with self.subTest(number):
