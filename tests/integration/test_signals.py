@@ -314,7 +314,8 @@ class Terminal(CordonTest):
         self.expect(b"Running")
         self.expect(b"all-42")
         self.type(b"sh -c 'echo rea\"\"ding; exec cat'\n")
-        self.expect(b"reading")
+        # With the end of its line: what is typed would be echoed between the two.
+        self.expect(b"reading\r\n")
         self.type(b"typed\n\x04")
         self.expect(b"typed\r\ntyped")
         self.type(b"exit 6\n")
