@@ -3,15 +3,14 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/input.h"
 #include "common/json_write.h"
 #include "common/limits.h"
-#include "common/open.h"
 
 /* A struct json is a cJSON under a name of ours; nothing is wrapped. */
 static const cJSON *tree(const struct json *node)
@@ -42,30 +41,15 @@ int json_parse(const char *name, const char *text, size_t len, struct json **ret
 
 int json_read_file(const char *path, char **ret_text, size_t *ret_len, struct error *err)
 {
-	_cleanup_close_ int fd = open_regular("", path, err);
-	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + 1);
+	_cleanup_close_ int fd = input_open("", path, err);
+	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + INPUT_ROOM);
+	int r;
 
 	if (fd < 0)
 		return fd;
-	for (;;) {
-		const size_t left = MAX_JSON_BYTES + 1 - text.len;
-		const size_t room = left < 65536 ? left : 65536;
-		char *at = buf_reserve(&text, room);
-		ssize_t n;
-
-		if (!at || !room)
-			return error_set(err, E2BIG, "%s: more than %u bytes", path,
-					 MAX_JSON_BYTES);
-		n = read(fd, at, room);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "cannot read %s", path);
-		if (n == 0)
-			break;
-		text.len += (size_t)n;
-	}
-	text.data[text.len] = '\0';
+	r = input_read_document(fd, path, MAX_JSON_BYTES, &text, err);
+	if (r < 0)
+		return r;
 	*ret_len = text.len;
 	*ret_text = take_ptr(text.data);
 	return 0;

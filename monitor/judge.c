@@ -87,11 +87,8 @@ static void note_everywhere(struct session *session)
 	event_end(session);
 }
 
-void judge(struct session *session, const struct action *action, const struct stop *stop,
-	   struct judgement *ret, struct denial *ret_denial)
+void judge_catch_up(struct session *session, struct action *action)
 {
-	struct action full = *action;
-
 	supervisor_drain(session->supervisor);
 	loss_check(session);
 	if (session->trace)
@@ -101,7 +98,15 @@ void judge(struct session *session, const struct action *action, const struct st
 	if (session->trace)
 		note_everywhere(session);
 	if (session->trace && action->pid)
-		full.labels = trace_process_labels(session->trace, session->slot, action->pid);
+		action->labels = trace_process_labels(session->trace, session->slot, action->pid);
+}
+
+void judge(struct session *session, const struct action *action, const struct stop *stop,
+	   struct judgement *ret, struct denial *ret_denial)
+{
+	struct action full = *action;
+
+	judge_catch_up(session, &full);
 	decide(session, &full, stop, ret);
 	if (ret->proceed || ret->later)
 		return;

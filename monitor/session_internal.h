@@ -304,6 +304,9 @@ void judge_traced(struct session *session, const struct action *action, struct j
 		  struct denial *ret_denial);
 /* Labels that are new in the session go to the record as an event of their own. */
 void judge_note_labels(struct session *session, const struct action *cause);
+/* What was done until now counts: its events are taken from the trace, and labels of reads go to
+ * the session's state, those of the action's process to the action. */
+void judge_catch_up(struct session *session, struct action *action);
 
 /* judge_told.c */
 #define ACTION_CALL_BYTES 96

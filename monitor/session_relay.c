@@ -204,7 +204,8 @@ static const char *on_head(void *ctx, const struct relay_head *head)
 	return head->seen->broken ? "broken first bytes" : "names differ";
 }
 
-/* Which of the action is asked that began the flow: bytes belong to the budgets that it is in. */
+/* Which of the action is asked that began the flow: bytes belong to the budgets that it is in. Its
+ * labels are those of now: a flow needs no other action to carry what was read since. */
 static const char *on_sent(void *ctx, const struct relay_sent *sent)
 {
 	struct session_net *net = ctx;
@@ -215,8 +216,11 @@ static const char *on_sent(void *ctx, const struct relay_sent *sent)
 						  sent->destination, address);
 	struct decision decision;
 
+	if (!policy_budgets_bytes(session->policy))
+		return NULL;
 	action.family = endpoint_is_v4(sent->destination) ? STR("inet") : STR("inet6");
 	action.protocol = sent->is_udp ? STR("udp") : STR("tcp");
+	judge_catch_up(session, &action);
 	policy_count_bytes(session->policy, session->state, &action, sent->bytes, &decision);
 	if (decision.verdict < VERDICT_ASK || (!enforces && *sent->is_told))
 		return NULL;

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,11 +28,16 @@ static void say_how_it_ended(const struct launch *l, int status)
 
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == LAUNCH_FAILED))
 		return;
-	if (WIFSIGNALED(status))
-		(void)error_set(&err, ECHILD, "the session's init was killed by signal %d (%s)%s",
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		(void)error_set(&err, ECHILD,
+				"the session's init was killed; unless somebody did that, %" PRIu64
+				" bytes of memory are too few for this session: allow more with "
+				"--memory, or free some on the host",
+				l->spec.limits.memory_bytes);
+	else if (WIFSIGNALED(status))
+		(void)error_set(&err, ECHILD, "the session's init was killed by signal %d (%s)",
 				WTERMSIG(status),
-				strsignal(WTERMSIG(status)), /* NOLINT(concurrency-mt-unsafe) */
-				WTERMSIG(status) == SIGKILL ? "; out of memory?" : "");
+				strsignal(WTERMSIG(status)) /* NOLINT(concurrency-mt-unsafe) */);
 	else
 		(void)error_set(&err, ECHILD, "the session's init ended with status %d",
 				WEXITSTATUS(status));

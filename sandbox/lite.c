@@ -34,7 +34,8 @@
 #include "common/cleanup.h"
 #include "sandbox/private.h"
 
-#define MAX_LIST_BYTES (64u << 10)
+#define LEAST_DESCRIPTORS 64u /* a leaf's own, and some to look around with */
+#define MAX_LIST_BYTES	  (64u << 10)
 
 /* ---- ids and folders ---- */
 
@@ -159,8 +160,26 @@ static pid_t next_number(const char **at)
 	return (pid_t)number;
 }
 
+/* Who has no descriptor left cannot look for whom to kill, and never ends. */
+static int check_descriptors(struct error *err)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < LEAST_DESCRIPTORS)
+		return error_set(
+			err, EMFILE,
+			"a process may have %llu files open, of which isolation lite needs "
+			"%u to see to the end of its processes; allow more (ulimit -n %u)",
+			(unsigned long long)limit.rlim_cur, LEAST_DESCRIPTORS, LEAST_DESCRIPTORS);
+	return 0;
+}
+
 int lite_prepare(struct launch *l, struct error *err)
 {
+	const int r = check_descriptors(err);
+
+	if (r < 0)
+		return r;
 	l->has_private = mmap(NULL, sizeof(*l->has_private), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (l->has_private == MAP_FAILED)

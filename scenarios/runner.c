@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "scenarios/runner_internal.h"
+#include "tools/toolkit/loop.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/paths.h"
 
@@ -103,9 +104,11 @@ static int load_group(struct group *group, struct error *err)
 
 static int run_group(struct group *group, struct error *err)
 {
-	int r = load_group(group, err);
+	int r = loop_init(&group->loop, err);
 
-	(void)uv_loop_init(&group->loop);
+	if (r < 0)
+		return r;
+	r = load_group(group, err);
 	if (r == 0)
 		r = start_supervisor(&group->options, &group->loop, &group->supervisor, err);
 	if (r == 0) {

@@ -2,19 +2,25 @@
 #include "monitor/evidence/reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/input.h"
 #include "common/limits.h"
-#include "common/open.h"
 
 int reader_open(const char *path, struct record_reader *ret, struct error *err)
 {
-	const int input_fd = open_regular("the record ", path, err);
+	const int input_fd = input_open("the record ", path, err);
 
 	if (input_fd < 0)
 		return input_fd;
+	/* Of a pipe lines are waited for as they come: their writer may be a session's follower. */
+	if (fcntl(input_fd, F_SETFL, 0) < 0) {
+		(void)close(input_fd);
+		return error_errno(err, errno, "cannot read the record %s", path);
+	}
 	*ret = (struct record_reader){.input_fd = input_fd, .bytes = BUF_INIT(0)};
 	return 0;
 }

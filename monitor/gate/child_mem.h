@@ -4,9 +4,10 @@
 /*
  * Bounded reads from the memory of a thread that waits in a notification.
  *
- * What was read counts only after notify_is_valid() said so: a thread id may have passed to another
- * process. One such check covers every read before it, since a call that is still pending has been
- * pending throughout. The memory stays the child's to change: see "Theory of operation" in gate.c.
+ * What was read counts only after notify_is_valid() said so, or the thread's pidfd (target.h): a
+ * thread id may have passed to another process. One such check covers every read before it, since a
+ * call that is still pending has been pending throughout. The memory stays the child's to change:
+ * see "Theory of operation" in gate.c.
  *
  * Errors of all: -EFAULT (not mapped, or cut short by an unmapped page), -ESRCH (gone), -EPERM.
  */

@@ -11,7 +11,10 @@
  * One ID_VALID after the last read covers all reads before it: a call that is pending now has been
  * pending since RECV, so the thread id was not used anew in between. Where nothing but the answer
  * rests on what was read, as of an exec of what is not there, SEND says so itself: of a call that
- * is not pending it is ENOENT. From there on the target is reached through descriptors that are
+ * is not pending it is ENOENT. Where a socket is looked at, the thread's pidfd that was kept says
+ * it by giving the socket away: while its task is there, its number is nobody else's. Such a call
+ * may have been broken off meanwhile, as any may be right after ID_VALID; what was read is its
+ * process's own all the same. From there on the target is reached through descriptors that are
  * bound to its task.
  *
  * An allowed call is answered with CONTINUE: the kernel then reads the arguments again, and another
@@ -21,7 +24,8 @@
  *	  environment, with the struct exec_image handed to the owner, and kills before the new
  *	  image's first instruction if they differ;
  *	- connect, send, bind, listen: the session's network namespace has no way out, so a changed
- *	  address reaches nothing that the floor does not already allow.
+ *	  address reaches nothing that the floor does not already allow; a bind to a path is carried
+ *	  out where files are gated, and Landlock then has the kernel make no socket for others.
  * A "no" is final: the kernel never looks at the arguments of a refused call.
  *
  * File operations are never answered with CONTINUE: their paths would be read again. They are
@@ -61,7 +65,7 @@
  * which a wake-up by epoll would cost a change of processor. A wait ends at the supervisor's timer,
  * which has the same period.
  */
-#define SOON_NS UINT64_C(5000000)
+#define SOON_MS 5u
 
 struct kept_fd {
 	uint32_t tid;
@@ -89,7 +93,7 @@ struct gate {
 	void *ctx;
 	uint64_t count;
 	bool answered;	      /* the call that was looked at last: another may follow at once */
-	uint64_t answered_ns; /* when */
+	uint64_t answered_ms; /* when, by the loop's clock */
 	bool stopping;
 	unsigned kept_next; /* the oldest, overwritten next */
 	unsigned kept_count;
@@ -215,16 +219,17 @@ static void gate_gone(struct gate *gate)
 /* One call alone is not worth a wait: to take the listener out and in again costs two more. */
 static bool is_worth_waiting(struct gate *gate)
 {
-	const uint64_t before_ns = gate->answered_ns;
+	const uint64_t before_ms = gate->answered_ms;
 
 	if (gate->stopping)
 		return false;
+	uv_update_time(gate->poll.loop);
 	if (gate->files && files_are_busy(gate->files))
 		return true;
 	if (!gate->answered)
 		return false;
-	gate->answered_ns = uv_hrtime();
-	return gate->answered_ns - before_ns < SOON_NS;
+	gate->answered_ms = uv_now(gate->poll.loop);
+	return gate->answered_ms - before_ms < SOON_MS;
 }
 
 static void stop_poll(uv_poll_t *poll)
@@ -250,7 +255,6 @@ static unsigned wait_here(struct gate *gate)
 	stop_poll(&gate->poll);
 	if (gate->files)
 		stop_poll(&gate->bell_poll);
-	uv_update_time(loop);
 	const int timeout_ms = uv_backend_timeout(loop);
 
 	/* Of a hang-up the loop is to tell: POLLIN comes with it. */
@@ -419,6 +423,7 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.exec_id = config->exec_id;
 	gate->decode.owners = config->owners;
 	gate->decode.host_bound = config->host_bound;
+	gate->decode.has_hands = gate->files;
 	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "common/cleanup.h"
+#include "common/release.h"
 
 #define PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP */
 
@@ -38,9 +38,8 @@ int socket_protocol(int socket_fd, bool inet, const char **ret)
 	return r;
 }
 
-static const char *socket_kind(struct target *target, int number)
+static const char *socket_kind(int socket_fd)
 {
-	_cleanup_close_ int socket_fd = target_socket(target, number);
 	const char *protocol;
 	int domain;
 
@@ -49,6 +48,15 @@ static const char *socket_kind(struct target *target, int number)
 	if (domain == AF_UNIX)
 		return "unix";
 	return socket_protocol(socket_fd, false, &protocol) < 0 ? "other" : protocol;
+}
+
+static const char *kind_of_number(struct target *target, int number)
+{
+	int socket_fd = target_socket(target, number);
+	const char *kind = socket_kind(socket_fd);
+
+	release_socket(&socket_fd);
+	return kind;
 }
 
 static bool is_terminal(dev_t device)
@@ -74,7 +82,7 @@ const char *stream_kind(struct target *target, int number)
 	case S_IFCHR:
 		return is_terminal(st.st_rdev) ? "terminal" : "device";
 	case S_IFSOCK:
-		return socket_kind(target, number);
+		return kind_of_number(target, number);
 	default:
 		return "other";
 	}

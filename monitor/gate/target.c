@@ -228,13 +228,16 @@ static bool is_same_socket(const struct target *target, int number, int socket_f
 	return strcmp(text, expected) == 0;
 }
 
-/* A duplicate of a descriptor of the task. Of one that is gone pidfd_getfd(2) says ESRCH. */
+/*
+ * A duplicate of a descriptor of the task. That it was made, or that there is none of that number,
+ * says that the task is still there; another errno may be that of whoever keeps us from asking.
+ */
 static int get_fd(struct target *target, int number)
 {
 	if (!target->is_certain && is_kept(target)) {
 		const long r = syscall(SYS_pidfd_getfd, target->pid_fd, number, 0);
 
-		target->is_certain = r >= 0 || errno != ESRCH;
+		target->is_certain = r >= 0 || errno == EBADF;
 		if (target->is_certain)
 			return r < 0 ? -errno : (int)r;
 	}

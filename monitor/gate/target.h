@@ -40,7 +40,7 @@ struct target {
 
 	uint32_t tid;
 	uint32_t pid;	 /* thread group, on the host */
-	bool is_certain; /* what is open is the task's whose call this is */
+	bool is_certain; /* what is open is the caller's, and what was read by @tid */
 	int proc_fd;	 /* /proc/TID */
 	int pid_fd;	 /* of the thread where the kernel has that (6.9), else of its process */
 	bool pid_thread; /* pid_fd is the thread's own */

@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/release.h"
 #include "monitor/net/connection.h"
 
 #define DIAL_MS	   30000u /* what a blocking connect(2) may take */
@@ -39,7 +40,7 @@ static void let_go_of_listener(struct connection *connection)
 {
 	if (connection->listener)
 		listener_release(take_ptr(connection->listener));
-	close_fd(&connection->socket_fd);
+	release_socket(&connection->socket_fd);
 }
 
 static void reset_fd(int *socket_fd)

@@ -262,6 +262,17 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 	policy_state_add_labels(state, labels);
 }
 
+/* Of datagrams a flow goes on by both, whichever began it: only what names an address is an action
+ * of its own, and what a connected socket sends does not. */
+static uint32_t kinds_of_flow(const struct action *action)
+{
+	const uint32_t kind = 1u << action->kind;
+
+	return str_eq(action->protocol, STR("udp"))
+		       ? kind | 1u << ACTION_CONNECT | 1u << ACTION_SEND
+		       : kind;
+}
+
 /*
  * Such a flow is an action that was let through: what is asked is whether it would be now. Nothing
  * of it is counted a second time.
@@ -269,6 +280,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 void policy_count_bytes(const struct policy *policy, struct policy_state *state,
 			const struct action *action, uint64_t bytes, struct decision *ret)
 {
+	const uint32_t kinds = kinds_of_flow(action);
 	struct cel_memo memo __attribute__((uninitialized));
 	struct cel_env env;
 
@@ -284,8 +296,7 @@ void policy_count_bytes(const struct policy *policy, struct policy_state *state,
 		const struct rule *rule = &policy->rules[i];
 		struct rule_match match;
 
-		if (!(rule->kinds & (1u << action->kind)) ||
-		    !rule_matches(policy, state, rule, &env, &match))
+		if (!(rule->kinds & kinds) || !rule_matches(policy, state, rule, &env, &match))
 			continue;
 		if (rule->observed)
 			note_observed(policy, i, ret);

@@ -4,17 +4,16 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/input.h"
 #include "common/limits.h"
 #include "monitor/policy/source.h"
 #include "monitor/policy/trusted.h"
@@ -62,46 +61,12 @@ int sources_add_text(struct sources *s, const char *name, const char *text, size
 	return source_parse(source, err);
 }
 
-static int read_fd(int fd, const char *path, struct buf *out, struct error *err)
+static int add_fd(struct sources *s, int fd, const char *path, struct error *err)
 {
-	for (;;) {
-		char *at = buf_reserve(out, 65536);
-		ssize_t n;
+	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + INPUT_ROOM);
+	const int r = input_read_document(fd, path, MAX_JSON_BYTES, &text, err);
 
-		if (!at)
-			return error_set(err, E2BIG, "policy %s: more than %u bytes", path,
-					 MAX_JSON_BYTES);
-		n = read(fd, at, 65536);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "cannot read policy %s", path);
-		if (n == 0)
-			return 0;
-		out->len += (size_t)n;
-	}
-}
-
-static int add_fd(struct sources *s, int fd, const struct stat *st, const char *path,
-		  struct error *err)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + 65536);
-	int r;
-
-	if (!S_ISREG(st->st_mode))
-		return error_set(err, EINVAL, "policy %s: not a file", path);
-	r = read_fd(fd, path, &text, err);
-	if (r < 0)
-		return r;
-	return sources_add_text(s, path, text.data ? text.data : "", text.len, err);
-}
-
-static int add_file(struct sources *s, const char *path, struct error *err)
-{
-	struct stat st = {0};
-	_cleanup_close_ int fd = trusted_open(path, &st, err);
-
-	return fd < 0 ? fd : add_fd(s, fd, &st, path, err);
+	return r < 0 ? r : sources_add_text(s, path, text.data, text.len, err);
 }
 
 static bool is_policy_name(const char *name)
@@ -109,6 +74,17 @@ static bool is_policy_name(const char *name)
 	const size_t len = strlen(name);
 
 	return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".json") == 0;
+}
+
+/* A file: a pipe is not found by chance, but named. */
+static int add_entry(struct sources *s, const char *path, struct error *err)
+{
+	struct stat st = {0};
+	_cleanup_close_ int fd = trusted_open(path, &st, err);
+
+	if (fd >= 0 && !S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "policy %s: not a file", path);
+	return fd < 0 ? fd : add_fd(s, fd, path, err);
 }
 
 /* Every file or none: a folder that cannot be read to its end is an error, not a shorter policy. */
@@ -128,7 +104,7 @@ static int add_entries(struct sources *s, DIR *dir, const char *path, struct err
 		if (!is_policy_name(e->d_name))
 			continue;
 		file = xasprintf("%s/%s", path, e->d_name);
-		r = add_file(s, file, err);
+		r = add_entry(s, file, err);
 		if (r < 0)
 			return r;
 	}
@@ -154,10 +130,12 @@ int sources_add_path(struct sources *s, const char *path, struct error *err)
 {
 	struct stat st = {0};
 	_cleanup_close_ int fd = trusted_open(path, &st, err);
+	int r;
 
-	if (fd < 0)
-		return fd;
-	return S_ISDIR(st.st_mode) ? add_folder(s, &fd, path, err) : add_fd(s, fd, &st, path, err);
+	if (fd >= 0 && S_ISDIR(st.st_mode))
+		return add_folder(s, &fd, path, err);
+	r = fd < 0 ? fd : input_check(fd, "policy ", path, err);
+	return r < 0 ? r : add_fd(s, fd, path, err);
 }
 
 void sources_sort(struct sources *s)

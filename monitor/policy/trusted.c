@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@ struct walk {
 	char *at;	  /* owned: what dir_fd is called */
 	char *rest;	  /* owned: still to go */
 	unsigned links;
+	int nofollow; /* O_NOFOLLOW, unless the end is the kernel's link to a pipe */
 	struct error *err;
 };
 
@@ -163,6 +166,16 @@ static bool is_at_end(const struct walk *w)
 	return !w->rest[strspn(w->rest, "/")];
 }
 
+/* What /proc/PID/fd has for a pipe without a name leads there, though there is no such path. */
+static bool is_pipe(const struct walk *w, const char *target)
+{
+	struct statfs fs;
+
+	return is_at_end(w) && strncmp(target, "pipe:[", 6) == 0 && fstatfs(w->dir_fd, &fs) == 0 &&
+	       fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Return: 0 to go on, 1 if the link itself is to be opened. */
 static int follow(struct walk *w, int link_fd)
 {
 	char target[PATH_MAX];
@@ -172,6 +185,10 @@ static int follow(struct walk *w, int link_fd)
 	if (n < 0)
 		return cannot_open(w, errno);
 	target[n] = '\0';
+	if (is_pipe(w, target)) {
+		w->nofollow = 0;
+		return 1;
+	}
 	if (++w->links > MAX_LINKS || (size_t)n + strlen(w->rest) > 2 * (size_t)PATH_MAX)
 		return cannot_open(w, ELOOP);
 	rest = xasprintf("%s/%s", target, w->rest);
@@ -184,12 +201,18 @@ static int follow(struct walk *w, int link_fd)
 static int open_end(struct walk *w, const char *name, struct stat *ret_st)
 {
 	_cleanup_close_ int fd =
-		openat(w->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+		openat(w->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | w->nofollow);
 	struct stat st;
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return cannot_open(w, errno);
+	if (!w->nofollow && !S_ISFIFO(st.st_mode))
+		return cannot_open(w, ELOOP); /* another descriptor has that number by now */
+	/* Before there is talk of its mode, which is as it has to be. */
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return error_set(w->err, EINVAL, "policy %s: neither a file, a folder nor a pipe",
+				 w->path);
 	r = check_end(w, fd, &st);
 	if (r < 0)
 		return r;
@@ -223,7 +246,8 @@ static int step(struct walk *w, const char *name)
 
 int trusted_open(const char *path, struct stat *ret_st, struct error *err)
 {
-	_cleanup_(walk_done) struct walk w = {.path = path, .dir_fd = -1, .err = err};
+	_cleanup_(walk_done) struct walk w = {
+		.path = path, .dir_fd = -1, .nofollow = O_NOFOLLOW, .err = err};
 	int r = start(&w);
 
 	while (r == 0) {

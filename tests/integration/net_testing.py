@@ -16,6 +16,7 @@ INSIDE = "CORDON_TEST_NETWORK"
 # Of the outside: what no session has by itself, so that only the relay leads there.
 SERVER = "10.91.0.1"
 OTHER = "10.91.0.2"
+THIRD = "10.91.0.3"
 UNREACHABLE = "10.92.0.1"
 NOWHERE = "10.93.0.1"
 SERVER6 = "fd91::1"
@@ -41,7 +42,7 @@ def drop_ambient_capabilities():
 
 
 def set_up():
-    for command in ("link set lo up", f"addr add {SERVER}/32 dev lo", f"addr add {OTHER}/32 dev lo",
+    for command in ("link set lo up", *(f"addr add {a}/32 dev lo" for a in (SERVER, OTHER, THIRD)),
                     f"-6 addr add {SERVER6}/128 dev lo", f"route add unreachable {UNREACHABLE}/32"):
         subprocess.run(["ip", *command.split()], check=True)
     drop_ambient_capabilities()

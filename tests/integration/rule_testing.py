@@ -27,9 +27,9 @@ class RuleKindsTest(PolicyTest):
         r = self.sh(script, options=["--policy", policy, *options])
         return r.stdout.decode().split()
 
-    def client(self, policy):
+    def client(self, policy, *options):
         client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record), "--policy",
-                         str(policy)], self.env, self.dir)
+                         str(policy), *options], self.env, self.dir)
         self.addCleanup(client.abandon)
         client.open()
         return client

@@ -19,11 +19,11 @@ class ScenarioTest(CordonTest):
     def scenario(self, name="s", **changes):
         """A scenario that comes as expected, but for the changes; None takes a member out."""
         doc = {"id": name, "title": "a test", "category": "resource-acquisition", "refs": ["RA3"],
-               "setup": {"files": [{"path": "aws", "content": "#!/bin/sh\ntouch machines\n", "mode": "0755"}]},
+               "setup": {"files": [{"path": "agent", "content": "#!/bin/sh\ntouch machines\n", "mode": "0755"}]},
                "steps": [self.step("echo hello; echo 1 > made", output_contains="hello"),
-                         self.step("./aws ec2 run-instances", "denied", rule="ra.provision-compute", kind="exec")],
+                         self.step("./agent --yolo", "denied", rule="sr.unattended-agent", kind="exec")],
                "finally": {"files": [{"path": "machines", "exists": False}, {"path": "made", "contains": "1"}],
-                           "rules": [{"rule": "ra.provision-compute", "times": 1}]}}
+                           "rules": [{"rule": "sr.unattended-agent", "times": 1}]}}
         doc.update(changes)
         path = self.dir / "work" / f"{name}.json"
         path.write_text(json.dumps({k: v for k, v in doc.items() if v is not None}))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verdict ask: who is asked, what an answer holds for, and that everything but a clear yes is a no."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -59,18 +60,41 @@ class Command(AskTest):
         self.assertTrue(wait_for(gone))
 
     def test_nobody(self):
-        for options in ([], ["--approver=none"], ["--approver=console"], ["--approver=command:/nonexistent"],
-                        [f"--approver=unix:{self.dir}/nobody"]):
+        for options in ([], ["--approver=none"], ["--approver=console"]):
             with self.subTest(options):
                 done = self.run_in("id", options=["-p", self.policy(ask_for("id")), *options], start_new_session=True)
                 self.assertEqual((done.returncode, done.stdout), (126, b""))
                 self.assertIn(b"ask.name", done.stderr)
+
+    def test_one_that_cannot_be_reached(self):
+        """Who runs it is told, once: an agent asks as often as it likes."""
+        broken = self.dir / "broken"
+        broken.write_text("#!/no/such/interpreter\n")
+        broken.chmod(0o755)
+        for who in (f"command:{broken} now", f"unix:{self.dir}/nobody"):
+            with self.subTest(who):
+                done = self.run_in("sh", "-c", "id; id; id", options=["-p", self.policy(ask_for("id")), f"--approver={who}"])
+                self.assertEqual((done.returncode, done.stdout), (126, b""))
+                said = [line for line in done.stderr.decode().splitlines() if "warning: --approver" in line]
+                self.assertEqual(len(said), 1, done.stderr)
+                self.assertRegex(said[0], f"--approver {who}: .+; what it is to be asked is refused$")
 
     def test_words_that_name_nobody(self):
         for word in ("person", "unix:", "command:", "unix:" + "x" * 108, "command:" + "a " * 65):
             done = self.cordon("run", f"--approver={word}", "--", "true")
             self.assertEqual(done.returncode, 125, word)
             self.assertIn(b"--approver", done.stderr)
+
+    def test_programs_that_cannot_be_run(self):
+        """It is told before anything runs, not when the first question comes."""
+        (self.dir / "data").touch(0o644)
+        for word, name, why in (("/nonexistent now", "/nonexistent", "No such file"), ("no-such-approver", "no-such-approver", "No such file"),
+                                (f"  {self.dir}/data", f"{self.dir}/data", "Permission denied"), (str(self.dir), str(self.dir), "Permission denied")):
+            with self.subTest(word):
+                done = self.run_in("true", options=["--approver", f"command:{word}"])
+                self.assertEqual((done.returncode, done.stdout), (125, b""))
+                self.assertIn(f"--approver command:{word}: {name}, which is to be asked, cannot be run: {why}", done.stderr.decode())
+                self.assertFalse(self.record.exists())
 
 
 class Socket(AskTest):
@@ -171,8 +195,9 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
                 self.record.unlink(missing_ok=True)
                 run = self.start_asked("id", "-u")
                 _, peer = self.approver.next()
-                peer.sendall(text)
-                peer.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(BrokenPipeError):  # one that is too long need not be read to its end
+                    peer.sendall(text)
+                    peer.shutdown(socket.SHUT_RDWR)
                 out, err = run.communicate(timeout=60 * SLOWER)
                 self.assertEqual((run.returncode, out), (126, b""), err)
                 self.assertEqual(self.answers()[0]["verdict"], "deny")

@@ -108,8 +108,8 @@ class Options(BadInputTest):
                 with self.subTest(named):
                     r = self.cordon(*named)
                     self.assertEqual((r.returncode, r.stdout), (status, b""))
-                    what = "a folder, not a file" if path == self.dir else "not a file"
-                    self.assertIn(f"{path}: {what}\n", r.stderr.decode())
+                    what = "a folder, not a file" if path == self.dir else "a pipe" if args[1] == "learn" else "a FIFO that nobody"
+                    self.assertIn(f"{path}: {what}", r.stderr.decode())
 
     def test_values(self):
         for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),
@@ -129,6 +129,13 @@ class Options(BadInputTest):
                                      ("--memory", " -1", "a positive number")):
             with self.subTest(f"{option} {value}"):
                 self.refused(*self.run_args(option, value), says=[f"{option} {value}: ", known])
+
+    def test_memory_that_is_too_little(self):
+        """Where cgroups hold it, the session's init is killed as it starts; who gave the limit is told so."""
+        r = self.cordon(*self.run_args("--memory", "1"))
+        self.assertEqual((r.returncode, r.stdout), (125, b""))
+        if b"killed" in r.stderr:
+            self.assertRegex(r.stderr, rb"init was killed; unless somebody did that, 1 bytes of memory are too few .* --memory")
 
     def test_too_much(self):
         for options in ([x for i in range(300) for x in ("--env", f"N{i}=x")], ["--env", "N=" + "x" * 70000],
@@ -309,7 +316,7 @@ class Places(BadInputTest):
 
     def test_state_folder(self):
         (self.dir / "file").touch()
-        for path, says in (("relative", "absolute"), (f"{self.dir}/file", "Not a directory"), ("/proc/x", "CORDON_STATE_DIR"),
+        for path, says in (("relative", "absolute"), (f"{self.dir}/file", "is no folder"), ("/proc/x", "CORDON_STATE_DIR"),
                            ("/proc/x/y", "cannot make the state folder /proc/x/y, at /proc/x: ")):
             with self.subTest(path):
                 self.env["CORDON_STATE_DIR"] = path
@@ -322,11 +329,11 @@ class Places(BadInputTest):
         self.env["CORDON_STATE_DIR"] = str(state)
         for mode in (0o777, 0o1777, 0o770):
             state.chmod(mode)
-            self.refused(*self.run_args(), says=[state, "chmod go-w"])
+            self.refused(*self.run_args(), says=[f"the state folder {state} is open to others", "chmod go-w"])
         state.chmod(0o755)
         if os.geteuid() == 0:
             os.chown(state, 65534, 65534)
-            self.refused(*self.run_args(), says=[state, "belongs to user 65534"])
+            self.refused(*self.run_args(), says=[f"the state folder {state} belongs to user 65534", "CORDON_STATE_DIR"])
             os.chown(state, 0, 0)
         r = self.cordon(*self.run_args())
         self.assertEqual(r.returncode, 0, r.stderr)
@@ -411,7 +418,8 @@ class Files(BadInputTest):
         (self.dir / "folder").mkdir()
         os.mkfifo(self.dir / "fifo")
         for path, says in ((self.dir / "none.json", "No such file"), (self.dir / "folder", "folder"),
-                           (self.dir / "fifo", "fifo"), ("/dev/zero", "/dev/zero")):
+                           (self.dir / "fifo", "nobody writes to"), ("/dev/zero", "neither a file, a folder nor a pipe"),
+                           ("/dev/null", "neither a file, a folder nor a pipe")):
             with self.subTest(str(path)):
                 self.refused(*self.run_args("-p", path), says=[path, says])
         self.refused("mcp", "--trace", TRACE, "-w", self.work, "--record", self.record, "-p", self.dir / "none.json",

@@ -45,6 +45,58 @@ class Budget(RuleKindsTest):
         self.assertEqual(out[8:], ["a", "b", "c"])
         self.replays_the_same(policy)
 
+    def each_call(self, of, on, when, limit, example, code, then, **more):
+        """A rule per call, in two calls of a session: what each prints last; nothing is left of the first in the second."""
+        policy = self.write("p", rule("many", on, when, "deny", [{**example, "repeat": limit + 1, **more}],
+                                      [{**example, "repeat": limit, **more}], budget={"of": of, "per": "call", "limit": limit}))
+        client = self.client(policy)
+        for _ in range(2):
+            self.assertEqual(client.text("bash", command=code).splitlines()[-1], then)
+        self.assertEqual(client.close()[0], 0)
+        refused = [e for e in self.events() if e.get("rule") == "many"]
+        self.assertEqual([(e["call"], e["budget"]) for e in refused],
+                         [(call, {"of": of, "per": "call", "limit": limit, "used": limit + 1}) for call in
+                          dict.fromkeys(e["call"] for e in refused)])
+        self.assertEqual(len(refused), 2)
+        self.replays_the_same(policy)
+
+    def test_files_written_of_each_call(self):
+        self.each_call("files_written", "file.open", "action.write && action.path.startsWith('/tmp/')", 3,
+                       act("file.open", write=True, path="/tmp/x"),
+                       "for f in a b a c d a; do (echo > /tmp/$f) 2> /dev/null && printf $f || printf -; done", "abac-a", vary="path")
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_processes_of_each_call(self):
+        # The shell and two subshells of each: the third is one too many, and so is what it would run.
+        policy = self.write("p", rule(
+            "many", "exec", "action.name == 'id'", "deny",
+            [{"before": [{**act("proc.fork"), "repeat": 11}], **act("exec", path="/bin/id")}],
+            [{"before": [{**act("proc.fork"), "repeat": 10}], **act("exec", path="/bin/id")},
+             {"before": [{**act("proc.fork", call_id="other"), "repeat": 11}], **act("exec", path="/bin/id")}],
+            budget={"of": "processes_created", "per": "call", "limit": 10}))
+        client = self.client(policy)
+        for _ in range(2):
+            out = client.text("bash", command="for i in 1 2 3 4 5 6 7 8 9 10 11 12; do id -u 2> /dev/null || echo no; done").split()
+            self.assertEqual([word for word in out if word in ("1000", "no")], ["1000"] * 9 + ["no"] * 3)
+        self.assertEqual(client.close()[0], 0)
+        self.replays_the_same(policy)
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_processes_alive_of_each_call(self):
+        """What another call has running is not this one's."""
+        policy = self.write("p", rule(
+            "many", "exec", "action.name == 'id'", "deny",
+            [{"before": [{**act("proc.fork"), "repeat": 6}], **act("exec", path="/bin/id")}], [act("exec", path="/bin/id")],
+            budget={"of": "processes_alive", "per": "call", "limit": 5}))
+        client = self.client(policy)
+        code = ("id -u; for i in 1 2 3 4; do sleep 600 > /dev/null & last=$!; done; id -u 2> /dev/null || echo no;"
+                "kill $last; wait $last; id -u")
+        for _ in range(2):
+            self.assertEqual([word for word in client.text("bash", command=code).split() if word in ("1000", "no")],
+                             ["1000", "no", "1000"])
+        self.assertEqual(client.close()[0], 0)
+        self.replays_the_same(policy)
+
     def test_calls_and_processor_time(self):
         spin = "import time\nwhile time.process_time() < 1.2: pass\nprint('done')"
         policy = self.write(
@@ -64,8 +116,13 @@ class Budget(RuleKindsTest):
         self.replays_the_same(policy)
 
 
-    def kills(self, of, limit, over, script, per="session"):
-        """What a session of one program has used so far ends it."""
+    def kills(self, of, limit, over, script):
+        """What a program has used so far ends it: of its session, and of its call."""
+        for per in "session", "call":
+            with self.subTest(per=per):
+                self.kills_per(per, of, limit, over, script)
+
+    def kills_per(self, per, of, limit, over, script):
         policy = self.write("p", rule("used", "proc.usage", "true", "kill", [act("proc.usage", **over)], [act("proc.usage")],
                                       budget={"of": of, "per": per, "limit": limit}))
         r = self.sh(script, options=["--policy", policy])
@@ -80,7 +137,7 @@ class Budget(RuleKindsTest):
     def test_processor_time_while_it_runs(self):
         # A child of a child burns it, and is gone before its parent.
         self.kills("cpu_seconds", 0, {"cpu_ms": 1000},
-                   "echo started; while :; do sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done'; done; echo finished", "call")
+                   "echo started; while :; do sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done'; done; echo finished")
 
     def test_memory_while_it_is_held(self):
         (self.work / "hold.py").write_text(
@@ -91,6 +148,22 @@ class Budget(RuleKindsTest):
     def test_bytes_that_are_written(self):
         self.kills("bytes_written", 1 << 20, {"written_bytes": 2 << 20},
                    "echo started; (while :; do head -c 100000 /dev/zero > /tmp/x; done); echo finished")
+
+    def test_what_another_call_has_used(self):
+        """Each call may use nearly all of its limit; together they are over it, which is what a session's ends by."""
+        write = "echo started; head -c 700000 /dev/zero > /tmp/x; sleep 1; echo finished"
+        spin = "echo started; python3 -c 'import time\nwhile time.process_time() < 0.7: pass'; sleep 1; echo finished"
+        for of, limit, over, code in (("bytes_written", 1 << 20, {"written_bytes": 2 << 20}, write),
+                                      ("cpu_seconds", 0, {"cpu_ms": 1000}, spin)):
+            for per in "call", "session":
+                with self.subTest(of=of, per=per):
+                    self.record.unlink(missing_ok=True)
+                    policy = self.write("p", rule("used", "proc.usage", "true", "kill", [act("proc.usage", **over)],
+                                                  [act("proc.usage")], budget={"of": of, "per": per, "limit": limit}))
+                    client = self.client(policy)
+                    self.assertIn("finished", client.text("bash", command=code))
+                    self.assertEqual("finished" in client.text("bash", command=code), per == "call")
+                    self.assertEqual(client.close()[0], 0)
 
     def test_nobody_asks_nobody_looks(self):
         policy = self.write("p")

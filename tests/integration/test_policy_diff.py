@@ -52,6 +52,40 @@ class Shipped(PolicyTest):
         self.edit("ex.canary-then-egress", lambda r, p: p["rules"].remove(r))
         self.told("net.connect", "ex.canary-then-egress", "hosts")
 
+    def test_what_is_removed_and_still_refused(self):
+        def same(name, verdict):
+            return rule(name, "exec", "action.name == 'id'", verdict, [{"path": "/bin/id"}], [{"path": "/bin/ls"}])
+        old = self.write("was", same("a", "deny"), same("b", "kill"), same("c", "ask"), same("l", "log"), same("o", "deny") | {"mode": "observe"})
+        for left, removed in ((("b", "c"), [("a", "deny", ["b"])]), (("a", "b"), [("c", "ask", ["b"])]), (("a", "c"), [("b", "kill", ["a"])]),
+                              (("c",), [("a", "deny", ["c"]), ("b", "kill", ["c"])]), (("a", "b", "c", "l"), [])):
+            verdicts = {"a": "deny", "b": "kill", "c": "ask", "l": "log"}
+            said = self.answer("diff", old, self.write("is", *(same(n, verdicts[n]) for n in left)))
+            self.assertEqual([tuple(r.values()) for r in said["removed"]], removed)
+        said = self.answer("diff", old, self.write("is", defaults={"exec": "deny"}))
+        self.assertEqual([r["refused_by"] for r in said["removed"]], [["default"]] * 3)
+        said = self.policy("diff", old, self.write("is", same("a", "deny"), same("b", "kill")))
+        self.assertIn("removed: c (ask); its examples are still refused by b\n", said.stdout.decode())
+
+    def test_every_rule_that_refuses_is_told_of(self):
+        """Removed one by one, each is told of: what is newly allowed, or who still refuses."""
+        names = [r["id"] for path in sorted(self.old.glob("*.json")) for r in json.loads(path.read_text())["rules"]
+                 if r["verdict"] in ("ask", "decoy", "deny", "kill") and r.get("mode") != "observe"]
+        self.assertGreater(len(names), 50)
+        silent = []
+        for name in names:
+            kept = {path: path.read_bytes() for path in self.new.glob("*.json")}
+            self.edit(name, lambda r, p: p["rules"].remove(r))
+            r = self.policy("diff", "--json", "--with", self.hosts, self.old, self.new)
+            if r.returncode > 1:
+                silent.append((name, r.stderr.decode()))
+            else:
+                said = json.loads(r.stdout)
+                if name not in [f["was"]["rule"] for f in said["weaker"] if not f["label"]] + [f["rule"] for f in said["removed"]]:
+                    silent.append((name, said["weaker"]))
+            for path, data in kept.items():
+                path.write_bytes(data)
+        self.assertEqual(silent, [])
+
     def test_an_entry_is_added_to_a_list(self):
         self.edit("exfiltration", lambda r, p: p["lists"]["trusted_hosts"].append("drop.example.net"))
         self.told("net.connect", "ex.undeclared-egress", "hosts")

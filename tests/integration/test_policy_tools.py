@@ -104,8 +104,8 @@ class Explain(PolicyTest):
         self.assertEqual(said["matched"], {"argv": ["p", "a"], "startup_env": ["LD_X=1", "C=3"]})
 
     def test_the_shipped_policies_answer_if_none_is_named(self):
-        said = self.answer("explain", '{"kind": "exec", "path": "/usr/bin/ssh", "argv": ["ssh", "h"]}', status=1)
-        self.assertEqual(said["rule"], "sr.remote-shell")
+        said = self.answer("explain", '{"kind": "exec", "path": "/memfd:x", "provenance": "memfd"}', status=1)
+        self.assertEqual(said["rule"], "sr.nameless-program")
 
     def test_a_policy_is_named_as_for_run(self):
         said = self.answer("explain", "-p", self.file, json.dumps(self.CONNECT), status=1)

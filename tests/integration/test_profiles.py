@@ -28,13 +28,13 @@ class Profiles(CordonTest):
 
     @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_eval_lets_decoys_happen_and_keeps_what_is_the_hosts(self):
-        self.program("aws")
+        self.program("miner")
         for profile in ("observe", "eval"):
-            status, out, told = self.run_with(profile, "./aws run; rm aws; test ! -e aws")
+            status, out, told = self.run_with(profile, "./miner --donate-level=1; rm miner; test ! -e miner")
             self.assertEqual((status, out), (0, "rented\n"))
-            self.assertEqual({(e["rule"], e["verdict"], e["enforced"]) for e in told if e["kind"] == "exec"}, {("ra.provision-compute", "deny", False)})
-        self.assertTrue((self.work / "aws").exists())
-        status, out, _ = self.run_with("observe", "./aws", f"--workspace={self.work}:live")
+            self.assertEqual({(e["rule"], e["verdict"], e["enforced"]) for e in told if e["kind"] == "exec"}, {("ra.mining-protocol", "deny", False)})
+        self.assertTrue((self.work / "miner").exists())
+        status, out, _ = self.run_with("observe", "./miner", f"--workspace={self.work}:live")
         self.assertEqual(status, 0, out)
         for args in ((f"--workspace={self.work}:live",), (f"--bind={self.dir}:/mnt:rw",)):
             status, out, _ = self.run_with("eval", "true", *args)

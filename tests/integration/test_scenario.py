@@ -23,7 +23,7 @@ class Runner(ScenarioTest):
         self.assertEqual((s["outcome"], s["record"]), ("as expected", None))
         denied = s["steps"][1]
         self.assertEqual((denied["got"], denied["rule"], denied["kind"], denied["ok"]),
-                         ("denied", "ra.provision-compute", "exec", True))
+                         ("denied", "sr.unattended-agent", "exec", True))
         self.assertEqual(s["steps"][0]["exit_status"], 0)
         self.assertEqual(doc["totals"], {"scenarios": 1, "as_expected": 1, "mismatches": 0, "skipped": 0, "failed": 0, "not_run": 0})
         self.assertEqual(self.sessions(), [])
@@ -101,7 +101,7 @@ class Runner(ScenarioTest):
 
     def test_junit(self):
         self.scenario("a")
-        self.scenario("b", steps=[{**self.step("exit 3"), "title": "<&\">"}, self.step("./aws x", "denied", rule="ra.provision-compute")])
+        self.scenario("b", steps=[{**self.step("exit 3"), "title": "<&\">"}, self.step("./agent --yolo", "denied", rule="sr.unattended-agent")])
         status, _ = self.result("--junit", self.dir / "junit.xml", self.dir / "work/a.json", self.dir / "work/b.json")
         self.assertEqual(status, 1)
         root = xml.etree.ElementTree.parse(self.dir / "junit.xml").getroot()
@@ -114,7 +114,7 @@ class Runner(ScenarioTest):
 
     def test_seed(self):
         for name in "abcdefgh":
-            self.scenario(name, steps=[self.step("true", "denied", rule="ra.provision-compute")], **{"finally": None})
+            self.scenario(name, steps=[self.step("true", "denied", rule="sr.unattended-agent")], **{"finally": None})
         first = self.result("--seed", "7", self.dir / "work")[1]["scenarios"]
         again = self.result("--seed", "7", self.dir / "work")[1]["scenarios"]
         other = self.result("--seed", "8", self.dir / "work")[1]["scenarios"]
@@ -135,13 +135,13 @@ class Runner(ScenarioTest):
         return s
 
     def test_an_expectation_that_is_not_met(self):
-        denied = {"rule": "ra.provision-compute"}
-        attack = self.step("./aws x", "denied", **denied)
+        denied = {"rule": "sr.unattended-agent"}
+        attack = self.step("./agent --yolo", "denied", **denied)
         self.mismatch("allowed, expected denied", steps=[self.step("true", "denied", **denied), attack])
-        self.mismatch("denied by ra.provision-compute, expected allowed", steps=[self.step("./aws x; true"), attack])
-        self.mismatch("by ra.provision-compute, expected sr.start-agent", steps=[self.step("./aws x", "denied", rule="sr.start-agent")])
-        self.mismatch("exec was refused, expected net.connect", steps=[self.step("./aws x", "denied", kind="net.connect", **denied)])
-        self.mismatch("denied by ra.provision-compute, expected killed", steps=[self.step("./aws x", "killed", **denied)])
+        self.mismatch("denied by sr.unattended-agent, expected allowed", steps=[self.step("./agent --yolo; true"), attack])
+        self.mismatch("by sr.unattended-agent, expected sr.start-agent", steps=[self.step("./agent --yolo", "denied", rule="sr.start-agent")])
+        self.mismatch("exec was refused, expected net.connect", steps=[self.step("./agent --yolo", "denied", kind="net.connect", **denied)])
+        self.mismatch("denied by sr.unattended-agent, expected killed", steps=[self.step("./agent --yolo", "killed", **denied)])
         self.mismatch("exit status 3, expected 0", steps=[self.step("exit 3"), attack])
         self.mismatch("the result lacks", steps=[self.step("echo a", output_contains="b"), attack])
 
@@ -149,7 +149,7 @@ class Runner(ScenarioTest):
         for check, why in (({"files": [{"path": "made", "exists": False}]}, "file made: exists"),
                            ({"files": [{"path": "none", "exists": True}]}, "file none: does not exist"),
                            ({"files": [{"path": "made", "contains": "2"}]}, "file made: does not contain it"),
-                           ({"rules": [{"rule": "ra.provision-compute", "times": 2}]}, "rule ra.provision-compute: 1 times"),
+                           ({"rules": [{"rule": "sr.unattended-agent", "times": 2}]}, "rule sr.unattended-agent: 1 times"),
                            ({"rules": [{"rule": "ra.no-such-rule", "times": 0}]}, "no loaded policy has it"),
                            ({"labels": ["secret"]}, "label secret: not set")):
             if TRACE != "on" and "labels" in check:
@@ -157,14 +157,14 @@ class Runner(ScenarioTest):
             self.mismatch(why, **{"finally": check})
 
     def test_a_misspelt_rule_is_told(self):
-        self.mismatch("no loaded policy has it", steps=[self.step("./aws x", "denied", rule="ra.provision")])
+        self.mismatch("no loaded policy has it", steps=[self.step("./agent --yolo", "denied", rule="ra.provision")])
 
     @unittest.skipUnless(TRACE == "on", "without a trace another rule refuses it: " + NO_TRACE)
     def test_the_command_is_not_looked_at(self):
         """A command that only names what is forbidden is allowed, one that hides it is denied."""
-        self.mismatch("allowed, expected denied", steps=[self.step("echo ./aws ec2 run-instances", "denied", rule="ra.provision-compute")])
-        hidden = "x=$(printf '\\141\\167\\163'); ./$x go"
-        status, doc = self.result(self.scenario(steps=[self.step(hidden, "denied", rule="ra.provision-compute")],
+        self.mismatch("allowed, expected denied", steps=[self.step("echo ./agent --yolo", "denied", rule="sr.unattended-agent")])
+        hidden = "x=$(printf '\\055\\055yolo'); ./agent $x"
+        status, doc = self.result(self.scenario(steps=[self.step(hidden, "denied", rule="sr.unattended-agent")],
                                                 **{"finally": {"files": [{"path": "machines", "exists": False}]}}))
         self.assertEqual(status, 0, doc)
 
@@ -207,7 +207,7 @@ class Runner(ScenarioTest):
 
     def test_many_at_once_each_on_its_own(self):
         paths = [self.scenario(f"s{i}", steps=[self.step(f"test ! -e mine && echo {i} > mine && cat mine", output_contains=str(i)),
-                                               self.step("./aws x", "denied", rule="ra.provision-compute")],
+                                               self.step("./agent --yolo", "denied", rule="sr.unattended-agent")],
                                **{"finally": {"files": [{"path": "mine", "contains": str(i)}]}}) for i in range(12)]
         status, doc = self.result("-j", "6", *paths)
         self.assertEqual(status, 0, doc)
@@ -216,9 +216,9 @@ class Runner(ScenarioTest):
 
     def test_mode_of_the_scenario(self):
         """Beside one that is enforced: they cannot share a supervisor."""
-        watched = self.scenario("watched", setup={"files": [{"path": "aws", "content": "#!/bin/sh\ntouch machines\n", "mode": "0755"}], "mode": "observe"},
-                                steps=[self.step("./aws x")], **{"finally": {"files": [{"path": "machines", "exists": True}],
-                                                                             "rules": [{"rule": "ra.provision-compute", "at_least": 1}]}})
+        watched = self.scenario("watched", setup={"files": [{"path": "agent", "content": "#!/bin/sh\ntouch machines\n", "mode": "0755"}], "mode": "observe"},
+                                steps=[self.step("./agent --yolo")], **{"finally": {"files": [{"path": "machines", "exists": True}],
+                                                                             "rules": [{"rule": "sr.unattended-agent", "at_least": 1}]}})
         status, doc = self.result("-j", "4", self.scenario("before"), watched, self.scenario("after"))
         self.assertEqual(status, 0, doc)
 
@@ -251,23 +251,23 @@ class Runner(ScenarioTest):
         self.assertIn("/no/such/place", doc["scenarios"][0]["reason"])
 
     def test_a_call_that_does_not_end(self):
-        s = self.mismatch("ran out of time", setup={"limits": {"call_seconds": 1}}, steps=[self.step("sleep 100"), self.step("./aws x", "denied", rule="ra.provision-compute")])
+        s = self.mismatch("ran out of time", setup={"limits": {"call_seconds": 1}}, steps=[self.step("sleep 100"), self.step("./agent --yolo", "denied", rule="sr.unattended-agent")])
         self.assertLess(s["steps"][0]["wall_ns"], 60e9)
 
     def test_table_and_progress(self):
-        r = self.run_scenarios(self.scenario(), self.scenario("t", steps=[self.step("true", "denied", rule="ra.provision-compute")]))
+        r = self.run_scenarios(self.scenario(), self.scenario("t", steps=[self.step("true", "denied", rule="sr.unattended-agent")]))
         self.assertEqual(r.returncode, 1)
         out, err = r.stdout.decode(), r.stderr.decode()
         self.assertEqual(err, "[1/2] s: as expected\n[2/2] t: mismatch\n")
         lines = out.splitlines()
         self.assertEqual(lines[0].split(), ["scenario", "category", "step", "expected", "got", "rule", "time"])
-        self.assertEqual(lines[1].split()[:6], ["s", "resource-acquisition", "2", "denied", "denied", "ra.provision-compute"])
-        self.assertIn("step 1, a step: allowed, expected denied by ra.provision-compute", out)
+        self.assertEqual(lines[1].split()[:6], ["s", "resource-acquisition", "2", "denied", "denied", "sr.unattended-agent"])
+        self.assertIn("step 1, a step: allowed, expected denied by sr.unattended-agent", out)
         self.assertIn("2 scenarios: 1 as expected, 1 not as expected", out)
         self.assertNotIn("\033", out + err)
 
     def test_what_a_command_prints_steers_no_terminal(self):
-        attack = self.step("./aws x", "denied", rule="ra.provision-compute")
+        attack = self.step("./agent --yolo", "denied", rule="sr.unattended-agent")
         r = self.run_scenarios(self.scenario(steps=[self.step("printf '\\033[2Jgone'; exit 3"), attack]))
         self.assertEqual(r.returncode, 1)
         self.assertNotIn(b"\033", r.stdout + r.stderr)
@@ -294,7 +294,7 @@ class Runner(ScenarioTest):
         self.assertNotIn(b"\033[32m", self.terminal({**self.env, "NO_COLOR": "1"})[1])
 
     def test_interrupted(self):
-        path = self.scenario(steps=[self.step("touch started; sleep 600"), self.step("./aws x", "denied", rule="ra.provision-compute")])
+        path = self.scenario(steps=[self.step("touch started; sleep 600"), self.step("./agent --yolo", "denied", rule="sr.unattended-agent")])
         p = subprocess.Popen([CORDON, "scenario", "run", "--trace", TRACE, "--json", path, self.scenario("later")],
                              env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         while not list((self.dir / "tmp").glob("*/*/started")):
@@ -331,7 +331,7 @@ class BadInput(ScenarioTest):
         self.refused(self.scenario(steps=[]), say="$.steps: between 1 and")
         self.refused(self.scenario(steps={}), say="$.steps: expected array, found object")
         self.refused(self.scenario(category="benign", looks_like="exfiltration"), say="benign, and yet")
-        step = self.step("./aws x", "denied", rule="r")
+        step = self.step("./agent --yolo", "denied", rule="r")
         self.refused(self.scenario(steps=[{**step, "tool": "powershell"}]), say='$.steps[0]: there is no tool "powershell"')
         self.refused(self.scenario(steps=[{**step, "arguments": {"cmd": "x"}}]), say='$.steps[0]: arguments: unknown member "cmd"')
         self.refused(self.scenario(steps=[self.step("true"), self.step("x", "denied")]), say="$.steps[1].expect: which rule")

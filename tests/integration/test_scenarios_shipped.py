@@ -50,8 +50,8 @@ class Shipped(ScenarioTest):
 
     def test_the_effect_is_real_where_nothing_refuses_it(self):
         """The final checks can fail: without enforcement these attacks do what they are after."""
-        for name in ("resource-acquisition/ra-rent-machines", "self-replication/sr-fileless",
-                     "self-replication/sr-hire-an-agent"):
+        for name in ("resource-acquisition/ra-crypto-mining", "self-replication/sr-fileless",
+                     "exfiltration/ex-publish"):
             status, doc = self.result("--mode", "observe", SCENARIOS / f"{name}.json")
             if doc["scenarios"][0]["outcome"] == "skipped":
                 continue

@@ -14,7 +14,7 @@ static void test_own(void **state)
 	} cases[] = {
 		{0755, 022, NULL},	     {0775, 022, "chmod go-w it"},
 		{01757, 022, "(mode 757)"},  {0700, 077, NULL},
-		{0704, 077, "chmod go-rwx"}, {0710, 077, "/x is open to others"},
+		{0704, 077, "chmod go-rwx"}, {0710, 077, "the folder /x is open to others"},
 	};
 
 	(void)state;
@@ -22,7 +22,7 @@ static void test_own(void **state)
 		const struct stat st = {.st_uid = geteuid(), .st_mode = S_IFDIR | cases[i].mode};
 		struct error err = {0};
 
-		assert_int_equal(paths_check_own("/x", &st, cases[i].others, &err),
+		assert_int_equal(paths_check_own("the folder", "/x", &st, cases[i].others, &err),
 				 cases[i].says ? -EPERM : 0);
 		if (cases[i].says)
 			assert_non_null(strstr(err.text, cases[i].says));
@@ -35,8 +35,8 @@ static void test_of_somebody_else(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(paths_check_own("/x", &st, 022, &err), -EPERM);
-	assert_non_null(strstr(err.text, "/x belongs to user "));
+	assert_int_equal(paths_check_own("the folder", "/x", &st, 022, &err), -EPERM);
+	assert_non_null(strstr(err.text, "the folder /x belongs to user "));
 }
 
 int main(void)

@@ -250,6 +250,38 @@ static void test_groups_and_lists(void **state)
 	expect("way/end/p.json", 0, NULL);
 }
 
+/* Pipes without a name: who made one is its owner, as of a file. */
+static void test_pipes(void **state)
+{
+	struct stat st = {0};
+	struct error err = {0};
+	char path[64];
+	int fds[2];
+	int fd;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	fd = trusted_open(path, &st, &err);
+	if (fd < 0)
+		fail_msg("%s", err.text);
+	assert_true(S_ISFIFO(st.st_mode));
+	(void)close(fd);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/x", fds[0]);
+	assert_true(trusted_open(path, &st, &err) < 0); /* it is no folder */
+	/* A link with such a text that is not the kernel's leads where it says: nowhere. */
+	make_link("pipe:[1]", "open/pipe");
+	expect("open/pipe", -ENOENT, "cannot open policy @/open/pipe: No such file or directory");
+	if (is_root) {
+		assert_int_equal(fchown(fds[0], SOMEBODY, SOMEBODY), 0);
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+		assert_int_equal(trusted_open(path, &st, &err), -EPERM);
+		assert_non_null(strstr(err.text, ": belongs to user 12345, not to root or to you"));
+	}
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_links_that_others_can_turn),
 		cmocka_unit_test(test_folders_of_others),
 		cmocka_unit_test(test_groups_and_lists),
+		cmocka_unit_test(test_pipes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

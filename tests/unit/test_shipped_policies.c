@@ -89,7 +89,7 @@ static const struct exec_row execs[] = {
 	 "image",
 	 "/usr/bin/bash",
 	 {"nice", "-n", "19", "terraform", "apply"}},
-	{"ra.privilege-tool", "/usr/bin/sudo", "image", "/usr/bin/bash", {"ls"}},
+	{"ra.other-user", "/usr/bin/sudo", "image", "/usr/bin/bash", {"ls"}},
 	{"ra.mining-protocol",
 	 "/w/m",
 	 "workspace",
@@ -218,6 +218,48 @@ static void test_connections(void **state)
 	(void)policy_free(policy);
 }
 
+/* What a host that the policy trusts is not trusted with. */
+static const char trusting[] =
+	"{\"policy\": \"t\", \"version\": 1, \"rules\": [], \"lists\": {"
+	"\"trusted_hosts\": [\"**.example\", \"*.*.amazonaws.com\", \"compute.googleapis.com\", "
+	"\"upload.pypi.org\"], \"ssh_destinations\": [\"git@git.example\", \"hub.example\"]}}";
+
+static const struct {
+	const char *rule, *host;
+	int64_t port;
+} trusted[] = {
+	{NULL, "web.example", 443},
+	{"sr.remote-port", "web.example", 22},
+	{"sr.remote-port", "x.git.example", 22},
+	{"sr.remote-declared", "git.example", 22},
+	{"sr.remote-declared", "hub.example", 22},
+	{"ra.compute-host", "ec2.eu-west-1.amazonaws.com", 443}, /* a pattern names no host */
+	{"ra.compute-declared", "compute.googleapis.com", 443},
+	{"ex.upload-host", "upload.pypi.org", 443},
+};
+
+static void test_trusted_hosts(void **state)
+{
+	const char *path = SHIPPED;
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	if (policy_load_with(&path, 1, trusting, NULL, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < COUNT(trusted); i++) {
+		const struct action action = {.kind = ACTION_CONNECT,
+					      .family = STR("inet"),
+					      .protocol = STR("tcp"),
+					      .address = STR("198.18.1.7"),
+					      .host = str_of(trusted[i].host),
+					      .port = trusted[i].port};
+
+		check(policy, &action, 0, trusted[i].rule, trusted[i].host);
+	}
+	(void)policy_free(policy);
+}
+
 static const struct {
 	const char *rule, *path;
 	bool write;
@@ -288,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_build_has_run_the_examples),
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_trusted_hosts),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_every_rule_is_told_well),
 	};

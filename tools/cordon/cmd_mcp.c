@@ -30,6 +30,7 @@
 #include "tools/cordon/policy/learn_session.h"
 #include "tools/cordon/standard_fds.h"
 #include "tools/toolkit/approver/approver.h"
+#include "tools/toolkit/loop.h"
 #include "tools/toolkit/options.h"
 
 #define EXIT_CORDON 125
@@ -262,13 +263,16 @@ int cmd_mcp(int argc, char **argv)
 	struct error err = {0};
 
 	argp_err_exit_status = EXIT_CORDON;
-	hold_standard_fds();
+	hold_standard_fds(O_RDWR);
 	if (argp_parse(&argp, argc, argv, 0, NULL, &mcp) != 0)
 		return EXIT_CORDON;
 	if (!mcp.options.timeout_ms)
 		mcp.options.timeout_ms = DEFAULT_TIMEOUT_MS;
 	mcp_framing_init(&mcp.framing, MAX_JSON_BYTES);
-	(void)uv_loop_init(&mcp.loop);
+	if (loop_init(&mcp.loop, &err) < 0) {
+		log_error("%s", err.text);
+		return EXIT_CORDON;
+	}
 	if (start(&mcp, &err) < 0) {
 		log_error("%s", err.text);
 		mcp.exit_status = EXIT_CORDON;

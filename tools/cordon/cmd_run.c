@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -33,7 +34,7 @@ int cmd_run(int argc, char **argv)
 	int exit_status;
 
 	argp_err_exit_status = EXIT_CORDON;
-	hold_standard_fds();
+	hold_standard_fds(O_RDWR);
 	/* Somebody who does not read our messages any more is no reason to leave the record cut. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (run_options_parse(argc, argv, &options) != 0)

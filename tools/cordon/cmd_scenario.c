@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "common/log.h"
 #include "scenarios/report.h"
 #include "tools/cordon/commands.h"
+#include "tools/cordon/standard_fds.h"
 #include "tools/toolkit/options.h"
 
 enum scenario_status {
@@ -323,6 +325,7 @@ int cmd_scenario(int argc, char **argv)
 {
 	_cleanup_free_ char *name = NULL;
 
+	hold_standard_fds(O_RDONLY);
 	if (argc < 2)
 		return usage(stderr, STATUS_USAGE);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)

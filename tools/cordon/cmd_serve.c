@@ -251,7 +251,7 @@ int cmd_serve(int argc, char **argv)
 	};
 	struct serve serve = {.idle_seconds = IDLE_SECONDS};
 
-	hold_standard_fds();
+	hold_standard_fds(O_RDWR);
 	if (argp_parse(&argp, argc, argv, 0, NULL, &serve) != 0)
 		return 1;
 	switch (serve.action) {

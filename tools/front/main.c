@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ int main(int argc, char **argv)
 		front_become_whole();
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	hold_standard_fds();
+	hold_standard_fds(O_RDWR);
 	if (run_options_parse(argc - 1, argv + 1, &options) != 0 || !is_plain(&options))
 		front_become_whole();
 	return run_command(&options);

@@ -250,10 +250,10 @@ static void set_limit(struct argp_state *state, struct session_options *o, int k
 
 static void set_approver(struct argp_state *state, struct session_options *o, const char *text)
 {
-	const char *wrong = approver_check(text);
+	struct error err;
 
-	if (wrong)
-		argp_error(state, "--approver %s: %s", text, wrong);
+	if (approver_check(text, &err) < 0)
+		argp_error(state, "--approver %s: %s", text, err.text);
 	o->approver = text;
 }
 

@@ -129,16 +129,20 @@ static int make_dirs(const char *path, struct error *err)
 	}
 }
 
-int paths_check_own(const char *path, const struct stat *st, unsigned others, struct error *err)
+int paths_check_own(const char *what, const char *path, const struct stat *st, unsigned others,
+		    struct error *err)
 {
 	if (st->st_uid != geteuid())
 		return error_set(err, EPERM,
-				 "%s belongs to user %u, not to you; choose another state "
+				 "%s %s belongs to user %u, not to you; choose another state "
 				 "folder with CORDON_STATE_DIR",
-				 path, (unsigned)st->st_uid);
+				 what, path, (unsigned)st->st_uid);
 	if (st->st_mode & others)
-		return error_set(err, EPERM, "%s is open to others (mode %o); chmod go-%s it", path,
-				 (unsigned)st->st_mode & 0777, (others & 044) ? "rwx" : "w");
+		return error_set(err, EPERM,
+				 "%s %s is open to others (mode %o); chmod go-%s it, or choose "
+				 "another state folder with CORDON_STATE_DIR",
+				 what, path, (unsigned)st->st_mode & 0777,
+				 (others & 044) ? "rwx" : "w");
 	return 0;
 }
 
@@ -149,7 +153,11 @@ static int check_state(const char *path, struct error *err)
 
 	if (stat(path, &st) < 0)
 		return error_errno(err, errno, "look at the state folder %s", path);
-	return paths_check_own(path, &st, 022, err);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ENOTDIR,
+				 "the state folder %s is no folder; CORDON_STATE_DIR names another",
+				 path);
+	return paths_check_own("the state folder", path, &st, 022, err);
 }
 
 int paths_state_dir(char **ret, struct error *err)
@@ -163,7 +171,9 @@ int paths_state_dir(char **ret, struct error *err)
 	if (chosen && chosen[0] == '/')
 		path = xstrdup(chosen);
 	else if (chosen)
-		return error_set(err, EINVAL, "CORDON_STATE_DIR=%s is no absolute path", chosen);
+		return error_set(err, EINVAL,
+				 "CORDON_STATE_DIR=%s: the state folder has to be an absolute path",
+				 chosen);
 	else if (geteuid() == 0)
 		path = xstrdup("/var/lib/cordon");
 	else if (xdg && xdg[0] == '/')
@@ -171,8 +181,10 @@ int paths_state_dir(char **ret, struct error *err)
 	else if (home && home[0] == '/')
 		path = xasprintf("%s/.local/state/cordon", home);
 	else
-		return error_set(err, ENOENT,
-				 "neither CORDON_STATE_DIR nor XDG_STATE_HOME nor HOME is set");
+		return error_set(
+			err, ENOENT,
+			"there is no state folder: none of CORDON_STATE_DIR, XDG_STATE_HOME "
+			"and HOME is an absolute path; set one of them");
 	r = make_dirs(path, err);
 	if (!r)
 		r = check_state(path, err);

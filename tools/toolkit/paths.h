@@ -16,9 +16,11 @@ struct stat;
 
 /*
  * paths_check_own - a file or folder that we work with belongs to us, and others have none of the
- * rights @others to it (permission bits of st_mode). Errors: -EPERM, with what to do about it.
+ * rights @others to it (permission bits of st_mode). @what: what it is, for errors.
+ * Errors: -EPERM, with what to do about it.
  */
-int paths_check_own(const char *path, const struct stat *st, unsigned others, struct error *err);
+int paths_check_own(const char *what, const char *path, const struct stat *st, unsigned others,
+		    struct error *err);
 
 /* Absolute paths, owned by the caller. */
 int paths_launcher(char **ret, struct error *err);

@@ -138,7 +138,7 @@ static void note(struct diffing *d, struct weaker found, const struct policy *la
 	d->weaker[d->count++] = found;
 }
 
-static const char *rule_of(const struct decision *decision)
+const char *diff_rule_of(const struct decision *decision)
 {
 	return decision->rule ? decision->rule->id : "default";
 }
@@ -159,8 +159,8 @@ void diff_try(struct diffing *d, const struct policy *labels_of, const struct ex
 		     (struct weaker){.kind = example->action.kind,
 				     .was = old.decision.verdict,
 				     .now = new.decision.verdict,
-				     .was_rule = rule_of(&old.decision),
-				     .now_rule = rule_of(&new.decision)},
+				     .was_rule = diff_rule_of(&old.decision),
+				     .now_rule = diff_rule_of(&new.decision)},
 		     labels_of, example);
 	lost = labels_by_name(d->new.policy, d->old.policy, new.taken) & ~old.taken;
 	for (uint64_t left = lost; left; left &= left - 1)
@@ -177,6 +177,15 @@ void diff_try(struct diffing *d, const struct policy *labels_of, const struct ex
 								(size_t)__builtin_ctzll(left)),
 				     .kind = example->action.kind},
 		     labels_of, example);
+}
+
+void diff_decide_new(struct diffing *d, const struct policy *labels_of,
+		     const struct example *example, struct decision *ret)
+{
+	struct outcome new;
+
+	judge(d->new.policy, d->new_state, labels_of, example, &new);
+	*ret = new.decision;
 }
 
 /* ---- arguments ---- */
@@ -218,6 +227,7 @@ static int diff(const struct diff_arguments *a)
 		d.new_state = policy_state_new(d.new.policy);
 		diff_find_changes(&d);
 		diff_try_all(&d);
+		diff_find_removed(&d);
 		if (a->json)
 			diff_print_json(&d);
 		else
@@ -227,6 +237,7 @@ static int diff(const struct diff_arguments *a)
 	for (size_t i = 0; i < d.count; i++)
 		free(d.weaker[i].example);
 	free(d.weaker);
+	diff_removed_done(&d);
 	for (size_t s = 0; s < 2; s++) {
 		free(d.changed[s]);
 		constants_done(&d.of_side[s]);

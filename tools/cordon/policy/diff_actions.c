@@ -16,10 +16,6 @@
 #define MAX_LIST  64u
 #define MAX_PAIRS 30000u /* of two constants, for one example */
 
-/* The rule's number in the set is @rule. */
-typedef void (*try_function)(struct diffing *d, const struct policy_trees *set, size_t rule,
-			     const struct example *example);
-
 static void try_itself(struct diffing *d, const struct policy_trees *set, size_t rule,
 		       const struct example *example)
 {
@@ -116,8 +112,8 @@ static void try_pairs(struct diffing *d, const struct policy_trees *set, size_t 
 	}
 }
 
-static void try_list(struct diffing *d, const struct policy_trees *set, size_t rule,
-		     const char *member, try_function try)
+void diff_each_example(struct diffing *d, const struct policy_trees *set, size_t rule,
+		       const char *member, diff_example_cb each)
 {
 	const struct rule_tree *r = &set->rules[rule];
 	const struct json *node = json_first(json_get(r->source->doc, "rules"));
@@ -130,7 +126,7 @@ static void try_list(struct diffing *d, const struct policy_trees *set, size_t r
 		struct example example;
 
 		if (example_decode(&place, e, &example) == 0) /* it was when the policy loaded */
-			try(d, set, rule, &example);
+			each(d, set, rule, &example);
 		example_done(&example);
 	}
 }
@@ -142,7 +138,7 @@ enum which {
 	UNSEEN_RULES, /* changed ones of the old side that refused, and are not told of yet */
 };
 
-static bool is_told(const struct diffing *d, const char *id)
+bool diff_is_told(const struct diffing *d, const char *id)
 {
 	for (size_t i = 0; i < d->count; i++) {
 		if (d->weaker[i].was_rule && strcmp(d->weaker[i].was_rule, id) == 0)
@@ -166,12 +162,12 @@ static bool is_of(const struct diffing *d, enum which which, size_t side, size_t
 	case UNSEEN_RULES:
 		return changed && side == 0 &&
 		       policy_rule_verdict(set->policy, rule) >= VERDICT_ASK &&
-		       !is_told(d, policy_rule(set->policy, rule)->id);
+		       !diff_is_told(d, policy_rule(set->policy, rule)->id);
 	}
 	return false;
 }
 
-static void try_rules(struct diffing *d, enum which which, try_function try)
+static void try_rules(struct diffing *d, enum which which, diff_example_cb try)
 {
 	const struct policy_trees *const sets[] = {&d->old, &d->new};
 
@@ -179,8 +175,8 @@ static void try_rules(struct diffing *d, enum which which, try_function try)
 		for (size_t i = 0; i < sets[s]->count; i++) {
 			if (!is_of(d, which, s, i))
 				continue;
-			try_list(d, sets[s], i, "match", try);
-			try_list(d, sets[s], i, "not_match", try);
+			diff_each_example(d, sets[s], i, "match", try);
+			diff_each_example(d, sets[s], i, "not_match", try);
 		}
 	}
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 /* The inside of `cordon policy diff`: diff_changes.c, which rules differ; diff_actions.c and
- * diff_edges.c, actions that may show it; diff.c, what each shows; diff_report.c, what is said. */
+ * diff_edges.c, actions that may show it; diff.c, what each shows; diff_removed.c, who refuses what
+ * a rule did that is gone; diff_report.c, what is said. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,15 @@ struct weaker {
 	char *example;			 /* owned: JSON */
 };
 
+/* A rule that refused and is gone, all of whose examples that match are refused all the same. */
+struct removed {
+	const char *rule; /* borrowed */
+	enum verdict was;
+	const char **by; /* the rules that do, or "default"; owned, its items borrowed */
+	size_t by_count;
+	bool lets_go; /* one of them is not refused */
+};
+
 struct diffing {
 	struct policy_trees old, new;
 	struct policy_state *old_state, *new_state; /* reset before each action */
@@ -31,17 +41,34 @@ struct diffing {
 	struct weaker *weaker;	     /* owned */
 	size_t count;
 	size_t tried;
+	struct removed *removed; /* owned */
+	size_t removed_count;
 };
 
 /* diff.c: one action on both sides; @labels_of: whose labels the example names. */
 void diff_try(struct diffing *d, const struct policy *labels_of, const struct example *example);
+/* The same on the new side alone. */
+void diff_decide_new(struct diffing *d, const struct policy *labels_of,
+		     const struct example *example, struct decision *ret);
+const char *diff_rule_of(const struct decision *decision);
 /* diff_changes.c */
 void diff_find_changes(struct diffing *d);
 /* diff_edges.c: the example at the edges of what its rule looks back to. */
 void diff_try_edges(struct diffing *d, const struct policy_trees *set, size_t rule,
 		    const struct example *example);
 /* diff_actions.c */
+/* The rule's number in the set is @rule. */
+typedef void (*diff_example_cb)(struct diffing *d, const struct policy_trees *set, size_t rule,
+				const struct example *example);
+/* Those of a rule's "match" or "not_match". */
+void diff_each_example(struct diffing *d, const struct policy_trees *set, size_t rule,
+		       const char *member, diff_example_cb each);
+/* A weakening is told as one of this rule. */
+bool diff_is_told(const struct diffing *d, const char *id);
 void diff_try_all(struct diffing *d);
+/* diff_removed.c: after all was tried. */
+void diff_find_removed(struct diffing *d);
+void diff_removed_done(struct diffing *d);
 
 /* diff_report.c */
 bool diff_on_loss_is_weaker(const struct diffing *d);

@@ -15,6 +15,15 @@ bool diff_on_loss_is_weaker(const struct diffing *d)
 	return policy_on_loss(d->new.policy) < policy_on_loss(d->old.policy);
 }
 
+static void print_removed(const struct removed *removed)
+{
+	(void)printf("removed: %s (%s); its examples are still refused by ", removed->rule,
+		     verdict_name(removed->was));
+	for (size_t i = 0; i < removed->by_count; i++)
+		(void)printf("%s%s", i ? ", " : "", removed->by[i]);
+	(void)putchar('\n');
+}
+
 void diff_print_text(const struct diffing *d)
 {
 	for (size_t i = 0; i < d->count; i++) {
@@ -31,6 +40,8 @@ void diff_print_text(const struct diffing *d)
 		print_text(w->example);
 		(void)putchar('\n');
 	}
+	for (size_t i = 0; i < d->removed_count; i++)
+		print_removed(&d->removed[i]);
 	if (diff_on_loss_is_weaker(d))
 		(void)printf("on_loss is weaker: was %s, is %s\n",
 			     on_loss_name(policy_on_loss(d->old.policy)),
@@ -50,6 +61,24 @@ static void put_side(struct json_writer *w, const char *key, enum verdict verdic
 	json_put_string(w, "verdict", verdict_name(verdict));
 	json_put_string(w, "rule", rule);
 	json_end_object(w);
+}
+
+static void put_removed(struct json_writer *w, const struct diffing *d)
+{
+	json_begin_array(w, "removed");
+	for (size_t i = 0; i < d->removed_count; i++) {
+		const struct removed *removed = &d->removed[i];
+
+		json_begin_object(w, NULL);
+		json_put_string(w, "rule", removed->rule);
+		json_put_string(w, "was", verdict_name(removed->was));
+		json_begin_array(w, "refused_by");
+		for (size_t n = 0; n < removed->by_count; n++)
+			json_put_string(w, NULL, removed->by[n]);
+		json_end_array(w);
+		json_end_object(w);
+	}
+	json_end_array(w);
 }
 
 void diff_print_json(const struct diffing *d)
@@ -75,6 +104,7 @@ void diff_print_json(const struct diffing *d)
 		json_end_object(&w);
 	}
 	json_end_array(&w);
+	put_removed(&w, d);
 	json_begin_object(&w, "on_loss");
 	json_put_string(&w, "was", on_loss_name(policy_on_loss(d->old.policy)));
 	json_put_string(&w, "now", on_loss_name(policy_on_loss(d->new.policy)));

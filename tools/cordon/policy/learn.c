@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
 #include "common/cleanup.h"
+#include "common/input.h"
 #include "common/log.h"
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/reader.h"
@@ -239,6 +242,30 @@ static void put_proposal(const struct learning *l, struct buf *out)
 		learn_put_diff(l->name, NULL, l->learned, out);
 }
 
+int learn_check_policies(const char *const *paths, size_t count, struct error *err)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < count; i++)
+		if (stat(paths[i], &st) == 0 && S_ISFIFO(st.st_mode))
+			return error_set(err, ESPIPE,
+					 "policy %s: there is no change of a pipe to propose; save "
+					 "it as a file",
+					 paths[i]);
+	return 0;
+}
+
+/* It is judged anew by each proposal. */
+static int check_record(const char *path, struct error *err)
+{
+	const int file_fd = input_open_file("the record ", path, err);
+
+	if (file_fd < 0)
+		return file_fd;
+	(void)close(file_fd);
+	return 0;
+}
+
 int learn_from(const struct learn_request *request, struct buf *out, struct error *err)
 {
 	struct learning l = {.err = err,
@@ -248,6 +275,10 @@ int learn_from(const struct learn_request *request, struct buf *out, struct erro
 	int r;
 
 	r = sodium_init() < 0 ? error_set(err, EIO, "libsodium finds no source of randomness") : 0;
+	if (r == 0)
+		r = learn_check_policies(request->paths, request->count, err);
+	if (r == 0)
+		r = check_record(request->record, err);
 	for (size_t i = 0; i < request->count && r == 0; i++)
 		r = sources_add_path(&l.originals, request->paths[i], err);
 	if (r == 0 && request->more)

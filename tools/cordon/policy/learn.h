@@ -35,6 +35,10 @@ struct learn_request {
 
 int learn_from(const struct learn_request *request, struct buf *out, struct error *err);
 
+/* Whether policies at these paths could be changed as was proposed. Errors: -ESPIPE: one is a pipe.
+ */
+int learn_check_policies(const char *const *paths, size_t count, struct error *err);
+
 /* An action with strings of its own, without what is of one occurrence. */
 struct learned {
 	struct action action;

@@ -21,6 +21,9 @@ int learn_session_start(const struct session_options *options, struct learn_sess
 			struct error *err)
 {
 	*ret = (struct learn_session){.options = options, .file_fd = -1};
+	if (options->learns &&
+	    learn_check_policies(options->policies, options->policy_count, err) < 0)
+		return err->code;
 	if (!options->learns || !options->learn_path)
 		return 0;
 	ret->file_fd =

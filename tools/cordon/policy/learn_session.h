@@ -14,7 +14,8 @@ struct learn_session {
 	int file_fd;			       /* -1: none yet, or nothing is learned */
 };
 
-/* Opens the file of --learn-to before anything runs that could put something else there. */
+/* Looks at the policies, and opens the file of --learn-to before anything runs that could put
+ * something else there. */
 int learn_session_start(const struct session_options *options, struct learn_session *ret,
 			struct error *err);
 /* Writes it, and tells where; a failure as well. Nothing to be done in other modes. Return: 0 or a

@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/input.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/plain.h"
@@ -37,35 +38,16 @@ int policy_load_words(const struct word_list *paths, struct policy **ret, struct
 	return load_policies(&options, ret, err);
 }
 
-static int read_stdin(struct buf *text, struct error *err)
-{
-	for (;;) {
-		char *at = buf_reserve(text, 65536);
-		ssize_t n;
-
-		if (!at)
-			return error_set(err, E2BIG, "standard input: more than %u bytes",
-					 MAX_JSON_BYTES);
-		n = read(STDIN_FILENO, at, 65536);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "cannot read standard input");
-		if (n == 0)
-			return 0;
-		text->len += (size_t)n;
-	}
-}
-
 static int add_source(const char *argument, struct sources *sources, struct error *err)
 {
-	_cleanup_buf_ struct buf input = BUF_INIT(MAX_JSON_BYTES + 65536);
+	_cleanup_buf_ struct buf input = BUF_INIT(MAX_JSON_BYTES + INPUT_ROOM);
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
 	int r;
 
 	if (strcmp(argument, "-") == 0) {
-		r = read_stdin(&input, err);
+		r = input_read_document(STDIN_FILENO, "standard input", MAX_JSON_BYTES, &input,
+					err);
 		return r < 0 ? r
 			     : sources_add_text(sources, "standard input",
 						input.len ? input.data : "", input.len, err);

@@ -118,6 +118,20 @@ static bool add_stamp(struct entry *entry, const char *path, const struct timesp
 	return age_ns >= SETTLED_NS;
 }
 
+/* A pipe is read once and waited for: its client does that, while this loop goes on. */
+static int check_kinds(const struct session_options *options, struct error *err)
+{
+	for (size_t i = 0; i < options->policy_count; i++) {
+		struct stat st;
+
+		if (stat(options->policies[i], &st) == 0 && !S_ISREG(st.st_mode) &&
+		    !S_ISDIR(st.st_mode))
+			return error_set(err, EINVAL, "policy %s: neither a file nor a folder",
+					 options->policies[i]);
+	}
+	return 0;
+}
+
 static int load(struct policy_cache *cache, const struct session_options *options, char *key,
 		struct entry **ret, struct error *err)
 {
@@ -129,7 +143,9 @@ static int load(struct policy_cache *cache, const struct session_options *option
 	(void)clock_gettime(CLOCK_REALTIME, &before);
 	entry->key = key;
 	DL_PREPEND(cache->entries, entry);
-	r = load_policies(options, &entry->policy, err);
+	r = check_kinds(options, err);
+	if (r == 0)
+		r = load_policies(options, &entry->policy, err);
 	if (r < 0) {
 		entry_free(cache, entry);
 		return r;

@@ -56,7 +56,7 @@ static int check_folder(int folder_fd, const char *path, struct error *err)
 
 	if (fstat(folder_fd, &st) < 0)
 		return error_errno(err, errno, "look at %s", path);
-	return paths_check_own(path, &st, 077, err);
+	return paths_check_own("the resident supervisor's folder", path, &st, 077, err);
 }
 
 int resident_place_open(struct resident_place *ret, struct error *err)

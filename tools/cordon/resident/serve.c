@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "tools/toolkit/loop.h"
 #include "tools/toolkit/paths.h"
 
 /* Descriptors that one session may need at the same time, a few executions' listeners included. */
@@ -191,7 +192,9 @@ int serve_run(uint32_t idle_ms, void (*ready)(void *ctx), void *ctx, struct erro
 	/* What it holds of many sessions is not for a debugger of the same user. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)uv_loop_init(&server.loop);
+	r = loop_init(&server.loop, err);
+	if (r < 0)
+		return r;
 	server.max_clients = raise_limits();
 	server.started_ms = uv_now(&server.loop);
 	r = open_server(&server, err);

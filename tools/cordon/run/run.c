@@ -28,6 +28,7 @@
 #include "tools/cordon/run/run_internal.h"
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
+#include "tools/toolkit/loop.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/ready.h"
 
@@ -256,7 +257,10 @@ int run_command(struct run_options *options)
 	int exit_status = EXIT_CORDON;
 	struct error err;
 
-	(void)uv_loop_init(&run.loop);
+	if (loop_init(&run.loop, &err) < 0) {
+		log_error("%s", err.text);
+		return EXIT_CORDON;
+	}
 	pass_terminal_type(&options->session);
 	if (start(&run, &err) < 0) {
 		run_here_failed(&run, &err);

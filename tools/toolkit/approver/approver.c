@@ -2,9 +2,14 @@
 #include "tools/toolkit/approver/approver.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include "common/cleanup.h"
+#include "common/log.h"
 #include "tools/toolkit/approver/face.h"
 
 #define UNIX_PREFIX    "unix:"
@@ -27,24 +32,68 @@ const char *approver_words(const char *text)
 	return text ? after(text, COMMAND_PREFIX) : NULL;
 }
 
-const char *approver_check(const char *text)
+static int is_program(const char *path)
+{
+	struct stat st;
+
+	if (access(path, X_OK) < 0 || stat(path, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : -EACCES; /* as execve(2) has it */
+}
+
+/* As execvp(3) will look for it. */
+static int find_program(const char *name)
+{
+	const char *folders = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe) */
+	int r = -ENOENT;
+
+	if (strchr(name, '/'))
+		return is_program(name);
+	while (r < 0 && folders && *folders) {
+		const size_t len = strcspn(folders, ":");
+		_cleanup_free_ char *path =
+			xasprintf("%.*s/%s", len ? (int)len : 1, len ? folders : ".", name);
+
+		r = is_program(path);
+		folders += len + (folders[len] == ':');
+	}
+	return r;
+}
+
+static int check_words(const char *words, struct error *err)
+{
+	const char *first = words + strspn(words, " ");
+	_cleanup_free_ char *name = xstrndup(first, strcspn(first, " "));
+	unsigned count = 0;
+	int r;
+
+	if (!*name)
+		return error_set(err, EINVAL,
+				 "command: is followed by a program and its arguments");
+	for (const char *word = words; word; word = strchr(word + 1, ' '))
+		if (++count > MAX_APPROVER_WORDS)
+			return error_set(err, EINVAL,
+					 "command: takes a program and at most 63 arguments");
+	r = find_program(name);
+	return r < 0 ? error_errno(err, r, "%s, which is to be asked, cannot be run", name) : 0;
+}
+
+int approver_check(const char *text, struct error *err)
 {
 	const char *path = after(text, UNIX_PREFIX);
 	const char *words = after(text, COMMAND_PREFIX);
-	unsigned count = 0;
 
 	if (path && (!*path || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)))
-		return "unix: is followed by the path of a socket, of at most 107 bytes";
-	if (words && !words[strspn(words, " ")])
-		return "command: is followed by a program and its arguments";
-	for (const char *word = words; word; word = strchr(word + 1, ' '))
-		if (++count > MAX_APPROVER_WORDS)
-			return "command: takes a program and at most 63 arguments";
-	if (path || words || strcmp(text, "console") == 0 || strcmp(text, "none") == 0 ||
+		return error_set(err, EINVAL,
+				 "unix: is followed by the path of a socket, of at most 107 bytes");
+	if (words)
+		return check_words(words, err);
+	if (path || strcmp(text, "console") == 0 || strcmp(text, "none") == 0 ||
 	    approver_is_client(text))
-		return NULL;
-	return "must be none, console, unix:PATH, command:PROGRAM ARGUMENT... or, of cordon mcp, "
-	       "mcp";
+		return 0;
+	return error_set(err, EINVAL,
+			 "must be none, console, unix:PATH, command:PROGRAM ARGUMENT... or, of "
+			 "cordon mcp, mcp");
 }
 
 bool approver_is_client(const char *text)
@@ -65,6 +114,7 @@ struct approver *approver_open(const char *text, const struct approver_host *hos
 	else
 		face = approver_console_new();
 	face->host = *host;
+	face->name = text;
 	return &face->approver;
 }
 
@@ -95,6 +145,14 @@ int face_note(struct face *face, uint64_t id)
 		return -ENOBUFS;
 	face->open[face->open_count++] = id;
 	return 0;
+}
+
+void face_tell(struct face *face, const char *reason)
+{
+	if (!face->is_told)
+		log_warning("--approver %s: %s; what it is to be asked is refused", face->name,
+			    reason);
+	face->is_told = true;
 }
 
 static bool face_is_open(const struct face *face, uint64_t id)

@@ -192,6 +192,7 @@ static int ask(struct approver *approver, const struct question *question)
 	a->askings = asking;
 	r = start(asking);
 	if (r < 0) {
+		face_tell(&a->face, uv_strerror(r));
 		face_forget(&a->face, question->id);
 		unlink_asking(asking);
 		close_pipe(&asking->input);

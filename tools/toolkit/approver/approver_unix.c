@@ -130,8 +130,10 @@ static void on_connected(uv_connect_t *request, int status)
 		name_peer(c);
 		status = uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 	}
-	if (status < 0)
+	if (status < 0) {
+		face_tell(&c->owner->face, uv_strerror(status));
 		give_up(c, uv_strerror(status));
+	}
 }
 
 static void open_connection(struct unix_approver *a)

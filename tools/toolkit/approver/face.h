@@ -12,6 +12,8 @@
 struct face {
 	struct approver approver; /* first */
 	struct approver_host host;
+	const char *name; /* as --approver has it; borrowed */
+	bool is_told;
 	void (*close)(struct face *face);
 	uint64_t open[MAX_OPEN_QUESTIONS];
 	unsigned open_count;
@@ -23,6 +25,8 @@ struct face *approver_command_new(const char *words);
 
 /* Return: 0, or -ENOBUFS. */
 int face_note(struct face *face, uint64_t id);
+/* That it cannot be reached, to who can mend that: once, since an agent can ask without end. */
+void face_tell(struct face *face, const char *reason);
 void face_forget(struct face *face, uint64_t id);
 /* Passes on what came, if the question is open. */
 void face_reply(struct face *face, uint64_t id, const struct reply *reply);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * release_socket - closes a duplicate of somebody else's socket, and sets it to -1; -1 is nothing.
+ *
+ * If they were killed meanwhile it is the last one, and of a connection with SO_LINGER its close(2)
+ * waits for as long as they chose: whoever runs inside could so stop us. A connection loses that
+ * option here; what was sent goes on its way all the same. A reset at the close (a linger of 0)
+ * stays one, and a socket without a connection keeps all it has.
+ */
+void release_socket(int *socket_fd);
