@@ -77,12 +77,11 @@ static int bind_below(const struct hands_job *job)
 static int bind_as_written(const struct hands_job *job)
 {
 	result = -EIO;
-	/* vfork(2) is right here: the child is to have our memory, and nothing else is left to it.
-	 */
+	/* vfork(2) is right here: the child is to have our memory, and makes system calls alone. */
 	const pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 
 	if (!pid) {
-		result = bind_below(job);
+		result = bind_below(job); /* NOLINT(clang-analyzer-unix.Vfork) */
 		_exit(0);
 	}
 	return pid < 0 ? -EAGAIN : result;
