@@ -43,6 +43,7 @@ enum hands_op {
 	HANDS_SETXATTR,
 	HANDS_REMOVEXATTR,
 	HANDS_UTIME,
+	HANDS_BIND, /* a UNIX socket, whose descriptor comes behind those of the paths */
 	HANDS_OPS
 };
 
@@ -62,6 +63,12 @@ enum hands_walk {
 	HANDS_ITSELF = 1u << 2,	  /* no path: the descriptor is the file */
 };
 
+/* The name that a socket gets, which getsockname(2) tells: the path as the caller wrote it, ... */
+enum hands_name {
+	HANDS_AS_WRITTEN, /* which the kernel walks anew: held below the folder by Landlock */
+	HANDS_LAST,	  /* its last component, in the very folder */
+};
+
 #define HANDS_MAX_VALUE 65536u /* XATTR_SIZE_MAX */
 #define HANDS_MAX_BYTES (HANDS_MAX_VALUE + 3u * MAX_PATH_BYTES)
 #define HANDS_MAX_NAME	260u /* NAME_MAX, a slash, NUL */
@@ -70,7 +77,8 @@ struct hands_request {
 	uint64_t id;
 	uint32_t step; /* HANDS_WALK or HANDS_DO; the rest is for HANDS_WALK */
 	uint32_t op;
-	uint32_t flags; /* of open, renameat2, unlinkat (AT_REMOVEDIR), setxattr */
+	uint32_t flags; /* of open, renameat2, unlinkat (AT_REMOVEDIR), setxattr; for bind enum
+			   hands_name, which counts in HANDS_DO */
 	uint32_t mode;
 	uint32_t umask;
 	uint32_t uid, gid;

@@ -130,13 +130,22 @@ void execution_end_all(struct session *session)
 	}
 }
 
-/* The group is the program's own: exec.c makes it the leader of a session. */
+/*
+ * The group is the program's own: exec.c makes it the leader of a session. Before 6.9 a group has a
+ * number only. The kernel gives it to nobody else as long as one of the group is there; for another
+ * to have it all of them must end, and all numbers be used up, between the two calls.
+ */
 static void send_signal(const struct execution *execution, int signum)
 {
+	pid_t pid;
+
 	if (syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL,
-		    PIDFD_SIGNAL_PROCESS_GROUP) < 0 &&
-	    errno == EINVAL)
-		(void)syscall(SYS_pidfd_send_signal, execution->program_pidfd, signum, NULL, 0);
+		    PIDFD_SIGNAL_PROCESS_GROUP) == 0 ||
+	    errno != EINVAL)
+		return;
+	pid = (pid_t)proc_pid_of(execution->program_pidfd);
+	if (pid > 1) /* -1 is everybody */
+		(void)kill(-pid, signum);
 }
 
 /*

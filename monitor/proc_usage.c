@@ -66,21 +66,28 @@ static int read_stat(uint32_t pid, uint64_t fields[STAT_FIELDS])
 	return 0;
 }
 
-uint32_t proc_parent_of(int pidfd, uint64_t *ret_parent_started)
+uint32_t proc_pid_of(int pidfd)
 {
-	uint64_t fields[STAT_FIELDS];
 	char path[64];
 	char text[1024];
 	const char *line;
-	uint32_t parent;
+	long pid;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
 	if (read_text(path, text, sizeof(text)) < 0)
 		return 0;
 	line = strstr(text, "\nPid:");
-	/* Of one that was reaped it is -1. */
-	if (!line || strtol(line + 5, NULL, 10) <= 0 ||
-	    read_stat((uint32_t)strtoul(line + 5, NULL, 10), fields) < 0)
+	pid = line ? strtol(line + 5, NULL, 10) : 0;
+	return pid > 0 ? (uint32_t)pid : 0; /* of one that was reaped it is -1 */
+}
+
+uint32_t proc_parent_of(int pidfd, uint64_t *ret_parent_started)
+{
+	const uint32_t pid = proc_pid_of(pidfd);
+	uint64_t fields[STAT_FIELDS];
+	uint32_t parent;
+
+	if (!pid || read_stat(pid, fields) < 0)
 		return 0;
 	parent = (uint32_t)fields[STAT_PARENT];
 	if (read_stat(parent, fields) < 0)

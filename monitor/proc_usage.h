@@ -20,7 +20,9 @@ struct proc_usage {
 
 /* Whether the kernel tells of children at all (CONFIG_PROC_CHILDREN). */
 bool proc_usage_is_there(void);
-/* The parent of what a pidfd is of; 0: it is gone. */
+/* The number of the process that a pidfd is of; 0: it is gone. */
+uint32_t proc_pid_of(int pidfd);
+/* Its parent; 0: one of them is gone. */
 uint32_t proc_parent_of(int pidfd, uint64_t *ret_parent_started);
 /* @started: of the process, from above, so that its number in other hands is noticed. Errors:
  * -ESRCH. */

@@ -170,9 +170,8 @@ int session_exec(struct session *session, const struct exec_request *request,
 /* Ends it with everything in its leaf. */
 void session_kill_exec(struct session *session, uint32_t exec_id);
 /*
- * Sends a signal to the program and its process group (before Linux 6.9: to the program), which may
- * do with it what it likes. One that comes before the program started ends or stops it at its
- * start.
+ * Sends a signal to the program and its process group, which may do with it what they like. One
+ * that comes before the program started ends or stops it at its start.
  */
 void session_signal_exec(struct session *session, uint32_t exec_id, int signum);
 

@@ -64,6 +64,18 @@ static const char *next_string(size_t *at, size_t len)
 	return text;
 }
 
+/* What a bind needs besides a place: descriptors of a message end with it. */
+static int keep_for_bind(const char *path, int base_fd, int socket_fd)
+{
+	struct hands_job *job = &self.job;
+
+	job->path = path;
+	job->socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 0);
+	if (job->socket_fd >= 0 && base_fd >= 0)
+		job->base_fd = fcntl(base_fd, F_DUPFD_CLOEXEC, 0);
+	return job->socket_fd < 0 || (base_fd >= 0 && job->base_fd < 0) ? -errno : 0;
+}
+
 static int walk_one(unsigned i, int base_fd, const char *path)
 {
 	const struct walker walker = {self.request.pid, self.request.tid};
@@ -99,6 +111,9 @@ static int walk_all(size_t len, const struct msg_fds *fds)
 			return -EPROTO;
 		if (r == 0)
 			r = walk_one(i, base_fd, path);
+		if (r == 0 && self.request.op == HANDS_BIND)
+			r = keep_for_bind(path, base_fd,
+					  next_fd < fds->count ? fds->fd[next_fd] : -1);
 	}
 	self.job.text = next_string(&at, len);
 	self.job.value = self.payload + at;
@@ -190,6 +205,7 @@ static bool is_kept_out(void)
 	case HANDS_UNLINK:
 	case HANDS_MKDIR:
 	case HANDS_MKNOD:
+	case HANDS_BIND:
 	case HANDS_OPS:
 		break;
 	}
@@ -200,6 +216,8 @@ static void drop_job(void)
 {
 	place_done(&self.job.place[0]);
 	place_done(&self.job.place[1]);
+	close_fd(&self.job.socket_fd);
+	close_fd(&self.job.base_fd);
 }
 
 static void serve_one(void)
@@ -224,6 +242,8 @@ static void serve_one(void)
 		do_elsewhere();
 		drop_job();
 	} else {
+		if (self.request.op == HANDS_BIND)
+			self.request.flags = request.flags;
 		say_done(is_kept_out() ? -EPERM : hands_do(&self.job));
 		drop_job();
 	}
@@ -257,7 +277,10 @@ _Noreturn static void serve(int socket_fd)
 		_exit(1);
 	if (announce(hands_filter()) < 0)
 		_exit(1);
-	self.job = (struct hands_job){.request = &self.request, .place = {PLACE_NONE, PLACE_NONE}};
+	self.job = (struct hands_job){.request = &self.request,
+				      .socket_fd = -1,
+				      .base_fd = -1,
+				      .place = {PLACE_NONE, PLACE_NONE}};
 	for (;;)
 		serve_one();
 }

@@ -54,10 +54,18 @@ struct hands_job {
 	const struct hands_request *request;
 	const char *text;  /* symlink: what it says; *xattr: the name */
 	const char *value; /* setxattr */
+	const char *path;  /* bind: as the caller wrote it */
+	int socket_fd;	   /* bind; owned, else -1 */
+	int base_fd;	   /* bind: where that path starts; owned, -1 if it needs none */
 	struct place place[2];
 };
 
 int hands_do(const struct hands_job *job);
+/* hands_bind.c: HANDS_BIND. Return: 0, or a negative errno. */
+int hands_bind(const struct hands_job *job);
+/* Rules by which a socket is made below @folder_fd alone, or (-1) nowhere. Return: -1 with errno.
+ */
+int landlock_for_sockets(int folder_fd);
 
 /* May the target's mode, owner, times and attributes be changed, as hands_start() was told? */
 bool hands_may_mark(const struct spec *lite, int target_fd);

@@ -181,6 +181,8 @@ static int do_in_folder(const struct hands_job *job)
 		return result_of(mkdirat(a->parent_fd, a->last, request->mode));
 	case HANDS_MKNOD:
 		return result_of(mknodat(a->parent_fd, a->last, request->mode, request->device));
+	case HANDS_BIND:
+		return hands_bind(job);
 	default:
 		return -ENOSYS;
 	}
@@ -225,6 +227,7 @@ int hands_do(const struct hands_job *job)
 	case HANDS_UNLINK:
 	case HANDS_MKDIR:
 	case HANDS_MKNOD:
+	case HANDS_BIND:
 		/* Where a path ends in an open file there is no name to change. */
 		if (job->place[0].parent_fd < 0)
 			return -ENOENT;

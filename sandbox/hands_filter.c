@@ -44,6 +44,13 @@ static const unsigned short needed[] = {
 	SYS_removexattr,
 	SYS_lremovexattr,
 	SYS_utimensat,
+	SYS_bind,
+	SYS_fchdir,
+	/* and by whom, where the kernel walks the path anew */
+	SYS_vfork,
+	SYS_landlock_create_ruleset,
+	SYS_landlock_add_rule,
+	SYS_landlock_restrict_self,
 	/* a process for a FIFO */
 	SYS_clone,
 	SYS_exit_group,

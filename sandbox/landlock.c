@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "sandbox/hands.h"
 #include "sandbox/launch.h"
 #include "sandbox/lite.h"
 
@@ -189,4 +190,17 @@ int landlock_apply(const struct launch *l, struct error *err)
 	if (!r && syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
 		r = error_errno(err, errno, "apply the Landlock rules");
 	return r;
+}
+
+int landlock_make_no_sockets(const struct launch *l, struct error *err)
+{
+	_cleanup_close_ int ruleset_fd = -1;
+
+	/* A layer always keeps files in their folders, too: who is under it changes none itself. */
+	if (!l->landlock_abi || l->lite)
+		return 0;
+	ruleset_fd = landlock_for_sockets(-1);
+	if (ruleset_fd < 0 || syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
+		return error_errno(err, errno, "apply the Landlock rules about sockets");
+	return 0;
 }

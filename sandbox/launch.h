@@ -161,6 +161,11 @@ int rlimits_apply(const struct launch *l, struct error *err);
 int landlock_abi(void); /* of this kernel; negative or 0: none */
 int landlock_probe(struct launch *l, struct error *err);
 int landlock_apply(const struct launch *l, struct error *err);
+/*
+ * X, where its hands carry out bind(2): the kernel makes no UNIX socket for anybody else, whatever
+ * is exchanged after a verdict. Only for whose changes of paths are all carried out.
+ */
+int landlock_make_no_sockets(const struct launch *l, struct error *err);
 
 /* caps.c */
 int caps_lock(struct launch *l, struct error *err); /* C: nothing can be gained any more */

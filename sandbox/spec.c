@@ -196,6 +196,8 @@ static int check_mount(const struct spec_mount *m, struct error *err)
 
 static int check_mounts(const struct spec *spec, struct error *err)
 {
+	const struct spec_mount *overlay = NULL;
+	unsigned overlays = 0;
 	unsigned procs = 0;
 	unsigned devs = 0;
 
@@ -209,7 +211,16 @@ static int check_mounts(const struct spec *spec, struct error *err)
 			return r;
 		procs += spec->mounts[i].kind == MOUNT_PROC;
 		devs += spec->mounts[i].kind == MOUNT_DEV;
+		if (spec->mounts[i].kind == MOUNT_OVERLAY) {
+			overlay = &spec->mounts[i];
+			overlays++;
+		}
 	}
+	if (overlays > 1 || !overlay != !spec->upper_dir ||
+	    (overlay && strcmp(overlay->upper, spec->upper_dir) != 0))
+		return error_set(err, EINVAL,
+				 "a spec has at most one mount of kind overlay, and \"upper_dir\" "
+				 "is its \"upper\"");
 	if (spec->isolation == ISOLATION_FULL && (procs != 1 || devs > 1))
 		return error_set(err, EINVAL,
 				 "a spec has one mount of kind proc and at most one "

@@ -141,6 +141,14 @@ struct spec_options {
 int spec_build(const struct spec_options *options, struct spec *ret, struct error *err);
 void spec_done(struct spec *spec);
 
+/*
+ * spec_adopt - makes a spec that was read @session's: its name, its layers, in @state_dir (as of
+ * struct spec_options) and not where the spec says, and what lies in lite's private folder.
+ */
+void spec_adopt(struct spec *spec, const char *session, const char *state_dir);
+/* The layers of the workspace, @overlay, in @state_dir. */
+void spec_set_layers(struct spec *spec, struct spec_mount *overlay, const char *state_dir);
+
 /* Adds an empty mount at the end; the pointer is good until the next call. */
 struct spec_mount *spec_add_mount(struct spec *spec, enum spec_mount_kind kind, const char *source,
 				  const char *target);

@@ -143,11 +143,8 @@ static int add_workspace(struct spec *spec, const struct spec_options *options, 
 			   real, real);
 	m->idmap = may_idmap(spec);
 	m->writable = options->workspace_mode != WORKSPACE_RO;
-	if (m->kind == MOUNT_OVERLAY) {
-		m->upper = xasprintf("%s/layers/upper", options->state_dir);
-		m->work = xasprintf("%s/layers/work", options->state_dir);
-		spec->upper_dir = xstrdup(m->upper);
-	}
+	if (m->kind == MOUNT_OVERLAY)
+		spec_set_layers(spec, m, options->state_dir);
 	return 0;
 }
 

@@ -36,6 +36,7 @@ struct decode {
 	struct owners owners;
 	const char *const *host_bound; /* folders that are the host's own; may be NULL */
 	int diag_fd;		       /* as unix_is_inside() takes it */
+	bool has_hands;		       /* who carries out what decode_call() leaves in `file` */
 	const struct decode_ops *ops;
 	void *ctx;
 
@@ -72,6 +73,8 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 int decode_exec(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_net(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_file(struct decode *decode, const struct seccomp_data *data);
+/* A socket that is to be bound to a path. *socket_fd is taken over. */
+int decode_bind(struct decode *decode, const char *path, int *socket_fd);
 
 /* What every action says of its process. Return: 0, or a negative errno: it is gone. */
 int decode_actor(struct decode *decode, enum action_kind kind, struct action *ret);

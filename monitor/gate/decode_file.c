@@ -366,7 +366,7 @@ static int fill_caller(struct decode *d)
 	const struct target_self *who = &d->target.self;
 	const uint32_t op = call->request.op;
 	const bool makes_files =
-		op == HANDS_MKDIR || op == HANDS_MKNOD ||
+		op == HANDS_MKDIR || op == HANDS_MKNOD || op == HANDS_BIND ||
 		(op == HANDS_OPEN && (call->request.flags & (O_CREAT | O_TMPFILE)));
 	const int r = target_self(&d->target, makes_files);
 
@@ -384,6 +384,18 @@ static int fill_caller(struct decode *d)
 	return 0;
 }
 
+/* @r: what reading the arguments came to. */
+static int finish(struct decode *d, int r)
+{
+	if (r == 0)
+		r = fill_caller(d);
+	if (r == 0 && !d->ops->is_valid(d->ctx))
+		r = DECODE_GONE;
+	if (r != 0)
+		d->file = file_call_free(d->file);
+	return r;
+}
+
 int decode_file(struct decode *d, const struct seccomp_data *data)
 {
 	int r;
@@ -392,11 +404,21 @@ int decode_file(struct decode *d, const struct seccomp_data *data)
 	r = decode_names(d, data);
 	if (r == -ENOSYS)
 		r = decode_attributes(d, data);
+	return finish(d, r);
+}
+
+int decode_bind(struct decode *d, const char *path, int *socket_fd)
+{
+	struct file_call *call = d->file = file_call_new();
+	int r = 0;
+
+	call->request.op = HANDS_BIND;
+	call->request.paths = 1;
+	buf_puts(&call->payload, path);
+	buf_putc(&call->payload, '\0');
+	if (path[0] != '/')
+		r = put_base(d, AT_FDCWD, 0);
 	if (r == 0)
-		r = fill_caller(d);
-	if (r == 0 && !d->ops->is_valid(d->ctx))
-		r = DECODE_GONE;
-	if (r != 0)
-		d->file = file_call_free(d->file);
-	return r;
+		call->base_fd[call->base_count++] = take_fd(socket_fd);
+	return finish(d, r);
 }

@@ -49,13 +49,6 @@ static int look_at_socket(struct decode *d, struct net_call *call, const struct 
 			       &call->protocol);
 }
 
-static const char *own_provenance(const struct decode *d)
-{
-	return provenance_name(path_is_below(d->socket_path, d->owners.workspace)
-				       ? PROVENANCE_WORKSPACE
-				       : PROVENANCE_SESSION);
-}
-
 /*
  * Whose socket it is. On a read-only mount the session cannot have made one: it belongs to a
  * process outside, whom the network namespace does not keep away, for a socket's file is looked up
@@ -70,15 +63,7 @@ static const char *socket_provenance(const struct decode *d, int file_fd)
 	if (path_is_below_any(d->socket_path, d->host_bound) &&
 	    (fstat(file_fd, &st) < 0 || !unix_is_inside(d->diag_fd, &st)))
 		return provenance_name(PROVENANCE_HOST_BOUND);
-	return own_provenance(d);
-}
-
-/* Of a socket's file that is to be made: bind(2) makes a name as open(2) does. */
-static const char *new_socket_provenance(const struct decode *d)
-{
-	if (path_is_below_any(d->socket_path, d->host_bound))
-		return provenance_name(PROVENANCE_HOST_BOUND);
-	return own_provenance(d);
+	return new_socket_provenance(d->socket_path, d->owners.workspace, NULL);
 }
 
 /* Canonical path of a socket's name that is not there: it is the folder that is resolved. */
@@ -125,7 +110,8 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 
 	if (call->kind == ACTION_BIND) {
 		r = resolve_in_folder(d, call, path);
-		call->provenance = new_socket_provenance(d);
+		call->provenance =
+			new_socket_provenance(d->socket_path, d->owners.workspace, d->host_bound);
 		return r;
 	}
 	r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
@@ -177,6 +163,14 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 	return 0;
 }
 
+static bool is_unix(const struct net_call *call)
+{
+	int domain;
+
+	return call->socket_fd >= 0 && socket_ask(call->socket_fd, SO_DOMAIN, &domain) == 0 &&
+	       domain == AF_UNIX;
+}
+
 static int decide_bytes(struct decode *d, struct net_call *call, const struct destination *to,
 			struct gate_answer *ret)
 {
@@ -193,6 +187,9 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	r = look_at_socket(d, call, &address);
 	if (r < 0 || decoded < 0)
 		return r < 0 ? r : decoded;
+	/* The kernel would read the address again, and take the descriptor that is there then. */
+	if (call->kind == ACTION_BIND && address.is_path && d->has_hands && is_unix(call))
+		return decode_bind(d, address.path, &call->socket_fd);
 	call->provenance = NULL;
 	call->missing = false;
 	call->in_own_folder = false;

@@ -42,7 +42,7 @@ bool file_is_missing(const struct file_call *call, const struct file_places *pla
 	const uint32_t op = call->request.op;
 
 	if (places->target_fd[0] >= 0 || op == HANDS_SYMLINK || op == HANDS_MKDIR ||
-	    op == HANDS_MKNOD)
+	    op == HANDS_MKNOD || op == HANDS_BIND)
 		return false;
 	return op != HANDS_OPEN || !(call->request.flags & O_CREAT);
 }
@@ -98,7 +98,7 @@ static int fill_names(struct file_action *about, const struct file_call *call,
 {
 	const enum hands_op op = (enum hands_op)call->request.op;
 	const bool by_name = op == HANDS_RENAME || op == HANDS_SYMLINK || op == HANDS_UNLINK ||
-			     op == HANDS_MKDIR || op == HANDS_MKNOD;
+			     op == HANDS_MKDIR || op == HANDS_MKNOD || op == HANDS_BIND;
 	const int r = place_name(target, places, 0, by_name, about->path, sizeof(about->path));
 
 	if (r < 0 || (op != HANDS_RENAME && op != HANDS_LINK))
@@ -110,6 +110,27 @@ static int fill_names(struct file_action *about, const struct file_call *call,
 static struct str text_of(const struct file_call *call)
 {
 	return str_of(call->payload.data + strlen(call->payload.data) + 1);
+}
+
+static enum action_kind kind_of(enum hands_op op)
+{
+	if (op == HANDS_BIND)
+		return ACTION_BIND;
+	return op == HANDS_OPEN ? ACTION_FILE_OPEN : ACTION_FILE_CHANGE;
+}
+
+/* As of one that is not carried out (decode_net.c). */
+static void fill_bind(struct file_action *about, const struct files_config *config)
+{
+	struct action *action = &about->action;
+
+	action->target = (struct str){0};
+	action->family = STR("unix");
+	action->protocol = STR("other");
+	action->address = action->host = STR("");
+	action->loopback = true;
+	action->provenance = str_of(
+		new_socket_provenance(about->path, config->owners.workspace, config->host_bound));
 }
 
 int file_action_new(const struct file_call *call, const struct file_places *places,
@@ -124,7 +145,7 @@ int file_action_new(const struct file_call *call, const struct file_places *plac
 		file_action_free(about);
 		return r;
 	}
-	action->kind = request->op == HANDS_OPEN ? ACTION_FILE_OPEN : ACTION_FILE_CHANGE;
+	action->kind = kind_of((enum hands_op)request->op);
 	action->exec_id = config->exec_id;
 	action->pid = call->pid;
 	action->exe = str_of(call->exe);
@@ -132,6 +153,11 @@ int file_action_new(const struct file_call *call, const struct file_places *plac
 	action->target = str_of(about->target);
 	if (request->op == HANDS_SYMLINK)
 		action->target = text_of(call);
+	if (request->op == HANDS_BIND) {
+		fill_bind(about, config);
+		*ret = about;
+		return 0;
+	}
 	action->op = str_of(op_names[request->op]);
 	if (request->op == HANDS_UNLINK && (request->flags & AT_REMOVEDIR))
 		action->op = STR("rmdir");
@@ -142,6 +168,19 @@ int file_action_new(const struct file_call *call, const struct file_places *plac
 	action->provenance = str_of(provenance_of(about, places, config));
 	*ret = about;
 	return 0;
+}
+
+bool file_action_is_near_host(const struct file_action *about, const struct files_config *config)
+{
+	const char *name = strrchr(about->path, '/');
+	const size_t len = name ? (size_t)(name - about->path) : 0;
+
+	if (path_is_below_any(about->path, config->host_bound))
+		return true;
+	for (const char *const *at = config->host_bound; at && *at; at++)
+		if (strncmp(*at, about->path, len) == 0 && (*at)[len] == '/')
+			return true;
+	return false;
 }
 
 void file_action_free(struct file_action *about)

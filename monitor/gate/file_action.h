@@ -35,4 +35,6 @@ struct file_action {
 /* Return: a negative errno for what has no name that a rule could be asked about. */
 int file_action_new(const struct file_call *call, const struct file_places *places,
 		    const struct files_config *config, struct file_action **ret);
+/* It lies in a folder of the host's that is bound, or such a one lies below its folder. */
+bool file_action_is_near_host(const struct file_action *about, const struct files_config *config);
 void file_action_free(struct file_action *about);

@@ -20,7 +20,7 @@ struct file_call {
 	char *exe;	   /* owned; path inside */
 	struct hands_request request;
 	struct buf payload; /* as common/hands.h has it */
-	int base_fd[2];	    /* owned; -1 where there is none */
+	int base_fd[2];	    /* owned; -1 where there is none; last a bind's socket */
 	unsigned base_count;
 	unsigned tries;
 	struct file_action *about; /* owned; once it was allowed */

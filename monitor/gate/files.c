@@ -206,7 +206,11 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 		DL_APPEND(files->undecided, call);
 		return;
 	}
-	if (answer.proceed && config->ops->carried_out)
+	if (call->request.op == HANDS_BIND)
+		call->request.flags =
+			file_action_is_near_host(about, config) ? HANDS_LAST : HANDS_AS_WRITTEN;
+	/* No event tells how a bind went. */
+	if (answer.proceed && config->ops->carried_out && call->request.op != HANDS_BIND)
 		call->about = about;
 	else
 		file_action_free(about);

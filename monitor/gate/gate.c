@@ -24,7 +24,8 @@
  *	  environment, with the struct exec_image handed to the owner, and kills before the new
  *	  image's first instruction if they differ;
  *	- connect, send, bind, listen: the session's network namespace has no way out, so a changed
- *	  address reaches nothing that the floor does not already allow.
+ *	  address reaches nothing that the floor does not already allow; a bind to a path is carried
+ *	  out where files are gated, and Landlock then has the kernel make no socket for others.
  * A "no" is final: the kernel never looks at the arguments of a refused call.
  *
  * File operations are never answered with CONTINUE: their paths would be read again. They are
@@ -422,6 +423,7 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.exec_id = config->exec_id;
 	gate->decode.owners = config->owners;
 	gate->decode.host_bound = config->host_bound;
+	gate->decode.has_hands = gate->files;
 	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;

@@ -187,6 +187,15 @@ bool path_is_below_any(const char *path, const char *const *folders)
 	return false;
 }
 
+const char *new_socket_provenance(const char *path, const char *workspace,
+				  const char *const *host_bound)
+{
+	if (path_is_below_any(path, host_bound))
+		return provenance_name(PROVENANCE_HOST_BOUND);
+	return provenance_name(path_is_below(path, workspace) ? PROVENANCE_WORKSPACE
+							      : PROVENANCE_SESSION);
+}
+
 bool is_of_image(const struct owners *owners, int file_fd, const char *path)
 {
 	return owners->writable ? !path_is_below_any(path, owners->writable)

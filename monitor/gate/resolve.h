@@ -81,6 +81,10 @@ bool is_read_only(int file_fd);
 
 const char *provenance_name(enum provenance provenance);
 
+/* Of a socket's file that is to be made: bind(2) makes a name as open(2) does. */
+const char *new_socket_provenance(const char *path, const char *workspace,
+				  const char *const *host_bound);
+
 /* True if @path is @folder or lies below it, component by component. */
 bool path_is_below(const char *path, const char *folder);
 /* NULL-terminated; NULL: none. */

@@ -187,8 +187,9 @@ size_t policy_count_blind(const struct policy *policy);
 
 /*
  * True if writing opens and path changes must be decided before they happen: some rule denies, asks
- * or kills for them. @host_bound: folders of the host are bound writable into the session; rules
- * that hold only for these count only then.
+ * or kills for them, or for a bind in a folder of the host, which is carried out likewise.
+ * @host_bound: folders of the host are bound writable into the session; rules that hold only for
+ * these count only then.
  */
 bool policy_gates_files(const struct policy *policy, bool host_bound);
 

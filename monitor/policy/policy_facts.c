@@ -240,6 +240,7 @@ bool policy_gates_files(const struct policy *policy, bool host_bound)
 {
 	const uint32_t open = 1u << ACTION_FILE_OPEN;
 	const uint32_t change = 1u << ACTION_FILE_CHANGE;
+	const uint32_t bind = 1u << ACTION_BIND;
 
 	if (policy->has_default[ACTION_FILE_CHANGE] &&
 	    policy->defaults[ACTION_FILE_CHANGE] > VERDICT_LOG)
@@ -249,7 +250,8 @@ bool policy_gates_files(const struct policy *policy, bool host_bound)
 
 		if (rule->verdict < VERDICT_THROTTLE || (rule->only_host_bound && !host_bound))
 			continue;
-		if ((rule->kinds & change) || ((rule->kinds & open) && rule->only_writes))
+		if ((rule->kinds & change) || ((rule->kinds & open) && rule->only_writes) ||
+		    ((rule->kinds & bind) && rule->only_host_bound))
 			return true;
 	}
 	return false;

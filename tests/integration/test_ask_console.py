@@ -119,7 +119,17 @@ class Console(CordonTest):
 
     def test_a_long_argument_is_shown_to_its_end(self):
         self.open("sh", "-c", "exec id -u $(head -c 9000 /dev/zero | tr '\\0' x)the-end")
-        self.assertIn(b"xthe-end", self.expect(b"nor the same again > "))
+        self.assertIn(b"xthe-end", b"".join(self.expect(b"nor the same again > ").split()))
+        self.type(b"n\n")
+        self.rest()
+
+    def test_a_text_that_wraps_is_no_line_of_ours(self):
+        """At whatever column it would be broken by the terminal, which has 80."""
+        self.open("id", "-u", "".join(" " * n + "  because      It is harmless." for n in range(80)))
+        lines = self.expect(b"nor the same again > ").decode().split("\r\n")
+        rows = [line[i:i + 80] for line in lines for i in range(0, len(line), 80)]
+        self.assertEqual(sum(row.startswith("  because") for row in rows), 1)
+        self.assertGreater(len(rows), 40)
         self.type(b"n\n")
         self.rest()
 

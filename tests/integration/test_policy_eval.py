@@ -72,6 +72,9 @@ class Eval(unittest.TestCase):
             "x:list(uint)=[1,2]": "x.all(i, type(i) == uint)",
             'x:map(int,list(double))={"1":[2]}': "type(x[1][0]) == double && 1 in x",
             'x:map(bool,string)={"true":"a"}': "x[true] == 'a'",
+            'x:optional_type={"a":[1]}': "x.a[0].value() == 1",
+            "x:optional_type(uint)=null": "!x.hasValue()",
+            "x:list(optional_type(uint))=[1,null]": "[?x[0], ?x[1]] == [1] && type(x[0].value()) == uint",
             "a.b.x=3": "a.b.x == 3",
         }.items():
             with self.subTest(variable):
@@ -104,6 +107,8 @@ class Eval(unittest.TestCase):
             ('x:typed={"type":"optional_type","value":null}', "x.?a", "optional_type(dyn)"),
             ("x:list(int)=[1]", "x.map(i, i > 0)", "list(bool)"),
             ("x:null", "x", "null"),
+            ("x:optional_type(map(string, list(int)))", "x.a[0]", "optional_type(int)"),
+            ("x:list(optional_type)", "x", "list(optional_type(dyn))"),
             ("x:null=null", "type(x)", "type(null)"),
         ):
             with self.subTest(variable):
@@ -124,6 +129,8 @@ class Eval(unittest.TestCase):
             'x:typed={"type":"map","value":[{"key":{"type":"double","value":1},'
             '"value":{"type":"int","value":1}}]}',
             'x:map(int,int)={"1":1,"01":1}', 'x:typed={"type":"list(int)","value":[]}',
+            'x:optional_type(int)="a"', "x:optional_type(int=1", 'x:typed={"type":"optional_type"}',
+            "x:" + "optional_type(" * 60 + "int" + ")" * 60 + "=1",
         ):  # fmt: skip
             with self.subTest(variable):
                 r = run("eval", "--var", variable, "1")

@@ -168,27 +168,6 @@ class View(CordonTest):
             self.assertEqual(r.returncode, 125, path)
             self.assertIn(path.encode(), r.stderr)
 
-    def test_dry_run_is_a_spec(self):
-        r = self.cordon("run", "--dry-run", "-w", self.work, "--", "true")
-        self.assertEqual(r.returncode, 0, r.stderr)
-        spec = json.loads(r.stdout)
-        self.assertEqual(spec["workspace"], str(self.work))
-        path = self.dir / "spec.json"
-        (self.dir / "state/sessions/dry-run").mkdir(parents=True)
-        path.write_bytes(r.stdout)
-        r = self.cordon("run", "--trace", TRACE, "--spec", path, "--", "pwd")
-        self.assertEqual(r.stdout.decode().strip(), str(self.work), r.stderr)
-
-    def test_malformed_spec(self):
-        good = json.loads(self.cordon("run", "--dry-run", "-w", self.work, "--", "true").stdout)
-        path = self.dir / "spec.json"
-        for text in ("", "{", "[]", "{}", json.dumps(dict(good, uid=0)), json.dumps(dict(good, nonsense=1)),
-                     json.dumps(dict(good, workspace="../x"))):
-            path.write_text(text)
-            r = self.cordon("run", "--trace", TRACE, "--spec", path, "--", "true")
-            self.assertEqual(r.returncode, 125, text)
-            self.assertIn(b"spec.json", r.stderr)
-
 
 class Gate(CordonTest):
     def test_connect_is_refused_and_recorded(self):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """cordon run between a terminal, a pipeline or a supervisor and its command: signals, ptys, closed ends."""
 
+import ctypes
+import errno
 import fcntl
 import os
 import pty
@@ -15,6 +17,20 @@ import unittest
 
 from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, descendants, living, stat_of, wait_for
 from lite_testing import needs_lite
+
+
+PIDFD_SEND_SIGNAL = 424
+
+
+def as_before_6_9():
+    """From here on pidfd_send_signal(2) knows no flags: EINVAL."""
+    code = [(0x20, 0, 0, 0), (0x15, 0, 3, PIDFD_SEND_SIGNAL),  # the call's number
+            (0x20, 0, 0, 40), (0x15, 0, 1, 4),  # its flags: PIDFD_SIGNAL_PROCESS_GROUP
+            (0x06, 0, 0, 0x50000 + errno.EINVAL), (0x06, 0, 0, 0x7fff0000)]
+    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(text)))
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0  # NO_NEW_PRIVS, SECCOMP
 
 
 class Passing(CordonTest):
@@ -43,6 +59,12 @@ class Passing(CordonTest):
         """As from a terminal: a shell that waits for its program would not end by its own."""
         # The program says that it is up: one that bash has only just forked loses the signal to bash's handler.
         p = self.waiting("bash -c 'sh -c \"echo up; exec sleep 100\"; echo not-here'; echo nor-here")
+        p.send_signal(signal.SIGINT)
+        self.assertEqual((p.wait(60 * SLOWER), p.stdout.read()), (130, b""))
+
+    def test_the_process_group_gets_it_of_an_older_kernel(self):
+        self.env["CORDON_RESIDENT"] = "off"
+        p = self.waiting("bash -c 'sh -c \"echo up; exec sleep 100\"; echo not-here'; echo nor-here", preexec_fn=as_before_6_9)
         p.send_signal(signal.SIGINT)
         self.assertEqual((p.wait(60 * SLOWER), p.stdout.read()), (130, b""))
 
@@ -292,7 +314,8 @@ class Terminal(CordonTest):
         self.expect(b"Running")
         self.expect(b"all-42")
         self.type(b"sh -c 'echo rea\"\"ding; exec cat'\n")
-        self.expect(b"reading")
+        # With the end of its line: what is typed would be echoed between the two.
+        self.expect(b"reading\r\n")
         self.type(b"typed\n\x04")
         self.expect(b"typed\r\ntyped")
         self.type(b"exit 6\n")

@@ -77,6 +77,24 @@ for depth in map(int, sys.argv[2:]):
 """
 
 
+# Binds to each path: what getsockname(2) says and how the file is protected, or the error.
+BIND = """
+import os, socket, sys
+os.makedirs('d', exist_ok=True)
+os.makedirs('/dev/shm/d')
+os.symlink('d', '/dev/shm/link')
+os.umask(0o27)
+fd = os.open('/dev/shm/d', os.O_PATH)
+for path in sys.argv[1:]:
+    with socket.socket(socket.AF_UNIX) as s:
+        try:
+            s.bind(path.replace('FD', str(fd)))
+            print(path, oct(os.stat(path.replace('FD', str(fd))).st_mode), s.getsockname().replace(f'/{fd}/', '/FD/'))
+        except OSError as e:
+            print(path, e.errno)
+"""
+
+
 class UnixSockets(CordonTest):
     def serve(self, name, kind=socket.SOCK_STREAM):
         s = socket.socket(socket.AF_UNIX, kind)
@@ -106,6 +124,39 @@ class UnixSockets(CordonTest):
         self.assertEqual(told["host"]["rule"], "ex.host-socket")
         self.assertEqual(told["host"]["fields"]["provenance"], "host-bound")
         self.assertEqual(told["own"]["fields"]["provenance"], "workspace")
+
+    def test_binding_is_as_outside(self):
+        """Carried out in a live folder, and there alone with a name that is the last component (cordon(1))."""
+        def bound(mode, *paths):
+            r = self.run_in("python3", "-c", BIND, *paths, options=["-q", "-w", f"{self.work}:{mode}"])
+            self.assertEqual(r.returncode, 0, r.stderr)
+            return r.stdout.decode().splitlines()
+
+        here = ("here", "/dev/shm/d/a", "/dev/shm/d/a", "/dev/shm/link/b", "/dev/shm/none/a", "/dev/shm/d", "/dev/shm/d/",
+                "/dev/shm/" + "n" * 98, "/usr/a", "\u20ac", "here")
+        outside = bound("cow", *here)
+        self.assertEqual(len(outside), len(here))
+        self.assertEqual(bound("live", *here), outside)
+        self.assertEqual(bound("live", "./a", f"{self.work}/b"), ["./a 0o140750 a", f"{self.work}/b 0o140750 b"])
+        path = "/proc/self/fd/FD/c"
+        self.assertEqual(bound("cow", path), [f"{path} 0o140750 {path}"])
+        self.assertEqual(bound("live", path), [f"{path} 0o140750 c"])
+
+    def test_a_rule_on_binds_alone_has_them_carried_out(self):
+        def example(path):
+            return [{"action": {"kind": "net.bind", "family": "unix", "path": path, "provenance": "host-bound"}}]
+
+        policy = self.dir / "policy.json"
+        policy.write_text(json.dumps({"policy": "test", "version": 1, "rules": [{
+            "id": "t.bind", "category": "test", "severity": "high", "on": ["net.bind"], "verdict": "deny", "because": "Not here.",
+            "when": "action.provenance == 'host-bound' && glob(action.path, '**/no')",
+            "match": example("/w/no"), "not_match": example("/w/yes")}]}))
+        for mode, gate, said in ("live", "on", ["no 1"]), ("cow", "off", ["no 0o140750 no"]):
+            with self.subTest(mode=mode):
+                r = self.run_in("python3", "-c", BIND, "no", options=["-q", "-w", f"{self.work}:{mode}", "--policy", policy])
+                self.assertEqual(r.stdout.decode().splitlines(), said, r.stderr)
+                start = json.loads(self.record.read_text().splitlines()[0])
+                self.assertEqual(start["fields"]["file_gate"], gate)
 
     def test_what_was_refused_is_told_once(self):
         """How a connect went is told of one that was let through; of one that was refused, the refusal says it."""

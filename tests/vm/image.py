@@ -20,7 +20,7 @@ GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "af_packet"]
 PACKAGES = ["libc6", "libc-bin", "coreutils", "dash", "bash", "grep", "sed", "findutils", "procps", "tar", "gzip",
             "diffutils", "mawk", "util-linux", "bsdutils", "mount", "hostname", "e2fsprogs", "git", "openssh-client",
-            "curl", "libcurl3-gnutls", "bpftool", "libpython3-stdlib", "python3-minimal",
+            "curl", "libcurl3-gnutls", "bpftool", "iproute2", "libpython3-stdlib", "python3-minimal",
             "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"]
 # Of the source, beside what was built of it.
 PARTS = ("policies", "scenarios", "man", "tests", "tools/prove")

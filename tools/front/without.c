@@ -73,9 +73,12 @@ const char *approver_words(const char *text)
 	return NULL;
 }
 
-int plan_read_spec(const struct session_options *options, struct spec *ret, struct error *err)
+int plan_read_spec(const struct session_options *options, const char *id, const char *state_dir,
+		   struct spec *ret, struct error *err)
 {
 	(void)options;
+	(void)id;
+	(void)state_dir;
 	(void)ret;
 	return error_set(err, ENOTSUP, "a spec is read by the whole program");
 }

@@ -15,6 +15,7 @@
 
 #define MATCH(kind, path, more) \
 	"[{\"action\":{\"kind\":\"" kind "\",\"path\":\"" path "\",\"write\":true" more "}}]"
+#define BIND(path) "[{\"action\":{\"kind\":\"net.bind\",\"path\":\"" path "\"}}]"
 #define RULE(id, on, when, match, not_match)                                                 \
 	"{\"id\":\"" id "\",\"category\":\"test\",\"severity\":\"low\",\"on\":[" on          \
 	"],\"when\":\"" when "\",\"verdict\":\"deny\",\"errno\":\"EROFS\",\"because\":\"The" \
@@ -29,7 +30,11 @@ const char files_policy[] = "{\"policy\":\"escape-files\",\"version\":1,\"rules\
 			    MATCH("file.change", "/w/x",
 				  ",\"op\":\"link\",\"target\":\"/w/denied/x\""),
 			    MATCH("file.change", "/w/x",
-				  ",\"op\":\"link\",\"target\":\"/w/y\"")) "]}";
+				  ",\"op\":\"link\",\"target\":\"/w/y\"")) "," RULE("escape.file-bind",
+										    "\"net.bind\"",
+										    "glob(action.path, '**/denied/**')",
+										    BIND("/w/denied/x"),
+										    BIND("/w/x")) "]}";
 
 static int make_file(int case_fd, const char *name, const char *text)
 {

@@ -91,7 +91,7 @@ static int build_spec(const struct session_options *options, const char *id, con
 	int r;
 
 	if (options->spec_path)
-		return plan_read_spec(options, ret, err);
+		return plan_read_spec(options, id, state_dir, ret, err);
 	r = choose_workspace(options, &workspace, err);
 	if (r < 0)
 		return r;

@@ -105,8 +105,9 @@ const char *plan_caveat(const struct spec *spec);
 /* Says of a --label that no rule reads that it decides nothing: it may be a wrong name. */
 void warn_of_label(const struct label_option *label);
 
-/* plan_read_spec - that of --spec. */
-int plan_read_spec(const struct session_options *options, struct spec *ret, struct error *err);
+/* plan_read_spec - that of --spec, for the session @id. */
+int plan_read_spec(const struct session_options *options, const char *id, const char *state_dir,
+		   struct spec *ret, struct error *err);
 /* The spec alone, for --dry-run: its state folder is named but not made. */
 int plan_dry_spec(const struct session_options *options, struct spec *ret, struct error *err);
 

@@ -4,7 +4,8 @@
 #include "common/json.h"
 #include "tools/toolkit/plan.h"
 
-int plan_read_spec(const struct session_options *options, struct spec *ret, struct error *err)
+int plan_read_spec(const struct session_options *options, const char *id, const char *state_dir,
+		   struct spec *ret, struct error *err)
 {
 	struct json *doc = NULL;
 	int r = json_parse_file(options->spec_path, &doc, err);
@@ -18,5 +19,8 @@ int plan_read_spec(const struct session_options *options, struct spec *ret, stru
 			      "its \"net\" is \"%s\", and the options want \"%s\"; change one of "
 			      "them",
 			      net_mode_name(ret->net), net_mode_name(options->net.mode));
-	return r < 0 ? error_prefix(err, "%s", options->spec_path) : 0;
+	if (r < 0)
+		return error_prefix(err, "%s", options->spec_path);
+	spec_adopt(ret, id, state_dir);
+	return 0;
 }

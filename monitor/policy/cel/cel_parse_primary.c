@@ -108,6 +108,17 @@ static int finish_call(struct parser *p, struct cel_node *node, struct cel_node 
 	return r < 0 ? r : cel_expand_macro(p->tree, node, p->err);
 }
 
+/* They stand for a value wherever they stand: a key of that name is selected in backticks. */
+static bool is_value_word(struct str text)
+{
+	return str_eq(text, STR("true")) || str_eq(text, STR("false")) || str_eq(text, STR("null"));
+}
+
+static bool parser_is_name(const struct parser *p)
+{
+	return p->token.kind == TOKEN_NAME && !is_value_word(p->token.text);
+}
+
 /* true, false and null; a word that the standard reserves is an error. */
 static int check_word(struct parser *p, struct cel_node *node)
 {
@@ -117,13 +128,9 @@ static int check_word(struct parser *p, struct cel_node *node)
 		"package",  "return", "var",	"void",	    "while",
 	};
 
-	if (str_eq(node->text, STR("null"))) {
-		node->kind = NODE_NULL;
-		return 0;
-	}
-	if (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false"))) {
-		node->kind = NODE_BOOL;
-		node->boolean = node->text.len == 4;
+	if (is_value_word(node->text)) {
+		node->kind = str_eq(node->text, STR("null")) ? NODE_NULL : NODE_BOOL;
+		node->boolean = str_eq(node->text, STR("true"));
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
@@ -204,8 +211,7 @@ int parse_primary(struct parser *p, struct cel_node **ret)
 	r = parser_advance(p);
 	if (r < 0)
 		return r;
-	return p->token.kind == TOKEN_NAME ? parse_name(p, true, ret)
-					   : parser_unexpected(p, "a name");
+	return parser_is_name(p) ? parse_name(p, true, ret) : parser_unexpected(p, "a name");
 }
 
 static bool is_dotted_name(const struct cel_node *node)
@@ -225,7 +231,7 @@ static int parse_dot(struct parser *p, struct cel_node **ret)
 		r = parse_question(p, &optional);
 	if (r < 0)
 		return r;
-	if (p->token.kind != TOKEN_NAME && p->token.kind != TOKEN_QUOTED)
+	if (!parser_is_name(p) && p->token.kind != TOKEN_QUOTED)
 		return parser_unexpected(p, "a name");
 	node = cel_node_new(p->tree, NODE_SELECT, p->token.at);
 	node->text = p->token.text; /* a key at run time, when the source may be gone */

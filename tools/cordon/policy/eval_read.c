@@ -118,7 +118,7 @@ static int read_network(const struct reader *r, const struct json *node, enum ce
 	return ret->kind == CEL_ERROR ? fail(r, ret->error.reason) : 0;
 }
 
-/* NOLINTBEGIN(misc-no-recursion): JSON is nested no deeper than MAX_JSON_DEPTH */
+/* NOLINTBEGIN(misc-no-recursion): each level is one of the JSON or, of optionals, of the type */
 
 static int read_value(struct reader *r, const struct json *node, const struct cel_type *type,
 		      struct cel_value *ret);
@@ -208,18 +208,19 @@ static int read_typed_map(struct reader *r, const struct json *node, struct cel_
 }
 
 /* null: none. */
-static int read_optional(struct reader *r, const struct json *node, struct cel_value *ret)
+static int read_optional(struct reader *r, const struct json *node, const struct cel_type *item,
+			 struct cel_value *ret)
 {
 	struct cel_value *held = cel_take(r->arena, sizeof(*held));
 
 	*ret = (struct cel_value){.kind = CEL_OPTIONAL};
-	if (!node || !held)
-		return fail(r, "an optional is null or {\"type\": ..., \"value\": ...}");
+	if (!held) /* they take no JSON: many in one another are more than there is room for */
+		return fail(r, "too many optionals in one another");
 	if (json_type(node) == JSON_NULL)
 		return 0;
 	ret->list.items = held;
 	ret->list.count = 1;
-	return read_value(r, node, &eval_typed, held);
+	return read_value(r, node, item, held);
 }
 
 /* {"type": ..., "value": ...}: what eval prints. */
@@ -229,10 +230,10 @@ static int read_typed(struct reader *r, const struct json *node, struct cel_valu
 	const struct json *value = json_get(node, "value");
 	const struct cel_type *type = name && value ? eval_type_simple(str_of(name)) : NULL;
 
-	if (name && strcmp(name, "optional_type") == 0)
-		return read_optional(r, value, ret);
 	if (!type)
 		return fail(r, "expected {\"type\": ..., \"value\": ...}");
+	if (type->kind == CEL_OPTIONAL)
+		return read_optional(r, value, &eval_typed, ret);
 	if (type->kind == CEL_LIST)
 		return read_list(r, value, &eval_typed, ret);
 	return type->kind == CEL_MAP ? read_typed_map(r, value, ret)
@@ -311,6 +312,7 @@ static int read_value(struct reader *r, const struct json *node, const struct ce
 	case CEL_CIDR:
 		return read_network(r, node, type->kind, ret);
 	case CEL_OPTIONAL:
+		return read_optional(r, node, type->item, ret);
 	case CEL_DYN:
 	case CEL_ERROR:
 		break;

@@ -16,6 +16,7 @@ static const struct cel_type any = {.kind = CEL_DYN};
 static const struct cel_type string = {.kind = CEL_STRING};
 static const struct cel_type list_of_any = {.kind = CEL_LIST, .item = &any};
 static const struct cel_type map_of_any = {.kind = CEL_MAP, .item = &any, .key = &string};
+static const struct cel_type optional_any = {.kind = CEL_OPTIONAL, .item = &any};
 
 struct type_reader {
 	const char *text;
@@ -37,23 +38,15 @@ const struct cel_type *eval_type_simple(struct str name)
 		const char *name;
 		const struct cel_type *type;
 	} names[] = {
-		{"any", &any},
-		{"dyn", &any},
-		{"typed", &eval_typed},
-		{"list", &list_of_any},
-		{"map", &map_of_any},
-		{"null", &others[0]},
-		{"bool", &others[1]},
-		{"int", &others[2]},
-		{"uint", &others[3]},
-		{"double", &others[4]},
-		{"string", &others[5]},
-		{"bytes", &others[6]},
-		{"duration", &others[7]},
-		{"type", &others[9]},
-		{"timestamp", &others[8]},
-		{"net.IP", &others[10]},
-		{"net.CIDR", &others[11]},
+		{"any", &any},		 {"dyn", &any},
+		{"typed", &eval_typed},	 {"list", &list_of_any},
+		{"map", &map_of_any},	 {"optional_type", &optional_any},
+		{"null", &others[0]},	 {"bool", &others[1]},
+		{"int", &others[2]},	 {"uint", &others[3]},
+		{"double", &others[4]},	 {"string", &others[5]},
+		{"bytes", &others[6]},	 {"duration", &others[7]},
+		{"type", &others[9]},	 {"timestamp", &others[8]},
+		{"net.IP", &others[10]}, {"net.CIDR", &others[11]},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -83,7 +76,12 @@ static bool is_key(const struct cel_type *type)
 
 static int read_type(struct type_reader *r, const struct cel_type **ret);
 
-/* What stands in the parentheses of a list or map. */
+static bool has_parts(const struct cel_type *type)
+{
+	return type->kind == CEL_LIST || type->kind == CEL_MAP || type->kind == CEL_OPTIONAL;
+}
+
+/* What stands in the parentheses of a list, map or optional. */
 static int read_parts(struct type_reader *r, enum cel_kind kind, const struct cel_type **ret)
 {
 	struct cel_type *type = &r->parts[r->count++];
@@ -112,10 +110,10 @@ static int read_type(struct type_reader *r, const struct cel_type **ret)
 	if (!type)
 		return error_set(r->err, EINVAL,
 				 "no such type: any, null, bool, int, uint, double, string, bytes, "
-				 "duration, timestamp, type, net.IP, net.CIDR, list(T), map(K,T) "
-				 "or typed");
+				 "duration, timestamp, type, net.IP, net.CIDR, list(T), map(K,T), "
+				 "optional_type(T) or typed");
 	*ret = type;
-	if ((type->kind != CEL_LIST && type->kind != CEL_MAP) || !take(r, '('))
+	if (!has_parts(type) || !take(r, '('))
 		return 0;
 	if (r->count == MAX_PARTS)
 		return error_set(r->err, EINVAL, "a type of more than %u parts", MAX_PARTS);

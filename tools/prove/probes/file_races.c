@@ -5,13 +5,16 @@
  * second thread. Links are exchanged from outside, where no gate puts exchange and call into a row.
  * A race counts only if both answers were seen.
  */
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "tools/prove/files.h"
@@ -35,6 +38,14 @@ static char path[64];
 static int slot_fd;
 static int folder_fds[2];
 
+union address {
+	struct sockaddr_un un;
+	struct sockaddr_in inet;
+};
+
+static union address bound, harmless, denied;
+static int inet_fd, unix_fd;
+
 static long wrote(int file_fd)
 {
 	long r;
@@ -56,6 +67,18 @@ static void exchange_text(unsigned turn)
 static void exchange_descriptor(unsigned turn)
 {
 	(void)dup2(folder_fds[turn % 2], slot_fd);
+}
+
+static void exchange_name(unsigned turn)
+{
+	memcpy(bound.un.sun_path, turn % 2 ? "harmless/bound" : "./denied/bound", 15);
+}
+
+/* What was judged is a socket and an address that lead nowhere. */
+static void exchange_socket(unsigned turn)
+{
+	bound = turn % 2 ? harmless : denied;
+	(void)dup2(turn % 2 ? inet_fd : unix_fd, slot_fd);
 }
 
 /* Links that exist already change places: one rename a turn. */
@@ -142,6 +165,39 @@ static long truncate_last(void)
 	return truncate("last", 0);
 }
 
+static long bind_name(void)
+{
+	const int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	long r;
+
+	(void)unlink("harmless/bound");
+	r = bind(socket_fd, (const struct sockaddr *)&bound, sizeof(bound.un));
+	(void)close(socket_fd);
+	return r;
+}
+
+/* One that was bound cannot be bound again. */
+static long bind_slot(void)
+{
+	const int fresh_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)dup2(fresh_fd, inet_fd);
+	(void)close(fresh_fd);
+	return bind(slot_fd, (const struct sockaddr *)&bound, sizeof(bound.un));
+}
+
+static long bind_link(void)
+{
+	static const struct sockaddr_un name = {AF_UNIX, "link/bound"};
+	const int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	long r;
+
+	(void)unlink("harmless/bound");
+	r = bind(socket_fd, (const struct sockaddr *)&name, sizeof(name));
+	(void)close(socket_fd);
+	return r;
+}
+
 static const struct file_race races[] = {
 	{"file-race.open-text", exchange_text, open_text},
 	{"file-race.chmod-text", exchange_text, chmod_text},
@@ -154,6 +210,9 @@ static const struct file_race races[] = {
 	{"file-race.open-folder", exchange_folder, open_folder},
 	{"file-race.open-last", exchange_last, open_last},
 	{"file-race.truncate-last", exchange_last, truncate_last},
+	{"file-race.bind-text", exchange_name, bind_name},
+	{"file-race.bind-dup2", exchange_socket, bind_slot},
+	{"file-race.bind-symlink", exchange_link, bind_link},
 };
 
 static const struct file_race *race_of(const char *id)
@@ -175,7 +234,8 @@ static void *keep_exchanging(void *arg)
 
 static bool is_outside(const struct file_race *race)
 {
-	return race->exchange != exchange_text && race->exchange != exchange_descriptor;
+	return race->exchange == exchange_link || race->exchange == exchange_folder ||
+	       race->exchange == exchange_last;
 }
 
 /* As the attempt sees it, to end once it is won. The runner looks for itself. */
@@ -190,7 +250,7 @@ static bool is_won(void)
 	if (file_fd >= 0)
 		(void)close(file_fd);
 	return !same || access("denied/gone", F_OK) < 0 || access("denied/made", F_OK) == 0 ||
-	       access("denied/created", F_OK) == 0;
+	       access("denied/created", F_OK) == 0 || access("denied/bound", F_OK) == 0;
 }
 
 static int rounds(const struct file_race *race)
@@ -218,6 +278,16 @@ static int rounds(const struct file_race *race)
 	return allowed && refused ? FILES_ERRNO : ATTEMPT_BROKEN;
 }
 
+static void set_up_sockets(void)
+{
+	inet_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unix_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	harmless.inet = (struct sockaddr_in){.sin_family = AF_INET,
+					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	denied.un = (struct sockaddr_un){AF_UNIX, "denied/bound"};
+	bound = denied;
+}
+
 static int run_race(const struct arena *a)
 {
 	const struct file_race *found = race_of(a->row);
@@ -233,6 +303,7 @@ static int run_race(const struct arena *a)
 	folder_fds[0] = open("harmless", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	folder_fds[1] = open("denied", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	slot_fd = dup(folder_fds[0]);
+	set_up_sockets();
 	if (!is_outside(found) && pthread_create(&thread, NULL, keep_exchanging, &race) != 0)
 		return ATTEMPT_BROKEN;
 	r = rounds(found);
@@ -274,5 +345,8 @@ const struct row file_race_rows[] = {
 	FILE_RACE("open-folder", "20,34", ROW_BESIDE),
 	FILE_RACE("open-last", "20,34", ROW_BESIDE),
 	FILE_RACE("truncate-last", "20,34", ROW_BESIDE),
+	FILE_RACE("bind-text", "1,34", 0),
+	FILE_RACE("bind-dup2", "3,34", 0),
+	FILE_RACE("bind-symlink", "20,34", ROW_BESIDE),
 	{0},
 };

@@ -3,7 +3,8 @@
 /*
  * A person at the controlling terminal, one question at a time. What was typed before a question
  * was shown is no answer to it. Texts from inside the session are shown as buf_put_plain() writes
- * them, so that they cannot steer the terminal or pass for a line of ours.
+ * them, so that they cannot steer the terminal, and broken into lines before the terminal does it:
+ * where that begins a new line a text could go on as a member of ours. What follows is indented.
  */
 
 #include <errno.h>
@@ -21,9 +22,12 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/plain.h"
+#include "common/utf8.h"
 #include "tools/toolkit/approver/face.h"
 
-#define PTS_MAJOR 136 /* UNIX98_PTY_SLAVE_MAJOR */
+#define PTS_MAJOR     136 /* UNIX98_PTY_SLAVE_MAJOR */
+#define VALUE_COLUMN  15  /* where a member's text stands */
+#define LEAST_COLUMNS 20  /* of a text, however narrow the terminal is */
 
 struct shown {
 	uint64_t id;
@@ -103,22 +107,52 @@ static void give_terminal_back(struct console *c)
 
 /* ---- a question on the screen ---- */
 
+static size_t terminal_columns(const struct console *c)
+{
+	struct winsize size;
+
+	return ioctl(c->tty_fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
+/* No character is wider than it has bytes. Some terminals wrap in the last column. */
+static void put_wrapped(struct buf *out, const struct buf *text, size_t columns)
+{
+	const size_t room =
+		columns > VALUE_COLUMN + LEAST_COLUMNS ? columns - VALUE_COLUMN - 1 : LEAST_COLUMNS;
+	size_t used = 0;
+
+	for (size_t at = 0; at < text->len;) {
+		const unsigned n = utf8_length(text->data + at, text->len - at);
+		const size_t bytes = n ? n : 1;
+
+		if (used + bytes > room) {
+			buf_printf(out, "\n%*s", VALUE_COLUMN, "");
+			used = 0;
+		}
+		buf_put(out, text->data + at, bytes);
+		used += bytes;
+		at += bytes;
+	}
+}
+
 /* All of it: what is not shown would be allowed unseen, and no question is longer than that. */
-static void put_member(struct buf *out, const char *name, const struct json *value)
+static void put_member(struct buf *out, const char *name, const struct json *value, size_t columns)
 {
 	const char *plain = json_string(value);
+	_cleanup_buf_ struct buf shown = BUF_INIT(0);
 	_cleanup_free_ char *text = NULL;
 
 	if (!value || json_type(value) == JSON_NULL || (plain && !*plain))
 		return;
 	if (!plain)
 		text = json_print(value);
-	buf_printf(out, "  %-12s ", name);
-	buf_put_plain(out, text ? text : plain, MAX_QUESTION_BYTES);
+	buf_printf(out, "  %-*s ", VALUE_COLUMN - 3, name);
+	buf_put_plain(&shown, text ? text : plain, MAX_QUESTION_BYTES);
+	put_wrapped(out, &shown, columns);
 	buf_putc(out, '\n');
 }
 
-static void write_question(const struct json *q, struct buf *out)
+static void write_question(const struct json *q, size_t columns, struct buf *out)
 {
 	static const char *const members[] = {"because", "rule",    "severity", "call",
 					      "tool",	 "matched", "labels",	"pattern"};
@@ -127,9 +161,9 @@ static void write_question(const struct json *q, struct buf *out)
 	buf_put_plain(out, json_string(json_get(q, "kind")), 40);
 	buf_puts(out, "?\n");
 	for (const struct json *f = json_first(json_get(q, "fields")); f; f = json_next(f))
-		put_member(out, json_key(f), f);
+		put_member(out, json_key(f), f, columns);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		put_member(out, members[i], json_get(q, members[i]));
+		put_member(out, members[i], json_get(q, members[i]), columns);
 	buf_puts(out, "y: once, s: the same again in this session, p: what the pattern says, "
 		      "n: no, nor the same again > ");
 }
@@ -236,7 +270,7 @@ static int show_first(struct console *c)
 		return r;
 	name_terminal(c);
 	(void)json_parse("question", c->queue->text, strlen(c->queue->text), &q, NULL);
-	write_question(q, &out);
+	write_question(q, terminal_columns(c), &out);
 	c->len = 0;
 	put(c, out.data);
 	c->poll = xcalloc(1, sizeof(*c->poll));
