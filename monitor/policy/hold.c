@@ -78,3 +78,27 @@ size_t policy_rule_holds(const struct policy *policy, size_t index, bool traced,
 	}
 	return count;
 }
+
+static bool is_blind(const struct policy *policy, size_t index)
+{
+	struct rule_hold holds[MAX_RULE_HOLDS];
+	const size_t count = policy_rule_holds(policy, index, false, holds);
+
+	for (size_t i = 0; i < count; i++) {
+		if (holds[i].host_bound != HOLD_NONE)
+			return false;
+	}
+	return true;
+}
+
+size_t policy_count_blind(const struct policy *policy)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		count += rule->verdict >= VERDICT_ASK && !rule->observed && is_blind(policy, i);
+	}
+	return count;
+}

@@ -176,6 +176,12 @@ bool glob_match(struct str pattern, struct str path, bool fold)
 	return components_match(pattern, path, '/', fold);
 }
 
+/* No strchr: some patterns are checked anew for each text that they are asked of. */
+static bool is_no_wildcard(char c)
+{
+	return c == '[' || c == ']' || c == '{' || c == '}' || c == '\0';
+}
+
 static const char *component_check(struct str c)
 {
 	bool star = false; /* the character before is an unescaped '*' */
@@ -187,7 +193,7 @@ static const char *component_check(struct str c)
 			star = false;
 			continue;
 		}
-		if (strchr("[]{}", c.at[i]))
+		if (is_no_wildcard(c.at[i]))
 			return "[ ] { } are no wildcards here: write \\ before the character, or "
 			       "several patterns";
 		if (c.at[i] == '*' && star && c.len != 2)

@@ -182,6 +182,9 @@ struct rule_hold {
 size_t policy_rule_holds(const struct policy *policy, size_t index, bool traced,
 			 struct rule_hold ret[MAX_RULE_HOLDS]);
 
+/* How many rules refuse or kill, and without a trace are asked of nothing at all. */
+size_t policy_count_blind(const struct policy *policy);
+
 /*
  * True if writing opens and path changes must be decided before they happen: some rule denies, asks
  * or kills for them, or for a bind in a folder of the host, which is carried out likewise.

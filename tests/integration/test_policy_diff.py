@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """cordon policy diff on the policies that ship: an edit that weakens them is told, with an action that shows it."""
 
+import concurrent.futures
 import json
+import os
+import shutil
 import unittest
 
 from policy_testing import SHIPPED, PolicyTest, example, rule
@@ -66,24 +69,28 @@ class Shipped(PolicyTest):
         said = self.policy("diff", old, self.write("is", same("a", "deny"), same("b", "kill")))
         self.assertIn("removed: c (ask); its examples are still refused by b\n", said.stdout.decode())
 
+    def without(self, name):
+        """What is said where this rule is gone, in a folder of its own: several are asked at once."""
+        new = self.dir / name
+        shutil.copytree(self.old, new)
+        self.edit(name, lambda r, p: p["rules"].remove(r), new)
+        return self.policy("diff", "--json", "--with", self.hosts, self.old, new)
+
     def test_every_rule_that_refuses_is_told_of(self):
         """Removed one by one, each is told of: what is newly allowed, or who still refuses."""
         names = [r["id"] for path in sorted(self.old.glob("*.json")) for r in json.loads(path.read_text())["rules"]
                  if r["verdict"] in ("ask", "decoy", "deny", "kill") and r.get("mode") != "observe"]
-        self.assertGreater(len(names), 50)
+        self.assertGreater(len(names), 20)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            answers = list(pool.map(self.without, names))
         silent = []
-        for name in names:
-            kept = {path: path.read_bytes() for path in self.new.glob("*.json")}
-            self.edit(name, lambda r, p: p["rules"].remove(r))
-            r = self.policy("diff", "--json", "--with", self.hosts, self.old, self.new)
+        for name, r in zip(names, answers):
             if r.returncode > 1:
                 silent.append((name, r.stderr.decode()))
-            else:
-                said = json.loads(r.stdout)
-                if name not in [f["was"]["rule"] for f in said["weaker"] if not f["label"]] + [f["rule"] for f in said["removed"]]:
-                    silent.append((name, said["weaker"]))
-            for path, data in kept.items():
-                path.write_bytes(data)
+                continue
+            said = json.loads(r.stdout)
+            if name not in [f["was"]["rule"] for f in said["weaker"] if not f["label"]] + [f["rule"] for f in said["removed"]]:
+                silent.append((name, said["weaker"]))
         self.assertEqual(silent, [])
 
     def test_an_entry_is_added_to_a_list(self):
@@ -149,7 +156,7 @@ class Shipped(PolicyTest):
         self.edit("ex.canary-then-egress", lambda r, p: r.update(because="Another text.", severity="low"))
         said = self.answer("diff", self.old, self.new)
         self.assertEqual(said["weaker"], [])
-        self.assertLess(said["tried"], 10000)
+        self.assertEqual(said["tried"], self.answer("diff", self.old, self.old)["tried"])
 
 
 if __name__ == "__main__":

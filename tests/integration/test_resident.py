@@ -56,6 +56,21 @@ class Life(ResidentTest):
             self.assertIn(b"no trace: turned off by --trace=off", r.stderr, resident)
         self.assertEqual(self.served(), 1)
 
+    def test_rules_that_need_a_trace_are_told(self):
+        """Of those that refuse or kill: one that is on more than that, and one that only logs, are not."""
+        def on(name, kinds, verdict, **more):
+            return {"id": name, "category": "test", "severity": "low", "on": kinds, "when": "action.exe == '/x'", "verdict": verdict,
+                    "because": name, "match": [{"action": {"kind": kinds[0], "exe": "/x"}}],
+                    "not_match": [{"action": {"kind": kinds[0]}}], **more}
+        beside = [on("noted", ["proc.fork"], "log"), on("seen", ["proc.fork"], "kill", mode="observe"),
+                  on("both", ["proc.fork", "exec"], "kill")]
+        for rules, told in (([], b""), (["proc.fork"], b"; 1 rule that kills is never asked: see cordon policy check"),
+                            (["proc.fork", "proc.call"], b"; 2 rules that kill are never asked: see cordon policy check")):
+            path = self.policy(*beside, *(on(kind, [kind], "kill") for kind in rules))
+            for resident in ("auto", "off"):
+                r = self.cordon("run", "--trace", "off", "--resident", resident, "-p", path, "-w", self.work, "--", "true")
+                self.assertIn(b"turned off by --trace=off" + (told or b"\n"), r.stderr, resident)
+
     def test_a_label_that_no_rule_reads_is_told(self):
         key = self.work / "key"
         key.write_text("made up\n")

@@ -233,6 +233,30 @@ print(os.listdir("/dev/mqueue"), libc.mq_unlink(b"{name}"))
         self.assertIn(b"status 126", r.stdout)
         self.assertIn(b"No ls.", r.stderr)
 
+    def test_a_session_keeps_the_policy_that_it_began_with(self):
+        """What is written to the file, or that it is gone, is of the next session."""
+        def with_verdict(verdict):
+            return self.policy({"id": "t.id", "category": "test", "severity": "low", "on": ["exec"],
+                                "when": "action.name == 'id'", "verdict": verdict, "because": "No id.", "refs": [],
+                                "match": [{"action": {"kind": "exec", "name": "id"}}],
+                                "not_match": [{"action": {"kind": "exec", "name": "cat"}}]})
+        script = "while read x; do id > /dev/null 2>&1; echo $?; done"
+        p = self.start("sh", "-c", script, options=["-p", with_verdict("deny")], stdin=subprocess.PIPE)
+
+        def asked():
+            p.stdin.write(b"\n")
+            p.stdin.flush()
+            return p.stdout.readline()
+        self.assertEqual(asked(), b"126\n")
+        path = with_verdict("allow")
+        self.assertEqual(asked(), b"126\n")
+        other = self.cordon("run", "-q", "--trace", TRACE, "-w", self.work, "--record", self.dir / "other.jsonl", "-p", path, "--", "id", "-u")
+        self.assertEqual((other.returncode, other.stdout), (0, b"1000\n"), other.stderr)
+        self.assertEqual(asked(), b"126\n")
+        path.unlink()
+        self.assertEqual(asked(), b"126\n")
+        p.communicate(timeout=60 * SLOWER)
+
     def test_kill_verdict(self):
         policy = self.policy({"id": "t.kill-id", "category": "test", "severity": "low", "on": ["exec"],
                               "when": "action.name == 'id'", "verdict": "kill", "because": "No id.",

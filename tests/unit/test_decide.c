@@ -26,10 +26,10 @@ static void expect(const struct policy *policy, const char *name, enum verdict v
 }
 
 static const struct row strictness[] = {
-	{"allow", "exec", "action.name in ['x', 'allow', 'log', 'ask', 'deny', 'kill']", "allow",
-	 NULL, NULL, NULL, NULL},
-	{"log", "exec", "action.name in ['x', 'log', 'ask', 'deny', 'kill']", "log", NULL, NULL,
-	 NULL, NULL},
+	{"allow", "exec", "action.name in ['x', 'allow', 'log', 'slow', 'ask', 'deny', 'kill']",
+	 "allow", NULL, NULL, NULL, NULL},
+	{"log", "exec", "action.name in ['x', 'log', 'slow', 'ask', 'deny', 'kill']", "log", NULL,
+	 NULL, NULL, NULL},
 	{"ask", "exec", "action.name in ['x', 'ask', 'deny', 'kill']", "ask", NULL,
 	 "\"errno\":\"EAGAIN\",", NULL, NULL},
 	{"deny", "exec", "action.name in ['x', 'deny', 'kill']", "deny", NULL,
@@ -39,6 +39,8 @@ static const struct row strictness[] = {
 	{"a-deny-high", "exec", "action.name in ['x', 'deny2']", "deny", "high", NULL, NULL, NULL},
 	{"b-deny-high", "exec", "action.name in ['x', 'deny2']", "deny", "high",
 	 "\"errno\":\"EROFS\",", NULL, NULL},
+	{"slow", "exec", "action.name in ['x', 'slow', 'ask', 'deny', 'kill']", "throttle", NULL,
+	 "\"throttle\":{\"delay\":\"1s\"},", NULL, NULL},
 };
 
 static void check_strictness(const struct policy *policy)
@@ -47,6 +49,7 @@ static void check_strictness(const struct policy *policy)
 
 	expect(policy, "allow", VERDICT_ALLOW, "allow");
 	expect(policy, "log", VERDICT_LOG, "log");
+	expect(policy, "slow", VERDICT_THROTTLE, "slow");
 	expect(policy, "ask", VERDICT_ASK, "ask");
 	expect(policy, "deny", VERDICT_DENY, "deny-high"); /* of two denials the more severe */
 	expect(policy, "kill", VERDICT_KILL, "kill");

@@ -13,6 +13,9 @@
  * member of a good one, so that nothing else can be the reason.
  */
 
+#define X20  "xxxxxxxxxxxxxxxxxxxx"
+#define X100 X20 X20 X20 X20 X20
+
 struct member {
 	const char *name, *value; /* value NULL: left out */
 };
@@ -83,6 +86,8 @@ static const struct {
 	{{"severity", "\"bad\""}, "t.json:6:12: a severity is low, medium, high or critical"},
 	{{"category", "\"\""}, "t.json:5:12: a category is a word"},
 	{{"because", "\"\""},
+	 "t.json:10:11: a text of 1 to 500 bytes that tells the agent why and what to do"},
+	{{"because", "\"" X100 X100 X100 X100 X100 "x\""},
 	 "t.json:10:11: a text of 1 to 500 bytes that tells the agent why and what to do"},
 	{{"on", "[]"}, "t.json:7:6: names no action kind"},
 	{{"on", "[\"exec\",\"fly\"]"}, "t.json:7:6: unknown action kind \"fly\""},

@@ -211,8 +211,11 @@ static int start(struct mcp *mcp, struct error *err)
 				       err);
 	if (r < 0)
 		return r;
-	if (!supervisor_has_trace(mcp->supervisor, &reason))
-		log_warning("no trace: %s", reason);
+	if (!supervisor_has_trace(mcp->supervisor, &reason)) {
+		_cleanup_free_ char *text = no_trace_text(mcp->policy, reason);
+
+		log_warning("no trace: %s", text);
+	}
 	warn_of_labels(&mcp->options, mcp->policy);
 	mcp->options.policy = mcp->policy;
 	if (approver_is_client(mcp->options.approver)) {

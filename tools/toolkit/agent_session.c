@@ -209,6 +209,17 @@ void warn_of_labels(const struct session_options *options, const struct policy *
 	}
 }
 
+/* What only is seen after it happened can be killed for, not refused. */
+char *no_trace_text(const struct policy *policy, const char *reason)
+{
+	const size_t blind = policy_count_blind(policy);
+
+	if (!blind)
+		return xstrdup(reason);
+	return xasprintf("%s; %zu rule%s never asked: see cordon policy check --trace=off", reason,
+			 blind, blind == 1 ? " that kills is" : "s that kill are");
+}
+
 int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 		     struct supervisor **ret, struct error *err)
 {

@@ -47,6 +47,9 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 /* warn_of_label() of all those of the options that no rule reads. */
 void warn_of_labels(const struct session_options *options, const struct policy *policy);
 
+/* What to say of a session without a trace, and of rules that need one; the caller's. */
+char *no_trace_text(const struct policy *policy, const char *reason);
+
 /* The supervisor for the options: its trace, the host's record key. */
 int start_supervisor(const struct session_options *options, uv_loop_t *loop,
 		     struct supervisor **ret, struct error *err);

@@ -10,6 +10,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "tools/cordon/resident/serve.h"
+#include "tools/toolkit/agent_session.h"
 
 /* A client asks as soon as it has connected. */
 #define REQUEST_MS 5000
@@ -177,25 +178,28 @@ static int start_command(struct serve_client *client, struct msg_fds *fds, struc
 	return command_start(&config, &command_ops, client, &client->command, err);
 }
 
-/* As the client would say it; empty if its session is traced. */
-static const char *no_trace_reason(const struct serve_client *client)
+/* As the client would say it; empty if its session is traced. The caller's. */
+static char *no_trace_of(const struct serve_client *client)
 {
 	const char *reason;
 
 	if (client->run.head.trace == TRACE_MODE_OFF)
-		return "turned off by --trace=off";
-	return supervisor_has_trace(client->server->supervisor, &reason) ? "" : reason;
+		reason = "turned off by --trace=off";
+	else if (supervisor_has_trace(client->server->supervisor, &reason))
+		return xstrdup("");
+	return no_trace_text(client->policy, reason);
 }
 
 static void accept_run(const struct serve_client *client)
 {
 	struct resident_reply reply = {.kind = RESIDENT_ACCEPTED};
+	_cleanup_free_ char *no_trace = no_trace_of(client);
 
 	for (uint32_t i = 0; i < client->run.head.labels; i++) {
 		if (!policy_reads_label(client->policy, client->run.labels[i].name))
 			reply.unread_labels |= UINT64_C(1) << i;
 	}
-	(void)resident_send_reply(client->socket_fd, &reply, no_trace_reason(client), -1);
+	(void)resident_send_reply(client->socket_fd, &reply, no_trace, -1);
 }
 
 /* Whatever stands in the way, the client can do it all by itself, and says what is wrong. */

@@ -71,8 +71,11 @@ void run_watch_here(struct run *run)
 	int r;
 
 	r = load_and_supervise(&options->session, &run->loop, &run->policy, &run->supervisor, &err);
-	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet)
-		log_warning("no trace: %s", reason);
+	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet) {
+		_cleanup_free_ char *text = no_trace_text(run->policy, reason);
+
+		log_warning("no trace: %s", text);
+	}
 	if (r == 0 && !options->quiet)
 		warn_of_labels(&options->session, run->policy);
 	if (r == 0)
