@@ -3,17 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <sodium.h>
-
-#include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/limits.h"
 #include "common/log.h"
 #include "monitor/evidence/chain.h"
-#include "monitor/evidence/reader.h"
 #include "tools/cordon/commands.h"
+#include "tools/cordon/log/log_export.h"
+#include "tools/cordon/log/log_files.h"
 #include "tools/cordon/log/log_replay.h"
 #include "tools/cordon/log/log_show.h"
 #include "tools/cordon/log/log_verify.h"
@@ -26,12 +22,14 @@ enum {
 	KEY_EXEC,
 	KEY_JSON,
 	KEY_SIGNER,
+	KEY_FORMAT,
 	KEY_POLICY = 'p'
 };
 
 struct log_arguments {
 	struct log_filter filter;
-	const char *signer; /* verify: the public key that must have signed */
+	enum log_format format; /* export */
+	const char *signer;	/* verify: the public key that must have signed */
 	bool json;
 	const char **policies; /* replay; owned */
 	size_t policy_count;
@@ -66,89 +64,32 @@ static const struct argp_option show_options[] = {
 	{0},
 };
 
-struct show {
-	const struct log_arguments *arguments;
-	struct log_printer printer;
-	struct chain_check check;
-	bool broken; /* said once; what follows is shown, but proves nothing */
-};
-
-static void show_line(struct show *s, const char *file, const struct record_reader *reader,
-		      const char *line, size_t len)
-{
-	_cleanup_(json_freep) struct json *event = NULL;
-	char reason[256];
-
-	if (!s->broken && chain_check_line(&s->check, line, len, reason, sizeof(reason)) < 0) {
-		(void)fflush(stdout);
-		log_error("%s: line %llu: %s; what follows is not proven", file,
-			  (unsigned long long)reader->line, reason);
-		s->broken = true;
-	}
-	if (json_parse("event", line, len, &event, NULL) < 0 || !json_get(event, "kind"))
-		return;
-	log_learn_start(&s->printer, event, line, len); /* also if that event is not shown */
-	if (!log_filter_matches(&s->arguments->filter, event))
-		return;
-	if (s->arguments->json) {
-		(void)fwrite(line, 1, len, stdout);
-		(void)fputc('\n', stdout);
-	} else {
-		log_print_event(&s->printer, event, line, len);
-	}
-}
-
-static int show_file(struct show *s, const char *file)
-{
-	_cleanup_(reader_done) struct record_reader reader = {.input_fd = -1};
-	struct error err = {0};
-	const char *line;
-	size_t len;
-	int r;
-
-	if (reader_open(file, &reader, &err) < 0) {
-		log_error("%s", err.text);
-		return LOG_STATUS_BROKEN;
-	}
-	while ((r = reader_next(&reader, &line, &len)) == READER_LINE && !ferror(stdout))
-		show_line(s, file, &reader, line, len);
-	(void)fflush(stdout);
-	if (r == -EMSGSIZE) {
-		log_error(
-			"%s: line %llu is longer than %u bytes; nothing of it and after it is shown",
-			file, (unsigned long long)reader.line, MAX_EVENT_LINE);
-		s->broken = true;
-	} else if (r < 0) {
-		log_error("cannot read the record %s: %s", file, strerror(-r));
-		return LOG_STATUS_BROKEN;
-	} else if (r == READER_CUT) {
-		log_warning("%s ends in the middle of line %llu", file,
-			    (unsigned long long)reader.line);
-	} else if (r == READER_END && !s->broken && !s->check.closed) {
-		log_warning("%s has no session.end: the session still runs, or was cut off", file);
-	}
-	return s->broken ? LOG_STATUS_BROKEN : 0;
-}
-
 static int run_show(const struct log_arguments *arguments)
 {
-	int worst = 0;
+	return log_files(arguments->files, arguments->file_count, &arguments->filter,
+			 arguments->json ? LOG_FORMAT_RECORD : LOG_FORMAT_TEXT);
+}
 
-	if (sodium_init() < 0) {
-		log_error("libsodium finds no source of randomness");
-		return LOG_STATUS_BROKEN;
-	}
-	for (size_t i = 0; i < arguments->file_count; i++) {
-		struct show s = {
-			.arguments = arguments,
-			.printer = {.out = stdout,
-				    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")},
-		};
-		const int r = show_file(&s, arguments->files[i]);
+/* ---- export ---- */
 
-		worst = r ? r : worst;
-	}
-	return worst;
+static const struct argp_option export_options[] = {
+	{"format", KEY_FORMAT, "FORMAT", 0,
+	 "ocsf, the default: each event in OCSF " OCSF_VERSION
+	 "; otel: each tool call as a span of "
+	 "OpenTelemetry (OTLP/JSON)",
+	 0},
+	{"call", KEY_CALL, "ID", 0, "Only events of this tool call", 0},
+	{"kind", KEY_KIND, "PATTERN", 0, "Only events of this kind: exec, \"net.*\"", 0},
+	{"verdict", KEY_VERDICT, "VERDICT", 0,
+	 "Only allow, log, throttle, ask, decoy, deny or kill", 0},
+	{"exec", KEY_EXEC, "N", 0, "Only events of this execution", 0},
+	{0},
+};
+
+static int run_export(const struct log_arguments *arguments)
+{
+	return log_files(arguments->files, arguments->file_count, &arguments->filter,
+			 arguments->format ? arguments->format : LOG_FORMAT_OCSF);
 }
 
 /* ---- replay ---- */
@@ -225,6 +166,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 			argp_error(state, "%s is no execution: a number from 1", value);
 		a->filter.exec_id = (uint32_t)number;
 		return 0;
+	case KEY_FORMAT:
+		a->format = log_format_by_name(value);
+		if (a->format == LOG_FORMATS)
+			argp_error(state, "%s is no format: ocsf, otel", value);
+		return 0;
 	case KEY_POLICY:
 		add_policy(a, value);
 		return 0;
@@ -271,6 +217,15 @@ static const struct argp show_argp = {
 	       "that has no end yet is shown with a warning.",
 };
 
+static const struct argp export_argp = {
+	.options = export_options,
+	.parser = parse_option,
+	.args_doc = "FILE...",
+	.doc = "Print the events of records in a format that other systems read.\v"
+	       "The chain is checked on the way: exit status 1 if a line does not fit. A record "
+	       "that has no end yet is exported with a warning.",
+};
+
 static const struct argp replay_argp = {
 	.options = replay_options,
 	.parser = parse_option,
@@ -290,13 +245,15 @@ static const struct log_command {
 } log_commands[] = {
 	{"verify", run_verify, &verify_argp, "tell whether records are whole and signed"},
 	{"show", run_show, &show_argp, "print the events of records"},
+	{"export", run_export, &export_argp,
+	 "print the events for other systems (OCSF, OpenTelemetry)"},
 	{"replay", run_replay, &replay_argp, "judge a record anew by another policy"},
 };
 
 static int usage(FILE *to, int status)
 {
 	(void)fputs("Usage: cordon log COMMAND [OPTION...] FILE...\n"
-		    "Verify, read and replay the record of a session.\n\n",
+		    "Verify, read, export and replay the record of a session.\n\n",
 		    to);
 	for (size_t i = 0; i < sizeof(log_commands) / sizeof(log_commands[0]); i++)
 		(void)fprintf(to, "  %-8s %s\n", log_commands[i].name, log_commands[i].help);

@@ -122,6 +122,11 @@ static void put_path(struct buf *out, const struct json *fields)
 	put_result(out, fields);
 }
 
+void log_put_arguments(struct buf *out, const struct json *argv)
+{
+	put_arguments(out, argv, false);
+}
+
 /* What the event is about, from the fields that it has; else all of them. */
 static void put_subject(struct buf *out, const struct json *fields)
 {
@@ -208,6 +213,13 @@ void log_learn_start(struct log_printer *p, const struct json *event, const char
 
 	if (kind && strcmp(kind, "session.start") == 0 && log_raw_u64(line, len, "ts", &ts))
 		learn_utc(p, event, ts);
+}
+
+int64_t log_utc_ns(const struct log_printer *p, uint64_t ts)
+{
+	/* Unsigned: whose record it is may have written what does not fit. */
+	return (int64_t)((uint64_t)p->start_utc_s * NS_PER_S + (uint64_t)p->start_utc_ns +
+			 (ts - p->start_ns));
 }
 
 /* RFC 3339 UTC to the microsecond; without a known start the monotonic seconds. */
