@@ -47,7 +47,7 @@ class Input(CordonTest):
                 (self.run_args("--net=decoy", "--decoys", "PIPE"), b"[]"),
                 (["policy", "check", "PIPE"], policy), (["policy", "test", "PIPE"], policy),
                 (["policy", "explain", "@PIPE"], b'{"kind": "exec", "path": "/x"}'),
-                (["scenario", "run", "--quiet", "PIPE"], SCENARIO.read_bytes()), (["log", "verify", "PIPE"], record),
+                (["scenario", "run", "--quiet", "--trace", TRACE, "PIPE"], SCENARIO.read_bytes()), (["log", "verify", "PIPE"], record),
                 (["log", "show", "PIPE"], record), (["log", "replay", "PIPE"], record)]
 
     def test_pipes(self):

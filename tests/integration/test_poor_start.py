@@ -22,7 +22,7 @@ class PoorStart(CordonTest):
     def test_few_descriptors(self):
         """Each number of them, whatever it is that has none left; with more than ten something may work."""
         commands = (["run", "-q", "--resident=off", "--trace", TRACE, "-w", self.work, "--", "true"], ["mcp", "--trace", TRACE, "-w", self.work],
-                    ["scenario", "run", "-q", SCENARIO], ["serve", "--idle=1"])
+                    ["scenario", "run", "-q", "--trace", TRACE, SCENARIO], ["serve", "--idle=1"])
         for args in commands:
             for count in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 20):
                 with self.subTest(args[0], count=count):
@@ -45,7 +45,7 @@ class PoorStart(CordonTest):
     def test_scenarios_without_standard_files(self):
         for number, status in ((0, 0), (1, 125), (2, 0)):
             with self.subTest(number):
-                done = self.start_with(["scenario", "run", "-q", SCENARIO], lambda: os.close(number))
+                done = self.start_with(["scenario", "run", "-q", "--trace", TRACE, SCENARIO], lambda: os.close(number))
                 self.assertEqual(done.returncode, status, done.stderr)
                 self.assertEqual(done.stderr, b"cordon: cannot write the output\n" if number == 1 else b"")
 
@@ -53,7 +53,7 @@ class PoorStart(CordonTest):
     def test_no_dev_null(self):
         """Nobody takes the number of a standard descriptor that is closed, though there is nothing to hold it with."""
         script = 'mount -t tmpfs none /dev && exec "$@" <&- >&- 2>&-'
-        for args in (["run", "-q", "--resident=off", "--trace", "off", "-w", self.work, "--", "true"], ["scenario", "run", "-q", SCENARIO]):
+        for args in (["run", "-q", "--resident=off", "--trace", "off", "-w", self.work, "--", "true"], ["scenario", "run", "-q", "--trace", TRACE, SCENARIO]):
             with self.subTest(args[0]):
                 done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", CORDON, *map(str, args)], env=self.env,
                                       timeout=120 * SLOWER, check=False)

@@ -274,6 +274,7 @@ int cmd_mcp(int argc, char **argv)
 	mcp_framing_init(&mcp.framing, MAX_JSON_BYTES);
 	if (loop_init(&mcp.loop, &err) < 0) {
 		log_error("%s", err.text);
+		session_options_done(&mcp.options);
 		return EXIT_CORDON;
 	}
 	if (start(&mcp, &err) < 0) {
