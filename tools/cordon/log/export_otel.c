@@ -112,14 +112,11 @@ static void add_event(const struct log_exporter *e, struct otel_span *span,
 {
 	const char *verdict = text_of(event, "verdict");
 	const char *rule = text_of(event, "rule");
+	/* Inside an array, whose brackets come later. */
 	struct json_writer w = {.out = &span->events, .comma = span->events.len > 0};
 
 	if (!rule && !is_refused(verdict))
 		return;
-	/* Inside the array of events, whose brackets come later. */
-	if (span->events.len)
-		buf_putc(&span->events, ',');
-	w.comma = false;
 	json_begin_object(&w, NULL);
 	put_time(&w, "timeUnixNano", e, ts);
 	json_put_string(&w, "name", "cordon.verdict");
