@@ -134,9 +134,7 @@ static bool is_encrypted(const struct first_seen *seen)
 
 static void expect(struct screen *screen, const struct first_seen *seen)
 {
-	if (is_encrypted(seen))
-		screen->scan = scan_free(screen->scan);
-	else if (screen->scan && is_http(seen) && seen->http.coding == HTTP_DEFLATE)
+	if (screen->scan && is_http(seen) && seen->http.coding == HTTP_DEFLATE)
 		scan_expect_deflate(screen->scan);
 }
 
@@ -179,6 +177,8 @@ static void search(struct screen *screen, enum first_outcome outcome, const char
 	const bool is_head =
 		outcome == FIRST_MORE || outcome == FIRST_HEAD || outcome == FIRST_BROKEN;
 
+	if (outcome == FIRST_OPAQUE && is_encrypted(first_bytes_seen(screen->first)))
+		screen->scan = scan_free(screen->scan);
 	if (!screen->scan || outcome == FIRST_FRAMING)
 		return;
 	if (is_head && !screen->in_head) {
