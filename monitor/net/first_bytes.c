@@ -73,6 +73,7 @@ enum first_outcome first_other(struct first_bytes *fb)
 {
 	if (fb->is_later && !fb->upgraded)
 		return first_broken(fb, "what follows the request is no request");
+	fb->seen.upgraded = fb->is_later;
 	return first_opaque(fb, "other");
 }
 

@@ -58,6 +58,7 @@ struct first_seen {
 	struct tls_hello tls;
 	struct http_head http;
 	char ssh_software[64]; /* "OpenSSH_9.2p1" */
+	bool upgraded;	       /* "other" that follows a request which asked for another protocol */
 };
 
 struct first_bytes;
