@@ -37,7 +37,8 @@ static inline void first_transcript_make(const uint8_t *bytes, size_t len, size_
 		fuzz_expect(taken <= some);
 		fuzz_expect(taken || outcome == FIRST_BROKEN);
 		fuzz_expect(taken == some || (outcome != FIRST_MORE && outcome != FIRST_OPAQUE));
-		/* Neighbours of a kind are one piece; it, and a head, is what was held, and this. */
+		/* Neighbours of a kind are one piece; it, and a head, is what was held, and this.
+		 */
 		held += taken;
 		for (size_t i = 0; i < held && is_piece(outcome); i++)
 			buf_putc(ret, letters[outcome]);

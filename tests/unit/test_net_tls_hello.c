@@ -395,11 +395,16 @@ static void test_much_early_data(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	      cmocka_unit_test(test_odd_names),
-		cmocka_unit_test(test_odd_protocols), cmocka_unit_test(test_many_protocols),
-		cmocka_unit_test(test_records),	      cmocka_unit_test(test_odd_records),
-		cmocka_unit_test(test_long),	      cmocka_unit_test(test_second_hello),
-		cmocka_unit_test(test_no_second_hello), cmocka_unit_test(test_much_early_data),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_odd_names),
+		cmocka_unit_test(test_odd_protocols),
+		cmocka_unit_test(test_many_protocols),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_odd_records),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_second_hello),
+		cmocka_unit_test(test_no_second_hello),
+		cmocka_unit_test(test_much_early_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
