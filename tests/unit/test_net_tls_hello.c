@@ -350,7 +350,7 @@ static void test_no_second_hello(void **state)
 		{"a session of TLS 1.2 again", {20, 22}, "\0\0\0\0\0\0", 40, FIRST_OPAQUE},
 		{"the same, by chance", {20, 22}, "\1\0\0\x20\xc3\3", 40, FIRST_OPAQUE},
 		{"an alert", {21}, "\2\x30", 2, FIRST_FRAMING},
-		{"no record", {'x'}, "", 3, FIRST_OPAQUE},
+		{"no record", {'x'}, "abc", 3, FIRST_OPAQUE},
 		{"an empty one", {22}, "", 0, FIRST_BROKEN},
 	};
 
