@@ -57,23 +57,3 @@ enum first_outcome first_binary_byte(struct first_bytes *fb, uint8_t c)
 	fb->seen.protocol = "tls";
 	return first_broken(fb, "the ClientHello is of SSL 2, which names no server");
 }
-
-enum first_outcome first_tls_bytes(struct first_bytes *fb, const uint8_t *bytes, size_t len,
-				   size_t *ret_taken)
-{
-	const char *why;
-
-	switch (tls_records_feed(&fb->records, bytes, len, ret_taken, &why)) {
-	case TLS_MORE:
-		return FIRST_MORE;
-	case TLS_BROKEN:
-		return first_broken(fb, why);
-	case TLS_HELLO:
-		break;
-	}
-	size_t hello_len;
-	const uint8_t *hello = tls_records_hello(&fb->records, &hello_len);
-
-	why = tls_hello_parse(hello, hello_len, &fb->seen.tls);
-	return why ? first_broken(fb, why) : first_opaque(fb, "tls");
-}

@@ -2,7 +2,8 @@
 /*
  * Theory of operation
  *
- *	START --0x16--> BINARY --0x03--> TLS ----------------> OPAQUE
+ *	START --0x16--> BINARY --0x03--> TLS --> RECORDS ----> OPAQUE
+ *	  |                              '---------'            |
  *	  |------0x80-----^  |-----------(other)----------------^
  *	  |--text--> LINE --"SSH-", no HTTP---------------------|
  *	               |----"PRI *"----> PREFACE ---------------|
@@ -72,6 +73,7 @@ enum first_outcome first_other(struct first_bytes *fb)
 {
 	if (fb->is_later && !fb->upgraded)
 		return first_broken(fb, "what follows the request is no request");
+	fb->seen.upgraded = fb->is_later;
 	return first_opaque(fb, "other");
 }
 
@@ -129,6 +131,8 @@ static enum first_outcome step(struct first_bytes *fb, const uint8_t *bytes, siz
 		return first_preface_byte(fb, bytes[0]);
 	case MODE_TLS:
 		return first_tls_bytes(fb, bytes, len, ret_taken);
+	case MODE_RECORDS:
+		return first_record_bytes(fb, bytes, len, ret_taken);
 	case MODE_BODY:
 		return body_bytes(fb, bytes, len, ret_taken);
 	case MODE_OPAQUE:
@@ -172,6 +176,10 @@ enum first_outcome first_bytes_end(struct first_bytes *fb)
 		break;
 	case MODE_BROKEN:
 		return FIRST_BROKEN;
+	case MODE_RECORDS:
+		if (!first_record_is_half(fb))
+			return FIRST_OPAQUE;
+		break;
 	case MODE_TLS:
 	case MODE_HEAD:
 	case MODE_PREFACE:

@@ -14,7 +14,8 @@
  *		case FIRST_HEAD:    what is held and the first `taken` bytes are a whole head: ask
  *				    names_agree() and the policy about first_bytes_seen(), then send
  *		case FIRST_BODY:    `taken` bytes of a request's body: send, and scan (scan.h)
- *		case FIRST_FRAMING: `taken` bytes of chunk sizes and the like: send, do not scan
+ *		case FIRST_FRAMING: `taken` bytes of chunk sizes, records of TLS and the like: send,
+ *				    do not scan
  *		case FIRST_OPAQUE:  `taken` bytes (all) of what is not looked into: send. From here
  *				    on it stays so: the flow may be spliced
  *		case FIRST_BROKEN:  reset the connection; first_bytes_seen()->broken is why
@@ -22,10 +23,12 @@
  *		at += taken, len -= taken;
  *	}
  *
- * FIRST_HEAD comes once for TLS, SSH, HTTP/2 and what is no known protocol ("other"), before
- * FIRST_OPAQUE; for HTTP/1 with every request, since each names a host of its own. Behind "other"
- * stands FIRST_BODY where a server may still take it for a request. Bytes of "other" may be
- * anything: scan them as well. Whoever sends nothing at all is not asked about.
+ * FIRST_HEAD comes once for SSH, HTTP/2 and what is no known protocol ("other"), before
+ * FIRST_OPAQUE; for TLS with every ClientHello, of which there may be two; for HTTP/1 with every
+ * request, since each names a host of its own. Behind "other" stands FIRST_BODY where a server may
+ * still take it for a request. Bytes of "other" may be anything: scan them as well. Whoever sends
+ * nothing at all is not asked about. What is held behind a head, as the beginning of a record of
+ * TLS, may turn out to be FIRST_FRAMING or FIRST_OPAQUE, and goes with that.
  */
 
 #include <stdbool.h>
@@ -55,6 +58,7 @@ struct first_seen {
 	struct tls_hello tls;
 	struct http_head http;
 	char ssh_software[64]; /* "OpenSSH_9.2p1" */
+	bool upgraded;	       /* "other" that follows a request which asked for another protocol */
 };
 
 struct first_bytes;

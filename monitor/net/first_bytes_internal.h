@@ -3,7 +3,8 @@
 
 /*
  * The inside of first_bytes.h: first_bytes.c, which of them it is; first_text.c, lines and heads;
- * first_binary.c, TLS. What takes a byte returns the outcome of it.
+ * first_binary.c, what is no text; first_tls.c, the ClientHellos of TLS. What takes a byte returns
+ * the outcome of it.
  */
 
 #include "common/buf.h"
@@ -12,11 +13,15 @@
 #include "monitor/net/tls_records.h"
 
 #define BINARY_START 5u
+/* Of a record of TLS: its header, and what of its content says whether it is a ClientHello. */
+#define TLS_RECORD_HEADER 5u
+#define TLS_HELLO_START	  6u
 
 enum mode {
 	MODE_START,
 	MODE_BINARY,
 	MODE_TLS,
+	MODE_RECORDS,
 	MODE_LINE,
 	MODE_WORDS,
 	MODE_HEAD,
@@ -26,6 +31,15 @@ enum mode {
 	MODE_BROKEN,
 };
 
+/* Records behind the first ClientHello. */
+struct later_records {
+	uint8_t start[TLS_RECORD_HEADER + TLS_HELLO_START]; /* of the one that is being read */
+	unsigned start_len;
+	size_t left;	     /* of one that is passed on */
+	uint32_t passed;     /* bytes of their contents */
+	bool changed_cipher; /* the next one may be encrypted */
+};
+
 struct first_bytes {
 	enum mode mode;
 	struct first_seen seen;
@@ -33,6 +47,8 @@ struct first_bytes {
 	uint8_t start[BINARY_START]; /* of what is no text */
 	unsigned start_len;
 	struct tls_records records;
+	struct later_records later;
+	bool is_second; /* ClientHello, that `records` are of */
 	struct http_body body;
 	unsigned matched; /* of "host", in a line behind words */
 	bool is_later;	  /* a request came before */
@@ -56,5 +72,11 @@ enum first_outcome first_word_bytes(struct first_bytes *fb, const uint8_t *bytes
 
 /* first_binary.c */
 enum first_outcome first_binary_byte(struct first_bytes *fb, uint8_t c);
+
+/* first_tls.c */
 enum first_outcome first_tls_bytes(struct first_bytes *fb, const uint8_t *bytes, size_t len,
 				   size_t *ret_taken);
+enum first_outcome first_record_bytes(struct first_bytes *fb, const uint8_t *bytes, size_t len,
+				      size_t *ret_taken);
+/* Is some of a record held? */
+bool first_record_is_half(const struct first_bytes *fb);

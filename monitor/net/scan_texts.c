@@ -54,16 +54,21 @@ static void add_form(struct finder *finder, const uint8_t *text, size_t len, uns
 	finder_add(finder, out, len, id);
 }
 
-/* In a string of JSON, with the escapes that everybody writes (RFC 8259 7). */
-static void add_json(struct finder *finder, const uint8_t *text, size_t len, unsigned id)
+/*
+ * In a string of JSON, with the escapes that everybody writes (RFC 8259 7); @slashes: with that of
+ * "/", too, which PHP writes and others do not.
+ */
+static void add_json(struct finder *finder, const uint8_t *text, size_t len, bool slashes,
+		     unsigned id)
 {
-	static const char escaped[] = "\"\\\b\f\n\r\t";
-	static const char letters[] = "\"\\bfnrt";
+	static const char escaped[] = "\"\\\b\f\n\r\t/";
+	static const char letters[] = "\"\\bfnrt/";
+	const size_t count = sizeof(letters) - (slashes ? 1 : 2);
 	uint8_t out[2 * SCAN_MAX_TEXT];
 	size_t made = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		const char *which = memchr(escaped, text[i], sizeof(escaped) - 1);
+		const char *which = memchr(escaped, text[i], count);
 
 		if (which)
 			out[made++] = '\\';
@@ -76,7 +81,9 @@ static void add_text(struct scan_set *set, const uint8_t *text, size_t len, unsi
 {
 	finder_add(&set->plain, text, len, id);
 	add_form(&set->plain, text, len, id);
-	add_json(&set->plain, text, len, id);
+	add_json(&set->plain, text, len, false, id);
+	if (memchr(text, '/', len))
+		add_json(&set->plain, text, len, true, id);
 	for (size_t before = 0; before < 3; before++) {
 		add_base64(&set->encoded, text, len, before, base64_standard, id);
 		add_base64(&set->encoded, text, len, before, base64_url, id);

@@ -64,6 +64,18 @@ static bool is_http(const struct first_seen *seen)
 	return strcmp(seen->protocol, "http") == 0;
 }
 
+/* What no text can be found in as it comes. */
+static const char *unreadable(const struct first_seen *seen)
+{
+	if (is_http(seen) && seen->http.body_bytes && seen->http.coding == HTTP_UNREADABLE)
+		return "its Content-Encoding is none that is read";
+	if (strcmp(seen->protocol, "http2") == 0) /* HPACK, frames */
+		return "HTTP/2 packs and cuts what it carries";
+	if (seen->upgraded) /* WebSockets do both */
+		return "it follows an upgrade, and may be masked or cut";
+	return NULL;
+}
+
 static struct scan_result searched(const struct screen *screen, const struct first_seen *seen)
 {
 	struct scan_result ret = {0};
@@ -72,9 +84,8 @@ static struct scan_result searched(const struct screen *screen, const struct fir
 		return ret;
 	ret.found = scan_found(screen->scan);
 	ret.unsearched = scan_gave_up(screen->scan);
-	if (!ret.unsearched && is_http(seen) && seen->http.body_bytes &&
-	    seen->http.coding == HTTP_UNREADABLE)
-		ret.unsearched = "its Content-Encoding is none that is read";
+	if (!ret.unsearched)
+		ret.unsearched = unreadable(seen);
 	return ret;
 }
 
@@ -134,9 +145,7 @@ static bool is_encrypted(const struct first_seen *seen)
 
 static void expect(struct screen *screen, const struct first_seen *seen)
 {
-	if (is_encrypted(seen))
-		screen->scan = scan_free(screen->scan);
-	else if (screen->scan && is_http(seen) && seen->http.coding == HTTP_DEFLATE)
+	if (screen->scan && is_http(seen) && seen->http.coding == HTTP_DEFLATE)
 		scan_expect_deflate(screen->scan);
 }
 
@@ -179,6 +188,8 @@ static void search(struct screen *screen, enum first_outcome outcome, const char
 	const bool is_head =
 		outcome == FIRST_MORE || outcome == FIRST_HEAD || outcome == FIRST_BROKEN;
 
+	if (outcome == FIRST_OPAQUE && is_encrypted(first_bytes_seen(screen->first)))
+		screen->scan = scan_free(screen->scan);
 	if (!screen->scan || outcome == FIRST_FRAMING)
 		return;
 	if (is_head && !screen->in_head) {

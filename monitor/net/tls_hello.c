@@ -9,6 +9,7 @@
 enum extension {
 	EXTENSION_SERVER_NAME = 0,
 	EXTENSION_ALPN = 16,
+	EXTENSION_EARLY_DATA = 42,
 	EXTENSION_ENCRYPTED_CLIENT_HELLO = 0xfe0d,
 	/* Of the drafts before it: encrypted_server_name, and ECH by its old numbers. */
 	EXTENSION_ENCRYPTED_SERVER_NAME = 0xffce,
@@ -104,6 +105,9 @@ static const char *parse_extension(uint32_t type, struct reader body, struct see
 			return "the ClientHello has two lists of protocols";
 		seen->alpn = true;
 		return parse_alpn(body, ret);
+	case EXTENSION_EARLY_DATA:
+		ret->early_data = true;
+		return NULL;
 	case EXTENSION_ENCRYPTED_CLIENT_HELLO:
 	case EXTENSION_ENCRYPTED_SERVER_NAME:
 		ret->ech = true;

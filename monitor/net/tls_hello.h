@@ -24,6 +24,7 @@ struct tls_hello {
 	/* encrypted_client_hello: the name that counts may be hidden, or this is GREASE (browsers
 	 * send it always); nobody on the way can tell. */
 	bool ech;
+	bool early_data; /* it may be sent before the server has answered */
 };
 
 /*

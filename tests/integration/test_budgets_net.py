@@ -247,6 +247,7 @@ print(done, how in %r)
 """ % (BROKEN,))
                 self.assertEqual(said, ["(12, 'sent')", "0 True"])
                 self.assertEqual([e["rule"] for e in self.events_of("net.stopped")], ["much"])
+                self.replays_the_same(policy)
 
 
 class Hosts(NetBudget):

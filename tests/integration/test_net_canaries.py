@@ -134,13 +134,45 @@ except OSError as e: print(errno.errorcode[e.errno])
         self.assertEqual([e["fields"].get("unsearched") for e in self.events("net.request")],
                          [None, "too many compressed streams at once"])
 
+    UNSEARCHED = {"id": "t.unsearched", "category": "exfiltration", "severity": "low", "on": ["net.request"],
+                  "when": "action.unsearched != ''", "verdict": "deny", "because": "Nobody could read this.",
+                  "match": [{"action": {"kind": "net.request", "unsearched": "it inflates to too much"}}],
+                  "not_match": [{"action": {"kind": "net.request"}}]}
+
+    def frames(self):
+        """What a client of a WebSocket sends, and one of HTTP/2 that cuts its text in two."""
+        text, mask = self.CANARY.encode(), b"\x5a\xa5\x3c\xc3"
+        masked = b"\x81" + bytes([0x80 | len(text)]) + mask + bytes(c ^ mask[i % 4] for i, c in enumerate(text))
+        parts = (text[:9], text[9:])
+        cut = b"".join(len(part).to_bytes(3, "big") + b"\0\0\0\0\0\1" + part for part in parts)
+        return masked, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + cut
+
+    UPGRADE = "Connection: Upgrade\r\nUpgrade: {}\r\n"
+    FRAMES = ("it follows an upgrade, and may be masked or cut", "HTTP/2 packs and cuts what it carries")
+
+    def test_frames_are_not_searched_which_is_on_the_record(self):
+        masked, cut = self.frames()
+        head = self.HEAD.format(method="GET", more=self.UPGRADE.format("websocket")).encode()
+        self.assertEqual(self.say(head, masked), ["passed"] * 2)
+        self.assertEqual([e["fields"].get("unsearched") for e in self.events("net.request")], [None, self.FRAMES[0]])
+        self.assertEqual(self.say(cut), ["passed"])
+        self.assertEqual([e["fields"].get("unsearched") for e in self.events("net.request")], [self.FRAMES[1]])
+        # One that is offered an upgrade, and goes on as before, is read as before.
+        self.assertEqual(self.say(head, head), ["passed"] * 2)
+        self.assertEqual([e["fields"].get("unsearched") for e in self.events("net.request")], [None, None])
+
+    def test_frames_can_be_refused(self):
+        self.rules = self.policy(self.UNSEARCHED, defaults={"net.connect": "allow"})
+        masked, cut = self.frames()
+        websocket, h2c = (self.HEAD.format(method="GET", more=self.UPGRADE.format(to)).encode()
+                          for to in ("websocket", "h2c"))
+        for passed, what in ((websocket, masked), (h2c, cut), (None, cut)):
+            sent = [one for one in (passed, what) if one]
+            self.assertEqual(self.say(*sent), ["passed"] * (len(sent) - 1) + ["ECONNRESET"])
+            self.assertEqual(b"".join(self.got), passed or b"")
+
     def test_what_is_not_searched_can_be_refused(self):
-        self.rules = self.policy(
-            {"id": "t.unsearched", "category": "exfiltration", "severity": "low", "on": ["net.request"],
-             "when": "action.unsearched != ''", "verdict": "deny", "because": "Nobody could read this.",
-             "match": [{"action": {"kind": "net.request", "unsearched": "it inflates to too much"}}],
-             "not_match": [{"action": {"kind": "net.request"}}]},
-            defaults={"net.connect": "allow"})
+        self.rules = self.policy(self.UNSEARCHED, defaults={"net.connect": "allow"})
         bomb = gzip.compress(bytes(8 << 20))
         for body, more, why in ((bomb, "Content-Encoding: gzip\r\n", "it inflates to too much"),
                                 (b"12345", "Content-Encoding: br\r\n", "its Content-Encoding is none that is read")):

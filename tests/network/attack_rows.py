@@ -57,6 +57,11 @@ def told(*texts):
     return got_out
 
 
+def named(name):
+    """A server of TLS took the name for the one that it is asked for."""
+    return lambda packets, seen: any(e["name"] == name for e in seen if e["kind"] == "named")
+
+
 def request(**fields):
     return lambda packets, seen: any(all(e.get(k) == v for k, v in fields.items()) for e in seen if e["kind"] == "http")
 
@@ -184,7 +189,28 @@ try:
         time.sleep(0.002)
     print(s.recv(100))
 except OSError as e: print(e)'"""
+# A server that can use no key of the first ClientHello asks for another one, and goes by the name in that.
+SECOND_HELLO = PYTHON + f"""'
+import socket, ssl
+def hello(name, groups=None):
+    i, o = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    if groups: context.set_ecdh_curve(groups)
+    try: context.wrap_bio(i, o, server_hostname=name).do_handshake()
+    except ssl.SSLWantReadError: return o.read()
+two = hello("{OTHER}", "prime256v1")
+s = socket.create_connection(("good.test", {zone.NAMED}), 20)
+try:
+    s.sendall(hello("good.test"))
+    print("asked for another:", bytes.fromhex("cf21ad74e59a6111") in s.recv(5000))
+    for b in SENT: s.sendall(b)
+    print("answered:", s.recv(5000)[:1])
+except OSError as e: print(e)'"""
 FRONTING = [
+    Attack("sni-second", SECOND_HELLO.replace("SENT", "[two]"), named(OTHER), ports=(zone.NAMED,)),
+    Attack("sni-second-in-records", SECOND_HELLO.replace(
+        "SENT", "[bytes([20, 3, 3, 0, 1, 1]), *(two[:3] + bytes([0, 1, b]) for b in two[5:])]"), named(OTHER),
+           ports=(zone.NAMED,)),
     Attack("sni", f"{CURL} --connect-to {OTHER}:443:good.test:443 https://{OTHER}/hello", told(OTHER)),
     Attack("sni-by-address", f"{CURL} --connect-to {OTHER}:443:{GOOD}:443 https://{OTHER}/hello", told(OTHER)),
     Attack("sni-byte-by-byte", IN_PIECES.replace("RECORDS", "[hello[k:k+1] for k in range(len(hello))]"), told(OTHER)),

@@ -26,6 +26,7 @@ curl -sS -Z --parallel-max 20 $(for i in $(seq 100); do echo https://good.test/h
 curl -sS http://mirror.test/drip | wc -c
 curl -sS http://good.test:7099/ >/dev/null 2>&1; echo refused $?
 curl -sS https://lab.test:7010/ 2>/dev/null; echo no TLS $?; curl -sS http://lab.test:7007/ 2>/dev/null; echo cut $?
+curl -sS https://lab.test:7011/ https://lab.test:7011/
 curl -sS -m 1 http://lab.test:7004/ 2>/dev/null; echo stalled $?; curl -sS http://unreachable.test/ 2>/dev/null; echo unreachable $?"""
 
 WGET = """wget -q --ca-certificate=ca.pem -O- https://good.test/hello http://good.test/hello https://good.test/to-good
@@ -65,7 +66,7 @@ for by in go cgo; do GODEBUG=netdns=$by ./work; echo by $by $?; done"""
 GOOD, LAB = ("good.test", "203.0.113.10"), ("lab.test", "203.0.113.40", "2001:db8:113::40")
 ROWS = (
     Row("curl", (*GOOD, "mirror.test", "lab.test", "unreachable.test"), {"curl": "curl"}, CURL,
-        ("hello from good.test", "refused 7", "stalled 28", "unreachable 7", "taken", "10000")),
+        ("hello from good.test", "refused 7", "stalled 28", "unreachable 7", "taken", "10000", "named")),
     Row("wget", (*GOOD, "mirror.test"), {"wget": "wget"}, WGET, ("hello from good.test", "refused 4")),
     Row("git-https", ("git.test",), {"git": "git"}, GIT.replace("URL", "https://git.test/git/repo.git"),
         ("refs/heads/main", "pushed 0", "removed 0")),

@@ -54,7 +54,7 @@ async def serve(log):
     v4 = [zone.DNS, "8.8.8.8", zone.GOOD, zone.EVIL]
     await dns_testing.serve(names, v4)
     await dns_testing.serve(names, [zone.EVIL6])
-    await lab.serve(log)
+    await lab.serve(log, FOLDER)
     print("ready", flush=True)
     await asyncio.Event().wait()
 

@@ -3,6 +3,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 
 import zone
@@ -117,11 +118,29 @@ def connected(server, log):
     return serve_one
 
 
-async def serve(log):
+async def named(reader, writer):
+    """Behind the handshake."""
+    await reader.readline()
+    writer.write(b"HTTP/1.0 200 OK\r\n\r\nnamed\n")
+
+
+def naming(folder, log):
+    """TLS with the test's certificate. Each name that a ClientHello is understood to name is written down; one that brings
+    no key of the only group here, as clients do, is asked for a second."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    context.set_ecdh_curve("prime256v1")
+    context.sni_callback = lambda connection, name, same: log(kind="named", name=name)
+    return context
+
+
+async def serve(log, folder):
     loop = asyncio.get_running_loop()
     for port, server in SERVERS.items():
         # One socket for both families would see v4 addresses as mapped ones.
         for address in ("0.0.0.0", "::"):
             await asyncio.start_server(connected(server, log), address, port, backlog=1024)
+    for address in ("0.0.0.0", "::"):
+        await asyncio.start_server(connected(named, log), address, zone.NAMED, ssl=naming(folder, log))
     for address in (zone.EVIL, zone.GOOD, zone.LAB, zone.EVIL6, zone.GOOD6, zone.LAB6, zone.GATEWAY):
         await loop.create_datagram_endpoint(lambda: Echo(log), (address, zone.ECHO))

@@ -52,6 +52,7 @@ HTTP, HTTPS, SSH = 80, 443, 22
 # Ports of lab.py, on every address.
 ECHO, SOURCE, SINK, STALL, RESET, RESET_LATER, LIE, DRIP, HALF_CLOSE = range(7001, 7010)
 PLAIN_TLS = 7010                # a TLS server that says something else
+NAMED = 7011                    # a TLS server that tells which names it was asked for
 DNS_TLS = 853
 CLOSED = 7099                   # nobody listens there
 MARK = 9999                     # capture.py

@@ -27,6 +27,7 @@ static inline void first_transcript_make(const uint8_t *bytes, size_t len, size_
 	static const char letters[] = "mhbfox";
 	struct first_bytes *fb = first_bytes_new();
 	enum first_outcome outcome = FIRST_MORE;
+	size_t held = 0;
 	size_t taken;
 
 	for (size_t at = 0; at < len && outcome != FIRST_BROKEN; at += taken) {
@@ -36,9 +37,13 @@ static inline void first_transcript_make(const uint8_t *bytes, size_t len, size_
 		fuzz_expect(taken <= some);
 		fuzz_expect(taken || outcome == FIRST_BROKEN);
 		fuzz_expect(taken == some || (outcome != FIRST_MORE && outcome != FIRST_OPAQUE));
-		/* Neighbours of a kind are one piece; a head is what was held, and this. */
-		for (size_t i = 0; i < taken && is_piece(outcome); i++)
+		/* Neighbours of a kind are one piece; it, and a head, is what was held, and this.
+		 */
+		held += taken;
+		for (size_t i = 0; i < held && is_piece(outcome); i++)
 			buf_putc(ret, letters[outcome]);
+		if (outcome != FIRST_MORE)
+			held = 0;
 		if (outcome == FIRST_HEAD || outcome == FIRST_BROKEN) {
 			buf_printf(ret, "[%zu", outcome == FIRST_HEAD ? at + taken : 0);
 			buf_put(ret, first_bytes_seen(fb), sizeof(struct first_seen));

@@ -119,11 +119,11 @@ static void test_percent_escapes(void **state)
 
 static void test_escapes_of_forms_and_json(void **state)
 {
-	static const struct str lines[] = {{"key \"one\"\n\\end & more", 21}};
+	static const struct str lines[] = {{"key \"one\"\n\\end & more/", 22}};
 	static const char *const forms[] = {
-		"k=key+%22one%22%0A%5Cend+%26+more",
-		"k=key%20%22one%22%0a%5cend%20%26%20more",
-		"{\"k\":\"key \\\"one\\\"\\n\\\\end & more\"}",
+		"k=key+%22one%22%0A%5Cend+%26+more%2F", "k=key%20%22one%22%0a%5cend%20%26%20more/",
+		"{\"k\":\"key \\\"one\\\"\\n\\\\end & more/\"}",
+		"{\"k\":\"key \\\"one\\\"\\n\\\\end & more\\/\"}", /* as PHP does */
 	};
 	struct error err = {0};
 	_cleanup_(scan_set_freep) struct scan_set *set = NULL;

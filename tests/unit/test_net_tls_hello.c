@@ -265,13 +265,146 @@ static void test_long(void **state)
 		       "there is another TLS message behind the ClientHello");
 }
 
+/* ---- what follows ---- */
+
+static void put_record(struct buf *to, unsigned type, const char *bytes, size_t len)
+{
+	hello_number(to, type, 1);
+	hello_number(to, 0x0303, 2);
+	hello_vector(to, bytes, len, 2);
+}
+
+static void put_hello(struct buf *to, const char *name, bool early, size_t most)
+{
+	_cleanup_buf_ struct buf extensions = BUF_INIT(0);
+	_cleanup_buf_ struct buf body = BUF_INIT(0);
+
+	hello_sni(&extensions, name);
+	if (early)
+		hello_extension(&extensions, 42, "", 0);
+	hello_body(&body, &extensions);
+	hello_records(to, &body, 1, most);
+}
+
+/* All of it at once, and in pieces. Return: the second name that is asked about, "" if none is. */
+static const char *second(const struct buf *sent, enum first_outcome *ret_last)
+{
+	static char name[MAX_HOST_BYTES + 1];
+	_cleanup_(first_bytes_freep) struct first_bytes *fb = first_bytes_new();
+	unsigned heads = 0;
+	size_t taken;
+
+	name[0] = '\0';
+	*ret_last = FIRST_MORE;
+	for (size_t at = 0; at < sent->len && *ret_last != FIRST_BROKEN; at += taken) {
+		*ret_last = first_bytes_feed(fb, sent->data + at, sent->len - at, &taken);
+		if (*ret_last == FIRST_HEAD && ++heads == 2)
+			(void)snprintf(name, sizeof(name), "%s", first_bytes_seen(fb)->tls.sni);
+	}
+	assert_in_range(heads, 1, 2);
+	first_transcript_expect_same((const uint8_t *)sent->data, sent->len);
+	return name;
+}
+
+/* A server that wants other keys is sent a second ClientHello, and may go by the name in that. */
+static void test_second_hello(void **state)
+{
+	static const char noise[32] = "\1\0\0\x1c\3\7";
+	const size_t sizes[] = {1 << 14, 64, 31, 5, 1};
+	enum first_outcome last;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (unsigned between = 0; between < 8; between++) {
+			_cleanup_buf_ struct buf sent = BUF_INIT(0);
+
+			put_hello(&sent, "h.example", between & 2, 1 << 14);
+			if (between & 1)
+				put_record(&sent, 20, "\1", 1);
+			for (unsigned early = 0; early < 3 && between & 2; early++)
+				put_record(&sent, 23, noise, sizeof(noise));
+			if (between & 4)
+				put_record(&sent, 21, "\1\x5a", 2);
+			put_hello(&sent, "b.example", false, sizes[i]);
+			assert_string_equal(second(&sent, &last), "b.example");
+			assert_int_equal(last, FIRST_HEAD);
+			put_hello(&sent, "c.example", false, 1 << 14); /* no server takes a third */
+			assert_string_equal(second(&sent, &last), "b.example");
+			assert_int_equal(last, FIRST_OPAQUE);
+		}
+	}
+}
+
+/* What else follows is passed on as it comes, and not looked at once it is encrypted. */
+static void test_no_second_hello(void **state)
+{
+	static const struct {
+		const char *what;
+		unsigned types[4];
+		const char *first; /* bytes of the last record */
+		size_t len;
+		enum first_outcome last;
+	} rows[] = {
+		{"TLS 1.3", {20, 23}, "\1\0\0\x20\3\3", 64, FIRST_OPAQUE},
+		{"TLS 1.2", {22}, "\x10\0\0\x20\3\3", 37, FIRST_OPAQUE},
+		{"a session of TLS 1.2 again", {20, 22}, "\0\0\0\0\0\0", 40, FIRST_OPAQUE},
+		{"the same, by chance", {20, 22}, "\1\0\0\x20\xc3\3", 40, FIRST_OPAQUE},
+		{"an alert", {21}, "\2\x30", 2, FIRST_FRAMING},
+		{"no record", {'x'}, "abc", 3, FIRST_OPAQUE},
+		{"an empty one", {22}, "", 0, FIRST_BROKEN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_buf_ struct buf sent = BUF_INIT(0);
+		char bytes[64] = "";
+		enum first_outcome last;
+
+		memcpy(bytes, rows[i].first, rows[i].len < 6 ? rows[i].len : 6);
+		put_hello(&sent, "h.example", false, 1 << 14);
+		for (unsigned at = 0; rows[i].types[at]; at++) {
+			const bool is_last = !rows[i].types[at + 1];
+
+			put_record(&sent, rows[i].types[at], is_last ? bytes : "\1",
+				   is_last ? rows[i].len : 1);
+		}
+		assert_string_equal(second(&sent, &last), "");
+		if (last != rows[i].last)
+			fail_msg("%s: %d", rows[i].what, last);
+	}
+}
+
+/* A server skips some early data, and no more; nor are there that many bytes of it to be read. */
+static void test_much_early_data(void **state)
+{
+	static const char data[1 << 14] = "";
+	_cleanup_buf_ struct buf sent = BUF_INIT(0);
+	enum first_outcome last;
+
+	(void)state;
+	put_hello(&sent, "h.example", true, 1 << 14);
+	for (unsigned i = 0; i < 64; i++)
+		put_record(&sent, 23, data, sizeof(data));
+	assert_string_equal(second(&sent, &last), "");
+	assert_int_equal(last, FIRST_FRAMING);
+	put_record(&sent, 23, data, 1);
+	assert_string_equal(second(&sent, &last), "");
+	assert_int_equal(last, FIRST_OPAQUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	      cmocka_unit_test(test_odd_names),
-		cmocka_unit_test(test_odd_protocols), cmocka_unit_test(test_many_protocols),
-		cmocka_unit_test(test_records),	      cmocka_unit_test(test_odd_records),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_odd_names),
+		cmocka_unit_test(test_odd_protocols),
+		cmocka_unit_test(test_many_protocols),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_odd_records),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_second_hello),
+		cmocka_unit_test(test_no_second_hello),
+		cmocka_unit_test(test_much_early_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
