@@ -3,13 +3,15 @@
 
 #include <string.h>
 
-#define KIND(_k)  (1u << (_k))
-#define ALL	  (KIND(ACTION_KINDS) - 1u)
-#define NET	  (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
-#define RELAYED	  (KIND(ACTION_REQUEST) | KIND(ACTION_CLOSE))
-#define FILES	  (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
-#define TOOL	  (KIND(ACTION_TOOL_CALL) | KIND(ACTION_TOOL_RESULT))
-#define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL))
+#define KIND(_k) (1u << (_k))
+#define ALL	 (KIND(ACTION_KINDS) - 1u)
+#define NET	 (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
+#define RELAYED	 (KIND(ACTION_REQUEST) | KIND(ACTION_CLOSE))
+#define FILES	 (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
+#define TOOL	 (KIND(ACTION_TOOL_CALL) | KIND(ACTION_TOOL_RESULT))
+#define TRACED                                                                         \
+	(FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL) | \
+	 KIND(ACTION_MEM_EXEC))
 #define FIELD(_m) offsetof(struct action, _m)
 
 static const struct field_domain sizes = {.high = INT64_MAX};
@@ -33,7 +35,7 @@ static const struct field_domain families = WORDS("inet", "inet6", "unix", "netl
 static const struct field_domain protocols =
 	WORDS("tcp", "udp", "other", "tls", "http", "http2", "ssh", "quic");
 static const struct field_domain provenances =
-	WORDS("", "image", "workspace", "session", "memfd", "host-bound");
+	WORDS("", "image", "workspace", "session", "memfd", "host-bound", "anonymous");
 static const struct field_domain streams =
 	WORDS("", "file", "pipe", "terminal", "device", "tcp", "udp", "unix", "other");
 static const struct field_domain relations = WORDS("descendant", "sibling", "other");
@@ -44,11 +46,14 @@ const struct action_field action_fields[] = {
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id), NULL},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool), NULL},
 	{"declared", FIELD_LIST, ALL, FIELD(declared), NULL},
-	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(path), &paths},
+	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET | KIND(ACTION_MEM_EXEC), FIELD(path),
+	 &paths},
 	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_SIGNAL), FIELD(target),
 	 NULL},
-	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL), FIELD(op), NULL},
-	{"write", FIELD_BOOL, FILES, FIELD(write), NULL},
+	{"op", FIELD_STRING,
+	 KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL) | KIND(ACTION_MEM_EXEC), FIELD(op),
+	 NULL},
+	{"write", FIELD_BOOL, FILES | KIND(ACTION_MEM_EXEC), FIELD(write), NULL},
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create), NULL},
 	{"created", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(created), NULL},
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder), NULL},
@@ -61,8 +66,8 @@ const struct action_field action_fields[] = {
 	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent), &sizes},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name), &program_names},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter), NULL},
-	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(provenance),
-	 &provenances},
+	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET | KIND(ACTION_MEM_EXEC),
+	 FIELD(provenance), &provenances},
 	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd), &paths},
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv), NULL},
 	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env), NULL},
@@ -128,6 +133,7 @@ static const struct {
 	[ACTION_SIGNAL] = {"proc.signal", ENFORCED_AFTER},
 	[ACTION_TOOL_RESULT] = {"tool.result", ENFORCED_BEFORE},
 	[ACTION_USAGE] = {"proc.usage", ENFORCED_AFTER},
+	[ACTION_MEM_EXEC] = {"mem.exec", ENFORCED_AFTER},
 };
 
 struct str str_of(const char *text)

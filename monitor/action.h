@@ -34,6 +34,7 @@ enum action_kind {
 	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
 	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
 	ACTION_USAGE,	    /* "proc.usage": what an execution has used so far; sampled */
+	ACTION_MEM_EXEC,    /* "mem.exec": traced, where a rule asks; memory that can be run */
 	ACTION_KINDS
 };
 
@@ -83,13 +84,15 @@ struct action {
 	/* exec, file.*, and a UNIX socket's file in net.connect and net.send: whose it is */
 	struct str provenance; /* "image" (read-only view), "workspace", "session", "memfd";
 				  file.* before it happens: "host-bound", a folder of the host
-				  that is bound writable; after it: empty */
+				  that is bound writable; after it: empty; mem.exec: also
+				  "anonymous", no file */
 	struct str target;     /* file.change: second path (rename, link); proc.signal: name of
 				  who gets it */
 	struct str op;	       /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
 				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr",
-				  "utime"; proc.call: name of the system call */
-	bool write;	       /* file.open: writes, creates or cuts; file.change: always */
+				  "utime"; proc.call, mem.exec: name of the system call */
+	bool write;	       /* file.open: writes, creates or cuts; file.change: always;
+				  mem.exec: the memory can be written to as well */
 	bool create;	       /* file.open: O_CREAT */
 	bool created;	       /* file.open: there was no such file before */
 	bool folder;	       /* file.open: O_DIRECTORY, to be listed */

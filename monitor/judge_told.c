@@ -185,6 +185,11 @@ static void describe(const struct action *action, char *text, size_t size)
 			       (long long)action->cpu_ms, (long long)action->memory_bytes,
 			       (long long)action->written_bytes);
 		break;
+	case ACTION_MEM_EXEC:
+		(void)snprintf(text, size, "%.*s of %.*s", (int)action->op.len, action->op.at,
+			       action->path.len ? (int)action->path.len : (int)strlen("memory"),
+			       action->path.len ? action->path.at : "memory");
+		break;
 	case ACTION_EXEC:
 	case ACTION_FILE_OPEN:
 	case ACTION_FILE_CHANGE:

@@ -2,12 +2,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "common/ipv4.h"
 #include "common/syscall_table.h"
+#include "monitor/gate/resolve.h"
 #include "monitor/session_internal.h"
 
 /*
@@ -195,6 +198,38 @@ static void on_call(struct session *session, const struct trace_event *event)
 	apply(session, event, &action);
 }
 
+/*
+ * As the gate says it of a program: what is on a mount that can be written to is the workspace's or
+ * the session's, and the trace leaves out the rest. Lite has no such mounts. What has no name from
+ * the root on is a file that was never in a folder, or memory that processes share.
+ */
+static struct str map_provenance(const struct session *session, const char *path)
+{
+	if (path[0] != '/')
+		return strncmp(path, "memfd:", strlen("memfd:")) == 0	   ? STR("memfd")
+		       : path[0] == '.' /* too deep for all of its path */ ? STR("session")
+									   : STR("anonymous");
+	if (path_is_below(path, session->workspace))
+		return STR("workspace");
+	return session->writable && !path_is_below_any(path, session->writable) ? STR("image")
+										: STR("session");
+}
+
+static void on_map(struct session *session, const struct trace_event *event)
+{
+	struct action action = action_of(session, event, ACTION_MEM_EXEC);
+	char nameless[NAME_MAX + 2];
+
+	if (event->path[0] && event->path[0] != '/' && event->path[0] != '.') {
+		(void)snprintf(nameless, sizeof(nameless), "/%s", event->path);
+		action.path = str_of(nameless); /* as the gate has it */
+	}
+	action.op = str_of(syscall_name((unsigned)event->syscall));
+	action.write = (event->flags & PROT_WRITE) != 0;
+	action.provenance = map_provenance(session, event->path);
+	apply(session, event, &action);
+}
+
 static void on_signal(struct session *session, const struct trace_event *event)
 {
 	struct action action = action_of(session, event, ACTION_SIGNAL);
@@ -308,6 +343,9 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		break;
 	case TRACE_SIGNAL:
 		on_signal(session, event);
+		break;
+	case TRACE_MAP:
+		on_map(session, event);
 		break;
 	}
 }

@@ -243,6 +243,9 @@ void policy_state_note_cpu(struct policy_state *state, uint32_t exec_id, uint64_
 /* True if some rule asks for what only proc.usage tells: on it, in a step, or in a budget. */
 bool policy_needs_usage(const struct policy *policy);
 
+/* True if some rule or step is on the kind, or its default does more than allow. */
+bool policy_asks_for(const struct policy *policy, enum action_kind kind);
+
 /* True if a budget counts bytes that leave. */
 bool policy_budgets_bytes(const struct policy *policy);
 

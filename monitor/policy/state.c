@@ -238,6 +238,17 @@ bool policy_needs_usage(const struct policy *policy)
 	       ((policy->budgets.of[PER_SESSION] | policy->budgets.of[PER_CALL]) & measured);
 }
 
+bool policy_asks_for(const struct policy *policy, enum action_kind kind)
+{
+	bool asks = policy->has_default[kind] && policy->defaults[kind] > VERDICT_ALLOW;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		asks |= (policy->rules[i].kinds & (1u << kind)) != 0;
+	for (size_t i = 0; i < policy->step_count; i++)
+		asks |= (policy->steps[i].is.kinds & (1u << kind)) != 0;
+	return asks;
+}
+
 bool policy_budgets_bytes(const struct policy *policy)
 {
 	return (policy->budgets.of[PER_SESSION] | policy->budgets.of[PER_CALL]) &
