@@ -20,8 +20,10 @@
  * *setxattr*, *removexattr*. tracepoint sees all as they return, also when seccomp refused them.
  * lsm sees them begin (`begun`): an open that the gate carried out, as its descriptor arrives;
  * failed opens as they return; of changes neither failed ones nor ftruncate, utime*, *xattr*.
- * O_PATH opens nothing there. CALL: tracepoint tells of all in monitor/bpf/calls.h; lsm only of
- *what sets ids (but setgroups) and capabilities, as it begins, and of memfd_create, as it returns.
+ * O_PATH opens nothing there.
+ *
+ * CALL: tracepoint tells of all in monitor/bpf/calls.h; lsm of what sets ids (but setgroups) and
+ * capabilities, as it begins, and of memfd_create, as it returns.
  *
  * What a path is worth: of a file that was opened or executed, and of one changed through a
  * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
