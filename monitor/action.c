@@ -12,7 +12,8 @@
 #define TRACED                                                                         \
 	(FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL) | \
 	 KIND(ACTION_MEM_EXEC))
-#define FIELD(_m) offsetof(struct action, _m)
+#define OF_PROCESS (KIND(ACTION_EXEC) | NET | TRACED | KIND(ACTION_SIGNAL))
+#define FIELD(_m)  offsetof(struct action, _m)
 
 static const struct field_domain sizes = {.high = INT64_MAX};
 static const struct field_domain body_sizes = {.low = -1, .high = INT64_MAX};
@@ -108,9 +109,15 @@ const struct action_field action_fields[] = {
 	{"cpu_ms", FIELD_INT, KIND(ACTION_USAGE), FIELD(cpu_ms), &sizes},
 	{"memory_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(memory_bytes), &sizes},
 	{"written_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(written_bytes), &sizes},
+	{"lineage", FIELD_STRING, OF_PROCESS, FIELD(lineage), NULL},
+	{"depth", FIELD_INT, OF_PROCESS, FIELD(depth), &sizes},
+	{"since_exec_ms", FIELD_INT, OF_PROCESS, FIELD(since_exec_ms), &sizes},
+	{"ancestors", FIELD_LIST, OF_PROCESS, FIELD(ancestors), NULL},
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);
+_Static_assert(sizeof(action_fields) / sizeof(action_fields[0]) <= 64 * FIELD_SET_WORDS,
+	       "a bit for each");
 
 static const struct {
 	const char *name;
@@ -194,19 +201,26 @@ bool action_waits(enum action_kind kind)
 	return kind != ACTION_TOOL_RESULT && action_enforced(kind) != ENFORCED_AFTER;
 }
 
+bool action_has_lineage(enum action_kind kind)
+{
+	return kind < ACTION_KINDS && (OF_PROCESS & KIND(kind));
+}
+
 bool action_begins(enum action_kind kind)
 {
 	return action_enforced(kind) == ENFORCED_BEFORE && kind != ACTION_TOOL_RESULT;
 }
 
-uint64_t action_kind_fields(enum action_kind kind)
+struct field_set action_kind_fields(enum action_kind kind)
 {
-	static uint64_t known[ACTION_KINDS];
-	uint64_t fields = known[kind];
+	static struct field_set known[ACTION_KINDS];
+	struct field_set fields = known[kind];
 
-	for (size_t i = 0; !known[kind] && i < action_field_count; i++) {
+	if (fields.words[0]) /* each has some of these */
+		return fields;
+	for (size_t i = 0; i < action_field_count; i++) {
 		if (action_fields[i].kinds & KIND(kind))
-			fields |= UINT64_C(1) << i;
+			field_set_add(&fields, i);
 	}
 	known[kind] = fields;
 	return fields;

@@ -25,13 +25,13 @@ static const struct execution *execution_of(struct session *session,
 	return execution_find(session, event->exec_id);
 }
 
-static void apply(struct session *session, const struct trace_event *event,
-		  const struct action *action)
+static void apply(struct session *session, const struct trace_event *event, struct action *action)
 {
 	struct execution *execution = execution_find(session, event->exec_id);
 	struct judgement judgement;
 	struct denial denial;
 
+	lineages_fill(session->lineages, action);
 	judge_traced(session, action, &judgement, &denial);
 	if (judgement.decision.verdict == VERDICT_KILL && !judgement.proceed && execution) {
 		execution->result.killed = true;
@@ -60,6 +60,7 @@ static struct action action_of(struct session *session, const struct trace_event
 		.target = str_of(event->target),
 		.claimed = event->claimed,
 		.result = event->result,
+		.lineage_told = session->tells_lineage,
 	};
 }
 
@@ -244,6 +245,8 @@ static void on_exec(struct session *session, const struct trace_event *event)
 {
 	struct json_writer *w = truth_begin(session, event, "exec.done");
 
+	lineages_exec(session->lineages, event->exec_id, event->pid, str_of(event->path),
+		      event->time_ns);
 	json_put_string(w, "path", event->path);
 	json_put_u64(w, "inode", event->inode);
 	truth_end(session, w);
@@ -319,11 +322,13 @@ void session_trace_event(struct session *session, const struct trace_event *even
 	case TRACE_FORK:
 		action = action_of(session, event, ACTION_FORK);
 		action.parent = event->parent_pid;
+		lineages_fork(session->lineages, event->exec_id, event->parent_pid, event->pid);
 		apply(session, event, &action);
 		break;
 	case TRACE_EXIT:
 		action = action_of(session, event, ACTION_PROC_EXIT);
 		apply(session, event, &action);
+		lineages_exit(session->lineages, event->pid);
 		break;
 	case TRACE_OPEN:
 		on_open(session, event);

@@ -243,6 +243,9 @@ void policy_state_note_cpu(struct policy_state *state, uint32_t exec_id, uint64_
 /* True if some rule asks for what only proc.usage tells: on it, in a step, or in a budget. */
 bool policy_needs_usage(const struct policy *policy);
 
+/* True if some rule or step looks at where a process comes from. */
+bool policy_reads_lineage(const struct policy *policy);
+bool policy_rule_reads_lineage(const struct policy *policy, size_t index);
 /* True if some rule or step is on the kind, or its default does more than allow. */
 bool policy_asks_for(const struct policy *policy, enum action_kind kind);
 

@@ -216,7 +216,8 @@ bool policy_rule_needs_trace(const struct policy *policy, size_t index)
 {
 	const struct rule *rule = &policy->rules[index];
 	const struct sequence *s = &rule->sequence;
-	bool needs = s->step_count && s->by == BY_LINEAGE;
+	bool needs =
+		(s->step_count && s->by == BY_LINEAGE) || policy_rule_reads_lineage(policy, index);
 
 	for (size_t i = 0; i < s->step_count; i++)
 		needs |= is_unseen(&policy->steps[s->first_step + i], false);
