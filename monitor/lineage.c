@@ -22,7 +22,7 @@ struct program {
 };
 
 struct process {
-	uint32_t pid;
+	uint32_t pid, exec_id;
 	uint32_t depth;
 	uint32_t children;	 /* made so far */
 	uint64_t exec_ns;	 /* when its line became what it is; 0: never yet */
@@ -139,7 +139,7 @@ void lineages_lose(struct lineages *lineages)
 }
 
 /* NULL if there is no room, which is a loss. */
-static struct process *add(struct lineages *lineages, uint32_t pid)
+static struct process *add(struct lineages *lineages, uint32_t exec_id, uint32_t pid)
 {
 	struct process *process = find(lineages, pid);
 
@@ -151,6 +151,7 @@ static struct process *add(struct lineages *lineages, uint32_t pid)
 	}
 	process = xcalloc(1, sizeof(*process));
 	process->pid = pid;
+	process->exec_id = exec_id;
 	HASH_ADD_INT(lineages->processes, pid, process);
 	return process;
 }
@@ -161,7 +162,7 @@ static struct process *find_or_begin(struct lineages *lineages, uint32_t exec_id
 
 	if (process)
 		return process;
-	process = add(lineages, pid);
+	process = add(lineages, exec_id, pid);
 	if (process)
 		process->name_len =
 			(size_t)snprintf(process->name, sizeof(process->name), "%u", exec_id);
@@ -193,7 +194,7 @@ void lineages_fork(struct lineages *lineages, uint32_t exec_id, uint32_t parent,
 	if (!lineages || lineages->is_lost)
 		return;
 	from = find_or_begin(lineages, exec_id, parent);
-	process = from ? add(lineages, pid) : NULL;
+	process = from ? add(lineages, exec_id, pid) : NULL;
 	from = process ? find(lineages, parent) : NULL;
 	if (!from)
 		return;
@@ -212,6 +213,18 @@ void lineages_exit(struct lineages *lineages, uint32_t pid)
 
 	if (process)
 		drop(lineages, process);
+}
+
+void lineages_end(struct lineages *lineages, uint32_t exec_id)
+{
+	struct process *process, *next;
+
+	if (!lineages)
+		return;
+	HASH_ITER (hh, lineages->processes, process, next) {
+		if (process->exec_id == exec_id)
+			drop(lineages, process);
+	}
 }
 
 /* ---- actions ---- */

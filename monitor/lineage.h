@@ -37,6 +37,9 @@ void lineages_exec(struct lineages *lineages, uint32_t exec_id, uint32_t pid, st
 /* @parent has made @pid. */
 void lineages_fork(struct lineages *lineages, uint32_t exec_id, uint32_t parent, uint32_t pid);
 void lineages_exit(struct lineages *lineages, uint32_t pid);
+/* The execution is over, and with it all that it was. A call may be judged whose process is gone.
+ */
+void lineages_end(struct lineages *lineages, uint32_t exec_id);
 
 /*
  * lineages_fill - lineage, depth, ancestors and since_exec_ms of an action whose kind has them; or

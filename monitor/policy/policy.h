@@ -121,7 +121,7 @@ void policy_put_budget(const struct policy *policy, const char *key, size_t inde
 		       struct json_writer *w);
 
 /* True if the rule waits for something that only a trace sees: a step of its sequence that is seen
- * after it happened, processes of its budget. */
+ * after it happened, processes of its budget; or reads where a process comes from. */
 bool policy_rule_needs_trace(const struct policy *policy, size_t index);
 
 /* The files it was loaded from, by index; NULL past the last. Borrowed. */

@@ -158,6 +158,23 @@ static void test_full_and_lost(void **state)
 	assert_int_equal(of(10).lineage_unknown, LINEAGE_UNKNOWN);
 }
 
+/* Whose process is gone when its call is judged begins no lineage that stays. */
+static void test_ends(void **state)
+{
+	(void)state;
+	execs(10, "/bin/sh");
+	lineages_exec(lineages, 4, 20, STR("/bin/other"), 0);
+	lineages_exit(lineages, 10);
+	(void)of(10);
+	lineages_end(lineages, 3);
+	for (uint32_t i = 1; i < MAX_LINEAGES; i++)
+		lineages_fork(lineages, 4, 20, 100 + i);
+	assert_int_equal(of(20).lineage_unknown, LINEAGE_KNOWN); /* there was room for all */
+	lineages_end(lineages, 4);
+	execs(10, "/bin/sh");
+	expect(10, "3 0");
+}
+
 static void test_without_anybody_who_sees(void **state)
 {
 	struct action action = {.kind = ACTION_CONNECT, .pid = 7};
@@ -263,10 +280,15 @@ static void test_rules_when_it_is_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LINEAGE_TEST(forks_and_execs),	  LINEAGE_TEST(scripts),
-		LINEAGE_TEST(more_than_are_kept), LINEAGE_TEST(deep),
-		LINEAGE_TEST(full_and_lost),	  LINEAGE_TEST(without_anybody_who_sees),
-		LINEAGE_TEST(rules_read_it),	  LINEAGE_TEST(rules_when_it_is_unknown),
+		LINEAGE_TEST(forks_and_execs),
+		LINEAGE_TEST(scripts),
+		LINEAGE_TEST(more_than_are_kept),
+		LINEAGE_TEST(deep),
+		LINEAGE_TEST(full_and_lost),
+		LINEAGE_TEST(ends),
+		LINEAGE_TEST(without_anybody_who_sees),
+		LINEAGE_TEST(rules_read_it),
+		LINEAGE_TEST(rules_when_it_is_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -259,6 +259,12 @@ static void note_cpu(struct replay *r, const struct json *fields, uint32_t exec_
 	policy_state_note_cpu(r->state, exec_id, total);
 }
 
+static void on_exec_end(struct replay *r, const struct json *fields, uint32_t exec_id)
+{
+	note_cpu(r, fields, exec_id);
+	lineages_end(r->lineages, exec_id);
+}
+
 static enum replay_result on_action(struct replay *r, const struct json *event, const char *line,
 				    size_t len, struct replayed *ret)
 {
@@ -327,7 +333,7 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	if (is(kind, "exec.done"))
 		on_exec_done(r, event, line, len);
 	if (is(kind, "exec.end") && log_raw_u64(line, len, "exec_id", &exec_id))
-		note_cpu(r, fields, (uint32_t)exec_id);
+		on_exec_end(r, fields, (uint32_t)exec_id);
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		if (is(kind, losses[i]))
 			result = on_loss(r, kind, event, ret);
