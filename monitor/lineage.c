@@ -105,6 +105,8 @@ static void forget_script(struct process *process)
 	process->script = process->interpreter = NULL;
 }
 
+/* NOLINTBEGIN(clang-analyzer-unix.Malloc): the analyzer does not follow uthash in drop() */
+
 static void drop(struct lineages *lineages, struct process *process)
 {
 	HASH_DEL(lineages->processes, process);
@@ -138,7 +140,8 @@ void lineages_lose(struct lineages *lineages)
 	forget_all(lineages);
 }
 
-/* NULL if there is no room, which is a loss. */
+/* NULL if there is no room, which is a loss.
+ * NOLINTNEXTLINE(readability-function-size): what uthash's macro is made of */
 static struct process *add(struct lineages *lineages, uint32_t exec_id, uint32_t pid)
 {
 	struct process *process = find(lineages, pid);
@@ -226,6 +229,8 @@ void lineages_end(struct lineages *lineages, uint32_t exec_id)
 			drop(lineages, process);
 	}
 }
+
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 /* ---- actions ---- */
 
