@@ -3,14 +3,17 @@
 
 #include <string.h>
 
-#define KIND(_k)  (1u << (_k))
-#define ALL	  (KIND(ACTION_KINDS) - 1u)
-#define NET	  (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
-#define RELAYED	  (KIND(ACTION_REQUEST) | KIND(ACTION_CLOSE))
-#define FILES	  (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
-#define TOOL	  (KIND(ACTION_TOOL_CALL) | KIND(ACTION_TOOL_RESULT))
-#define TRACED	  (FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL))
-#define FIELD(_m) offsetof(struct action, _m)
+#define KIND(_k) (1u << (_k))
+#define ALL	 (KIND(ACTION_KINDS) - 1u)
+#define NET	 (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
+#define RELAYED	 (KIND(ACTION_REQUEST) | KIND(ACTION_CLOSE))
+#define FILES	 (KIND(ACTION_FILE_OPEN) | KIND(ACTION_FILE_CHANGE))
+#define TOOL	 (KIND(ACTION_TOOL_CALL) | KIND(ACTION_TOOL_RESULT))
+#define TRACED                                                                         \
+	(FILES | KIND(ACTION_FORK) | KIND(ACTION_PROC_EXIT) | KIND(ACTION_PROC_CALL) | \
+	 KIND(ACTION_MEM_EXEC))
+#define OF_PROCESS (KIND(ACTION_EXEC) | NET | TRACED | KIND(ACTION_SIGNAL))
+#define FIELD(_m)  offsetof(struct action, _m)
 
 static const struct field_domain sizes = {.high = INT64_MAX};
 static const struct field_domain body_sizes = {.low = -1, .high = INT64_MAX};
@@ -33,7 +36,7 @@ static const struct field_domain families = WORDS("inet", "inet6", "unix", "netl
 static const struct field_domain protocols =
 	WORDS("tcp", "udp", "other", "tls", "http", "http2", "ssh", "quic");
 static const struct field_domain provenances =
-	WORDS("", "image", "workspace", "session", "memfd", "host-bound");
+	WORDS("", "image", "workspace", "session", "memfd", "host-bound", "anonymous");
 static const struct field_domain streams =
 	WORDS("", "file", "pipe", "terminal", "device", "tcp", "udp", "unix", "other");
 static const struct field_domain relations = WORDS("descendant", "sibling", "other");
@@ -44,11 +47,14 @@ const struct action_field action_fields[] = {
 	{"call_id", FIELD_STRING, ALL, FIELD(call_id), NULL},
 	{"call_tool", FIELD_STRING, ALL, FIELD(call_tool), NULL},
 	{"declared", FIELD_LIST, ALL, FIELD(declared), NULL},
-	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(path), &paths},
+	{"path", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET | KIND(ACTION_MEM_EXEC), FIELD(path),
+	 &paths},
 	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_SIGNAL), FIELD(target),
 	 NULL},
-	{"op", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL), FIELD(op), NULL},
-	{"write", FIELD_BOOL, FILES, FIELD(write), NULL},
+	{"op", FIELD_STRING,
+	 KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL) | KIND(ACTION_MEM_EXEC), FIELD(op),
+	 NULL},
+	{"write", FIELD_BOOL, FILES | KIND(ACTION_MEM_EXEC), FIELD(write), NULL},
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create), NULL},
 	{"created", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(created), NULL},
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder), NULL},
@@ -61,8 +67,8 @@ const struct action_field action_fields[] = {
 	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent), &sizes},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name), &program_names},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter), NULL},
-	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET, FIELD(provenance),
-	 &provenances},
+	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET | KIND(ACTION_MEM_EXEC),
+	 FIELD(provenance), &provenances},
 	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd), &paths},
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv), NULL},
 	{"startup_env", FIELD_LIST, KIND(ACTION_EXEC), FIELD(startup_env), NULL},
@@ -103,9 +109,15 @@ const struct action_field action_fields[] = {
 	{"cpu_ms", FIELD_INT, KIND(ACTION_USAGE), FIELD(cpu_ms), &sizes},
 	{"memory_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(memory_bytes), &sizes},
 	{"written_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(written_bytes), &sizes},
+	{"lineage", FIELD_STRING, OF_PROCESS, FIELD(lineage), NULL},
+	{"depth", FIELD_INT, OF_PROCESS, FIELD(depth), &sizes},
+	{"since_exec_ms", FIELD_INT, OF_PROCESS, FIELD(since_exec_ms), &sizes},
+	{"ancestors", FIELD_LIST, OF_PROCESS, FIELD(ancestors), NULL},
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);
+_Static_assert(sizeof(action_fields) / sizeof(action_fields[0]) <= 64 * FIELD_SET_WORDS,
+	       "a bit for each");
 
 static const struct {
 	const char *name;
@@ -128,6 +140,7 @@ static const struct {
 	[ACTION_SIGNAL] = {"proc.signal", ENFORCED_AFTER},
 	[ACTION_TOOL_RESULT] = {"tool.result", ENFORCED_BEFORE},
 	[ACTION_USAGE] = {"proc.usage", ENFORCED_AFTER},
+	[ACTION_MEM_EXEC] = {"mem.exec", ENFORCED_AFTER},
 };
 
 struct str str_of(const char *text)
@@ -188,19 +201,26 @@ bool action_waits(enum action_kind kind)
 	return kind != ACTION_TOOL_RESULT && action_enforced(kind) != ENFORCED_AFTER;
 }
 
+bool action_has_lineage(enum action_kind kind)
+{
+	return kind < ACTION_KINDS && (OF_PROCESS & KIND(kind));
+}
+
 bool action_begins(enum action_kind kind)
 {
 	return action_enforced(kind) == ENFORCED_BEFORE && kind != ACTION_TOOL_RESULT;
 }
 
-uint64_t action_kind_fields(enum action_kind kind)
+struct field_set action_kind_fields(enum action_kind kind)
 {
-	static uint64_t known[ACTION_KINDS];
-	uint64_t fields = known[kind];
+	static struct field_set known[ACTION_KINDS];
+	struct field_set fields = known[kind];
 
-	for (size_t i = 0; !known[kind] && i < action_field_count; i++) {
+	if (fields.words[0]) /* each has some of these */
+		return fields;
+	for (size_t i = 0; i < action_field_count; i++) {
 		if (action_fields[i].kinds & KIND(kind))
-			fields |= UINT64_C(1) << i;
+			field_set_add(&fields, i);
 	}
 	known[kind] = fields;
 	return fields;

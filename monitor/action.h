@@ -34,6 +34,7 @@ enum action_kind {
 	ACTION_SIGNAL,	    /* "proc.signal": traced; sent to another process */
 	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
 	ACTION_USAGE,	    /* "proc.usage": what an execution has used so far; sampled */
+	ACTION_MEM_EXEC,    /* "mem.exec": traced, where a rule asks; memory that can be run */
 	ACTION_KINDS
 };
 
@@ -83,13 +84,15 @@ struct action {
 	/* exec, file.*, and a UNIX socket's file in net.connect and net.send: whose it is */
 	struct str provenance; /* "image" (read-only view), "workspace", "session", "memfd";
 				  file.* before it happens: "host-bound", a folder of the host
-				  that is bound writable; after it: empty */
+				  that is bound writable; after it: empty; mem.exec: also
+				  "anonymous", no file */
 	struct str target;     /* file.change: second path (rename, link); proc.signal: name of
 				  who gets it */
 	struct str op;	       /* file.change: "unlink", "rename", "link", "symlink", "mkdir",
 				  "rmdir", "chmod", "chown", "truncate", "mknod", "setxattr",
-				  "utime"; proc.call: name of the system call */
-	bool write;	       /* file.open: writes, creates or cuts; file.change: always */
+				  "utime"; proc.call, mem.exec: name of the system call */
+	bool write;	       /* file.open: writes, creates or cuts; file.change: always;
+				  mem.exec: the memory can be written to as well */
 	bool create;	       /* file.open: O_CREAT */
 	bool created;	       /* file.open: there was no such file before */
 	bool folder;	       /* file.open: O_DIRECTORY, to be listed */
@@ -154,6 +157,20 @@ struct action {
 	int64_t cpu_ms;	       /* user and system time */
 	int64_t memory_bytes;  /* resident now, but for what is a file's */
 	int64_t written_bytes; /* given to write(2) and its like, whatever was written to */
+
+	/* where its process comes from; last, see action_is_unknown() */
+	struct str lineage;	   /* "3/1/2": the second child of the first of execution 3's */
+	int64_t depth;		   /* processes above it, up to the execution's first */
+	int64_t since_exec_ms;	   /* since its process, or one above, became its program */
+	struct str_list ancestors; /* programs before that, the last one first */
+	uint8_t lineage_unknown;   /* enum lineage_unknown */
+	bool lineage_told;	   /* the record is to have these, whatever kind it is */
+};
+
+enum lineage_unknown {
+	LINEAGE_KNOWN,
+	ANCESTORS_UNKNOWN, /* there were more than are kept */
+	LINEAGE_UNKNOWN	   /* not all was seen that made it */
 };
 
 enum field_type {
@@ -188,8 +205,34 @@ struct action_field {
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
 
-/* Which fields a kind has: a bit per row of action_fields. Not for several threads. */
-uint64_t action_kind_fields(enum action_kind kind);
+/* Rows of action_fields. */
+#define FIELD_SET_WORDS 2u
+
+struct field_set {
+	uint64_t words[FIELD_SET_WORDS];
+};
+
+static inline void field_set_add(struct field_set *set, size_t row)
+{
+	set->words[row / 64] |= UINT64_C(1) << (row % 64);
+}
+
+/* Takes the first one out; NULL: there is none left. */
+static inline const struct action_field *field_set_take(struct field_set *set)
+{
+	for (size_t w = 0; w < FIELD_SET_WORDS; w++) {
+		const uint64_t left = set->words[w];
+
+		if (!left)
+			continue;
+		set->words[w] = left & (left - 1);
+		return &action_fields[w * 64 + (size_t)__builtin_ctzll(left)];
+	}
+	return NULL;
+}
+
+/* Which fields a kind has. Not for several threads. */
+struct field_set action_kind_fields(enum action_kind kind);
 
 #define MAX_UNIT_BYTES 31u /* of what a call costs */
 /* What the unit of a cost, or of a budget, is made of. */
@@ -219,8 +262,24 @@ enum action_kind action_kind_by_name(const char *name);
 enum enforced action_enforced(enum action_kind kind);
 /* It can be held until somebody has been asked, or its turn comes. */
 bool action_waits(enum action_kind kind);
+/* Its process, and where that comes from, can be asked for. */
+bool action_has_lineage(enum action_kind kind);
 /* Something new would begin: what a loss can still keep from being. */
 bool action_begins(enum action_kind kind);
+
+/* One of lineage, depth, since_exec_ms and ancestors. */
+static inline bool action_field_is_lineage(const struct action_field *field)
+{
+	return field->offset >= offsetof(struct action, lineage);
+}
+
+/* Nobody can tell what the field holds: an expression that reads it ends in an error. */
+static inline bool action_is_unknown(const struct action *action, const struct action_field *field)
+{
+	return action->lineage_unknown && action_field_is_lineage(field) &&
+	       (action->lineage_unknown == LINEAGE_UNKNOWN ||
+		field->offset == offsetof(struct action, ancestors));
+}
 
 /* The value of a field; the row must be of that type, the strings are borrowed. */
 struct str action_string(const struct action *action, const struct action_field *field);

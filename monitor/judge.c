@@ -99,6 +99,8 @@ void judge_catch_up(struct session *session, struct action *action)
 		note_everywhere(session);
 	if (session->trace && action->pid)
 		action->labels = trace_process_labels(session->trace, session->slot, action->pid);
+	lineages_fill(session->lineages, action);
+	action->lineage_told = session->tells_lineage;
 }
 
 void judge(struct session *session, const struct action *action, const struct stop *stop,

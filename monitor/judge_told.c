@@ -71,16 +71,27 @@ static void put_list(struct json_writer *w, const char *name, const struct str_l
 	json_end_array(w);
 }
 
+/* Of what is seldom, and tells the process of all else by its pid; of others where a rule asks. */
+static bool tells_lineage(const struct action *action, const struct action_field *field)
+{
+	return (action->lineage_told || action->kind == ACTION_EXEC ||
+		action->kind == ACTION_FORK || action->kind == ACTION_PROC_EXIT) &&
+	       !action_is_unknown(action, field);
+}
+
 /* All fields that the kind has, but for empty strings, what the event's head tells already, and the
  * text that a tool returned: it may be what a rule keeps from the agent. */
 void judge_put_fields(struct json_writer *w, const struct action *action)
 {
+	struct field_set left = action_kind_fields(action->kind);
+	const struct action_field *field;
+
 	json_begin_object(w, "fields");
-	for (uint64_t left = action_kind_fields(action->kind); left; left &= left - 1) {
-		const struct action_field *field = &action_fields[__builtin_ctzll(left)];
+	while ((field = field_set_take(&left))) {
 		struct str text;
 
-		if (field->offset == offsetof(struct action, call_id))
+		if (field->offset == offsetof(struct action, call_id) ||
+		    (action_field_is_lineage(field) && !tells_lineage(action, field)))
 			continue;
 		if (field->offset == offsetof(struct action, text)) {
 			json_put_u64(w, "text_bytes", action->text.len);
@@ -184,6 +195,11 @@ static void describe(const struct action *action, char *text, size_t size)
 			       "bytes written",
 			       (long long)action->cpu_ms, (long long)action->memory_bytes,
 			       (long long)action->written_bytes);
+		break;
+	case ACTION_MEM_EXEC:
+		(void)snprintf(text, size, "%.*s of %.*s", (int)action->op.len, action->op.at,
+			       action->path.len ? (int)action->path.len : (int)strlen("memory"),
+			       action->path.len ? action->path.at : "memory");
 		break;
 	case ACTION_EXEC:
 	case ACTION_FILE_OPEN:

@@ -2,12 +2,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "common/ipv4.h"
 #include "common/syscall_table.h"
+#include "monitor/gate/resolve.h"
 #include "monitor/session_internal.h"
 
 /*
@@ -22,13 +25,13 @@ static const struct execution *execution_of(struct session *session,
 	return execution_find(session, event->exec_id);
 }
 
-static void apply(struct session *session, const struct trace_event *event,
-		  const struct action *action)
+static void apply(struct session *session, const struct trace_event *event, struct action *action)
 {
 	struct execution *execution = execution_find(session, event->exec_id);
 	struct judgement judgement;
 	struct denial denial;
 
+	lineages_fill(session->lineages, action);
 	judge_traced(session, action, &judgement, &denial);
 	if (judgement.decision.verdict == VERDICT_KILL && !judgement.proceed && execution) {
 		execution->result.killed = true;
@@ -57,6 +60,7 @@ static struct action action_of(struct session *session, const struct trace_event
 		.target = str_of(event->target),
 		.claimed = event->claimed,
 		.result = event->result,
+		.lineage_told = session->tells_lineage,
 	};
 }
 
@@ -195,6 +199,38 @@ static void on_call(struct session *session, const struct trace_event *event)
 	apply(session, event, &action);
 }
 
+/*
+ * As the gate says it of a program: what is on a mount that can be written to is the workspace's or
+ * the session's, and the trace leaves out the rest. Lite has no such mounts. What has no name from
+ * the root on is a file that was never in a folder, or memory that processes share.
+ */
+static struct str map_provenance(const struct session *session, const char *path)
+{
+	if (path[0] != '/')
+		return strncmp(path, "memfd:", strlen("memfd:")) == 0	   ? STR("memfd")
+		       : path[0] == '.' /* too deep for all of its path */ ? STR("session")
+									   : STR("anonymous");
+	if (path_is_below(path, session->workspace))
+		return STR("workspace");
+	return session->writable && !path_is_below_any(path, session->writable) ? STR("image")
+										: STR("session");
+}
+
+static void on_map(struct session *session, const struct trace_event *event)
+{
+	struct action action = action_of(session, event, ACTION_MEM_EXEC);
+	char nameless[NAME_MAX + 2];
+
+	if (event->path[0] && event->path[0] != '/' && event->path[0] != '.') {
+		(void)snprintf(nameless, sizeof(nameless), "/%s", event->path);
+		action.path = str_of(nameless); /* as the gate has it */
+	}
+	action.op = str_of(syscall_name((unsigned)event->syscall));
+	action.write = (event->flags & PROT_WRITE) != 0;
+	action.provenance = map_provenance(session, event->path);
+	apply(session, event, &action);
+}
+
 static void on_signal(struct session *session, const struct trace_event *event)
 {
 	struct action action = action_of(session, event, ACTION_SIGNAL);
@@ -209,6 +245,8 @@ static void on_exec(struct session *session, const struct trace_event *event)
 {
 	struct json_writer *w = truth_begin(session, event, "exec.done");
 
+	lineages_exec(session->lineages, event->exec_id, event->pid, str_of(event->path),
+		      event->time_ns);
 	json_put_string(w, "path", event->path);
 	json_put_u64(w, "inode", event->inode);
 	truth_end(session, w);
@@ -284,11 +322,13 @@ void session_trace_event(struct session *session, const struct trace_event *even
 	case TRACE_FORK:
 		action = action_of(session, event, ACTION_FORK);
 		action.parent = event->parent_pid;
+		lineages_fork(session->lineages, event->exec_id, event->parent_pid, event->pid);
 		apply(session, event, &action);
 		break;
 	case TRACE_EXIT:
 		action = action_of(session, event, ACTION_PROC_EXIT);
 		apply(session, event, &action);
+		lineages_exit(session->lineages, event->pid);
 		break;
 	case TRACE_OPEN:
 		on_open(session, event);
@@ -308,6 +348,9 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		break;
 	case TRACE_SIGNAL:
 		on_signal(session, event);
+		break;
+	case TRACE_MAP:
+		on_map(session, event);
 		break;
 	}
 }

@@ -43,6 +43,7 @@ static void session_free(struct session *session)
 	free(session->id);
 	free(session->workspace);
 	(void)policy_state_free(session->state);
+	(void)lineages_free(session->lineages);
 	(void)record_abandon(session->record);
 	free(session);
 }
@@ -169,22 +170,27 @@ void session_assume_labels(struct session *session)
 
 void session_assume_steps(struct session *session, bool from_start)
 {
+	lineages_lose(session->lineages);
 	policy_state_assume_unseen(session->state, session->gates_files, from_start);
 }
 
 static int apply_labels(struct session *session, int root_fd, struct error *err)
 {
+	session->tells_lineage = policy_reads_lineage(session->policy);
 	if (!session->trace) {
 		session_assume_labels(session);
 		session_assume_steps(session, true);
 		return 0;
 	}
+	session->lineages = lineages_new();
 	for (size_t i = 0; i < session->label_count; i++) {
 		const int r = label_one(session, root_fd, &session->labels[i], err);
 
 		if (r < 0)
 			return r;
 	}
+	if (policy_asks_for(session->policy, ACTION_MEM_EXEC))
+		(void)trace_tell_maps(session->trace, session->slot);
 	return trace_require_approval(session->trace, session->slot, true);
 }
 

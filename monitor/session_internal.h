@@ -29,6 +29,7 @@
 #include "common/proto.h"
 #include "monitor/ask/approval.h"
 #include "monitor/gate/gate.h"
+#include "monitor/lineage.h"
 #include "monitor/proc_usage.h"
 #include "monitor/session.h"
 #include "monitor/supervisor_internal.h"
@@ -142,6 +143,8 @@ struct session {
 
 	struct record *record;
 	struct policy_state *state;
+	struct lineages *lineages;    /* owned; NULL before it is ready, and without a trace */
+	bool tells_lineage;	      /* in each event: a rule reads it */
 	uint64_t labels_recorded;     /* label bits that the record has already told of */
 	uint64_t everywhere_recorded; /* the same of those that any process may have */
 	bool labels_assumed;	      /* all of them are set, since nobody sees what is read */

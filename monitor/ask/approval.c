@@ -228,10 +228,11 @@ static void hash_end(struct hash *hash, struct action_digest *ret)
 	(void)crypto_generichash_final(&hash->state, ret->bytes, sizeof(ret->bytes));
 }
 
-/* Which call it was is no part of what was done. */
+/* Which call and which of many processes it was, and when, is no part of what was done. */
 static bool is_of_occurrence(const struct action_field *field)
 {
-	return strcmp(field->name, "call_id") == 0 || strcmp(field->name, "call_tool") == 0;
+	return action_field_is_lineage(field) || strcmp(field->name, "call_id") == 0 ||
+	       strcmp(field->name, "call_tool") == 0;
 }
 
 static void hash_fields(struct hash *hash, const struct action *action)

@@ -21,6 +21,7 @@ enum call_kind {
 	CALL_BEYOND,	    /* privilege, namespaces, mounts, other processes, the kernel itself */
 	CALL_BEYOND_FAILED, /* the same, of interest only where it was refused */
 	CALL_LIMIT,	    /* ... or where it sets what another process may use */
+	CALL_MAP,	    /* may make memory that can be run; see maps.h */
 };
 
 /* What a process can reach after a call that it could not before; see flows.h. */
@@ -109,14 +110,16 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[62] = {.kind = CALL_BEYOND_FAILED},	   /* kill; what arrives is a signal */
 	[101] = {.kind = CALL_BEYOND},		   /* ptrace */
 	[103] = {.kind = CALL_BEYOND},		   /* syslog */
-	[105] = {.kind = CALL_BEYOND_FAILED},	   /* setuid */
-	[106] = {.kind = CALL_BEYOND_FAILED},	   /* setgid */
-	[113] = {.kind = CALL_BEYOND_FAILED},	   /* setreuid */
-	[114] = {.kind = CALL_BEYOND_FAILED},	   /* setregid */
-	[116] = {.kind = CALL_BEYOND_FAILED},	   /* setgroups */
-	[117] = {.kind = CALL_BEYOND_FAILED},	   /* setresuid */
-	[119] = {.kind = CALL_BEYOND_FAILED},	   /* setresgid */
-	[126] = {.kind = CALL_BEYOND_FAILED},	   /* capset */
+	[105] = {.kind = CALL_BEYOND},		   /* setuid */
+	[106] = {.kind = CALL_BEYOND},		   /* setgid */
+	[113] = {.kind = CALL_BEYOND},		   /* setreuid */
+	[114] = {.kind = CALL_BEYOND},		   /* setregid */
+	[116] = {.kind = CALL_BEYOND},		   /* setgroups */
+	[117] = {.kind = CALL_BEYOND},		   /* setresuid */
+	[119] = {.kind = CALL_BEYOND},		   /* setresgid */
+	[122] = {.kind = CALL_BEYOND},		   /* setfsuid */
+	[123] = {.kind = CALL_BEYOND},		   /* setfsgid */
+	[126] = {.kind = CALL_BEYOND},		   /* capset */
 	[129] = {.kind = CALL_BEYOND_FAILED},	   /* rt_sigqueueinfo */
 	[141] = {.kind = CALL_BEYOND_FAILED},	   /* setpriority */
 	[144] = {.kind = CALL_BEYOND_FAILED},	   /* sched_setscheduler */
@@ -180,22 +183,29 @@ static const struct call_roles call_roles[TRACE_SYSCALL_MAX] = {
 	[299] = {.reads = 1, .makes = MAKES_MANY}, /* recvmmsg */
 	[43] = {.makes = MAKES_ONE},		   /* accept */
 	[288] = {.makes = MAKES_ONE},		   /* accept4 */
-	[319] = {.makes = MAKES_ONE},		   /* memfd_create */
-	[240] = {.makes = MAKES_ONE},		   /* mq_open */
-	[22] = {.makes = MAKES_MANY},		   /* pipe */
-	[293] = {.makes = MAKES_MANY},		   /* pipe2 */
-	[53] = {.makes = MAKES_MANY},		   /* socketpair */
-	[30] = {.makes = MAKES_SHARED},		   /* shmat */
-	[68] = {.makes = MAKES_MESSAGE},	   /* msgget */
-	[69] = {.makes = MAKES_MESSAGE},	   /* msgsnd */
-	[70] = {.makes = MAKES_MESSAGE},	   /* msgrcv */
-	[16] = {.makes = MAKES_CLONE},		   /* ioctl */
+	/* memfd_create, memfd_secret */
+	[319] = {.kind = CALL_BEYOND, .makes = MAKES_ONE},
+	[447] = {.kind = CALL_BEYOND, .makes = MAKES_ONE},
+	[10] = {.kind = CALL_MAP},			  /* mprotect */
+	[329] = {.kind = CALL_MAP},			  /* pkey_mprotect */
+	[240] = {.makes = MAKES_ONE},			  /* mq_open */
+	[22] = {.makes = MAKES_MANY},			  /* pipe */
+	[293] = {.makes = MAKES_MANY},			  /* pipe2 */
+	[53] = {.makes = MAKES_MANY},			  /* socketpair */
+	[30] = {.kind = CALL_MAP, .makes = MAKES_SHARED}, /* shmat */
+	[68] = {.makes = MAKES_MESSAGE},		  /* msgget */
+	[69] = {.makes = MAKES_MESSAGE},		  /* msgsnd */
+	[70] = {.makes = MAKES_MESSAGE},		  /* msgrcv */
+	[16] = {.makes = MAKES_CLONE},			  /* ioctl */
 
-	[0] = {.reads = 1, .often = TRACE_OFTEN_READ},			   /* read */
-	[1] = {.often = TRACE_OFTEN_WRITE},				   /* write */
-	[3] = {.often = TRACE_OFTEN_CLOSE},				   /* close */
-	[5] = {.often = TRACE_OFTEN_FSTAT},				   /* fstat */
-	[8] = {.often = TRACE_OFTEN_LSEEK},				   /* lseek */
-	[9] = {.reads = 5, .makes = MAKES_MAP, .often = TRACE_OFTEN_MMAP}, /* mmap */
-	[262] = {.often = TRACE_OFTEN_NEWFSTATAT},			   /* newfstatat */
+	[0] = {.reads = 1, .often = TRACE_OFTEN_READ}, /* read */
+	[1] = {.often = TRACE_OFTEN_WRITE},	       /* write */
+	[3] = {.often = TRACE_OFTEN_CLOSE},	       /* close */
+	[5] = {.often = TRACE_OFTEN_FSTAT},	       /* fstat */
+	[8] = {.often = TRACE_OFTEN_LSEEK},	       /* lseek */
+	[9] = {.kind = CALL_MAP,
+	       .reads = 5,
+	       .makes = MAKES_MAP,
+	       .often = TRACE_OFTEN_MMAP},	   /* mmap */
+	[262] = {.often = TRACE_OFTEN_NEWFSTATAT}, /* newfstatat */
 };

@@ -63,6 +63,7 @@
 	X(dentry_parent, dentry, d_parent)                        \
 	X(dentry_name, dentry, d_name)                            \
 	X(dentry_inode, dentry, d_inode)                          \
+	X(dentry_sb, dentry, d_sb)                                \
 	X(qstr_len, qstr, len)                                    \
 	X(qstr_name, qstr, name)                                  \
 	X(inode_mode, inode, i_mode)                              \
@@ -74,10 +75,15 @@
 	X(mapping_mmap, address_space, i_mmap)                    \
 	X(sb_dev, super_block, s_dev)                             \
 	X(sb_magic, super_block, s_magic)                         \
+	X(sb_flags, super_block, s_flags)                         \
 	X(mount_parent, mount, mnt_parent)                        \
 	X(mount_mountpoint, mount, mnt_mountpoint)                \
 	X(mount_mnt, mount, mnt)                                  \
 	X(vfsmount_root, vfsmount, mnt_root)                      \
+	X(vfsmount_flags, vfsmount, mnt_flags)                    \
+	X(vfsmount_sb, vfsmount, mnt_sb)                          \
+	X(vma_end, vm_area_struct, vm_end)                        \
+	X(vma_file, vm_area_struct, vm_file)                      \
 	X(bprm_file, linux_binprm, file)                          \
 	X(bprm_p, linux_binprm, p)                                \
 	X(bprm_exec, linux_binprm, exec)                          \
@@ -107,6 +113,8 @@ struct trace_layout {
 	TRACE_LAYOUT(TRACE_LAYOUT_MEMBER)
 	__u32 upid_bytes;     /* size of an element of pid.numbers */
 	__u32 exit_arguments; /* of the tracepoint sched_process_exit */
+	/* Of a struct backing_file, behind the file in it: its user_path (Linux 6.8); 0: none. */
+	__u32 user_path;
 };
 
 #undef TRACE_LAYOUT_MEMBER

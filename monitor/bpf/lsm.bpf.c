@@ -12,7 +12,8 @@
  * What is not seen: how a call went on (TRACE_RECORD_BEGUN; a failed open is seen by
  * itself, as open and openat return), calls that never came to a hook because something before it
  * refused them, failed creats, counts of calls, changes of extended attributes and times, and what
- * opens with O_PATH.
+ * opens with O_PATH. Of the calls that reach beyond a program those that set ids and capabilities
+ * are seen, but for setgroups(2), and memfd_create(2).
  *
  * How labels go on from process to process has no hook: one is called before a read, which may then
  * wait for what it is to get, and none for splice(2) between pipes. So that is seen as system calls
@@ -32,6 +33,7 @@
 
 #include "monitor/bpf/caller.h"
 #include "monitor/bpf/changes.h"
+#include "monitor/bpf/maps.h"
 #include "monitor/bpf/tasks.h"
 
 #define EPERM	   1
@@ -41,6 +43,7 @@
 struct file;
 struct socket;
 struct sockaddr;
+struct vm_area_struct;
 
 /* ---- tasks ---- */
 
@@ -290,6 +293,102 @@ int BPF_PROG(on_socket_connect, struct socket *sock, struct sockaddr *address)
 	given_peer(scratch, GIVEN_BY_KERNEL, (__u64)address);
 	record_finish(scratch->index);
 	return 0;
+}
+
+/* ---- memory that can be run ---- */
+
+/* Of the calls themselves: an exec maps its program, too. */
+static __always_inline int map_begun(__u64 file, __u64 protection)
+{
+	const __u32 nr = current_call();
+	struct scratch *scratch;
+	struct caller caller;
+
+	if (!(protection & PROT_EXEC) || !caller_is_traced(&caller) ||
+	    !map_is_told(caller.slot, protection) || call_kind(nr) != CALL_MAP)
+		return 0;
+	scratch = map_begin(caller.tag, nr, file, (__u32)protection);
+	if (!scratch)
+		return 0;
+	scratch->record.flags = TRACE_RECORD_BEGUN;
+	record_finish(scratch->index);
+	return 0;
+}
+
+SEC("lsm/mmap_file")
+
+int BPF_PROG(on_mmap, struct file *file, unsigned long asked, unsigned long protection)
+{
+	return map_begun(address_of(file), protection);
+}
+
+/* Asked once for each part of what one call is about. */
+SEC("lsm/file_mprotect")
+
+int BPF_PROG(on_mprotect, struct vm_area_struct *vma, unsigned long asked, unsigned long protection)
+{
+	return map_begun(READ(__u64, address_of(vma), vma_file), protection);
+}
+
+/* ---- what a process may be, and files without a name ---- */
+
+static __always_inline int beyond(struct trace_tag *tag, __u32 nr, long result, __u32 flags)
+{
+	const __u64 regs = (__u64)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct scratch *scratch = record_begin(tag, TRACE_RECORD_CALL);
+
+	if (!scratch)
+		return 0;
+	scratch->record.result = result;
+	scratch->record.syscall = (__s16)nr;
+	scratch->record.flags = flags;
+	scratch->record.args[0] = READ(__u64, regs, regs_di);
+	scratch->record.args[1] = READ(__u64, regs, regs_si);
+	record_finish(scratch->index);
+	return 0;
+}
+
+/* Once the kernel has agreed. An exec comes to these hooks as well, and unshare(2). */
+static __always_inline int ids_begun(void)
+{
+	const __u32 nr = current_call();
+	struct caller caller;
+
+	if (!caller_is_traced(&caller) || call_kind(nr) != CALL_BEYOND)
+		return 0;
+	return beyond(caller.tag, nr, 0, TRACE_RECORD_BEGUN);
+}
+
+SEC("lsm/task_fix_setuid")
+
+int BPF_PROG(on_setuid)
+{
+	return ids_begun();
+}
+
+SEC("lsm/task_fix_setgid")
+
+int BPF_PROG(on_setgid)
+{
+	return ids_begun();
+}
+
+SEC("lsm/capset")
+
+int BPF_PROG(on_capset)
+{
+	return ids_begun();
+}
+
+SEC("fexit/__x64_sys_memfd_create")
+
+int BPF_PROG(on_memfd, const struct pt_regs *regs, long result)
+{
+	struct caller caller;
+
+	if (!caller_is_traced(&caller))
+		return 0;
+	return beyond(caller.tag, (__u32)NUMBER(__u64, regs, regs_orig_ax), result, 0);
 }
 
 /* ---- how labels go on ---- */

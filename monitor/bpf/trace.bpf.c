@@ -17,10 +17,12 @@
  * new image: SIGKILL there leaves the new image without effect.
  */
 #include "monitor/bpf/flows.h"
-#include "monitor/bpf/report.h"
+#include "monitor/bpf/maps.h"
 #include "monitor/bpf/tasks.h"
 
 #define EINPROGRESS 115
+#define NR_MMAP	    9u
+#define NR_SHMAT    30u
 
 static __noinline int call_change(struct trace_tag *tag, struct pt_regs *regs,
 				  const struct call_roles *roles, long result)
@@ -109,6 +111,50 @@ static __noinline int call_beyond(struct trace_tag *tag, struct pt_regs *regs, l
 	return 0;
 }
 
+/* The file that the memory from an address on shows, up to an end. */
+struct vm_area_struct;
+
+struct map_find {
+	__u64 end;
+	__u64 file; /* 0: none, or it is not all of this one's */
+};
+
+static long map_found(struct task_struct *task, struct vm_area_struct *vma, struct map_find *find)
+{
+	__u64 at = 0;
+
+	bpf_probe_read_kernel(&at, sizeof(at), &vma);
+	if (READ(__u64, at, vma_end) >= find->end)
+		find->file = READ(__u64, at, vma_file);
+	return 0;
+}
+
+/*
+ * What it shows is asked of the memory itself: the descriptor may be another one's by now, and of a
+ * failed call and one that changes memory there is nothing else. Where several files lie in it, or
+ * another thread holds the table of it just now, no file is told: nothing is left out for it.
+ */
+static __noinline int call_map(struct trace_tag *tag, struct pt_regs *regs, __u32 protection,
+			       long result)
+{
+	const __u32 nr = (__u32)NUMBER(__u64, regs, regs_orig_ax);
+	const bool places = nr == NR_MMAP || nr == NR_SHMAT; /* its result is where */
+	const __u64 at = places ? (__u64)result : call_argument(regs, 1);
+	struct map_find find = {.end = at + 1};
+	struct scratch *scratch;
+
+	if (!places)
+		find.end = at + call_argument(regs, 2);
+	if (result >= 0 || !places)
+		bpf_find_vma(bpf_get_current_task_btf(), at, map_found, &find, 0);
+	scratch = map_begin(tag, nr, find.file, protection);
+	if (!scratch)
+		return 0;
+	scratch->record.result = places && result > 0 ? 0 : result;
+	record_finish(scratch->index);
+	return 0;
+}
+
 /* The strings of the current image against those approved; enum trace_mismatch. */
 static __noinline __u32 strings_mismatch(const struct trace_approval *approved)
 {
@@ -148,6 +194,17 @@ static __noinline __u32 exec_mismatch(struct trace_tag *tag, __u64 inode)
 		mismatch = strings_mismatch(approved);
 	bpf_map_delete_elem(&approvals, &tid);
 	return mismatch;
+}
+
+static __always_inline void maps_come(const struct trace_slot *slot, struct trace_tag *tag,
+				      struct pt_regs *regs, long result)
+{
+	__u64 protection = call_argument(regs, 3);
+
+	if (NUMBER(__u64, regs, regs_orig_ax) == NR_SHMAT)
+		protection = protection & SHM_EXEC ? PROT_EXEC : 0;
+	if (map_is_told(slot, protection))
+		call_map(tag, regs, (__u32)protection, result);
 }
 
 /*
@@ -195,6 +252,10 @@ static __always_inline void report_call(struct trace_slot *slot, struct trace_ta
 		break;
 	case CALL_BEYOND:
 		call_beyond(tag, regs, result);
+		break;
+	case CALL_MAP:
+		if (slot->flags & TRACE_SESSION_MAPS)
+			maps_come(slot, tag, regs, result);
 		break;
 	default:
 		break;

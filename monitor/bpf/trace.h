@@ -26,6 +26,7 @@ enum trace_session_flags {
 	TRACE_SESSION_VERIFY = 1u << 0,	  /* an exec without a matching approval is killed */
 	TRACE_SESSION_LABELS = 1u << 1,	  /* labelled files exist: look each opened file up */
 	TRACE_SESSION_TERMINAL = 1u << 2, /* it has made a pseudo-terminal */
+	TRACE_SESSION_MAPS = 1u << 3,	  /* memory that can be run makes records */
 };
 
 /*
@@ -203,6 +204,8 @@ enum trace_record_kind {
 	TRACE_RECORD_CALL,	   /* a system call that reaches beyond the program: args */
 	TRACE_RECORD_SIGNAL,	   /* sent to another process: result is its number, open_flags an
 				      enum trace_relation, address the comm of who gets it */
+	TRACE_RECORD_MAP,	   /* memory can be run from here on: open_flags is its protection,
+				      the first place what it shows, no place: no file */
 };
 
 /* What the process that gets a signal is to the one that sends it. */

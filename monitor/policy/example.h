@@ -15,7 +15,7 @@
 #include "monitor/policy/policy.h"
 #include "monitor/policy/source.h"
 
-#define EXAMPLE_LISTS	   3u /* fields of one action that are lists */
+#define EXAMPLE_LISTS	   4u /* fields of one action that are lists */
 #define EXAMPLE_TEXT_BYTES 256u
 
 struct example {

@@ -50,18 +50,18 @@ void policy_put_labels(struct json_writer *w, const char *key, const struct poli
 }
 
 /* For the default of a kind: what the built-in default for the network looks at, else nothing. */
-static uint64_t default_fields(const struct policy *policy, const struct action *action)
+static struct field_set default_fields(const struct policy *policy, const struct action *action)
 {
-	uint64_t fields = 0;
+	struct field_set fields = {0};
 
 	if (policy->has_default[action->kind])
-		return 0;
+		return fields;
 	for (size_t i = 0; i < action_field_count; i++) {
 		const struct str name = str_of(action_fields[i].name);
 
 		if ((action->kind == ACTION_CONNECT || action->kind == ACTION_SEND) &&
 		    (str_eq(name, STR("family")) || str_eq(name, STR("loopback"))))
-			fields |= UINT64_C(1) << i;
+			field_set_add(&fields, i);
 	}
 	return fields;
 }
@@ -87,10 +87,14 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 	return rule && (rule->when.reads.labels || rule->when.reads.process_labels);
 }
 
-static void put_fields(struct json_writer *w, const struct action *action, uint64_t fields)
+static void put_fields(struct json_writer *w, const struct action *action, struct field_set fields)
 {
-	for (uint64_t left = fields; left; left &= left - 1)
-		put_field(w, action, &action_fields[__builtin_ctzll(left)]);
+	const struct action_field *field;
+
+	while ((field = field_set_take(&fields))) {
+		if (!action_is_unknown(action, field))
+			put_field(w, action, field);
+	}
 }
 
 static void put_count(struct json_writer *w, const struct rule *rule)

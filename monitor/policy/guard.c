@@ -8,8 +8,9 @@
  * Soundness: if no key of a guard is there, the expression is exactly false, never an error. That
  * is so for an equality on a field or a pattern that it must match; for A || B with the keys of
  * both; for A && B with the keys of either, since false && error is false; for exists() over a list
- * that cannot fail with the keys of its condition. Fields that are true or false (demand.c) are
- * asked of what a key has brought.
+ * that cannot fail with the keys of its condition. Where a process comes from may be unknown, which
+ * is an error: it gives no key. Fields that are true or false (demand.c) are asked of what a key
+ * has brought.
  */
 
 #include <stdlib.h>
@@ -41,7 +42,8 @@ static void add(struct guard *guard, struct key key)
 /* The field whose value (or one of whose items) the node is. */
 static bool field_of(const struct gathering *g, const struct cel_node *node, uint32_t *ret)
 {
-	if (node->kind == NODE_FIELD && node->field->type != FIELD_LIST)
+	if (node->kind == NODE_FIELD && node->field->type != FIELD_LIST &&
+	    !action_field_is_lineage(node->field))
 		*ret = (uint32_t)(node->field - action_fields);
 	else if (node->kind == NODE_VAR && g->items_of[node->slot])
 		*ret = g->items_of[node->slot] - 1;
@@ -58,7 +60,8 @@ static bool key_of(const struct gathering *g, const struct cel_node *node, struc
 		return true;
 	ret->kind = KEY_COMMAND;
 	return node->kind == NODE_CALL && node->function == FN_COMMAND &&
-	       node->child->kind == NODE_FIELD && node->child->field->type == FIELD_LIST;
+	       node->child->kind == NODE_FIELD && node->child->field->type == FIELD_LIST &&
+	       !action_field_is_lineage(node->child->field);
 }
 
 static void add_label(struct gathering *g, struct guard *guard, struct str name)
@@ -114,7 +117,7 @@ static struct guard guard_of_in(struct gathering *g, const struct cel_node *a,
 		add_label(g, &guard, a->text);
 		return guard;
 	}
-	if (b->kind == NODE_FIELD && a->kind == NODE_STRING) {
+	if (b->kind == NODE_FIELD && a->kind == NODE_STRING && !action_field_is_lineage(b->field)) {
 		add(&guard, (struct key){.kind = KEY_VALUE,
 					 .field = (uint32_t)(b->field - action_fields),
 					 .hash = hash_string(a->text)});
@@ -278,7 +281,8 @@ static struct guard guard_of_loop(struct gathering *g, const struct cel_node *no
 
 	if (list->kind == NODE_LABELS)
 		return guard_of_labels(g, node);
-	if (!is_exists(node) || (list->kind != NODE_FIELD && !cel_is_constant(list)))
+	if (!is_exists(node) || (list->kind != NODE_FIELD && !cel_is_constant(list)) ||
+	    (list->kind == NODE_FIELD && action_field_is_lineage(list->field)))
 		return unknown();
 	g->items_of[node->slot] =
 		list->kind == NODE_FIELD ? (uint32_t)(list->field - action_fields) + 1 : 0;

@@ -121,7 +121,7 @@ void policy_put_budget(const struct policy *policy, const char *key, size_t inde
 		       struct json_writer *w);
 
 /* True if the rule waits for something that only a trace sees: a step of its sequence that is seen
- * after it happened, processes of its budget. */
+ * after it happened, processes of its budget; or reads where a process comes from. */
 bool policy_rule_needs_trace(const struct policy *policy, size_t index);
 
 /* The files it was loaded from, by index; NULL past the last. Borrowed. */
@@ -244,6 +244,12 @@ void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bo
 void policy_state_note_cpu(struct policy_state *state, uint32_t exec_id, uint64_t us);
 /* True if some rule asks for what only proc.usage tells: on it, in a step, or in a budget. */
 bool policy_needs_usage(const struct policy *policy);
+
+/* True if some rule or step looks at where a process comes from. */
+bool policy_reads_lineage(const struct policy *policy);
+bool policy_rule_reads_lineage(const struct policy *policy, size_t index);
+/* True if some rule or step is on the kind, or its default does more than allow. */
+bool policy_asks_for(const struct policy *policy, enum action_kind kind);
 
 /* True if a budget counts bytes that leave. */
 bool policy_budgets_bytes(const struct policy *policy);

@@ -204,8 +204,11 @@ bool policy_reads_label(const struct policy *policy, const char *name)
 
 static bool reads_text(const struct cel_reads *reads)
 {
-	for (uint64_t left = reads->fields; left; left &= left - 1) {
-		if (strcmp(action_fields[__builtin_ctzll(left)].name, "text") == 0)
+	struct field_set left = reads->fields;
+	const struct action_field *field;
+
+	while ((field = field_set_take(&left))) {
+		if (field->offset == offsetof(struct action, text))
 			return true;
 	}
 	return false;
@@ -219,6 +222,37 @@ bool policy_reads_results(const struct policy *policy)
 		reads |= reads_text(&policy->rules[i].when.reads);
 	for (size_t i = 0; i < policy->step_count; i++)
 		reads |= reads_text(&policy->steps[i].is.when.reads);
+	return reads;
+}
+
+static bool reads_lineage(const struct cel_reads *reads)
+{
+	struct field_set left = reads->fields;
+	const struct action_field *field;
+
+	while ((field = field_set_take(&left))) {
+		if (action_field_is_lineage(field))
+			return true;
+	}
+	return false;
+}
+
+bool policy_rule_reads_lineage(const struct policy *policy, size_t index)
+{
+	const struct sequence *s = &policy->rules[index].sequence;
+	bool reads = reads_lineage(&policy->rules[index].when.reads);
+
+	for (size_t i = 0; i < s->step_count; i++)
+		reads |= reads_lineage(&policy->steps[s->first_step + i].is.when.reads);
+	return reads;
+}
+
+bool policy_reads_lineage(const struct policy *policy)
+{
+	bool reads = false;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		reads |= policy_rule_reads_lineage(policy, i);
 	return reads;
 }
 

@@ -216,7 +216,8 @@ bool policy_rule_needs_trace(const struct policy *policy, size_t index)
 {
 	const struct rule *rule = &policy->rules[index];
 	const struct sequence *s = &rule->sequence;
-	bool needs = s->step_count && s->by == BY_LINEAGE;
+	bool needs =
+		(s->step_count && s->by == BY_LINEAGE) || policy_rule_reads_lineage(policy, index);
 
 	for (size_t i = 0; i < s->step_count; i++)
 		needs |= is_unseen(&policy->steps[s->first_step + i], false);
@@ -236,6 +237,17 @@ bool policy_needs_usage(const struct policy *policy)
 		kinds |= policy->steps[i].is.kinds;
 	return (kinds & (1u << ACTION_USAGE)) ||
 	       ((policy->budgets.of[PER_SESSION] | policy->budgets.of[PER_CALL]) & measured);
+}
+
+bool policy_asks_for(const struct policy *policy, enum action_kind kind)
+{
+	bool asks = policy->has_default[kind] && policy->defaults[kind] > VERDICT_ALLOW;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		asks |= (policy->rules[i].kinds & (1u << kind)) != 0;
+	for (size_t i = 0; i < policy->step_count; i++)
+		asks |= (policy->steps[i].is.kinds & (1u << kind)) != 0;
+	return asks;
 }
 
 bool policy_budgets_bytes(const struct policy *policy)

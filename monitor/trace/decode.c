@@ -15,6 +15,7 @@ _Static_assert((int)TRACE_RECORD_CHANGE == (int)TRACE_CHANGE, "same numbers");
 _Static_assert((int)TRACE_RECORD_EXEC_MISMATCH == (int)TRACE_EXEC_MISMATCH, "same numbers");
 _Static_assert((int)TRACE_RECORD_EXEC_REFUSED == (int)TRACE_EXEC_REFUSED, "same numbers");
 _Static_assert((int)TRACE_RECORD_SIGNAL == (int)TRACE_SIGNAL, "same numbers");
+_Static_assert((int)TRACE_RECORD_MAP == (int)TRACE_MAP, "same numbers");
 
 /* Appends bytes to a path that has room for every text a record can hold. */
 static size_t append(char *out, size_t at, size_t room, const char *bytes, size_t len)
@@ -75,7 +76,7 @@ static size_t place_bytes(const struct trace_place *place)
 
 static bool is_record(const struct trace_record *r, size_t len)
 {
-	return len >= sizeof(*r) && r->size == len && r->kind <= TRACE_RECORD_SIGNAL &&
+	return len >= sizeof(*r) && r->size == len && r->kind <= TRACE_RECORD_MAP &&
 	       memchr(r->comm, '\0', sizeof(r->comm)) &&
 	       place_bytes(&r->place[0]) + place_bytes(&r->place[1]) <= len - sizeof(*r);
 }

@@ -227,6 +227,8 @@ static size_t take_structure(struct btf_view *btf, const struct btf_type *type, 
 		done[i] = fill_group(btf, type, i, layout);
 		if (done[i] && strcmp(name, "upid") == 0)
 			layout->upid_bytes = type->size;
+		if (done[i] && strcmp(name, "file") == 0)
+			layout->user_path = type->size;
 		return done[i];
 	}
 	return 0;

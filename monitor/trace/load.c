@@ -22,8 +22,9 @@
 #define LSM_PATH	     "/sys/kernel/security/lsm"
 #define SYS_LSM_LIST_MODULES 461 /* Linux 6.8 */
 #define LSM_ID_BPF	     110
-#define DIRECT_MAJOR	     6 /* Linux 6.16 */
-#define DIRECT_MINOR	     16
+#define MAJOR		     6	/* of both below */
+#define DIRECT_MINOR	     16 /* Linux 6.16 */
+#define USER_PATH_MINOR	     8
 
 static int load_error(int code, const char *log, struct error *err)
 {
@@ -82,7 +83,7 @@ static int try_object(struct trace *trace, const struct trace_object *object,
 }
 
 /* By its number: asking a kernel that has it not takes as long as half of the loading. */
-static bool may_read_directly(void)
+static bool is_at_least(unsigned long wanted_minor)
 {
 	struct utsname name;
 	unsigned long major, minor;
@@ -92,7 +93,7 @@ static bool may_read_directly(void)
 		return false;
 	major = strtoul(name.release, &end, 10);
 	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
-	return major > DIRECT_MAJOR || (major == DIRECT_MAJOR && minor >= DIRECT_MINOR);
+	return major > MAJOR || (major == MAJOR && minor >= wanted_minor);
 }
 
 /* A back end's object; @direct where the kernel takes that. */
@@ -102,7 +103,7 @@ static int load_object(struct trace *trace, const struct trace_object *direct,
 {
 	int r;
 
-	if (!constants->no_direct_reads && may_read_directly() &&
+	if (!constants->no_direct_reads && is_at_least(DIRECT_MINOR) &&
 	    try_object(trace, direct, constants) == 0)
 		return 0;
 	r = try_object(trace, object, constants);
@@ -181,6 +182,8 @@ int trace_load(struct trace *trace, const struct trace_room *room, struct error 
 	r = layout_load(&constants.layout, err);
 	if (r < 0)
 		return r;
+	if (!is_at_least(USER_PATH_MINOR))
+		constants.layout.user_path = 0;
 	r = approval_key_make(trace);
 	if (r < 0)
 		return error_errno(err, r, "making a random key");

@@ -102,6 +102,14 @@ int trace_session_counts(struct trace *trace, uint32_t slot, struct trace_counts
 	return 0;
 }
 
+int trace_tell_maps(struct trace *trace, uint32_t slot)
+{
+	if (!trace_session(trace, slot))
+		return -ENOENT;
+	__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_MAPS, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 void trace_note_refusal(struct trace *trace, uint32_t slot, uint32_t tid, int code)
 {
 	if (trace_session(trace, slot))

@@ -22,6 +22,9 @@
  * failed opens as they return; of changes neither failed ones nor ftruncate, utime*, *xattr*.
  * O_PATH opens nothing there.
  *
+ * CALL: tracepoint tells of all in monitor/bpf/calls.h; lsm of what sets ids (but setgroups) and
+ * capabilities, as it begins, and of memfd_create, as it returns.
+ *
  * What a path is worth: of a file that was opened or executed, and of one changed through a
  * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
  * too long). Of a failed open, of every other change and of a UNIX socket it is what the caller's
@@ -77,6 +80,7 @@ enum trace_event_kind {
 	TRACE_EXEC_REFUSED,  /* the same, seen before it took effect: the call failed with EPERM */
 	TRACE_CALL,	     /* a call that reaches beyond the program (monitor/bpf/calls.h) */
 	TRACE_SIGNAL,	     /* sent by the program to another process */
+	TRACE_MAP,	     /* memory that can be run from here on; see trace_tell_maps() */
 };
 
 /* Why, as the result of EXEC_MISMATCH and EXEC_REFUSED; a text for it. */
@@ -92,10 +96,10 @@ struct trace_event {
 	uint32_t tid;
 	uint32_t parent_pid; /* FORK: the new process is pid, its parent parent_pid; EXEC, EXIT */
 	int64_t result;	     /* return value; EXIT: wait status; SIGNAL: its number */
-	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE, CALL; else -1 */
+	int32_t syscall;     /* number, for OPEN, CONNECT, CHANGE, CALL, MAP; else -1 */
 	bool created;	     /* OPEN: there was no such file before */
 	bool begun;	     /* it was about to happen: result is 0, and not known */
-	uint32_t flags;	     /* OPEN: open flags */
+	uint32_t flags;	     /* OPEN: open flags; MAP: the protection, PROT_EXEC among it */
 	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
 	uint64_t labels;     /* labels that this open added to its session */
 	uint64_t process_labels; /* that its process has, from then on */
@@ -197,6 +201,16 @@ int trace_approve_exec(struct trace *trace, uint32_t slot, uint32_t exec_id, uin
 /* Takes an approval back whose thread ended before it was told. */
 void trace_revoke_exec(struct trace *trace, uint32_t tid);
 int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
+
+/*
+ * trace_tell_maps - from here on memory of the session that becomes executable is an event: by
+ * mmap, mprotect, pkey_mprotect or shmat; tracepoint tells failed ones, too, lsm sees them begin.
+ * The path is that of the file it shows, empty for none and where it cannot be told (tracepoint: an
+ * mprotect over several files, or beside another thread that maps). Files on a mount or a file
+ * system that is read-only are left out, so that the start of a program costs nothing. Errors:
+ * -ENOENT.
+ */
+int trace_tell_maps(struct trace *trace, uint32_t slot);
 
 /*
  * Of the return of thread @tid's connect there is no event if it fails with @code: the caller

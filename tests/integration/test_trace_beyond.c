@@ -2,11 +2,17 @@
 /* Calls that reach beyond the program, and signals to other processes, as the trace sees them. */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,8 +28,22 @@ static int calls(void *arg)
 	(void)syscall(SYS_unshare, 0); /* succeeds and does nothing */
 	(void)syscall(SYS_kill, NOBODY, SIGTERM);
 	(void)syscall(SYS_kill, getpid(), 0); /* succeeds: what counts is a signal that arrives */
-	(void)syscall(SYS_setuid, geteuid());
-	return 0;
+	(void)syscall(SYS_setuid, geteuid()); /* to what it is already */
+	return syscall(SYS_memfd_create, "nameless", MFD_ALLOW_SEALING) < 0;
+}
+
+/* Of ids and of files without a name both back ends tell. */
+static void expect_call(size_t nth, int number, uint64_t first)
+{
+	const struct trace_event *event = traced_find(&traced, TRACE_CALL, NULL, nth);
+
+	assert_non_null(event);
+	assert_int_equal(event->syscall, number);
+	assert_true(event->result >= 0);
+	if (number == SYS_memfd_create)
+		assert_int_equal(event->args[1], first);
+	else
+		assert_int_equal(event->args[0], first);
 }
 
 static void test_calls(void **state)
@@ -31,10 +51,16 @@ static void test_calls(void **state)
 	const struct trace_event *event;
 
 	(void)state;
-	if (traced_by_lsm(&traced)) /* its hooks are no system calls */
-		skip();
 	assert_int_equal(traced_run(&traced, calls, NULL), 0);
-	assert_int_equal(traced_count(&traced, TRACE_CALL), 3);
+	if (traced_by_lsm(&traced)) { /* its hooks are no system calls */
+		assert_int_equal(traced_count(&traced, TRACE_CALL), 2);
+		expect_call(0, SYS_setuid, geteuid());
+		expect_call(1, SYS_memfd_create, MFD_ALLOW_SEALING);
+		return;
+	}
+	assert_int_equal(traced_count(&traced, TRACE_CALL), 5);
+	expect_call(3, SYS_setuid, geteuid());
+	expect_call(4, SYS_memfd_create, MFD_ALLOW_SEALING);
 	event = traced_find(&traced, TRACE_CALL, NULL, 0);
 	assert_int_equal(event->syscall, SYS_umount2);
 	assert_true(event->result < 0);
@@ -80,6 +106,123 @@ static void test_limits(void **state)
 	event = traced_find(&traced, TRACE_CALL, NULL, 1);
 	assert_int_equal(event->syscall, SYS_open_by_handle_at);
 	assert_true(event->result < 0);
+}
+
+/* The ways in which memory can be run, and some in which it cannot. */
+static int maps(void *arg)
+{
+	const int memfd = memfd_create("code", MFD_CLOEXEC);
+	const int file_fd = open(arg, O_RDWR | O_CLOEXEC);
+	const long page = sysconf(_SC_PAGESIZE);
+	char *two, *written;
+	int segment;
+
+	if (memfd < 0 || file_fd < 0 || ftruncate(memfd, page) < 0 || ftruncate(file_fd, page) < 0)
+		return 1;
+	if (mmap(NULL, (size_t)page, PROT_READ | PROT_EXEC, MAP_PRIVATE, file_fd, 0) ==
+		    MAP_FAILED ||
+	    mmap(NULL, (size_t)page, PROT_READ, MAP_PRIVATE, file_fd, 0) == MAP_FAILED ||
+	    mmap(NULL, (size_t)page, PROT_READ | PROT_EXEC, MAP_SHARED, memfd, 0) == MAP_FAILED)
+		return 2;
+	written = mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
+	if (written == MAP_FAILED || mprotect(written, (size_t)page, PROT_READ | PROT_EXEC) < 0 ||
+	    mprotect(written, (size_t)page, PROT_READ) < 0)
+		return 3;
+	/* What a file shows, made executable only afterwards; and more than one thing at a time. */
+	two = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		   0);
+	if (two == MAP_FAILED ||
+	    mmap(two, (size_t)page, PROT_READ, MAP_PRIVATE | MAP_FIXED, file_fd, 0) == MAP_FAILED ||
+	    mprotect(two, (size_t)page, PROT_READ | PROT_EXEC) < 0 ||
+	    mprotect(two, 2 * (size_t)page, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
+		return 4;
+	segment = shmget(IPC_PRIVATE, (size_t)page, IPC_CREAT | 0600);
+	if (segment < 0)
+		return 5;
+	if (shmat(segment, NULL, SHM_EXEC) == (void *)-1)
+		return 6;
+	(void)shmctl(segment, IPC_RMID, NULL);
+	return mmap(NULL, 0, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+struct expected_map {
+	int number;
+	const char *path; /* its end */
+	unsigned protection;
+	bool by_return; /* seen by tracepoint alone */
+};
+
+static void test_maps(void **state)
+{
+	static const struct expected_map expected[] = {
+		{SYS_mmap, "/code.so", PROT_READ | PROT_EXEC, false},
+		{SYS_mmap, "memfd:code", PROT_READ | PROT_EXEC, false},
+		{SYS_mprotect, "", PROT_READ | PROT_EXEC, false},
+		{SYS_mprotect, "/code.so", PROT_READ | PROT_EXEC, false},
+		{SYS_mprotect, "", PROT_READ | PROT_WRITE | PROT_EXEC, true},
+		{SYS_shmat, "SYSV", PROT_EXEC, true},
+		{SYS_mmap, "", PROT_EXEC, true},
+	};
+	size_t seen = 0;
+
+	(void)state;
+	make_file("code.so");
+	assert_int_equal(traced_run(&traced, maps, in_folder("code.so")), 0);
+	assert_int_equal(traced_count(&traced, TRACE_MAP), 0); /* nobody has asked */
+	assert_int_equal(trace_tell_maps(traced.trace, TRACED_SLOT), 0);
+	assert_int_equal(traced_run(&traced, maps, in_folder("code.so")), 0);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		const struct trace_event *event = traced_find(&traced, TRACE_MAP, NULL, seen);
+		const char *end = event ? strstr(event->path, expected[i].path) : NULL;
+
+		if (traced_by_lsm(&traced) && expected[i].by_return)
+			break; /* one call there is asked about in parts */
+		assert_non_null(event);
+		assert_int_equal(event->syscall, expected[i].number);
+		assert_non_null(end);
+		if (!expected[i].path[0])
+			assert_string_equal(event->path, "");
+		assert_int_equal(event->flags, expected[i].protection);
+		seen++;
+	}
+	if (traced_by_lsm(&traced))
+		return;
+	assert_int_equal(traced_count(&traced, TRACE_MAP), seen);
+	assert_int_equal(traced_find(&traced, TRACE_MAP, NULL, 0)->result, 0);
+	assert_int_equal(traced_find(&traced, TRACE_MAP, NULL, seen - 1)->result, -EINVAL);
+}
+
+/* Two parts of one call, of which the first alone lies on a mount that nobody writes to. */
+static int hidden_map(void *arg)
+{
+	const long page = sysconf(_SC_PAGESIZE);
+	int file_fd;
+	char *at;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(fixture_folder, fixture_folder, NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, fixture_folder, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		return 1;
+	file_fd = open(arg, O_RDONLY | O_CLOEXEC);
+	at = mmap(NULL, 2 * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (file_fd < 0 || at == MAP_FAILED ||
+	    mmap(at, (size_t)page, PROT_READ, MAP_PRIVATE | MAP_FIXED, file_fd, 0) == MAP_FAILED)
+		return 2;
+	if (mprotect(at, (size_t)page, PROT_READ | PROT_EXEC) < 0) /* no news */
+		return 3;
+	return mprotect(at, 2 * (size_t)page, PROT_READ | PROT_EXEC) < 0 ? 4 : 0;
+}
+
+static void test_maps_of_what_is_read_only(void **state)
+{
+	(void)state;
+	make_file("library.so");
+	assert_int_equal(truncate(in_folder("library.so"), 4096), 0);
+	assert_int_equal(trace_tell_maps(traced.trace, TRACED_SLOT), 0);
+	assert_int_equal(traced_run(&traced, hidden_map, in_folder("library.so")), 0);
+	assert_int_equal(traced_count(&traced, TRACE_MAP), 1);
+	assert_string_equal(traced_find(&traced, TRACE_MAP, NULL, 0)->path, "");
 }
 
 static pid_t sleeper(void)
@@ -238,9 +381,12 @@ static void test_adopted(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TRACE_TEST(calls), TRACE_TEST(limits),
-					   TRACE_TEST(signals), TRACE_TEST(orphans),
-					   TRACE_TEST(adopted)};
+	const struct CMUnitTest tests[] = {
+		TRACE_TEST(calls),   TRACE_TEST(limits),
+		TRACE_TEST(maps),    TRACE_TEST(maps_of_what_is_read_only),
+		TRACE_TEST(signals), TRACE_TEST(orphans),
+		TRACE_TEST(adopted),
+	};
 
 	return fixture_run("beyond", tests, sizeof(tests) / sizeof(tests[0]));
 }

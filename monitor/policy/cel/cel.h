@@ -86,8 +86,8 @@ struct cel_scope {
 
 /* What an expression reads. */
 struct cel_reads {
-	uint64_t fields; /* bit per index of action_fields */
-	bool labels;	 /* of the session */
+	struct field_set fields;
+	bool labels; /* of the session */
 	bool process_labels;
 };
 

@@ -19,6 +19,10 @@ static void load_field(const struct machine *m, uint32_t index, struct value *re
 	const struct action *action = m->env->action;
 	const struct str_list *list;
 
+	if (action_is_unknown(action, field)) {
+		set_error(ret);
+		return;
+	}
 	switch (field->type) {
 	case FIELD_STRING:
 		set_string(ret, action_string(action, field));

@@ -51,7 +51,7 @@ static int resolve_field(struct resolving *r, struct cel_node *node)
 	node->kind = NODE_FIELD;
 	node->child = NULL;
 	node->field = field;
-	r->reads->fields |= UINT64_C(1) << (field - action_fields);
+	field_set_add(&r->reads->fields, (size_t)(field - action_fields));
 	return 0;
 }
 

@@ -21,6 +21,8 @@ static struct cel_value run_field(const struct cel_run *run, const struct action
 	const struct action *action = run->env->action;
 	const struct str_list *list;
 
+	if (action_is_unknown(action, field))
+		return cel_of_error("nobody has seen where the process comes from");
 	switch (field->type) {
 	case FIELD_STRING:
 		return cel_of_text(CEL_STRING, action_string(action, field));

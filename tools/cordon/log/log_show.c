@@ -112,7 +112,7 @@ static void put_path(struct buf *out, const struct json *fields)
 
 	if (text_of(fields, "op"))
 		buf_printf(out, "%s ", text_of(fields, "op"));
-	put_argument(out, text_of(fields, "path"));
+	put_argument(out, text_of(fields, "path") ? text_of(fields, "path") : "memory");
 	if (text_of(fields, "target")) {
 		buf_puts(out, " -> ");
 		put_argument(out, text_of(fields, "target"));
@@ -125,6 +125,14 @@ static void put_path(struct buf *out, const struct json *fields)
 void log_put_arguments(struct buf *out, const struct json *argv)
 {
 	put_arguments(out, argv, false);
+}
+
+/* Of mem.exec: no file shows in it. */
+static bool is_memory(const struct json *fields)
+{
+	const char *provenance = text_of(fields, "provenance");
+
+	return provenance && strcmp(provenance, "anonymous") == 0;
 }
 
 /* What the event is about, from the fields that it has; else all of them. */
@@ -143,7 +151,7 @@ static void put_subject(struct buf *out, const struct json *fields)
 		put_arguments(out, json_get(fields, "labels"), false);
 		if (text_of(fields, "path"))
 			buf_printf(out, " from %s", text_of(fields, "path"));
-	} else if (text_of(fields, "path")) {
+	} else if (text_of(fields, "path") || is_memory(fields)) {
 		put_path(out, fields);
 	} else if (json_get(fields, "argv")) {
 		put_arguments(out, json_get(fields, "argv"), false);

@@ -25,12 +25,14 @@ static bool is(const char *a, const char *b)
 
 void replay_init(struct replay *replay, const struct policy *policy)
 {
-	*replay = (struct replay){.policy = policy, .state = policy_state_new(policy)};
+	*replay = (struct replay){
+		.policy = policy, .state = policy_state_new(policy), .lineages = lineages_new()};
 }
 
 void replay_done(struct replay *replay)
 {
 	replay->state = policy_state_free(replay->state);
+	replay->lineages = lineages_free(replay->lineages);
 	example_done(&replay->example);
 	json_free(replay->pending);
 	replay->flows = replay_flows_free(replay->flows);
@@ -63,6 +65,7 @@ static void on_start(struct replay *r, const struct json *fields)
 		r->host_bound |= strncmp(json_key(l), "bound.", 6) == 0;
 	if (is(text_of(fields, "trace"), "off")) {
 		assume_labels(r);
+		lineages_lose(r->lineages);
 		policy_state_assume_unseen(r->state, r->had_file_gate, true);
 	}
 }
@@ -146,6 +149,7 @@ static enum replay_result on_loss(struct replay *r, const char *kind, const stru
 		note_loss(r, kind);
 	if (is(kind, "trace.lost") || is(kind, "trace.untraced")) {
 		assume_labels(r);
+		lineages_lose(r->lineages);
 		policy_state_assume_unseen(r->state, r->had_file_gate, false);
 	}
 	if (!verdict_by_name(text_of(event, "verdict"), &ret->was))
@@ -204,7 +208,22 @@ static const char *read_action(struct replay *r, const struct json *event, const
 		r->action.exec_id = (uint32_t)number;
 	if (log_raw_u64(line, len, "pid", &number))
 		r->action.pid = (uint32_t)number;
+	if (r->action.kind == ACTION_FORK)
+		lineages_fork(r->lineages, r->action.exec_id, (uint32_t)r->action.parent,
+			      r->action.pid);
+	lineages_fill(r->lineages, &r->action);
 	return NULL;
+}
+
+/* An exec that the kernel has seen; the verdict on it was before. */
+static void on_exec_done(struct replay *r, const struct json *event, const char *line, size_t len)
+{
+	const char *path = text_of(json_get(event, "fields"), "path");
+	uint64_t exec_id = 0, pid = 0, time_ns = 0;
+
+	if (path && log_raw_u64(line, len, "exec_id", &exec_id) &&
+	    log_raw_u64(line, len, "pid", &pid) && log_raw_u64(line, len, "ts", &time_ns))
+		lineages_exec(r->lineages, (uint32_t)exec_id, (uint32_t)pid, str_of(path), time_ns);
 }
 
 /* Of a net.close, which tells how many bytes left. *ret: what a budget says of the flow now. */
@@ -240,6 +259,12 @@ static void note_cpu(struct replay *r, const struct json *fields, uint32_t exec_
 	policy_state_note_cpu(r->state, exec_id, total);
 }
 
+static void on_exec_end(struct replay *r, const struct json *fields, uint32_t exec_id)
+{
+	note_cpu(r, fields, exec_id);
+	lineages_end(r->lineages, exec_id);
+}
+
 static enum replay_result on_action(struct replay *r, const struct json *event, const char *line,
 				    size_t len, struct replayed *ret)
 {
@@ -269,6 +294,8 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 		ret->now_rule = ret->now.rule ? ret->now.rule->id : "default";
 	ret->because = policy_because(r->policy, &r->action, &ret->now);
 	/* A sequence is forgotten after the verdict, so that this action is not refused for it. */
+	if (r->action.kind == ACTION_PROC_EXIT)
+		lineages_exit(r->lineages, r->action.pid);
 	was_lost = r->loss[0] != '\0';
 	r->evicted = policy_state_evicted(r->state, &evicted_rule) > 0;
 	if (policy_state_evicted_acts(r->state))
@@ -303,8 +330,10 @@ enum replay_result replay_event(struct replay *r, const struct json *event, cons
 	}
 	if (is(kind, "session.start"))
 		on_start(r, fields);
+	if (is(kind, "exec.done"))
+		on_exec_done(r, event, line, len);
 	if (is(kind, "exec.end") && log_raw_u64(line, len, "exec_id", &exec_id))
-		note_cpu(r, fields, (uint32_t)exec_id);
+		on_exec_end(r, fields, (uint32_t)exec_id);
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		if (is(kind, losses[i]))
 			result = on_loss(r, kind, event, ret);

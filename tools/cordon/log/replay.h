@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "common/json.h"
+#include "monitor/lineage.h"
 #include "monitor/policy/example.h"
 #include "monitor/policy/policy.h"
 #include "tools/cordon/log/replay_flows.h"
@@ -43,6 +44,7 @@ struct replayed {
 struct replay {
 	const struct policy *policy; /* borrowed */
 	struct policy_state *state;  /* owned */
+	struct lineages *lineages;   /* owned */
 	bool is_same_policy;	     /* the record was made with it */
 	bool had_file_gate;
 	bool tells_processes;	 /* it says which labels the process of each event had */

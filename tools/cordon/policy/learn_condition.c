@@ -227,6 +227,7 @@ static char *clause_of(const struct learned *const *items, size_t count, size_t 
 	case ACTION_PROC_CALL:
 	case ACTION_SIGNAL:
 	case ACTION_USAGE:
+	case ACTION_MEM_EXEC:
 	case ACTION_KINDS:
 		break;
 	}

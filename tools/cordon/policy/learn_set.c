@@ -22,7 +22,7 @@ static bool is_left_out(const struct action_field *field)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(field->name, names[i]) == 0)
 			return true;
-	return false;
+	return action_field_is_lineage(field);
 }
 
 static void copy_field(struct action *to, const struct action *from,
