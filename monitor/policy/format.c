@@ -40,6 +40,7 @@ static const struct member {
 	{SHAPE_POLICY, "policy", SHAPE_ANY},
 	{SHAPE_POLICY, "version", SHAPE_ANY},
 	{SHAPE_POLICY, "description", SHAPE_ANY},
+	{SHAPE_POLICY, "locked", SHAPE_ANY},
 	{SHAPE_POLICY, "on_loss", SHAPE_ANY},
 	{SHAPE_POLICY, "lists", SHAPE_ANY},
 	{SHAPE_POLICY, "macros", SHAPE_ANY},

@@ -93,13 +93,21 @@ bool policy_rule_is_observed(const struct policy *policy, size_t index);
  * Errors: -EINVAL "file:line:column: reason"; -EOPNOTSUPP for a deny that cannot be enforced.
  */
 int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err);
-/*
- * The same with the text of one more document beside them (@more; NULL: none). The examples of the
- * files are not run where their policy_hash() is @checked (NULL: they are): whoever knows that hash
- * has run them.
- */
-int policy_load_with(const char *const *paths, size_t count, const char *more, const char *checked,
-		     struct policy **ret, struct error *err);
+struct policy_keys;
+
+/* What is loaded, and how; borrowed. */
+struct policy_files {
+	const char *const *paths;
+	size_t count;
+	const char *more;    /* text of one more document beside them; NULL: none */
+	const char *checked; /* a policy_hash() of which somebody has run the examples, so that they
+				are not run again; NULL: they are */
+	const struct policy_keys *keys; /* of which one must have signed each file
+					   (signature.h); NULL: none needs a signature */
+};
+
+/* Errors: as of policy_load(), and -EKEYREJECTED: not signed, or not by one of the keys. */
+int policy_load_with(const struct policy_files *files, struct policy **ret, struct error *err);
 /* The same from one document in memory. */
 int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,
 		     struct error *err);
@@ -134,6 +142,12 @@ enum verdict on_loss_verdict(enum on_loss on_loss);
 
 /* Hash over the canonical content of all files, lower-case hex, for the record. */
 const char *policy_hash(const struct policy *policy);
+
+/* A file that is locked, so that no session may only observe; NULL: none is. */
+const char *policy_locked(const struct policy *policy);
+
+/* The ids of the keys by which its files had to be signed, by index; NULL past the last. */
+const char *policy_signer(const struct policy *policy, size_t index);
 
 /* Labels are bits: index 0..MAX_LABELS-1 in the order of first mention. */
 size_t policy_label_count(const struct policy *policy);

@@ -74,6 +74,16 @@ const char *policy_hash(const struct policy *policy)
 	return policy->hash;
 }
 
+const char *policy_locked(const struct policy *policy)
+{
+	return policy->locked;
+}
+
+const char *policy_signer(const struct policy *policy, size_t index)
+{
+	return index < policy->signer_count ? policy->signers[index] : NULL;
+}
+
 size_t policy_label_count(const struct policy *policy)
 {
 	return policy->label_count;

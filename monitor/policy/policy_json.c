@@ -11,14 +11,15 @@
 #include "monitor/policy/rule.h"
 
 struct document {
-	const struct json *policy, *version, *description, *lists, *macros, *labels, *defaults,
-		*on_loss, *rules;
+	const struct json *policy, *version, *description, *locked, *lists, *macros, *labels,
+		*defaults, *on_loss, *rules;
 };
 
 static const struct json_field document_fields[] = {
 	{"policy", JSON_STRING, true, offsetof(struct document, policy)},
 	{"version", JSON_NUMBER, true, offsetof(struct document, version)},
 	{"description", JSON_STRING, false, offsetof(struct document, description)},
+	{"locked", JSON_BOOL, false, offsetof(struct document, locked)},
 	{"lists", JSON_OBJECT, false, offsetof(struct document, lists)},
 	{"macros", JSON_OBJECT, false, offsetof(struct document, macros)},
 	{"labels", JSON_ARRAY, false, offsetof(struct document, labels)},

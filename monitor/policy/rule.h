@@ -7,6 +7,7 @@
  *	trusted.c, files.c, source.c	texts of files, errors in them
  *	policy.c		files -> struct policy
  *	policy_facts.c		what is asked of one
+ *	locked.c		files that others may not weaken
  *	policy_json.c		one document: lists, labels, defaults
  *	macros.c		its macros; what expressions are typed against, places in them
  *	rule_json.c		one rule
@@ -160,7 +161,10 @@ struct policy {
 	struct kind_index *index; /* ACTION_KINDS of them */
 	size_t counters;
 	size_t state_bytes;
+	const char *locked; /* of `files`, one that is; NULL: none */
 	char hash[65];
+	char signers[MAX_POLICY_KEYS][KEY_ID_BYTES]; /* ids of the keys that its files needed */
+	size_t signer_count;
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
 
@@ -176,6 +180,9 @@ bool policy_is_name(const char *name);
 char *policy_member_path(const char *object, const char *name);
 /* Index of the label, new if need be; -E2BIG when all bits are taken, -EINVAL for a bad name. */
 int policy_label_intern(struct policy *policy, struct str name);
+
+/* locked.c: whether a file weakens one that is locked. */
+int policy_check_locked(struct policy *policy, const struct sources *s, struct error *err);
 
 /* macros.c */
 int policy_decode_macros(struct policy *policy, const struct source *source, size_t file,

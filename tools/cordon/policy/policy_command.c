@@ -35,7 +35,7 @@ int policy_load_words(const struct word_list *paths, struct policy **ret, struct
 	const struct session_options options = {.policies = paths->words,
 						.policy_count = paths->count};
 
-	return load_policies(&options, ret, err);
+	return load_policies_signed(&options, NULL, ret, err);
 }
 
 static int add_source(const char *argument, struct sources *sources, struct error *err)
