@@ -42,6 +42,7 @@ static const struct member {
 	{SHAPE_POLICY, "description", SHAPE_ANY},
 	{SHAPE_POLICY, "locked", SHAPE_ANY},
 	{SHAPE_POLICY, "on_loss", SHAPE_ANY},
+	{SHAPE_POLICY, "redact", SHAPE_ANY},
 	{SHAPE_POLICY, "lists", SHAPE_ANY},
 	{SHAPE_POLICY, "macros", SHAPE_ANY},
 	{SHAPE_POLICY, "labels", SHAPE_LABEL},

@@ -80,8 +80,7 @@ static void note_labels(const struct policy *policy, const struct source *source
 
 static bool stands_in_place(const struct rule *rule, enum verdict verdict)
 {
-	return rule->verdict != VERDICT_LOG && rule->verdict != VERDICT_THROTTLE &&
-	       !rule->observed && rule->verdict < verdict;
+	return !verdict_only_adds(rule->verdict) && !rule->observed && rule->verdict < verdict;
 }
 
 static int check_rule(const struct locked_facts *locked, const struct rule *rule,

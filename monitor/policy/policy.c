@@ -192,6 +192,7 @@ struct policy *policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->rule_count; i++)
 		rule_done(&policy->rules[i]);
 	policy_free_macros(policy);
+	policy_free_redact(policy);
 	for (size_t i = 0; i < policy->list_count; i++) {
 		free(without_const(policy->lists[i].name));
 		cel_list_done(&policy->lists[i]);

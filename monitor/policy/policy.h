@@ -22,6 +22,7 @@ enum verdict {
 	VERDICT_ALLOW,
 	VERDICT_LOG,
 	VERDICT_THROTTLE, /* it goes on, but not yet */
+	VERDICT_REDACT,	  /* of a tool.result: it goes on without what is protected in it */
 	VERDICT_ASK,
 	VERDICT_DECOY, /* what is made up answers: stricter than ask, since nothing gets out */
 	VERDICT_DENY,
@@ -80,6 +81,15 @@ struct throttle {
 /* Of the rule that decided; NULL unless it throttles. */
 const struct throttle *policy_throttle(const struct policy *policy,
 				       const struct decision *decision);
+/* What can go on changed: kinds of action, as bits. */
+#define REDACT_KINDS (1u << ACTION_TOOL_RESULT)
+
+/* What such a verdict adds to: it neither allows nor stands in the way of the kind's default. */
+static inline bool verdict_only_adds(enum verdict verdict)
+{
+	return verdict == VERDICT_LOG || verdict == VERDICT_THROTTLE || verdict == VERDICT_REDACT;
+}
+
 /* Of what the decoy internet may answer in place of refusing it: kinds of action, as bits. */
 #define DECOY_KINDS ((1u << ACTION_CONNECT) | (1u << ACTION_SEND) | (1u << ACTION_DNS))
 /* Who has the verdict decoy: a rule's id, or "default"; NULL: nobody. */
@@ -279,6 +289,13 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
  */
 void policy_decide_again(const struct policy *policy, struct policy_state *state,
 			 const struct action *action, struct decision *ret);
+
+/*
+ * Of a tool.result as it is after it was redacted: true if it still must not be shown, since it is
+ * refused now, or a rule that redacts and looks at the text matches it. It counts no second time.
+ */
+bool policy_still_redacts(const struct policy *policy, struct policy_state *state,
+			  const struct action *action);
 
 /* It goes on though the verdict is to refuse it: an approver said yes, or the session observes.
  * Sequences then see what it undoes, and files that it renames; budgets what it uses. */

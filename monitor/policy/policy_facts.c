@@ -212,7 +212,7 @@ bool policy_reads_label(const struct policy *policy, const char *name)
 	return index >= 0 && (policy_labels_read(policy) & (UINT64_C(1) << index));
 }
 
-static bool reads_text(const struct cel_reads *reads)
+bool reads_text(const struct cel_reads *reads)
 {
 	for (uint64_t left = reads->fields; left; left &= left - 1) {
 		if (strcmp(action_fields[__builtin_ctzll(left)].name, "text") == 0)

@@ -10,6 +10,7 @@
  *	locked.c		files that others may not weaken
  *	policy_json.c		one document: lists, labels, defaults
  *	macros.c		its macros; what expressions are typed against, places in them
+ *	redact.c		what is protected in texts
  *	rule_json.c		one rule
  *	count_json.c		how often it must have been
  *	condition.c		what an action must be, of a rule and of a step
@@ -127,6 +128,12 @@ struct label_glob {
 
 struct kind_index;
 
+/* Of the member "redact"; owns both. */
+struct redact_pattern {
+	char *name;
+	struct regex *regex;
+};
+
 struct policy {
 	char **files;
 	size_t file_count;
@@ -152,6 +159,8 @@ struct policy {
 	struct globs *patterns_found;
 	size_t glob_count;
 	size_t groups;
+	struct redact_pattern *redacts;
+	size_t redact_count;
 	uint32_t *bytes_rules; /* that have a budget of bytes_out */
 	size_t bytes_rule_count;
 	bool has_default[ACTION_KINDS];
@@ -183,6 +192,11 @@ int policy_label_intern(struct policy *policy, struct str name);
 
 /* locked.c: whether a file weakens one that is locked. */
 int policy_check_locked(struct policy *policy, const struct sources *s, struct error *err);
+
+/* redact.c: the member "redact". */
+int policy_decode_redact(struct policy *policy, const struct source *source,
+			 const struct json *node, struct error *err);
+void policy_free_redact(struct policy *policy);
 
 /* macros.c */
 int policy_decode_macros(struct policy *policy, const struct source *source, size_t file,
@@ -282,6 +296,8 @@ void state_set_time(struct policy_state *state, uint64_t time_ns);
 /* policy_facts.c: when all is there, what is looked up later. */
 void policy_facts_build(struct policy *policy);
 void policy_facts_free(struct policy *policy);
+/* action.text, what a tool returned. */
+bool reads_text(const struct cel_reads *reads);
 
 /* decide.c */
 enum verdict policy_default(const struct policy *policy, const struct action *action);

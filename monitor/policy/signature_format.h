@@ -3,8 +3,9 @@
 
 /* What stands in minisign's files, below base64. */
 
-#define SIGNATURE_KEY "Ed" /* of keys; of a signature: over the file itself, which we do not take \
-			    */
+#define SIGNATURE_KEY                                                               \
+	"Ed" /* of keys; of a signature: over the file itself, which we do not take \
+	      */
 #define SIGNATURE_HASH	"ED" /* over the file's BLAKE2b-512 */
 #define KEY_COMMENT	"untrusted comment: "
 #define TRUSTED_COMMENT "trusted comment: "

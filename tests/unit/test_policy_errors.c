@@ -263,10 +263,10 @@ static void test_documents(void **state)
 		{HEAD "\"rules\":[7]}", "t.json:2:10: expected object, found number"},
 		{HEAD "\"extra\":1}",
 		 "t.json:2:9: unknown member \"extra\"; known are: policy, version, description, "
-		 "locked, lists, macros, labels, defaults, on_loss, rules"},
+		 "locked, redact, lists, macros, labels, defaults, on_loss, rules"},
 		{HEAD "\"odd \\\"key\\\"\":1}",
 		 "t.json:2:15: unknown member \"odd \\\"key\\\"\"; known are: policy, version, "
-		 "description, lists, macros, labels, defaults, on_loss, rules"},
+		 "description, locked, redact, lists, macros, labels, defaults, on_loss, rules"},
 		{HEAD "\"lists\":{\"Hosts\":[]}}",
 		 "t.json:2:18: a list's name has letters a-z, digits and _, not \"Hosts\""},
 		{HEAD "\"lists\":{\"hosts\":7}}",

@@ -114,9 +114,9 @@ const char *verdict_colour(enum verdict verdict, bool colour)
 {
 	static const char *const colours[] = {
 		[VERDICT_ALLOW] = "\033[32m",	 [VERDICT_LOG] = "\033[33m",
-		[VERDICT_THROTTLE] = "\033[33m", [VERDICT_ASK] = "\033[33m",
-		[VERDICT_DECOY] = "\033[35m",	 [VERDICT_DENY] = "\033[31m",
-		[VERDICT_KILL] = "\033[1;31m",
+		[VERDICT_THROTTLE] = "\033[33m", [VERDICT_REDACT] = "\033[33m",
+		[VERDICT_ASK] = "\033[33m",	 [VERDICT_DECOY] = "\033[35m",
+		[VERDICT_DENY] = "\033[31m",	 [VERDICT_KILL] = "\033[1;31m",
 	};
 
 	return colour ? colours[verdict] : "";
