@@ -96,7 +96,7 @@ static const struct {
 	 "t.json:9:11: proc.fork cannot be refused: it is seen after it happened. Use log with "
 	 "\"label\" and a rule on a kind that is checked before (exec, net.*, tool.call), or kill"},
 	{{"verdict", "\"block\""},
-	 "t.json:9:11: a verdict is allow, log, throttle, ask, decoy, deny or kill"},
+	 "t.json:9:11: a verdict is allow, log, throttle, redact, ask, decoy, deny or kill"},
 	{{"verdict", "\"throttle\""},
 	 "t.json:9:11: \"throttle\" says how much, and goes with the verdict throttle only"},
 	{{"throttle", "{\"per_second\":5}"},
