@@ -176,7 +176,7 @@ bool regex_match(const struct regex *regex, struct str text, void *scratch)
 
 size_t regex_span_scratch(const struct regex *regex)
 {
-	return regex_scratch(regex) + 2 * regex->count * sizeof(uint32_t);
+	return regex_scratch(regex) + (size_t)2 * regex->count * sizeof(uint32_t);
 }
 
 struct spans {
