@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # One INTERFACE target carries every compiler flag; each target of ours links it PRIVATE.
 option(CORDON_WERROR "Warnings are errors" ON)
+set(CORDON_SYSCONF_DIR "/etc/cordon" CACHE STRING "Folder of what root sets for all of the host")
 option(CORDON_HARDEN "Hardening flags (release)" OFF)
 set(CORDON_SANITIZE "" CACHE STRING "Value for -fsanitize=, empty for none")
 option(CORDON_FUZZ "libFuzzer binaries from tests/fuzz (clang only)" OFF)

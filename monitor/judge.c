@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "monitor/redact.h"
 #include "monitor/session_internal.h"
 
 /*
@@ -53,6 +54,13 @@ static void decide(struct session *session, const struct action *action, const s
 		else if (ret->decision.verdict == VERDICT_THROTTLE &&
 			 (stop || may_not_pass(action)))
 			pending_throttle(session, stop, ret);
+	}
+	/* What went past us cannot be changed any more. */
+	if (ret->decision.verdict == VERDICT_REDACT && session->mode == MODE_ENFORCE &&
+	    action->text.at) {
+		ret->redaction = redaction_new(session, action);
+		ret->reason = ret->redaction->withheld;
+		ret->proceed = !ret->reason;
 	}
 	ret->by_decoy = !session->failed && session_decoy_answers(session, action, ret);
 	ret->proceed |= ret->by_decoy;
@@ -174,8 +182,9 @@ enum call_check session_check_call(struct session *session, const struct call *c
 	return judgement.proceed ? CALL_MAY_GO_ON : CALL_IS_REFUSED;
 }
 
-bool session_end_call(struct session *session, const struct call *call, const struct str *text,
-		      bool is_error, struct denial *ret)
+enum result_check session_end_call(struct session *session, const struct call *call,
+				   const struct call_result *result, struct buf *ret_text,
+				   struct denial *ret)
 {
 	const struct action action = {
 		.kind = ACTION_TOOL_RESULT,
@@ -184,12 +193,24 @@ bool session_end_call(struct session *session, const struct call *call, const st
 		.call_tool = str_of(call->tool),
 		.tool = str_of(call->tool),
 		.declared = declared_list(call->declared),
-		.text = text ? *text : STR(""),
-		.is_error = is_error,
+		.text = result->text ? *result->text : (struct str){0},
+		.is_error = result->is_error,
 	};
 	struct judgement judgement;
+	struct redaction *redaction;
+	enum result_check check = RESULT_IS_SHOWN;
 
 	judge(session, &action, NULL, &judgement, ret);
+	redaction = judgement.redaction;
 	/* What is there already may be told even if the session is failing. */
-	return judgement.proceed || judgement.decision.verdict < VERDICT_ASK;
+	if (redaction && !redaction->withheld) {
+		check = RESULT_IS_CHANGED;
+		buf_done(ret_text);
+		*ret_text = redaction->text;
+		redaction->text = (struct buf)BUF_INIT(0);
+	} else if (redaction || (!judgement.proceed && judgement.decision.verdict >= VERDICT_ASK)) {
+		check = RESULT_IS_WITHHELD;
+	}
+	redaction_free(redaction);
+	return check;
 }

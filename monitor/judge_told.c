@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/redact.h"
 #include "monitor/session_internal.h"
 
 /*
@@ -268,8 +269,9 @@ void judge_record(struct session *session, const struct action *action, struct j
 		policy_put_labels(w, "process_labels", session->policy,
 				  judgement->decision.process_labels);
 	json_put_string(w, "verdict", verdict_name(judgement->decision.verdict));
-	if (session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE &&
-	    !judgement->by_decoy)
+	if ((session->mode == MODE_OBSERVE && judgement->decision.verdict >= VERDICT_THROTTLE &&
+	     !judgement->by_decoy) ||
+	    (judgement->decision.verdict == VERDICT_REDACT && !judgement->redaction))
 		json_put_bool(w, "enforced", false);
 	if (judgement->by_loss)
 		loss_explain(session, w);
@@ -287,6 +289,8 @@ void judge_record(struct session *session, const struct action *action, struct j
 		json_put_u64(w, "approval", judgement->approval);
 	if (judgement->delay_ms)
 		json_put_u64(w, "delay_ms", judgement->delay_ms);
+	if (judgement->redaction)
+		redaction_record(judgement->redaction, w);
 	if (judgement->reason)
 		json_put_string(w, "reason", judgement->reason);
 	event_end(session);

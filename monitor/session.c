@@ -81,6 +81,22 @@ static int session_open_parts(struct session *session, const struct session_conf
 	return 0;
 }
 
+/* Here, so that no face can leave it out. */
+static int check_mode(const struct session_config *config, struct error *err)
+{
+	const char *locked = policy_locked(config->policy);
+
+	if (config->mode != MODE_OBSERVE || !locked)
+		return 0;
+	if (config->record_fd)
+		(void)close(config->record_fd);
+	return error_set(err, EPERM,
+			 "policy %s is locked, and a session that only observes would not enforce "
+			 "it: leave out --mode=observe or learn, --profile=observe or eval, or the "
+			 "policy",
+			 locked);
+}
+
 int session_start(const struct session_config *config, struct session **ret, struct error *err)
 {
 	struct session *session = xcalloc(1, sizeof(*session));
@@ -101,7 +117,9 @@ int session_start(const struct session_config *config, struct session **ret, str
 	session->net_config = config->net;
 	session->control_fd = -1;
 	copy_labels(session, config);
-	r = session_open_parts(session, config, err);
+	r = check_mode(config, err);
+	if (r == 0)
+		r = session_open_parts(session, config, err);
 	if (r < 0) {
 		close_fd(&control_fd);
 		session_free(session);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/error.h"
 #include "common/proto.h"
 #include "monitor/ask/approver.h"
@@ -155,13 +156,30 @@ struct call_waiter {
 enum call_check session_check_call(struct session *session, const struct call *call,
 				   const struct call_waiter *waiter, struct denial *ret);
 void session_forget_call(struct session *session, const struct call_waiter *waiter);
+
+struct call_result {
+	const struct str *text; /* NULL if it went to the agent without us */
+	bool is_error;		/* as the agent will see it */
+};
+
+enum result_check {
+	RESULT_IS_SHOWN,
+	RESULT_IS_CHANGED, /* another text is shown in its place */
+	RESULT_IS_WITHHELD
+};
+
 /*
  * session_end_call - policy on what the call returned, before the agent sees it; recorded, but for
- * the text. @text: NULL if it went to the agent without us. @is_error: as the agent will see it.
- * Return: true if the agent may have it; else *ret (may be NULL) says why not.
+ * the text.
+ * @ret_text: what to show if it is changed, with what was there let go of; NULL without a text.
+ * @ret: if it is withheld, why; may be NULL.
  */
-bool session_end_call(struct session *session, const struct call *call, const struct str *text,
-		      bool is_error, struct denial *ret);
+enum result_check session_end_call(struct session *session, const struct call *call,
+				   const struct call_result *result, struct buf *ret_text,
+				   struct denial *ret);
+/* The same cuts in another text that goes to the agent with that result. Return: false: it must not
+ * be shown. */
+bool session_redact_text(struct session *session, struct str text, struct buf *out);
 
 /* Starts an execution of a call. Errors: -EPIPE when the session is ending, -E2BIG,
  * -ENOBUFS when its init takes no requests. */

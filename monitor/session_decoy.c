@@ -51,6 +51,7 @@ bool session_decoy_answers(const struct session *session, const struct action *a
 	case VERDICT_ALLOW:
 	case VERDICT_LOG:
 	case VERDICT_THROTTLE:
+	case VERDICT_REDACT:
 	case VERDICT_ASK:
 	case VERDICT_KILL:
 		return all && judgement->proceed && !is_name;

@@ -277,14 +277,15 @@ void session_record_end(struct session *session);
 struct judgement {
 	struct decision decision;
 	bool proceed;
-	bool later;	    /* not decided yet: it will be asked about again, see struct stop */
-	bool by_loss;	    /* not policy: something was lost */
-	bool by_decoy;	    /* it proceeds, and a decoy answers in place of whom it is meant for */
-	bool is_told;	    /* the record has it: asked about, it waited, and nothing has changed */
-	uint64_t question;  /* that it waits for; 0: none */
-	uint64_t approval;  /* the question whose answer holds here too; 0: none */
-	uint64_t delay_ms;  /* that it is held up for */
-	const char *reason; /* why what asks is refused; static or of the pending's */
+	bool later;	   /* not decided yet: it will be asked about again, see struct stop */
+	bool by_loss;	   /* not policy: something was lost */
+	bool by_decoy;	   /* it proceeds, and a decoy answers in place of whom it is meant for */
+	bool is_told;	   /* the record has it: asked about, it waited, and nothing has changed */
+	uint64_t question; /* that it waits for; 0: none */
+	uint64_t approval; /* the question whose answer holds here too; 0: none */
+	uint64_t delay_ms; /* that it is held up for */
+	struct redaction *redaction; /* of a result that is to be changed; owned; or NULL */
+	const char *reason;	     /* why what asks is refused; static or of the pending's */
 	uint64_t seq;
 };
 

@@ -36,6 +36,12 @@ void session_record_start(struct session *session)
 	json_begin_object(w, "fields");
 	session_put_utc(session, w);
 	json_put_string(w, "policy", policy_hash(session->policy));
+	if (policy_signer(session->policy, 0)) {
+		json_begin_array(w, "policy_signed_by");
+		for (size_t i = 0; policy_signer(session->policy, i); i++)
+			json_put_string(w, NULL, policy_signer(session->policy, i));
+		json_end_array(w);
+	}
 	json_put_u64(w, "rules", policy_rule_count(session->policy));
 	json_put_string(w, "mode", session->mode == MODE_OBSERVE ? "observe" : "enforce");
 	json_put_string(w, "workspace", session->workspace);

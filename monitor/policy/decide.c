@@ -4,9 +4,10 @@
  * One action against all rules that can match it.
  *
  * The strictest verdict wins. `log` only observes: it neither allows nor stands in the way of the
- * kind's default; nor does `throttle`, which slows down what may happen anyway. Where no rule but
- * these matched, the default decides, if it is stricter. Labels that this action sets, and steps of
- * sequences that it is, count from the next action on, so the order of rules does not matter.
+ * kind's default; nor do `throttle` and `redact`, by which it happens later or changed. Where no
+ * rule but these matched, the default decides, if it is stricter. Labels that this action sets, and
+ * steps of sequences that it is, count from the next action on, so the order of rules does not
+ * matter.
  *
  * An expression that ends in an error (an index outside its list) counts as a match, except for
  * `allow`: a rule must not be dodged by making it fail.
@@ -23,9 +24,9 @@ const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
 		[VERDICT_ALLOW] = "allow",	 [VERDICT_LOG] = "log",
-		[VERDICT_THROTTLE] = "throttle", [VERDICT_ASK] = "ask",
-		[VERDICT_DECOY] = "decoy",	 [VERDICT_DENY] = "deny",
-		[VERDICT_KILL] = "kill",
+		[VERDICT_THROTTLE] = "throttle", [VERDICT_REDACT] = "redact",
+		[VERDICT_ASK] = "ask",		 [VERDICT_DECOY] = "decoy",
+		[VERDICT_DENY] = "deny",	 [VERDICT_KILL] = "kill",
 	};
 
 	return verdict <= VERDICT_KILL ? names[verdict] : "unknown";
@@ -244,7 +245,7 @@ decide(const struct policy *policy, struct policy_state *state, const struct act
 			declassified |= rule->declassify;
 		if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 			continue;
-		decided |= rule->verdict != VERDICT_LOG && rule->verdict != VERDICT_THROTTLE;
+		decided |= !verdict_only_adds(rule->verdict);
 		weigh(policy, index, &match, ret);
 	}
 	if (!decided)
@@ -325,4 +326,32 @@ void policy_decide_told(const struct policy *policy, struct policy_state *state,
 			const struct rule_teller *teller)
 {
 	decide(policy, state, action, ret, teller);
+}
+
+struct still_redacts {
+	const struct policy *policy;
+	bool is_true;
+};
+
+static void note_redacting(void *ctx, size_t rule_index, enum rule_answer answer)
+{
+	struct still_redacts *still = ctx;
+	const struct rule *rule = &still->policy->rules[rule_index];
+
+	if ((answer == RULE_MATCHED || answer == RULE_FAILED) && !rule->observed &&
+	    rule->verdict == VERDICT_REDACT && reads_text(&rule->when.reads))
+		still->is_true = true;
+}
+
+bool policy_still_redacts(const struct policy *policy, struct policy_state *state,
+			  const struct action *action)
+{
+	struct still_redacts still = {.policy = policy};
+	const struct rule_teller teller = {note_redacting, &still};
+	struct decision decision;
+
+	state_look_only(state, true);
+	decide(policy, state, action, &decision, &teller);
+	state_look_only(state, false);
+	return still.is_true || decision.verdict >= VERDICT_ASK;
 }

@@ -64,9 +64,17 @@ int sources_add_text(struct sources *s, const char *name, const char *text, size
 static int add_fd(struct sources *s, int fd, const char *path, struct error *err)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(MAX_JSON_BYTES + INPUT_ROOM);
-	const int r = input_read_document(fd, path, MAX_JSON_BYTES, &text, err);
+	const struct policy_key *signer = NULL;
+	int r = input_read_document(fd, path, MAX_JSON_BYTES, &text, err);
 
-	return r < 0 ? r : sources_add_text(s, path, text.data, text.len, err);
+	/* Before anything else looks at it. */
+	if (r == 0 && s->keys)
+		r = signature_check(s->keys, path, text.data, text.len, &signer, err);
+	if (r == 0)
+		r = sources_add_text(s, path, text.data, text.len, err);
+	if (r == 0)
+		s->items[s->count - 1].signer = signer;
+	return r;
 }
 
 static bool is_policy_name(const char *name)

@@ -87,15 +87,15 @@ static void look_at_one(struct lint *l, const struct rule_tree *r)
 
 /*
  * `b` matches whenever `a` does, decides then, and does all that `a` would. A rule that logs
- * or throttles decides nothing, so it does not hide one that allows; one that is only observed
- * hides nothing.
+ * or only adds to it decides nothing, so it does not hide one that allows; one that is only
+ * observed hides nothing.
  */
 static bool hides(const struct rule_tree *b, const struct rule_tree *a)
 {
 	if (a->rule->observed || b->rule->observed || (a->rule->kinds & ~b->rule->kinds) ||
 	    rule_looks_back(b->rule) || (a->rule->labels & ~b->rule->labels) ||
 	    (a->rule->declassify & ~b->rule->declassify) || !rule_outranks(b->rule, a->rule) ||
-	    (b->rule->verdict <= VERDICT_THROTTLE && a->rule->verdict == VERDICT_ALLOW))
+	    (b->rule->verdict <= VERDICT_REDACT && a->rule->verdict == VERDICT_ALLOW))
 		return false;
 	return tree_implies(a->tree.root, b->tree.root);
 }

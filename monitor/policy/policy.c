@@ -74,6 +74,20 @@ static bool must_run_examples(const struct policy *policy, const struct sources 
 	       !(s->checked_hash && strcmp(s->checked_hash, policy->hash) == 0);
 }
 
+static void note_signer(struct policy *policy, const struct policy_key *key)
+{
+	char id[KEY_ID_BYTES];
+
+	if (!key)
+		return;
+	policy_key_id(key->id, id);
+	for (size_t i = 0; i < policy->signer_count; i++) {
+		if (strcmp(policy->signers[i], id) == 0)
+			return;
+	}
+	memcpy(policy->signers[policy->signer_count++], id, sizeof(id));
+}
+
 int policy_build(struct sources *s, struct policy **ret, struct error *err)
 {
 	_cleanup_(free_policyp) struct policy *policy = xcalloc(1, sizeof(*policy));
@@ -93,10 +107,13 @@ int policy_build(struct sources *s, struct policy **ret, struct error *err)
 		r = policy_check_macros(policy, err);
 	for (size_t i = 0; i < s->count && r == 0; i++) {
 		policy->files[policy->file_count++] = xstrdup(s->items[i].name);
+		note_signer(policy, s->items[i].signer);
 		r = policy_decode(policy, &s->items[i], err);
 	}
 	if (r == 0)
 		r = check_ids(policy, s, err);
+	if (r == 0)
+		r = policy_check_locked(policy, s, err);
 	if (r == 0)
 		r = sequences_share(policy, err);
 	for (size_t i = 0; i < s->count && r == 0 && must_run_examples(policy, s); i++)
@@ -126,34 +143,34 @@ static int add_paths(struct sources *s, const char *const *paths, size_t count, 
 	return r;
 }
 
-static int load(const char *const *paths, size_t count, const char *checked, struct policy **ret,
-		struct error *err)
+static int load(const struct policy_files *files, struct policy **ret, struct error *err)
 {
-	_cleanup_(sources_done) struct sources s = {.checked_hash = checked};
-	const int r = add_paths(&s, paths, count, err);
+	_cleanup_(sources_done) struct sources s = {.checked_hash = files->checked,
+						    .keys = files->keys};
+	const int r = add_paths(&s, files->paths, files->count, err);
 
 	return r < 0 ? r : let_go(policy_build(&s, ret, err), ret);
 }
 
 int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err)
 {
-	return load(paths, count, NULL, ret, err);
+	return load(&(struct policy_files){.paths = paths, .count = count}, ret, err);
 }
 
-int policy_load_with(const char *const *paths, size_t count, const char *more, const char *checked,
-		     struct policy **ret, struct error *err)
+int policy_load_with(const struct policy_files *files, struct policy **ret, struct error *err)
 {
-	_cleanup_(sources_done) struct sources s = {.has_examples_checked = true};
+	_cleanup_(sources_done) struct sources s = {.has_examples_checked = true,
+						    .keys = files->keys};
 	_cleanup_(free_policyp) struct policy *alone = NULL;
-	int r = load(paths, count, checked, &alone, err);
+	int r = load(files, &alone, err);
 
-	if (r < 0 || !more) {
+	if (r < 0 || !files->more) {
 		*ret = take_ptr(alone);
 		return r;
 	}
-	r = add_paths(&s, paths, count, err);
+	r = add_paths(&s, files->paths, files->count, err);
 	if (r == 0)
-		r = sources_add_text(&s, "options", more, strlen(more), err);
+		r = sources_add_text(&s, "options", files->more, strlen(files->more), err);
 	return r < 0 ? r : let_go(policy_build(&s, ret, err), ret);
 }
 
@@ -175,6 +192,7 @@ struct policy *policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->rule_count; i++)
 		rule_done(&policy->rules[i]);
 	policy_free_macros(policy);
+	policy_free_redact(policy);
 	for (size_t i = 0; i < policy->list_count; i++) {
 		free(without_const(policy->lists[i].name));
 		cel_list_done(&policy->lists[i]);

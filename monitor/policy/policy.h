@@ -22,6 +22,7 @@ enum verdict {
 	VERDICT_ALLOW,
 	VERDICT_LOG,
 	VERDICT_THROTTLE, /* it goes on, but not yet */
+	VERDICT_REDACT,	  /* of a tool.result: it goes on without what is protected in it */
 	VERDICT_ASK,
 	VERDICT_DECOY, /* what is made up answers: stricter than ask, since nothing gets out */
 	VERDICT_DENY,
@@ -80,6 +81,15 @@ struct throttle {
 /* Of the rule that decided; NULL unless it throttles. */
 const struct throttle *policy_throttle(const struct policy *policy,
 				       const struct decision *decision);
+/* What can go on changed: kinds of action, as bits. */
+#define REDACT_KINDS (1u << ACTION_TOOL_RESULT)
+
+/* What such a verdict adds to: it neither allows nor stands in the way of the kind's default. */
+static inline bool verdict_only_adds(enum verdict verdict)
+{
+	return verdict == VERDICT_LOG || verdict == VERDICT_THROTTLE || verdict == VERDICT_REDACT;
+}
+
 /* Of what the decoy internet may answer in place of refusing it: kinds of action, as bits. */
 #define DECOY_KINDS ((1u << ACTION_CONNECT) | (1u << ACTION_SEND) | (1u << ACTION_DNS))
 /* Who has the verdict decoy: a rule's id, or "default"; NULL: nobody. */
@@ -93,13 +103,21 @@ bool policy_rule_is_observed(const struct policy *policy, size_t index);
  * Errors: -EINVAL "file:line:column: reason"; -EOPNOTSUPP for a deny that cannot be enforced.
  */
 int policy_load(const char *const *paths, size_t count, struct policy **ret, struct error *err);
-/*
- * The same with the text of one more document beside them (@more; NULL: none). The examples of the
- * files are not run where their policy_hash() is @checked (NULL: they are): whoever knows that hash
- * has run them.
- */
-int policy_load_with(const char *const *paths, size_t count, const char *more, const char *checked,
-		     struct policy **ret, struct error *err);
+struct policy_keys;
+
+/* What is loaded, and how; borrowed. */
+struct policy_files {
+	const char *const *paths;
+	size_t count;
+	const char *more;    /* text of one more document beside them; NULL: none */
+	const char *checked; /* a policy_hash() of which somebody has run the examples, so that they
+				are not run again; NULL: they are */
+	const struct policy_keys *keys; /* of which one must have signed each file
+					   (signature.h); NULL: none needs a signature */
+};
+
+/* Errors: as of policy_load(), and -EKEYREJECTED: not signed, or not by one of the keys. */
+int policy_load_with(const struct policy_files *files, struct policy **ret, struct error *err);
 /* The same from one document in memory. */
 int policy_load_text(const char *name, const char *text, size_t len, struct policy **ret,
 		     struct error *err);
@@ -134,6 +152,12 @@ enum verdict on_loss_verdict(enum on_loss on_loss);
 
 /* Hash over the canonical content of all files, lower-case hex, for the record. */
 const char *policy_hash(const struct policy *policy);
+
+/* A file that is locked, so that no session may only observe; NULL: none is. */
+const char *policy_locked(const struct policy *policy);
+
+/* The ids of the keys by which its files had to be signed, by index; NULL past the last. */
+const char *policy_signer(const struct policy *policy, size_t index);
 
 /* Labels are bits: index 0..MAX_LABELS-1 in the order of first mention. */
 size_t policy_label_count(const struct policy *policy);
@@ -273,6 +297,13 @@ void policy_decide(const struct policy *policy, struct policy_state *state,
  */
 void policy_decide_again(const struct policy *policy, struct policy_state *state,
 			 const struct action *action, struct decision *ret);
+
+/*
+ * Of a tool.result as it is after it was redacted: true if it still must not be shown, since it is
+ * refused now, or a rule that redacts and looks at the text matches it. It counts no second time.
+ */
+bool policy_still_redacts(const struct policy *policy, struct policy_state *state,
+			  const struct action *action);
 
 /* It goes on though the verdict is to refuse it: an approver said yes, or the session observes.
  * Sequences then see what it undoes, and files that it renames; budgets what it uses. */

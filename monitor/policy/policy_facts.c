@@ -74,6 +74,16 @@ const char *policy_hash(const struct policy *policy)
 	return policy->hash;
 }
 
+const char *policy_locked(const struct policy *policy)
+{
+	return policy->locked;
+}
+
+const char *policy_signer(const struct policy *policy, size_t index)
+{
+	return index < policy->signer_count ? policy->signers[index] : NULL;
+}
+
 size_t policy_label_count(const struct policy *policy)
 {
 	return policy->label_count;
@@ -202,7 +212,7 @@ bool policy_reads_label(const struct policy *policy, const char *name)
 	return index >= 0 && (policy_labels_read(policy) & (UINT64_C(1) << index));
 }
 
-static bool reads_text(const struct cel_reads *reads)
+bool reads_text(const struct cel_reads *reads)
 {
 	struct field_set left = reads->fields;
 	const struct action_field *field;

@@ -11,14 +11,16 @@
 #include "monitor/policy/rule.h"
 
 struct document {
-	const struct json *policy, *version, *description, *lists, *macros, *labels, *defaults,
-		*on_loss, *rules;
+	const struct json *policy, *version, *description, *locked, *redact, *lists, *macros,
+		*labels, *defaults, *on_loss, *rules;
 };
 
 static const struct json_field document_fields[] = {
 	{"policy", JSON_STRING, true, offsetof(struct document, policy)},
 	{"version", JSON_NUMBER, true, offsetof(struct document, version)},
 	{"description", JSON_STRING, false, offsetof(struct document, description)},
+	{"locked", JSON_BOOL, false, offsetof(struct document, locked)},
+	{"redact", JSON_ARRAY, false, offsetof(struct document, redact)},
 	{"lists", JSON_OBJECT, false, offsetof(struct document, lists)},
 	{"macros", JSON_OBJECT, false, offsetof(struct document, macros)},
 	{"labels", JSON_ARRAY, false, offsetof(struct document, labels)},
@@ -218,7 +220,8 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 			return source_error(source, err, EINVAL, at,
 					    "unknown action kind \"%.64s\"", json_key(d));
 		if (!json_string(d) || !verdict_by_name(json_string(d), &verdict) ||
-		    verdict == VERDICT_THROTTLE || (verdict == VERDICT_DECOY && !may_decoy))
+		    verdict == VERDICT_THROTTLE || verdict == VERDICT_REDACT ||
+		    (verdict == VERDICT_DECOY && !may_decoy))
 			return source_error(source, err, EINVAL, at,
 					    "the default of %s is allow, log, ask, deny or kill%s",
 					    json_key(d), may_decoy ? ", or decoy" : "");
@@ -268,6 +271,8 @@ int policy_decode(struct policy *policy, const struct source *source, struct err
 
 	if (r == 0)
 		r = decode_labels(policy, source, d.labels, err);
+	if (r == 0)
+		r = policy_decode_redact(policy, source, d.redact, err);
 	if (r == 0)
 		r = decode_defaults(policy, source, d.defaults, err);
 	if (r == 0)

@@ -7,8 +7,10 @@
  *	trusted.c, files.c, source.c	texts of files, errors in them
  *	policy.c		files -> struct policy
  *	policy_facts.c		what is asked of one
+ *	locked.c		files that others may not weaken
  *	policy_json.c		one document: lists, labels, defaults
  *	macros.c		its macros; what expressions are typed against, places in them
+ *	redact.c		what is protected in texts
  *	rule_json.c		one rule
  *	count_json.c		how often it must have been
  *	condition.c		what an action must be, of a rule and of a step
@@ -126,6 +128,12 @@ struct label_glob {
 
 struct kind_index;
 
+/* Of the member "redact"; owns both. */
+struct redact_pattern {
+	char *name;
+	struct regex *regex;
+};
+
 struct policy {
 	char **files;
 	size_t file_count;
@@ -151,6 +159,8 @@ struct policy {
 	struct globs *patterns_found;
 	size_t glob_count;
 	size_t groups;
+	struct redact_pattern *redacts;
+	size_t redact_count;
 	uint32_t *bytes_rules; /* that have a budget of bytes_out */
 	size_t bytes_rule_count;
 	bool has_default[ACTION_KINDS];
@@ -160,7 +170,10 @@ struct policy {
 	struct kind_index *index; /* ACTION_KINDS of them */
 	size_t counters;
 	size_t state_bytes;
+	const char *locked; /* of `files`, one that is; NULL: none */
 	char hash[65];
+	char signers[MAX_POLICY_KEYS][KEY_ID_BYTES]; /* ids of the keys that its files needed */
+	size_t signer_count;
 	uint8_t hash_key[16]; /* for distinct values: not to be foreseen by the child */
 };
 
@@ -176,6 +189,14 @@ bool policy_is_name(const char *name);
 char *policy_member_path(const char *object, const char *name);
 /* Index of the label, new if need be; -E2BIG when all bits are taken, -EINVAL for a bad name. */
 int policy_label_intern(struct policy *policy, struct str name);
+
+/* locked.c: whether a file weakens one that is locked. */
+int policy_check_locked(struct policy *policy, const struct sources *s, struct error *err);
+
+/* redact.c: the member "redact". */
+int policy_decode_redact(struct policy *policy, const struct source *source,
+			 const struct json *node, struct error *err);
+void policy_free_redact(struct policy *policy);
 
 /* macros.c */
 int policy_decode_macros(struct policy *policy, const struct source *source, size_t file,
@@ -275,6 +296,8 @@ void state_set_time(struct policy_state *state, uint64_t time_ns);
 /* policy_facts.c: when all is there, what is looked up later. */
 void policy_facts_build(struct policy *policy);
 void policy_facts_free(struct policy *policy);
+/* action.text, what a tool returned. */
+bool reads_text(const struct cel_reads *reads);
 
 /* decide.c */
 enum verdict policy_default(const struct policy *policy, const struct action *action);

@@ -116,10 +116,14 @@ static int decode_verdict(struct context *c)
 
 	if (!verdict_by_name(json_string(c->row.verdict), &rule->verdict))
 		return FAIL(c, EINVAL, ".verdict",
-			    "a verdict is allow, log, throttle, ask, decoy, deny or kill");
+			    "a verdict is allow, log, throttle, redact, ask, decoy, deny or kill");
 	if (rule->verdict == VERDICT_DECOY && (rule->kinds & ~DECOY_KINDS))
 		return FAIL(c, EOPNOTSUPP, ".verdict",
 			    "a decoy answers net.connect, net.send and net.dns, and nothing else");
+	if (rule->verdict == VERDICT_REDACT && (rule->kinds & ~REDACT_KINDS))
+		return FAIL(c, EOPNOTSUPP, ".verdict",
+			    "only what a tool returned can be shown in part: redact is for "
+			    "tool.result, and nothing else");
 	for (unsigned k = 0; k < ACTION_KINDS; k++) {
 		if ((rule->kinds & (1u << k)) &&
 		    action_enforced((enum action_kind)k) == ENFORCED_AFTER &&

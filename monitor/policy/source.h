@@ -11,6 +11,7 @@
 
 #include "common/error.h"
 #include "common/json.h"
+#include "monitor/policy/signature.h"
 
 /* A file being loaded; owns all. */
 struct source {
@@ -18,20 +19,22 @@ struct source {
 	char *text;
 	size_t len;
 	struct json *doc;
+	const struct policy_key *signer; /* borrowed from the keys; NULL: nobody was asked for */
 };
 
 struct sources {
 	struct source *items;
 	size_t count;
-	bool has_examples_checked; /* without what the command line adds to them, which may say
-				      of an example's host that it is trusted */
-	const char *checked_hash;  /* borrowed, NULL: see policy_load_with() */
+	bool has_examples_checked;	/* without what the command line adds to them, which may say
+					   of an example's host that it is trusted */
+	const char *checked_hash;	/* borrowed, NULL: see policy_load_with() */
+	const struct policy_keys *keys; /* borrowed; NULL: files need no signature */
 };
 
 /*
  * sources_add_path, sources_add_text - one file, every *.json of a folder, one text; parsed.
  * Errors: -EPERM for what somebody else than root or the caller can write (trusted.h); -ENOENT,
- * -E2BIG, -EINVAL.
+ * -E2BIG, -EINVAL; for a path those of signature_check().
  */
 int sources_add_path(struct sources *sources, const char *path, struct error *err);
 int sources_add_text(struct sources *sources, const char *name, const char *text, size_t len,

@@ -266,6 +266,91 @@ static void test_regular_expressions(void **state)
 	}
 }
 
+static bool is_match(const char *pattern, struct str text)
+{
+	_cleanup_free_ char *whole = xasprintf("\\A(?:%s)\\z", pattern);
+	const char *reason = NULL;
+	_cleanup_free_ struct regex *regex = regex_new(str_of(whole), &reason);
+	_cleanup_free_ void *scratch = NULL;
+
+	assert_non_null(regex);
+	scratch = xcalloc(1, regex_scratch(regex));
+	return regex_match(regex, text, scratch);
+}
+
+/* Of every part of the text: what lies in one that matches, and nothing else, lies in a span. */
+static void check_spans(const char *pattern, const char *text, size_t room)
+{
+	const size_t len = strlen(text);
+	const char *reason = NULL;
+	_cleanup_free_ struct regex *regex = regex_new(str_of(pattern), &reason);
+	_cleanup_free_ void *scratch = NULL;
+	struct regex_span spans[32];
+	bool expected[64] = {false};
+	bool found[64] = {false};
+	size_t count;
+
+	assert_non_null(regex);
+	for (size_t from = 0; from < len; from++) {
+		for (size_t to = from + 1; to <= len; to++) {
+			if (is_match(pattern, (struct str){text + from, to - from}))
+				memset(expected + from, true, to - from);
+		}
+	}
+	scratch = xcalloc(1, regex_span_scratch(regex));
+	count = regex_spans(regex, str_of(text), scratch, spans, room);
+	if (count > room)
+		return; /* there are more than it had room for, which it says */
+	for (size_t i = 0; i < count; i++) {
+		assert_true(spans[i].start < spans[i].end);
+		assert_true(!i || spans[i].start >= spans[i - 1].end);
+		memset(found + spans[i].start, true, spans[i].end - spans[i].start);
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (found[i] != expected[i])
+			fail_msg("%s in %s: byte %zu is %sin a span", pattern, text, i,
+				 found[i] ? "" : "not ");
+	}
+}
+
+static void test_spans_of_regular_expressions(void **state)
+{
+	static const char *const patterns[] = {
+		"ab",	 "a+",	    "a.*b",	 "(a|ab)(c|bcd)", "a{2,3}",
+		"b*",	 "a[^b]*b", "abc|bcd|c", "(?s)a.*?b",	  "x|aab|ba+b",
+		"(ab)+", "a?b?c?",  "[a-c]{3}"};
+	unsigned seed = 1;
+
+	(void)state;
+	for (size_t p = 0; p < COUNT(patterns); p++) {
+		for (unsigned n = 0; n < 60; n++) {
+			char text[16] = "";
+			const size_t len = 1 + n % 14;
+
+			for (size_t i = 0; i < len; i++) {
+				seed = seed * 1103515245 + 12345;
+				text[i] = "aabbccd\n"[(seed >> 16) % 8];
+			}
+			check_spans(patterns[p], text, 32);
+			check_spans(patterns[p], text, 1);
+		}
+	}
+}
+
+/* Where there is no room for all, it is said that there are more. */
+static void test_more_spans_than_room(void **state)
+{
+	const char *reason = NULL;
+	_cleanup_free_ struct regex *regex = regex_new(STR("a"), &reason);
+	_cleanup_free_ void *scratch = xcalloc(1, regex_span_scratch(regex));
+	struct regex_span spans[2];
+
+	(void)state;
+	assert_int_equal(regex_spans(regex, STR("a.a"), scratch, spans, 2), 2);
+	assert_int_equal(regex_spans(regex, STR("a.a.a"), scratch, spans, 2), 3);
+	assert_int_equal(regex_spans(regex, STR("a.a.a.a.a"), scratch, spans, 2), 5);
+}
+
 /* Whatever character one begins with, one comes back to it, and soon: matching goes around. */
 static void test_characters_of_one_folding(void **state)
 {
@@ -374,6 +459,8 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_wrong_times),
 		cmocka_unit_test(test_regular_expressions),
+		cmocka_unit_test(test_spans_of_regular_expressions),
+		cmocka_unit_test(test_more_spans_than_room),
 		cmocka_unit_test(test_characters_of_one_folding),
 		cmocka_unit_test(test_wrong_regular_expressions),
 		cmocka_unit_test(test_hostile_patterns_take_no_time),

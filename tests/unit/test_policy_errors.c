@@ -96,7 +96,7 @@ static const struct {
 	 "t.json:9:11: proc.fork cannot be refused: it is seen after it happened. Use log with "
 	 "\"label\" and a rule on a kind that is checked before (exec, net.*, tool.call), or kill"},
 	{{"verdict", "\"block\""},
-	 "t.json:9:11: a verdict is allow, log, throttle, ask, decoy, deny or kill"},
+	 "t.json:9:11: a verdict is allow, log, throttle, redact, ask, decoy, deny or kill"},
 	{{"verdict", "\"throttle\""},
 	 "t.json:9:11: \"throttle\" says how much, and goes with the verdict throttle only"},
 	{{"throttle", "{\"per_second\":5}"},
@@ -263,10 +263,10 @@ static void test_documents(void **state)
 		{HEAD "\"rules\":[7]}", "t.json:2:10: expected object, found number"},
 		{HEAD "\"extra\":1}",
 		 "t.json:2:9: unknown member \"extra\"; known are: policy, version, description, "
-		 "lists, macros, labels, defaults, on_loss, rules"},
+		 "locked, redact, lists, macros, labels, defaults, on_loss, rules"},
 		{HEAD "\"odd \\\"key\\\"\":1}",
 		 "t.json:2:15: unknown member \"odd \\\"key\\\"\"; known are: policy, version, "
-		 "description, lists, macros, labels, defaults, on_loss, rules"},
+		 "description, locked, redact, lists, macros, labels, defaults, on_loss, rules"},
 		{HEAD "\"lists\":{\"Hosts\":[]}}",
 		 "t.json:2:18: a list's name has letters a-z, digits and _, not \"Hosts\""},
 		{HEAD "\"lists\":{\"hosts\":7}}",

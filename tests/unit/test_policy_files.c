@@ -157,7 +157,9 @@ static int load_checked(const char *path, const char *checked)
 {
 	struct policy *policy = NULL;
 	struct error err;
-	const int r = policy_load_with(&path, 1, NULL, checked, &policy, &err);
+	const int r = policy_load_with(
+		&(struct policy_files){.paths = &path, .count = 1, .checked = checked}, &policy,
+		&err);
 
 	(void)policy_free(policy);
 	return r;

@@ -245,7 +245,8 @@ static void test_trusted_hosts(void **state)
 	struct error err = {0};
 
 	(void)state;
-	if (policy_load_with(&path, 1, trusting, NULL, &policy, &err) < 0)
+	if (policy_load_with(&(struct policy_files){.paths = &path, .count = 1, .more = trusting},
+			     &policy, &err) < 0)
 		fail_msg("%s", err.text);
 	for (size_t i = 0; i < COUNT(trusted); i++) {
 		const struct action action = {.kind = ACTION_CONNECT,

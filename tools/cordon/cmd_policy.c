@@ -17,9 +17,12 @@ static const struct policy_command {
 	{"eval", policy_eval_command, "evaluate an expression of the policies' language"},
 	{"explain", policy_explain_command, "tell what would happen to an action, and why"},
 	{"fmt", policy_fmt_command, "bring policies and cases into one form"},
+	{"keygen", policy_keygen_command, "make a key to sign policies with"},
 	{"learn", policy_learn_command,
 	 "propose the narrowest policy that would have allowed a record"},
+	{"sign", policy_sign_command, "sign policies"},
 	{"test", policy_test_command, "run the cases beside policies, tell which rules they cover"},
+	{"verify", policy_verify_command, "tell whether policies are signed"},
 };
 
 static int usage(FILE *to, int status)

@@ -12,6 +12,7 @@
 #include "tools/toolkit/approver/approver.h"
 #include "tools/toolkit/floor.h"
 #include "tools/toolkit/paths.h"
+#include "tools/toolkit/signed.h"
 
 #include <shipped_policies.h>
 
@@ -175,7 +176,8 @@ const char *agent_session_changes(const struct agent_session *agent)
 	return floor_changes(agent->floor);
 }
 
-int load_policies(const struct session_options *options, struct policy **ret, struct error *err)
+int load_policies_signed(const struct session_options *options, const struct policy_keys *keys,
+			 struct policy **ret, struct error *err)
 {
 	_cleanup_free_ char *shipped = NULL;
 	struct policy *policy = NULL;
@@ -188,9 +190,15 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 			return r;
 		defaults[0] = shipped;
 	}
-	r = policy_load_with(options->policy_count ? options->policies : defaults,
-			     options->policy_count ? options->policy_count : 1,
-			     options->policy_text, SHIPPED_POLICIES_HASH, &policy, err);
+	r = policy_load_with(
+		&(struct policy_files){
+			.paths = options->policy_count ? options->policies : defaults,
+			.count = options->policy_count ? options->policy_count : 1,
+			.more = options->policy_text,
+			.checked = SHIPPED_POLICIES_HASH,
+			.keys = keys,
+		},
+		&policy, err);
 	for (size_t i = 0; r == 0 && i < options->label_count; i++)
 		r = policy_add_label(policy, options->labels[i].name, err);
 	if (r < 0) {
@@ -199,6 +207,14 @@ int load_policies(const struct session_options *options, struct policy **ret, st
 	}
 	*ret = policy;
 	return 0;
+}
+
+int load_policies(const struct session_options *options, struct policy **ret, struct error *err)
+{
+	struct policy_keys keys;
+	const int r = signed_keys(options->policy_key, &keys, err);
+
+	return r < 0 ? r : load_policies_signed(options, keys.count ? &keys : NULL, ret, err);
 }
 
 void warn_of_labels(const struct session_options *options, const struct policy *policy)

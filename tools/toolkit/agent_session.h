@@ -43,6 +43,11 @@ const char *agent_session_changes(const struct agent_session *agent);
 
 /* Loads the policy files of the options (or the default families) with their labels. */
 int load_policies(const struct session_options *options, struct policy **ret, struct error *err);
+/* The same, signed by one of these keys whatever options and host say; NULL: unsigned, for tools
+ * that only look. */
+struct policy_keys;
+int load_policies_signed(const struct session_options *options, const struct policy_keys *keys,
+			 struct policy **ret, struct error *err);
 
 /* warn_of_label() of all those of the options that no rule reads. */
 void warn_of_labels(const struct session_options *options, const struct policy *policy);

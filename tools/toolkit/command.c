@@ -68,7 +68,8 @@ static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *resu
 	command->outcome.ended = true;
 	command->outcome.result = *result;
 	/* What it returned went where it writes to, past us. */
-	(void)session_end_call(command->session, &call, NULL, is_error(result), NULL);
+	(void)session_end_call(command->session, &call,
+			       &(struct call_result){.is_error = is_error(result)}, NULL, NULL);
 	session_totals(command->session, &command->outcome.totals);
 	session_end(command->session);
 }

@@ -32,6 +32,7 @@ enum option_key {
 	KEY_APPROVER,
 	KEY_APPROVER_TIMEOUT,
 	KEY_LEARN_TO,
+	KEY_POLICY_KEY,
 };
 
 static const struct argp_option option_list[] = {
@@ -54,6 +55,8 @@ static const struct argp_option option_list[] = {
 	{0, 0, 0, 0, "What it may do:", 2},
 	{"policy", 'p', "FILE|DIR", 0,
 	 "Policy to enforce; may be repeated (default: the families that ship)", 0},
+	{"policy-key", KEY_POLICY_KEY, "FILE", 0,
+	 "Load only policies that a key of this file signed (see cordon policy sign)", 0},
 	{"label", KEY_LABEL, "PATH=NAME", 0, "Label a file or folder: reading it marks the session",
 	 0},
 	{"mode", KEY_MODE, "enforce|observe|learn", 0,
@@ -272,6 +275,9 @@ static error_t set_text(struct argp_state *state, struct session_options *o, int
 	switch (key) {
 	case KEY_APPROVER:
 		set_approver(state, o, arg);
+		return 0;
+	case KEY_POLICY_KEY:
+		o->policy_key = arg;
 		return 0;
 	case KEY_RECORD:
 		o->record_path = arg;

@@ -58,9 +58,11 @@ struct session_options {
 	size_t label_count;
 	const char **policies; /* files or folders; none: the installed families */
 	size_t policy_count;
-	char *policy_text; /* owned: one more document, which the options stand for; or NULL */
-	int profile;	   /* enum profile; see profile.h */
-	char **texts;	   /* owned, by option_own(): parts of arguments, what a profile adds */
+	const char
+		*policy_key; /* public keys that must have signed them; NULL: the host's, if any */
+	char *policy_text;   /* owned: one more document, which the options stand for; or NULL */
+	int profile;	     /* enum profile; see profile.h */
+	char **texts;	     /* owned, by option_own(): parts of arguments, what a profile adds */
 	size_t text_count;
 	const struct policy *policy; /* loaded from these, by load_policies() */
 	struct spec_limits limits;

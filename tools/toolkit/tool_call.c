@@ -13,6 +13,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,14 +132,34 @@ static void on_finish(uv_timer_t *timer)
 	uv_close((uv_handle_t *)&call->finish, on_timer_closed);
 }
 
+/* What was refused before is told beside the text, too. */
+static void redact_denial(struct session *session, struct denial *denial)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT(0);
+
+	if (!session_redact_text(session, str_of(denial->subject), &out)) {
+		buf_clear(&out);
+		buf_puts(&out, "[redacted]");
+	}
+	(void)snprintf(denial->subject, sizeof(denial->subject), "%s", out.len ? out.data : "");
+}
+
 /* What policy keeps from the agent is replaced by the reason. */
 static void show_result(struct session *session, struct tool_call *call)
 {
 	const struct str text = {call->text.len ? call->text.data : "", call->text.len};
 	struct denial denial;
 
-	if (session_end_call(session, &call->call, &text, call->is_error, &denial))
+	switch (session_end_call(session, &call->call, &(struct call_result){&text, call->is_error},
+				 &call->text, &denial)) {
+	case RESULT_IS_SHOWN:
 		return;
+	case RESULT_IS_CHANGED:
+		redact_denial(session, &call->denial);
+		return;
+	case RESULT_IS_WITHHELD:
+		break;
+	}
 	call->denied = true;
 	call->denial = denial;
 	call->is_error = true;

@@ -65,5 +65,20 @@ bool regex_can_match(const struct regex *regex);
 
 /* Bytes that regex_match() needs. */
 size_t regex_scratch(const struct regex *regex);
+
+/*
+ * All of the text that lies in some match, as spans that do not overlap, in order: of matches that
+ * do, the span is from the first one's beginning to the last one's end. Empty matches are none. In
+ * time linear in the text, as regex_match(). @scratch: of regex_span_scratch() bytes, aligned for
+ * uint32_t. Return: how many there are, of which the first @size are in @ret.
+ */
+struct regex_span {
+	uint32_t start;
+	uint32_t end;
+};
+
+size_t regex_span_scratch(const struct regex *regex);
+size_t regex_spans(const struct regex *regex, struct str text, void *scratch,
+		   struct regex_span *ret, size_t size);
 /* Does the text contain a match? @scratch: aligned for uint16_t. */
 bool regex_match(const struct regex *regex, struct str text, void *scratch);

@@ -15,6 +15,7 @@
 struct threads {
 	uint16_t *places;
 	unsigned count;
+	uint32_t *starts; /* where each thread began; NULL where nobody asks */
 };
 
 struct matcher {
@@ -27,6 +28,8 @@ struct matcher {
 	struct threads now;
 	struct threads next;
 	bool matched;
+	uint32_t start;	      /* of the thread that enters */
+	uint32_t first_start; /* of the one that matched first in this step */
 };
 
 size_t regex_scratch(const struct regex *regex)
@@ -64,6 +67,13 @@ static bool holds(const struct matcher *m, enum regex_op op)
 	}
 }
 
+static void add_thread(const struct matcher *m, struct threads *set, unsigned place)
+{
+	if (set->starts)
+		set->starts[set->count] = m->start;
+	set->places[set->count++] = (uint16_t)place;
+}
+
 /* Enters a place, and all that can be reached from it without a character. */
 static void enter(struct matcher *m, struct threads *set, unsigned place)
 {
@@ -80,7 +90,7 @@ static void enter(struct matcher *m, struct threads *set, unsigned place)
 		if (i->op == REGEX_MATCH)
 			m->matched = true;
 		else if (i->op == REGEX_RANGES)
-			set->places[set->count++] = (uint16_t)here;
+			add_thread(m, set, here);
 		else if (i->op == REGEX_SPLIT || i->op == REGEX_JUMP)
 			m->stack[top++] = (uint16_t)((int)here + i->jump);
 		else if (!holds(m, (enum regex_op)i->op))
@@ -160,4 +170,85 @@ bool regex_match(const struct regex *regex, struct str text, void *scratch)
 			return m.matched;
 		step(&m);
 	}
+}
+
+/* ---- where ---- */
+
+size_t regex_span_scratch(const struct regex *regex)
+{
+	return regex_scratch(regex) + (size_t)2 * regex->count * sizeof(uint32_t);
+}
+
+struct spans {
+	struct regex_span *items;
+	size_t size;
+	size_t count;
+};
+
+/*
+ * Ends come in order, beginnings need not: a longer match may take in spans before it. Where there
+ * was no more room, those that it takes in are not there to be joined, and it counts as one more.
+ */
+static void add_span(struct spans *spans, uint32_t start, uint32_t end)
+{
+	while (spans->count && spans->count <= spans->size &&
+	       spans->items[spans->count - 1].end > start) {
+		spans->count--;
+		if (spans->items[spans->count].start < start)
+			start = spans->items[spans->count].start;
+	}
+	if (spans->count < spans->size)
+		spans->items[spans->count] = (struct regex_span){start, end};
+	spans->count++;
+}
+
+/*
+ * As step(). Threads stand in the order of their beginnings, and so do those that they become: who
+ * enters a place first, and who matches first, began first.
+ */
+static void step_with_starts(struct matcher *m)
+{
+	const struct threads old = m->now;
+	uint32_t c;
+
+	m->at += utf8_decode_at(m->text, m->at, &c);
+	m->step++;
+	m->now = m->next;
+	m->now.count = 0;
+	m->next = old;
+	for (unsigned t = 0; t < old.count; t++) {
+		const unsigned place = old.places[t];
+		const bool had_match = m->matched;
+		const uint32_t first = m->first_start;
+
+		if (!accepts(m->regex, &m->regex->code[place], c))
+			continue;
+		m->start = old.starts[t];
+		enter(m, &m->now, place + 1);
+		m->first_start = had_match ? first : m->start;
+	}
+}
+
+size_t regex_spans(const struct regex *regex, struct str text, void *scratch,
+		   struct regex_span *ret, size_t size)
+{
+	struct matcher m = {.regex = regex, .text = text, .stamps = scratch};
+	struct spans spans = {.items = ret, .size = size};
+
+	m.now.starts = m.stamps + regex->count;
+	m.next.starts = m.now.starts + regex->count;
+	m.now.places = (uint16_t *)(m.next.starts + regex->count);
+	m.next.places = m.now.places + regex->count;
+	m.stack = m.next.places + regex->count;
+	memset(m.stamps, 0, regex->count * sizeof(*m.stamps));
+	m.step = 1;
+	while (m.at < text.len) {
+		m.start = (uint32_t)m.at;
+		enter(&m, &m.now, 0);
+		m.matched = false; /* an empty one */
+		step_with_starts(&m);
+		if (m.matched)
+			add_span(&spans, m.first_start, (uint32_t)m.at);
+	}
+	return spans.count;
 }

@@ -79,6 +79,7 @@ static const struct outcome {
 	{"allow", 1, 1},     /* Allowed */
 	{"log", 1, 17},	     /* Logged */
 	{"throttle", 1, 14}, /* Delayed */
+	{"redact", 4, 7},    /* Modified; Custom Action */
 	{"ask", 0, 23},	     /* Challenge */
 	{"decoy", 2, 7},     /* Custom Action: something else answered */
 	{"deny", 2, 2},	     /* Blocked */

@@ -154,7 +154,7 @@ void diff_try(struct diffing *d, const struct policy *labels_of, const struct ex
 	d->tried++;
 	judge(d->old.policy, d->old_state, labels_of, example, &old);
 	judge(d->new.policy, d->new_state, labels_of, example, &new);
-	if (old.decision.verdict >= VERDICT_ASK && new.decision.verdict < VERDICT_ASK)
+	if (keeps_back(old.decision.verdict) > keeps_back(new.decision.verdict))
 		note(d,
 		     (struct weaker){.kind = example->action.kind,
 				     .was = old.decision.verdict,

@@ -160,8 +160,7 @@ static bool is_of(const struct diffing *d, enum which which, size_t side, size_t
 	case RULES_BESIDE:
 		return !changed && side == 0 && (policy_rule_kinds(set->policy, rule) & d->kinds);
 	case UNSEEN_RULES:
-		return changed && side == 0 &&
-		       policy_rule_verdict(set->policy, rule) >= VERDICT_ASK &&
+		return changed && side == 0 && keeps_back(policy_rule_verdict(set->policy, rule)) &&
 		       !diff_is_told(d, policy_rule(set->policy, rule)->id);
 	}
 	return false;

@@ -31,6 +31,14 @@ struct removed {
 	bool lets_go; /* one of them is not refused */
 };
 
+/* How much of what was to be had: nothing, what is protected, all. */
+static inline int keeps_back(enum verdict verdict)
+{
+	if (verdict < VERDICT_REDACT)
+		return 0;
+	return verdict < VERDICT_ASK ? 1 : 2;
+}
+
 struct diffing {
 	struct policy_trees old, new;
 	struct policy_state *old_state, *new_state; /* reset before each action */

@@ -41,7 +41,7 @@ static void ask_new(struct diffing *d, const struct policy_trees *set, size_t ru
 
 	(void)rule;
 	diff_decide_new(d, set->policy, example, &now);
-	if (now.verdict >= VERDICT_ASK)
+	if (keeps_back(now.verdict) >= keeps_back(removed->was))
 		add_refuser(removed, diff_rule_of(&now));
 	else
 		removed->lets_go = true;
@@ -53,8 +53,8 @@ void diff_find_removed(struct diffing *d)
 		const struct rule *rule = d->old.rules[i].rule;
 		struct removed *last;
 
-		if (rule->verdict < VERDICT_ASK || rule->observed ||
-		    is_in(&d->new, rule->info.id) || diff_is_told(d, rule->info.id))
+		if (!keeps_back(rule->verdict) || rule->observed || is_in(&d->new, rule->info.id) ||
+		    diff_is_told(d, rule->info.id))
 			continue;
 		d->removed = xrealloc_array(d->removed, d->removed_count + 1, sizeof(*d->removed));
 		last = &d->removed[d->removed_count++];

@@ -35,7 +35,7 @@ int policy_load_words(const struct word_list *paths, struct policy **ret, struct
 	const struct session_options options = {.policies = paths->words,
 						.policy_count = paths->count};
 
-	return load_policies(&options, ret, err);
+	return load_policies_signed(&options, NULL, ret, err);
 }
 
 static int add_source(const char *argument, struct sources *sources, struct error *err)
@@ -114,9 +114,9 @@ const char *verdict_colour(enum verdict verdict, bool colour)
 {
 	static const char *const colours[] = {
 		[VERDICT_ALLOW] = "\033[32m",	 [VERDICT_LOG] = "\033[33m",
-		[VERDICT_THROTTLE] = "\033[33m", [VERDICT_ASK] = "\033[33m",
-		[VERDICT_DECOY] = "\033[35m",	 [VERDICT_DENY] = "\033[31m",
-		[VERDICT_KILL] = "\033[1;31m",
+		[VERDICT_THROTTLE] = "\033[33m", [VERDICT_REDACT] = "\033[33m",
+		[VERDICT_ASK] = "\033[33m",	 [VERDICT_DECOY] = "\033[35m",
+		[VERDICT_DENY] = "\033[31m",	 [VERDICT_KILL] = "\033[1;31m",
 	};
 
 	return colour ? colours[verdict] : "";

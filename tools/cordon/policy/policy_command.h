@@ -28,8 +28,11 @@ int policy_diff_command(int argc, char **argv);
 int policy_eval_command(int argc, char **argv);
 int policy_explain_command(int argc, char **argv);
 int policy_fmt_command(int argc, char **argv);
+int policy_keygen_command(int argc, char **argv);
 int policy_learn_command(int argc, char **argv);
+int policy_sign_command(int argc, char **argv);
 int policy_test_command(int argc, char **argv);
+int policy_verify_command(int argc, char **argv);
 
 /* Words of the command line, as many as come. The words are borrowed. */
 struct word_list {

@@ -10,7 +10,10 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/hex.h"
+#include "monitor/policy/signature.h"
 #include "tools/toolkit/agent_session.h"
+#include "tools/toolkit/signed.h"
 
 /* Policies that nobody uses at the moment, beyond which the oldest go. */
 #define MAX_IDLE 8u
@@ -62,7 +65,7 @@ void policy_cache_free(struct policy_cache *cache)
 	free(cache);
 }
 
-static char *make_key(const struct session_options *options)
+static char *make_key(const struct session_options *options, const struct policy_keys *keys)
 {
 	struct buf key = BUF_INIT(0);
 
@@ -72,6 +75,13 @@ static char *make_key(const struct session_options *options)
 	for (size_t i = 0; i < options->label_count; i++)
 		buf_printf(&key, "l%zu:%s", strlen(options->labels[i].name),
 			   options->labels[i].name);
+	buf_printf(&key, "k%zu:", keys->count);
+	for (size_t i = 0; i < keys->count; i++) {
+		char hex[2 * sizeof(keys->items[i]) + 1];
+
+		hex_put((const unsigned char *)&keys->items[i], sizeof(keys->items[i]), hex);
+		buf_put(&key, hex, sizeof(hex) - 1);
+	}
 	buf_printf(&key, "t:%s", options->policy_text ? options->policy_text : "");
 	return take_ptr(key.data);
 }
@@ -132,8 +142,18 @@ static int check_kinds(const struct session_options *options, struct error *err)
 	return 0;
 }
 
-static int load(struct policy_cache *cache, const struct session_options *options, char *key,
-		struct entry **ret, struct error *err)
+/* A signature that is taken away, or is another, is looked at anew. */
+static bool add_file(struct entry *entry, const char *path, bool is_signed,
+		     const struct timespec *before)
+{
+	_cleanup_free_ char *signature = xasprintf("%s" SIGNATURE_SUFFIX, path);
+
+	return add_stamp(entry, path, before) &&
+	       (!is_signed || add_stamp(entry, signature, before));
+}
+
+static int load(struct policy_cache *cache, const struct session_options *options,
+		const struct policy_keys *keys, struct entry **ret, struct error *err)
 {
 	struct entry *entry = xcalloc(1, sizeof(*entry));
 	struct timespec before;
@@ -141,11 +161,11 @@ static int load(struct policy_cache *cache, const struct session_options *option
 	int r;
 
 	(void)clock_gettime(CLOCK_REALTIME, &before);
-	entry->key = key;
+	entry->key = make_key(options, keys);
 	DL_PREPEND(cache->entries, entry);
 	r = check_kinds(options, err);
 	if (r == 0)
-		r = load_policies(options, &entry->policy, err);
+		r = load_policies_signed(options, keys->count ? keys : NULL, &entry->policy, err);
 	if (r < 0) {
 		entry_free(cache, entry);
 		return r;
@@ -153,7 +173,7 @@ static int load(struct policy_cache *cache, const struct session_options *option
 	for (size_t i = 0; i < options->policy_count; i++)
 		entry->stale |= !add_stamp(entry, options->policies[i], &before);
 	for (size_t i = 0; (file = policy_file(entry->policy, i)); i++)
-		entry->stale |= !add_stamp(entry, file, &before);
+		entry->stale |= !add_file(entry, file, keys->count > 0, &before);
 	*ret = entry;
 	return 0;
 }
@@ -173,10 +193,14 @@ static void drop_idle(struct policy_cache *cache)
 int policy_cache_get(struct policy_cache *cache, const struct session_options *options,
 		     const struct policy **ret, struct error *err)
 {
-	char *key = make_key(options);
+	_cleanup_free_ char *key = NULL;
+	struct policy_keys keys;
 	struct entry *entry = NULL;
-	int r;
+	int r = signed_keys(options->policy_key, &keys, err);
 
+	if (r < 0)
+		return r;
+	key = make_key(options, &keys);
 	DL_FOREACH (cache->entries, entry) {
 		if (!entry->stale && strcmp(entry->key, key) == 0)
 			break;
@@ -185,13 +209,10 @@ int policy_cache_get(struct policy_cache *cache, const struct session_options *o
 		entry->stale = true;
 		entry = NULL;
 	}
-	if (entry) {
-		free(key);
-	} else {
-		r = load(cache, options, key, &entry, err);
-		if (r < 0)
-			return r;
-	}
+	if (!entry)
+		r = load(cache, options, &keys, &entry, err);
+	if (r < 0)
+		return r;
 	entry->users++;
 	drop_idle(cache);
 	*ret = entry->policy;

@@ -28,6 +28,7 @@ int resident_send_run(int socket_fd, const struct resident_run *run, const int f
 	put(&strings, run->record_path);
 	for (uint32_t i = 0; i < head.policies; i++)
 		put(&strings, run->policies[i]);
+	put(&strings, run->policy_key ? run->policy_key : "");
 	put(&strings, run->policy_text ? run->policy_text : "");
 	put(&strings, run->resolver ? run->resolver : "");
 	for (uint32_t i = 0; i < head.privates; i++)
@@ -153,6 +154,7 @@ static int take_apart(struct resident_run *run, size_t len)
 	run->workspace = take(&s);
 	run->record_path = take(&s);
 	run->policies = take_list(&s, head->policies);
+	run->policy_key = take_or_null(&s);
 	run->policy_text = take_or_null(&s);
 	run->resolver = take_or_null(&s);
 	run->allow_private = take_list(&s, head->privates);

@@ -7,8 +7,8 @@
  *
  * Client to server:
  * - RUN: watch this session. fds: control socket to its init, record, stdin, stdout, stderr.
- *   Strings: session, workspace, record, policies, text of one more policy, resolver, networks,
- *   canaries, labels (path, name), arguments, environment.
+ *   Strings: session, workspace, record, policies, keys that signed them, text of one more policy,
+ *   resolver, networks, canaries, labels (path, name), arguments, environment.
  * - SIGNAL: for the command.
  * - KILL: end the command.
  * - ANSWER: what came of a question. Strings: the answer's text, who gave it, or why there is none.
@@ -103,6 +103,7 @@ struct resident_run {
 	const char *workspace;
 	const char *record_path;
 	const char *const *policies;
+	const char *policy_key;		  /* a file, or NULL */
 	const char *policy_text;	  /* of one more, or NULL */
 	const char *resolver;		  /* NULL: the host's */
 	const char *const *allow_private; /* NULL-terminated */

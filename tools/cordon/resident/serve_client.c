@@ -136,6 +136,7 @@ static int get_policy(struct serve_client *client, struct error *err)
 		/* Read only, though the options' own list may grow. */
 		.policies = without_const(run->policies),
 		.policy_count = run->head.policies,
+		.policy_key = run->policy_key,
 		.policy_text = without_const(run->policy_text),
 		.labels = labels,
 		.label_count = run->head.labels,

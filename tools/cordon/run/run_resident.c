@@ -86,7 +86,8 @@ static int find_policies(const struct session_options *options, char **ret)
 	return 0;
 }
 
-static int send_run(struct run *run, const char *const *policies, size_t policy_count)
+static int send_run(struct run *run, const char *const *policies, size_t policy_count,
+		    const char *policy_key)
 {
 	const struct session_options *options = &run->options->session;
 	const struct plan *plan = floor_plan(run->floor);
@@ -113,6 +114,7 @@ static int send_run(struct run *run, const char *const *policies, size_t policy_
 		.workspace = plan->spec.workspace,
 		.record_path = plan->record_path,
 		.policies = policies,
+		.policy_key = policy_key,
 		.policy_text = options->policy_text,
 		.resolver = options->net.resolver,
 		.allow_private = options->net.allow_private,
@@ -153,14 +155,17 @@ int run_ask_resident(struct run *run)
 	const struct session_options *options = &run->options->session;
 	const size_t count = options->policy_count ? options->policy_count : 1;
 	char **policies = xcalloc(count, sizeof(*policies));
+	_cleanup_free_ char *key = options->policy_key ? realpath(options->policy_key, NULL) : NULL;
 	int r = find_policies(options, policies);
 
+	if (!r && options->policy_key && !key)
+		r = -errno;
 	if (!r) {
 		r = hear(run);
 		run->spawn_server = r == -ENOENT || r == -ECONNREFUSED;
 	}
 	if (!r)
-		r = send_run(run, (const char *const *)policies, count);
+		r = send_run(run, (const char *const *)policies, count, key);
 	for (size_t i = 0; i < count; i++)
 		free(policies[i]);
 	free(policies);
