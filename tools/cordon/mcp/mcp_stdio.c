@@ -257,6 +257,11 @@ void mcp_stdio_write(struct mcp_stdio *stdio, struct buf *bytes)
 	}
 }
 
+bool mcp_stdio_is_choked(const struct mcp_stdio *stdio)
+{
+	return stdio->choked;
+}
+
 /* ---- life ---- */
 
 int mcp_stdio_start(uv_loop_t *loop, const struct mcp_stdio_ops *ops, void *ctx,
