@@ -251,8 +251,7 @@ static int look_at_file(const struct record *record)
 
 	if (fstat(record->output_fd, &st) < 0)
 		return -errno;
-	return S_ISREG(st.st_mode) &&
-			       (!st.st_nlink || (uint64_t)st.st_size != record->written)
+	return S_ISREG(st.st_mode) && (!st.st_nlink || (uint64_t)st.st_size != record->written)
 		       ? -ESTALE
 		       : 0;
 }

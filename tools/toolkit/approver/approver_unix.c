@@ -135,8 +135,8 @@ static uid_t name_peer(struct connection *c)
 static bool is_in_trusted_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1)
-					    : xstrdup(".");
+	_cleanup_free_ char *folder =
+		slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
 	_cleanup_close_ int folder_fd = -1;
 	struct stat st;
 	struct error err;
