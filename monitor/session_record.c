@@ -2,6 +2,7 @@
 
 /* The first and the last event of a session, and what of it must be on disk. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,7 +79,13 @@ static void record_is_cut(struct session *session, int reason, const char *path)
 	if (reason == 0 || session->failed)
 		return;
 	session->failed = true;
-	(void)error_errno(&session->failure, reason, "write the record %s", path);
+	if (reason == -ESTALE)
+		(void)error_set(&session->failure, ESTALE,
+				"the record %s was removed, cut or written to by somebody else "
+				"while its session ran; keep records in a folder of your own",
+				path);
+	else
+		(void)error_errno(&session->failure, reason, "write the record %s", path);
 }
 
 static void close_record(struct session *session, const char *extra)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -33,7 +34,8 @@ struct record {
 	struct record_key key;
 	char head[CHAIN_HEX + 1]; /* hash of the last line */
 	uint64_t count;
-	int error; /* sticky */
+	uint64_t written; /* bytes of output_fd that are ours */
+	int error;	  /* sticky */
 	bool in_event;
 	record_observer observer; /* may be NULL */
 	void *observer_ctx;	  /* borrowed: outlives us, by record_set_observer()'s caller */
@@ -218,6 +220,7 @@ int record_flush(struct record *record)
 		if (n <= 0)
 			return fail(record, n < 0 ? -errno : -EIO);
 		done += (size_t)n;
+		record->written += (size_t)n;
 	}
 	buf_clear(&record->lines);
 	if (record->lines.cap > KEPT_BYTES)
@@ -241,6 +244,18 @@ uint64_t record_count(const struct record *record)
 	return record->count;
 }
 
+/* Whoever else may write there can have removed the file, cut it, or put something in between. */
+static int look_at_file(const struct record *record)
+{
+	struct stat st;
+
+	if (fstat(record->output_fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) && (!st.st_nlink || (uint64_t)st.st_size != record->written)
+		       ? -ESTALE
+		       : 0;
+}
+
 int record_close(struct record *record, uint64_t time_ns, const char *extra)
 {
 	const struct event_head head = {.time_ns = time_ns, .kind = "session.end"};
@@ -261,6 +276,8 @@ int record_close(struct record *record, uint64_t time_ns, const char *extra)
 	r = finish_event(record, true);
 	if (r == 0)
 		r = record_flush(record);
+	if (r == 0)
+		r = look_at_file(record);
 	/* Some file systems tell of a full disk only here. */
 	if (close(take_fd(&record->output_fd)) < 0 && r == 0)
 		r = -errno;

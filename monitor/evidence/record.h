@@ -81,6 +81,7 @@ uint64_t record_count(const struct record *record);
 /*
  * record_close - writes session.end, signs, flushes, closes and frees, also on failure.
  * @extra: members for its fields as JSON text without braces ("\"a\":1,\"b\":2"), or NULL.
+ * Errors: -ESTALE if the file has no name any more or holds more or less than was written to it.
  */
 int record_close(struct record *record, uint64_t time_ns, const char *extra);
 /* Writes what is gathered and closes, without session.end. NULL is fine. Return: NULL. */

@@ -33,6 +33,7 @@ class Approver:
         self.questions = queue.Queue()
         self.asked = []
         self.peers = []
+        self.unread = None
         threading.Thread(target=self.accept, daemon=True).start()
         test.addCleanup(self.close)
 
@@ -48,6 +49,11 @@ class Approver:
                 pass
             s.close()
 
+    def deaf(self):
+        """From now on it reads nothing; its connections, as they come."""
+        self.unread = queue.Queue()
+        return self.unread
+
     def accept(self):
         while True:
             try:
@@ -55,6 +61,9 @@ class Approver:
             except OSError:
                 return
             self.peers.append(peer)
+            if self.unread is not None:
+                self.unread.put(peer)
+                continue
             threading.Thread(target=self.read, args=(peer,), daemon=True).start()
 
     def read(self, peer):

@@ -228,6 +228,23 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertIn("within 1000 ms", self.answers()[0]["fields"]["reason"])
         self.assertGreaterEqual(self.answers()[0]["fields"]["waited_ms"], 1000)
 
+    def test_one_that_reads_nothing(self):
+        """What a session can make it be asked, and withdraw, takes no more of the supervisor's memory."""
+        peer = self.approver.deaf()
+        run = self.start_asked("sh", "-c", "word=$(printf %09000d 0); for i in $(seq 200); do (exec /usr/bin/id $word) 2>/dev/null; done;"
+                               "echo over; read x", options=["--approver-timeout", "0.01"], stdin=-1)
+        self.assertEqual(run.stdout.readline(), b"over\n")
+        held, socket_ = 0, peer.get(timeout=60)
+        socket_.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            while some := socket_.recv(1 << 20):
+                held += len(some)
+        self.assertGreater(held, 500000)
+        self.assertLess(held, 2 << 20)
+        _, err = run.communicate(timeout=60 * SLOWER)
+        self.assertEqual(err.count(b"does not read what it is asked"), 1, err)
+        self.assertIn(b"cannot be reached", self.record.read_bytes())
+
     def test_after_one_died_the_next_is_asked(self):
         run = self.start_asked("sh", "-c", "id -u; echo between; uname -s")
         _, peer = self.approver.next()

@@ -4,7 +4,7 @@
 import unittest
 
 from approver_testing import ask_for, rule
-from cordon_testing import CORDON, TRACE, CordonTest
+from cordon_testing import CORDON, TRACE, CordonTest, wait_for
 from mcp_client import Client
 
 
@@ -91,6 +91,20 @@ class OfTheClient(CordonTest):
             client.send({"id": late, **self.accept(verdict="allow")})
         self.assertEqual(client.text("bash", command="echo on"), "on\n")
         self.end(client)
+
+    def test_a_client_that_reads_nothing(self):
+        """What a session can have it asked, and withdraw, takes no more of the server's memory."""
+        client = self.client({"elicitation": {}}, "--approver-timeout", "0.01")
+        self.begin(client, "word=$(printf %09000d 0); for i in $(seq 600); do (exec /usr/bin/id $word) 2>/dev/null; done; true")
+        self.assertTrue(wait_for(lambda: self.record.exists() and b'"kind":"tool.result"' in self.record.read_bytes()))
+        left = 0
+        while (line := client.line()) and b'"result"' not in line:
+            left += len(line)
+        self.assertGreater(left, 4 << 20)
+        self.assertLess(left, 6 << 20)
+        self.assertEqual(client.text("bash", command="echo on"), "on\n")
+        self.end(client)
+        self.assertIn(b"cannot be reached", self.record.read_bytes())
 
     def test_many_at_once(self):
         client = self.client({"elicitation": {}})

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest
 
-from cordon_testing import TRACE, CordonTest, wait_for
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, wait_for
 
 
 def in_private_mounts():
@@ -147,6 +147,23 @@ class FileSizeLimit(CordonTest):
         self.assertEqual((r.returncode, r.stdout), (125, b""), r.stderr)
         self.assertIn(f"write the record {self.record}: File too large", r.stderr.decode())
         self.assertEqual(self.verified()[0], 3)
+
+    def test_answers_that_find_no_room(self):
+        """Of calls that wait together: the first whose answer cannot be written ends them all."""
+        most = 256 << 10
+        answers = self.dir / "answers"
+        asked = '{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25"}}\n' + "".join(
+            '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"bash","arguments":{"wrong":1}}}\n' % i for i in range(40))
+        for left in range(1000, 4000, 300):
+            answers.write_bytes(b"\n" * (most - left))
+            self.record.unlink(missing_ok=True)
+            with open(answers, "ab") as f:
+                r = subprocess.run([CORDON, "mcp", "--trace", TRACE, "-w", self.work, "--record", self.record], input=asked.encode(),
+                                   stdout=f, stderr=subprocess.PIPE, env={**self.env, "MALLOC_PERTURB_": "85"}, timeout=60 * SLOWER,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(answers.stat().st_size, most)
+            self.assertEqual(self.verified()[0], 0)
 
 
 if __name__ == "__main__":

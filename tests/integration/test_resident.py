@@ -4,6 +4,7 @@
 That a run behaves the same with it is tested by running test_run.py with it.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -410,6 +411,49 @@ class Malformed(ResidentTest):
         self.assertEqual(self.status()["sessions"], 1)
         p.communicate(b"go\n", timeout=60 * SLOWER)
         self.assertEqual(p.returncode, 6)
+
+    def captured(self):
+        """The RUN of a client, as bytes and descriptors, for a server of its build."""
+        greeting = self.greeting()
+        path = next(self.place().glob("*.sock"))
+        self.cordon("serve", "--stop")
+        self.assertTrue(wait_for(lambda: not path.exists()))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            listener.settimeout(20)
+            self.start("true", options=["-q"])
+            client = listener.accept()[0]
+            self.addCleanup(client.close)
+            client.send(greeting)
+            message, fds, _, _ = socket.recv_fds(client, 200000, 16)
+        for fd in fds:
+            self.addCleanup(os.close, fd)
+        self.assertEqual(self.cordon("serve", "--detach").returncode, 0)
+        return message, fds
+
+    def test_a_record_that_takes_its_time(self):
+        """It is no file: whoever reads it would have the server, and with it every session, wait for him."""
+        message, fds = self.captured()
+        stuck, peer = socket.socketpair()
+        reader, pipe = os.pipe()
+        self.addCleanup(peer.close)
+        self.addCleanup(stuck.close)
+        for fd in (stuck.fileno(), pipe):
+            os.set_blocking(fd, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(fd, b"x" * 4096)
+            os.set_blocking(fd, True)
+        folder = os.open(self.dir, os.O_RDONLY)
+        for fd in (reader, pipe, folder):
+            self.addCleanup(os.close, fd)
+        for record in (stuck.fileno(), pipe, folder):
+            client = self.connect()
+            socket.send_fds(client, [message], [fds[0], record, *fds[2:]])
+            self.assertEqual(client.recv(100000)[:4], b"\7\0\0\0", "DECLINED")
+            self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertEqual(self.served(), 3)
 
     def test_a_signal_before_it_declines(self):
         """The run watches by itself then, and heeds what it was sent: a first signal, and one more."""

@@ -130,6 +130,13 @@ static void on_send(void *ctx, struct buf *lines)
 	mcp_stdio_write(mcp->stdio, lines);
 }
 
+static bool is_choked(void *ctx)
+{
+	const struct mcp *mcp = ctx;
+
+	return mcp_stdio_is_choked(mcp->stdio);
+}
+
 static void on_settled(void *ctx)
 {
 	struct mcp *mcp = ctx;
@@ -139,7 +146,8 @@ static void on_settled(void *ctx)
 	leave_when_answered(mcp);
 }
 
-static const struct mcp_server_ops server_ops = {.send = on_send, .settled = on_settled};
+static const struct mcp_server_ops server_ops = {
+	.send = on_send, .is_choked = is_choked, .settled = on_settled};
 
 static void on_signal(uv_signal_t *handle, int signum)
 {

@@ -154,6 +154,9 @@ static int ask(struct approver *approver, const struct question *question)
 
 	if (!a->carrier.send || !slot)
 		return -ENOTCONN;
+	/* An agent can make questions that nobody waits for any more, without end. */
+	if (a->carrier.is_choked(a->carrier.ctx))
+		return -ENOBUFS;
 	r = json_parse("question", question->text, strlen(question->text), &doc, NULL);
 	if (r == 0)
 		r = face_note(&a->face, question->id);

@@ -20,6 +20,8 @@ struct mcp_approver;
 /* Who carries the messages; until there is one nothing can be asked. */
 struct mcp_carrier {
 	void (*send)(void *ctx, struct buf *line); /* the bytes are the callee's afterwards */
+	/* The client does not read what it was sent. */
+	bool (*is_choked)(void *ctx);
 	/* The approver is closed: it is not to be used any more. */
 	void (*closed)(void *ctx);
 	void *ctx;

@@ -60,6 +60,13 @@ static void send_question(void *ctx, struct buf *line)
 	mcp_send_lines(ctx, line);
 }
 
+static bool is_choked(void *ctx)
+{
+	const struct mcp_server *server = ctx;
+
+	return server->ops->is_choked(server->ctx);
+}
+
 static void forget_approver(void *ctx)
 {
 	((struct mcp_server *)ctx)->approver = NULL;
@@ -67,7 +74,7 @@ static void forget_approver(void *ctx)
 
 void mcp_server_ask_by(struct mcp_server *server, struct mcp_approver *approver)
 {
-	const struct mcp_carrier carrier = {send_question, forget_approver, server};
+	const struct mcp_carrier carrier = {send_question, is_choked, forget_approver, server};
 
 	server->approver = approver;
 	mcp_approver_carry(approver, &carrier);

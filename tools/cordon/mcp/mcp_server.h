@@ -18,6 +18,8 @@ struct mcp_server;
 struct mcp_server_ops {
 	/* Messages to the client; the bytes are the callee's afterwards (take_ptr, or buf_done). */
 	void (*send)(void *ctx, struct buf *lines);
+	/* The client does not read what it was sent. */
+	bool (*is_choked)(void *ctx);
 	/* A call is over; mcp_server_load() may have fallen. */
 	void (*settled)(void *ctx);
 };

@@ -31,7 +31,8 @@ struct mcp_stdio {
 	union stream input;
 	union stream output;
 	uv_idle_t file_input; /* reads stdin where it is a file */
-	uv_timer_t timer;     /* watches stdout after stdin's end; at the close, ends the flush */
+	uv_timer_t timer;     /* tells that stdout is lost, and looks for that after stdin's end;
+				 at the close, ends the flush */
 	bool input_is_stream, output_is_stream;
 	bool held, choked, reading, at_end, is_lost;
 	bool output_closing;
@@ -87,22 +88,27 @@ static int open_stream(struct mcp_stdio *stdio, int std_fd, union stream *ret, b
 
 /* ---- input ---- */
 
+static void on_watch(uv_timer_t *timer)
+{
+	struct mcp_stdio *stdio = timer->data;
+	struct pollfd output = {.fd = STDOUT_FILENO};
+
+	if (!stdio->is_lost && poll(&output, 1, 0) > 0)
+		stdio->is_lost = output.revents & (POLLERR | POLLHUP | POLLNVAL);
+	if (!stdio->is_lost)
+		return;
+	(void)uv_timer_stop(timer);
+	stdio->ops->lost(stdio->ctx);
+}
+
+/* From the loop: who writes is in the middle of something, and would be told within it. */
 static void lose_output(struct mcp_stdio *stdio)
 {
 	if (stdio->is_lost)
 		return;
 	stdio->is_lost = true;
 	if (stdio->ops)
-		stdio->ops->lost(stdio->ctx);
-}
-
-static void on_watch(uv_timer_t *timer)
-{
-	struct mcp_stdio *stdio = timer->data;
-	struct pollfd output = {.fd = STDOUT_FILENO};
-
-	if (poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP | POLLNVAL)))
-		lose_output(stdio);
+		(void)uv_timer_start(&stdio->timer, on_watch, 0, 0);
 }
 
 static void end_input(struct mcp_stdio *stdio)
@@ -110,7 +116,8 @@ static void end_input(struct mcp_stdio *stdio)
 	if (stdio->at_end)
 		return;
 	stdio->at_end = true;
-	(void)uv_timer_start(&stdio->timer, on_watch, WATCH_MS, WATCH_MS);
+	if (!stdio->is_lost)
+		(void)uv_timer_start(&stdio->timer, on_watch, WATCH_MS, WATCH_MS);
 	if (stdio->ops)
 		stdio->ops->end(stdio->ctx);
 }
@@ -248,6 +255,11 @@ void mcp_stdio_write(struct mcp_stdio *stdio, struct buf *bytes)
 		stdio->choked = true;
 		update_reading(stdio);
 	}
+}
+
+bool mcp_stdio_is_choked(const struct mcp_stdio *stdio)
+{
+	return stdio->choked;
 }
 
 /* ---- life ---- */

@@ -29,6 +29,8 @@ int mcp_stdio_start(uv_loop_t *loop, const struct mcp_stdio_ops *ops, void *ctx,
 		    struct mcp_stdio **ret, struct error *err);
 /* The bytes are taken over. */
 void mcp_stdio_write(struct mcp_stdio *stdio, struct buf *bytes);
+/* The client has left a lot of it unread. */
+bool mcp_stdio_is_choked(const struct mcp_stdio *stdio);
 /* While held, stdin is not read. */
 void mcp_stdio_hold(struct mcp_stdio *stdio, bool held);
 /* No callback comes any more; what waits is written, for at most two seconds; then it is freed. */

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <utlist.h>
 
@@ -203,6 +204,16 @@ static void accept_run(const struct serve_client *client)
 	(void)resident_send_reply(client->socket_fd, &reply, no_trace, -1);
 }
 
+/* A pipe or socket takes lines when its reader likes, and every session would wait for that. */
+static int check_record(int record_fd, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(record_fd, &st) < 0)
+		return error_errno(err, errno, "look at the client's record");
+	return S_ISREG(st.st_mode) ? 0 : error_set(err, EINVAL, "the client's record is no file");
+}
+
 /* Whatever stands in the way, the client can do it all by itself, and says what is wrong. */
 static void on_run(struct serve_client *client, struct msg_fds *fds)
 {
@@ -216,7 +227,8 @@ static void on_run(struct serve_client *client, struct msg_fds *fds)
 		(void)error_set(&err, EXDEV,
 				"the client is in other namespaces than the server, or wants "
 				"another back end of the trace");
-	else if (get_policy(client, &err) == 0 && start_command(client, fds, &err) == 0) {
+	else if (check_record(fds->fd[RESIDENT_FD_RECORD], &err) == 0 &&
+		 get_policy(client, &err) == 0 && start_command(client, fds, &err) == 0) {
 		server->served++;
 		accept_run(client);
 		return;

@@ -3,6 +3,10 @@
 /*
  * A stream socket: connected when there is something to ask, kept for the next questions. Whatever
  * is no answer, and the end of the connection, fails all questions that are open on it.
+ *
+ * In a folder where others may make files, as /tmp, another user can listen under the name before
+ * the approver does, or after it ended. So who answers is root, the user that asks, or who listens
+ * where none but these two could have let him; nobody else is even told what is asked.
  */
 
 #include <errno.h>
@@ -10,10 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "monitor/policy/trusted.h"
 #include "tools/toolkit/approver/face.h"
+
+/* What it has not read yet; an agent can make questions that nobody waits for any more. */
+#define MAX_UNREAD ((size_t)MAX_OPEN_QUESTIONS * (MAX_QUESTION_BYTES + 1))
 
 struct unix_approver {
 	struct face face;
@@ -108,7 +118,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
 	}
 }
 
-static void name_peer(struct connection *c)
+static uid_t name_peer(struct connection *c)
 {
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(peer);
@@ -118,22 +128,53 @@ static void name_peer(struct connection *c)
 		(void)getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	(void)snprintf(c->by, sizeof(c->by), "unix:%.120s, uid %d, pid %d", c->owner->path,
 		       (int)peer.uid, (int)peer.pid);
+	return peer.uid;
+}
+
+/* True if only root and we can make files in the folder that the socket is looked up in. */
+static bool is_in_trusted_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder =
+		slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+	_cleanup_close_ int folder_fd = -1;
+	struct stat st;
+	struct error err;
+
+	folder_fd = trusted_open(folder, &st, &err);
+	return folder_fd >= 0 && S_ISDIR(st.st_mode);
+}
+
+static bool may_answer(const struct unix_approver *a, uid_t peer)
+{
+	return peer == 0 || peer == geteuid() ||
+	       (peer != (uid_t)-1 && is_in_trusted_folder(a->path));
 }
 
 static void on_connected(uv_connect_t *request, int status)
 {
 	struct connection *c = request->handle->data;
+	char failure[120] = "";
 
 	if (!c->owner)
 		return;
 	if (status == 0) {
-		name_peer(c);
-		status = uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+		const uid_t peer = name_peer(c);
+
+		if (!may_answer(c->owner, peer))
+			(void)snprintf(failure, sizeof(failure),
+				       "user %d listens there, in a folder where others than root "
+				       "and you can make files",
+				       (int)peer);
+		else
+			status = uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 	}
-	if (status < 0) {
-		face_tell(&c->owner->face, uv_strerror(status));
-		give_up(c, uv_strerror(status));
-	}
+	if (status < 0)
+		(void)snprintf(failure, sizeof(failure), "%s", uv_strerror(status));
+	if (!failure[0])
+		return;
+	face_tell(&c->owner->face, failure);
+	give_up(c, failure);
 }
 
 static void open_connection(struct unix_approver *a)
@@ -171,6 +212,13 @@ static int ask(struct approver *approver, const struct question *question)
 		return r;
 	if (!a->connection)
 		open_connection(a);
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&a->connection->pipe) +
+		    MAX_QUESTION_BYTES + 1 >
+	    MAX_UNREAD) {
+		face_tell(&a->face, "it does not read what it is asked");
+		face_forget(&a->face, question->id);
+		return -ENOBUFS;
+	}
 	sending = xcalloc(1, sizeof(*sending));
 	sending->line = xasprintf("%s\n", question->text);
 	line = uv_buf_init(sending->line, (unsigned)strlen(sending->line));
