@@ -146,8 +146,8 @@ static void test_of_many_the_most_severe_are_named(void **state)
 
 static const struct row observed[] = {
 	{"note", "exec", "action.name in ['x', 'y', 'z']", "log", "low", NULL, NULL, NULL},
-	{"would-deny", "exec", "action.name in ['x', 'y']", "deny", "high",
-	 "\"mode\":\"observe\",", NULL, NULL},
+	{"would-deny", "exec", "action.name in ['x', 'y']", "deny", "high", "\"mode\":\"observe\",",
+	 NULL, NULL},
 	{"would-ask", "exec", "action.name in ['x', 'y', 'z']", "ask", "critical",
 	 "\"mode\":\"observe\",", NULL, NULL},
 	{"refuse", "exec", "action.name in ['x']", "deny", "low", NULL, NULL, NULL},
@@ -255,11 +255,11 @@ static void test_of_bytes_that_leave(void **state)
 	static const char rows[] =
 		"{\"policy\":\"t\",\"version\":1,\"defaults\":{\"net.connect\":\"allow\"},"
 		"\"rules\":["
-#define BYTES(_id, _severity, _verdict)                                                           \
-	"{\"id\":\"" _id "\",\"category\":\"c\",\"severity\":\"" _severity "\",\"on\":["          \
-	"\"net.connect\"],\"when\":\"true\",\"verdict\":\"" _verdict "\",\"because\":\"b\","      \
-	"\"budget\":{\"of\":\"bytes_out\",\"per\":\"session\",\"limit\":10},\"match\":[{"         \
-	"\"action\":{\"kind\":\"net.connect\"},\"bytes_out\":11}],\"not_match\":[{\"action\":{"   \
+#define BYTES(_id, _severity, _verdict)                                                         \
+	"{\"id\":\"" _id "\",\"category\":\"c\",\"severity\":\"" _severity "\",\"on\":["        \
+	"\"net.connect\"],\"when\":\"true\",\"verdict\":\"" _verdict "\",\"because\":\"b\","    \
+	"\"budget\":{\"of\":\"bytes_out\",\"per\":\"session\",\"limit\":10},\"match\":[{"       \
+	"\"action\":{\"kind\":\"net.connect\"},\"bytes_out\":11}],\"not_match\":[{\"action\":{" \
 	"\"kind\":\"net.connect\"}}]}"
 		BYTES("stop", "low", "deny") "," BYTES("tell", "critical", "log") "]}";
 	const struct action action = {.kind = ACTION_CONNECT, .host = STR("h"), .port = 1};

@@ -248,21 +248,20 @@ static void test_rules_and_labels(void **state)
 }
 
 /* A rule of the policy below, that matched beside one that decided. */
-#define BESIDE(_call, _rule, _severity, _more)                                      \
-	"{\"seq\":5,\"call\":\"" _call "\",\"kind\":\"exec\",\"verdict\":\"deny\"," \
-	"\"rule\":\"low\",\"also\":[{\"rule\":\"" _rule "\",\"severity\":\"" _severity   \
+#define BESIDE(_call, _rule, _severity, _more)                                         \
+	"{\"seq\":5,\"call\":\"" _call "\",\"kind\":\"exec\",\"verdict\":\"deny\","    \
+	"\"rule\":\"low\",\"also\":[{\"rule\":\"" _rule "\",\"severity\":\"" _severity \
 	"\",\"verdict\":\"log\"" _more "}]}"
-#define RULE(_id, _severity)                                                           \
-	"{\"id\":\"" _id "\",\"category\":\"c\",\"severity\":\"" _severity                \
-	"\",\"on\":[\"exec\"],\"when\":\"action.name == 'x'\",\"verdict\":\"log\","       \
+#define RULE(_id, _severity)                                                             \
+	"{\"id\":\"" _id "\",\"category\":\"c\",\"severity\":\"" _severity               \
+	"\",\"on\":[\"exec\"],\"when\":\"action.name == 'x'\",\"verdict\":\"log\","      \
 	"\"because\":\"b\",\"match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]," \
 	"\"not_match\":[{\"action\":{\"kind\":\"exec\"}}]}"
 
 static struct policy *of_severities(void)
 {
-	static const char text[] =
-		"{\"policy\":\"t\",\"version\":1,\"rules\":[" RULE("low", "low") "," RULE(
-			"medium", "medium") "," RULE("high", "high") "]}";
+	static const char text[] = "{\"policy\":\"t\",\"version\":1,\"rules\":[" RULE(
+		"low", "low") "," RULE("medium", "medium") "," RULE("high", "high") "]}";
 	struct policy *policy = NULL;
 	struct error err = {0};
 
