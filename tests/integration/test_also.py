@@ -6,6 +6,7 @@ import json
 import unittest
 
 from approver_testing import Approver
+from cordon_testing import NO_TRACE, TRACE
 from policy_testing import PolicyTest, rule
 
 
@@ -156,6 +157,7 @@ class Also(PolicyTest):
         question, = approver.asked
         self.assertEqual((question["rule"], question["also"][0]["rule"], question["also"][0]["severity"]), ("asks", "grave", "critical"))
 
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)  # without one each label counts as set
     def test_a_rule_that_does_not_decide_counts_on(self):
         """Its counter and its label are those of a rule that was alone."""
         count = exec_rule("third", "id", severity="high", label=["often"])
