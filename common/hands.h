@@ -14,6 +14,9 @@
  *	DONE	errno and, for an open, the descriptor; AGAIN: something moved, walk anew;
  *		DEFERRED: it blocks (a FIFO without a reader), and DONE with the same id follows
  *
+ * A connection was judged before it comes here, and has one step: WALK, and DONE or DEFERRED. Where
+ * it goes to a file, the judged one comes along, and the walk must end there.
+ *
  * Who waits for whom. A message through a socket wakes its reader on an idle processor, which
  * takes longer than all that an operation needs. A notification of seccomp and its answer wake the
  * other side on the processor of the one that goes to sleep (SYNC_WAKE_UP, Linux 6.6). So the hands
@@ -44,6 +47,9 @@ enum hands_op {
 	HANDS_REMOVEXATTR,
 	HANDS_UTIME,
 	HANDS_BIND, /* a UNIX socket, whose descriptor comes behind those of the paths */
+	/* Any socket, which comes last: with one path, the judged file (O_PATH) before it; or with
+	   none, and the address as value */
+	HANDS_CONNECT,
 	HANDS_OPS
 };
 
@@ -85,8 +91,9 @@ struct hands_request {
 	uint32_t pid, tid; /* the caller's, in the leaf: what /proc/self is */
 	uint32_t has_times;
 	uint32_t walk[2]; /* enum hands_walk, by path */
-	uint32_t paths;	  /* 1 or 2; strings of the payload, each with its NUL; then for symlink
-			     the text, for *xattr the name, and `value_len` bytes of value */
+	uint32_t paths; /* 1 or 2 (connect: 0 or 1); strings of the payload, each with its NUL; then
+			   for symlink the text, for *xattr the name, and `value_len` bytes of value
+			 */
 	uint32_t value_len;
 	int64_t size; /* truncate */
 	uint64_t device;

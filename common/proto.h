@@ -47,6 +47,9 @@ enum exec_flags {
 	/* With EXEC_GATE: it notifies of writing opens and path changes too; socket and bell of the
 	   hands that carry them out (common/hands.h) come with READY */
 	EXEC_FILES = 1u << 2,
+	/* With EXEC_FILES: the hands make its connections, too, and it has no UNIX socket that
+	   sends without one */
+	EXEC_CONNECTS = 1u << 3,
 };
 
 /*

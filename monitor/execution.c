@@ -164,6 +164,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		.listener_fd = take_fd(&fds->fd[0]),
 		.hands_fd = hands_fd >= 0 ? hands_fd : 0,
 		.bell_fd = bell_fd,
+		.carries_connects = session->carries_connects,
 		.exec_id = m->exec,
 		.host_bound = session->host_bound,
 		.diag_fd = session->diag_fd,
@@ -296,7 +297,8 @@ int session_exec(struct session *session, const struct exec_request *request,
 	_cleanup_buf_ struct buf payload = BUF_INIT(MAX_MESSAGE_BYTES);
 	struct msg m = {.type = MSG_EXEC,
 			.flags = EXEC_GATE | (request->tty ? EXEC_TTY : 0u) |
-				 (session->gates_files ? EXEC_FILES : 0u)};
+				 (session->gates_files ? EXEC_FILES : 0u) |
+				 (session->carries_connects ? EXEC_CONNECTS : 0u)};
 	struct execution *execution;
 	int r;
 

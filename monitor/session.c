@@ -217,6 +217,8 @@ static void note_host_bound(struct session *session, size_t layer_count)
 			session->host_bound[count++] = folder + 1;
 	}
 	session->gates_files = is_lite || policy_gates_files(session->policy, count > 0);
+	/* In lite there is no socket that could be connected. */
+	session->carries_connects = !is_lite && count && policy_gates_connects(session->policy);
 	if (!is_lite)
 		return;
 	session->writable = xcalloc(count + 2, sizeof(*session->writable));

@@ -161,8 +161,10 @@ static int give_up(const struct launch *l, uint32_t flags, struct exec_sync *syn
 static int put_up_filter(const struct launch *l, uint32_t flags, struct exec_sync *sync,
 			 struct error *err)
 {
-	const int r = filter_load(filter_kind_of(flags), l->lite);
+	int r = flags & EXEC_CONNECTS ? filter_no_datagrams() : 0;
 
+	if (!r)
+		r = filter_load(filter_kind_of(flags), l->lite);
 	if (r == -EBUSY)
 		return error_set(
 			err, r,

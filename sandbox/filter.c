@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
+
+#define TYPE_MASK 0xf /* SOCK_TYPE_MASK: what remains are flags */
 
 static int load(const struct sock_filter *code, unsigned short len, unsigned long flags)
 {
@@ -25,6 +29,30 @@ static int load_with_listener(const struct sock_filter *code, unsigned short len
 			   SECCOMP_FILTER_FLAG_NEW_LISTENER | COMPAT_SECCOMP_WAIT_KILLABLE_RECV);
 
 	return r == -EINVAL ? load(code, len, SECCOMP_FILTER_FLAG_NEW_LISTENER) : r;
+}
+
+#define ARGUMENT(i) ((unsigned)offsetof(struct seccomp_data, args[i]))
+
+int filter_no_datagrams(void)
+{
+	/* Another architecture's numbers are the others' affair. The low half is the kernel's int.
+	 */
+	static const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socketpair, 0, 6),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(0)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(1)),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TYPE_MASK),
+		/* SOCK_RAW is another word for it: unix_create() */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_RAW, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+	};
+
+	return load(code, sizeof(code) / sizeof(code[0]), 0);
 }
 
 int filter_load(enum filter_kind kind, bool lite)

@@ -27,6 +27,13 @@ enum filter_kind {
 };
 
 /*
+ * filter_no_datagrams - refuses (EACCES) UNIX sockets that send without a connection: each message
+ * says anew where it goes, in memory that the kernel reads after whoever judged it. Before
+ * filter_load(). Return: 0, negative errno.
+ */
+int filter_no_datagrams(void);
+
+/*
  * filter_load - on the calling thread, which must have no_new_privs.
  * Return: for the gated filters the listener's descriptor (O_CLOEXEC), else 0; negative errno.
  * Errors: -EBUSY when somebody else already listens to this process (nested sandboxes).

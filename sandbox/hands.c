@@ -122,6 +122,47 @@ static int walk_all(size_t len, const struct msg_fds *fds)
 	return r;
 }
 
+static bool is_same_file(int a_fd, int b_fd)
+{
+	struct stat a;
+	struct stat b;
+
+	return fstat(a_fd, &a) == 0 && fstat(b_fd, &b) == 0 && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
+}
+
+/*
+ * A path is walked for what the program may not walk through. Where that ends elsewhere by now, the
+ * caller is told what it is told of a server that has no time: it tries again, and is judged anew.
+ */
+static int take_connect(size_t len, const struct msg_fds *fds)
+{
+	struct hands_job *job = &self.job;
+	const bool has_base = self.request.walk[0] & HANDS_HAS_BASE;
+	size_t at = 0;
+	const char *path = self.request.paths ? next_string(&at, len) : NULL;
+	const unsigned expected = 1 + (path != NULL) + has_base;
+
+	if (fds->count != expected || len - at != self.request.value_len ||
+	    self.request.value_len > sizeof(struct sockaddr_storage) ||
+	    (self.request.paths && !path))
+		return -EPROTO;
+	job->value = self.payload + at;
+	job->socket_fd = fcntl(fds->fd[expected - 1], F_DUPFD_CLOEXEC, 0);
+	if (job->socket_fd < 0)
+		return -errno;
+	if (!path)
+		return 0;
+
+	const int r = walk_one(0, has_base ? fds->fd[0] : -1, path);
+
+	if (r < 0)
+		return r;
+	if (job->place[0].target_fd < 0)
+		return -ENOENT;
+	return is_same_file(job->place[0].target_fd, fds->fd[expected - 2]) ? 0 : -EAGAIN;
+}
+
 static void say_where(int error)
 {
 	struct hands_reply reply = {.id = self.request.id, .step = HANDS_WALKED, .error = -error};
@@ -206,6 +247,7 @@ static bool is_kept_out(void)
 	case HANDS_MKDIR:
 	case HANDS_MKNOD:
 	case HANDS_BIND:
+	case HANDS_CONNECT:
 	case HANDS_OPS:
 		break;
 	}
@@ -218,6 +260,19 @@ static void drop_job(void)
 	place_done(&self.job.place[1]);
 	close_fd(&self.job.socket_fd);
 	close_fd(&self.job.base_fd);
+}
+
+static void serve_connect(size_t len, const struct msg_fds *fds)
+{
+	int r = take_connect(len, fds);
+
+	if (r == 0)
+		r = hands_connect(&self.job);
+	if (r == HANDS_WAITS)
+		do_elsewhere();
+	else
+		say_done(r);
+	drop_job();
 }
 
 static void serve_one(void)
@@ -235,7 +290,10 @@ static void serve_one(void)
 	if (request.step == HANDS_WALK) {
 		drop_job();
 		self.request = request;
-		say_where(walk_all(packet.payload_len, &fds));
+		if (request.op == HANDS_CONNECT)
+			serve_connect(packet.payload_len, &fds);
+		else
+			say_where(walk_all(packet.payload_len, &fds));
 	} else if (request.id != self.request.id) {
 		_exit(1);
 	} else if (may_block()) {

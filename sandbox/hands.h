@@ -55,7 +55,7 @@ struct hands_job {
 	const char *text;  /* symlink: what it says; *xattr: the name */
 	const char *value; /* setxattr */
 	const char *path;  /* bind: as the caller wrote it */
-	int socket_fd;	   /* bind; owned, else -1 */
+	int socket_fd;	   /* bind, connect; owned, else -1 */
 	int base_fd;	   /* bind: where that path starts; owned, -1 if it needs none */
 	struct place place[2];
 };
@@ -63,6 +63,14 @@ struct hands_job {
 int hands_do(const struct hands_job *job);
 /* hands_bind.c: HANDS_BIND. Return: 0, or a negative errno. */
 int hands_bind(const struct hands_job *job);
+/*
+ * hands_connect.c: HANDS_CONNECT, to place[0].target_fd, or (-1) to the address that is the value.
+ * Return: 0, a negative errno, HANDS_WAITS.
+ */
+#define HANDS_WAITS 1 /* it takes its time: hands_connect_wait() */
+int hands_connect(const struct hands_job *job);
+/* As long as the socket says. */
+int hands_connect_wait(const struct hands_job *job);
 /* Rules by which a socket is made below @folder_fd alone, or (-1) nowhere. Return: -1 with errno.
  */
 int landlock_for_sockets(int folder_fd);

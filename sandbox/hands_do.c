@@ -222,6 +222,8 @@ int hands_do(const struct hands_job *job)
 		return do_open(job);
 	case HANDS_LINK:
 		return do_link(job);
+	case HANDS_CONNECT:
+		return hands_connect_wait(job);
 	case HANDS_RENAME:
 	case HANDS_SYMLINK:
 	case HANDS_UNLINK:

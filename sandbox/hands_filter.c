@@ -44,6 +44,9 @@ static const unsigned short needed[] = {
 	SYS_removexattr,
 	SYS_lremovexattr,
 	SYS_utimensat,
+	SYS_connect,
+	SYS_getsockopt,
+	SYS_getpeername,
 	SYS_bind,
 	SYS_fchdir,
 	/* and by whom, where the kernel walks the path anew */

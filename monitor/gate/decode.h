@@ -37,6 +37,7 @@ struct decode {
 	const char *const *host_bound; /* folders that are the host's own; may be NULL */
 	int diag_fd;		       /* as unix_is_inside() takes it */
 	bool has_hands;		       /* who carries out what decode_call() leaves in `file` */
+	bool carries_connects;	       /* every connect(2), too */
 	const struct decode_ops *ops;
 	void *ctx;
 
@@ -73,6 +74,17 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 int decode_exec(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_net(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_file(struct decode *decode, const struct seccomp_data *data);
+
+/* What is to be connected, as it was judged; descriptors are taken over. */
+struct connection {
+	int *socket_fd;
+	const char *path; /* with the file it led to, O_PATH; or NULL, and the address */
+	int *file_fd;
+	const void *bytes;
+	uint32_t len;
+};
+
+int decode_connect(struct decode *decode, const struct connection *to);
 /* A socket that is to be bound to a path. *socket_fd is taken over. */
 int decode_bind(struct decode *decode, const char *path, int *socket_fd);
 

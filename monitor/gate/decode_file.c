@@ -16,6 +16,7 @@
 #include <utime.h>
 
 #include "common/cleanup.h"
+#include "common/release.h"
 #include "monitor/gate/decode.h"
 #include "monitor/gate/file_action.h"
 
@@ -26,16 +27,26 @@ struct file_call *file_call_new(void)
 	struct file_call *call = xcalloc(1, sizeof(*call));
 
 	call->payload = (struct buf)BUF_INIT(HANDS_MAX_BYTES);
-	call->base_fd[0] = call->base_fd[1] = -1;
+	for (size_t i = 0; i < 3; i++)
+		call->base_fd[i] = -1;
 	return call;
+}
+
+void file_call_release(struct file_call *call)
+{
+	/* Who asked to be connected may have been already, and be gone by now. */
+	if (call->request.op == HANDS_CONNECT && call->base_count)
+		release_socket(&call->base_fd[--call->base_count]);
+	for (size_t i = 0; i < 3; i++)
+		close_fd(&call->base_fd[i]);
+	call->base_count = 0;
 }
 
 struct file_call *file_call_free(struct file_call *call)
 {
 	if (!call)
 		return NULL;
-	close_fd(&call->base_fd[0]);
-	close_fd(&call->base_fd[1]);
+	file_call_release(call);
 	file_action_free(call->about);
 	buf_done(&call->payload);
 	free(call->exe);
@@ -384,16 +395,19 @@ static int fill_caller(struct decode *d)
 	return 0;
 }
 
-/* @r: what reading the arguments came to. */
-static int finish(struct decode *d, int r)
+static int keep_valid(struct decode *d, int r)
 {
-	if (r == 0)
-		r = fill_caller(d);
 	if (r == 0 && !d->ops->is_valid(d->ctx))
 		r = DECODE_GONE;
 	if (r != 0)
 		d->file = file_call_free(d->file);
 	return r;
+}
+
+/* @r: what reading the arguments came to. */
+static int finish(struct decode *d, int r)
+{
+	return keep_valid(d, r == 0 ? fill_caller(d) : r);
 }
 
 int decode_file(struct decode *d, const struct seccomp_data *data)
@@ -405,6 +419,31 @@ int decode_file(struct decode *d, const struct seccomp_data *data)
 	if (r == -ENOSYS)
 		r = decode_attributes(d, data);
 	return finish(d, r);
+}
+
+int decode_connect(struct decode *d, const struct connection *to)
+{
+	struct file_call *call = d->file = file_call_new();
+	int r = 0;
+
+	call->request.op = HANDS_CONNECT;
+	if (to->path) {
+		call->request.paths = 1;
+		call->request.walk[0] = HANDS_FOLLOW;
+		buf_puts(&call->payload, to->path);
+		buf_putc(&call->payload, '\0');
+		if (to->path[0] != '/')
+			r = put_base(d, AT_FDCWD, HANDS_FOLLOW);
+		call->base_fd[call->base_count++] = take_fd(to->file_fd);
+		r = r < 0 ? r : target_self(&d->target, false);
+		call->request.pid = d->target.self.pid;
+		call->request.tid = d->target.self.tid;
+	} else {
+		call->request.value_len = to->len;
+		buf_put(&call->payload, to->bytes, to->len);
+	}
+	call->base_fd[call->base_count++] = take_fd(to->socket_fd);
+	return keep_valid(d, r);
 }
 
 int decode_bind(struct decode *d, const char *path, int *socket_fd)

@@ -26,8 +26,10 @@ struct destination {
 struct net_call {
 	enum action_kind kind;
 	int socket_number;
-	bool looked;   /* at the socket */
-	int socket_fd; /* what the number stands for, owned; negative: an errno */
+	bool looked;	/* at the socket */
+	int socket_fd;	/* what the number stands for, owned; negative: an errno */
+	int carried_fd; /* a duplicate of that, for whoever carries the call out; owned */
+	int file_fd;	/* where its path led; owned */
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
 	bool missing;		/* a path that nothing is at */
@@ -35,6 +37,11 @@ struct net_call {
 	bool is_list;		/* of messages, of which the kernel sends those before a failure */
 	int64_t bytes;		/* of sendto, else 0 */
 };
+
+static bool is_carried(const struct decode *d, const struct net_call *call)
+{
+	return d->carries_connects && call->kind == ACTION_CONNECT;
+}
 
 /* Fills protocol and socket_fd. What is no socket is answered with what the call itself would say.
  */
@@ -126,6 +133,8 @@ static int resolve_socket(struct decode *d, struct net_call *call, const char *p
 				 &reachable, &nameless);
 	if (r == 0)
 		call->provenance = socket_provenance(d, file_fd);
+	if (r == 0 && is_carried(d, call))
+		call->file_fd = take_fd(&file_fd);
 	return r;
 }
 
@@ -163,11 +172,11 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 	return 0;
 }
 
-static bool is_unix(const struct net_call *call)
+static bool is_unix(int socket_fd)
 {
 	int domain;
 
-	return call->socket_fd >= 0 && socket_ask(call->socket_fd, SO_DOMAIN, &domain) == 0 &&
+	return socket_fd >= 0 && socket_ask(socket_fd, SO_DOMAIN, &domain) == 0 &&
 	       domain == AF_UNIX;
 }
 
@@ -180,15 +189,26 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	int r;
 
 	/* It leads nowhere, on whatever socket. */
-	if (decoded == ADDRESS_NONE) {
+	if (decoded == ADDRESS_NONE && !is_carried(d, call)) {
 		ret->proceed = true;
 		return 0;
 	}
 	r = look_at_socket(d, call, &address);
 	if (r < 0 || decoded < 0)
 		return r < 0 ? r : decoded;
+	if (is_carried(d, call)) {
+		/* The owner may keep the other one. What cannot be carried out is refused. */
+		call->carried_fd = fcntl(call->socket_fd, F_DUPFD_CLOEXEC, 0);
+		if (call->carried_fd < 0)
+			return call->socket_fd < 0 ? -EPERM : -errno;
+	}
+	if (decoded == ADDRESS_NONE) {
+		ret->proceed = true;
+		return 0;
+	}
 	/* The kernel would read the address again, and take the descriptor that is there then. */
-	if (call->kind == ACTION_BIND && address.is_path && d->has_hands && is_unix(call))
+	if (call->kind == ACTION_BIND && address.is_path && d->has_hands &&
+	    is_unix(call->socket_fd))
 		return decode_bind(d, address.path, &call->socket_fd);
 	call->provenance = NULL;
 	call->missing = false;
@@ -219,6 +239,31 @@ static int decode_single(struct decode *d, struct net_call *call, uint64_t at, u
 	int r = read_destination(d, at, len, &to);
 
 	return r < 0 ? r : decide_bytes(d, call, &to, ret);
+}
+
+/*
+ * The kernel would read the address again, and take the descriptor that is there then; a path could
+ * lead to a socket of the host by that time, even that of a call that was about something else.
+ */
+static int decode_connection(struct decode *d, struct net_call *call, uint64_t at, uint64_t len,
+			     struct gate_answer *ret)
+{
+	struct destination to;
+	struct address address;
+	int r = read_destination(d, at, len, &to);
+	bool by_path;
+
+	if (r == 0)
+		r = decide_bytes(d, call, &to, ret);
+	if (r != 0 || !ret->proceed || !is_carried(d, call))
+		return r;
+	(void)address_decode(to.bytes, to.len, call->kind, &address);
+	by_path = call->file_fd >= 0 && is_unix(call->carried_fd);
+	return decode_connect(d, &(struct connection){.socket_fd = &call->carried_fd,
+						      .path = by_path ? address.path : NULL,
+						      .file_fd = &call->file_fd,
+						      .bytes = to.bytes,
+						      .len = to.len});
 }
 
 /* The address is that of the socket: the call has none. */
@@ -332,10 +377,12 @@ static int decode_call_of(struct decode *d, const struct seccomp_data *data, str
 	const unsigned messages = (unsigned)data->args[2];
 
 	switch (data->nr) {
+	/* The length is an int for the kernel; a negative one becomes too long here. */
 	case SYS_connect:
+		call->kind = ACTION_CONNECT;
+		return decode_connection(d, call, data->args[1], (uint32_t)data->args[2], ret);
 	case SYS_bind:
-		call->kind = data->nr == SYS_bind ? ACTION_BIND : ACTION_CONNECT;
-		/* The length is an int for the kernel; a negative one becomes too long here. */
+		call->kind = ACTION_BIND;
 		return decode_single(d, call, data->args[1], (uint32_t)data->args[2], ret);
 	case SYS_listen:
 		call->kind = ACTION_LISTEN;
@@ -363,8 +410,11 @@ static int decode_call_of(struct decode *d, const struct seccomp_data *data, str
 
 int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_answer *ret)
 {
-	struct net_call call = {
-		.socket_number = (int)data->args[0], .socket_fd = -1, .protocol = "other"};
+	struct net_call call = {.socket_number = (int)data->args[0],
+				.socket_fd = -1,
+				.carried_fd = -1,
+				.file_fd = -1,
+				.protocol = "other"};
 	const int r = decode_call_of(d, data, &call, ret);
 
 	/* A datagram waits for nobody. */
@@ -372,5 +422,7 @@ int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_an
 		close_fd(&call.socket_fd);
 	else
 		release_socket(&call.socket_fd);
+	release_socket(&call.carried_fd);
+	close_fd(&call.file_fd);
 	return r;
 }

@@ -20,7 +20,7 @@ struct file_call {
 	char *exe;	   /* owned; path inside */
 	struct hands_request request;
 	struct buf payload; /* as common/hands.h has it */
-	int base_fd[2];	    /* owned; -1 where there is none; last a bind's socket */
+	int base_fd[3]; /* owned; -1 where there is none; last the socket of a bind or connect */
 	unsigned base_count;
 	unsigned tries;
 	struct file_action *about; /* owned; once it was allowed */
@@ -28,5 +28,7 @@ struct file_call {
 };
 
 struct file_call *file_call_new(void);
+/* Closes the descriptors: the hands have their own. */
+void file_call_release(struct file_call *call);
 /* NULL is fine. Return: NULL. */
 struct file_call *file_call_free(struct file_call *call);

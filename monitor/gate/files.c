@@ -98,6 +98,9 @@ static int send_step(struct files *files, struct file_call *call, enum hands_ste
 	const int r =
 		packet_send(files->hands_fd, &packet, call->base_fd, walk ? call->base_count : 0);
 
+	/* A duplicate of ours would keep the connection open that comes of it. */
+	if (walk && call->request.op == HANDS_CONNECT)
+		file_call_release(call);
 	if (r == 0)
 		tell_hands(files);
 	return r;

@@ -25,7 +25,10 @@
  *	  image's first instruction if they differ;
  *	- connect, send, bind, listen: the session's network namespace has no way out, so a changed
  *	  address reaches nothing that the floor does not already allow; a bind to a path is carried
- *	  out where files are gated, and Landlock then has the kernel make no socket for others.
+ *	  out where files are gated, and Landlock then has the kernel make no socket for others;
+ *	- a path leads out of that namespace: where a folder of the host may hold sockets, no
+ *	  connect is answered with CONTINUE, whatever it is judged to be, and the filter lets the
+ *	  session have no UNIX socket that sends without a connection.
  * A "no" is final: the kernel never looks at the arguments of a refused call.
  *
  * File operations are never answered with CONTINUE: their paths would be read again. They are
@@ -424,6 +427,7 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.owners = config->owners;
 	gate->decode.host_bound = config->host_bound;
 	gate->decode.has_hands = gate->files;
+	gate->decode.carries_connects = gate->files && config->carries_connects;
 	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;

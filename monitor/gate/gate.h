@@ -74,7 +74,8 @@ struct gate_config {
 	uint32_t exec_id;
 	int hands_fd; /* of an execution whose files are gated; taken over; 0: they are not */
 	int bell_fd;  /* that of the hands (common/hands.h), if there are any; taken over */
-	struct owners owners;	       /* by paths inside; decide action.provenance */
+	bool carries_connects; /* with hands: no connect(2) is let proceed, but carried out */
+	struct owners owners;  /* by paths inside; decide action.provenance */
 	const char *const *host_bound; /* folders inside that are the host's own; may be NULL */
 	int diag_fd; /* borrowed: of the session's sockets, as unix_is_inside() takes it; 0: none */
 	const struct gate_ops *ops;

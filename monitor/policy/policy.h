@@ -208,6 +208,8 @@ size_t policy_count_blind(const struct policy *policy);
  * these count only then.
  */
 bool policy_gates_files(const struct policy *policy, bool host_bound);
+/* The same of whom a session connects or sends to; where a folder of the host is bound, then so. */
+bool policy_gates_connects(const struct policy *policy);
 
 /* Whether some rule's verdict depends on the label. */
 bool policy_reads_label(const struct policy *policy, const char *name);

@@ -236,6 +236,21 @@ uint64_t policy_labels_given(const struct policy *policy)
 	return given;
 }
 
+bool policy_gates_connects(const struct policy *policy)
+{
+	static const enum action_kind kinds[] = {ACTION_CONNECT, ACTION_SEND};
+
+	const uint32_t both = 1u << ACTION_CONNECT | 1u << ACTION_SEND;
+
+	for (size_t i = 0; i < 2; i++)
+		if (policy->has_default[kinds[i]] && policy->defaults[kinds[i]] > VERDICT_LOG)
+			return true;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].verdict >= VERDICT_THROTTLE && (policy->rules[i].kinds & both))
+			return true;
+	return false;
+}
+
 bool policy_gates_files(const struct policy *policy, bool host_bound)
 {
 	const uint32_t open = 1u << ACTION_FILE_OPEN;
@@ -244,6 +259,9 @@ bool policy_gates_files(const struct policy *policy, bool host_bound)
 
 	if (policy->has_default[ACTION_FILE_CHANGE] &&
 	    policy->defaults[ACTION_FILE_CHANGE] > VERDICT_LOG)
+		return true;
+	/* A path leads to the host's sockets, too: who connects to them are the hands. */
+	if (host_bound && policy_gates_connects(policy))
 		return true;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];

@@ -15,12 +15,12 @@ SOURCE = pathlib.Path(os.environ.get("SOURCE", "."))
 CLIENT = """
 import socket, sys
 def reach(path, kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_UNIX, kind) as s:
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX, kind) as s:
             s.connect(path)
             print(path.rsplit('/', 1)[1], 'reached')
-        except OSError as e:
-            print(path.rsplit('/', 1)[1], e.errno)
+    except OSError as e:
+        print(path.rsplit('/', 1)[1], e.errno)
 work = sys.argv[1]
 own = socket.socket(socket.AF_UNIX)
 own.bind(work + '/own')
@@ -95,6 +95,157 @@ for path in sys.argv[1:]:
 """
 
 
+# Every way to begin a conversation, one line each: the same where the hands do it and where nobody does.
+WAYS = """
+import array, errno, os, select, signal, socket, struct, sys, threading, time
+U, T = socket.AF_UNIX, socket.AF_INET
+def said(what, f):
+    try:
+        print(what, f(), flush=True)
+    except OSError as e:
+        print(what, errno.errorcode[e.errno], flush=True)
+def server(family, name, kind=socket.SOCK_STREAM, backlog=8):
+    s = socket.socket(family, kind)
+    s.bind(name)
+    s.listen(backlog)
+    return s
+def client(family, to, kind=socket.SOCK_STREAM, prepare=lambda s: None):
+    s = socket.socket(family, kind)
+    prepare(s)
+    s.connect(to)
+    return s
+def talk(family, name, kind=socket.SOCK_STREAM):
+    s = server(family, name, kind)
+    c = client(family, s.getsockname(), kind)
+    a, _ = s.accept()
+    c.send(b'ping')
+    return a.recv(9), c.getpeername() == s.getsockname(), c.getsockname() == a.getpeername(), c.getblocking()
+os.mkdir('/tmp/d'); os.chdir('/tmp/d')
+said('path', lambda: talk(U, '/tmp/d/a'))
+said('relative', lambda: talk(U, './b'))
+said('abstract', lambda: talk(U, '\\0name'))
+said('packets', lambda: talk(U, '/tmp/d/c', socket.SOCK_SEQPACKET))
+said('tcp', lambda: talk(T, ('127.0.0.1', 0)))
+said('tcp6', lambda: talk(socket.AF_INET6, ('::1', 0)))
+said('udp', lambda: client(T, ('127.0.0.1', 9), socket.SOCK_DGRAM).getpeername())
+def dissolve():
+    s = client(T, ('127.0.0.1', 9), socket.SOCK_DGRAM)
+    import ctypes
+    r = ctypes.CDLL(None).connect(s.fileno(), struct.pack('<H14x', 0), 16)
+    try:
+        s.getpeername()
+    except OSError as e:
+        return r, e.errno
+said('dissolved', dissolve)
+os.symlink('/tmp/d/a', 'link')
+a = server(U, '/tmp/d/e')
+os.symlink('e', 'to-e')
+said('link', lambda: client(U, 'to-e').getpeername())
+said('self', lambda: client(U, '/proc/self/cwd/e').getpeername())
+fd = os.open('/tmp/d', os.O_PATH)
+said('descriptor', lambda: client(U, f'/proc/self/fd/{fd}/e').getpeername())
+said('thread', lambda: client(U, '/proc/thread-self/root/tmp/d/e').getpeername())
+def twice():
+    c = client(U, 'e')
+    c.connect('e')
+said('twice', twice)
+said('another kind', lambda: client(U, 'e', socket.SOCK_SEQPACKET))
+open('file', 'w').close()
+said('file', lambda: client(U, 'file'))
+said('nobody', lambda: client(U, 'a'))
+said('nothing', lambda: client(U, 'nothing'))
+said('nowhere', lambda: client(U, 'none/nothing'))
+said('through a file', lambda: client(U, 'file/x'))
+said('refused', lambda: client(T, ('127.0.0.1', 1)))
+def unix_on_inet():
+    import ctypes
+    s = socket.socket(T)
+    name = struct.pack('<H', U) + b'/tmp/d/e' + bytes(1)
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.connect(s.fileno(), name, len(name)), errno.errorcode[ctypes.get_errno()]
+said('unix on inet', unix_on_inet)
+def no_socket():
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    name = struct.pack('<H', U) + b'/tmp/d/e' + bytes(1)
+    return [(libc.connect(n, name, len(name)), errno.errorcode[ctypes.get_errno()]) for n in (fd, 999)]
+said('no socket', no_socket)
+os.mkdir('shut'); b = server(U, 'shut/s'); os.chmod('shut', 0)
+said('shut folder', lambda: client(U, 'shut/s'))
+os.chmod('shut', 0o700); os.chmod('shut/s', 0)
+said('shut socket', lambda: client(U, 'shut/s'))
+def passed():
+    s = server(U, 'fds')
+    c = client(U, 'fds')
+    a, _ = s.accept()
+    r, w = os.pipe()
+    socket.send_fds(c, [b'here'], [w])
+    _, fds, _, _ = socket.recv_fds(a, 9, 1)
+    os.write(fds[0], b'through')
+    return os.read(r, 9)
+said('descriptors', passed)
+def who():
+    s = server(U, 'who')
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    c = client(U, 'who')
+    a, _ = s.accept()
+    c.send(b'x')
+    _, more, _, _ = a.recvmsg(9, 100)
+    pid, uid, gid = struct.unpack('3i', a.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    cred = struct.unpack('3i', more[0][2])
+    back = struct.unpack('3i', c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return (uid, gid) == (os.getuid(), os.getgid()), cred == back == (os.getpid(), os.getuid(), os.getgid())
+said('who', who)
+# A queue that is full: one that does not wait is told so, others wait, for as long as they said or until there is room.
+full = server(U, 'full', backlog=0)
+first = client(U, 'full')
+said('full', lambda: client(U, 'full', prepare=lambda s: s.setblocking(False)))
+begun = time.monotonic()
+said('not for long', lambda: client(U, 'full', prepare=lambda s: s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack('ll', 0, 300000))))
+print('waited', 0.2 < time.monotonic() - begun < 20)
+waiting = threading.Thread(target=lambda: said('room', lambda: client(U, 'full').getpeername()))
+waiting.start()
+time.sleep(0.3)
+said('meanwhile', lambda: (client(U, 'e').getpeername(), os.rename('file', 'file2')))
+full.accept()
+waiting.join()
+full.accept()
+# The caller is killed while it waits: nobody else is kept.
+third = client(U, 'full')
+child = os.fork()
+if not child:
+    client(U, 'full')
+    os._exit(1)
+time.sleep(0.3)
+os.kill(child, signal.SIGKILL)
+said('killed', lambda: os.waitpid(child, 0)[1])
+said('after', lambda: client(U, 'e').getpeername())
+def begins():
+    s = server(T, ('127.0.0.1', 0))
+    c = socket.socket(T)
+    c.setblocking(False)
+    r = c.connect_ex(s.getsockname())
+    select.select([], [c], [], 20)
+    return errno.errorcode.get(r), c.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), c.getblocking()
+said('begins', begins)
+"""
+
+# Both ways to have a UNIX socket that sends without a connection; what else there is goes on.
+DATAGRAMS = """
+import errno, socket
+for kind in (socket.SOCK_DGRAM, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, socket.SOCK_RAW):
+    for make in (socket.socket, socket.socketpair):
+        try:
+            make(socket.AF_UNIX, kind)
+            print('made', end=' ')
+        except OSError as e:
+            print(errno.errorcode[e.errno], end=' ')
+socket.socketpair()
+socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9))
+"""
+
+
 class UnixSockets(CordonTest):
     def serve(self, name, kind=socket.SOCK_STREAM):
         s = socket.socket(socket.AF_UNIX, kind)
@@ -117,13 +268,51 @@ class UnixSockets(CordonTest):
         self.serve("datagrams", socket.SOCK_DGRAM)
         self.serve("gone").close()
         got = self.reach(f"--workspace={self.work}:live")
-        self.assertEqual(got, {"own": "reached", "host": "1", "gone": "1", "datagrams": "1"})
+        self.assertEqual(got, {"own": "reached", "host": "1", "gone": "1", "datagrams": "13"})
         with self.assertRaises(BlockingIOError):
             host.accept()
         told = {e["fields"]["path"].rsplit("/", 1)[1]: e for e in map(json.loads, self.record.read_text().splitlines()) if e["kind"] == "net.connect"}
         self.assertEqual(told["host"]["rule"], "ex.host-socket")
         self.assertEqual(told["host"]["fields"]["provenance"], "host-bound")
         self.assertEqual(told["own"]["fields"]["provenance"], "workspace")
+
+    def test_connecting_is_as_outside(self):
+        """By the hands, where a folder of the host is bound and could hold its sockets; elsewhere by the kernel."""
+        def said(mode):
+            r = self.run_in("python3", "-c", WAYS, options=["-q", "-w", f"{self.work}:{mode}", *(["--discard"] if mode == "cow" else [])])
+            self.assertEqual(r.returncode, 0, r.stderr)
+            start = json.loads(self.record.read_text().splitlines()[0])["fields"]
+            self.assertEqual(start["file_gate"], "on" if mode == "live" else "off")
+            return r.stdout.decode().splitlines()
+
+        live = said("live")
+        self.assertEqual(live, said("cow"))
+        told = dict(line.split(" ", 1) for line in live)
+        self.assertEqual((told["full"], told["waited"], told["killed"]), ("EAGAIN", "True", "9"))
+        self.assertIn("room full", live)
+        self.assertIn("who (True, True)", live)
+
+    def test_no_datagrams_where_the_host_has_sockets(self):
+        for mode, word in ("live", "EACCES"), ("cow", "made"):
+            with self.subTest(mode=mode):
+                r = self.run_in("python3", "-c", DATAGRAMS, options=["-q", "-w", f"{self.work}:{mode}"])
+                self.assertEqual(r.stdout.decode().split(), [word] * 6, r.stderr)
+
+    def test_only_where_a_rule_holds_for_connections(self):
+        """By itself a folder of the host takes nothing away, nor does the gate on files."""
+        for kind, word in ("net.connect", "EACCES"), ("net.send", "EACCES"), ("net.bind", "made"):
+            def example(family, kind=kind):
+                return [{"action": {"kind": kind, "family": family, "path": "/w/x", "provenance": "host-bound"}}]
+
+            policy = self.dir / "policy.json"
+            policy.write_text(json.dumps({"policy": "test", "version": 1, "rules": [{
+                "id": "t.one", "category": "test", "severity": "high", "on": [kind], "verdict": "deny", "because": "Not there.",
+                "when": "action.family == 'unix' && action.provenance == 'host-bound'",
+                "match": example("unix"), "not_match": example("inet")}]}))
+            with self.subTest(kind=kind):
+                r = self.run_in("python3", "-c", DATAGRAMS, options=["-q", "-w", f"{self.work}:live", "--policy", policy])
+                self.assertEqual(r.stdout.decode().split(), [word] * 6, r.stderr)
+                self.assertEqual(json.loads(self.record.read_text().splitlines()[0])["fields"]["file_gate"], "on")
 
     def test_binding_is_as_outside(self):
         """Carried out in a live folder, and there alone with a name that is the last component (cordon(1))."""
@@ -182,9 +371,9 @@ class UnixSockets(CordonTest):
 
     def test_a_list_is_sent_up_to_what_is_not_there(self):
         """As the kernel does it; where a socket of the host could be there by then, none of it is."""
-        r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", f"--workspace={self.work}:live", "--", "python3", "-c",
-                        MANY, str(self.work), timeout=120)
-        self.assertEqual(r.stdout.split(), [b"1", b"-2", b"2", b"-2", b"-2", b"-2"], r.stderr)
+        r = self.cordon("run", "-q", f"--trace={TRACE}", f"--record={self.record}", f"--workspace={self.work}", "--discard", "--",
+                        "python3", "-c", MANY, str(self.work), timeout=120)
+        self.assertEqual(r.stdout.split(), [b"1", b"-2", b"2", b"-2", b"1", b"-2"], r.stderr)
 
     def test_a_deep_one_is_judged_by_its_whole_path(self):
         """The kernel tells paths of up to 4095 bytes; below a folder that has none no rule could be asked."""

@@ -106,13 +106,16 @@ print(waited)
 
 class OfMemory(CordonTest):
     def test_what_waits_in_sockets(self):
-        """It is the kernel's, out of one pool of the host (tcp_mem, udp_mem), and of no process."""
+        """It is the kernel's, out of one pool of the host (tcp_mem, udp_mem), and of no process. With v2 it is
+        the session's memory as any other, and who takes more than there is may be killed for it."""
         limit = 64 << 20
         r = self.run_in("python3", "-c", WAITING, options=["--memory", limit, "-p", self.policy()])
-        self.assertEqual(r.returncode, 0, r.stderr)
         layers = self.events("session.start")[0]["fields"]["layers"]
         if layers["limit.memory"] == "rlimit":
             self.skipTest("no cgroup holds the memory of sessions here")
+        if layers["limit.memory"] == "cgroup2" and r.returncode == 128 + signal.SIGKILL:
+            return
+        self.assertEqual(r.returncode, 0, r.stderr)
         self.assertGreater(int(r.stdout), 0)
         self.assertLess(int(r.stdout), limit)
 

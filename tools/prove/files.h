@@ -7,6 +7,7 @@
  *
  *	denied/file, denied/gone, denied/folder/	protected
  *	other/, harmless/file, harmless/gone, text	not protected
+ *	denied/sock	leads to the socket in the workspace, which the runner serves
  *	to-denied, to-denied-file	links
  *	link, other-link, way/to, other-way/to	links that a race exchanges: the first of each
  *						pair leads to harmless, the other to denied

@@ -16,25 +16,29 @@
 #define MATCH(kind, path, more) \
 	"[{\"action\":{\"kind\":\"" kind "\",\"path\":\"" path "\",\"write\":true" more "}}]"
 #define BIND(path) "[{\"action\":{\"kind\":\"net.bind\",\"path\":\"" path "\"}}]"
+#define CONNECT(provenance) \
+	"[{\"action\":{\"kind\":\"net.connect\",\"provenance\":\"" provenance "\"}}]"
 #define RULE(id, on, when, match, not_match)                                                 \
 	"{\"id\":\"" id "\",\"category\":\"test\",\"severity\":\"low\",\"on\":[" on          \
 	"],\"when\":\"" when "\",\"verdict\":\"deny\",\"errno\":\"EROFS\",\"because\":\"The" \
 	" arena forbids it.\",\"refs\":[],\"match\":" match ",\"not_match\":" not_match "}"
 
-const char files_policy[] = "{\"policy\":\"escape-files\",\"version\":1,\"rules\":[" RULE(
-	"escape.file", "\"file.open\",\"file.change\"",
-	"action.write && glob(action.path, '**/denied/**')", MATCH("file.open", "/w/denied/x", ""),
-	MATCH("file.open", "/w/x",
-	      "")) "," RULE("escape.file-target", "\"file.change\"",
-			    "glob(action.target, '**/denied/**') && action.op in ['rename', 'link']",
-			    MATCH("file.change", "/w/x",
-				  ",\"op\":\"link\",\"target\":\"/w/denied/x\""),
-			    MATCH("file.change", "/w/x",
-				  ",\"op\":\"link\",\"target\":\"/w/y\"")) "," RULE("escape.file-bind",
-										    "\"net.bind\"",
-										    "glob(action.path, '**/denied/**')",
-										    BIND("/w/denied/x"),
-										    BIND("/w/x")) "]}";
+/* clang-format off */
+const char files_policy[] =
+	"{\"policy\":\"escape-files\",\"version\":1,\"rules\":["
+	RULE("escape.file", "\"file.open\",\"file.change\"",
+	     "action.write && glob(action.path, '**/denied/**')",
+	     MATCH("file.open", "/w/denied/x", ""), MATCH("file.open", "/w/x", "")) ","
+	RULE("escape.file-target", "\"file.change\"",
+	     "glob(action.target, '**/denied/**') && action.op in ['rename', 'link']",
+	     MATCH("file.change", "/w/x", ",\"op\":\"link\",\"target\":\"/w/denied/x\""),
+	     MATCH("file.change", "/w/x", ",\"op\":\"link\",\"target\":\"/w/y\"")) ","
+	RULE("escape.file-bind", "\"net.bind\"", "glob(action.path, '**/denied/**')",
+	     BIND("/w/denied/x"), BIND("/w/x")) ","
+	RULE("escape.file-connect", "\"net.connect\"", "action.provenance == 'host-bound'",
+	     CONNECT("host-bound"), CONNECT("workspace")) "]}";
+
+/* clang-format on */
 
 static int make_file(int case_fd, const char *name, const char *text)
 {
@@ -49,9 +53,10 @@ int files_case_make(const struct arena *a, const char *name)
 	static const char *const folders[] = {"denied",	  "denied/folder", "other",
 					      "harmless", "way",	   "other-way"};
 	static const char *const links[][2] = {
-		{"denied", "to-denied"},   {"denied/file", "to-denied-file"},
-		{"harmless", "link"},	   {"denied", "other-link"},
-		{"../harmless", "way/to"}, {"../denied", "other-way/to"},
+		{"denied", "to-denied"},       {"denied/file", "to-denied-file"},
+		{"harmless", "link"},	       {"denied", "other-link"},
+		{"../harmless", "way/to"},     {"../denied", "other-way/to"},
+		{"../../sock", "denied/sock"},
 	};
 	char path[192];
 	_cleanup_close_ int case_fd = -1;

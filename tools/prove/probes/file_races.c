@@ -45,6 +45,10 @@ union address {
 
 static union address bound, harmless, denied;
 static int inet_fd, unix_fd;
+/* Of a connection: one answers inside, the other is served by the runner. */
+static const char own_socket[] = "harmless/sock";
+static const char host_socket[] = "./denied/sock";
+static bool reached;
 
 static long wrote(int file_fd)
 {
@@ -76,6 +80,18 @@ static void exchange_name(unsigned turn)
 
 /* What was judged is a socket and an address that lead nowhere. */
 static void exchange_socket(unsigned turn)
+{
+	bound = turn % 2 ? harmless : denied;
+	(void)dup2(turn % 2 ? inet_fd : unix_fd, slot_fd);
+}
+
+static void exchange_peer(unsigned turn)
+{
+	memcpy(bound.un.sun_path, turn % 2 ? own_socket : host_socket, sizeof(own_socket));
+}
+
+/* What was judged is the start of a conversation with nobody. */
+static void exchange_connector(unsigned turn)
 {
 	bound = turn % 2 ? harmless : denied;
 	(void)dup2(turn % 2 ? inet_fd : unix_fd, slot_fd);
@@ -167,7 +183,7 @@ static long truncate_last(void)
 
 static long bind_name(void)
 {
-	const int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	long r;
 
 	(void)unlink("harmless/bound");
@@ -189,13 +205,75 @@ static long bind_slot(void)
 static long bind_link(void)
 {
 	static const struct sockaddr_un name = {AF_UNIX, "link/bound"};
-	const int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	long r;
 
 	(void)unlink("harmless/bound");
 	r = bind(socket_fd, (const struct sockaddr *)&name, sizeof(name));
 	(void)close(socket_fd);
 	return r;
+}
+
+/* Whom it was connected to tells by its name, which the runner's server has in full. */
+static long reach(int socket_fd, const union address *to)
+{
+	struct sockaddr_un peer = {0};
+	socklen_t len = sizeof(peer);
+	const long r = connect(socket_fd, (const struct sockaddr *)to, sizeof(to->un));
+	const int error = errno;
+
+	if (getpeername(socket_fd, (struct sockaddr *)&peer, &len) == 0 &&
+	    peer.sun_family == AF_UNIX && peer.sun_path[0] == '/') {
+		reached = true;
+		(void)send(socket_fd, "x", 1, MSG_NOSIGNAL);
+	}
+	errno = error;
+	return r;
+}
+
+static long reach_once(const union address *to)
+{
+	const int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const long r = reach(socket_fd, to);
+	const int error = errno;
+	const int own_fd = accept4(folder_fds[0], NULL, NULL, SOCK_CLOEXEC);
+
+	if (own_fd >= 0)
+		(void)close(own_fd);
+	(void)close(socket_fd);
+	errno = error;
+	return r;
+}
+
+static long connect_name(void)
+{
+	return reach_once(&bound);
+}
+
+/* The address of a UNIX socket is none for the other: then the call fails, whoever is asked. */
+static long connect_slot(void)
+{
+	const int fresh_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	long r;
+
+	(void)dup2(fresh_fd, unix_fd);
+	(void)close(fresh_fd);
+	r = reach(slot_fd, &bound);
+	return r < 0 && errno == EAFNOSUPPORT ? 0 : r;
+}
+
+static long connect_link(void)
+{
+	static const union address name = {.un = {AF_UNIX, "link/sock"}};
+
+	return reach_once(&name);
+}
+
+static long connect_folder(void)
+{
+	static const union address name = {.un = {AF_UNIX, "way/to/sock"}};
+
+	return reach_once(&name);
 }
 
 static const struct file_race races[] = {
@@ -213,6 +291,10 @@ static const struct file_race races[] = {
 	{"file-race.bind-text", exchange_name, bind_name},
 	{"file-race.bind-dup2", exchange_socket, bind_slot},
 	{"file-race.bind-symlink", exchange_link, bind_link},
+	{"file-race.connect-text", exchange_peer, connect_name},
+	{"file-race.connect-dup2", exchange_connector, connect_slot},
+	{"file-race.connect-symlink", exchange_link, connect_link},
+	{"file-race.connect-folder", exchange_folder, connect_folder},
 };
 
 static const struct file_race *race_of(const char *id)
@@ -249,8 +331,9 @@ static bool is_won(void)
 
 	if (file_fd >= 0)
 		(void)close(file_fd);
-	return !same || access("denied/gone", F_OK) < 0 || access("denied/made", F_OK) == 0 ||
-	       access("denied/created", F_OK) == 0 || access("denied/bound", F_OK) == 0;
+	return !same || reached || access("denied/gone", F_OK) < 0 ||
+	       access("denied/made", F_OK) == 0 || access("denied/created", F_OK) == 0 ||
+	       access("denied/bound", F_OK) == 0;
 }
 
 static int rounds(const struct file_race *race)
@@ -281,11 +364,25 @@ static int rounds(const struct file_race *race)
 static void set_up_sockets(void)
 {
 	inet_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	unix_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unix_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	harmless.inet = (struct sockaddr_in){.sin_family = AF_INET,
 					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	denied.un = (struct sockaddr_un){AF_UNIX, "denied/bound"};
 	bound = denied;
+}
+
+/* In the place of the folders, which no connection starts at. */
+static bool set_up_servers(void)
+{
+	struct sockaddr_un own = {.sun_family = AF_UNIX};
+
+	memcpy(own.sun_path, own_socket, sizeof(own_socket));
+	(void)unlink(own_socket);
+	folder_fds[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	memcpy(denied.un.sun_path, host_socket, sizeof(host_socket));
+	bound = denied;
+	return bind(folder_fds[0], (const struct sockaddr *)&own, sizeof(own)) == 0 &&
+	       listen(folder_fds[0], 64) == 0;
 }
 
 static int run_race(const struct arena *a)
@@ -304,6 +401,8 @@ static int run_race(const struct arena *a)
 	folder_fds[1] = open("denied", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	slot_fd = dup(folder_fds[0]);
 	set_up_sockets();
+	if (strstr(found->id, ".connect-") && !set_up_servers())
+		return ATTEMPT_BROKEN;
 	if (!is_outside(found) && pthread_create(&thread, NULL, keep_exchanging, &race) != 0)
 		return ATTEMPT_BROKEN;
 	r = rounds(found);
@@ -333,6 +432,14 @@ void files_beside(const struct row *row, const struct arena *a)
 			{FILES_ERRNO}, 0, CONTROL_RULE, ROW_LIVE | ROW_FILES | (more)       \
 	}
 
+/* On the host nobody is in the way. */
+#define CONNECT_RACE(id, classes, more)                                                \
+	{                                                                              \
+		"file-race.connect-" id, classes, "a rule on sockets", run_race, NULL, \
+			EFFECT_REACHED, {FILES_ERRNO}, 0, CONTROL_HOST,                \
+			ROW_LIVE | ROW_FILES | (more)                                  \
+	}
+
 const struct row file_race_rows[] = {
 	FILE_RACE("open-text", "1,34", 0),
 	FILE_RACE("chmod-text", "1,34", 0),
@@ -348,5 +455,9 @@ const struct row file_race_rows[] = {
 	FILE_RACE("bind-text", "1,34", 0),
 	FILE_RACE("bind-dup2", "3,34", 0),
 	FILE_RACE("bind-symlink", "20,34", ROW_BESIDE),
+	CONNECT_RACE("text", "1,25", 0),
+	CONNECT_RACE("dup2", "3,25", 0),
+	CONNECT_RACE("symlink", "20,25", ROW_BESIDE),
+	CONNECT_RACE("folder", "20,25", ROW_BESIDE),
 	{0},
 };
