@@ -277,10 +277,10 @@ void judge_record(struct session *session, const struct action *action, struct j
 		loss_explain(session, w);
 	else if (judgement->decision.rule || judgement->decision.verdict != VERDICT_ALLOW)
 		policy_explain(session->policy, session->state, action, &judgement->decision, w);
-	if (judgement->decision.would &&
-	    judgement->decision.would_verdict > judgement->decision.verdict)
+	if (policy_tells_would(&judgement->decision))
 		policy_explain_would(session->policy, session->state, action, &judgement->decision,
 				     w);
+	policy_put_also(session->policy, &judgement->decision, w);
 	if (judgement->by_decoy)
 		json_put_string(w, "answered_by", "decoy");
 	if (judgement->question)

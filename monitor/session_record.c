@@ -54,6 +54,7 @@ void session_record_start(struct session *session)
 		json_put_string(w, "trace_reason", supervisor_no_trace_reason(session->supervisor));
 	json_put_string(w, "process_labels", session->trace ? "on" : "off");
 	json_put_string(w, "approver", session->approver ? "on" : "off");
+	json_put_string(w, "also", "on");
 	json_put_string(w, "file_gate", session->gates_files ? "on" : "off");
 	json_begin_object(w, "layers");
 	for (size_t i = 0; session->layers && session->layers[i]; i++) {

@@ -78,6 +78,7 @@ static void stop_flow(struct session *session, const struct action *action,
 	if (session->mode == MODE_OBSERVE)
 		json_put_bool(w, "enforced", false);
 	policy_explain(session->policy, session->state, action, decision, w);
+	policy_put_also(session->policy, decision, w);
 	event_end(session);
 	if (session->mode == MODE_OBSERVE)
 		return;

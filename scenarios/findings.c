@@ -73,31 +73,44 @@ static const struct ruling *noted(const struct observation *seen, const char *ca
 	return NULL;
 }
 
-static bool is_alarm(const struct policy *policy, const char *rule)
+/* 0: no alarm. */
+static unsigned rank_of(const struct policy *policy, const char *rule)
 {
+	static const char *const severities[] = {"low", "medium", "high", "critical"};
+
 	for (size_t i = 0; policy && i < policy_rule_count(policy); i++) {
 		const struct rule_info *info = policy_rule(policy, i);
 
-		if (strcmp(info->id, rule) == 0)
-			return strcmp(info->severity, "low") != 0;
+		for (unsigned s = 0; s < 4 && strcmp(info->id, rule) == 0; s++) {
+			if (strcmp(info->severity, severities[s]) == 0)
+				return s;
+		}
 	}
-	return false;
+	return 0;
 }
 
+/* The most severe, and the first of these. */
 static const struct ruling *alarm_of(const struct policy *policy, const struct observation *seen,
 				     size_t step)
 {
+	const struct ruling *worst = NULL;
+	unsigned rank = 0;
 	char id[24];
 
 	(void)snprintf(id, sizeof(id), "c%zu", step + 1);
 	for (size_t i = 0; i < seen->ruling_count; i++) {
 		const struct ruling *r = &seen->rulings[i];
+		unsigned of_rule;
 
-		if (strcmp(r->call, id) == 0 && r->verdict == VERDICT_LOG &&
-		    is_alarm(policy, r->rule))
-			return r;
+		if (strcmp(r->call, id) != 0 || r->verdict != VERDICT_LOG)
+			continue;
+		of_rule = rank_of(policy, r->rule);
+		if (of_rule <= rank)
+			continue;
+		rank = of_rule;
+		worst = r;
 	}
-	return NULL;
+	return worst;
 }
 
 static void compare_exit(const struct expectation *expect, const struct call_seen *call,

@@ -16,7 +16,7 @@ struct step_finding {
 	enum step_verdict got;
 	const struct ruling *by;    /* the kill, the first refusal or the note; borrowed from the
 				       observation */
-	const struct ruling *alarm; /* the first note of medium severity or more, or NULL */
+	const struct ruling *alarm; /* the most severe note of medium severity or more, or NULL */
 	bool ok;
 	char why[256]; /* what differs; empty if ok */
 };

@@ -212,6 +212,24 @@ static void add_ruling(struct observation *seen, const struct json *event, enum 
 	};
 }
 
+static void add_beside(struct observation *seen, const struct json *event, const struct json *rule,
+		       bool observed)
+{
+	if (!*text_of(rule, "rule"))
+		return;
+	add_ruling(seen, event, observed ? VERDICT_ALLOW : VERDICT_LOG, text_of(rule, "rule"));
+	/* A decoy answers what was decided. */
+	seen->rulings[seen->ruling_count - 1].by_decoy = false;
+}
+
+/* What decided nothing, and found something all the same. */
+static void add_others(struct observation *seen, const struct json *event)
+{
+	for (const struct json *a = json_first(json_get(event, "also")); a; a = json_next(a))
+		add_beside(seen, event, a, strcmp(text_of(a, "mode"), "observe") == 0);
+	add_beside(seen, event, json_get(event, "would"), true);
+}
+
 static void add_sent(struct observation *seen, const struct json *fields)
 {
 	struct buf canaries = BUF_INIT(0);
@@ -280,6 +298,7 @@ bool observe_line(struct observation *seen, const char *line, size_t len)
 		note_answer(seen, event);
 	else if (rule[0] || verdict != VERDICT_ALLOW)
 		add_ruling(seen, event, verdict, rule);
+	add_others(seen, event);
 	json_free(event);
 	return true;
 }

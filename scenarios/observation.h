@@ -29,13 +29,17 @@ struct call_seen {
 	char *left; /* names of processes that outlived it, or NULL; owned */
 };
 
-/* An event of the record that names a rule or a refusal. Strings are owned. */
+/*
+ * A rule or a refusal that an event of the record names; of one event there are several where more
+ * than one rule matched. Strings are owned.
+ */
 struct ruling {
 	uint64_t seq;
 	char *call; /* "" for none */
 	char *kind;
 	char *rule;
-	enum verdict verdict;
+	enum verdict verdict; /* of a rule beside the one that decided: log, for it noted it; of one
+				 that is only observed: allow */
 	bool enforced;
 	uint64_t question; /* that was asked; 0: none */
 	bool agreed;	   /* what was to be asked was answered with a yes, now or before */

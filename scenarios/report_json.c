@@ -1,9 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "common/cleanup.h"
 #include "common/json_write.h"
 #include "scenarios/report.h"
 #include "scenarios/summary.h"
+
+/* Every rule that matched in the step and decides something, once, in the record's order. */
+static void put_rules(struct json_writer *w, const struct observation *seen, size_t step)
+{
+	_cleanup_free_ const char **told = NULL;
+	size_t count = 0;
+	char id[24];
+
+	(void)snprintf(id, sizeof(id), "c%zu", step + 1);
+	json_begin_array(w, "rules");
+	for (size_t i = 0; i < seen->ruling_count; i++) {
+		const struct ruling *r = &seen->rulings[i];
+		size_t at = 0;
+
+		if (strcmp(r->call, id) != 0 || r->verdict < VERDICT_LOG)
+			continue;
+		while (at < count && strcmp(told[at], r->rule) != 0)
+			at++;
+		if (at < count)
+			continue;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+		told = xrealloc_array(told, count + 1, sizeof(*told));
+		told[count++] = r->rule;
+		json_put_string(w, NULL, r->rule);
+	}
+	json_end_array(w);
+}
 
 static void put_step(struct json_writer *w, const struct trial *trial, size_t i)
 {
@@ -29,6 +59,7 @@ static void put_step(struct json_writer *w, const struct trial *trial, size_t i)
 	else
 		json_put_null(w, "exit_status");
 	json_put_string(w, "alarm", f->alarm ? f->alarm->rule : NULL);
+	put_rules(w, &trial->seen, i);
 	json_put_bool(w, "ok", f->ok);
 	json_put_string(w, "why", f->ok ? NULL : f->why);
 	json_put_u64(w, "wall_ns", call->wall_ns);

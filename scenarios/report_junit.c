@@ -58,12 +58,31 @@ static void put_mismatch(struct buf *out, const struct trial *trial)
 	buf_puts(out, "</failure>");
 }
 
+/* What was noted of a step, whatever else became of it. */
+static void put_alarms(struct buf *out, const struct findings *f)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < f->step_count; i++) {
+		if (!f->steps[i].alarm)
+			continue;
+		buf_puts(out, any ? "" : "\n   <properties>");
+		buf_printf(out, "\n    <property name=\"alarm of step %zu\"", i + 1);
+		put_attribute(out, "value", f->steps[i].alarm->rule);
+		buf_puts(out, "/>");
+		any = true;
+	}
+	if (any)
+		buf_puts(out, "\n   </properties>");
+}
+
 static void put_case(struct buf *out, const struct trial *trial)
 {
 	buf_puts(out, "  <testcase");
 	put_attribute(out, "classname", category_name(trial->scenario->category));
 	put_attribute(out, "name", trial->scenario->id);
 	buf_printf(out, " time=\"%.3f\">", (double)trial->wall_ns / 1e9);
+	put_alarms(out, &trial->findings);
 	switch (trial->outcome) {
 	case TRIAL_AS_EXPECTED:
 		break;

@@ -34,6 +34,7 @@ void question_write(const struct session *session, const struct action *action,
 	json_put_string(&w, "kind", action_kind_name(action->kind));
 	judge_put_fields(&w, action);
 	policy_explain(session->policy, session->state, action, decision, &w);
+	policy_put_also(session->policy, decision, &w);
 	put_labels(session, &w);
 	approval_suggest(action, &w);
 	json_end_object(&w);

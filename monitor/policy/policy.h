@@ -55,6 +55,11 @@ struct rule_info {
 	const char *file;     /* where it was loaded from */
 };
 
+/* So many rules are told beside the one that decided, the most severe; found are two more, since
+ * that one and what is told as "would" may be among them. */
+#define MAX_ALSO  8u
+#define MAX_FOUND (MAX_ALSO + 2)
+
 struct decision {
 	enum verdict verdict;
 	int errno_value;	      /* for deny and ask: positive errno for the caller */
@@ -70,6 +75,17 @@ struct decision {
 	const struct rule_info *would;
 	enum verdict would_verdict;
 	unsigned would_index;
+	/* Rules that matched and do more than allow, those that are only observed among them, and
+	 * the one that decided; policy_also() tells of the others. */
+	unsigned found;
+	uint16_t found_rules[MAX_FOUND]; /* the most severe of them, in no order; set as far */
+};
+
+/* Rules that matched beside the one whose verdict holds: a strict rule hides no severe one. */
+struct also {
+	uint32_t rules[MAX_ALSO]; /* the most severe first */
+	size_t count;
+	unsigned omitted; /* that there was no room for; none is more severe than these */
 };
 
 /* What a rule with the verdict throttle asks for. */
@@ -355,10 +371,22 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 		    const struct action *action, const struct decision *decision,
 		    struct json_writer *w);
 
-/* Writes the member "would", what a rule that is only observed said; there must be one. */
+/* What a rule that is only observed said is told as "would": it is stricter than what holds. */
+bool policy_tells_would(const struct decision *decision);
+/* Writes the member "would". */
 void policy_explain_would(const struct policy *policy, const struct policy_state *state,
 			  const struct action *action, const struct decision *decision,
 			  struct json_writer *w);
+
+/* policy_also - the others of the decision: neither its rule nor what is told as "would". */
+void policy_also(const struct policy *policy, const struct decision *decision, struct also *ret);
+/*
+ * Writes the members "also", an array of objects with "rule", "category", "severity", "verdict",
+ * "mode" where the rule is only observed, and "because"; and "also_omitted". Each only where there
+ * is something to tell.
+ */
+void policy_put_also(const struct policy *policy, const struct decision *decision,
+		     struct json_writer *w);
 
 /* As rules saw them. */
 struct labels_seen {

@@ -25,7 +25,7 @@
  *	guard.c, keys.c		what must hold for a rule to match
  *	policy_index.c		which rules can match an action at all
  *	state.c			labels and counters of a session
- *	decide.c, explain.c, throttle.c
+ *	decide.c, also.c, explain.c, throttle.c
  */
 
 #include <stdbool.h>
@@ -298,6 +298,10 @@ void policy_facts_build(struct policy *policy);
 void policy_facts_free(struct policy *policy);
 /* action.text, what a tool returned. */
 bool reads_text(const struct cel_reads *reads);
+
+/* also.c */
+/* One more that was found than there is room for: the least severe of them is not named. */
+void found_keep_worst(const struct policy *policy, uint32_t index, struct decision *ret);
 
 /* decide.c */
 enum verdict policy_default(const struct policy *policy, const struct action *action);

@@ -45,8 +45,10 @@ def read_record(path, severities):
         if not mine or not ('"rule":' in line or '"kind":"label.set"' in line):
             continue
         event = json.loads(line)
-        rule, fields = event.get("rule"), event.get("fields", {})
-        if rule in severities:
+        fields = event.get("fields", {})
+        # A strict rule hides no other; what is only observed is tried out, and alarms nobody.
+        beside = (also["rule"] for also in event.get("also", ()) if also.get("mode") != "observe")
+        for rule in {event.get("rule"), *beside} & severities.keys():
             rules[rule] += 1
         # Without a path it is a loss: every label is set then, and nobody read anything.
         canary = canary or "canary" in fields.get("labels", ()) and "path" in fields

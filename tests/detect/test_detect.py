@@ -60,6 +60,18 @@ class Figures(unittest.TestCase):
                 self.assertEqual(session.read_record(path, {}), ({}, read))
 
 
+    def test_no_verdict_hides_a_rule(self):
+        """What matched beside the rule that decided is a catch as if it were alone; what is only observed is none."""
+        begin = {"kind": "exec", "fields": {"argv": ["sh", "/w/.case.sh"]}, "verdict": "log", "rule": "a"}
+        refused = {"kind": "exec", "fields": {}, "verdict": "deny", "rule": "default",
+                   "also": [{"rule": "b", "verdict": "log"}, {"rule": "c", "verdict": "log", "mode": "observe"}, {"rule": "gone"}]}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "record"
+            path.write_text("".join(json.dumps(e, separators=(",", ":")) + "\n" for e in (begin, refused, refused)))
+            said = session.read_record(path, {"a": "low", "b": "high", "c": "critical"})
+        self.assertEqual(said, ({"a": ("low", 1), "b": ("high", 2)}, False))
+
+
 @unittest.skipUnless(os.geteuid() == 0, NO_TRACE)
 class Measured(unittest.TestCase):
     def measure(self, *args):

@@ -30,6 +30,7 @@ static void ask(const struct policy *policy, struct str text)
 		fuzz_expect(got.verdict == expected.verdict);
 		fuzz_expect(got.rule == expected.rule);
 		fuzz_expect(got.matched == expected.matched);
+		fuzz_expect(got.found == expected.found);
 		fuzz_expect(got.errno_value == expected.errno_value);
 		fuzz_expect(policy_state_labels(by_index) == policy_state_labels(by_rule));
 		fuzz_expect(got.labels_removed == expected.labels_removed);

@@ -92,6 +92,7 @@ static void play(const struct policy *policy, const uint8_t *data, size_t size)
 		every_rule_decide(policy, by_rule, &action, &expected);
 		fuzz_expect(got.verdict == expected.verdict && got.rule == expected.rule);
 		fuzz_expect(got.matched == expected.matched);
+		fuzz_expect(got.found == expected.found);
 		fuzz_expect(policy_state_labels(by_index) == policy_state_labels(by_rule));
 		fuzz_expect(policy_state_evicted(by_index, &forgot) ==
 			    policy_state_evicted(by_rule, &forgot));

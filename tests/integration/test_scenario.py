@@ -55,6 +55,33 @@ class Runner(ScenarioTest):
                               steps=[self.step("true", "noted", rule="x.note")])
         self.assertIn("allowed, expected noted by x.note", self.result(quiet)[1]["scenarios"][0]["steps"][0]["why"])
 
+    def test_noted_beside_what_decided(self):
+        """What is asked about or refused hides no finding of another rule, and no false alarm."""
+        def rule(name, severity, verdict):
+            return {"id": name, "category": "x", "severity": severity, "on": ["exec"], "when": "action.name == 'wc'", "verdict": verdict,
+                    "because": "b", "match": [{"action": {"kind": "exec", "path": "/bin/wc"}}],
+                    "not_match": [{"action": {"kind": "exec", "path": "/bin/ls"}}]}
+
+        policy = self.dir / "beside.json"
+        policy.write_text(json.dumps({"policy": "n", "version": 1, "rules": [
+            rule("x.deny", "low", "deny"), rule("x.medium", "medium", "log"), rule("x.high", "high", "log"),
+            {**rule("x.tried", "critical", "kill"), "mode": "observe"}]}))
+        attack = self.scenario("attack", setup={"policies": [str(policy)]}, steps=[self.step("echo a | wc -l", "denied", rule="x.deny")],
+                               **{"finally": {"rules": [{"rule": r, "times": 1} for r in ("x.deny", "x.high", "x.tried")]}})
+        status, doc = self.result("--junit", self.dir / "junit.xml", attack)
+        step, = doc["scenarios"][0]["steps"]
+        self.assertEqual((status, step["got"], step["rule"], step["alarm"]), (0, "denied", "x.deny", "x.high"), doc)
+        self.assertEqual(step["rules"], ["x.deny", "x.high", "x.medium"])
+        told = xml.etree.ElementTree.parse(self.dir / "junit.xml").getroot().iter("property")
+        self.assertEqual([(p.get("name"), p.get("value")) for p in told], [("alarm of step 1", "x.high")])
+        honest = {"category": "benign", "looks_like": "persistence", "setup": {"policies": [str(policy)]}, "finally": None}
+        asked = {**self.step("echo a | wc -l", "asked", rule="x.deny", exit_status=0), "answer": "approve"}
+        policy.write_text(json.dumps({"policy": "n", "version": 1, "rules": [
+            rule("x.deny", "low", "ask"), rule("x.medium", "medium", "log"), {**rule("x.tried", "critical", "kill"), "mode": "observe"}]}))
+        status, doc = self.result(self.scenario("honest", steps=[asked], **honest))
+        self.assertEqual(status, 1)
+        self.assertEqual(doc["scenarios"][0]["steps"][0]["why"], "noted by x.medium, which is a false alarm")
+
     def ask_policy(self):
         rule = {"id": "x.ask", "category": "x", "severity": "medium", "on": ["exec"], "when": "action.name == 'wc'", "verdict": "ask",
                 "because": "b", "match": [{"action": {"kind": "exec", "path": "/bin/wc"}}],

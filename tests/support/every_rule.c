@@ -33,6 +33,8 @@ void every_rule_decide(const struct policy *policy, struct policy_state *state,
 		if (match.result == CEL_FAILED && rule->verdict == VERDICT_ALLOW)
 			continue;
 		ret->matched++;
+		if (rule->verdict != VERDICT_ALLOW && ret->found++ < MAX_FOUND)
+			ret->found_rules[ret->found - 1] = (uint16_t)i;
 		decided |= rule->verdict != VERDICT_LOG;
 		if (!best || rule->verdict > best->verdict ||
 		    (rule->verdict == best->verdict &&

@@ -129,6 +129,10 @@ static uint32_t check_against_every_rule(const struct policy *policy, const stru
 	assert_int_equal(got.matched, expected.matched);
 	assert_int_equal(got.verdict, expected.verdict);
 	assert_ptr_equal(got.rule, expected.rule);
+	assert_int_equal(got.found, expected.found);
+	if (got.found <= MAX_FOUND)
+		assert_memory_equal(got.found_rules, expected.found_rules,
+				    got.found * sizeof(got.found_rules[0]));
 	(void)policy_state_free(a);
 	(void)policy_state_free(b);
 	return got.matched;

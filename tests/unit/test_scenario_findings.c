@@ -247,6 +247,82 @@ static void test_rules_and_labels(void **state)
 	scenario.label_count = 0;
 }
 
+/* A rule of the policy below, that matched beside one that decided. */
+#define BESIDE(_call, _rule, _severity, _more)                                         \
+	"{\"seq\":5,\"call\":\"" _call "\",\"kind\":\"exec\",\"verdict\":\"deny\","    \
+	"\"rule\":\"low\",\"also\":[{\"rule\":\"" _rule "\",\"severity\":\"" _severity \
+	"\",\"verdict\":\"log\"" _more "}]}"
+#define RULE(_id, _severity)                                                             \
+	"{\"id\":\"" _id "\",\"category\":\"c\",\"severity\":\"" _severity               \
+	"\",\"on\":[\"exec\"],\"when\":\"action.name == 'x'\",\"verdict\":\"log\","      \
+	"\"because\":\"b\",\"match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"x\"}}]," \
+	"\"not_match\":[{\"action\":{\"kind\":\"exec\"}}]}"
+
+static struct policy *of_severities(void)
+{
+	static const char text[] = "{\"policy\":\"t\",\"version\":1,\"rules\":[" RULE(
+		"low", "low") "," RULE("medium", "medium") "," RULE("high", "high") "]}";
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	if (policy_load_text("t", text, strlen(text), &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	return policy;
+}
+
+/* Of both steps, in their order; "-": none. */
+static void expect_alarms(const struct policy *policy, enum scenario_category category,
+			  const char *first, const char *second)
+{
+	static struct step denied[2] = {{.expect.verdict = STEP_DENIED},
+					{.expect.verdict = STEP_ALLOWED}};
+	const struct scenario s = {.steps = denied, .step_count = 2, .category = category};
+	const char *const expected[] = {first, second};
+	struct findings f;
+
+	findings_make(&s, &seen, policy, -1, &f);
+	for (size_t i = 0; i < 2; i++) {
+		assert_string_equal(f.steps[i].alarm ? f.steps[i].alarm->rule : "-", expected[i]);
+		assert_int_equal(f.steps[i].ok,
+				 category != CATEGORY_BENIGN || expected[i][0] == '-');
+	}
+	findings_done(&f);
+}
+
+static void test_what_another_verdict_stands_before(void **state)
+{
+	struct rule_check fired = {.rule = "high", .least = 2, .most = 2};
+	struct policy *policy = of_severities();
+
+	(void)state;
+	see(BESIDE("c1", "medium", "medium", ""));
+	expect_alarms(policy, CATEGORY_PERSISTENCE, "medium", "-");
+	see(BESIDE("c1", "high", "high", ""));
+	/* Only observed: it fires, and raises no alarm. */
+	see("{\"seq\":6,\"call\":\"c2\",\"kind\":\"exec\",\"verdict\":\"allow\",\"also\":[{"
+	    "\"rule\":\"high\",\"severity\":\"high\",\"verdict\":\"log\",\"mode\":"
+	    "\"observe\"}],\"would\":{\"rule\":\"medium\",\"verdict\":\"deny\"}}");
+	expect_alarms(policy, CATEGORY_PERSISTENCE, "high", "-");
+	expect_alarms(policy, CATEGORY_BENIGN, "high", "-");
+	/* Whatever decided is what came of the step. */
+	assert_string_equal(judged((struct expectation){.verdict = STEP_DENIED}, 0).by->rule,
+			    "low");
+	assert_true(judged((struct expectation){.verdict = STEP_ALLOWED}, 1).ok);
+	see("{\"seq\":6,\"call\":\"c2\",\"kind\":\"net.connect\",\"verdict\":\"deny\",\"rule\":"
+	    "\"default\",\"also\":[{\"rule\":\"medium\",\"verdict\":\"log\"},{},7],"
+	    "\"answered_by\":\"decoy\"}");
+	assert_true(judged((struct expectation){.verdict = STEP_NOTED, .rule = "medium"}, 1).ok);
+	scenario.rules = &fired;
+	scenario.rule_count = 1;
+	steps[0].expect.verdict = STEP_DENIED;
+	assert_null(failed_check(-1));
+	fired = (struct rule_check){.rule = "medium", .least = 3, .most = 3};
+	assert_null(failed_check(-1));
+	steps[0].expect.verdict = STEP_ALLOWED;
+	scenario.rule_count = 0;
+	(void)policy_free(policy);
+}
+
 static void check_file(int workspace_fd, struct file_check check, bool good)
 {
 	scenario.files = &check;
@@ -304,6 +380,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_promises, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules_and_labels, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_another_verdict_stands_before, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "tools/cordon/log/log_export.h"
 #include "tools/cordon/log/log_files.h"
 #include "tools/cordon/log/log_replay.h"
+#include "tools/cordon/log/log_severity.h"
 #include "tools/cordon/log/log_show.h"
 #include "tools/cordon/log/log_verify.h"
 #include "tools/toolkit/paths.h"
@@ -19,6 +20,7 @@ enum {
 	KEY_CALL = 0x2000,
 	KEY_KIND,
 	KEY_VERDICT,
+	KEY_SEVERITY,
 	KEY_EXEC,
 	KEY_JSON,
 	KEY_SIGNER,
@@ -59,6 +61,9 @@ static const struct argp_option show_options[] = {
 	{"kind", KEY_KIND, "PATTERN", 0, "Only events of this kind: exec, \"net.*\"", 0},
 	{"verdict", KEY_VERDICT, "VERDICT", 0,
 	 "Only allow, log, throttle, ask, decoy, deny or kill", 0},
+	{"severity", KEY_SEVERITY, "LEVEL", 0,
+	 "Only where a rule of low, medium, high or critical severity matched, or of a higher one",
+	 0},
 	{"exec", KEY_EXEC, "N", 0, "Only events of this execution", 0},
 	{"json", KEY_JSON, 0, 0, "The lines of the record as they are", 0},
 	{0},
@@ -82,6 +87,9 @@ static const struct argp_option export_options[] = {
 	{"kind", KEY_KIND, "PATTERN", 0, "Only events of this kind: exec, \"net.*\"", 0},
 	{"verdict", KEY_VERDICT, "VERDICT", 0,
 	 "Only allow, log, throttle, ask, decoy, deny or kill", 0},
+	{"severity", KEY_SEVERITY, "LEVEL", 0,
+	 "Only where a rule of low, medium, high or critical severity matched, or of a higher one",
+	 0},
 	{"exec", KEY_EXEC, "N", 0, "Only events of this execution", 0},
 	{0},
 };
@@ -159,6 +167,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 				   value);
 		a->filter.verdict = value;
 		return 0;
+	case KEY_SEVERITY:
+		a->filter.severity = log_severity_by_name(value);
+		if (!a->filter.severity)
+			argp_error(state, "%s is no severity: low, medium, high, critical", value);
+		return 0;
 	case KEY_EXEC:
 		errno = 0;
 		number = strtoul(value, &end, 10);
@@ -212,7 +225,8 @@ static const struct argp show_argp = {
 	.parser = parse_option,
 	.args_doc = "FILE...",
 	.doc = "Print the events of records, one a line: time (UTC), call, execution, kind, verdict, "
-	       "what it is about; below a refusal the rule and its reason.\v"
+	       "what it is about; below it each rule that"
+	       " matched and its reason.\v"
 	       "The chain is checked on the way: exit status 1 if a line does not fit. A record "
 	       "that has no end yet is shown with a warning.",
 };

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/json_write.h"
 #include "tools/cordon/log/log_export.h"
+#include "tools/cordon/log/log_severity.h"
 #include "tools/cordon/log/ocsf_objects.h"
 #include "tools/cordon/version.h"
 
@@ -142,13 +143,7 @@ static const struct mapping *mapping_of(const struct json *event)
 
 static unsigned severity_of(const struct json *event)
 {
-	static const char *const names[] = {"low", "medium", "high", "critical"};
-	const char *severity = text_of(event, "severity");
-
-	for (unsigned i = 0; severity && i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(severity, names[i]) == 0)
-			return i + 2;
-	return 1; /* Informational */
+	return log_severity_of(event) + 1; /* without any Informational */
 }
 
 static const struct outcome *outcome_of(const struct json *event)
@@ -226,9 +221,10 @@ static void put_verdict(struct json_writer *w, const struct json *event,
 
 static void put_as_it_is(struct json_writer *w, const char *line, size_t len)
 {
-	static const char *const members[] = {"kind",	  "exec_id", "parent_exec_id",
-					      "category", "fields",  "process_labels",
-					      "matched",  "verdict", "signer"};
+	static const char *const members[] = {"kind",	  "exec_id",	  "parent_exec_id",
+					      "category", "fields",	  "process_labels",
+					      "matched",  "verdict",	  "would",
+					      "also",	  "also_omitted", "signer"};
 	const char *at;
 	size_t n;
 

@@ -15,6 +15,7 @@
 #include "common/cleanup.h"
 #include "common/json_write.h"
 #include "tools/cordon/log/log_export.h"
+#include "tools/cordon/log/log_severity.h"
 #include "tools/cordon/version.h"
 
 enum {
@@ -106,6 +107,34 @@ static bool is_refused(const char *verdict)
 	return verdict && (strcmp(verdict, "deny") == 0 || strcmp(verdict, "kill") == 0);
 }
 
+/* The rules that matched beside the one that decided. */
+static void put_also(struct json_writer *w, const struct json *event)
+{
+	const struct json *also = json_get(event, "also");
+	bool any = false;
+
+	for (const struct json *a = json_first(also); a; a = json_next(a))
+		any |= !log_is_observed(a) && text_of(a, "rule");
+	if (!any)
+		return;
+	json_begin_object(w, NULL);
+	json_put_string(w, "key", "cordon.also");
+	json_begin_object(w, "value");
+	json_begin_object(w, "arrayValue");
+	json_begin_array(w, "values");
+	for (const struct json *a = json_first(also); a; a = json_next(a)) {
+		if (log_is_observed(a) || !text_of(a, "rule"))
+			continue;
+		json_begin_object(w, NULL);
+		json_put_string(w, "stringValue", text_of(a, "rule"));
+		json_end_object(w);
+	}
+	json_end_array(w);
+	json_end_object(w);
+	json_end_object(w);
+	json_end_object(w);
+}
+
 /* An action that a rule spoke on, or that a default refused. */
 static void add_event(const struct log_exporter *e, struct otel_span *span,
 		      const struct json *event, uint64_t ts)
@@ -124,8 +153,9 @@ static void add_event(const struct log_exporter *e, struct otel_span *span,
 	put_attribute(&w, "cordon.action", text_of(event, "kind"));
 	put_attribute(&w, "cordon.verdict", verdict);
 	put_attribute(&w, "cordon.rule", rule);
-	put_attribute(&w, "cordon.severity", text_of(event, "severity"));
+	put_attribute(&w, "cordon.severity", log_severity_name_of(event));
 	put_attribute(&w, "cordon.because", text_of(event, "because"));
+	put_also(&w, event);
 	put_attribute(&w, "cordon.event", text_of(event, "hash"));
 	json_end_array(&w);
 	json_end_object(&w);

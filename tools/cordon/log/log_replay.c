@@ -27,7 +27,7 @@ struct replaying {
 	struct chain_check check;
 	struct json_writer writer; /* of the JSON report */
 	struct buf report;
-	uint64_t judged, changed, stricter, other_rule, unknown;
+	uint64_t judged, changed, stricter, other_rule, other_also, unknown;
 };
 
 static void print_rule(const char *rule, const char *because)
@@ -68,6 +68,7 @@ static void put_change(struct replaying *r, uint64_t seq, const struct json *eve
 		policy_explain(r->replay.policy, r->replay.state, &r->replay.action, &what->now, w);
 	else
 		json_put_string(w, "rule", what->now_rule);
+	policy_put_also(r->replay.policy, &what->now, w);
 	json_end_object(w);
 	json_end_object(w);
 }
@@ -87,6 +88,9 @@ static void on_line(struct replaying *r, const char *line, size_t len, uint64_t 
 		break;
 	case REPLAY_OTHER_RULE:
 		r->other_rule++;
+		break;
+	case REPLAY_OTHER_ALSO:
+		r->other_also++;
 		break;
 	case REPLAY_CHANGED:
 		r->changed++;
@@ -176,11 +180,12 @@ static void put_note(void *ctx, const char *note)
 static void end_text(struct replaying *r)
 {
 	(void)printf("%s%" PRIu64 " judged%s: %" PRIu64 " verdict%s change%s (%" PRIu64
-		     " stricter), %" PRIu64 " by another rule, %" PRIu64 " cannot be judged\n",
+		     " stricter), %" PRIu64 " by another rule, %" PRIu64
+		     " beside other rules, %" PRIu64 " cannot be judged\n",
 		     r->changed ? "\n" : "", r->judged,
 		     r->replay.is_same_policy ? " by the policy that the session had" : "",
 		     r->changed, r->changed == 1 ? "" : "s", r->changed == 1 ? "s" : "",
-		     r->stricter, r->other_rule, r->unknown);
+		     r->stricter, r->other_rule, r->other_also, r->unknown);
 	put_notes(r, print_note);
 }
 
@@ -193,6 +198,7 @@ static void end_json(struct replaying *r)
 	json_put_u64(w, "judged", r->judged);
 	json_put_u64(w, "stricter", r->stricter);
 	json_put_u64(w, "other_rule", r->other_rule);
+	json_put_u64(w, "other_also", r->other_also);
 	json_put_u64(w, "not_judged", r->unknown);
 	json_begin_array(w, "notes");
 	put_notes(r, put_note);

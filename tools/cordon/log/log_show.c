@@ -11,10 +11,12 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/plain.h"
+#include "tools/cordon/log/log_severity.h"
 
 #define MAX_SUBJECT 240u
 #define MAX_BECAUSE 2000u
 #define MAX_VERDICT 8u
+#define MAX_WORD    16u
 #define NS_PER_S    1000000000
 
 /* Text from inside a sandbox. */
@@ -299,6 +301,34 @@ static void print_reason(const struct log_printer *p, const struct json *event, 
 	(void)fputc('\n', p->out);
 }
 
+/* @rule: an object of "also", or "would". */
+static void print_other(const struct log_printer *p, const struct json *rule, bool observed)
+{
+	(void)fputs(observed ? "    only observed: " : "    also ", p->out);
+	print_plain(p->out, text_of(rule, "rule") ? text_of(rule, "rule") : "?", MAX_SUBJECT);
+	(void)fputs(" (", p->out);
+	print_plain(p->out, text_of(rule, "severity") ? text_of(rule, "severity") : "?", MAX_WORD);
+	(void)fputs(", ", p->out);
+	print_plain(p->out, text_of(rule, "verdict") ? text_of(rule, "verdict") : "?", MAX_WORD);
+	(void)fputs("): ", p->out);
+	print_plain(p->out, text_of(rule, "because") ? text_of(rule, "because") : "", MAX_BECAUSE);
+	(void)fputc('\n', p->out);
+}
+
+/* Rules that matched too; a verdict hides none of them. */
+static void print_others(const struct log_printer *p, const struct json *event)
+{
+	int64_t omitted = 0;
+
+	if (json_get(event, "would"))
+		print_other(p, json_get(event, "would"), true);
+	for (const struct json *a = json_first(json_get(event, "also")); a; a = json_next(a))
+		print_other(p, a, log_is_observed(a));
+	if (json_i64(json_get(event, "also_omitted"), 1, UINT32_MAX, &omitted) == 0)
+		(void)fprintf(p->out, "    and %" PRId64 " more, none of them more severe\n",
+			      omitted);
+}
+
 void log_print_event(struct log_printer *p, const struct json *event, const char *line, size_t len)
 {
 	_cleanup_buf_ struct buf subject = BUF_INIT((size_t)1 << 20);
@@ -327,6 +357,7 @@ void log_print_event(struct log_printer *p, const struct json *event, const char
 	}
 	(void)fputc('\n', p->out);
 	print_reason(p, event, verdict);
+	print_others(p, event);
 }
 
 bool log_filter_matches(const struct log_filter *filter, const struct json *event)
@@ -341,6 +372,8 @@ bool log_filter_matches(const struct log_filter *filter, const struct json *even
 	if (filter->call && (!call || strcmp(filter->call, call) != 0))
 		return false;
 	if (filter->verdict && (!verdict || strcmp(filter->verdict, verdict) != 0))
+		return false;
+	if (filter->severity && log_severity_of(event) < filter->severity)
 		return false;
 	if (filter->exec_id && (json_i64(json_get(event, "exec_id"), 0, UINT32_MAX, &exec_id) < 0 ||
 				exec_id != filter->exec_id))

@@ -17,6 +17,7 @@ struct log_filter {
 	const char *call;
 	const char *kind; /* a pattern: "net.*" */
 	const char *verdict;
+	unsigned severity; /* as log_severity_of(), and above */
 	uint32_t exec_id;
 };
 
@@ -33,7 +34,8 @@ struct log_printer {
 bool log_filter_matches(const struct log_filter *filter, const struct json *event);
 
 /*
- * log_print_event - one line; for deny and kill one more with the rule and its reason.
+ * log_print_event - one line; where a rule spoke one more with it and its reason, and one for each
+ * rule that matched beside it.
  * @line: the event's text, for the numbers that a double cannot hold.
  */
 void log_print_event(struct log_printer *printer, const struct json *event, const char *line,

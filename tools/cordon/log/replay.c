@@ -61,6 +61,7 @@ static void on_start(struct replay *r, const struct json *fields)
 	r->is_same_policy = is(text_of(fields, "policy"), policy_hash(r->policy));
 	r->had_file_gate = is(text_of(fields, "file_gate"), "on");
 	r->tells_processes = is(text_of(fields, "process_labels"), "on");
+	r->tells_also = is(text_of(fields, "also"), "on");
 	for (const struct json *l = json_first(json_get(fields, "layers")); l; l = json_next(l))
 		r->host_bound |= strncmp(json_key(l), "bound.", 6) == 0;
 	if (is(text_of(fields, "trace"), "off")) {
@@ -127,6 +128,22 @@ static enum replay_result compare(struct replayed *ret)
 	if (ret->was != ret->now.verdict)
 		return REPLAY_CHANGED;
 	return is(ret->was_rule, ret->now_rule) ? REPLAY_SAME : REPLAY_OTHER_RULE;
+}
+
+/* In the same order, since the record has the most severe first, too. */
+static bool has_the_same_beside(const struct replay *r, const struct json *event,
+				const struct decision *now)
+{
+	const struct rule_info *would = policy_tells_would(now) ? now->would : NULL;
+	const struct json *was = json_first(json_get(event, "also"));
+	struct also also;
+
+	policy_also(r->policy, now, &also);
+	for (size_t i = 0; i < also.count; i++, was = json_next(was)) {
+		if (!was || !is(text_of(was, "rule"), policy_rule(r->policy, also.rules[i])->id))
+			return false;
+	}
+	return !was && is(text_of(json_get(event, "would"), "rule"), would ? would->id : NULL);
 }
 
 static void note_loss(struct replay *r, const char *kind)
@@ -272,6 +289,7 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 	const char *kind = text_of(event, "kind");
 	struct decision by_bytes = {.verdict = VERDICT_ALLOW};
 	const struct rule_info *evicted_rule;
+	enum replay_result result;
 	bool was_lost;
 
 	if (!verdict_by_name(text_of(event, "verdict"), &ret->was))
@@ -307,7 +325,12 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 		ret->now_rule = r->loss_rule;
 		ret->because = "Evidence of this session was lost before.";
 	}
-	return compare(ret);
+	result = compare(ret);
+	/* What a budget says of bytes is told elsewhere. */
+	if (result == REPLAY_SAME && r->tells_also && by_bytes.verdict == VERDICT_ALLOW &&
+	    !has_the_same_beside(r, event, &ret->now))
+		return REPLAY_OTHER_ALSO;
+	return result;
 }
 
 enum replay_result replay_event(struct replay *r, const struct json *event, const char *line,

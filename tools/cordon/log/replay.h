@@ -26,6 +26,7 @@ enum replay_result {
 	REPLAY_NOTHING,	   /* no event on which anything was decided */
 	REPLAY_SAME,	   /* the same verdict by the same rule */
 	REPLAY_OTHER_RULE, /* the same verdict by another rule */
+	REPLAY_OTHER_ALSO, /* the same by the same rule, and other rules matched beside it */
 	REPLAY_CHANGED,
 	REPLAY_UNKNOWN, /* it cannot be judged; `reason` says why */
 };
@@ -48,6 +49,7 @@ struct replay {
 	bool is_same_policy;	     /* the record was made with it */
 	bool had_file_gate;
 	bool tells_processes;	 /* it says which labels the process of each event had */
+	bool tells_also;	 /* and which rules matched beside the one that decided */
 	bool host_bound;	 /* a folder of the host was bound writable */
 	uint64_t writes_seen;	 /* that were judged after they happened */
 	uint64_t labels_dropped; /* that the record sets and this policy does not */

@@ -122,6 +122,9 @@ static void print_json(const struct explanation *e, const struct policy_state *s
 	json_put_string(&w, "errno",
 			d->verdict >= VERDICT_ASK ? strerrorname_np(d->errno_value) : NULL);
 	policy_explain(e->policy, state, &e->action, d, &w);
+	if (policy_tells_would(d))
+		policy_explain_would(e->policy, state, &e->action, d, &w);
+	policy_put_also(e->policy, d, &w);
 	policy_put_labels(&w, "labels_set", e->policy, d->labels_added);
 	policy_put_labels(&w, "labels_taken", e->policy, d->labels_removed);
 	put_answers(&w, e);
@@ -158,6 +161,30 @@ static void print_verdict(const struct explanation *e, bool colour)
 	}
 	print_text(policy_because(e->policy, &e->action, d));
 	(void)putchar('\n');
+}
+
+static void print_other(const char *how, const struct policy *policy, size_t index)
+{
+	const struct rule_info *info = policy_rule(policy, index);
+
+	(void)printf("    %s %s (%s, %s)\n", how, info->id, info->severity,
+		     verdict_name(policy_rule_verdict(policy, index)));
+}
+
+/* Rules that matched, too: a verdict hides none of them from the record. */
+static void print_others(const struct explanation *e)
+{
+	struct also also;
+
+	if (policy_tells_would(&e->decision))
+		print_other("only observed:", e->policy, e->decision.would_index);
+	policy_also(e->policy, &e->decision, &also);
+	for (size_t i = 0; i < also.count; i++)
+		print_other(policy_rule_is_observed(e->policy, also.rules[i]) ? "only observed:"
+									      : "also",
+			    e->policy, also.rules[i]);
+	if (also.omitted)
+		(void)printf("    and %u more, none of them more severe\n", also.omitted);
 }
 
 /* What besides its expression the rule waits for. */
@@ -230,6 +257,7 @@ static void print_plainly(const struct explanation *e)
 	if (e->labels_before.process != e->labels_before.session)
 		print_labels("of its process:", e->policy, e->labels_before.process);
 	print_verdict(e, colour);
+	print_others(e);
 	print_labels("sets the labels:", e->policy, e->decision.labels_added);
 	print_labels("takes away the labels:", e->policy, e->decision.labels_removed);
 	if (rules_on_kind(e))

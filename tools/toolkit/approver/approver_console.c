@@ -154,7 +154,7 @@ static void put_member(struct buf *out, const char *name, const struct json *val
 
 static void write_question(const struct json *q, size_t columns, struct buf *out)
 {
-	static const char *const members[] = {"because", "rule",    "severity", "call",
+	static const char *const members[] = {"because", "rule",    "severity", "also",	  "call",
 					      "tool",	 "matched", "labels",	"pattern"};
 
 	buf_puts(out, "\ncordon asks: may this session do ");
