@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -49,6 +50,15 @@ class Prove(unittest.TestCase):
         for name in names + (("cordon-main",) if (CORDON.parent / "cordon-main").exists() else ()):
             shutil.copy2(CORDON.parent / name, self.dir / name)
         return self.dir / "cordon"
+
+    def test_rows_that_one_supervisor_watches(self):
+        helper = pathlib.Path(__file__).parents[1] / "integration/shared_resident.py"
+        # The helper's two, the trial session; of rows those whose supervisor is not to be killed.
+        for row, served in (("view.record", 4), ("process.orphan", 3)):
+            done = subprocess.run([sys.executable, helper, CORDON, CORDON, "doctor", "--prove", row], capture_output=True, text=True,
+                                  timeout=300)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertRegex(done.stdout, f"the shared supervisor: .* {served} in all")
 
     def test_one_line_a_group(self):
         done = prove("view.record", "write.usr")

@@ -13,6 +13,7 @@ import tempfile
 import time
 import unittest
 
+import shared_resident
 from slower import SLOWER
 
 CORDON = os.environ.get("CORDON", "build/cordon")
@@ -145,7 +146,9 @@ class CordonTest(unittest.TestCase):
         self.record = self.dir / "record.jsonl"
         self.env = dict(os.environ, CORDON_STATE_DIR=str(self.dir / "state"))
         self.addCleanup(self.remove_folder)
-        if os.environ.get("CORDON_RESIDENT") == "auto":
+        if os.environ.get("CORDON_TEST_RESIDENT") == "shared":
+            shared_resident.offer(CORDON, self.env)
+        elif os.environ.get("CORDON_RESIDENT") == "auto":
             self.use_resident()
 
     def use_resident(self):

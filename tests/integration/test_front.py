@@ -41,6 +41,12 @@ class FrontTest(CordonTest):
 
 
 class WhoRuns(FrontTest):
+    def test_a_deep_layer_goes(self):
+        """It is built with a libc of its own, whose nftw() goes no deeper than it has descriptors."""
+        r = self.run_in("python3", "-c", "import os\nfor i in range(600): os.mkdir('d'); os.chdir('d')", options=["--discard"])
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertTrue(wait_for(lambda: not list((self.dir / "state/sessions").iterdir()), 20))
+
     def test_a_plain_run(self):
         for options in ([], ["--discard"], ["--mem", "1G", "--pids=99", "--label", f"{self.work}=secret", "--timeout", "99"]):
             self.assertEqual(self.program_of(*options), ("cordon", 6), options)

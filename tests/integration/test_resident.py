@@ -16,6 +16,7 @@ import subprocess
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
+import shared_resident
 from cordon_testing import CORDON, PROGRAMS, SANITIZED, SLOWER, TRACE, CordonTest, descendants, living, wait_for
 
 
@@ -485,6 +486,23 @@ class Malformed(ResidentTest):
     def test_one_that_says_nothing_is_let_go(self):
         client = self.connect()
         self.assertEqual(client.recv(100), b"")
+
+
+class Shared(CordonTest):
+    """By what an emulated machine's tests have (tests/vm/suites.py)."""
+
+    def test_one_for_several_state_folders(self):
+        shared = shared_resident.Shared(CORDON)
+        served = lambda: json.loads(shared.serve("--status", "--json"))["served"]
+        self.addCleanup(shared.end, os.getpid())
+        self.assertTrue(wait_for(lambda: served() == 2), "the key's session, and the one that sleeps")
+        for number, name in enumerate(("one", "two"), 3):
+            self.env["CORDON_STATE_DIR"] = str(self.dir / name)
+            shared.offer(self.env)
+            self.assertEqual(self.run_in("sh", "-c", "exit 3").returncode, 3)
+            self.assertEqual(served(), number)
+            self.assertEqual(self.verified()[0], 0)
+            self.assertTrue((self.dir / name / "sessions").is_dir())
 
 
 if __name__ == "__main__":

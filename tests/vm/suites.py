@@ -22,8 +22,12 @@ NOT_HERE = {
     "integration.lite_container": "of what a container refuses, and made by runc, which is not on the disk",
     "integration.detect": "of rules and how often they are right: a session for each of its cases",
 }
-# These meet no trace, and run with the first back end alone.
-WITHOUT_TRACE = re.compile(r"^unit\.|_as_user$|^integration\.(gate.*|floor|refusals|lite.*|policy_(check|fmt|eval))$")
+# These meet no trace, and run with the first back end alone: of the gate or the floor by themselves, or without any session.
+WITHOUT_TRACE = re.compile(
+    r"^unit\.|_as_user$|^integration\.(gate.*|floor|refusals|lite.*|policy_(check|fmt|eval|tools|diff|diff_kinds)|decoy_clients)$")
+# Once more with the programs for kernels before 6.16, which these are: there it would be the same test again.
+BY_CALLS = re.compile(r"_by_calls$")
+BY_CALLS_ANYWAY = ("6.1", "6.12")
 # As an ordinary user too, who has no trace.
 USERS = ("integration.run", "integration.files", "integration.floor", "integration.refusals", "integration.gate",
          "integration.gate_exec", "integration.gate_net", "integration.lite", "integration.signals")
@@ -34,6 +38,16 @@ QUICK_ONCE = re.compile(
     r"|integration\.(trace_share|exec_verified|gate|gate_flood|gate_exec|gate_net|floor|refusals|bounds|fairness))$")
 # Nothing beside them: they ask for a share of the processor, or for everything of a kind on the machine.
 ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|clock_step|bounds|leaks|supervisor_lost|trace_load)$")
+# Their runs are watched by one resident supervisor, which loads the trace once (tests/integration/shared_resident.py): loading
+# takes an emulated processor longer than all else that such a test does. None is about loading, or about who watches.
+SHARED = re.compile(
+    r"_resident$|^integration\.(ask_attacks|budgets.*|decoy|files|log_export|net_(?!end).*|policy_learn"
+    r"|process_labels|profiles|replay|rule_kinds|spec_option|throttle|unix_sockets|user_limits)$")
+# A trace of their own for each run, as these are without a supervisor that they share: what they try is tried with one
+# before, and these come last.
+LAST = re.compile(r"^integration\.(ask|ask_console|ask_mcp|input|run|signals)$")
+# What differs most from kernel to kernel comes first, so that a run which is cut off has told the most.
+FIRST = re.compile(r"^vm\.|^integration\.(trace.*|exec_verified|gate.*)$|^escape\.")
 # Only where two processors run at once does what they attack ever get through to its wall.
 NEEDS_TWO = re.compile(r"^integration\.exec_verified$")
 BENCH = "bench"
@@ -84,9 +98,11 @@ def extra(build):
     for user, name in ((0, "root"), (1000, "user")):
         yield Test(f"vm.host_as_{name}", ["python3", f"{SOURCE}/tests/vm/guest/test_host.py"], "/tmp", user, environment)
         for group in escape_groups(build):
-            yield Test(f"escape.{group}_as_{name}",
-                       [f"{build}/cordon-prove", "--cordon", f"{build}/cordon", "--verbose", "--trace",
-                        "on" if user == 0 else "auto", f"{group}."], "/tmp", user, {"ESCAPE_SHOW": "1"})
+            prove = [f"{build}/cordon-prove", "--cordon", f"{build}/cordon", "--verbose", "--trace",
+                     "on" if user == 0 else "auto", f"{group}."]
+            if user == 0:
+                prove = ["python3", f"{SOURCE}/tests/integration/shared_resident.py", f"{build}/cordon", *prove]
+            yield Test(f"escape.{group}_as_{name}", prove, "/tmp", user, {"ESCAPE_SHOW": "1", "CORDON_RESIDENT": "off"})
 
 
 def bench(build):
@@ -95,15 +111,22 @@ def bench(build):
     return [Test("bench.trace", ["sh", "-c", script], "/tmp", 0, {"CORDON_TEST_SLOWER": str(SLOWER)})]
 
 
-def chosen(build, backend, every, pattern):
-    """Of the tests that one machine runs with one back end; a pattern chooses among all of them."""
+def order(test):
+    return (not FIRST.search(test.name), bool(LAST.search(test.name)))
+
+
+def chosen(build, kernel, backend, every, pattern):
+    """Of the tests that one machine runs with one back end, in their order; a pattern chooses among all of them."""
     if pattern == BENCH:
         return bench(build)
-    tests = [t for t in (*of_ctest(build), *extra(build)) if backend == BACKENDS[0] or not WITHOUT_TRACE.search(t.name)]
+    tests = [t for t in (*of_ctest(build), *extra(build)) if (backend == BACKENDS[0] or not WITHOUT_TRACE.search(t.name))
+             and not (kernel in BY_CALLS_ANYWAY and BY_CALLS.search(t.name))]
     if pattern:
         tests = [t for t in tests if re.search(pattern, t.name)]
     elif not every:
         tests = [t for t in tests if QUICK.match(t.name) or backend == BACKENDS[0] and QUICK_ONCE.match(t.name)]
     for test in tests:
         test.environment = {**test.environment, "CORDON_TRACE_BACKEND": backend, "CORDON_TEST_SLOWER": str(SLOWER)}
-    return tests
+        if test.user == 0 and SHARED.search(test.name):
+            test.environment["CORDON_TEST_RESIDENT"] = "shared"
+    return sorted(tests, key=order)

@@ -161,7 +161,7 @@ class Tables(unittest.TestCase):
 class Suites(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.tests = {(b, e): suites.chosen(BUILD, b, e, "") for b in suites.BACKENDS for e in (False, True)}
+        cls.tests = {(b, e): suites.chosen(BUILD, "sid", b, e, "") for b in suites.BACKENDS for e in (False, True)}
 
     def test_each_back_end_has_what_meets_a_trace(self):
         names = [{t.name for t in self.tests[b, True]} for b in suites.BACKENDS]
@@ -189,6 +189,31 @@ class Suites(unittest.TestCase):
         self.assertEqual(split("lsm", True, 2), {2: every})
         self.assertEqual(set(split("lsm", False)), {1})
         self.assertEqual(set(split("tracepoint", True)), {2})
+
+    def test_the_same_programs_are_not_tried_twice(self):
+        for kernel, expected in (("6.1", False), ("6.12", False), ("sid", True)):
+            names = {t.name for t in suites.chosen(BUILD, kernel, "lsm", True, "")}
+            self.assertEqual("integration.trace_verify_by_calls" in names, expected, kernel)
+            self.assertIn("integration.trace_verify", names)
+
+    def test_who_shares_a_supervisor(self):
+        """None that is about loading, ending or watching; and what shares one is not all of a command's tests."""
+        shared = {t.name for t in self.tests["lsm", True] if t.environment.get("CORDON_TEST_RESIDENT") == "shared"}
+        for name in ("run", "signals", "leaks", "fail_closed", "supervisor_lost", "resident", "front", "poor_start", "loss", "mcp", "net_end"):
+            self.assertNotIn(f"integration.{name}", shared)
+        for name in ("run_resident", "files", "net_relay", "rule_kinds"):
+            self.assertIn(f"integration.{name}", shared)
+        self.assertEqual({n for n in shared if suites.ALONE.search(n)}, set())
+        self.assertFalse([t.name for t in self.tests["tracepoint", True] if t.user and "CORDON_TEST_RESIDENT" in t.environment])
+        prove = {t.name: t.command for t in self.tests["tracepoint", True] if t.name.startswith("escape.view")}
+        self.assertTrue(prove["escape.view_as_root"][1].endswith("shared_resident.py"))
+        self.assertTrue(prove["escape.view_as_user"][0].endswith("cordon-prove"))
+
+    def test_what_differs_most_comes_first(self):
+        names = [t.name for t in self.tests["lsm", True]]
+        self.assertLess(names.index("escape.exec_as_root"), names.index("integration.files"))
+        self.assertLess(names.index("integration.trace"), names.index("integration.files"))
+        self.assertEqual({n for n in names if suites.LAST.search(n)}, set(names[-6:]))
 
     def test_what_is_left_out_exists(self):
         """So that a new name of a test does not leave a reason for nothing."""

@@ -27,7 +27,7 @@ import table
 from kernels import KERNELS, Unavailable, kernel
 
 # Tests at a time: while a session of one ends, which is mostly waiting, another can go on.
-JOBS = 2
+JOBS = 3
 WHOLE_SECONDS = {False: 1200, True: 14400}
 MEMORY = "2048"
 # The emulator's processors do not always agree on code that the kernel patches while it runs: one of them
@@ -255,7 +255,7 @@ def run_all(args, kern, folder, tests, kept):
 def main():
     args = parsed()
     try:
-        tests = suites.chosen(args.build, args.backend, args.all, args.pattern)
+        tests = suites.chosen(args.build, args.kernel, args.backend, args.all, args.pattern)
         if not tests:
             print(f"no test's name has {args.pattern!r} in it", file=sys.stderr)
             return 2

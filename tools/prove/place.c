@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/prove/place.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
 
@@ -164,19 +167,54 @@ static void leave_things_open(const struct outside *o, unsigned flags)
 	(void)!chdir(o->arena.away);
 }
 
+/*
+ * The folder of a resident supervisor that is to watch the rows' sessions, as ESCAPE_RESIDENT names
+ * it: its files get a name in the row's own state folder, too. For whom loading the trace for each
+ * row takes too long. Return: false if there is none.
+ */
+static bool offer_resident(const struct outside *o)
+{
+	const char *given = getenv("ESCAPE_RESIDENT"); /* NOLINT(concurrency-mt-unsafe) */
+	char place[128];
+	DIR *dir = given ? opendir(given) : NULL;
+	const struct dirent *entry;
+	bool is_there = false;
+
+	(void)snprintf(place, sizeof(place), "%s/state", o->arena.dir);
+	(void)mkdir(place, 0700);
+	(void)snprintf(place, sizeof(place), "%s/state/resident", o->arena.dir);
+	(void)mkdir(place, 0700);
+	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		_cleanup_free_ char *from = xasprintf("%s/%s", given, entry->d_name);
+		_cleanup_free_ char *to = xasprintf("%s/%s", place, entry->d_name);
+
+		if (entry->d_name[0] != '.')
+			is_there |= link(from, to) == 0;
+	}
+	if (dir)
+		(void)closedir(dir);
+	return is_there;
+}
+
 _Noreturn static void become(enum place place, const struct outside *o, unsigned flags,
 			     const struct words *w, int output_fd)
 {
 	char state[128];
 	char secret[128];
 	char path[] = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-	/* A resident supervisor would be started for the one run that there is of a state folder.
-	 */
-	char resident[] = "CORDON_RESIDENT=off";
+	/* One would be started for the one run that there is of a state folder. */
+	char alone[] = "CORDON_RESIDENT=off";
+	char watched[] = "CORDON_RESIDENT=auto";
 	char scratch[128];
 	/* A session has a /tmp of its own; what a control leaves in the host's would stay. */
 	const bool is_control = place == PLACE_HOST || place == PLACE_BARE;
-	char *const env[] = {state, secret, path, resident, is_control ? scratch : place_backend(),
+	/* Where the run is to be killed it must be the supervisor. */
+	const bool is_watched = !is_control && !(flags & ROW_ORPHAN) && offer_resident(o);
+	char *const env[] = {state,
+			     secret,
+			     path,
+			     is_watched ? watched : alone,
+			     is_control ? scratch : place_backend(),
 			     NULL};
 	char *argv[MAX_ARGS];
 

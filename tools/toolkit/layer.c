@@ -2,7 +2,10 @@
 #include "tools/toolkit/layer.h"
 
 #include <dirent.h>
-#include <ftw.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +14,10 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 
-#define OPEN_FOLDERS 16
+static bool is_self_or_parent(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
 
 bool layer_has_changes(const char *upper_dir)
 {
@@ -22,40 +28,113 @@ bool layer_has_changes(const char *upper_dir)
 	if (!dir)
 		return false;
 	while (!found && (entry = readdir(dir)))
-		found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+		found = !is_self_or_parent(entry->d_name);
 	(void)closedir(dir);
 	return found;
 }
 
-/* By the walk that is under way; nftw(3) hands nothing to its callback. */
-static bool has_mended;
+/*
+ * A folder that is taken away: what is deeper moves up into it, a level at a time, until nothing
+ * is. So depth and length of a path do not matter, which are chosen by whoever filled it: nftw(3)
+ * of one libc goes no deeper than the descriptors that it is given, and takes no path beyond
+ * PATH_MAX.
+ */
+struct removal {
+	int top_fd;
+	dev_t device; /* what is mounted in there stays */
+	uint64_t moved;
+};
 
-/* A folder that could not be read is only entered on the next walk, after its mode was mended. */
-static int open_up(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* A folder, after it was made ours to read, empty and move; -1 for all else, and other devices. */
+static int open_folder(int at_fd, const char *name, dev_t device)
 {
-	(void)ftw;
-	if ((type == FTW_D || type == FTW_DNR) && (st->st_mode & 0700) != 0700 &&
-	    chmod(path, 0700) == 0 && type == FTW_DNR)
-		has_mended = true;
-	return 0;
+	_cleanup_close_ int path_fd =
+		openat(at_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char by_fd[32];
+	struct stat st;
+
+	if (path_fd < 0 || fstat(path_fd, &st) < 0 || (device && st.st_dev != device))
+		return -1;
+	(void)snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", path_fd);
+	if ((st.st_mode & 0700) != 0700)
+		(void)chmod(by_fd, 0700);
+	return openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static bool remove_one(int at_fd, const char *name)
 {
-	(void)st;
-	(void)type;
-	(void)ftw;
-	(void)remove(path);
-	return 0;
+	return unlinkat(at_fd, name, 0) == 0 || unlinkat(at_fd, name, AT_REMOVEDIR) == 0;
+}
+
+/* By a name that is free there, or an empty folder's. Return: did it go? */
+static bool move_up(struct removal *removal, int from_fd, const char *name)
+{
+	const int folder_fd = open_folder(from_fd, name, removal->device);
+	char fresh[32];
+
+	if (folder_fd < 0)
+		return false;
+	(void)close(folder_fd);
+	do {
+		(void)snprintf(fresh, sizeof(fresh), ".%" PRIu64, removal->moved++);
+		if (renameat(from_fd, name, removal->top_fd, fresh) == 0)
+			return true;
+	} while (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR);
+	return false;
+}
+
+/* Each of a folder by @take, which says whether it went. Owns the descriptor. Return: did any go?
+ */
+static bool for_each(struct removal *removal, int folder_fd,
+		     bool (*take)(struct removal *removal, int at_fd, const char *name))
+{
+	DIR *dir = fdopendir(folder_fd);
+	const struct dirent *entry;
+	bool went = false;
+
+	if (!dir) {
+		close_fd(&folder_fd);
+		return false;
+	}
+	while ((entry = readdir(dir))) /* NOLINT(concurrency-mt-unsafe) */
+		if (!is_self_or_parent(entry->d_name))
+			went |= take(removal, dirfd(dir), entry->d_name);
+	(void)closedir(dir);
+	return went;
+}
+
+static bool take_inner(struct removal *removal, int at_fd, const char *name)
+{
+	return remove_one(at_fd, name) || move_up(removal, at_fd, name);
+}
+
+static bool take_outer(struct removal *removal, int at_fd, const char *name)
+{
+	int folder_fd;
+	bool went;
+
+	if (remove_one(at_fd, name))
+		return true;
+	folder_fd = open_folder(at_fd, name, removal->device);
+	if (folder_fd < 0)
+		return false;
+	went = for_each(removal, folder_fd, take_inner);
+	return remove_one(at_fd, name) || went;
 }
 
 void layer_remove(const char *dir)
 {
-	do {
-		has_mended = false;
-		(void)nftw(dir, open_up, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
-	} while (has_mended);
-	(void)nftw(dir, remove_one, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH);
+	_cleanup_close_ int top_fd = open_folder(AT_FDCWD, dir, 0);
+	struct removal removal = {.top_fd = top_fd};
+	struct stat st;
+
+	if (top_fd >= 0 && fstat(top_fd, &st) == 0) {
+		removal.device = st.st_dev;
+		while (for_each(&removal, openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				take_outer))
+			;
+	}
+	(void)remove(dir);
 }
 
 void layer_settle(const char *upper_dir, bool discard)
