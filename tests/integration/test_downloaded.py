@@ -14,7 +14,7 @@ import unittest
 import net_testing
 from cordon_testing import NO_TRACE, TRACE
 from net_testing import SERVER, SERVER6, NetTest
-from policy_testing import rule
+from policy_testing import SHIPPED, rule
 
 SCRIPT = b"#!/bin/sh\n/bin/true\n"
 TRUE = pathlib.Path(shutil.which("true")).read_bytes()
@@ -229,6 +229,35 @@ class Files(Downloads):
         self.sh(f"{self.fetch(TRUE)}; ./x")
         replayed = self.cordon("log", "replay", "--json", "--policy", self.rules, self.record)
         self.assertEqual((replayed.returncode, replayed.stderr.decode()), (0, ""), replayed.stdout.decode())
+
+
+@unittest.skipUnless(TRACE == "on", NO_TRACE)
+class Shipped(Downloads):
+    """The rules that ship, beside what allows all: what they tell, and that ordinary work is told of nowhere."""
+
+    def setUp(self):
+        super().setUp()
+        self.use(labels=[])
+
+    def told(self, script):
+        self.sh(script, "--policy", SHIPPED / "optional")
+        return {(e["rule"], e["fields"]["path"].rsplit("/", 1)[1]) for e in self.events()
+                if e.get("rule", "").startswith("dl.") and e["verdict"] == "log"}
+
+    def test_what_is_told(self):
+        at = f"http://{SERVER}:{self.web(SCRIPT)}/"
+        packed = f"http://{SERVER}:{self.web(tar())}/"
+        for script, told in ((f"curl -sS -o x {at}; chmod +x x; ./x", {("dl.run", "x")}),
+                             (f"curl -sS {packed} | tar x; ./bin; ./run", {("dl.run", "bin"), ("dl.run", "run")}),
+                             (f"curl -sS {at} | sh", {("dl.told-shell", "true")})):
+            with self.subTest(script):
+                self.assertLessEqual(told, self.told(script))
+
+    def test_ordinary_work_is_not(self):
+        at = f"http://{SERVER}:{self.web(SCRIPT)}/"
+        told = self.told(f"curl -sS -o data {at}; wc data; cp /bin/true own; ./own; python3 -c 'import os; os.system(\"/bin/true\")'")
+        if not MAY_SKIP or not self.events("label.everywhere"):
+            self.assertEqual(told, set())
 
 
 class Untraced(Downloads):
