@@ -80,6 +80,13 @@ static bool tells_lineage(const struct action *action, const struct action_field
 	       !action_is_unknown(action, field);
 }
 
+/* Lists that most actions have nothing in are not told of those. */
+static bool is_told_empty(const struct action_field *field)
+{
+	return field->offset != offsetof(struct action, declared) &&
+	       !action_field_is_file_labels(field);
+}
+
 /* All fields that the kind has, but for empty strings, what the event's head tells already, and the
  * text that a tool returned: it may be what a rule keeps from the agent. */
 void judge_put_fields(struct json_writer *w, const struct action *action)
@@ -111,8 +118,7 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 			json_put_bool(w, field->name, action_boolean(action, field));
 			break;
 		case FIELD_LIST:
-			if (field->offset != offsetof(struct action, declared) ||
-			    action->declared.count)
+			if (is_told_empty(field) || action_list(action, field)->count)
 				put_list(w, field->name, action_list(action, field));
 			break;
 		}

@@ -194,7 +194,10 @@ void session_assume_steps(struct session *session, bool from_start)
 
 static int apply_labels(struct session *session, int root_fd, struct error *err)
 {
+	uint64_t network;
+
 	session->tells_lineage = policy_reads_lineage(session->policy);
+	session->tells_file_labels = policy_reads_file_labels(session->policy);
 	if (!session->trace) {
 		session_assume_labels(session);
 		session_assume_steps(session, true);
@@ -206,6 +209,13 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 
 		if (r < 0)
 			return r;
+	}
+	network = policy_network_labels(session->policy);
+	if (network) {
+		const int r = trace_label_network(session->trace, session->slot, network);
+
+		if (r < 0)
+			return error_errno(err, r, "label what comes over the network");
 	}
 	if (policy_asks_for(session->policy, ACTION_MEM_EXEC))
 		(void)trace_tell_maps(session->trace, session->slot);

@@ -145,6 +145,7 @@ struct session {
 	struct policy_state *state;
 	struct lineages *lineages;    /* owned; NULL before it is ready, and without a trace */
 	bool tells_lineage;	      /* in each event: a rule reads it */
+	bool tells_file_labels;	      /* likewise of what is run */
 	uint64_t labels_recorded;     /* label bits that the record has already told of */
 	uint64_t everywhere_recorded; /* the same of those that any process may have */
 	bool labels_assumed;	      /* all of them are set, since nobody sees what is read */
@@ -312,6 +313,18 @@ void judge_note_labels(struct session *session, const struct action *cause);
 /* What was done until now counts: its events are taken from the trace, and labels of reads go to
  * the session's state, those of the action's process to the action. */
 void judge_catch_up(struct session *session, struct action *action);
+
+/* file_labels.c: action.file_labels; the names are borrowed from the policy. */
+struct file_labels {
+	struct str names[MAX_LABELS];
+};
+
+/* @known: those that the kernel has of the file. */
+void file_labels_fill(const struct session *session, uint64_t known, struct file_labels *ret,
+		      struct action *action);
+/* Of the program, and of the script that names it. */
+void file_labels_of_exec(const struct session *session, const struct gate_request *request,
+			 struct file_labels *ret, struct action *action);
 
 /* judge_told.c */
 #define ACTION_CALL_BYTES 96
