@@ -17,6 +17,7 @@
 #include "common/limits.h"
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/key.h"
+#include "monitor/evidence/mask.h"
 
 #define FLUSH_BYTES   (64u << 10)
 #define KEPT_BYTES    (1u << 20) /* of memory, after an event that took more */
@@ -37,6 +38,8 @@ struct record {
 	uint64_t written; /* bytes of output_fd that are ours */
 	int error;	  /* sticky */
 	bool in_event;
+	struct masker masker;	  /* of no redactor: none is set */
+	unsigned char mask_key[RECORD_MASK_KEY_BYTES];
 	record_observer observer; /* may be NULL */
 	void *observer_ctx;	  /* borrowed: outlives us, by record_set_observer()'s caller */
 };
@@ -47,6 +50,7 @@ static struct record *record_free(struct record *record)
 		return NULL;
 	close_fd(&record->output_fd);
 	key_done(&record->key);
+	sodium_memzero(record->mask_key, sizeof(record->mask_key));
 	buf_done(&record->lines);
 	free(record->session);
 	free(record->path);
@@ -121,8 +125,38 @@ struct json_writer *record_begin(struct record *record, const struct event_head 
 	return w;
 }
 
-/* The unfinished line with its fields cut down to their first bytes, in its place. */
-static void shorten(struct record *record)
+/* The unfinished line with marks for what is protected, in its place. */
+static void mask(struct record *record)
+{
+	_cleanup_buf_ struct buf masked = BUF_INIT(0);
+	struct json_writer w = {.out = &record->lines, .depth = 1, .comma = true};
+	const size_t marks = mask_line(&record->masker, record->lines.data + record->line,
+				       record->lines.len - record->line, &masked);
+
+	if (!marks)
+		return;
+	record->lines.len = record->line;
+	buf_put(&record->lines, masked.data, masked.len);
+	json_put_u64(&w, "masked", marks);
+}
+
+/* Of the unfinished line's fields, in bytes; 0: it has none. */
+static size_t fields_size(struct record *record)
+{
+	struct buf *lines = &record->lines;
+	const char *fields;
+	size_t size;
+
+	buf_putc(lines, '}'); /* as a whole object, for the search */
+	if (json_member_raw(lines->data + record->line, lines->len - record->line, "fields",
+			    &fields, &size) < 0)
+		size = 0;
+	lines->len--;
+	return size;
+}
+
+/* The unfinished line with its fields, once of @size, cut down to their first bytes. */
+static void shorten(struct record *record, size_t size)
 {
 	_cleanup_buf_ struct buf copy = BUF_INIT(0);
 	struct json_writer w = {.out = &record->lines, .depth = 1, .comma = true};
@@ -139,7 +173,7 @@ static void shorten(struct record *record)
 	buf_put(&record->lines, copy.data, kept); /* up to and with the colon */
 	w.comma = false;
 	json_begin_object(&w, NULL);
-	json_put_u64(&w, "oversize", fields_len);
+	json_put_u64(&w, "oversize", size);
 	json_put_bytes(&w, "head", fields, fields_len < OVERSIZE_HEAD ? fields_len : OVERSIZE_HEAD);
 	json_end_object(&w);
 	buf_put(&record->lines, fields + fields_len, copy.len - 1 - kept - fields_len);
@@ -176,6 +210,7 @@ static int fail(struct record *record, int reason)
 static int finish_event(struct record *record, bool sign)
 {
 	const size_t room = MAX_EVENT_LINE - CHAIN_TAIL_BYTES;
+	size_t oversize;
 
 	assert(record->in_event && record->writer.depth == 1);
 	record->in_event = false;
@@ -183,8 +218,13 @@ static int finish_event(struct record *record, bool sign)
 		return fail(record, record->error);
 	if (record->lines.overflow)
 		return fail(record, -E2BIG);
-	if (record->lines.len - record->line > room)
-		shorten(record);
+	oversize = record->lines.len - record->line > room ? fields_size(record) : 0;
+	if (record->masker.redact)
+		mask(record);
+	if (!oversize && record->lines.len - record->line > room)
+		oversize = fields_size(record); /* marks may be longer than what they hide */
+	if (oversize)
+		shorten(record, oversize);
 	if (record->lines.len - record->line > room)
 		return fail(record, -E2BIG);
 	seal(record, sign);
@@ -226,6 +266,17 @@ int record_flush(struct record *record)
 	if (record->lines.cap > KEPT_BYTES)
 		buf_done(&record->lines);
 	return 0;
+}
+
+void record_set_redactor(struct record *record, record_redactor redactor, void *ctx)
+{
+	static const char purpose[] = "cordon record mask 1:";
+
+	/* The seed is the first half of the secret key. */
+	(void)crypto_generichash(record->mask_key, sizeof(record->mask_key),
+				 (const unsigned char *)purpose, sizeof(purpose) - 1,
+				 record->key.secret, 32);
+	record->masker = (struct masker){redactor, ctx, record->mask_key};
 }
 
 void record_set_observer(struct record *record, record_observer observer, void *ctx)
