@@ -15,21 +15,20 @@ struct walk {
 	const struct masker *masker;
 	const char *text;
 	size_t len;
-	size_t copied;	  /* of the text, to `out` */
-	struct buf *out;  /* borrowed */
-	size_t left;	  /* bytes of this member that may still be looked at */
+	size_t copied;	 /* of the text, to `out` */
+	struct buf *out; /* borrowed */
+	size_t left;	 /* bytes of this member that may still be looked at */
 	size_t marks;
 	unsigned depth;
-	bool is_event;	  /* else the arguments of a tool, whose keys are the agent's words too */
-	bool is_kept;	  /* by the key that was read last */
+	bool is_event; /* else the arguments of a tool, whose keys are the agent's words too */
+	bool is_kept;  /* by the key that was read last */
 	bool is_args;
 };
 
 static const char *const kept_keys[] = {
-	"session",	  "kind",	 "verdict",	"rule",		  "category",
-	"severity",	  "mode",	 "labels",	"process_labels", "session.labels",
-	"process.labels", "canaries",	 "policy",	"utc",		  "policy_signed_by",
-	"signer",	  "answered_by",
+	"session", "kind",   "verdict",		 "rule",	   "category",	     "severity",
+	"mode",	   "labels", "process_labels",	 "session.labels", "process.labels", "canaries",
+	"policy",  "utc",    "policy_signed_by", "signer",	   "answered_by",
 };
 
 static bool is_key(struct str key, const char *name)
@@ -89,11 +88,8 @@ static size_t walk_text(struct walk *walk);
 
 static size_t mask_args(const struct masker *masker, struct str args, struct buf *out)
 {
-	struct walk inner = {.masker = masker,
-			     .text = args.at,
-			     .len = args.len,
-			     .out = out,
-			     .left = SIZE_MAX};
+	struct walk inner = {
+		.masker = masker, .text = args.at, .len = args.len, .out = out, .left = SIZE_MAX};
 
 	return walk_text(&inner);
 }

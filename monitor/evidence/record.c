@@ -38,7 +38,7 @@ struct record {
 	uint64_t written; /* bytes of output_fd that are ours */
 	int error;	  /* sticky */
 	bool in_event;
-	struct masker masker;	  /* of no redactor: none is set */
+	struct masker masker; /* of no redactor: none is set */
 	unsigned char mask_key[RECORD_MASK_KEY_BYTES];
 	record_observer observer; /* may be NULL */
 	void *observer_ctx;	  /* borrowed: outlives us, by record_set_observer()'s caller */
@@ -140,43 +140,69 @@ static void mask(struct record *record)
 	json_put_u64(&w, "masked", marks);
 }
 
-/* Of the unfinished line's fields, in bytes; 0: it has none. */
-static size_t fields_size(struct record *record)
+/* What may be as large as a call's arguments; the first gives way first. */
+static const char *const large_members[] = {"fields", "matched", "would"};
+
+#define LARGE_MEMBERS (sizeof(large_members) / sizeof(large_members[0]))
+
+/* Of a member of the unfinished line, in bytes; 0: it has none. */
+static size_t size_of(struct record *record, const char *name)
 {
 	struct buf *lines = &record->lines;
-	const char *fields;
+	const char *member;
 	size_t size;
 
 	buf_putc(lines, '}'); /* as a whole object, for the search */
-	if (json_member_raw(lines->data + record->line, lines->len - record->line, "fields",
-			    &fields, &size) < 0)
+	if (json_member_raw(lines->data + record->line, lines->len - record->line, name, &member,
+			    &size) < 0)
 		size = 0;
 	lines->len--;
 	return size;
 }
 
-/* The unfinished line with its fields, once of @size, cut down to their first bytes. */
-static void shorten(struct record *record, size_t size)
+/* The unfinished line with a member, once of @size, cut down to its first bytes, in its place. */
+static void shorten(struct record *record, const char *name, size_t size)
 {
 	_cleanup_buf_ struct buf copy = BUF_INIT(0);
 	struct json_writer w = {.out = &record->lines, .depth = 1, .comma = true};
-	const char *fields;
-	size_t fields_len;
+	const char *member;
+	size_t member_len;
 	size_t kept;
 
 	buf_put(&copy, record->lines.data + record->line, record->lines.len - record->line);
 	buf_putc(&copy, '}'); /* as a whole object, for the search */
-	if (json_member_raw(copy.data, copy.len, "fields", &fields, &fields_len) < 0)
+	if (json_member_raw(copy.data, copy.len, name, &member, &member_len) < 0)
 		return;
-	kept = (size_t)(fields - copy.data);
+	kept = (size_t)(member - copy.data);
 	record->lines.len = record->line;
 	buf_put(&record->lines, copy.data, kept); /* up to and with the colon */
 	w.comma = false;
 	json_begin_object(&w, NULL);
 	json_put_u64(&w, "oversize", size);
-	json_put_bytes(&w, "head", fields, fields_len < OVERSIZE_HEAD ? fields_len : OVERSIZE_HEAD);
+	json_put_bytes(&w, "head", member, member_len < OVERSIZE_HEAD ? member_len : OVERSIZE_HEAD);
 	json_end_object(&w);
-	buf_put(&record->lines, fields + fields_len, copy.len - 1 - kept - fields_len);
+	buf_put(&record->lines, member + member_len, copy.len - 1 - kept - member_len);
+}
+
+/* Redacts the unfinished line, and makes it fit. */
+static void trim(struct record *record, size_t room)
+{
+	const bool is_large = record->lines.len - record->line > room;
+	size_t sizes[LARGE_MEMBERS] = {0};
+
+	for (size_t i = 0; i < LARGE_MEMBERS && is_large; i++)
+		sizes[i] = size_of(record, large_members[i]);
+	if (record->masker.redact)
+		mask(record);
+	for (size_t i = 0; i < LARGE_MEMBERS; i++) {
+		/* Of what was too large but for what is redacted not all was looked at. */
+		if (record->lines.len - record->line <= room && (i || !is_large))
+			return;
+		if (!sizes[i]) /* there is none, or the marks are longer than what they hide */
+			sizes[i] = size_of(record, large_members[i]);
+		if (sizes[i])
+			shorten(record, large_members[i], sizes[i]);
+	}
 }
 
 /* The tail: prev, hash and, for session.end, the signature. */
@@ -210,7 +236,6 @@ static int fail(struct record *record, int reason)
 static int finish_event(struct record *record, bool sign)
 {
 	const size_t room = MAX_EVENT_LINE - CHAIN_TAIL_BYTES;
-	size_t oversize;
 
 	assert(record->in_event && record->writer.depth == 1);
 	record->in_event = false;
@@ -218,13 +243,7 @@ static int finish_event(struct record *record, bool sign)
 		return fail(record, record->error);
 	if (record->lines.overflow)
 		return fail(record, -E2BIG);
-	oversize = record->lines.len - record->line > room ? fields_size(record) : 0;
-	if (record->masker.redact)
-		mask(record);
-	if (!oversize && record->lines.len - record->line > room)
-		oversize = fields_size(record); /* marks may be longer than what they hide */
-	if (oversize)
-		shorten(record, oversize);
+	trim(record, room);
 	if (record->lines.len - record->line > room)
 		return fail(record, -E2BIG);
 	seal(record, sign);

@@ -17,7 +17,8 @@
  * bytes of this hash. A record without it was cut; verify says so.
  *
  * A line is at most MAX_EVENT_LINE bytes. An event that is larger keeps all but its fields, which
- * become {"oversize":<bytes>,"head":"<their first bytes, as text>"}.
+ * become {"oversize":<bytes>,"head":"<their first bytes, as text>"}, and where that is not enough
+ * "matched" and "would", which then become such an object, too.
  *
  * Where a redactor is set (mask.h), what is protected in the texts of an event is replaced by marks
  * before its line is hashed, and the event has "masked":<how many>. It is a member of its own since
@@ -82,8 +83,8 @@ int record_flush(struct record *record);
 
 /*
  * Puts @text into @out with a mark for all that is protected, but at most what stems from its first
- * @most bytes. Return: how many marks; 0: nothing was put. @key: RECORD_MASK_KEY_BYTES that are this
- * host's, for a hash by which equal texts can be told: made of the record key, so that records
+ * @most bytes. Return: how many marks; 0: nothing was put. @key: RECORD_MASK_KEY_BYTES that are
+ * this host's, for a hash by which equal texts can be told: made of the record key, so that records
  * agree, and that nobody without it can try what the text was.
  */
 typedef size_t (*record_redactor)(void *ctx, const unsigned char *key, struct str text, size_t most,
