@@ -72,8 +72,8 @@ static size_t put_marked(const unsigned char *key, struct str text, size_t most,
 		for (i++; i < spans->count && spans->items[i].start < end; i++)
 			end = spans->items[i].end > end ? spans->items[i].end : end;
 		buf_put(out, text.at + at, first->start - at);
-		put_mark(key, first->name,
-			 (struct str){text.at + first->start, end - first->start}, out);
+		put_mark(key, first->name, (struct str){text.at + first->start, end - first->start},
+			 out);
 		marks++;
 		at = end;
 	}

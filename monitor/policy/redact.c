@@ -111,8 +111,8 @@ static int add_matches(const struct redact_pattern *p, struct str text, struct r
 	if (count > size)
 		return -E2BIG;
 	for (size_t n = 0; n < count; n++)
-		redact_spans_add(spans, (struct redact_span){found[n].start, found[n].end,
-							     str_of(p->name)});
+		redact_spans_add(
+			spans, (struct redact_span){found[n].start, found[n].end, str_of(p->name)});
 	return 0;
 }
 

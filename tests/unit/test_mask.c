@@ -93,8 +93,8 @@ static void test_args(void **state)
 		"{\"fields\":{\"args\":\"{\\\"a\\\":\\\"[redacted:t] b\\\", \\\"[redacted:t]\\\": 1}\"}",
 		2);
 	/* No JSON after all: as a text. */
-	becomes("{\"fields\":{\"args\":\"{\\\"tok-1\"}", "{\"fields\":{\"args\":\"{\\\"[redacted:t]\\\"\"}",
-		1);
+	becomes("{\"fields\":{\"args\":\"{\\\"tok-1\"}",
+		"{\"fields\":{\"args\":\"{\\\"[redacted:t]\\\"\"}", 1);
 	becomes("{\"fields\":{\"args\":\"\\\\", NULL, 0);
 }
 
