@@ -44,12 +44,14 @@ enum msg_type {
 enum exec_flags {
 	EXEC_TTY = 1u << 0,  /* run on a new pty of the session; its master comes with READY */
 	EXEC_GATE = 1u << 1, /* install the filter that notifies; a listener comes with READY */
-	/* With EXEC_GATE: it notifies of writing opens and path changes too; socket and bell of the
-	   hands that carry them out (common/hands.h) come with READY */
+	/* With EXEC_GATE: it notifies of writing opens and path changes too, which the hands carry
+	   out */
 	EXEC_FILES = 1u << 2,
-	/* With EXEC_FILES: the hands make its connections, too, and it has no UNIX socket that
-	   sends without one */
+	/* With EXEC_GATE: the hands make its connections, and it has no UNIX socket that sends
+	   without one */
 	EXEC_CONNECTS = 1u << 3,
+	/* With either, socket and bell of the hands (common/hands.h) come with READY. */
+	EXEC_WITH_HANDS = EXEC_FILES | EXEC_CONNECTS,
 };
 
 /*

@@ -116,7 +116,7 @@ const struct action_field action_fields[] = {
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);
-_Static_assert(sizeof(action_fields) / sizeof(action_fields[0]) <= 64 * FIELD_SET_WORDS,
+_Static_assert(sizeof(action_fields) / sizeof(action_fields[0]) <= (size_t)64 * FIELD_SET_WORDS,
 	       "a bit for each");
 
 static const struct {

@@ -151,12 +151,12 @@ static void send_signal(const struct execution *execution, int signum)
 
 /*
  * The fds of READY come in this order: listener (EXEC_GATE), pidfd, socket and bell of the hands
- * (EXEC_FILES), pty master (EXEC_TTY).
+ * (EXEC_WITH_HANDS), pty master (EXEC_TTY).
  */
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
 {
 	struct execution *execution = execution_find(session, m->exec);
-	const unsigned hands = session->gates_files ? 2 : 0;
+	const unsigned hands = session->gates_files || session->carries_connects ? 2 : 0;
 	const unsigned expected = 2u + hands + (execution && execution->tty ? 1u : 0u);
 	int hands_fd = hands ? take_fd(&fds->fd[2]) : -1;
 	int bell_fd = hands ? take_fd(&fds->fd[3]) : -1;
@@ -165,6 +165,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 		.listener_fd = take_fd(&fds->fd[0]),
 		.hands_fd = hands_fd >= 0 ? hands_fd : 0,
 		.bell_fd = bell_fd,
+		.carries_binds = session->gates_files,
 		.carries_connects = session->carries_connects,
 		.exec_id = m->exec,
 		.host_bound = session->host_bound,

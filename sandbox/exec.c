@@ -151,7 +151,7 @@ static int give_up(const struct launch *l, uint32_t flags, struct exec_sync *syn
 	r = rlimits_apply(l, err);
 	if (!r)
 		r = landlock_apply(l, err);
-	if (!r && (flags & EXEC_FILES))
+	if (!r && (flags & EXEC_WITH_HANDS))
 		r = hands_start(l->lite ? &l->spec : NULL, &sync->hands_fd, err);
 	if (!r && (flags & EXEC_FILES))
 		r = landlock_make_no_sockets(l, err);

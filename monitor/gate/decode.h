@@ -36,7 +36,7 @@ struct decode {
 	struct owners owners;
 	const char *const *host_bound; /* folders that are the host's own; may be NULL */
 	int diag_fd;		       /* as unix_is_inside() takes it */
-	bool has_hands;		       /* who carries out what decode_call() leaves in `file` */
+	bool carries_binds;	       /* what decode_call() leaves in `file` is carried out */
 	bool carries_connects;	       /* every connect(2), too */
 	const struct decode_ops *ops;
 	void *ctx;

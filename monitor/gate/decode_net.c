@@ -207,7 +207,7 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 		return 0;
 	}
 	/* The kernel would read the address again, and take the descriptor that is there then. */
-	if (call->kind == ACTION_BIND && address.is_path && d->has_hands &&
+	if (call->kind == ACTION_BIND && address.is_path && d->carries_binds &&
 	    is_unix(call->socket_fd))
 		return decode_bind(d, address.path, &call->socket_fd);
 	call->provenance = NULL;

@@ -426,7 +426,7 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.exec_id = config->exec_id;
 	gate->decode.owners = config->owners;
 	gate->decode.host_bound = config->host_bound;
-	gate->decode.has_hands = gate->files;
+	gate->decode.carries_binds = gate->files && config->carries_binds;
 	gate->decode.carries_connects = gate->files && config->carries_connects;
 	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
 	gate->decode.ops = &decode_ops;

@@ -72,9 +72,11 @@ struct gate_config {
 	uv_loop_t *loop;
 	int listener_fd; /* taken over, also on failure */
 	uint32_t exec_id;
-	int hands_fd; /* of an execution whose files are gated; taken over; 0: they are not */
+	int hands_fd; /* of an execution that has hands (EXEC_WITH_HANDS); taken over; 0: none */
 	int bell_fd;  /* that of the hands (common/hands.h), if there are any; taken over */
-	bool carries_connects; /* with hands: no connect(2) is let proceed, but carried out */
+	bool carries_binds;    /* with hands: a bind(2) of a UNIX socket is not let proceed, but
+				  carried out */
+	bool carries_connects; /* the same of every connect(2) */
 	struct owners owners;  /* by paths inside; decide action.provenance */
 	const char *const *host_bound; /* folders inside that are the host's own; may be NULL */
 	int diag_fd; /* borrowed: of the session's sockets, as unix_is_inside() takes it; 0: none */

@@ -304,9 +304,6 @@ bool policy_gates_files(const struct policy *policy, bool host_bound)
 	if (policy->has_default[ACTION_FILE_CHANGE] &&
 	    policy->defaults[ACTION_FILE_CHANGE] > VERDICT_LOG)
 		return true;
-	/* A path leads to the host's sockets, too: who connects to them are the hands. */
-	if (host_bound && policy_gates_connects(policy))
-		return true;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
