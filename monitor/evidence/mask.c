@@ -11,8 +11,15 @@
 /* Shown of a text that is not looked at whole: a match that begins in there ends in what is. */
 #define SHOWN_BYTES (32u << 10)
 
+struct walk;
+
+/* Puts in @masked what stands there instead of a text. Return: the marks in it; 0: nothing does. */
+typedef size_t (*mask_fn)(const struct walk *walk, struct str looked, bool is_whole,
+			  struct buf *masked);
+
 struct walk {
 	const struct masker *masker;
+	mask_fn mask;
 	const char *text;
 	size_t len;
 	size_t copied;	 /* of the text, to `out` */
@@ -86,43 +93,56 @@ static struct str read_string(const struct walk *walk, size_t at, struct str *re
 
 static size_t walk_text(struct walk *walk);
 
-static size_t mask_args(const struct masker *masker, struct str args, struct buf *out)
+static struct str decode(struct str inside, struct buf *plain)
 {
-	struct walk inner = {
-		.masker = masker, .text = args.at, .len = args.len, .out = out, .left = SIZE_MAX};
-
-	return walk_text(&inner);
+	if (!inside.len || !memchr(inside.at, '\\', inside.len))
+		return inside;
+	json_unescape(inside.at, inside.len, plain);
+	return text_of(plain);
 }
 
-/* Puts in @masked what stands there instead of a text. Return: the marks in it; 0: nothing does. */
-static size_t mask_value(const struct walk *walk, struct str looked, bool is_whole,
-			 struct buf *masked)
+/* @before: marks that are in the text already. */
+static size_t mask_text(const struct walk *walk, struct str text, bool is_whole, size_t before,
+			struct buf *masked)
 {
 	const struct masker *masker = walk->masker;
 	const size_t most = is_whole ? SIZE_MAX : SHOWN_BYTES;
-	_cleanup_buf_ struct buf plain = BUF_INIT(0);
-	_cleanup_buf_ struct buf args = BUF_INIT(0);
-	struct str text = looked;
-	size_t marks = 0;
-	size_t more;
+	const size_t more = masker->redact(masker->ctx, masker->key, text, most, masked);
 
-	if (text.len && memchr(text.at, '\\', text.len)) {
-		json_unescape(text.at, text.len, &plain);
-		text = text_of(&plain);
-	}
-	if (walk->is_args) {
-		marks = mask_args(masker, text, &args);
-		text = marks ? text_of(&args) : text;
-	}
-	more = masker->redact(masker->ctx, masker->key, text, most, masked);
-	if (!more && (marks || !is_whole)) {
+	if (!more && (before || !is_whole)) {
 		text = cut_to(text, most);
 		buf_put(masked, text.at, text.len);
 	}
 	if (is_whole)
-		return marks + more;
+		return before + more;
 	buf_puts(masked, MASK_UNSEEN);
-	return marks + more + 1;
+	return before + more + 1;
+}
+
+static size_t mask_argument(const struct walk *walk, struct str looked, bool is_whole,
+			    struct buf *masked)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT(0);
+
+	return mask_text(walk, decode(looked, &plain), is_whole, 0, masked);
+}
+
+static size_t mask_value(const struct walk *walk, struct str looked, bool is_whole,
+			 struct buf *masked)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT(0);
+	_cleanup_buf_ struct buf args = BUF_INIT(0);
+	struct str text = decode(looked, &plain);
+	struct walk inner = {.masker = walk->masker,
+			     .mask = mask_argument,
+			     .text = text.at,
+			     .len = text.len,
+			     .out = &args,
+			     .left = SIZE_MAX};
+
+	if (walk->is_args && walk_text(&inner))
+		text = text_of(&args);
+	return mask_text(walk, text, is_whole, inner.marks, masked);
 }
 
 /* Return: where the text goes on behind the string at @at. */
@@ -143,7 +163,7 @@ static size_t on_string(struct walk *walk, size_t at)
 	if (walk->is_kept)
 		return next;
 	walk->left -= looked.len;
-	marks = mask_value(walk, looked, looked.len == inside.len, &masked);
+	marks = walk->mask(walk, looked, looked.len == inside.len, &masked);
 	if (!marks)
 		return next;
 	walk->marks += marks;
@@ -172,6 +192,7 @@ static size_t walk_text(struct walk *walk)
 size_t mask_line(const struct masker *masker, const char *line, size_t len, struct buf *out)
 {
 	struct walk walk = {.masker = masker,
+			    .mask = mask_value,
 			    .text = line,
 			    .len = len,
 			    .out = out,

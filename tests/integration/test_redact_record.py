@@ -188,7 +188,7 @@ class Reasons(Record):
     def deny_all(self, *more):
         return self.patterns(
             rule("r.exec", "exec", "!action.path.startsWith('/usr/') && !action.path.startsWith('/bin/')", "deny",
-                 [{"path": "/work/x"}], [{"path": "/usr/bin/x"}]),
+                 [{"path": "/home/x"}], [{"path": "/usr/bin/x"}]),
             rule("r.dns", "net.dns", "action.host != 'x.y'", "deny", [{"host": "a.b"}], [{"host": "x.y"}],
                  because=f"Look up no names with {TOKEN}, nor {CANARY}."), *more)
 
