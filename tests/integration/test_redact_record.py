@@ -194,7 +194,9 @@ class Reasons(Record):
 
     def test_results_of_denials(self):
         c = self.client(self.deny_all())
-        for name in (TOKEN, CANARY, "d" * 200 + "/" + "e" * 200 + "/" + "f" * 80 + TOKEN):
+        # The last one would be cut in its middle, at 511 bytes.
+        long = "d" * 200 + "/" + "e" * 100 + "/" + "f" * (190 - len(str(self.work))) + "/"
+        for name in (TOKEN, CANARY, long + TOKEN):
             folder = os.path.dirname(name)
             result = c.call("bash", command=f"mkdir -p ./{folder}; cp /bin/true ./{name}; ./{name} 2>/dev/null")
             denied = result["structuredContent"]["denied"]
@@ -224,6 +226,15 @@ class Reasons(Record):
         self.assertIn("Look up no names with [redacted:token], nor [redacted:heron].'", result["structuredContent"]["output"])
         self.assert_nothing_in(json.dumps(result))
         self.ended(c)
+
+    def test_what_the_network_refuses_itself(self):
+        c = self.client(self.patterns(redact=[{"name": "address", "pattern": r"10\.9\.8\.[0-9]+"}],
+                                      defaults={"net.connect": "allow"}))
+        result = c.call("bash", command="exec 3<>/dev/tcp/10.9.8.7/80")
+        denied = result["structuredContent"]["denied"][0]
+        self.assertEqual((denied["rule"], denied["subject"]), ("net.address", "[redacted:address] port 80"))
+        self.assertIn("--allow-private=[redacted:address] lifts that", denied["because"])
+        self.assertNotIn("10.9.8.7", self.ended(c))
 
     def test_stderr_of_run(self):
         r = self.sh(f"cp /bin/true ./{TOKEN}; ./{TOKEN} 2>/dev/null", options=[f"-p{self.deny_all()}"])
