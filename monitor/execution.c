@@ -149,6 +149,20 @@ static void send_signal(const struct execution *execution, int signum)
 		(void)kill(-pid, signum);
 }
 
+static unsigned hands_fds(const struct session *session)
+{
+	return session->gates_files || session->carries_connects ? 2 : 0;
+}
+
+static void close_unused(const struct gate_config *config)
+{
+	int fds[] = {config->listener_fd, config->hands_fd ? config->hands_fd : -1,
+		     config->bell_fd};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		close_fd(&fds[i]);
+}
+
 /*
  * The fds of READY come in this order: listener (EXEC_GATE), pidfd, socket and bell of the hands
  * (EXEC_WITH_HANDS), pty master (EXEC_TTY).
@@ -156,15 +170,13 @@ static void send_signal(const struct execution *execution, int signum)
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds)
 {
 	struct execution *execution = execution_find(session, m->exec);
-	const unsigned hands = session->gates_files || session->carries_connects ? 2 : 0;
+	const unsigned hands = hands_fds(session);
 	const unsigned expected = 2u + hands + (execution && execution->tty ? 1u : 0u);
-	int hands_fd = hands ? take_fd(&fds->fd[2]) : -1;
-	int bell_fd = hands ? take_fd(&fds->fd[3]) : -1;
 	const struct gate_config config = {
 		.loop = session->supervisor->loop,
 		.listener_fd = take_fd(&fds->fd[0]),
-		.hands_fd = hands_fd >= 0 ? hands_fd : 0,
-		.bell_fd = bell_fd,
+		.hands_fd = hands ? take_fd(&fds->fd[2]) : 0,
+		.bell_fd = hands ? take_fd(&fds->fd[3]) : -1,
 		.carries_binds = session->gates_files,
 		.carries_connects = session->carries_connects,
 		.exec_id = m->exec,
@@ -178,11 +190,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 	int r = 0;
 
 	if (!execution || execution->gate || fds->count != expected) {
-		int unwanted_fd = config.listener_fd;
-
-		close_fd(&unwanted_fd);
-		close_fd(&hands_fd);
-		close_fd(&bell_fd);
+		close_unused(&config);
 		(void)error_set(&err, EPROTO, "the session's init announced execution %u wrongly",
 				m->exec);
 		session_fail(session, &err);
@@ -194,11 +202,7 @@ void execution_on_ready(struct session *session, const struct msg *m, struct msg
 	if (r == -ESRCH)
 		r = 0;
 	if (r < 0) {
-		int unwanted_fd = config.listener_fd;
-
-		close_fd(&unwanted_fd);
-		close_fd(&hands_fd);
-		close_fd(&bell_fd);
+		close_unused(&config);
 		(void)error_errno(&err, r, "put execution %u under trace", m->exec);
 	} else {
 		r = gate_start(&config, &execution->gate, &err);

@@ -41,11 +41,11 @@ ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|clock_step|
 # Their runs are watched by one resident supervisor, which loads the trace once (tests/integration/shared_resident.py): loading
 # takes an emulated processor longer than all else that such a test does. None is about loading, or about who watches.
 SHARED = re.compile(
-    r"_resident$|^integration\.(ask_attacks|budgets.*|decoy|files|log_export|net_(?!end).*|policy_learn"
-    r"|process_labels|profiles|replay|rule_kinds|spec_option|throttle|unix_sockets|user_limits)$")
+    r"_resident$|^integration\.(also|ask_attacks|ask_stranger|budgets.*|decoy|files|hostile_child|lineage|log_export|memory"
+    r"|net_(?!end).*|policy_learn|process_labels|profiles|redact|replay|rule_kinds|spec_option|throttle|unix_sockets|user_limits)$")
 # A trace of their own for each run, as these are without a supervisor that they share: what they try is tried with one
 # before, and these come last.
-LAST = re.compile(r"^integration\.(ask|ask_console|ask_mcp|input|run|signals)$")
+LAST = re.compile(r"^integration\.(ask|ask_console|ask_mcp|input|record_file|run|signals)$")
 # What differs most from kernel to kernel comes first, so that a run which is cut off has told the most.
 FIRST = re.compile(r"^vm\.|^integration\.(trace.*|exec_verified|gate.*)$|^escape\.")
 # Only where two processors run at once does what they attack ever get through to its wall.

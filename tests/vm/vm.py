@@ -26,8 +26,9 @@ import suites
 import table
 from kernels import KERNELS, Unavailable, kernel
 
-# Tests at a time: while a session of one ends, which is mostly waiting, another can go on.
-JOBS = 3
+# Tests at a time: while a session of one ends, which is mostly waiting, another can go on. A host that does other
+# things has no more to give, and each would only be slower.
+JOBS = 3 if suites.PATIENCE == 1 else 2
 WHOLE_SECONDS = {False: 1200, True: 14400}
 MEMORY = "2048"
 # The emulator's processors do not always agree on code that the kernel patches while it runs: one of them
