@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/redact.h"
 #include "monitor/session_internal.h"
 
 /* How long the init may take to end after BYE before its socket is closed, which ends it anyway. */
@@ -45,6 +46,7 @@ static void session_free(struct session *session)
 	(void)policy_state_free(session->state);
 	(void)lineages_free(session->lineages);
 	(void)record_abandon(session->record);
+	(void)redactor_free(session->redactor);
 	free(session);
 }
 
@@ -71,6 +73,11 @@ static int session_open_parts(struct session *session, const struct session_conf
 		    : record_open(config->record_path, config->id, key_path, &session->record, err);
 	if (r < 0)
 		return r;
+	r = redactor_new(session->policy, session->net_config.canaries, &session->redactor, err);
+	if (r < 0)
+		return r;
+	if (session->redactor)
+		record_set_redactor(session->record, redactor_mask, session->redactor);
 	if (config->ops->observer)
 		record_set_observer(session->record, config->ops->observer, config->ctx);
 	session->state = policy_state_new(session->policy);

@@ -142,6 +142,7 @@ struct session {
 	unsigned handles; /* open libuv handles; the last one's close frees the session */
 
 	struct record *record;
+	struct redactor *redactor; /* owned; NULL: nothing is protected */
 	struct policy_state *state;
 	struct lineages *lineages;    /* owned; NULL before it is ready, and without a trace */
 	bool tells_lineage;	      /* in each event: a rule reads it */
@@ -335,6 +336,8 @@ void judge_record(struct session *session, const struct action *action,
 		  struct judgement *judgement);
 void judge_fill_denial(const struct session *session, const struct action *action,
 		       const struct judgement *judgement, struct denial *ret);
+/* Takes out of a denial's texts what is protected. */
+void judge_redact_denial(const struct session *session, struct denial *denial);
 /* The member "fields" of an action. */
 void judge_put_fields(struct json_writer *w, const struct action *action);
 /* An event that is no action; the caller writes members and ends it with event_end(). */
