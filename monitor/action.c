@@ -75,6 +75,8 @@ const struct action_field action_fields[] = {
 	{"stdin", FIELD_STRING, KIND(ACTION_EXEC), FIELD(input), &streams},
 	{"stdout", FIELD_STRING, KIND(ACTION_EXEC), FIELD(output), &streams},
 	{"setuid", FIELD_BOOL, KIND(ACTION_EXEC), FIELD(setuid), NULL},
+	{"file_labels", FIELD_LIST, KIND(ACTION_EXEC) | KIND(ACTION_MEM_EXEC), FIELD(file_labels),
+	 NULL},
 	{"family", FIELD_STRING, NET, FIELD(family), &families},
 	{"protocol", FIELD_STRING, NET | KIND(ACTION_REQUEST), FIELD(protocol), &protocols},
 	{"address", FIELD_STRING, NET | RELAYED, FIELD(address), NULL},

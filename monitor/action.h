@@ -112,6 +112,8 @@ struct action {
 					and nothing else of the environment */
 	struct str input, output;    /* what stdin and stdout are: see stream_kind() */
 	bool setuid;		     /* the file has the set-user-ID bit */
+	/* exec, of program and script, and mem.exec: names of what those had who could write it */
+	struct str_list file_labels;
 
 	/* net.* */
 	struct str family;   /* "inet", "inet6", "unix", "netlink", "other" */
@@ -266,6 +268,11 @@ bool action_waits(enum action_kind kind);
 bool action_has_lineage(enum action_kind kind);
 /* Something new would begin: what a loss can still keep from being. */
 bool action_begins(enum action_kind kind);
+
+static inline bool action_field_is_file_labels(const struct action_field *field)
+{
+	return field->offset == offsetof(struct action, file_labels);
+}
 
 /* One of lineage, depth, since_exec_ms and ancestors. */
 static inline bool action_field_is_lineage(const struct action_field *field)

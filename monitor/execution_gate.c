@@ -53,6 +53,7 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	};
 	struct denial *denial = &execution->result.last_denial; /* untouched by a yes */
 	struct judgement judgement;
+	struct file_labels names;
 	int r;
 
 	if (session_net_answers(execution, request, ret))
@@ -64,6 +65,8 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	full.time_ns = monotonic_ns();
 	if (session->trace)
 		trace_forget_refusal(session->trace, session->slot, request->tid);
+	if (full.kind == ACTION_EXEC && session->tells_file_labels)
+		file_labels_of_exec(session, request, &names, &full);
 	judge(session, &full, &stop, &judgement, denial);
 	*ret = (struct gate_answer){.proceed = judgement.proceed,
 				    .later = judgement.later,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cleanup.h"
+#include "common/limits.h"
 #include "monitor/redact.h"
 #include "monitor/session_internal.h"
 
@@ -80,6 +82,13 @@ static bool tells_lineage(const struct action *action, const struct action_field
 	       !action_is_unknown(action, field);
 }
 
+/* Lists that most actions have nothing in are not told of those. */
+static bool is_told_empty(const struct action_field *field)
+{
+	return field->offset != offsetof(struct action, declared) &&
+	       !action_field_is_file_labels(field);
+}
+
 /* All fields that the kind has, but for empty strings, what the event's head tells already, and the
  * text that a tool returned: it may be what a rule keeps from the agent. */
 void judge_put_fields(struct json_writer *w, const struct action *action)
@@ -111,8 +120,7 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 			json_put_bool(w, field->name, action_boolean(action, field));
 			break;
 		case FIELD_LIST:
-			if (field->offset != offsetof(struct action, declared) ||
-			    action->declared.count)
+			if (is_told_empty(field) || action_list(action, field)->count)
 				put_list(w, field->name, action_list(action, field));
 			break;
 		}
@@ -216,6 +224,31 @@ static void describe(const struct action *action, char *text, size_t size)
 	}
 }
 
+/* Before it is cut to size, since half of what is protected is not found. */
+static void describe_whole(const struct session *session, const struct action *action,
+			   struct denial *ret)
+{
+	char whole[MAX_PATH_BYTES + 64];
+
+	describe(action, whole, sizeof(whole));
+	redactor_copy(session->redactor, str_of(whole), ret->subject, sizeof(ret->subject));
+}
+
+static void redact_text(const struct session *session, char *text, size_t size)
+{
+	_cleanup_free_ char *whole = xstrdup(text);
+
+	redactor_copy(session->redactor, str_of(whole), text, size);
+}
+
+void judge_redact_denial(const struct session *session, struct denial *denial)
+{
+	if (!session->redactor)
+		return;
+	redact_text(session, denial->subject, sizeof(denial->subject));
+	redact_text(session, denial->because, sizeof(denial->because));
+}
+
 void judge_fill_denial(const struct session *session, const struct action *action,
 		       const struct judgement *judgement, struct denial *ret)
 {
@@ -224,7 +257,10 @@ void judge_fill_denial(const struct session *session, const struct action *actio
 
 	*ret = (struct denial){.verdict = judgement->decision.verdict, .seq = judgement->seq};
 	set_text(ret->kind, sizeof(ret->kind), action_kind_name(action->kind));
-	describe(action, ret->subject, sizeof(ret->subject));
+	if (session->redactor)
+		describe_whole(session, action, ret);
+	else
+		describe(action, ret->subject, sizeof(ret->subject));
 	if (ret->verdict < VERDICT_ASK && !judgement->reason) {
 		/* Policy would let it pass; the session is failing. */
 		set_text(ret->rule, sizeof(ret->rule), "session");
@@ -248,6 +284,8 @@ void judge_fill_denial(const struct session *session, const struct action *actio
 				   "of it were lost), so what this rule waits for counts as having "
 				   "been. The rule says: ");
 	add_text(&because, policy_because(session->policy, action, &judgement->decision));
+	if (session->redactor)
+		redact_text(session, ret->because, sizeof(ret->because));
 }
 
 void judge_record(struct session *session, const struct action *action, struct judgement *judgement)

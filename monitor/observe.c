@@ -220,6 +220,7 @@ static void on_map(struct session *session, const struct trace_event *event)
 {
 	struct action action = action_of(session, event, ACTION_MEM_EXEC);
 	char nameless[NAME_MAX + 2];
+	struct file_labels names;
 
 	if (event->path[0] && event->path[0] != '/' && event->path[0] != '.') {
 		(void)snprintf(nameless, sizeof(nameless), "/%s", event->path);
@@ -228,6 +229,8 @@ static void on_map(struct session *session, const struct trace_event *event)
 	action.op = str_of(syscall_name((unsigned)event->syscall));
 	action.write = (event->flags & PROT_WRITE) != 0;
 	action.provenance = map_provenance(session, event->path);
+	if (session->tells_file_labels)
+		file_labels_fill(session, event->labels, &names, &action);
 	apply(session, event, &action);
 }
 

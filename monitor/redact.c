@@ -30,7 +30,7 @@ static int gather(const struct session *session, struct canaries *ret)
 	return r;
 }
 
-static void find_canaries(const struct canaries *canaries, struct str text,
+void redact_find_canaries(const struct canaries *canaries, struct str text,
 			  struct redact_spans *spans)
 {
 	for (size_t i = 0; i < canaries->count; i++) {
@@ -73,13 +73,18 @@ static void count_one(struct redaction *redaction, struct str name)
 	redaction->items[i].times++;
 }
 
+void redact_sort(struct redact_spans *spans)
+{
+	if (spans->count)
+		qsort(spans->items, spans->count, sizeof(*spans->items), by_start);
+}
+
 /* Spans that overlap become one, by the name of the first. */
 static void cut(struct str text, struct redact_spans *spans, struct redaction *ret)
 {
 	size_t at = 0;
 
-	if (spans->count)
-		qsort(spans->items, spans->count, sizeof(*spans->items), by_start);
+	redact_sort(spans);
 	for (size_t i = 0; i < spans->count; i++) {
 		const struct redact_span *span = &spans->items[i];
 
@@ -122,7 +127,7 @@ static const char *redact(struct session *session, struct canaries *canaries,
 
 	if (gather(session, canaries) < 0)
 		return WITHHELD("the canaries cannot be told.");
-	find_canaries(canaries, action->text, &spans);
+	redact_find_canaries(canaries, action->text, &spans);
 	if (policy_redact_spans(session->policy, action->text, &spans) < 0)
 		return WITHHELD("there is too much of it.");
 	cut(action->text, &spans, ret);

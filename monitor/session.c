@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/redact.h"
 #include "monitor/session_internal.h"
 
 /* How long the init may take to end after BYE before its socket is closed, which ends it anyway. */
@@ -45,6 +46,7 @@ static void session_free(struct session *session)
 	(void)policy_state_free(session->state);
 	(void)lineages_free(session->lineages);
 	(void)record_abandon(session->record);
+	(void)redactor_free(session->redactor);
 	free(session);
 }
 
@@ -71,6 +73,11 @@ static int session_open_parts(struct session *session, const struct session_conf
 		    : record_open(config->record_path, config->id, key_path, &session->record, err);
 	if (r < 0)
 		return r;
+	r = redactor_new(session->policy, session->net_config.canaries, &session->redactor, err);
+	if (r < 0)
+		return r;
+	if (session->redactor)
+		record_set_redactor(session->record, redactor_mask, session->redactor);
 	if (config->ops->observer)
 		record_set_observer(session->record, config->ops->observer, config->ctx);
 	session->state = policy_state_new(session->policy);
@@ -194,7 +201,10 @@ void session_assume_steps(struct session *session, bool from_start)
 
 static int apply_labels(struct session *session, int root_fd, struct error *err)
 {
+	uint64_t network;
+
 	session->tells_lineage = policy_reads_lineage(session->policy);
+	session->tells_file_labels = policy_reads_file_labels(session->policy);
 	if (!session->trace) {
 		session_assume_labels(session);
 		session_assume_steps(session, true);
@@ -206,6 +216,13 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 
 		if (r < 0)
 			return r;
+	}
+	network = policy_network_labels(session->policy);
+	if (network) {
+		const int r = trace_label_network(session->trace, session->slot, network);
+
+		if (r < 0)
+			return error_errno(err, r, "label what comes over the network");
 	}
 	if (policy_asks_for(session->policy, ACTION_MEM_EXEC))
 		(void)trace_tell_maps(session->trace, session->slot);

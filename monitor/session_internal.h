@@ -142,9 +142,11 @@ struct session {
 	unsigned handles; /* open libuv handles; the last one's close frees the session */
 
 	struct record *record;
+	struct redactor *redactor; /* owned; NULL: nothing is protected */
 	struct policy_state *state;
 	struct lineages *lineages;    /* owned; NULL before it is ready, and without a trace */
 	bool tells_lineage;	      /* in each event: a rule reads it */
+	bool tells_file_labels;	      /* likewise of what is run */
 	uint64_t labels_recorded;     /* label bits that the record has already told of */
 	uint64_t everywhere_recorded; /* the same of those that any process may have */
 	bool labels_assumed;	      /* all of them are set, since nobody sees what is read */
@@ -313,6 +315,18 @@ void judge_note_labels(struct session *session, const struct action *cause);
  * the session's state, those of the action's process to the action. */
 void judge_catch_up(struct session *session, struct action *action);
 
+/* file_labels.c: action.file_labels; the names are borrowed from the policy. */
+struct file_labels {
+	struct str names[MAX_LABELS];
+};
+
+/* @known: those that the kernel has of the file. */
+void file_labels_fill(const struct session *session, uint64_t known, struct file_labels *ret,
+		      struct action *action);
+/* Of the program, and of the script that names it. */
+void file_labels_of_exec(const struct session *session, const struct gate_request *request,
+			 struct file_labels *ret, struct action *action);
+
 /* judge_told.c */
 #define ACTION_CALL_BYTES 96
 /* The call that an action belongs to, for an event; NULL: none. */
@@ -322,6 +336,8 @@ void judge_record(struct session *session, const struct action *action,
 		  struct judgement *judgement);
 void judge_fill_denial(const struct session *session, const struct action *action,
 		       const struct judgement *judgement, struct denial *ret);
+/* Takes out of a denial's texts what is protected. */
+void judge_redact_denial(const struct session *session, struct denial *denial);
 /* The member "fields" of an action. */
 void judge_put_fields(struct json_writer *w, const struct action *action);
 /* An event that is no action; the caller writes members and ends it with event_end(). */

@@ -26,6 +26,7 @@ void session_net_refuse(struct session *session, struct execution *execution, co
 	json_put_string(w, "because", denial->because);
 	event_end(session);
 	session->totals.denied++;
+	judge_redact_denial(session, denial);
 	if (execution)
 		execution_refused(execution, denial);
 }
@@ -93,6 +94,7 @@ static void stop_flow(struct session *session, const struct action *action,
 		       policy_because(session->policy, action, decision));
 	(void)snprintf(denial.subject, sizeof(denial.subject), "%.*s port %lld",
 		       (int)action->host.len, action->host.at, (long long)action->port);
+	judge_redact_denial(session, &denial);
 	execution_refused(execution, &denial);
 }
 

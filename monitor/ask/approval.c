@@ -283,6 +283,7 @@ void action_digest_pinned(const struct action *action, struct action_digest *ret
 	hash_bytes(&hash, action->provenance.at, action->provenance.len);
 	hash_bytes(&hash, action->interpreter.at, action->interpreter.len);
 	hash_list(&hash, &action->startup_env);
+	hash_list(&hash, &action->file_labels);
 	hash_bytes(&hash, action->method.at, action->method.len);
 	hash_list(&hash, &action->canaries);
 	if (action->kind == ACTION_EXEC)

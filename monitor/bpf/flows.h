@@ -14,10 +14,14 @@
  * one of the session's, all of it in one set: sockets without a peer, those to the session itself,
  * message queues, pseudo-terminals. Where readers are not seen at all, that is at memory which is
  * shared, and where there is no room for an object, labels are of every process of the session.
+ *
+ * A session may have labels of what comes over the network: who reads from a socket whose other end
+ * may lie outside gets them.
  */
 
 #include "monitor/bpf/files.h"
 #include "monitor/bpf/groups.h"
+#include "monitor/bpf/outside.h"
 
 #define S_IFIFO	    0010000
 #define S_IFREG	    0100000
@@ -25,7 +29,6 @@
 
 #define AF_NETLINK 16
 #define AF_ALG	   38
-#define LOOPBACK   127u /* the first byte of an address, in network order */
 
 #define ANON_INODES   0x09041934u /* their one inode is that of all: eventfd, epoll, bpf, pidfd */
 #define PROC_FILES    0x9fa0u
@@ -260,7 +263,24 @@ __noinline int flow_in(struct flow *flow, __u64 file)
 		flow->bits |= slot->unplaced;
 	if (slot->flows && (view.type == S_IFSOCK || flow_is_object(&view)))
 		flow->bits |= flow_of(flow, view.inode);
+	if (slot->network && view.type == S_IFSOCK && flow_is_network(flow_sock(file)))
+		flow->bits |= slot->network;
 	return 0;
+}
+
+/*
+ * The labels of a file that nobody has read yet: its own, those of a folder above it, and of those
+ * who could write it.
+ */
+static __always_inline __u64 flow_of_file(struct trace_slot *slot, struct flow *flow,
+					  __u32 scratch_index, struct walk_request *request)
+{
+	request->labels_of = flow->slot + 1;
+	request->generation = flow->generation;
+	walk_up(scratch_index, 0, request);
+	if (!request->complete)
+		return slot->every_label;
+	return request->labels | flow_of(flow, READ(__u64, request->dentry, dentry_inode));
 }
 
 static long flow_scan(__u32 fd, struct flow *flow)
@@ -451,7 +471,7 @@ static __always_inline void flows_come(const struct trace_slot *slot, struct tra
 				       struct pt_regs *regs, const struct call_roles *roles,
 				       long result)
 {
-	if (slot->labels | slot->flows | slot->unplaced)
+	if ((slot->labels | slot->flows | slot->unplaced) || (slot->network && roles->reads))
 		call_flows(tag, regs, roles, result, FLOW_BEFORE_REPORT);
 }
 

@@ -7,6 +7,7 @@
  * what lies on a mount that nobody inside can write to is left out.
  */
 
+#include "monitor/bpf/flows.h"
 #include "monitor/bpf/report.h"
 
 #define PROT_EXEC	4u
@@ -48,11 +49,21 @@ static __always_inline bool is_read_only(const struct walk_request *file)
 	       (READ(__u64, READ(__u64, inode, inode_sb), sb_flags) & SB_READ_ONLY);
 }
 
+/* Names it in the record, too. */
+static __always_inline __u64 map_labels(const struct trace_tag *tag, struct trace_slot *slot,
+					__u32 scratch_index, struct walk_request *request)
+{
+	struct flow flow = {.slot = tag->slot, .generation = tag->generation};
+
+	return flow_of_file(slot, &flow, scratch_index, request);
+}
+
 /* The record of it. @file: 0 if it shows none, or several. */
 static __always_inline struct scratch *map_begin(struct trace_tag *tag, __u32 nr, __u64 file,
 						 __u32 protection)
 {
 	struct walk_request request = {};
+	struct trace_slot *slot;
 	struct scratch *scratch;
 
 	if (file) {
@@ -68,7 +79,12 @@ static __always_inline struct scratch *map_begin(struct trace_tag *tag, __u32 nr
 		return NULL;
 	scratch->record.syscall = (__s16)nr;
 	scratch->record.open_flags = protection;
-	if (file)
+	if (!file)
+		return scratch;
+	slot = tag_slot(tag);
+	if (slot && slot->every_label)
+		scratch->record.labels = map_labels(tag, slot, scratch->index, &request);
+	else
 		walk_up(scratch->index, 0, &request);
 	return scratch;
 }

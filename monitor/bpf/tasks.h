@@ -6,7 +6,7 @@
  * same in every back end.
  */
 
-#include "monitor/bpf/files.h"
+#include "monitor/bpf/flows.h"
 #include "monitor/bpf/verify.h"
 
 #define EBADF	    9
@@ -237,6 +237,20 @@ int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct task_str
 	return signal_sent(tag, task, signal);
 }
 
+/* Those of the file behind a descriptor of the reader's; all, if nobody can tell. */
+__noinline __u64 control_labels(__u64 file, __u32 index, __u32 generation)
+{
+	struct trace_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	struct flow flow = {.slot = index, .generation = generation};
+	struct walk_request request = {};
+
+	if (!slot)
+		return ~0ull;
+	request.mount = READ(__u64, file + layout.file_path, path_mnt);
+	request.dentry = READ(__u64, file + layout.file_path, path_dentry);
+	return flow_of_file(slot, &flow, NO_SCRATCH, &request);
+}
+
 /* Runs in the reader's own context, on its own descriptors. */
 SEC("syscall")
 
@@ -285,6 +299,9 @@ int control(struct trace_control *ctx)
 		if (old)
 			bits |= *old;
 		ctx->ret = bpf_map_update_elem(&labels, &key, &bits, BPF_ANY);
+		break;
+	case TRACE_CONTROL_LABELS:
+		ctx->labels = control_labels(file, ctx->slot, ctx->generation);
 		break;
 	default:
 		ctx->ret = -EINVAL;

@@ -66,7 +66,9 @@ struct trace_slot {
 	__u64 everywhere;  /* labels that any process of it may have */
 	__u64 unplaced;	   /* labels of what has no object of its own; see flows.h */
 	__u32 flows;	   /* objects with labels */
-	__u32 reserved[5];
+	__u32 reserved;
+	__u64 network; /* labels of what comes from outside of the session */
+	__u32 reserved_as_well[2];
 	__u64 emitted;
 	__u64 lost;
 	__u64 unkilled; /* SIGKILL that could not be sent at once */
@@ -176,6 +178,7 @@ enum trace_control_op {
 	TRACE_CONTROL_INODE,   /* ret_inode = the inode behind fd */
 	TRACE_CONTROL_APPROVE, /* the next exec of tid may become the inode behind fd */
 	TRACE_CONTROL_LABEL,   /* label the inode behind fd in (slot, generation) */
+	TRACE_CONTROL_LABELS,  /* labels = those of the file behind fd there */
 };
 
 /* Argument of the program that runs in the reader's own context. */

@@ -17,6 +17,7 @@
 #include "common/limits.h"
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/key.h"
+#include "monitor/evidence/mask.h"
 
 #define FLUSH_BYTES   (64u << 10)
 #define KEPT_BYTES    (1u << 20) /* of memory, after an event that took more */
@@ -37,6 +38,8 @@ struct record {
 	uint64_t written; /* bytes of output_fd that are ours */
 	int error;	  /* sticky */
 	bool in_event;
+	struct masker masker; /* of no redactor: none is set */
+	unsigned char mask_key[RECORD_MASK_KEY_BYTES];
 	record_observer observer; /* may be NULL */
 	void *observer_ctx;	  /* borrowed: outlives us, by record_set_observer()'s caller */
 };
@@ -47,6 +50,7 @@ static struct record *record_free(struct record *record)
 		return NULL;
 	close_fd(&record->output_fd);
 	key_done(&record->key);
+	sodium_memzero(record->mask_key, sizeof(record->mask_key));
 	buf_done(&record->lines);
 	free(record->session);
 	free(record->path);
@@ -121,28 +125,84 @@ struct json_writer *record_begin(struct record *record, const struct event_head 
 	return w;
 }
 
-/* The unfinished line with its fields cut down to their first bytes, in its place. */
-static void shorten(struct record *record)
+/* The unfinished line with marks for what is protected, in its place. */
+static void mask(struct record *record)
+{
+	_cleanup_buf_ struct buf masked = BUF_INIT(0);
+	struct json_writer w = {.out = &record->lines, .depth = 1, .comma = true};
+	const size_t marks = mask_line(&record->masker, record->lines.data + record->line,
+				       record->lines.len - record->line, &masked);
+
+	if (!marks)
+		return;
+	record->lines.len = record->line;
+	buf_put(&record->lines, masked.data, masked.len);
+	json_put_u64(&w, "masked", marks);
+}
+
+/* What may be as large as a call's arguments; the first gives way first. */
+static const char *const large_members[] = {"fields", "matched", "would"};
+
+#define LARGE_MEMBERS (sizeof(large_members) / sizeof(large_members[0]))
+
+/* Of a member of the unfinished line, in bytes; 0: it has none. */
+static size_t size_of(struct record *record, const char *name)
+{
+	struct buf *lines = &record->lines;
+	const char *member;
+	size_t size;
+
+	buf_putc(lines, '}'); /* as a whole object, for the search */
+	if (json_member_raw(lines->data + record->line, lines->len - record->line, name, &member,
+			    &size) < 0)
+		size = 0;
+	lines->len--;
+	return size;
+}
+
+/* The unfinished line with a member, once of @size, cut down to its first bytes, in its place. */
+static void shorten(struct record *record, const char *name, size_t size)
 {
 	_cleanup_buf_ struct buf copy = BUF_INIT(0);
 	struct json_writer w = {.out = &record->lines, .depth = 1, .comma = true};
-	const char *fields;
-	size_t fields_len;
+	const char *member;
+	size_t member_len;
 	size_t kept;
 
 	buf_put(&copy, record->lines.data + record->line, record->lines.len - record->line);
 	buf_putc(&copy, '}'); /* as a whole object, for the search */
-	if (json_member_raw(copy.data, copy.len, "fields", &fields, &fields_len) < 0)
+	if (json_member_raw(copy.data, copy.len, name, &member, &member_len) < 0)
 		return;
-	kept = (size_t)(fields - copy.data);
+	kept = (size_t)(member - copy.data);
 	record->lines.len = record->line;
 	buf_put(&record->lines, copy.data, kept); /* up to and with the colon */
 	w.comma = false;
 	json_begin_object(&w, NULL);
-	json_put_u64(&w, "oversize", fields_len);
-	json_put_bytes(&w, "head", fields, fields_len < OVERSIZE_HEAD ? fields_len : OVERSIZE_HEAD);
+	json_put_u64(&w, "oversize", size);
+	json_put_bytes(&w, "head", member, member_len < OVERSIZE_HEAD ? member_len : OVERSIZE_HEAD);
 	json_end_object(&w);
-	buf_put(&record->lines, fields + fields_len, copy.len - 1 - kept - fields_len);
+	buf_put(&record->lines, member + member_len, copy.len - 1 - kept - member_len);
+}
+
+/* Redacts the unfinished line, and makes it fit. */
+static void trim(struct record *record, size_t room)
+{
+	const bool is_large = record->lines.len - record->line > room;
+	size_t sizes[LARGE_MEMBERS] = {0};
+
+	for (size_t i = 0; i < LARGE_MEMBERS && is_large; i++)
+		sizes[i] = size_of(record, large_members[i]);
+	if (record->masker.redact)
+		mask(record);
+	for (size_t i = 0; i < LARGE_MEMBERS; i++) {
+		/* Of what was too large but for what is redacted not all was looked at. */
+		if (record->lines.len - record->line <= room && (i || !is_large))
+			return;
+		if (!sizes[i]) /* there is none, or the marks are longer than what they hide */
+			sizes[i] = size_of(record, large_members[i]);
+		if (sizes[i])
+			shorten(record, large_members[i], sizes[i]);
+	}
 }
 
 /* The tail: prev, hash and, for session.end, the signature. */
@@ -183,8 +243,7 @@ static int finish_event(struct record *record, bool sign)
 		return fail(record, record->error);
 	if (record->lines.overflow)
 		return fail(record, -E2BIG);
-	if (record->lines.len - record->line > room)
-		shorten(record);
+	trim(record, room);
 	if (record->lines.len - record->line > room)
 		return fail(record, -E2BIG);
 	seal(record, sign);
@@ -226,6 +285,17 @@ int record_flush(struct record *record)
 	if (record->lines.cap > KEPT_BYTES)
 		buf_done(&record->lines);
 	return 0;
+}
+
+void record_set_redactor(struct record *record, record_redactor redactor, void *ctx)
+{
+	static const char purpose[] = "cordon record mask 1:";
+
+	/* The seed is the first half of the secret key. */
+	(void)crypto_generichash(record->mask_key, sizeof(record->mask_key),
+				 (const unsigned char *)purpose, sizeof(purpose) - 1,
+				 record->key.secret, 32);
+	record->masker = (struct masker){redactor, ctx, record->mask_key};
 }
 
 void record_set_observer(struct record *record, record_observer observer, void *ctx)

@@ -17,7 +17,12 @@
  * bytes of this hash. A record without it was cut; verify says so.
  *
  * A line is at most MAX_EVENT_LINE bytes. An event that is larger keeps all but its fields, which
- * become {"oversize":<bytes>,"head":"<their first bytes, as text>"}.
+ * become {"oversize":<bytes>,"head":"<their first bytes, as text>"}, and where that is not enough
+ * "matched" and "would", which then become such an object, too.
+ *
+ * Where a redactor is set (mask.h), what is protected in the texts of an event is replaced by marks
+ * before its line is hashed, and the event has "masked":<how many>. It is a member of its own since
+ * a program can write what looks like a mark into its argv.
  */
 
 #include <stdbool.h>
@@ -27,6 +32,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "common/json_write.h"
+#include "monitor/action.h"
 
 struct record;
 
@@ -73,6 +79,19 @@ struct json_writer *record_begin(struct record *record, const struct event_head 
 int record_end(struct record *record);
 int record_flush(struct record *record);
 
+#define RECORD_MASK_KEY_BYTES 32u
+
+/*
+ * Puts @text into @out with a mark for all that is protected, but at most what stems from its first
+ * @most bytes. Return: how many marks; 0: nothing was put. @key: RECORD_MASK_KEY_BYTES that are
+ * this host's, for a hash by which equal texts can be told: made of the record key, so that records
+ * agree, and that nobody without it can try what the text was.
+ */
+typedef size_t (*record_redactor)(void *ctx, const unsigned char *key, struct str text, size_t most,
+				  struct buf *out);
+
+/* From the next event on. The observer is shown the line with its marks. */
+void record_set_redactor(struct record *record, record_redactor redactor, void *ctx);
 void record_set_observer(struct record *record, record_observer observer, void *ctx);
 const char *record_path(const struct record *record);
 /* Events so far, which is also the seq of the next. */

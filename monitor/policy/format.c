@@ -50,6 +50,7 @@ static const struct member {
 	{SHAPE_POLICY, "rules", SHAPE_RULE},
 	{SHAPE_POLICY, "cases", SHAPE_CASE},
 	{SHAPE_LABEL, "label", SHAPE_ANY},
+	{SHAPE_LABEL, "from", SHAPE_ANY},
 	{SHAPE_LABEL, "paths", SHAPE_ANY},
 	{SHAPE_LABEL, "except", SHAPE_ANY},
 	{SHAPE_RULE, "id", SHAPE_ANY},

@@ -64,16 +64,24 @@ static bool key_of(const struct gathering *g, const struct cel_node *node, struc
 	       !action_field_is_lineage(node->child->field);
 }
 
-static void add_label(struct gathering *g, struct guard *guard, struct str name)
+/* Return: its index; negative, and the expression fails, if there can be no such label. */
+static int note_label(struct gathering *g, struct str name)
 {
 	const int index = policy_label_intern(g->policy, name);
 
-	if (index < 0) {
+	if (index < 0)
 		g->failed = index;
-		return;
-	}
-	g->labels |= UINT64_C(1) << index;
-	add(guard, (struct key){.kind = KEY_LABEL, .hash = (uint64_t)index});
+	else
+		g->labels |= UINT64_C(1) << index;
+	return index;
+}
+
+static void add_label(struct gathering *g, struct guard *guard, struct str name)
+{
+	const int index = note_label(g, name);
+
+	if (index >= 0)
+		add(guard, (struct key){.kind = KEY_LABEL, .hash = (uint64_t)index});
 }
 
 static bool hash_of_literal(const struct cel_node *node, uint64_t *ret)
@@ -118,6 +126,8 @@ static struct guard guard_of_in(struct gathering *g, const struct cel_node *a,
 		return guard;
 	}
 	if (b->kind == NODE_FIELD && a->kind == NODE_STRING && !action_field_is_lineage(b->field)) {
+		if (action_field_is_file_labels(b->field))
+			note_label(g, a->text);
 		add(&guard, (struct key){.kind = KEY_VALUE,
 					 .field = (uint32_t)(b->field - action_fields),
 					 .hash = hash_string(a->text)});
@@ -320,17 +330,23 @@ static struct guard guard_of(struct gathering *g, const struct cel_node *node)
 	return unknown();
 }
 
+static bool has_labels(const struct cel_node *node)
+{
+	return node->kind == NODE_LABELS ||
+	       (node->kind == NODE_FIELD && action_field_is_file_labels(node->field));
+}
+
 /* Labels read anywhere: those named where that can be told, else all. */
 static void gather_labels(struct gathering *g, const struct cel_node *node)
 {
 	struct guard guard = {0};
 
-	if (node->kind == NODE_LABELS)
+	if (has_labels(node))
 		g->labels_unclear = true;
 	if (node->kind == NODE_LOOP && node->child->kind == NODE_LABELS)
 		guard = guard_of_labels(g, node);
-	else if (node->kind == NODE_BINARY && node->op == OP_IN &&
-		 node->child->next->kind == NODE_LABELS && node->child->kind == NODE_STRING)
+	else if (node->kind == NODE_BINARY && node->op == OP_IN && has_labels(node->child->next) &&
+		 node->child->kind == NODE_STRING)
 		guard = guard_of_in(g, node->child, node->child->next);
 	else
 		guard.always = true;

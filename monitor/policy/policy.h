@@ -196,6 +196,8 @@ bool policy_uses_labels(const struct policy *policy);
 /* Bits of the labels that its paths and rules can give; the others come from a session's options.
  */
 uint64_t policy_labels_given(const struct policy *policy);
+/* Those of what comes over the network, as far as some rule reads them. */
+uint64_t policy_network_labels(const struct policy *policy);
 /* Bits of the labels that some rule reads; all bits if a rule reads them in another way than by
  * naming them. What must be taken as set where reads cannot be traced. */
 uint64_t policy_labels_read(const struct policy *policy);
@@ -288,6 +290,8 @@ void policy_state_note_cpu(struct policy_state *state, uint32_t exec_id, uint64_
 /* True if some rule asks for what only proc.usage tells: on it, in a step, or in a budget. */
 bool policy_needs_usage(const struct policy *policy);
 
+/* True if some rule or step asks for the labels of a file that is run. */
+bool policy_reads_file_labels(const struct policy *policy);
 /* True if some rule or step looks at where a process comes from. */
 bool policy_reads_lineage(const struct policy *policy);
 bool policy_rule_reads_lineage(const struct policy *policy, size_t index);

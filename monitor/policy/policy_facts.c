@@ -205,6 +205,11 @@ uint64_t policy_labels_read(const struct policy *policy)
 	return labels;
 }
 
+uint64_t policy_network_labels(const struct policy *policy)
+{
+	return policy->network_labels & policy_labels_read(policy);
+}
+
 bool policy_reads_label(const struct policy *policy, const char *name)
 {
 	const int index = policy_label_index(policy, name);
@@ -266,6 +271,29 @@ bool policy_reads_lineage(const struct policy *policy)
 	return reads;
 }
 
+static bool reads_file_labels(const struct cel_reads *reads)
+{
+	struct field_set left = reads->fields;
+	const struct action_field *field;
+
+	while ((field = field_set_take(&left))) {
+		if (action_field_is_file_labels(field))
+			return true;
+	}
+	return false;
+}
+
+bool policy_reads_file_labels(const struct policy *policy)
+{
+	bool reads = false;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		reads |= reads_file_labels(&policy->rules[i].when.reads);
+	for (size_t i = 0; i < policy->step_count; i++)
+		reads |= reads_file_labels(&policy->steps[i].is.when.reads);
+	return reads;
+}
+
 bool policy_uses_labels(const struct policy *policy)
 {
 	return policy_labels_read(policy) != 0;
@@ -273,7 +301,7 @@ bool policy_uses_labels(const struct policy *policy)
 
 uint64_t policy_labels_given(const struct policy *policy)
 {
-	uint64_t given = policy_labels_of_paths(policy);
+	uint64_t given = policy_labels_of_paths(policy) | policy->network_labels;
 
 	for (size_t i = 0; i < policy->rule_count; i++)
 		given |= policy->rules[i].labels;

@@ -139,12 +139,13 @@ int policy_decode_names(struct policy *policy, const struct source *source, size
 }
 
 struct label_row {
-	const struct json *label, *paths, *except;
+	const struct json *label, *from, *paths, *except;
 };
 
 static const struct json_field label_fields[] = {
 	{"label", JSON_STRING, true, offsetof(struct label_row, label)},
-	{"paths", JSON_ARRAY, true, offsetof(struct label_row, paths)},
+	{"from", JSON_STRING, false, offsetof(struct label_row, from)},
+	{"paths", JSON_ARRAY, false, offsetof(struct label_row, paths)},
 	{"except", JSON_ARRAY, false, offsetof(struct label_row, except)},
 };
 
@@ -174,6 +175,23 @@ static int decode_globs(struct policy *policy, const struct source *source,
 	return 0;
 }
 
+/* A label that comes with what is read, from files of these names or from elsewhere. */
+static int decode_source(struct policy *policy, const struct source *source,
+			 const struct label_row *row, const char *path, uint64_t labels,
+			 struct error *err)
+{
+	_cleanup_free_ char *from = xasprintf("%s.from", path);
+
+	if (!row->from)
+		return row->paths ? 0
+				  : source_error(source, err, EINVAL, path,
+						 "a label has \"paths\", or \"from\": \"network\"");
+	if (strcmp(json_string(row->from), "network") != 0)
+		return source_error(source, err, EINVAL, from, "the one source is \"network\"");
+	policy->network_labels |= labels;
+	return 0;
+}
+
 static int decode_labels(struct policy *policy, const struct source *source,
 			 const struct json *labels, struct error *err)
 {
@@ -187,7 +205,7 @@ static int decode_labels(struct policy *policy, const struct source *source,
 		struct label_glob like = {0};
 		int r;
 
-		if (json_decode(l, path, label_fields, 3, &row, err) < 0)
+		if (json_decode(l, path, label_fields, 4, &row, err) < 0)
 			return source_located(source, err);
 		r = policy_label_intern(policy, str_of(json_string(row.label)));
 		if (r < 0)
@@ -197,7 +215,9 @@ static int decode_labels(struct policy *policy, const struct source *source,
 							  "_ - and .");
 		like.labels = UINT64_C(1) << r;
 		like.group = policy->groups++;
-		r = decode_globs(policy, source, row.paths, paths, like, err);
+		r = decode_source(policy, source, &row, path, like.labels, err);
+		if (r == 0)
+			r = decode_globs(policy, source, row.paths, paths, like, err);
 		like.except = true;
 		if (r == 0)
 			r = decode_globs(policy, source, row.except, except, like, err);

@@ -91,22 +91,36 @@ void redact_spans_done(struct redact_spans *spans)
 	free(spans->items);
 }
 
+bool policy_has_redact(const struct policy *policy)
+{
+	return policy->redact_count > 0;
+}
+
+static int add_matches(const struct redact_pattern *p, struct str text, struct redact_spans *spans)
+{
+	_cleanup_free_ void *scratch = xcalloc(1, regex_span_scratch(p->regex));
+	_cleanup_free_ struct regex_span *found = NULL;
+	size_t size, count;
+
+	/* Of most texts this is all, and it takes no room for what is found. */
+	if (!regex_match(p->regex, text, scratch))
+		return 0;
+	size = text.len < MAX_REDACT_SPANS ? text.len + 1 : MAX_REDACT_SPANS;
+	found = xcalloc(size, sizeof(*found));
+	count = regex_spans(p->regex, text, scratch, found, size);
+	if (count > size)
+		return -E2BIG;
+	for (size_t n = 0; n < count; n++)
+		redact_spans_add(
+			spans, (struct redact_span){found[n].start, found[n].end, str_of(p->name)});
+	return 0;
+}
+
 int policy_redact_spans(const struct policy *policy, struct str text, struct redact_spans *spans)
 {
-	_cleanup_free_ struct regex_span *found = xcalloc(MAX_REDACT_SPANS, sizeof(*found));
+	int r = text.len > UINT32_MAX ? -E2BIG : 0;
 
-	if (text.len > UINT32_MAX)
-		return -E2BIG;
-	for (size_t i = 0; i < policy->redact_count; i++) {
-		const struct redact_pattern *p = &policy->redacts[i];
-		_cleanup_free_ void *scratch = xcalloc(1, regex_span_scratch(p->regex));
-		const size_t count = regex_spans(p->regex, text, scratch, found, MAX_REDACT_SPANS);
-
-		if (count > MAX_REDACT_SPANS)
-			return -E2BIG;
-		for (size_t n = 0; n < count; n++)
-			redact_spans_add(spans, (struct redact_span){found[n].start, found[n].end,
-								     str_of(p->name)});
-	}
-	return 0;
+	for (size_t i = 0; i < policy->redact_count && r == 0; i++)
+		r = add_matches(&policy->redacts[i], text, spans);
+	return r;
 }

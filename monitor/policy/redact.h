@@ -23,6 +23,7 @@ struct redact_spans {
 
 void redact_spans_add(struct redact_spans *spans, struct redact_span span);
 void redact_spans_done(struct redact_spans *spans);
+bool policy_has_redact(const struct policy *policy);
 /*
  * Adds all that the policy's patterns match. Errors: -E2BIG: there is more of one than can be told.
  */

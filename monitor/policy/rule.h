@@ -159,6 +159,7 @@ struct policy {
 	struct globs *patterns_found;
 	size_t glob_count;
 	size_t groups;
+	uint64_t network_labels; /* of what comes over the network */
 	struct redact_pattern *redacts;
 	size_t redact_count;
 	uint32_t *bytes_rules; /* that have a budget of bytes_out */

@@ -78,6 +78,37 @@ static void look_at_links(struct trace *trace, uint32_t slot)
 	}
 }
 
+/* From here on it is seen how labels go on. */
+static int begin_labels(struct trace *trace, uint32_t slot, uint64_t labels)
+{
+	struct trace_session *session = trace->sessions[slot];
+	int r;
+
+	if (!session->is_labelled) {
+		r = flows_begin(trace);
+		if (r < 0)
+			return r;
+		session->is_labelled = true;
+	}
+	if (session->missed_flows) /* with its processes something may have gone on already */
+		__atomic_fetch_or(&trace->slots[slot].everywhere, labels, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int trace_label_network(struct trace *trace, uint32_t slot, uint64_t labels)
+{
+	int r;
+
+	if (!trace_session(trace, slot))
+		return -ENOENT;
+	r = begin_labels(trace, slot, labels);
+	if (r < 0)
+		return r;
+	__atomic_fetch_or(&trace->slots[slot].every_label, labels, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&trace->slots[slot].network, labels, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels)
 {
 	struct trace_session *session = trace_session(trace, slot);
@@ -92,14 +123,9 @@ int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t l
 	pin_fd = fcntl(file_fd, F_DUPFD_CLOEXEC, 3);
 	if (pin_fd < 0)
 		return -errno;
-	if (!session->is_labelled) {
-		r = flows_begin(trace);
-		if (r < 0)
-			return r;
-		session->is_labelled = true;
-	}
-	if (session->missed_flows) /* with its processes something may have gone on already */
-		__atomic_fetch_or(&trace->slots[slot].everywhere, labels, __ATOMIC_SEQ_CST);
+	r = begin_labels(trace, slot, labels);
+	if (r < 0)
+		return r;
 	control.fd = (uint32_t)pin_fd;
 	control.generation = session->generation;
 	r = trace_control(trace, &control);
@@ -140,6 +166,22 @@ uint64_t trace_process_labels(struct trace *trace, uint32_t slot, uint32_t pid)
 	    bpf_call_map_get(trace_map_fd(trace, TRACE_MAP_GROUPS), &tag.group, &group) < 0)
 		return all;
 	return (group.labels & all) | trace_everywhere_labels(trace, slot);
+}
+
+uint64_t trace_file_labels(struct trace *trace, uint32_t slot, int file_fd)
+{
+	const struct trace_session *session = trace_session(trace, slot);
+	struct trace_control control = {.op = TRACE_CONTROL_LABELS, .slot = slot};
+	uint64_t every;
+
+	if (!session)
+		return 0;
+	every = __atomic_load_n(&trace->slots[slot].every_label, __ATOMIC_ACQUIRE);
+	if (!every)
+		return 0;
+	control.fd = (uint32_t)file_fd;
+	control.generation = session->generation;
+	return trace_control(trace, &control) < 0 ? every : control.labels & every;
 }
 
 uint64_t trace_everywhere_labels(struct trace *trace, uint32_t slot)

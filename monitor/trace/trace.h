@@ -101,7 +101,7 @@ struct trace_event {
 	bool begun;	     /* it was about to happen: result is 0, and not known */
 	uint32_t flags;	     /* OPEN: open flags; MAP: the protection, PROT_EXEC among it */
 	uint64_t dev, inode; /* of the file opened or executed, as the kernel has them */
-	uint64_t labels;     /* labels that this open added to its session */
+	uint64_t labels;     /* labels that this open added to its session; map: of the file */
 	uint64_t process_labels; /* that its process has, from then on */
 	const char *path;   /* kernel's view where it can be had, else what the caller passed */
 	const char *target; /* CHANGE with two paths */
@@ -228,6 +228,18 @@ void trace_forget_refusal(struct trace *trace, uint32_t slot, uint32_t tid);
  * nothing; executing a file reads it. Errors: -ENOSPC for more than 4096 of a session.
  */
 int trace_label_file(struct trace *trace, uint32_t slot, int file_fd, uint64_t labels);
+/*
+ * trace_label_network - what a process of the session receives from outside of it adds @labels to
+ * it: by a socket whose peer has no loopback address, or that has no peer. Errors: of
+ * trace_label_file().
+ */
+int trace_label_network(struct trace *trace, uint32_t slot, uint64_t labels);
+/*
+ * What a file has: labels of its own and of folders above it, and those that somebody had who could
+ * write it. All that there are if it cannot be asked for. Costs a system call once a file or the
+ * network has labels.
+ */
+uint64_t trace_file_labels(struct trace *trace, uint32_t slot, int file_fd);
 /* Labels that reads in the session have set so far; read from the kernel, no drain needed. */
 uint64_t trace_session_labels(struct trace *trace, uint32_t slot);
 

@@ -125,9 +125,8 @@ static int decode_with(struct decode *d, const struct seccomp_data *data, bool (
 
 static void begin(struct decode *d)
 {
+	*d = (struct decode){.ops = &ops, .diag_fd = -1};
 	decode_init(d);
-	d->ops = &ops;
-	d->diag_fd = -1;
 }
 
 /* A call on the network of a thread that is met for the first time. */

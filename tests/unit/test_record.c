@@ -181,6 +181,33 @@ static void test_oversize_elsewhere(void **state)
 	assert_null(record_abandon(record));
 }
 
+/* What a rule read of a large call is as large as the call. */
+static void test_oversize_matched(void **state)
+{
+	struct record *record = fixture_open(&fixture, "s");
+	const struct event_head head = {.kind = "session.start"};
+	struct json_writer *w = record_begin(record, &head);
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	char *large = malloc(100000);
+
+	(void)state;
+	memset(large, 'x', 99999);
+	large[99999] = '\0';
+	json_begin_object(w, "fields");
+	json_put_string(w, "args", large);
+	json_end_object(w);
+	json_put_string(w, "rule", "a.rule");
+	json_begin_object(w, "matched");
+	json_put_string(w, "args", large);
+	json_end_object(w);
+	free(large);
+	assert_int_equal(record_end(record), 0);
+	assert_int_equal(record_close(record, 0, NULL), 0);
+	load(fixture.path, &text);
+	assert_non_null(strstr(text.data, "\"fields\":{\"oversize\":100010,\"head\":\"{"));
+	assert_non_null(strstr(text.data, "\"rule\":\"a.rule\",\"matched\":{\"oversize\":100010,"));
+}
+
 struct seen {
 	unsigned count;
 	char last[1024];
@@ -297,6 +324,7 @@ int main(void)
 		RECORD_TEST(test_oversize),
 		RECORD_TEST(test_largest_call),
 		RECORD_TEST(test_oversize_elsewhere),
+		RECORD_TEST(test_oversize_matched),
 		RECORD_TEST(test_observer),
 		RECORD_TEST(test_key_race),
 		RECORD_TEST(test_key_file),

@@ -221,10 +221,10 @@ static void put_verdict(struct json_writer *w, const struct json *event,
 
 static void put_as_it_is(struct json_writer *w, const char *line, size_t len)
 {
-	static const char *const members[] = {"kind",	  "exec_id",	  "parent_exec_id",
-					      "category", "fields",	  "process_labels",
-					      "matched",  "verdict",	  "would",
-					      "also",	  "also_omitted", "signer"};
+	static const char *const members[] = {
+		"kind",		  "exec_id", "parent_exec_id", "category", "fields",
+		"process_labels", "matched", "verdict",	       "would",	   "also",
+		"also_omitted",	  "masked",  "signer"};
 	const char *at;
 	size_t n;
 

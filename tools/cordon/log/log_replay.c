@@ -156,6 +156,14 @@ static void put_notes(struct replaying *r, void (*put)(void *ctx, const char *no
 				 policy_label_name(policy, i));
 		put(r, note);
 	}
+	if (r->replay.masked) {
+		_cleanup_free_ char *note = xasprintf(
+			"texts of %" PRIu64 " of the actions that cannot be judged were redacted: "
+			"what they would count and begin for later ones is missing here",
+			r->replay.masked);
+
+		put(r, note);
+	}
 	if (r->replay.counted_bytes)
 		put(r, "bytes that left count when their connection ends, which is when the record "
 		       "tells how many they were; the session counted them as they left");

@@ -87,6 +87,8 @@ static void settle_labels(struct replay *r, const struct json *next)
 	const bool by_read = path && is(path, text_of(json_get(next, "fields"), "path")) &&
 			     is(call, text_of(next, "call")) &&
 			     (is(next_kind, "file.open") || is(next_kind, "file.open.done"));
+	/* What a redacted path gives, its mark does not tell. */
+	const bool is_fact = json_get(r->pending, "masked") != NULL;
 	const bool by_rule =
 		!by_read && r->last_had_rule && is(path, r->last_path) && is(call, r->last_call);
 
@@ -97,7 +99,7 @@ static void settle_labels(struct replay *r, const struct json *next)
 
 		if (!bit || (policy_state_labels(r->state) & bit))
 			continue;
-		if (!r->is_same_policy &&
+		if (!r->is_same_policy && !is_fact &&
 		    (by_rule || (by_read && (policy_labels_of_paths(r->policy) & bit) &&
 				 !(policy_labels_of_path(r->policy, str_of(path)) & bit))))
 			r->labels_dropped |= bit;
@@ -201,6 +203,12 @@ static const char *read_action(struct replay *r, const struct json *event, const
 
 	if (fields && json_type(fields) != JSON_OBJECT)
 		return "its fields are no object";
+	if (json_get(event, "masked")) {
+		r->lineage_masked |= r->example.action.kind == ACTION_FORK;
+		return "a text in it was redacted";
+	}
+	if (r->lineage_masked && policy_reads_lineage(r->policy))
+		return "a program that its process may come from was redacted";
 	if (json_get(fields, "oversize"))
 		return "its fields were too large for the record";
 	if (r->example.action.kind == ACTION_TOOL_RESULT && policy_reads_results(r->policy))
@@ -237,6 +245,8 @@ static void on_exec_done(struct replay *r, const struct json *event, const char 
 {
 	const char *path = text_of(json_get(event, "fields"), "path");
 	uint64_t exec_id = 0, pid = 0, time_ns = 0;
+
+	r->lineage_masked |= json_get(event, "masked") != NULL;
 
 	if (path && log_raw_u64(line, len, "exec_id", &exec_id) &&
 	    log_raw_u64(line, len, "pid", &pid) && log_raw_u64(line, len, "ts", &time_ns))
@@ -298,8 +308,10 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 	example_done(&r->example);
 	r->example = (struct example){.action.kind = action_kind_by_name(kind), .repeat = 1};
 	ret->reason = read_action(r, event, line, len);
-	if (ret->reason)
+	if (ret->reason) {
+		r->masked += json_get(event, "masked") != NULL;
 		return REPLAY_UNKNOWN;
+	}
 	if (r->action.write && !r->had_file_gate)
 		r->writes_seen++;
 	if (r->action.kind == ACTION_CLOSE)

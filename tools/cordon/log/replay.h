@@ -51,6 +51,8 @@ struct replay {
 	bool tells_processes;	 /* it says which labels the process of each event had */
 	bool tells_also;	 /* and which rules matched beside the one that decided */
 	bool host_bound;	 /* a folder of the host was bound writable */
+	uint64_t masked;	 /* actions that cannot be judged, since a text was redacted */
+	bool lineage_masked;	 /* so was the path of a program that was started */
 	uint64_t writes_seen;	 /* that were judged after they happened */
 	uint64_t labels_dropped; /* that the record sets and this policy does not */
 	/* the event before, to tell what a label.set comes from */
