@@ -20,6 +20,7 @@ NOT_HERE = {
     "unit.vm": "of this runner itself",
     "unit.bpf_loader": "of a file of the build's, which is not on the disk",
     "integration.lite_container": "of what a container refuses, and made by runc, which is not on the disk",
+    "integration.demo": "of rules and what they refuse; wants a compiler, which is not on the disk",
     "integration.detect": "of rules and how often they are right: a session for each of its cases",
 }
 # These meet no trace, and run with the first back end alone: of the gate or the floor by themselves, or without any session.
