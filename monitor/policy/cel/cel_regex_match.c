@@ -118,17 +118,25 @@ static bool accepts(const struct regex *regex, const struct regex_instruction *i
 	return in != i->negated;
 }
 
-/* One character; the threads that accept it go on behind it. */
-static void step(struct matcher *m)
+/* Return: the threads that stand before it; none is behind it yet. */
+static struct threads take_character(struct matcher *m, uint32_t *ret_c)
 {
 	const struct threads old = m->now;
-	uint32_t c;
 
-	m->at += utf8_decode_at(m->text, m->at, &c);
+	m->at += utf8_decode_at(m->text, m->at, ret_c);
 	m->step++;
 	m->now = m->next;
 	m->now.count = 0;
 	m->next = old;
+	return old;
+}
+
+/* One character; the threads that accept it go on behind it. */
+static void step(struct matcher *m)
+{
+	uint32_t c;
+	const struct threads old = take_character(m, &c);
+
 	for (unsigned t = 0; t < old.count && !m->matched; t++) {
 		const unsigned place = old.places[t];
 
@@ -208,14 +216,9 @@ static void add_span(struct spans *spans, uint32_t start, uint32_t end)
  */
 static void step_with_starts(struct matcher *m)
 {
-	const struct threads old = m->now;
 	uint32_t c;
+	const struct threads old = take_character(m, &c);
 
-	m->at += utf8_decode_at(m->text, m->at, &c);
-	m->step++;
-	m->now = m->next;
-	m->now.count = 0;
-	m->next = old;
 	for (unsigned t = 0; t < old.count; t++) {
 		const unsigned place = old.places[t];
 		const bool had_match = m->matched;
