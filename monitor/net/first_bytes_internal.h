@@ -15,7 +15,7 @@
 #define BINARY_START 5u
 /* Of a record of TLS: its header, and what of its content says whether it is a ClientHello. */
 #define TLS_RECORD_HEADER 5u
-#define TLS_HELLO_START	  6u
+#define TLS_HELLO_START	  39u /* type, length, version, random, length of the session */
 
 enum mode {
 	MODE_START,
