@@ -8,6 +8,7 @@
  */
 
 #include "common/buf.h"
+#include "monitor/net/body_start.h"
 #include "monitor/net/first_bytes.h"
 #include "monitor/net/http_body.h"
 #include "monitor/net/tls_records.h"
@@ -50,6 +51,7 @@ struct first_bytes {
 	struct later_records later;
 	bool is_second; /* ClientHello, that `records` are of */
 	struct http_body body;
+	struct body_start body_start;
 	unsigned matched; /* of "host", in a line behind words */
 	bool is_later;	  /* a request came before */
 	bool upgraded;	  /* and asked for another protocol */
