@@ -35,6 +35,8 @@ enum action_kind {
 	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
 	ACTION_USAGE,	    /* "proc.usage": what an execution has used so far; sampled */
 	ACTION_MEM_EXEC,    /* "mem.exec": traced, where a rule asks; memory that can be run */
+	ACTION_LIMIT,	    /* "limit.hit": the session ran into one; by cgroups, or traced */
+	ACTION_OUTLIVE,	    /* "proc.outlive": was running when its call's program had ended */
 	ACTION_KINDS
 };
 
@@ -159,6 +161,12 @@ struct action {
 	int64_t cpu_ms;	       /* user and system time */
 	int64_t memory_bytes;  /* resident now, but for what is a file's */
 	int64_t written_bytes; /* given to write(2) and its like, whatever was written to */
+
+	/* limit.hit, whose op is the system call that failed, empty where a cgroup counted */
+	struct str limit; /* "memory", "processes", "disk", "file size", ... */
+	int64_t hits;	  /* how often; 1 of a call */
+	/* proc.outlive, whose exe is its program's path */
+	struct str detached; /* "", "own session", "orphan": of which terminal session it is */
 
 	/* where its process comes from; last, see action_is_unknown() */
 	struct str lineage;	   /* "3/1/2": the second child of the first of execution 3's */

@@ -210,6 +210,14 @@ static void describe(const struct action *action, char *text, size_t size)
 			       action->path.len ? (int)action->path.len : (int)strlen("memory"),
 			       action->path.len ? action->path.at : "memory");
 		break;
+	case ACTION_LIMIT:
+		(void)snprintf(text, size, "its limit of %.*s", (int)action->limit.len,
+			       action->limit.len ? action->limit.at : "");
+		break;
+	case ACTION_OUTLIVE:
+		(void)snprintf(text, size, "%.*s", (int)action->exe.len,
+			       action->exe.len ? action->exe.at : "");
+		break;
 	case ACTION_EXEC:
 	case ACTION_FILE_OPEN:
 	case ACTION_FILE_CHANGE:

@@ -199,6 +199,23 @@ static void on_call(struct session *session, const struct trace_event *event)
 	apply(session, event, &action);
 }
 
+/* A call failed since something was used up. */
+static void on_limit(struct session *session, const struct trace_event *event)
+{
+	const char *name = syscall_name((unsigned)event->syscall);
+	struct action action = action_of(session, event, ACTION_LIMIT);
+
+	action.op = str_of(name);
+	action.hits = 1;
+	if (name && strncmp(name, "inotify", strlen("inotify")) == 0)
+		action.limit = STR("watches");
+	else if (event->result == -EMFILE || event->result == -ENFILE)
+		action.limit = STR("descriptors");
+	else
+		action.limit = event->result == -EFBIG ? STR("file size") : STR("disk");
+	apply(session, event, &action);
+}
+
 /*
  * As the gate says it of a program: what is on a mount that can be written to is the workspace's or
  * the session's, and the trace leaves out the rest. Lite has no such mounts. What has no name from
@@ -348,6 +365,9 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		break;
 	case TRACE_CALL:
 		on_call(session, event);
+		break;
+	case TRACE_LIMIT:
+		on_limit(session, event);
 		break;
 	case TRACE_SIGNAL:
 		on_signal(session, event);
