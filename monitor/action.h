@@ -99,6 +99,8 @@ struct action {
 	bool created;	       /* file.open: there was no such file before */
 	bool folder;	       /* file.open: O_DIRECTORY, to be listed */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
+	bool before_session;   /* file.change: what is at the path was there before the session */
+	bool past_unknown;     /* file.change: nobody can tell whether it was */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
 	int64_t arg0, arg1;    /* proc.call: its first two arguments */
 	int64_t signal;	       /* proc.signal */
@@ -282,15 +284,28 @@ static inline bool action_field_is_file_labels(const struct action_field *field)
 	return field->offset == offsetof(struct action, file_labels);
 }
 
+static inline bool action_field_is_past(const struct action_field *field)
+{
+	return field->offset == offsetof(struct action, before_session);
+}
+
 /* One of lineage, depth, since_exec_ms and ancestors. */
 static inline bool action_field_is_lineage(const struct action_field *field)
 {
 	return field->offset >= offsetof(struct action, lineage);
 }
 
+/* Of some actions nobody can tell what the field holds. */
+static inline bool action_field_may_be_unknown(const struct action_field *field)
+{
+	return action_field_is_lineage(field) || action_field_is_past(field);
+}
+
 /* Nobody can tell what the field holds: an expression that reads it ends in an error. */
 static inline bool action_is_unknown(const struct action *action, const struct action_field *field)
 {
+	if (action->past_unknown && action_field_is_past(field))
+		return true;
 	return action->lineage_unknown && action_field_is_lineage(field) &&
 	       (action->lineage_unknown == LINEAGE_UNKNOWN ||
 		field->offset == offsetof(struct action, ancestors));

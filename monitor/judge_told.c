@@ -82,6 +82,14 @@ static bool tells_lineage(const struct action *action, const struct action_field
 	       !action_is_unknown(action, field);
 }
 
+/* What nobody knows is not told; nor is it where no rule reads it. */
+static bool is_untold(const struct action *action, const struct action_field *field)
+{
+	if (action_field_is_past(field))
+		return action->past_unknown;
+	return action_field_is_lineage(field) && !tells_lineage(action, field);
+}
+
 /* Lists that most actions have nothing in are not told of those. */
 static bool is_told_empty(const struct action_field *field)
 {
@@ -100,8 +108,7 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 	while ((field = field_set_take(&left))) {
 		struct str text;
 
-		if (field->offset == offsetof(struct action, call_id) ||
-		    (action_field_is_lineage(field) && !tells_lineage(action, field)))
+		if (field->offset == offsetof(struct action, call_id) || is_untold(action, field))
 			continue;
 		if (field->offset == offsetof(struct action, text)) {
 			json_put_u64(w, "text_bytes", action->text.len);

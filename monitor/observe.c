@@ -32,7 +32,9 @@ static void apply(struct session *session, const struct trace_event *event, stru
 	struct denial denial;
 
 	lineages_fill(session->lineages, action);
+	past_fill(session->past, action);
 	judge_traced(session, action, &judgement, &denial);
+	past_note(session->past, action);
 	if (judgement.decision.verdict == VERDICT_KILL && !judgement.proceed && execution) {
 		execution->result.killed = true;
 		execution->result.last_denial = denial;
@@ -130,6 +132,8 @@ void observe_carried_out(struct session *session, const struct action *action, i
 		.result = -error,
 	};
 
+	if (!error)
+		past_note(session->past, action);
 	if (!session->trace || trace_sees_returns(session->trace) ||
 	    (action->kind == ACTION_FILE_OPEN && !error))
 		return;

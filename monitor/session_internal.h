@@ -31,6 +31,7 @@
 #include "monitor/ask/approval.h"
 #include "monitor/gate/gate.h"
 #include "monitor/lineage.h"
+#include "monitor/past.h"
 #include "monitor/proc_usage.h"
 #include "monitor/session.h"
 #include "monitor/supervisor_internal.h"
@@ -146,6 +147,7 @@ struct session {
 	struct redactor *redactor; /* owned; NULL: nothing is protected */
 	struct policy_state *state;
 	struct lineages *lineages;    /* owned; NULL before it is ready, and without a trace */
+	struct past *past;	      /* owned; NULL where no rule asks for it */
 	bool tells_lineage;	      /* in each event: a rule reads it */
 	bool tells_file_labels;	      /* likewise of what is run */
 	uint64_t labels_recorded;     /* label bits that the record has already told of */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of limits that a session ran into, and of what outlived its call."""
+"""What is told of limits that a session ran into, of what outlived its call, and of what was there before it."""
 
 import json
 import unittest
@@ -136,6 +136,40 @@ while not os.path.exists('there'):
 
     def test_nothing_is_left(self):
         self.assertEqual(self.left("sleep 0.01 & setsid -w true; wait; echo a | cat"), [])
+
+
+class Past(EndingsTest):
+    RULE = rule("old", "file.change", "action.op == 'unlink' && action.before_session", "log",
+                [{"op": "unlink", "path": "/w/a", "before_session": True}], [{"op": "unlink", "path": "/w/a"}])
+    SCRIPT = ("echo > new; mkdir tree; echo > tree/a; mv old tree/; cp kept copy; ln -s kept link; mv copy copied;"
+              "rm new tree/a copied link ./kept; rm -r tree")
+
+    def deleted(self, *rules, mode="cow"):
+        for name in ("old", "kept"):
+            (self.work / name).write_text("x")
+        r = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:{mode}", "--record", self.record,
+                        "--policy", self.write("p", *rules), "--", "sh", "-c", self.SCRIPT)
+        self.assertEqual(r.returncode, 0, r.stderr.decode())
+        self.replays_the_same(self.dir / "p.json")
+        return [e["fields"]["path"].rpartition("/")[2] for e in self.events() if e.get("rule") == "old"]
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_traced(self):
+        self.assertEqual(self.deleted(self.RULE), ["kept", "old"])
+        told = {e["fields"]["path"].rpartition("/")[2]: e["fields"]["before_session"] for e in self.events()
+                if e["kind"] == "file.change" and e["fields"]["op"] == "unlink"}
+        self.assertEqual(told, {"new": False, "a": False, "copied": False, "link": False, "kept": True, "old": True, "tree": False})
+
+    def test_gated(self):
+        gate = rule("no", "file.change", "action.path.endsWith('/never')", "deny", [{"op": "unlink", "path": "/never"}],
+                    [{"op": "unlink", "path": "/w/a"}])
+        self.assertEqual(self.deleted(self.RULE, gate, mode="live"), ["kept", "old"])
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_not_told_where_no_rule_asks(self):
+        self.run_in("sh", "-c", "rm -f a; echo > a; rm a", options=["--policy", self.write("p", rule(
+            "r", "exec", "action.name == 'x'", "log", [{"path": "/x", "name": "x"}], [act("exec", path="/y", name="y")]))])
+        self.assertEqual({f["before_session"] for f in self.fields("file.change")}, {False})
 
 
 if __name__ == "__main__":
