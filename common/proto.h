@@ -15,7 +15,9 @@
  *	READY	init -> supervisor: about to exec; fds: listener (if gated), pidfd, socket and
  *		bell of the hands (if files), pty (if tty)
  *	KILL	supervisor -> init: end execution `exec` and everything in its leaf
- *	EXIT	init -> supervisor: execution over, its leaf is empty
+ *	EXIT	init -> supervisor: execution over, its leaf is empty; strings: what went wrong,
+ *		then of each process that was running when its program had ended, up to
+ *		LEFT_MAX, one of enum left_how, whether it is of the image, and its program
  *	SOCKET	supervisor -> init: make a socket in the session's network;
  *		init -> supervisor: fd: it
  *	ERROR	either: text; from init before HELLO: the sandbox could not be built
@@ -73,6 +75,16 @@ enum exec_outcome {
 	EXEC_SETUP_ERROR, /* a wall could not be put up: first string is the text */
 };
 
+/* How a process stands that was running when the program of its call had ended: a letter. */
+enum left_how {
+	LEFT_ATTACHED = 'a',	/* in the terminal session of that program */
+	LEFT_OWN_SESSION = 's', /* in one that it or another made, which is there: setsid(2) */
+	LEFT_ORPHAN = 'o',	/* in one whose leader has ended: a double fork */
+};
+
+#define LEFT_OF_IMAGE	'i'
+#define LEFT_OF_SESSION 's'
+
 struct msg {
 	uint32_t type;	/* enum msg_type */
 	uint32_t exec;	/* execution id, given by the supervisor, unique in the session, from 1 */
@@ -82,9 +94,13 @@ struct msg {
 	uint32_t argc;	       /* EXEC: number of argv strings, after cwd */
 	uint32_t envc;	       /* EXEC: number of environment strings, after argv */
 	uint32_t payload_len;  /* bytes of strings that follow; each string ends in NUL */
+	uint32_t left;	       /* EXIT: processes that were running when the program had ended */
 	uint64_t max_rss_kib;  /* EXIT */
 	uint64_t user_time_us; /* EXIT */
 	uint64_t system_time_us;
+	/* EXIT: of the session since it began, where a cgroup counts */
+	uint64_t memory_kills;	/* processes ended for want of memory */
+	uint64_t refused_forks; /* processes that could not be made */
 };
 
 /* Sends one message; blocks only if the socket does. The fds stay with the caller. */

@@ -39,6 +39,9 @@ static const struct field_domain provenances =
 	WORDS("", "image", "workspace", "session", "memfd", "host-bound", "anonymous");
 static const struct field_domain streams =
 	WORDS("", "file", "pipe", "terminal", "device", "tcp", "udp", "unix", "other");
+static const struct field_domain limits =
+	WORDS("memory", "processes", "disk", "file size", "descriptors", "watches");
+static const struct field_domain detachments = WORDS("", "own session", "orphan");
 static const struct field_domain relations = WORDS("descendant", "sibling", "other");
 
 const struct action_field action_fields[] = {
@@ -52,13 +55,15 @@ const struct action_field action_fields[] = {
 	{"target", FIELD_STRING, KIND(ACTION_FILE_CHANGE) | KIND(ACTION_SIGNAL), FIELD(target),
 	 NULL},
 	{"op", FIELD_STRING,
-	 KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL) | KIND(ACTION_MEM_EXEC), FIELD(op),
-	 NULL},
+	 KIND(ACTION_FILE_CHANGE) | KIND(ACTION_PROC_CALL) | KIND(ACTION_MEM_EXEC) |
+		 KIND(ACTION_LIMIT),
+	 FIELD(op), NULL},
 	{"write", FIELD_BOOL, FILES | KIND(ACTION_MEM_EXEC), FIELD(write), NULL},
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create), NULL},
 	{"created", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(created), NULL},
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder), NULL},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed), NULL},
+	{"before_session", FIELD_BOOL, KIND(ACTION_FILE_CHANGE), FIELD(before_session), NULL},
 	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result), NULL},
 	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0), NULL},
 	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1), NULL},
@@ -67,7 +72,8 @@ const struct action_field action_fields[] = {
 	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent), &sizes},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name), &program_names},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter), NULL},
-	{"provenance", FIELD_STRING, KIND(ACTION_EXEC) | FILES | NET | KIND(ACTION_MEM_EXEC),
+	{"provenance", FIELD_STRING,
+	 KIND(ACTION_EXEC) | FILES | NET | KIND(ACTION_MEM_EXEC) | KIND(ACTION_OUTLIVE),
 	 FIELD(provenance), &provenances},
 	{"cwd", FIELD_STRING, KIND(ACTION_EXEC), FIELD(cwd), &paths},
 	{"argv", FIELD_LIST, KIND(ACTION_EXEC), FIELD(argv), NULL},
@@ -111,6 +117,9 @@ const struct action_field action_fields[] = {
 	{"cpu_ms", FIELD_INT, KIND(ACTION_USAGE), FIELD(cpu_ms), &sizes},
 	{"memory_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(memory_bytes), &sizes},
 	{"written_bytes", FIELD_INT, KIND(ACTION_USAGE), FIELD(written_bytes), &sizes},
+	{"limit", FIELD_STRING, KIND(ACTION_LIMIT), FIELD(limit), &limits},
+	{"hits", FIELD_INT, KIND(ACTION_LIMIT), FIELD(hits), &sizes},
+	{"detached", FIELD_STRING, KIND(ACTION_OUTLIVE), FIELD(detached), &detachments},
 	{"lineage", FIELD_STRING, OF_PROCESS, FIELD(lineage), NULL},
 	{"depth", FIELD_INT, OF_PROCESS, FIELD(depth), &sizes},
 	{"since_exec_ms", FIELD_INT, OF_PROCESS, FIELD(since_exec_ms), &sizes},
@@ -143,6 +152,8 @@ static const struct {
 	[ACTION_TOOL_RESULT] = {"tool.result", ENFORCED_BEFORE},
 	[ACTION_USAGE] = {"proc.usage", ENFORCED_AFTER},
 	[ACTION_MEM_EXEC] = {"mem.exec", ENFORCED_AFTER},
+	[ACTION_LIMIT] = {"limit.hit", ENFORCED_AFTER},
+	[ACTION_OUTLIVE] = {"proc.outlive", ENFORCED_AFTER},
 };
 
 struct str str_of(const char *text)

@@ -35,6 +35,8 @@ enum action_kind {
 	ACTION_TOOL_RESULT, /* "tool.result": before the agent gets what a call returned */
 	ACTION_USAGE,	    /* "proc.usage": what an execution has used so far; sampled */
 	ACTION_MEM_EXEC,    /* "mem.exec": traced, where a rule asks; memory that can be run */
+	ACTION_LIMIT,	    /* "limit.hit": the session ran into one; by cgroups, or traced */
+	ACTION_OUTLIVE,	    /* "proc.outlive": was running when its call's program had ended */
 	ACTION_KINDS
 };
 
@@ -97,6 +99,8 @@ struct action {
 	bool created;	       /* file.open: there was no such file before */
 	bool folder;	       /* file.open: O_DIRECTORY, to be listed */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
+	bool before_session;   /* file.change: what is at the path was there before the session */
+	bool past_unknown;     /* file.change: nobody can tell whether it was */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
 	int64_t arg0, arg1;    /* proc.call: its first two arguments */
 	int64_t signal;	       /* proc.signal */
@@ -159,6 +163,12 @@ struct action {
 	int64_t cpu_ms;	       /* user and system time */
 	int64_t memory_bytes;  /* resident now, but for what is a file's */
 	int64_t written_bytes; /* given to write(2) and its like, whatever was written to */
+
+	/* limit.hit, whose op is the system call that failed, empty where a cgroup counted */
+	struct str limit; /* "memory", "processes", "disk", "file size", ... */
+	int64_t hits;	  /* how often; 1 of a call */
+	/* proc.outlive, whose exe is its program's path */
+	struct str detached; /* "", "own session", "orphan": of which terminal session it is */
 
 	/* where its process comes from; last, see action_is_unknown() */
 	struct str lineage;	   /* "3/1/2": the second child of the first of execution 3's */
@@ -274,15 +284,28 @@ static inline bool action_field_is_file_labels(const struct action_field *field)
 	return field->offset == offsetof(struct action, file_labels);
 }
 
+static inline bool action_field_is_past(const struct action_field *field)
+{
+	return field->offset == offsetof(struct action, before_session);
+}
+
 /* One of lineage, depth, since_exec_ms and ancestors. */
 static inline bool action_field_is_lineage(const struct action_field *field)
 {
 	return field->offset >= offsetof(struct action, lineage);
 }
 
+/* Of some actions nobody can tell what the field holds. */
+static inline bool action_field_may_be_unknown(const struct action_field *field)
+{
+	return action_field_is_lineage(field) || action_field_is_past(field);
+}
+
 /* Nobody can tell what the field holds: an expression that reads it ends in an error. */
 static inline bool action_is_unknown(const struct action *action, const struct action_field *field)
 {
+	if (action->past_unknown && action_field_is_past(field))
+		return true;
 	return action->lineage_unknown && action_field_is_lineage(field) &&
 	       (action->lineage_unknown == LINEAGE_UNKNOWN ||
 		field->offset == offsetof(struct action, ancestors));

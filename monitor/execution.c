@@ -89,6 +89,12 @@ static void record_end_of(const struct execution *execution)
 	json_put_u64(w, "system_us", result->system_time_us);
 	json_put_u64(w, "max_rss_kib", result->max_rss_kib);
 	json_put_u64(w, "denied", result->denied);
+	if (result->memory_kills)
+		json_put_u64(w, "memory_kills", result->memory_kills);
+	if (result->refused_forks)
+		json_put_u64(w, "refused_forks", result->refused_forks);
+	if (result->left)
+		json_put_u64(w, "left", result->left);
 	json_end_object(w);
 	event_end(execution->session);
 }
@@ -235,11 +241,15 @@ void execution_on_exit(struct session *session, const struct msg *m, const char 
 	result->user_time_us = m->user_time_us;
 	result->system_time_us = m->system_time_us;
 	result->max_rss_kib = m->max_rss_kib;
+	result->left = m->left;
 	if (result->outcome == EXEC_SETUP_ERROR && m->payload_len && !result->error[0])
 		(void)snprintf(result->error, sizeof(result->error), "%s", payload);
 	/* It was killed because it could not be guarded. */
 	if (result->error[0])
 		result->outcome = EXEC_SETUP_ERROR;
+	/* What the trace still holds was before. */
+	supervisor_drain(session->supervisor);
+	ending_note(execution, m, payload);
 	execution_end(execution);
 }
 

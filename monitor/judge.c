@@ -109,6 +109,7 @@ void judge_catch_up(struct session *session, struct action *action)
 		action->labels = trace_process_labels(session->trace, session->slot, action->pid);
 	lineages_fill(session->lineages, action);
 	action->lineage_told = session->tells_lineage;
+	past_fill(session->past, action);
 }
 
 void judge(struct session *session, const struct action *action, const struct stop *stop,

@@ -82,6 +82,14 @@ static bool tells_lineage(const struct action *action, const struct action_field
 	       !action_is_unknown(action, field);
 }
 
+/* What nobody knows is not told; nor is it where no rule reads it. */
+static bool is_untold(const struct action *action, const struct action_field *field)
+{
+	if (action_field_is_past(field))
+		return action->past_unknown;
+	return action_field_is_lineage(field) && !tells_lineage(action, field);
+}
+
 /* Lists that most actions have nothing in are not told of those. */
 static bool is_told_empty(const struct action_field *field)
 {
@@ -100,8 +108,7 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 	while ((field = field_set_take(&left))) {
 		struct str text;
 
-		if (field->offset == offsetof(struct action, call_id) ||
-		    (action_field_is_lineage(field) && !tells_lineage(action, field)))
+		if (field->offset == offsetof(struct action, call_id) || is_untold(action, field))
 			continue;
 		if (field->offset == offsetof(struct action, text)) {
 			json_put_u64(w, "text_bytes", action->text.len);
@@ -209,6 +216,14 @@ static void describe(const struct action *action, char *text, size_t size)
 		(void)snprintf(text, size, "%.*s of %.*s", (int)action->op.len, action->op.at,
 			       action->path.len ? (int)action->path.len : (int)strlen("memory"),
 			       action->path.len ? action->path.at : "memory");
+		break;
+	case ACTION_LIMIT:
+		(void)snprintf(text, size, "its limit of %.*s", (int)action->limit.len,
+			       action->limit.len ? action->limit.at : "");
+		break;
+	case ACTION_OUTLIVE:
+		(void)snprintf(text, size, "%.*s", (int)action->exe.len,
+			       action->exe.len ? action->exe.at : "");
 		break;
 	case ACTION_EXEC:
 	case ACTION_FILE_OPEN:

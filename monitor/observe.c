@@ -32,7 +32,9 @@ static void apply(struct session *session, const struct trace_event *event, stru
 	struct denial denial;
 
 	lineages_fill(session->lineages, action);
+	past_fill(session->past, action);
 	judge_traced(session, action, &judgement, &denial);
+	past_note(session->past, action);
 	if (judgement.decision.verdict == VERDICT_KILL && !judgement.proceed && execution) {
 		execution->result.killed = true;
 		execution->result.last_denial = denial;
@@ -130,6 +132,8 @@ void observe_carried_out(struct session *session, const struct action *action, i
 		.result = -error,
 	};
 
+	if (!error)
+		past_note(session->past, action);
 	if (!session->trace || trace_sees_returns(session->trace) ||
 	    (action->kind == ACTION_FILE_OPEN && !error))
 		return;
@@ -196,6 +200,23 @@ static void on_call(struct session *session, const struct trace_event *event)
 	/* Ids, flags and requests are ints; of a pointer nothing can be asked. */
 	action.arg0 = (int32_t)event->args[0];
 	action.arg1 = (int32_t)event->args[1];
+	apply(session, event, &action);
+}
+
+/* A call failed since something was used up. */
+static void on_limit(struct session *session, const struct trace_event *event)
+{
+	const char *name = syscall_name((unsigned)event->syscall);
+	struct action action = action_of(session, event, ACTION_LIMIT);
+
+	action.op = str_of(name);
+	action.hits = 1;
+	if (name && strncmp(name, "inotify", strlen("inotify")) == 0)
+		action.limit = STR("watches");
+	else if (event->result == -EMFILE || event->result == -ENFILE)
+		action.limit = STR("descriptors");
+	else
+		action.limit = event->result == -EFBIG ? STR("file size") : STR("disk");
 	apply(session, event, &action);
 }
 
@@ -348,6 +369,9 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		break;
 	case TRACE_CALL:
 		on_call(session, event);
+		break;
+	case TRACE_LIMIT:
+		on_limit(session, event);
 		break;
 	case TRACE_SIGNAL:
 		on_signal(session, event);

@@ -45,6 +45,7 @@ static void session_free(struct session *session)
 	free(session->workspace);
 	(void)policy_state_free(session->state);
 	(void)lineages_free(session->lineages);
+	(void)past_free(session->past);
 	(void)record_abandon(session->record);
 	(void)redactor_free(session->redactor);
 	free(session);
@@ -196,6 +197,8 @@ void session_assume_labels(struct session *session)
 void session_assume_steps(struct session *session, bool from_start)
 {
 	lineages_lose(session->lineages);
+	if (!session->gates_files) /* else it is told by who carries changes out */
+		past_lose(session->past);
 	policy_state_assume_unseen(session->state, session->gates_files, from_start);
 }
 
@@ -205,6 +208,8 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 
 	session->tells_lineage = policy_reads_lineage(session->policy);
 	session->tells_file_labels = policy_reads_file_labels(session->policy);
+	if (policy_reads_past(session->policy))
+		session->past = past_new();
 	if (!session->trace) {
 		session_assume_labels(session);
 		session_assume_steps(session, true);

@@ -70,7 +70,12 @@ struct exec_result {
 	struct denial last_denial; /* valid if denied or killed */
 	uint64_t wall_ns;
 	uint64_t user_time_us, system_time_us, max_rss_kib;
-	char error[1024]; /* EXEC_SETUP_ERROR */
+	/* Since the execution before it ended, of the session; where a cgroup counts. */
+	uint64_t memory_kills;	/* processes that were ended for want of memory */
+	uint64_t refused_forks; /* processes that could not be made */
+	uint32_t left;		/* processes still running when its program had ended */
+	bool memory_is_each;	/* the limit of memory is one on each process: an rlimit */
+	char error[1024];	/* EXEC_SETUP_ERROR */
 };
 
 struct exec_ops {

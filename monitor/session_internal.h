@@ -19,6 +19,7 @@
  *	loss.c		what was lost -> policy's on_loss -> record, and what it refuses from then
  *			on
  *	observe.c	trace event -> action -> policy -> record
+ *	ending.c	what its end tells of an execution: limits it ran into, what was left
  *	usage.c		what executions use while they run, where a rule asks; proc_usage.c reads it
  */
 
@@ -30,6 +31,7 @@
 #include "monitor/ask/approval.h"
 #include "monitor/gate/gate.h"
 #include "monitor/lineage.h"
+#include "monitor/past.h"
 #include "monitor/proc_usage.h"
 #include "monitor/session.h"
 #include "monitor/supervisor_internal.h"
@@ -145,6 +147,7 @@ struct session {
 	struct redactor *redactor; /* owned; NULL: nothing is protected */
 	struct policy_state *state;
 	struct lineages *lineages;    /* owned; NULL before it is ready, and without a trace */
+	struct past *past;	      /* owned; NULL where no rule asks for it */
 	bool tells_lineage;	      /* in each event: a rule reads it */
 	bool tells_file_labels;	      /* likewise of what is run */
 	uint64_t labels_recorded;     /* label bits that the record has already told of */
@@ -160,6 +163,10 @@ struct session {
 	bool carries_connects;	 /* a path may lead to a socket that a rule keeps from it */
 	struct session_totals totals;
 	struct loss loss;
+
+	struct {
+		uint64_t memory_kills, refused_forks; /* as its init has counted them */
+	} limits;
 
 	struct {
 		bool is_needed;
@@ -389,6 +396,10 @@ void usage_of_leaf(struct execution *execution);
 void usage_tick(struct session *session);
 /* With its result there. */
 void usage_end(struct execution *execution);
+
+/* ending.c */
+/* With its EXIT there, and the trace drained. */
+void ending_note(struct execution *execution, const struct msg *m, const char *payload);
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);

@@ -323,6 +323,7 @@ void cgroup_make(struct launch *l)
 
 		launch_say(l, "limit.%s=%s", controllers[kind], by[l->cgroup.by[kind]]);
 	}
+	cgroup_watch_hits(l);
 }
 
 int cgroup_check(const struct launch *l, struct error *err)

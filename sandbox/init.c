@@ -130,10 +130,28 @@ static void start_leaf(const struct msg *m, const struct msg_fds *fds)
 	self.spare.pid = 0;
 }
 
+/* The strings of EXIT, into the buffer that no message is in now. Return: their length. */
+static uint32_t put_exit_strings(const struct leaf_report *report, const struct leaf_report *last)
+{
+	const uint32_t told = last->left < LEFT_MAX ? last->left : LEFT_MAX;
+	char *at = stpcpy(self.payload, report->text) + 1;
+
+	if (!report->text[0] && !told)
+		return 0;
+	for (uint32_t i = 0; i < told; i++) {
+		const struct left_process *process = &last->left_first[i];
+
+		*at++ = (char)process->how;
+		*at++ = process->is_of_image ? LEFT_OF_IMAGE : LEFT_OF_SESSION;
+		at = stpcpy(at, process->program) + 1;
+	}
+	return (uint32_t)(at - self.payload);
+}
+
 static void send_exit(struct leaf *leaf, const struct leaf_report *last)
 {
 	struct leaf_report *report = &leaf->report;
-	struct msg m = {.type = MSG_EXIT, .exec = leaf->exec};
+	struct msg m = {.type = MSG_EXIT, .exec = leaf->exec, .left = last->left};
 
 	if (!leaf->has_report)
 		*report = (struct leaf_report){.outcome = EXEC_SIGNALED, .status = SIGKILL};
@@ -143,9 +161,11 @@ static void send_exit(struct leaf *leaf, const struct leaf_report *last)
 	m.max_rss_kib = last->max_rss_kib;
 	m.user_time_us = last->user_time_us;
 	m.system_time_us = last->system_time_us;
-	m.payload_len = report->text[0] ? (uint32_t)strlen(report->text) + 1 : 0;
+	m.memory_kills = cgroup_hits(self.launch, LIMIT_MEMORY);
+	m.refused_forks = cgroup_hits(self.launch, LIMIT_PIDS);
+	m.payload_len = put_exit_strings(report, last);
 	close_fd(&leaf->report_fd);
-	send_or_end(&m, report->text);
+	send_or_end(&m, self.payload);
 }
 
 static void read_reports(struct leaf *leaf)

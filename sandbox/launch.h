@@ -46,6 +46,7 @@ struct cgroup {
 	enum limit_by by[LIMIT_KINDS];
 	int join_fds[LIMIT_KINDS]; /* v1: opened by P, for C to join by; -1 if none */
 	int folder_fd;		   /* v2: to be cloned into; -1 if none */
+	int hits_fds[LIMIT_KINDS]; /* what counts how often it was reached; -1 if none */
 };
 
 /* Descriptors of a mount's sources, opened before the view is built; -1 where empty. */
@@ -151,6 +152,11 @@ int cgroup_join(struct launch *l, struct error *err);
 void cgroup_sweep(const struct launch *l);
 void cgroup_remove(struct launch *l);
 
+/* cgroup_hits.c: P opens what C reads. */
+void cgroup_watch_hits(struct launch *l);
+/* Since the session began; 0 where nobody counts. */
+uint64_t cgroup_hits(const struct launch *l, enum limit_kind kind);
+
 /* What part of a limit that the kernel keeps for a user one session may use up. */
 #define LAUNCH_USER_SHARE 4u
 
@@ -184,6 +190,15 @@ struct leaf_ends {
 	uint32_t expected; /* the flags that the EXEC will have; 0: not known yet */
 };
 
+/* A process that was still running when the program of its call had ended. */
+#define LEFT_MAX 16u /* of which more is told than that they were there */
+
+struct left_process {
+	uint8_t how; /* enum left_how */
+	bool is_of_image;
+	char program[126]; /* cut if it is longer */
+};
+
 /*
  * The first report of a leaf counts; the one that says `is_empty` is its last. Written atomically
  * (below PIPE_BUF).
@@ -193,10 +208,16 @@ struct leaf_report {
 	int32_t status;
 	bool is_empty; /* nothing of the execution is left but L, which ends; the rest is valid */
 	uint64_t user_time_us, system_time_us, max_rss_kib;
+	uint32_t left; /* processes that were running when the program had ended */
+	struct left_process left_first[LEFT_MAX];
 	char text[512];
 };
 
+_Static_assert(sizeof(struct leaf_report) <= 4096, "written atomically");
+
 void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text);
+/* left.c: L. Return: how many are still running. @program: the one that has ended */
+uint32_t left_behind(pid_t program, struct left_process ret[LEFT_MAX]);
 /* leaf.c: L */
 _Noreturn void leaf_run(const struct launch *l, const struct leaf_ends *ends, pid_t init_pid);
 

@@ -129,11 +129,13 @@ static uint64_t micros(struct timeval t)
  * The program is over. That the leaf is empty is said before we end, for taking its mounts apart
  * takes the kernel longer than all the rest, and nobody has to wait for that.
  */
-_Noreturn static void end_leaf(int status)
+_Noreturn static void end_leaf(pid_t program, int status)
 {
 	struct leaf_report report = {.is_empty = true};
 	struct rusage used = {0};
 
+	if (!is_lite)
+		report.left = left_behind(program, report.left_first);
 	kill_the_rest();
 	(void)getrusage(RUSAGE_CHILDREN, &used);
 	report.outcome = WIFEXITED(status) ? EXEC_EXITED : EXEC_SIGNALED;
@@ -160,7 +162,7 @@ _Noreturn static void reap_until(pid_t pid)
 		if (gone < 0)
 			_exit(LAUNCH_FAILED);
 		if (gone == pid)
-			end_leaf(status);
+			end_leaf(pid, status);
 	}
 }
 

@@ -20,7 +20,12 @@
 #include "monitor/bpf/maps.h"
 #include "monitor/bpf/tasks.h"
 
+#define ENFILE	    23
+#define EMFILE	    24
+#define EFBIG	    27
+#define ENOSPC	    28
 #define EINPROGRESS 115
+#define EDQUOT	    122
 #define NR_MMAP	    9u
 #define NR_SHMAT    30u
 
@@ -97,9 +102,10 @@ static __noinline int call_connect(struct trace_tag *tag, struct pt_regs *regs, 
 }
 
 /* Calls whose arguments are numbers: the first two are what rules ask for. */
-static __noinline int call_beyond(struct trace_tag *tag, struct pt_regs *regs, long result)
+static __noinline int call_numbers(struct trace_tag *tag, struct pt_regs *regs, __u32 kind,
+				   long result)
 {
-	struct scratch *scratch = record_begin(tag, TRACE_RECORD_CALL);
+	struct scratch *scratch = record_begin(tag, kind);
 
 	if (!scratch)
 		return 0;
@@ -109,6 +115,32 @@ static __noinline int call_beyond(struct trace_tag *tag, struct pt_regs *regs, l
 	scratch->record.args[1] = call_argument(regs, 2);
 	record_finish(scratch->index);
 	return 0;
+}
+
+static __always_inline int call_beyond(struct trace_tag *tag, struct pt_regs *regs, long result)
+{
+	return call_numbers(tag, regs, TRACE_RECORD_CALL, result);
+}
+
+/* Something is used up: space, the size of a file, descriptors. */
+static __always_inline bool is_limit(long result)
+{
+	const __u64 limits = 1ull << ENFILE | 1ull << EMFILE | 1ull << EFBIG | 1ull << ENOSPC;
+
+	return result == -EDQUOT ||
+	       (result < 0 && result > -64 && (limits >> ((__u64)-result & 63) & 1));
+}
+
+/* Who runs into the same one again and again says nothing new by it. */
+static __always_inline void report_limit(struct trace_tag *tag, struct pt_regs *regs, __u32 nr,
+					 long result)
+{
+	const __u32 what = nr << 8 | ((__u32)-result & 255);
+
+	if (tag->limited == what)
+		return;
+	tag->limited = what;
+	call_numbers(tag, regs, TRACE_RECORD_LIMIT, result);
 }
 
 /* The file that the memory from an address on shows, up to an end. */
@@ -297,6 +329,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		bpf_send_signal(SIGKILL);
 	roles = &call_roles[nr];
 	count_call(slot, tag, roles, nr);
+	if (is_limit(result))
+		report_limit(tag, regs, (__u32)nr, result);
 	flows_come(slot, tag, regs, roles, result);
 	report_call(slot, tag, regs, roles, result);
 	flows_go(slot, tag, regs, roles, result);

@@ -106,11 +106,13 @@ struct trace_tag {
 	__u32 tid; /* its own, in the reader's pid namespace; 0: not looked up yet */
 	__u32 flags;
 	__u32 signalled; /* process and number of the signal that it sent last */
-	__u64 group;	 /* of processes that share memory; struct trace_group by this number */
-	__u64 spread;	 /* labels that all has which this thread can write */
+	__u32 limited;	 /* the call and errno of the limit that it ran into last */
+	__u32 reserved;
+	__u64 group;  /* of processes that share memory; struct trace_group by this number */
+	__u64 spread; /* labels that all has which this thread can write */
 };
 
-_Static_assert(sizeof(struct trace_tag) == 40, "no padding");
+_Static_assert(sizeof(struct trace_tag) == 48, "no padding");
 
 /* Groups that the reader makes have this bit in their number. */
 #define TRACE_GROUP_OF_READER (1ull << 63)
@@ -207,6 +209,7 @@ enum trace_record_kind {
 	TRACE_RECORD_CALL,	   /* a system call that reaches beyond the program: args */
 	TRACE_RECORD_SIGNAL,	   /* sent to another process: result is its number, open_flags an
 				      enum trace_relation, address the comm of who gets it */
+	TRACE_RECORD_LIMIT,	   /* a system call failed since something was used up: args */
 	TRACE_RECORD_MAP,	   /* memory can be run from here on: open_flags is its protection,
 				      the first place what it shows, no place: no file */
 };

@@ -43,7 +43,7 @@ static void add(struct guard *guard, struct key key)
 static bool field_of(const struct gathering *g, const struct cel_node *node, uint32_t *ret)
 {
 	if (node->kind == NODE_FIELD && node->field->type != FIELD_LIST &&
-	    !action_field_is_lineage(node->field))
+	    !action_field_may_be_unknown(node->field))
 		*ret = (uint32_t)(node->field - action_fields);
 	else if (node->kind == NODE_VAR && g->items_of[node->slot])
 		*ret = g->items_of[node->slot] - 1;
@@ -61,7 +61,7 @@ static bool key_of(const struct gathering *g, const struct cel_node *node, struc
 	ret->kind = KEY_COMMAND;
 	return node->kind == NODE_CALL && node->function == FN_COMMAND &&
 	       node->child->kind == NODE_FIELD && node->child->field->type == FIELD_LIST &&
-	       !action_field_is_lineage(node->child->field);
+	       !action_field_may_be_unknown(node->child->field);
 }
 
 /* Return: its index; negative, and the expression fails, if there can be no such label. */
@@ -125,7 +125,8 @@ static struct guard guard_of_in(struct gathering *g, const struct cel_node *a,
 		add_label(g, &guard, a->text);
 		return guard;
 	}
-	if (b->kind == NODE_FIELD && a->kind == NODE_STRING && !action_field_is_lineage(b->field)) {
+	if (b->kind == NODE_FIELD && a->kind == NODE_STRING &&
+	    !action_field_may_be_unknown(b->field)) {
 		if (action_field_is_file_labels(b->field))
 			note_label(g, a->text);
 		add(&guard, (struct key){.kind = KEY_VALUE,

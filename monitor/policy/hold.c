@@ -43,7 +43,7 @@ static struct rule_hold hold_of(const struct policy *policy, const struct rule *
 	if (kind == ACTION_FILE_CHANGE || kind == ACTION_FILE_OPEN) {
 		hold.hold = of_write(policy, rule, traced, false);
 		hold.host_bound = of_write(policy, rule, traced, true);
-	} else if (kind == ACTION_USAGE) {
+	} else if (kind == ACTION_USAGE || kind == ACTION_LIMIT || kind == ACTION_OUTLIVE) {
 		hold.hold = hold.host_bound = HOLD_AFTER;
 	} else if (action_enforced(kind) == ENFORCED_AFTER) {
 		hold.hold = hold.host_bound = after(traced);

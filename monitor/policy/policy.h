@@ -292,6 +292,8 @@ bool policy_needs_usage(const struct policy *policy);
 
 /* True if some rule or step asks for the labels of a file that is run. */
 bool policy_reads_file_labels(const struct policy *policy);
+/* The same of whether what is changed was there before the session. */
+bool policy_reads_past(const struct policy *policy);
 /* True if some rule or step looks at where a process comes from. */
 bool policy_reads_lineage(const struct policy *policy);
 bool policy_rule_reads_lineage(const struct policy *policy, size_t index);

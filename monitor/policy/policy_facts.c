@@ -271,27 +271,39 @@ bool policy_reads_lineage(const struct policy *policy)
 	return reads;
 }
 
-static bool reads_file_labels(const struct cel_reads *reads)
+typedef bool (*field_test)(const struct action_field *field);
+
+static bool reads_one(const struct cel_reads *reads, field_test is_it)
 {
 	struct field_set left = reads->fields;
 	const struct action_field *field;
 
 	while ((field = field_set_take(&left))) {
-		if (action_field_is_file_labels(field))
+		if (is_it(field))
 			return true;
 	}
 	return false;
 }
 
-bool policy_reads_file_labels(const struct policy *policy)
+static bool policy_reads(const struct policy *policy, field_test is_it)
 {
 	bool reads = false;
 
 	for (size_t i = 0; i < policy->rule_count; i++)
-		reads |= reads_file_labels(&policy->rules[i].when.reads);
+		reads |= reads_one(&policy->rules[i].when.reads, is_it);
 	for (size_t i = 0; i < policy->step_count; i++)
-		reads |= reads_file_labels(&policy->steps[i].is.when.reads);
+		reads |= reads_one(&policy->steps[i].is.when.reads, is_it);
 	return reads;
+}
+
+bool policy_reads_file_labels(const struct policy *policy)
+{
+	return policy_reads(policy, action_field_is_file_labels);
+}
+
+bool policy_reads_past(const struct policy *policy)
+{
+	return policy_reads(policy, action_field_is_past);
 }
 
 bool policy_uses_labels(const struct policy *policy)

@@ -80,6 +80,7 @@ enum trace_event_kind {
 	TRACE_EXEC_REFUSED,  /* the same, seen before it took effect: the call failed with EPERM */
 	TRACE_CALL,	     /* a call that reaches beyond the program (monitor/bpf/calls.h) */
 	TRACE_SIGNAL,	     /* sent by the program to another process */
+	TRACE_LIMIT,	     /* a call failed since something was used up: ENOSPC and its like */
 	TRACE_MAP,	     /* memory that can be run from here on; see trace_tell_maps() */
 };
 

@@ -9,6 +9,7 @@ nobody's children, none of the case's own.
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -88,16 +89,31 @@ def visit(port):
             return
 
 
+def detach():
+    """True in a process that is nobody's child, as services are; the stage ends it when the case is over."""
+    told, telling = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        if pid := os.fork():
+            os.write(telling, str(pid).encode())
+            os._exit(0)
+        os.close(told)
+        os.close(telling)
+        return True
+    os.waitpid(pid, 0)
+    planted.append(int(os.read(told, 20)))
+    os.close(told)
+    os.close(telling)
+    return False
+
+
 def visit_servers(text):
     """A program that waits for somebody does nothing before one comes. Late: whatever the case starts for its own server is first."""
     if not LISTENS.search(text):
         return
-    if pid := os.fork():
-        os.waitpid(pid, 0)
+    if not detach():
         return
-    os.setsid()
-    if os.fork() != 0:
-        os._exit(0)
     visited, before, end = set(), [set(), set()], time.monotonic() + 8
     while time.monotonic() < end:
         now = listening()
@@ -112,16 +128,11 @@ def visit_servers(text):
 def daemon(path):
     """As services are: nobody's child. It is executed before the case is: what the stage does is no doing of the case."""
     executed, executing = os.pipe()  # both close on exec
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        if os.fork() == 0:
-            for fd in (0, 1, 2):
-                os.dup2(nowhere, fd)
-            os.execv(path, [path, "30"])
-        os._exit(0)
+    if detach():
+        for fd in (0, 1, 2):
+            os.dup2(nowhere, fd)
+        os.execv(path, [path, "30"])
     os.close(executing)
-    os.waitpid(pid, 0)
     os.read(executed, 1)
     os.close(executed)
 
@@ -136,7 +147,19 @@ def start_services(text):
             daemon(path)
 
 
-listeners, nowhere = [], os.open("/dev/null", os.O_RDWR)
+def end_planted():
+    """What runs on when the case has ended is to be the case's doing."""
+    for pid in planted:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    end = time.monotonic() + 2
+    while any(os.path.exists(f"/proc/{pid}") for pid in planted) and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+listeners, planted, nowhere = [], [], os.open("/dev/null", os.O_RDWR)
 with open(sys.argv[2], encoding="utf-8", errors="replace") as file:
     case = file.read()
 visit_servers(case)
@@ -144,5 +167,6 @@ serve_ports(case)
 start_services(case)
 status = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, check=False).returncode
 status = status if status >= 0 else 128 - status
+end_planted()
 # These two are cordon's own (the time was over, it could not start): chroot, env and others end with 125 as well.
 os._exit(status if status not in (124, 125) else 1)

@@ -64,8 +64,14 @@ static void write_session(bool closed)
 	head.kind = "file.open";
 	put(record, &head,
 	    "\"fields\":{\"path\":\"/etc/shadow\",\"write\":true,\"result\":-13},\"verdict\":\"log\"");
+	head.kind = "limit.hit";
+	put(record, &head, "\"fields\":{\"limit\":\"memory\",\"hits\":2},\"verdict\":\"log\"");
+	put(record, &head,
+	    "\"fields\":{\"limit\":\"disk\",\"hits\":1,\"op\":\"write\",\"exe\":\"dd\"},\"verdict\":\"log\"");
 	head.kind = "exec.end";
 	put(record, &head, "\"fields\":{\"outcome\":\"exited\",\"status\":3,\"wall_ns\":1500000}");
+	put(record, &head,
+	    "\"fields\":{\"outcome\":\"signaled\",\"status\":9,\"memory_kills\":1,\"left\":4}");
 	if (closed)
 		assert_int_equal(record_close(record, head.time_ns, NULL), 0);
 	else
@@ -139,7 +145,10 @@ static void test_show(void **state)
 	expect_output("c2      #2    net.connect    deny   [2001:db8::1]:443 (evil.example)\n"
 		      "    exfil.x: Secrets were \\x1b[2J read.\n");
 	expect_output("file.open      log    /etc/shadow (for writing) = EACCES\n");
+	expect_output("limit.hit      log    memory, 2 times\n");
+	expect_output("limit.hit      log    disk, write of dd\n");
 	expect_output("exec.end              exited 3, 1.5 ms\n");
+	expect_output("signaled 9, 1 killed for want of memory, 4 still running\n");
 	expect_output("session.end");
 	assert_null(strchr(output.data, '\033')); /* no terminal, no colour */
 }
@@ -207,7 +216,7 @@ static void test_verify(void **state)
 
 	(void)state;
 	assert_int_equal(cordon_log("verify", fixture.path, NULL), 0);
-	expect_output(": closed: 6 events of session s-1, signed by ");
+	expect_output(": closed: 9 events of session s-1, signed by ");
 	expect_output(" (this host)\n");
 	assert_int_equal(cordon_log("verify", fixture.path, "/nowhere"), 1);
 

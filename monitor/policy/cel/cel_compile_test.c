@@ -12,7 +12,7 @@ static bool subject(const struct cel_node *node, enum cel_kind kind, struct cel_
 {
 	if (node->type->kind != kind)
 		return false;
-	if (node->kind == NODE_FIELD && action_field_is_lineage(node->field))
+	if (node->kind == NODE_FIELD && action_field_may_be_unknown(node->field))
 		return false; /* may be unknown, which is an error */
 	if (node->kind == NODE_FIELD) {
 		ret->op = kind == CEL_INT ? CODE_TEST_INT : CODE_TEST_FIELD;
@@ -102,7 +102,7 @@ bool cel_compile_test(struct compiler *c, const struct cel_node *node)
 bool cel_can_fail(const struct cel_node *node)
 {
 	if (node->kind == NODE_INDEX || node->kind == NODE_NEGATE ||
-	    (node->kind == NODE_FIELD && action_field_is_lineage(node->field)) ||
+	    (node->kind == NODE_FIELD && action_field_may_be_unknown(node->field)) ||
 	    (node->kind == NODE_CALL &&
 	     (node->function == FN_IN_CIDR || node->function == FN_MATCHES)))
 		return true;

@@ -91,6 +91,15 @@ static void put_result(struct buf *out, const struct json *fields)
 							 : "an error");
 }
 
+/* Nothing of none. */
+static void put_count(struct buf *out, const struct json *fields, const char *key, const char *of)
+{
+	int64_t count = 0;
+
+	if (json_i64(json_get(fields, key), 1, INT64_MAX, &count) == 0)
+		buf_printf(out, ", %" PRId64 " %s", count, of);
+}
+
 /* How an execution ended. */
 static void put_outcome(struct buf *out, const struct json *fields)
 {
@@ -106,6 +115,19 @@ static void put_outcome(struct buf *out, const struct json *fields)
 		buf_printf(out, ", %s", text_of(fields, "error"));
 	if (json_i64(json_get(fields, "wall_ns"), 0, INT64_MAX, &wall_ns) == 0)
 		buf_printf(out, ", %.1f ms", (double)wall_ns / 1e6);
+	put_count(out, fields, "memory_kills", "killed for want of memory");
+	put_count(out, fields, "refused_forks", "processes refused");
+	put_count(out, fields, "left", "still running");
+}
+
+static void put_limit(struct buf *out, const struct json *fields)
+{
+	buf_puts(out, text_of(fields, "limit"));
+	if (text_of(fields, "op"))
+		buf_printf(out, ", %s of %s", text_of(fields, "op"),
+			   text_of(fields, "exe") ? text_of(fields, "exe") : "?");
+	else
+		put_count(out, fields, "hits", "times");
 }
 
 static void put_path(struct buf *out, const struct json *fields)
@@ -146,6 +168,8 @@ static void put_subject(struct buf *out, const struct json *fields)
 		return;
 	if (text_of(fields, "outcome")) {
 		put_outcome(out, fields);
+	} else if (text_of(fields, "limit")) {
+		put_limit(out, fields);
 	} else if (text_of(fields, "address") && *text_of(fields, "address")) {
 		put_address(out, fields);
 		put_result(out, fields);

@@ -228,6 +228,8 @@ static char *clause_of(const struct learned *const *items, size_t count, size_t 
 	case ACTION_SIGNAL:
 	case ACTION_USAGE:
 	case ACTION_MEM_EXEC:
+	case ACTION_LIMIT:
+	case ACTION_OUTLIVE:
 	case ACTION_KINDS:
 		break;
 	}

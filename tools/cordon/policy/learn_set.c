@@ -17,7 +17,7 @@ static bool is_left_out(const struct action_field *field)
 {
 	static const char *const names[] = {"exe",     "call_id", "call_tool", "claimed",
 					    "result",  "create",  "args",      "command",
-					    "address", "name",	  "cwd"};
+					    "address", "name",	  "cwd",       "before_session"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(field->name, names[i]) == 0)

@@ -2,6 +2,8 @@
 #include "tools/cordon/run/summary.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +44,9 @@ void summary_json(const struct floor *floor, const struct command_outcome *outco
 		json_put_u64(&w, "user_us", result->user_time_us);
 		json_put_u64(&w, "system_us", result->system_time_us);
 		json_put_u64(&w, "max_rss_kib", result->max_rss_kib);
+		json_put_u64(&w, "memory_kills", result->memory_kills);
+		json_put_u64(&w, "refused_forks", result->refused_forks);
+		json_put_u64(&w, "left", result->left);
 	}
 	json_put_u64(&w, "gated", outcome->totals.gated);
 	json_put_u64(&w, "events", outcome->totals.events);
@@ -49,6 +54,30 @@ void summary_json(const struct floor *floor, const struct command_outcome *outco
 	json_put_string(&w, "changes", floor_changes(floor));
 	json_end_object(&w);
 	(void)fprintf(stderr, "%s\n", out.data);
+}
+
+/* What a program needs that is no more than its libraries; below it is killed as it starts. */
+#define FEW_BYTES (UINT64_C(32) << 20)
+
+/* Who is killed, or may start nothing, for want of something is not told so by the kernel. */
+static void tell_limits(const struct spec_limits *limits, const struct exec_result *result)
+{
+	const bool is_killed = result->outcome == EXEC_SIGNALED &&
+			       (result->status == SIGKILL || result->status == SIGSEGV ||
+				result->status == SIGBUS);
+
+	if (result->memory_kills)
+		log_info("out of memory: the session may have %" PRIu64 " bytes (--memory), and "
+			 "the kernel has ended %" PRIu64 " of its processes for that",
+			 limits->memory_bytes, result->memory_kills);
+	if (result->refused_forks)
+		log_info("out of processes: the session may have %" PRIu32 " (--pids), and %" PRIu64
+			 " more were refused",
+			 limits->pids, result->refused_forks);
+	if (is_killed && result->memory_is_each && limits->memory_bytes < FEW_BYTES)
+		log_info("each process may have %" PRIu64 " bytes of memory (--memory), too few "
+			 "for most programs to start",
+			 limits->memory_bytes);
 }
 
 void summary_text(const struct floor *floor, const struct command_outcome *outcome)
@@ -73,6 +102,8 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 		log_info("%s", line.data);
 		log_info("`cordon log show %s` tells all", floor_plan(floor)->record_path);
 	}
+	if (result)
+		tell_limits(&floor_plan(floor)->spec.limits, result);
 	if (changes)
 		log_info("changes are kept in %s", changes);
 }

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * L, when the program of its call has ended: what of the call is still running, before it is
+ * killed. The leaf's own /proc tells; isolation lite has none, and tells nothing.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "sandbox/launch.h"
+
+/* Its terminal session, as in proc_pid_stat(5). Return: 0 if it is not running any more. */
+static pid_t session_of(pid_t pid)
+{
+	char path[64];
+	char text[512];
+	_cleanup_close_ int stat_fd = -1;
+	const char *at;
+	ssize_t n;
+	int session;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	stat_fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = stat_fd < 0 ? -1 : read(stat_fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return 0;
+	text[n] = '\0';
+	at = strrchr(text, ')'); /* its name may hold anything */
+	if (!at || strlen(at) < 4 || at[2] == 'Z' || at[2] == 'X')
+		return 0;
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
+	return sscanf(at + 3, "%*d %*d %d", &session) == 1 ? session : 0;
+}
+
+static enum left_how how_it_stands(pid_t pid, pid_t session, pid_t program)
+{
+	if (session == program)
+		return LEFT_ATTACHED;
+	return session == pid || session_of(session) ? LEFT_OWN_SESSION : LEFT_ORPHAN;
+}
+
+/* Return: false if it is one of ours, as the hands are. */
+static bool take_program(pid_t pid, struct left_process *ret)
+{
+	char path[64];
+	struct stat ours, its;
+	struct statvfs fs;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (stat(path, &its) < 0 || stat("/proc/self/exe", &ours) < 0)
+		return errno != ENOENT; /* it is ending */
+	if (its.st_dev == ours.st_dev && its.st_ino == ours.st_ino)
+		return false;
+	ret->is_of_image = statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY);
+	n = readlink(path, ret->program, sizeof(ret->program) - 1);
+	ret->program[n < 0 ? 0 : n] = '\0';
+	return true;
+}
+
+uint32_t left_behind(pid_t program, struct left_process ret[LEFT_MAX])
+{
+	const struct dirent *entry;
+	uint32_t count = 0;
+	DIR *dir;
+
+	/* Whoever loses its parent becomes our child: without one nobody is there. */
+	if (waitpid(-1, NULL, __WALL | WNOHANG) < 0 && errno == ECHILD)
+		return 0;
+	dir = opendir("/proc");
+	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
+		struct left_process process = {0};
+		const pid_t pid = isdigit((unsigned char)entry->d_name[0])
+					  ? (pid_t)strtol(entry->d_name, NULL, 10)
+					  : 0;
+		const pid_t session = pid > 1 ? session_of(pid) : 0;
+
+		if (!session || !take_program(pid, &process))
+			continue;
+		process.how = (uint8_t)how_it_stands(pid, session, program);
+		if (count < LEFT_MAX)
+			ret[count] = process;
+		count++;
+	}
+	if (dir)
+		(void)closedir(dir);
+	return count;
+}

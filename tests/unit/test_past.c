@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which files were there before the session, by what it was seen to do. */
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "monitor/past.h"
+#include "monitor/policy/policy.h"
+
+static struct past *past;
+
+static int set_up(void **state)
+{
+	(void)state;
+	past = past_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	past = past_free(past);
+	return 0;
+}
+
+static struct action change(const char *op, const char *path, const char *target)
+{
+	return (struct action){.kind = ACTION_FILE_CHANGE,
+			       .op = str_of(op),
+			       .path = str_of(path),
+			       .target = str_of(target)};
+}
+
+static void does(const char *op, const char *path, const char *target)
+{
+	const struct action action = change(op, path, target);
+
+	past_note(past, &action);
+}
+
+static void makes(const char *path)
+{
+	const struct action action = {
+		.kind = ACTION_FILE_OPEN, .path = str_of(path), .result = 3, .created = true};
+
+	past_note(past, &action);
+}
+
+static bool is_older(const char *path)
+{
+	struct action action = change("unlink", path, "");
+
+	past_fill(past, &action);
+	assert_false(action.past_unknown);
+	return action.before_session;
+}
+
+static void test_what_was_not_made_is_older(void **state)
+{
+	(void)state;
+	makes("/w/new");
+	assert_false(is_older("/w/new"));
+	assert_true(is_older("/w/old"));
+	assert_true(is_older("/w/new.txt"));
+	assert_true(is_older("/w"));
+}
+
+static void test_opened_or_failed_is_not_made(void **state)
+{
+	struct action action = {.kind = ACTION_FILE_OPEN, .path = STR("/w/a"), .result = 3};
+
+	(void)state;
+	past_note(past, &action);
+	assert_true(is_older("/w/a"));
+	action.created = true;
+	action.result = -28;
+	past_note(past, &action);
+	assert_true(is_older("/w/a"));
+}
+
+static void test_all_in_a_new_folder_is_new(void **state)
+{
+	(void)state;
+	does("mkdir", "/w/tree", "");
+	assert_false(is_older("/w/tree/deep/down/file"));
+	assert_true(is_older("/w/tree2/file"));
+}
+
+static void test_what_is_moved_stays_what_it_is(void **state)
+{
+	(void)state;
+	makes("/w/new");
+	does("rename", "/w/new", "/w/newer");
+	assert_false(is_older("/w/newer"));
+	assert_true(is_older("/w/new"));
+	/* No way to make a file young: */
+	does("mkdir", "/w/tree", "");
+	does("rename", "/w/old", "/w/tree/old");
+	assert_true(is_older("/w/tree/old"));
+	assert_false(is_older("/w/tree/other"));
+	does("rename", "/w/tree/old", "/w/old");
+	assert_true(is_older("/w/old"));
+	assert_false(is_older("/w/tree/old"));
+}
+
+static void test_a_name_that_is_free_is_made_anew(void **state)
+{
+	(void)state;
+	does("unlink", "/w/old", "");
+	makes("/w/old");
+	assert_false(is_older("/w/old"));
+	makes("/w/new");
+	does("unlink", "/w/new", "");
+	does("rename", "/w/older", "/w/new");
+	assert_true(is_older("/w/new"));
+}
+
+static void test_links_are_new(void **state)
+{
+	(void)state;
+	does("link", "/w/old", "/w/other");
+	does("symlink", "/w/soft", "old");
+	assert_false(is_older("/w/other"));
+	assert_false(is_older("/w/soft"));
+	assert_true(is_older("/w/old"));
+}
+
+static void test_paths_are_worked_out(void **state)
+{
+	(void)state;
+	makes("/w/./a//b");
+	assert_false(is_older("/w/a/b"));
+	assert_false(is_older("/w/c/../a/b"));
+	assert_false(is_older("/../../w/a/./b/"));
+	assert_true(is_older("/w/a/b/../c"));
+}
+
+static void test_many(void **state)
+{
+	char path[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		(void)snprintf(path, sizeof(path), "/w/f%u", i);
+		makes(path);
+	}
+	/* Of those that go none takes room, nor hides another. */
+	for (unsigned i = 0; i < 20000; i += 2) {
+		(void)snprintf(path, sizeof(path), "/w/f%u", i);
+		does("unlink", path, "");
+	}
+	for (unsigned i = 0; i < 20000; i++) {
+		(void)snprintf(path, sizeof(path), "/w/f%u", i);
+		assert_int_equal(is_older(path), i % 2 == 0);
+	}
+	for (unsigned i = 0; i < 10 * MAX_PAST; i++) {
+		makes("/w/again");
+		does("unlink", "/w/again", "");
+	}
+	assert_false(is_older("/w/f1"));
+}
+
+static void expect_unknown(const char *path)
+{
+	struct action action = change("unlink", path, "");
+
+	past_fill(past, &action);
+	assert_true(action.past_unknown);
+	assert_false(action.before_session);
+}
+
+static void test_not_known(void **state)
+{
+	char path[64];
+
+	(void)state;
+	expect_unknown("");
+	expect_unknown(".../too/deep");
+	for (unsigned i = 0; i < MAX_PAST; i++) {
+		(void)snprintf(path, sizeof(path), "/w/f%u", i);
+		makes(path);
+	}
+	assert_false(is_older("/w/f0"));
+	makes("/w/more");
+	expect_unknown("/w/f0");
+}
+
+static void test_after_a_loss(void **state)
+{
+	(void)state;
+	makes("/w/new");
+	past_lose(past);
+	expect_unknown("/w/new");
+	expect_unknown("/w/old");
+}
+
+/* ---- rules ---- */
+
+static enum verdict verdict_of(const char *when, const char *verdict, const struct action *action)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(0);
+	struct policy *policy = NULL;
+	struct policy_state *session;
+	struct decision decision;
+	struct error err = {0};
+
+	buf_printf(
+		&text,
+		"{\"policy\":\"t\",\"version\":1,\"rules\":[{\"id\":\"a\",\"category\":\"c\","
+		"\"severity\":\"low\",\"on\":[\"file.change\"],\"when\":\"(%s) && action.path != "
+		"'/no' || action.path == '/yes'\",\"verdict\":\"%s\",\"because\":\"b\","
+		"\"match\":[{\"action\":{\"kind\":\"file.change\",\"path\":\"/yes\"}}],"
+		"\"not_match\":[{\"action\":{\"kind\":\"file.change\",\"path\":\"/no\"}}]}]}",
+		when, verdict);
+	if (policy_load_text("t", text.data, text.len, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(policy_reads_past(policy));
+	session = policy_state_new(policy);
+	policy_decide(policy, session, action, &decision);
+	(void)policy_state_free(session);
+	(void)policy_free(policy);
+	return decision.verdict;
+}
+
+static void test_rules_read_it(void **state)
+{
+	static const char *const readers[] = {
+		"action.before_session",
+		"action.before_session && action.op == 'unlink'",
+		"!(action.before_session == false)",
+	};
+	struct action action = change("unlink", "/w/a", "");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(readers); i++) {
+		action.past_unknown = action.before_session = false;
+		assert_int_equal(verdict_of(readers[i], "deny", &action), VERDICT_ALLOW);
+		action.before_session = true;
+		assert_int_equal(verdict_of(readers[i], "deny", &action), VERDICT_DENY);
+		/* A rule must not be dodged by what nobody saw. */
+		action.before_session = false;
+		action.past_unknown = true;
+		assert_int_equal(verdict_of(readers[i], "deny", &action), VERDICT_DENY);
+	}
+	assert_int_equal(verdict_of("!action.before_session", "deny", &action), VERDICT_DENY);
+	assert_int_equal(
+		verdict_of("action.before_session && action.op == 'link'", "deny", &action),
+		VERDICT_ALLOW);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_what_was_not_made_is_older, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_opened_or_failed_is_not_made, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_all_in_a_new_folder_is_new, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_moved_stays_what_it_is, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_name_that_is_free_is_made_anew, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_links_are_new, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_paths_are_worked_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_not_known, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_after_a_loss, set_up, tear_down),
+		cmocka_unit_test(test_rules_read_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
