@@ -226,6 +226,8 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 	}
 	if (policy_asks_for(session->policy, ACTION_MEM_EXEC))
 		(void)trace_tell_maps(session->trace, session->slot);
+	if (session->carries_connects)
+		(void)trace_leave_connects(session->trace, session->slot);
 	return trace_require_approval(session->trace, session->slot, true);
 }
 

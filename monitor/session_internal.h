@@ -392,5 +392,6 @@ void usage_end(struct execution *execution);
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);
-/* How a gated file operation went that was allowed; @error: errno or 0. */
+/* How what was allowed went, and not for the kernel to do: a gated file operation, a connection;
+ * @error: errno or 0. */
 void observe_carried_out(struct session *session, const struct action *action, int error);

@@ -213,6 +213,12 @@ int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
 int trace_tell_maps(struct trace *trace, uint32_t slot);
 
 /*
+ * From here on a connect of the session that returns is no event: all are carried out by the
+ * caller, who tells of them. With lsm they are not seen anyway. Errors: -ENOENT.
+ */
+int trace_leave_connects(struct trace *trace, uint32_t slot);
+
+/*
  * Of the return of thread @tid's connect there is no event if it fails with @code: the caller
  * refuses it and tells of it by itself. One a session: of several that are on their way, for the
  * last.

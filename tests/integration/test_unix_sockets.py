@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """UNIX sockets in folders that host and session share: whose they are decides, not where they lie."""
 
+import errno
 import json
 import os
 import pathlib
@@ -230,6 +231,41 @@ def begins():
 said('begins', begins)
 """
 
+# Connects that end in different ways, one line each: canonical place and result.
+OUTCOMES = """
+import json, os, socket
+U, T = socket.AF_UNIX, socket.AF_INET
+os.mkdir('/tmp/d'); os.chdir('/tmp/d'); os.symlink('served', 'link')
+def server(family, name, backlog=8):
+    s = socket.socket(family)
+    s.bind(name)
+    s.listen(backlog)
+    return s
+def reach(family, to, place, kind=socket.SOCK_STREAM):
+    s = socket.socket(family, kind)
+    s.settimeout(None if family == T else 0)
+    try:
+        s.connect(to)
+        result = 0
+    except OSError as e:
+        result = -e.errno
+    print(json.dumps([place, result]), flush=True)
+    return s
+served, full, name = server(U, 'served'), server(U, 'full', 0), server(U, '\\0name')
+tcp = server(T, ('127.0.0.1', 0))
+port = tcp.getsockname()[1]
+gone = server(U, 'gone'); gone.close()
+reach(U, 'served', '/tmp/d/served')
+reach(U, 'link', '/tmp/d/served')
+reach(U, 'gone', '/tmp/d/gone')
+reach(U, './none', '/tmp/d/none')
+first = reach(U, 'full', '/tmp/d/full')
+reach(U, 'full', '/tmp/d/full')
+reach(T, ('127.0.0.1', port), port)
+reach(T, ('127.0.0.1', 1), 1)
+reach(U, 'served', '/tmp/d/served', socket.SOCK_SEQPACKET)
+"""
+
 # Both ways to have a UNIX socket that sends without a connection; what else there is goes on.
 DATAGRAMS = """
 import errno, socket
@@ -356,11 +392,37 @@ class UnixSockets(CordonTest):
         got = self.reach(f"--workspace={self.work}:live")
         self.assertEqual((got["own"], got["host"]), ("reached", "1"))
         events = [json.loads(line) for line in self.record.read_text().splitlines()]
-        if events[0]["fields"]["trace"] != "on":
-            self.skipTest("without a trace nobody tells how a connect went")
         judged = [e["verdict"] for e in events if e["kind"] == "net.connect"]
         self.assertGreater(judged.count("deny"), 0)
         self.assertEqual(judged.count("allow"), len([e for e in events if e["kind"] == "connect.done"]))
+
+    def outcomes(self, mode):
+        """Where each connect led and how it went: what the program saw, what was let through, and what the record tells of that."""
+        r = self.run_in("python3", "-c", OUTCOMES, options=["-q", "-w", f"{self.work}:{mode}"])
+        self.assertEqual(r.returncode, 0, r.stderr)
+        made = [json.loads(line) for line in r.stdout.decode().splitlines()]
+
+        def where(event):
+            return event["fields"].get("path") or event["fields"].get("port")
+
+        allowed = [where(e) for e in self.events("net.connect") if e["verdict"] == "allow"]
+        return made, allowed, [[where(e), e["fields"].get("result")] for e in self.events("connect.done")]
+
+    def test_how_each_that_was_made_went(self):
+        """Told by who made it, with whatever trace and with none, by the name that was judged."""
+        made, allowed, told = self.outcomes("live")
+        self.assertEqual(told, made)
+        self.assertEqual(allowed, [place for place, _ in made])
+        self.assertEqual([-result for _, result in made], [0, 0, errno.ECONNREFUSED, errno.ENOENT, 0, errno.EAGAIN, 0, errno.ECONNREFUSED, errno.EPROTOTYPE])
+        self.assertEqual({e["fields"].get("comm") for e in self.events("connect.done")}, {None})
+
+    def test_each_that_the_kernel_made_is_told_once(self):
+        _, allowed, told = self.outcomes("cow")
+        if self.events("session.start")[0]["fields"]["trace"] != "on":
+            self.skipTest("without a trace nobody tells how a connect went that was not carried out")
+        named = [[str(place).rsplit("/", 1)[-1].replace("link", "served"), result] for place, result in told]
+        self.assertEqual([name for name, _ in named], [str(place).rsplit("/", 1)[-1] for place in allowed])
+        self.assertEqual(named[3], ["none", -errno.ENOENT])
 
     def test_what_is_not_there_is_judged(self):
         """Who looks for a container engine is told of, though none is here: in a folder, and below none."""
