@@ -157,7 +157,8 @@ struct session {
 	const char **host_bound; /* owned; its strings are parts of layers, NULL-terminated */
 	const char **writable;	 /* likewise: these and the private folder, lite only; or NULL */
 	bool gates_files;	 /* writing opens and path changes are decided before */
-	bool carries_connects;	 /* a path may lead to a socket that a rule keeps from it */
+	bool carries_connects;	 /* a path may lead to a socket of the host's, and a rule is on that
+				  */
 	struct session_totals totals;
 	struct loss loss;
 
