@@ -4,9 +4,11 @@
 import errno
 import json
 import socket
+import subprocess
 import unittest
 
-from cordon_testing import CordonTest
+from cordon_testing import CORDON, CordonTest
+from slower import SLOWER
 
 # Every way to begin a conversation, one line each: the same where the hands do it and where nobody does.
 WAYS = """
@@ -232,6 +234,21 @@ class UnixConnects(CordonTest):
     def test_connecting_is_as_outside_where_sockets_are_shown(self):
         (self.dir / "shown").mkdir()
         self.assertEqual(self.ways("cow", "--bind", self.dir / "shown"), self.ways("cow"))
+
+    def test_no_datagrams_are_handed_in_there(self):
+        """Each message through it names its destination in memory that another thread may change."""
+        for options, has_sockets in self.places():
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                here, there = socket.socketpair(socket.AF_UNIX, kind)
+                with self.subTest(options=options, kind=kind), here, there:
+                    refused = has_sockets and kind == socket.SOCK_DGRAM
+                    r = self.run_in("true", options=["-q", *options], stdin=there)
+                    self.assertEqual((r.returncode, b"input is a UNIX datagram socket" in r.stderr), (125 if refused else 0, refused))
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with here, there:
+            command = [CORDON, "run", "-q", "-w", f"{self.work}:ro", "--", "true"]
+            r = subprocess.run(command, stdout=there, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.env, timeout=120 * SLOWER)
+            self.assertIn(b"output is a UNIX datagram socket", r.stderr)
 
     def test_only_where_a_rule_holds_for_connections(self):
         """By itself a folder of the host takes nothing away, nor does the gate on files; nor is that paid for with it."""
