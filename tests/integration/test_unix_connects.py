@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from cordon_testing import CORDON, CordonTest
+from cordon_testing import CORDON, TRACE, CordonTest
 from slower import SLOWER
 
 # Every way to begin a conversation, one line each: the same where the hands do it and where nobody does.
@@ -246,7 +246,7 @@ class UnixConnects(CordonTest):
                     self.assertEqual((r.returncode, b"input is a UNIX datagram socket" in r.stderr), (125 if refused else 0, refused))
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         with here, there:
-            command = [CORDON, "run", "-q", "-w", f"{self.work}:ro", "--", "true"]
+            command = [CORDON, "run", "-q", "--trace", TRACE, "-w", f"{self.work}:ro", "--", "true"]
             r = subprocess.run(command, stdout=there, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.env, timeout=120 * SLOWER)
             self.assertIn(b"output is a UNIX datagram socket", r.stderr)
 
