@@ -256,6 +256,7 @@ static int decode_connection(struct decode *d, struct net_call *call, uint64_t a
 {
 	struct destination to;
 	struct address address;
+	struct connection to_make;
 	int r = read_destination(d, at, len, &to);
 	bool by_path;
 
@@ -265,12 +266,14 @@ static int decode_connection(struct decode *d, struct net_call *call, uint64_t a
 		return r;
 	(void)address_decode(to.bytes, to.len, call->kind, &address);
 	by_path = call->file_fd >= 0 && is_unix(call->carried_fd);
-	return decode_connect(d, &(struct connection){.socket_fd = &call->carried_fd,
-						      .path = by_path ? address.path : NULL,
-						      .file_fd = &call->file_fd,
-						      .bytes = to.bytes,
-						      .len = to.len,
-						      .about = take_ptr(call->about)});
+	to_make = (struct connection){.socket_fd = &call->carried_fd,
+				      .path = by_path ? address.path : NULL,
+				      .file_fd = &call->file_fd,
+				      .bytes = to.bytes,
+				      .len = to.len,
+				      .about = call->about};
+	call->about = NULL;
+	return decode_connect(d, &to_make);
 }
 
 /* The address is that of the socket: the call has none. */
