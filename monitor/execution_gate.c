@@ -41,6 +41,14 @@ static void refuse_unapproved(struct execution *execution, const struct action *
 	ret->kill_execution = execution->result.killed;
 }
 
+/* Let through, and answered here all the same: whom it is for cannot be reached. */
+static void tell_answer(struct session *session, const struct action *action,
+			const struct gate_answer *answer)
+{
+	if (action->kind == ACTION_CONNECT && !answer->proceed && !answer->later)
+		observe_carried_out(session, action, answer->errno_value);
+}
+
 static void on_decide(void *ctx, const struct gate_request *request, struct gate_answer *ret)
 {
 	struct execution *execution = ctx;
@@ -56,8 +64,10 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 	struct file_labels names;
 	int r;
 
-	if (session_net_answers(execution, request, ret))
+	if (session_net_answers(execution, request, ret)) {
+		tell_answer(session, &full, ret);
 		return;
+	}
 	session_net_name(session, &full);
 	full.call_id = str_of(execution->call_id);
 	full.call_tool = str_of(execution->tool);
@@ -82,6 +92,7 @@ static void on_decide(void *ctx, const struct gate_request *request, struct gate
 		return;
 	}
 	session_net_carry_out(execution, request, &full, judgement.by_decoy, ret);
+	tell_answer(session, &full, ret);
 	if (!request->image || !session->trace)
 		return;
 	r = trace_approve_exec(session->trace, session->slot, execution->id, request->tid,

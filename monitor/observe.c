@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "common/cleanup.h"
 #include "common/ipv4.h"
 #include "common/syscall_table.h"
 #include "monitor/gate/resolve.h"
@@ -66,6 +67,7 @@ static struct action action_of(struct session *session, const struct trace_event
 	};
 }
 
+/* @event: its comm may be NULL. */
 static struct json_writer *truth_begin(struct session *session, const struct trace_event *event,
 				       const char *kind)
 {
@@ -81,7 +83,8 @@ static struct json_writer *truth_begin(struct session *session, const struct tra
 
 	session->totals.events++;
 	json_begin_object(w, "fields");
-	json_put_string(w, "comm", event->comm);
+	if (event->comm)
+		json_put_string(w, "comm", event->comm);
 	return w;
 }
 
@@ -118,26 +121,67 @@ static void record_done(struct session *session, const struct trace_event *event
 	truth_end(session, w);
 }
 
+/* Where it goes: @address by the network, else to @path. */
+static void record_connect(struct session *session, struct json_writer *w, const char *address,
+			   int64_t port, struct str path)
+{
+	const char *host = session_net_host(session, address);
+
+	if (address[0]) {
+		json_put_string(w, "address", address);
+		if (host)
+			json_put_string(w, "host", host);
+		json_put_i64(w, "port", port);
+	} else if (path.len) {
+		json_put_bytes(w, "path", path.at, path.len);
+	}
+}
+
+/* Of what was judged, where the trace tells only what the caller's memory says as it returns. */
+static void record_made_connect(struct session *session, const struct trace_event *event,
+				const struct action *action)
+{
+	struct json_writer *w = truth_begin(session, event, "connect.done");
+	_cleanup_free_ char *address = xstrndup(action->address.at, action->address.len);
+
+	json_put_bytes(w, "exe", action->exe.at, action->exe.len);
+	record_connect(session, w, address, action->port, action->path);
+	put_result(w, event);
+	truth_end(session, w);
+}
+
 /*
- * The hands are not traced. That a descriptor arrived is seen; how all else went, by the caller's
- * return alone, where returns are seen.
+ * Does the trace tell how it went? The hands are not traced. That a descriptor arrived is seen; how
+ * all else went, by the caller's return alone, where returns are seen. Of connections it leaves
+ * that to us where all of them are carried out, and without a trace nobody tells of others.
  */
+static bool is_traced(const struct session *session, const struct action *action, int error)
+{
+	if (action->kind == ACTION_CONNECT && session->carries_connects)
+		return false;
+	return !session->trace || trace_sees_returns(session->trace) ||
+	       (action->kind == ACTION_FILE_OPEN && !error);
+}
+
 void observe_carried_out(struct session *session, const struct action *action, int error)
 {
-	const struct trace_event event = {
+	struct trace_event event = {
 		.time_ns = monotonic_ns(),
 		.exec_id = action->exec_id,
 		.pid = action->pid,
-		.comm = "cordon-hands",
 		.result = -error,
 	};
 
 	if (!error)
 		past_note(session->past, action);
-	if (!session->trace || trace_sees_returns(session->trace) ||
-	    (action->kind == ACTION_FILE_OPEN && !error))
+	if (is_traced(session, action, error))
 		return;
-	record_done(session, &event, action);
+	if (action->kind == ACTION_CONNECT) {
+		record_made_connect(session, &event, action);
+	} else {
+		event.comm = "cordon-hands";
+		record_done(session, &event, action);
+	}
 }
 
 static void on_open(struct session *session, const struct trace_event *event)
@@ -279,23 +323,13 @@ static void on_exec(struct session *session, const struct trace_event *event)
 static void on_connect(struct session *session, const struct trace_event *event)
 {
 	char address[INET6_ADDRSTRLEN] = "";
-	struct json_writer *w;
-	const char *host;
+	struct json_writer *w = truth_begin(session, event, "connect.done");
 
-	w = truth_begin(session, event, "connect.done");
 	if (event->family == AF_INET)
 		(void)ipv4_text(event->address, address);
 	else if (event->family == AF_INET6)
 		(void)inet_ntop(AF_INET6, event->address, address, sizeof(address));
-	if (address[0]) {
-		json_put_string(w, "address", address);
-		host = session_net_host(session, address);
-		if (host)
-			json_put_string(w, "host", host);
-		json_put_u64(w, "port", event->port);
-	} else if (event->path && event->path[0]) {
-		json_put_string(w, "path", event->path);
-	}
+	record_connect(session, w, address, event->port, str_of(event->path));
 	put_result(w, event);
 	truth_end(session, w);
 }

@@ -231,6 +231,8 @@ static int apply_labels(struct session *session, int root_fd, struct error *err)
 	}
 	if (policy_asks_for(session->policy, ACTION_MEM_EXEC))
 		(void)trace_tell_maps(session->trace, session->slot);
+	if (session->carries_connects)
+		(void)trace_leave_connects(session->trace, session->slot);
 	return trace_require_approval(session->trace, session->slot, true);
 }
 
@@ -245,8 +247,9 @@ const char *session_layer(const struct session *session, const char *name)
 }
 
 /*
- * The floor says itself what of the host can be written to: "bound.N=FOLDER". In lite it leaves to
- * the gate what Landlock does not hold: modes, owners, times and attributes of files.
+ * The floor says itself what of the host can be written to: "bound.N=FOLDER", and where else
+ * sockets of the host may be: "shown.N=PLACE". In lite it leaves to the gate what Landlock does not
+ * hold: modes, owners, times and attributes of files.
  */
 static void note_host_bound(struct session *session, size_t layer_count)
 {
@@ -254,6 +257,7 @@ static void note_host_bound(struct session *session, size_t layer_count)
 	const char *isolation = session_layer(session, "isolation");
 	const bool is_lite = isolation && strcmp(isolation, "lite") == 0;
 	size_t count = 0;
+	bool has_sockets = false;
 
 	session->host_bound = xcalloc(layer_count + 1, sizeof(*session->host_bound));
 	for (size_t i = 0; i < layer_count; i++) {
@@ -261,10 +265,13 @@ static void note_host_bound(struct session *session, size_t layer_count)
 
 		if (folder && strncmp(session->layers[i], "bound.", 6) == 0)
 			session->host_bound[count++] = folder + 1;
+		has_sockets |= strncmp(session->layers[i], "shown.", 6) == 0;
 	}
+	has_sockets |= count > 0;
 	session->gates_files = is_lite || policy_gates_files(session->policy, count > 0);
 	/* In lite there is no socket that could be connected. */
-	session->carries_connects = !is_lite && count && policy_gates_connects(session->policy);
+	session->carries_connects =
+		!is_lite && has_sockets && policy_gates_connects(session->policy);
 	if (!is_lite)
 		return;
 	session->writable = xcalloc(count + 2, sizeof(*session->writable));

@@ -160,7 +160,8 @@ struct session {
 	const char **host_bound; /* owned; its strings are parts of layers, NULL-terminated */
 	const char **writable;	 /* likewise: these and the private folder, lite only; or NULL */
 	bool gates_files;	 /* writing opens and path changes are decided before */
-	bool carries_connects;	 /* a path may lead to a socket that a rule keeps from it */
+	bool carries_connects;	 /* a path may lead to a socket of the host's, and a rule is on that
+				  */
 	struct session_totals totals;
 	struct loss loss;
 
@@ -403,5 +404,6 @@ void ending_note(struct execution *execution, const struct msg *m, const char *p
 
 /* observe.c */
 void session_trace_event(struct session *session, const struct trace_event *event);
-/* How a gated file operation went that was allowed; @error: errno or 0. */
+/* How what was allowed went, and not for the kernel to do: a gated file operation, a connection;
+ * @error: errno or 0. */
 void observe_carried_out(struct session *session, const struct action *action, int error);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -63,8 +64,38 @@ static int open_pty(int ret_stdio[3], int *ret_master_fd, struct error *err)
 	return 0;
 }
 
+static bool is_unix_datagram(int socket_fd)
+{
+	socklen_t len = sizeof(int);
+	int domain = 0;
+	int type = 0;
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	       domain == AF_UNIX && getsockopt(socket_fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_DGRAM;
+}
+
+/* As filter_no_datagrams() has it of those that are made here. */
+static int check_stdio(struct error *err)
+{
+	static const char *const names[] = {"input", "output", "error"};
+
+	for (int i = 0; (order.m.flags & EXEC_CONNECTS) && i < 3; i++)
+		if (is_unix_datagram(order.stdio_fds[i]))
+			return error_set(err, EACCES,
+					 "standard %s is a UNIX datagram socket, and each message "
+					 "through it could go to a socket of the host that this "
+					 "session sees; use a pipe or a stream socket",
+					 names[i]);
+	return 0;
+}
+
 static int set_up_stdio(int *ret_pty_fd, struct error *err)
 {
+	const int checked = check_stdio(err);
+
+	if (checked < 0)
+		return checked;
 	/* No terminal of the caller can become ours: a new session has none. */
 	if (setsid() < 0)
 		return error_errno(err, errno, "start a session for the call");

@@ -334,9 +334,37 @@ int mounts_make_root(struct launch *l, struct error *err)
 	return r;
 }
 
+/* Programs and settings of the host: none but its root makes a socket there. */
+static bool is_system(const char *path)
+{
+	static const char *const folders[] = {"/usr", "/etc",	"/bin",	  "/sbin",
+					      "/lib", "/lib32", "/lib64", "/libx32"};
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		const size_t len = strlen(folders[i]);
+
+		if (!strncmp(path, folders[i], len) && (path[len] == '/' || !path[len]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A socket is found by its path, whatever the network namespace, and no mount is read-only to who
+ * connects. An overlay has inodes of its own, behind which nobody listens.
+ */
+static bool may_hold_sockets(const struct spec_mount *m, int tree_fd)
+{
+	struct stat st;
+
+	return m->kind == MOUNT_BIND && !is_system(m->source) &&
+	       (fstat(tree_fd, &st) < 0 || !S_ISREG(st.st_mode));
+}
+
 int mounts_build_view(struct launch *l, struct error *err)
 {
 	unsigned bound = 0;
+	unsigned shown = 0;
 
 	for (size_t i = 0; i < l->spec.mount_count; i++) {
 		const struct spec_mount *m = &l->spec.mounts[i];
@@ -345,8 +373,12 @@ int mounts_build_view(struct launch *l, struct error *err)
 		if (r < 0)
 			return r;
 		/* What is written there, the host has at once. */
-		if (m->kind == MOUNT_BIND && m->writable && l->sources[i].tree_fd >= 0)
+		if (l->sources[i].tree_fd < 0)
+			continue;
+		if (m->kind == MOUNT_BIND && m->writable)
 			launch_say(l, "bound.%u=%s", ++bound, m->target);
+		else if (may_hold_sockets(m, l->sources[i].tree_fd))
+			launch_say(l, "shown.%u=%s", ++shown, m->target);
 	}
 	sources_close(l);
 	return 0;

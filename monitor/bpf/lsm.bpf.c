@@ -13,7 +13,7 @@
  * itself, as open and openat return), calls that never came to a hook because something before it
  * refused them, failed creats, counts of calls, changes of extended attributes and times, and what
  * opens with O_PATH. Of the calls that reach beyond a program those that set ids and capabilities
- * are seen, but for setgroups(2), and memfd_create(2).
+ * are seen, and memfd_create(2); memfd_secret(2) is refused by the floor, before any function.
  *
  * How labels go on from process to process has no hook: one is called before a read, which may then
  * wait for what it is to get, and none for splice(2) between pipes. So that is seen as system calls
@@ -380,15 +380,28 @@ int BPF_PROG(on_capset)
 	return ids_begun();
 }
 
-SEC("fexit/__x64_sys_memfd_create")
-
-int BPF_PROG(on_memfd, const struct pt_regs *regs, long result)
+/* Failed ones, too. That groups were refused to who lacks the right comes to no hook. */
+static __always_inline int beyond_returned(const struct pt_regs *regs, long result)
 {
 	struct caller caller;
 
 	if (!caller_is_traced(&caller))
 		return 0;
 	return beyond(caller.tag, (__u32)NUMBER(__u64, regs, regs_orig_ax), result, 0);
+}
+
+SEC("fexit/__x64_sys_setgroups")
+
+int BPF_PROG(on_setgroups, const struct pt_regs *regs, long result)
+{
+	return beyond_returned(regs, result);
+}
+
+SEC("fexit/__x64_sys_memfd_create")
+
+int BPF_PROG(on_memfd, const struct pt_regs *regs, long result)
+{
+	return beyond_returned(regs, result);
 }
 
 /* ---- how labels go on ---- */

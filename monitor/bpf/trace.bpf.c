@@ -267,7 +267,7 @@ static __always_inline void report_call(struct trace_slot *slot, struct trace_ta
 		call_change(tag, regs, roles, result);
 		break;
 	case CALL_CONNECT:
-		if (!is_told(slot, tag, result))
+		if (!(slot->flags & TRACE_SESSION_CONNECTS) && !is_told(slot, tag, result))
 			call_connect(tag, regs, result);
 		break;
 	case CALL_EXEC:

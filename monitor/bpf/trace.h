@@ -27,6 +27,7 @@ enum trace_session_flags {
 	TRACE_SESSION_LABELS = 1u << 1,	  /* labelled files exist: look each opened file up */
 	TRACE_SESSION_TERMINAL = 1u << 2, /* it has made a pseudo-terminal */
 	TRACE_SESSION_MAPS = 1u << 3,	  /* memory that can be run makes records */
+	TRACE_SESSION_CONNECTS = 1u << 4, /* somebody else makes its connections, and tells */
 };
 
 /*

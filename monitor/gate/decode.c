@@ -76,6 +76,12 @@ int decode_actor(struct decode *decode, enum action_kind kind, struct action *re
 	return 0;
 }
 
+void decode_answered(const struct decode *decode, const struct action *action, int error)
+{
+	if (decode->ops->carried_out)
+		decode->ops->carried_out(decode->ctx, action, error);
+}
+
 static int decode_by_number(struct decode *decode, const struct seccomp_data *data,
 			    struct gate_answer *ret)
 {

@@ -28,6 +28,8 @@ struct decode_ops {
 	bool (*is_valid)(void *ctx);
 	/* As gate_ops.decide; the request has no id. */
 	void (*decide)(void *ctx, const struct gate_request *request, struct gate_answer *ret);
+	/* As gate_ops.carried_out, of what is answered here; may be NULL. */
+	void (*carried_out)(void *ctx, const struct action *action, int error);
 };
 
 /* Working memory of one listener; one call at a time. decode_init() and decode_done(). */
@@ -82,11 +84,15 @@ struct connection {
 	int *file_fd;
 	const void *bytes;
 	uint32_t len;
+	struct file_action *about; /* NULL: nobody was asked */
 };
 
 int decode_connect(struct decode *decode, const struct connection *to);
 /* A socket that is to be bound to a path. *socket_fd is taken over. */
 int decode_bind(struct decode *decode, const char *path, int *socket_fd);
+
+/* The action was allowed, and the answer is an errno all the same. */
+void decode_answered(const struct decode *decode, const struct action *action, int error);
 
 /* What every action says of its process. Return: 0, or a negative errno: it is gone. */
 int decode_actor(struct decode *decode, enum action_kind kind, struct action *ret);

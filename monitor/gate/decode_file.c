@@ -427,6 +427,7 @@ int decode_connect(struct decode *d, const struct connection *to)
 	int r = 0;
 
 	call->request.op = HANDS_CONNECT;
+	call->about = to->about;
 	if (to->path) {
 		call->request.paths = 1;
 		call->request.walk[0] = HANDS_FOLLOW;
@@ -443,6 +444,8 @@ int decode_connect(struct decode *d, const struct connection *to)
 		buf_put(&call->payload, to->bytes, to->len);
 	}
 	call->base_fd[call->base_count++] = take_fd(to->socket_fd);
+	if (r < 0 && call->about)
+		decode_answered(d, &call->about->action, -r);
 	return keep_valid(d, r);
 }
 

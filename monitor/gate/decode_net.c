@@ -12,6 +12,7 @@
 #include "common/release.h"
 #include "monitor/gate/address.h"
 #include "monitor/gate/decode.h"
+#include "monitor/gate/file_action.h"
 #include "monitor/gate/socket.h"
 #include "monitor/gate/unix_owner.h"
 
@@ -30,6 +31,7 @@ struct net_call {
 	int socket_fd;	/* what the number stands for, owned; negative: an errno */
 	int carried_fd; /* a duplicate of that, for whoever carries the call out; owned */
 	int file_fd;	/* where its path led; owned */
+	struct file_action *about; /* what whoever carries it out was allowed; owned */
 	const char *protocol;
 	const char *provenance; /* of a UNIX socket's file, else NULL */
 	bool missing;		/* a path that nothing is at */
@@ -167,8 +169,12 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 	 * it would also have sent what comes before, which nobody can do in its place: it is asked
 	 * where that something could only be the session's own.
 	 */
-	if (call->missing && ret->proceed && !(call->is_list && call->in_own_folder))
+	if (call->missing && ret->proceed && !(call->is_list && call->in_own_folder)) {
 		*ret = (struct gate_answer){.errno_value = ENOENT};
+		decode_answered(d, &action, ENOENT);
+	} else if (ret->proceed && is_carried(d, call)) {
+		call->about = file_action_of_connect(&action);
+	}
 	return 0;
 }
 
@@ -250,6 +256,7 @@ static int decode_connection(struct decode *d, struct net_call *call, uint64_t a
 {
 	struct destination to;
 	struct address address;
+	struct connection to_make;
 	int r = read_destination(d, at, len, &to);
 	bool by_path;
 
@@ -259,11 +266,14 @@ static int decode_connection(struct decode *d, struct net_call *call, uint64_t a
 		return r;
 	(void)address_decode(to.bytes, to.len, call->kind, &address);
 	by_path = call->file_fd >= 0 && is_unix(call->carried_fd);
-	return decode_connect(d, &(struct connection){.socket_fd = &call->carried_fd,
-						      .path = by_path ? address.path : NULL,
-						      .file_fd = &call->file_fd,
-						      .bytes = to.bytes,
-						      .len = to.len});
+	to_make = (struct connection){.socket_fd = &call->carried_fd,
+				      .path = by_path ? address.path : NULL,
+				      .file_fd = &call->file_fd,
+				      .bytes = to.bytes,
+				      .len = to.len,
+				      .about = call->about};
+	call->about = NULL;
+	return decode_connect(d, &to_make);
 }
 
 /* The address is that of the socket: the call has none. */
@@ -424,5 +434,6 @@ int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_an
 		release_socket(&call.socket_fd);
 	release_socket(&call.carried_fd);
 	close_fd(&call.file_fd);
+	file_action_free(call.about);
 	return r;
 }

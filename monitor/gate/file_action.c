@@ -170,6 +170,32 @@ int file_action_new(const struct file_call *call, const struct file_places *plac
 	return 0;
 }
 
+/* A copy in @room. */
+static struct str copied(struct str text, char *room, size_t size)
+{
+	const size_t len = text.len < size ? text.len : size;
+
+	if (len)
+		memcpy(room, text.at, len);
+	return (struct str){room, len};
+}
+
+struct file_action *file_action_of_connect(const struct action *action)
+{
+	struct file_action *about = xcalloc(1, sizeof(*about));
+
+	about->action = (struct action){
+		.kind = action->kind,
+		.exec_id = action->exec_id,
+		.pid = action->pid,
+		.family = action->family,
+		.port = action->port,
+		.address = copied(action->address, about->address, sizeof(about->address)),
+		.path = copied(action->path, about->path, sizeof(about->path)),
+		.exe = copied(action->exe, about->target, sizeof(about->target))};
+	return about;
+}
+
 bool file_action_is_near_host(const struct file_action *about, const struct files_config *config)
 {
 	const char *name = strrchr(about->path, '/');

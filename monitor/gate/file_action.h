@@ -6,6 +6,7 @@
  * descriptors that the hands hold: what is named is what will be changed.
  */
 
+#include <netinet/in.h>
 #include <sys/stat.h>
 
 #include "common/packet.h"
@@ -28,6 +29,7 @@ bool file_is_missing(const struct file_call *call, const struct file_places *pla
 
 struct file_action {
 	struct action action; /* borrows from what follows and from the call */
+	char address[INET6_ADDRSTRLEN];
 	char path[MAX_PATH_BYTES + HANDS_MAX_NAME + 16];
 	char target[MAX_PATH_BYTES + HANDS_MAX_NAME + 16];
 };
@@ -35,6 +37,8 @@ struct file_action {
 /* Return: a negative errno for what has no name that a rule could be asked about. */
 int file_action_new(const struct file_call *call, const struct file_places *places,
 		    const struct files_config *config, struct file_action **ret);
+/* What is told of a connection once it was made: whose, and where to. */
+struct file_action *file_action_of_connect(const struct action *action);
 /* It lies in a folder of the host's that is bound, or such a one lies below its folder. */
 bool file_action_is_near_host(const struct file_action *about, const struct files_config *config);
 void file_action_free(struct file_action *about);

@@ -38,8 +38,16 @@ static void drop_all(struct file_call **list)
 	}
 }
 
+/* How it went, if it was allowed. */
+static void tell(const struct files *files, struct file_call *call, int error)
+{
+	if (call->about && files->config.ops->carried_out)
+		files->config.ops->carried_out(files->config.ctx, &call->about->action, error);
+}
+
 static void refuse(struct files *files, struct file_call *call, int errno_value)
 {
+	tell(files, call, errno_value);
 	(void)notify_answer(files->config.notify, call->notify_id, errno_value);
 	(void)file_call_free(call);
 }
@@ -168,14 +176,14 @@ static void give_fd(struct files *files, struct file_call *call, int file_fd)
 static void finish(struct files *files, struct file_call *call, const struct hands_reply *reply,
 		   const struct msg_fds *fds)
 {
-	if (call->about)
-		files->config.ops->carried_out(files->config.ctx, &call->about->action,
-					       reply->error);
-	if (reply->error)
+	if (reply->error) {
 		refuse(files, call, reply->error);
-	else if (call->request.op == HANDS_OPEN)
+		return;
+	}
+	tell(files, call, 0);
+	if (call->request.op == HANDS_OPEN) {
 		give_fd(files, call, fds->count ? fds->fd[0] : -1);
-	else {
+	} else {
 		(void)notify_done_for(files->config.notify, call->notify_id);
 		(void)file_call_free(call);
 	}
@@ -213,7 +221,7 @@ static void decide(struct files *files, struct file_call *call, const struct fil
 		call->request.flags =
 			file_action_is_near_host(about, config) ? HANDS_LAST : HANDS_AS_WRITTEN;
 	/* No event tells how a bind went. */
-	if (answer.proceed && config->ops->carried_out && call->request.op != HANDS_BIND)
+	if (answer.proceed && call->request.op != HANDS_BIND)
 		call->about = about;
 	else
 		file_action_free(about);
@@ -255,6 +263,8 @@ static void walk_again(struct files *files)
 {
 	struct file_call *call = files->active;
 
+	file_action_free(call->about);
+	call->about = NULL;
 	if (++call->tries == MAX_TRIES) {
 		files->active = NULL;
 		refuse(files, call, EAGAIN);

@@ -130,7 +130,16 @@ static void gate_decide(void *ctx, const struct gate_request *request, struct ga
 	gate->ops->decide(gate->ctx, &full, ret);
 }
 
-static const struct decode_ops decode_ops = {.is_valid = gate_is_valid, .decide = gate_decide};
+static void gate_carried_out(void *ctx, const struct action *action, int error)
+{
+	const struct gate *gate = ctx;
+
+	if (gate->ops->carried_out)
+		gate->ops->carried_out(gate->ctx, action, error);
+}
+
+static const struct decode_ops decode_ops = {
+	.is_valid = gate_is_valid, .decide = gate_decide, .carried_out = gate_carried_out};
 
 static void drop_kept(struct gate *gate, uint32_t tid)
 {

@@ -58,7 +58,8 @@ struct gate_ops {
 	 * next notification of the same thread, or the end. A call may stand for several actions.
 	 */
 	void (*decide)(void *ctx, const struct gate_request *request, struct gate_answer *ret);
-	/* What was decided on with "proceed" and carried out for the thread. @error: errno or 0. */
+	/* What was decided on with "proceed" and then carried out for the thread, or answered in
+	 * the kernel's place; once. @error: errno or 0. */
 	void (*carried_out)(void *ctx, const struct action *action, int error);
 	/* The thread was gone before the answer came: an exec that was approved does not happen. */
 	void (*unanswered)(void *ctx, uint32_t tid);

@@ -235,8 +235,8 @@ size_t policy_count_blind(const struct policy *policy);
  */
 bool policy_gates_files(const struct policy *policy, bool host_bound);
 /*
- * The same of whom a session connects or sends to. Where a folder of the host is bound writable, a
- * path leads to the host's sockets, too, and what is asked about is carried out.
+ * The same of whom a session connects or sends to. Where a folder of the host is bound, writable or
+ * not, a path leads to the host's sockets, too, and what is asked about is carried out.
  */
 bool policy_gates_connects(const struct policy *policy);
 

@@ -110,6 +110,14 @@ int trace_tell_maps(struct trace *trace, uint32_t slot)
 	return 0;
 }
 
+int trace_leave_connects(struct trace *trace, uint32_t slot)
+{
+	if (!trace_session(trace, slot))
+		return -ENOENT;
+	__atomic_fetch_or(&trace->slots[slot].flags, TRACE_SESSION_CONNECTS, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 void trace_note_refusal(struct trace *trace, uint32_t slot, uint32_t tid, int code)
 {
 	if (trace_session(trace, slot))

@@ -22,8 +22,8 @@
  * failed opens as they return; of changes neither failed ones nor ftruncate, utime*, *xattr*.
  * O_PATH opens nothing there.
  *
- * CALL: tracepoint tells of all in monitor/bpf/calls.h; lsm of what sets ids (but setgroups) and
- * capabilities, as it begins, and of memfd_create, as it returns.
+ * CALL: tracepoint tells of all in monitor/bpf/calls.h; lsm of what sets ids and capabilities, as
+ * it begins, and of setgroups and memfd_create, as they return.
  *
  * What a path is worth: of a file that was opened or executed, and of one changed through a
  * descriptor, it is the kernel's own, in the process's mount namespace ("..." stands for what was
@@ -212,6 +212,12 @@ int trace_require_approval(struct trace *trace, uint32_t slot, bool required);
  * -ENOENT.
  */
 int trace_tell_maps(struct trace *trace, uint32_t slot);
+
+/*
+ * From here on a connect of the session that returns is no event: all are carried out by the
+ * caller, who tells of them. With lsm they are not seen anyway. Errors: -ENOENT.
+ */
+int trace_leave_connects(struct trace *trace, uint32_t slot);
 
 /*
  * Of the return of thread @tid's connect there is no event if it fails with @code: the caller

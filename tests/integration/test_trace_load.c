@@ -76,7 +76,7 @@ static void test_attached_only_while_a_session_lives(void **state)
 {
 	unsigned links[64], again[64], programs[64];
 	const size_t link_count = ids_held("link_id:", links, 64);
-	const size_t expected = traced_by_lsm(&traced) ? 29 : 5;
+	const size_t expected = traced_by_lsm(&traced) ? 30 : 5;
 	struct error err = {0};
 	size_t program_count;
 
@@ -100,7 +100,7 @@ static void test_attached_only_while_a_session_lives(void **state)
 static void test_attached_only_while_there_are_labels(void **state)
 {
 	const unsigned by_lsm = traced_by_lsm(&traced);
-	const size_t without = by_lsm ? 29 : 5;
+	const size_t without = by_lsm ? 30 : 5;
 	struct error err = {0};
 	unsigned links[64];
 
