@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/json_write.h"
+#include "common/limits.h"
 #include "monitor/evidence/mask.h"
 
 #define SECRET	  "tok"
@@ -54,11 +55,23 @@ static bool has_secret(const char *text)
 	return text && strstr(text, SECRET);
 }
 
+/* Of all values in it, which the gate lets lie no deeper than that. */
 static void expect_clean(const struct json *value)
 {
-	fuzz_expect(!has_secret(json_key(value)) && !has_secret(json_string(value)));
-	for (const struct json *v = json_first(value); v; v = json_next(v))
-		expect_clean(v);
+	const struct json *todo[MAX_JSON_DEPTH + 2] = {value};
+	unsigned depth = 1;
+
+	while (depth) {
+		const struct json *at = todo[depth - 1];
+
+		if (!at) {
+			depth--;
+			continue;
+		}
+		fuzz_expect(!has_secret(json_key(at)) && !has_secret(json_string(at)));
+		todo[depth - 1] = depth > 1 ? json_next(at) : NULL;
+		todo[depth++] = json_first(at);
+	}
 }
 
 /* The same once more in what the arguments say, if they are JSON. */
