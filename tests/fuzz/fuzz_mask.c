@@ -100,8 +100,10 @@ static void put_event(const char *data, size_t size, size_t filling, struct buf 
 
 		json_put_bytes(&w, NULL, data, len);
 		data += len + (nul != NULL);
-		if (nul && data < end && *data == 1)
+		if (nul && data < end && *data == 1) {
+			data++;
 			break;
+		}
 	}
 	json_end_array(&w);
 	for (size_t i = 0; i < filling; i++)
