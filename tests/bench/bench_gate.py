@@ -5,7 +5,7 @@
 import os
 
 from samples import count, rounds, row, skip
-from sandboxes import BWRAP, PAYLOAD, TRACE, Place, payload_us
+from sandboxes import BWRAP, NOTIFY, PAYLOAD, TRACE, Place, payload_us
 
 # operation of the payload, batches, calls in a batch, what the row is called
 OPERATIONS = [
@@ -17,6 +17,12 @@ OPERATIONS = [
     ("connect-refused", 21, 50, "gated connect, refused"),
     ("exec-missing", 21, 50, "gated exec of what is not there"),
     ("spawn", 21, 20, "gated exec of a static program, with fork and wait"),
+]
+
+# Of these, what the kernel takes for them at least (bench_notify.c), with the name that it has there.
+FLOORS = [
+    ("connect-udp", 21, 50, "udp", "gated connect, let through (UDP), beside the kernel's part"),
+    ("connect-refused", 21, 50, "refused", "gated connect, refused, beside the kernel's part"),
 ]
 
 # The same of what is carried out where a rule decides on writes; against a session without one.
@@ -33,6 +39,16 @@ def compare(place, operation, batches, batch, what):
                                      place.env),
         "bwrap": lambda: payload_us(place.bwrap(*payload), place.env)})
     row(what, "us", s["cordon"], "bwrap", s["bwrap"])
+
+
+def compare_floor(place, operation, batches, batch, floor, what):
+    """The same system calls of a supervisor that decides nothing and writes nothing down."""
+    counts = [str(count(batches, 3)), str(count(batch, 10))]
+    argv = place.cordon(PAYLOAD, operation, *counts, options=[f"--policy={place.policies}"])
+    s = rounds(count(21, 2), {
+        "cordon": lambda: payload_us(argv, place.env),
+        "floor": lambda: payload_us([NOTIFY, floor, *counts], place.env)})
+    row(what, "us", s["cordon"], "nobody deciding", s["floor"])
 
 
 def compare_trace(place, operation, batches, batch, what):
@@ -66,6 +82,8 @@ with Place() as place:
         else:
             compare(place, *operation)
     if TRACE == "on":
+        for floor in FLOORS:
+            compare_floor(place, *floor)
         compare_trace(place, "open+close", 21, 500, "open+close: traced, beside a session that is not")
     for operation in WRITES:
         compare_writes(place, *operation)

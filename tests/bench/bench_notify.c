@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What the kernel takes for a gated call at least: the round trip of a refused connect(2) with
- * nobody deciding anything, step by step with the system calls that the gate makes for one. Its
- * listener is the gate's own (notify.h); no trace, no policy and no record are there.
+ * What the kernel takes for a gated call at least: the round trip of a connect(2) with nobody
+ * deciding anything, step by step with the system calls that the gate makes for one. Its listener
+ * is the gate's own (notify.h); no trace, no policy and no record are there.
+ *
+ *	bench_notify			all steps
+ *	bench_notify NAME BATCHES BATCH	one of them as payload.c does it: nanoseconds a call of
+ *					each batch, for bench_gate.py to put beside a session's
  */
 
 #include <errno.h>
@@ -28,7 +32,7 @@ enum {
 	CALLS = 2000, /* a sample */
 	QUICK_CALLS = 50,
 	ROUNDS = 15,
-	STEPS = 7
+	STEPS = 8
 };
 
 struct served {
@@ -96,17 +100,28 @@ static void run_program(struct served *s)
 /* Each with all that is done for a call between its coming and its answer; the first waits in the
  * receiving itself. */
 static const struct step {
+	const char *name;
 	const char *what;
 	bool polls;
+	int answer; /* errno; 0: it goes on */
 	void (*look[3])(struct served *s);
 } steps[STEPS] = {
-	{"received and answered", false, {0}},
-	{"waited for beside others", true, {0}},
-	{"and the memory read", true, {read_memory}},
-	{"and the socket taken", true, {read_memory, take_and_close}},
-	{"and its protocol asked for", true, {read_memory, ask_protocol}},
-	{"and asked whether it still waits", true, {read_memory, ask_protocol, ask_valid}},
-	{"an empty BPF_PROG_RUN instead of these", true, {run_program}},
+	{"answered", "received and answered", false, ENETUNREACH, {0}},
+	{"waited", "waited for beside others", true, ENETUNREACH, {0}},
+	{"memory", "and the memory read", true, ENETUNREACH, {read_memory}},
+	{"socket", "and the socket taken", true, ENETUNREACH, {read_memory, take_and_close}},
+	{"refused", "and its protocol asked for", true, ENETUNREACH, {read_memory, ask_protocol}},
+	{"udp", "and let through (UDP)", true, 0, {read_memory, ask_protocol}},
+	{"valid",
+	 "refused, and asked whether it still waits",
+	 true,
+	 ENETUNREACH,
+	 {read_memory, ask_protocol, ask_valid}},
+	{"program",
+	 "refused, an empty BPF_PROG_RUN instead of these",
+	 true,
+	 ENETUNREACH,
+	 {run_program}},
 };
 
 static void stop(const char *what)
@@ -115,7 +130,7 @@ static void stop(const char *what)
 	exit(1);
 }
 
-/* Under the filter: connects for ever, refused each time. */
+/* Under the filter: connects for ever; to itself, if it is let. */
 static void call_for_ever(int listener_to)
 {
 	struct sock_filter filter[] = {
@@ -167,7 +182,7 @@ static double sample(struct served *s, const struct step *step, unsigned calls)
 			stop("receiving a notification");
 		for (size_t k = 0; k < 3 && step->look[k]; k++)
 			step->look[k](s);
-		if (notify_answer(&s->notify, s->notify.request->id, ENETUNREACH) != 0)
+		if (notify_answer(&s->notify, s->notify.request->id, step->answer) != 0)
 			stop("answering it");
 	}
 	return (clock_us() - start) / calls;
@@ -193,7 +208,17 @@ static void measure(struct served *s)
 			samples_row(steps[i].what, "us", samples[i], NULL, NULL, rounds);
 }
 
-int main(void)
+static void measure_one(struct served *s, char **argv)
+{
+	const long batches = strtol(argv[2], NULL, 10);
+	const long batch = strtol(argv[3], NULL, 10);
+
+	for (size_t i = 0; i < STEPS; i++)
+		for (long b = 0; strcmp(argv[1], steps[i].name) == 0 && b < batches; b++)
+			(void)printf("%.1f\n", sample(s, &steps[i], (unsigned)batch) * 1000);
+}
+
+int main(int argc, char **argv)
 {
 	struct served served = {.others_fd = epoll_create1(EPOLL_CLOEXEC),
 				.program_fd = load_program()};
@@ -213,7 +238,10 @@ int main(void)
 	number = syscall(SYS_pidfd_getfd, served.pid_fd, number, 0);
 	if (number < 0 || notify_init(&served.notify, (int)number, true, &err) < 0)
 		stop("its listener");
-	measure(&served);
+	if (argc == 4)
+		measure_one(&served, argv);
+	else
+		measure(&served);
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	notify_done(&served.notify);

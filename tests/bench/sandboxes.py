@@ -13,6 +13,7 @@ import tempfile
 
 CORDON = os.path.abspath(os.environ.get("CORDON", "build/cordon"))
 PAYLOAD = os.path.join(os.path.dirname(CORDON), "tests", "payload")
+NOTIFY = os.path.join(os.path.dirname(CORDON), "tests", "bench_notify")
 POLICIES = pathlib.Path(__file__).resolve().parent.parent.parent / "policies"
 BWRAP = shutil.which("bwrap")
 TRACE = "on" if os.geteuid() == 0 else "auto"
