@@ -36,6 +36,7 @@ struct process {
 
 struct lineages {
 	struct process *processes; /* by pid */
+	size_t program_bytes;	   /* that all programs take */
 	bool is_lost;
 	struct str ancestors[MAX_ANCESTORS]; /* of the last action */
 };
@@ -54,18 +55,25 @@ static struct program *program_share(struct program *program)
 	return program;
 }
 
-static void program_drop(struct program *program)
+static size_t cost_of(const struct program *program)
+{
+	return sizeof(*program) + program->len + 1;
+}
+
+static void program_drop(struct lineages *lineages, struct program *program)
 {
 	while (program && --program->references == 0) {
 		struct program *before = program->before;
 
+		lineages->program_bytes -= cost_of(program);
 		free(program);
 		program = before;
 	}
 }
 
 /* Takes over the reference to what is before. */
-static struct program *program_after(struct program *before, struct str path)
+static struct program *program_after(struct lineages *lineages, struct program *before,
+				     struct str path)
 {
 	struct program *program;
 
@@ -75,12 +83,13 @@ static struct program *program_after(struct program *before, struct str path)
 	program = xcalloc(1, sizeof(*program) + path.len + 1);
 	program->references = 1;
 	program->len = path.len;
+	lineages->program_bytes += cost_of(program);
 	memcpy(program->path, path.at, path.len);
 	if (!before)
 		return program;
 	program->is_cut = before->is_cut || before->count + 1 == MAX_ANCESTORS;
 	if (program->is_cut) {
-		program_drop(before);
+		program_drop(lineages, before);
 		return program;
 	}
 	program->before = before;
@@ -110,7 +119,7 @@ static void forget_script(struct process *process)
 static void drop(struct lineages *lineages, struct process *process)
 {
 	HASH_DEL(lineages->processes, process);
-	program_drop(process->program);
+	program_drop(lineages, process->program);
 	forget_script(process);
 	free(process);
 }
@@ -183,10 +192,13 @@ void lineages_exec(struct lineages *lineages, uint32_t exec_id, uint32_t pid, st
 	if (!process)
 		return;
 	if (process->script && str_eq(str_of(process->interpreter), path))
-		process->program = program_after(process->program, str_of(process->script));
+		process->program =
+			program_after(lineages, process->program, str_of(process->script));
 	forget_script(process);
-	process->program = program_after(process->program, path);
+	process->program = program_after(lineages, process->program, path);
 	process->exec_ns = time_ns;
+	if (lineages->program_bytes > MAX_LINEAGE_PROGRAMS)
+		lineages_lose(lineages);
 }
 
 void lineages_fork(struct lineages *lineages, uint32_t exec_id, uint32_t parent, uint32_t pid)

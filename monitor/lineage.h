@@ -19,9 +19,10 @@
 
 #include "monitor/action.h"
 
-#define MAX_ANCESTORS	  64u	 /* programs that a process is told to come from */
-#define MAX_LINEAGES	  16384u /* processes alive at a time */
-#define MAX_LINEAGE_BYTES 128u	 /* of a name; who is deeper has that of its forebear */
+#define MAX_ANCESTORS	     64u	 /* programs that a process is told to come from */
+#define MAX_LINEAGES	     16384u	 /* processes alive at a time */
+#define MAX_LINEAGE_BYTES    128u	 /* of a name; who is deeper has that of its forebear */
+#define MAX_LINEAGE_PROGRAMS (16u << 20) /* bytes that the programs of all of them take */
 
 struct lineages;
 

@@ -177,6 +177,7 @@ static const char *begin(struct session *session, const struct stop *stop,
 
 	if (!session->approver || session->stage != SESSION_READY)
 		return "This has to be asked, and there is nobody to ask (--approver).";
+	pending_sweep(session);
 	if (waiting->questions == MAX_QUESTIONS)
 		return "This has to be asked, and too many questions of this session are open.";
 	question_write(session, stop->evidence.action, &judgement->decision, id, &text);

@@ -20,6 +20,9 @@
 
 #include "common/cleanup.h"
 
+/* The kernel does not say that a thread which waits was killed: open questions are looked at. */
+#define LOOK_NS (250 * NS_PER_MS)
+
 /* ---- the list ---- */
 
 static void drop(struct pending *p)
@@ -67,16 +70,16 @@ bool pending_knows(struct session *session, const struct stop *stop)
 	       (pending_find(session, stop, true) || pending_find(session, stop, false));
 }
 
-/* Those whose threads have gone on, or are gone. */
-static void sweep(struct session *session)
+void pending_sweep(struct session *session)
 {
 	struct pending *p;
 	struct pending *next;
 
 	DL_FOREACH_SAFE (session->pendings.list, p, next) {
-		if (p->state != PENDING_OPEN && p->execution &&
-		    !gate_is_waiting(p->execution->gate, p->ticket))
-			drop(p);
+		if (!p->execution || gate_is_waiting(p->execution->gate, p->ticket))
+			continue;
+		ask_withdraw(p, "Its caller was gone by then.");
+		drop(p);
 	}
 }
 
@@ -88,9 +91,12 @@ void pending_arm(struct session *session)
 	uint64_t due = UINT64_MAX;
 	struct pending *p;
 
-	DL_FOREACH (session->pendings.list, p)
+	DL_FOREACH (session->pendings.list, p) {
 		if (p->state == PENDING_OPEN && p->due_ns < due)
 			due = p->due_ns;
+		if (p->state == PENDING_OPEN && p->question && p->execution && now + LOOK_NS < due)
+			due = now + LOOK_NS;
+	}
 	if (due == UINT64_MAX || session->stage == SESSION_CLOSED)
 		(void)uv_timer_stop(&session->pendings.timer);
 	else
@@ -104,7 +110,7 @@ struct pending *pending_add(struct session *session, const struct stop *stop,
 	const struct action *action = stop->evidence.action;
 	struct pending *p = xcalloc(1, sizeof(*p));
 
-	sweep(session);
+	pending_sweep(session);
 	p->session = session;
 	p->execution = stop->execution;
 	p->ticket = stop->ticket;
@@ -162,6 +168,7 @@ static void on_timer(uv_timer_t *timer)
 	const uint64_t now = monotonic_ns();
 	struct pending *p;
 
+	pending_sweep(session);
 	/* Waking one may do anything to the list. */
 	while ((p = find_due(session, now)))
 		on_due(p);

@@ -40,6 +40,9 @@ struct pending *pending_find(struct session *session, const struct stop *stop, b
 /* A new one, open; the caller counts it and calls pending_arm(). */
 struct pending *pending_add(struct session *session, const struct stop *stop,
 			    const struct judgement *judgement, uint64_t due_ns);
+/* Those whose threads have gone on, or are gone: what nobody waits for is not asked any more, and
+ * takes no other's place. */
+void pending_sweep(struct session *session);
 /* What it waited for is there: its owner asks about it anew, after which it may be gone. */
 void pending_wake(struct pending *p);
 /* The timer, to what is due first. */

@@ -278,6 +278,32 @@ for program in ("/usr/bin/id", "/usr/bin/uname"):
         self.assertEqual(out, b"on\n", err)
         self.assertEqual(self.answers()[0]["fields"]["reason"], "Its caller was gone by then.")
 
+    def test_what_nobody_waits_for_is_not_asked(self):
+        """The place of a question whose caller was killed is free at once, and its approver told."""
+        run = self.start_asked("sh", "-c", "for i in $(seq 16); do (exec /usr/bin/id -u) & p=\"$p $!\"; done; read x; kill -9 $p; "
+                               "wait; (exec /usr/bin/id -u); read x", stdin=-1)
+        first = [self.approver.next() for _ in range(16)]
+        run.stdin.write(b"\n")
+        run.stdin.flush()
+        question, peer = self.approver.next()
+        self.approver.answer(question, peer, "allow")
+        self.assertEqual(run.stdout.readline(), b"1000\n")
+        gone = lambda: [a["fields"] for a in self.answers() if a["fields"].get("reason") == "Its caller was gone by then."]
+        self.assertTrue(wait_for(lambda: len(gone()) == 16, 30))
+        self.assertEqual({f["question"] for f in gone()}, {q["id"] for q, _ in first})
+        run.communicate(b"\n", timeout=60 * SLOWER)
+
+    def test_a_question_ends_with_its_caller(self):
+        """Also if nothing else is asked."""
+        run = self.start_asked("sh", "-c", "id & read x; kill -9 $!; wait $!; read x", stdin=-1)
+        self.approver.next()
+        run.stdin.write(b"\n")
+        run.stdin.flush()
+        self.assertTrue(wait_for(lambda: self.answers(), 30))
+        self.assertEqual(self.answers()[0]["fields"]["reason"], "Its caller was gone by then.")
+        self.assertIsNone(run.poll())
+        run.communicate(b"\n", timeout=60 * SLOWER)
+
     def test_others_go_on_meanwhile(self):
         run = self.start_asked("sh", "-c", "id -u & for i in 1 2 3 4 5; do expr $i; done; wait")
         question, peer = self.approver.next()

@@ -397,6 +397,11 @@ class HostKeys(SignedTest):
         r = subprocess.run(["unshare", "-m", "sh", "-c", script, os.path.abspath(CORDON), "policy", "verify",
                             str(self.policy_file)], capture_output=True, env={**os.environ, **self.env})
         self.expect(r, "/etc/cordon/policy.pub", "user 65534")
+        # Nor are they who starts the session: his own file says nothing for all.
+        r = subprocess.run(["unshare", "-m", "sh", "-c", script.replace("exec", "exec setpriv --reuid=65534 --clear-groups"),
+                            os.path.abspath(CORDON), "policy", "verify", str(self.policy_file)],
+                           capture_output=True, env={**os.environ, **self.env})
+        self.expect(r, "/etc/cordon/policy.pub belongs to user 65534; it says for all")
 
 
 if __name__ == "__main__":

@@ -277,6 +277,43 @@ static void test_rules_when_it_is_unknown(void **state)
 
 #define LINEAGE_TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
+/* Programs have long paths, and each process some of its own: more than that are not kept. */
+static void test_bytes_of_programs(void **state)
+{
+	static char path[4096];
+	uint32_t pid;
+
+	(void)state;
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	for (pid = 1; pid <= MAX_LINEAGES; pid++) {
+		(void)snprintf(path, 8, "/%05u", pid);
+		path[6] = 'x';
+		execs(pid, path);
+		if (of(pid).lineage_unknown)
+			break;
+	}
+	assert_in_range(pid, MAX_LINEAGE_PROGRAMS / 5000, MAX_LINEAGE_PROGRAMS / 4000);
+	assert_int_equal(of(1).lineage_unknown, LINEAGE_UNKNOWN);
+}
+
+/* What ended is given back. */
+static void test_bytes_of_programs_that_ended(void **state)
+{
+	static char path[4096];
+
+	(void)state;
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	for (unsigned i = 0; i < 3 * (MAX_LINEAGE_PROGRAMS >> 12); i++) {
+		path[1] = (char)('a' + i % 2);
+		execs(1, path);
+		if (i % 50 == 49)
+			lineages_exit(lineages, 1);
+	}
+	assert_int_equal(of(1).lineage_unknown & LINEAGE_UNKNOWN, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +322,8 @@ int main(void)
 		LINEAGE_TEST(more_than_are_kept),
 		LINEAGE_TEST(deep),
 		LINEAGE_TEST(full_and_lost),
+		LINEAGE_TEST(bytes_of_programs),
+		LINEAGE_TEST(bytes_of_programs_that_ended),
 		LINEAGE_TEST(ends),
 		LINEAGE_TEST(without_anybody_who_sees),
 		LINEAGE_TEST(rules_read_it),

@@ -348,7 +348,7 @@ static void test_no_second_hello(void **state)
 		{"TLS 1.3", {20, 23}, "\1\0\0\x20\3\3", 64, FIRST_OPAQUE},
 		{"TLS 1.2", {22}, "\x10\0\0\x20\3\3", 37, FIRST_OPAQUE},
 		{"a session of TLS 1.2 again", {20, 22}, "\0\0\0\0\0\0", 40, FIRST_OPAQUE},
-		{"one that begins like a hello", {20, 22}, "\1\xc3\0\x40", 40, FIRST_OPAQUE},
+		{"one that begins like a hello", {20, 22}, "\1\xc3\0\x40\3\3", 40, FIRST_OPAQUE},
 		{"the same, and too short", {20, 22}, "\1\0\0\x26\3\3", 40, FIRST_OPAQUE},
 		{"an alert", {21}, "\2\x30", 2, FIRST_FRAMING},
 		{"no record", {'x'}, "abc", 3, FIRST_OPAQUE},
