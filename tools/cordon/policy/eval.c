@@ -177,6 +177,9 @@ static int parse(struct eval *eval, int argc, char **argv)
 				return POLICY_FAILED;
 		} else if (options && (value = option("--container", argc, argv, &i))) {
 			eval->container = value;
+		} else if (eval->text.at && options && strncmp(argv[i], "--", 2) == 0) {
+			log_error("no option %s; `cordon policy eval --help` lists them", argv[i]);
+			return POLICY_FAILED;
 		} else if (eval->text.at) {
 			log_error("more than one expression: \"%s\" and \"%.*s\"", argv[i],
 				  (int)eval->text.len, eval->text.at);
