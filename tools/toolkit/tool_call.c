@@ -11,7 +11,7 @@
  * other end is not waited for. done() comes when the loop has looked at all that is ready, so that
  * it never comes from within tool_call_start() nor from the middle of the session's own end; and
  * before the loop closes anything: the last descriptor of a seccomp filter has the kernel free it
- *in a thread that takes our processor, and whoever waits for the result need not wait for that.
+ * in a thread that takes our processor, and whoever waits for the result need not wait for that.
  */
 
 #include <errno.h>
