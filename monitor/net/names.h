@@ -23,9 +23,6 @@
 #define MAX_LABEL_BYTES 63u
 #define MAX_NET_NAMES	16384u /* that one session may have asked for; at most 5 MiB */
 
-/* What the view's /etc/resolv.conf names. The server answers on every other address as well. */
-#define NAMES_SERVER_V4 "198.18.0.1"
-
 struct names;
 
 struct names *names_new(void);

@@ -124,9 +124,10 @@ void action_derive_name(struct action *a)
 
 void action_derive_family(struct action *a)
 {
-	a->family = !a->address.len				 ? STR("unix")
-		    : memchr(a->address.at, ':', a->address.len) ? STR("inet6")
-								 : STR("inet");
+	if (a->address.len)
+		a->family = memchr(a->address.at, ':', a->address.len) ? STR("inet6") : STR("inet");
+	else
+		a->family = a->path.len || !a->host.len ? STR("unix") : STR("inet");
 }
 
 void action_derive_loopback(struct action *a)
@@ -164,6 +165,17 @@ static int fail_at_field(const struct example_place *place, const char *member, 
 	return example_fail(place, at, reason);
 }
 
+/* @kind NULL: none was given. */
+static int fail_at_kind(const struct example_place *place, const char *member, const char *kind)
+{
+	_cleanup_buf_ struct buf reason = BUF_INIT(0);
+
+	buf_puts(&reason, "the action needs a \"kind\" that exists");
+	for (unsigned k = 0; kind && k < ACTION_KINDS; k++)
+		buf_printf(&reason, "%s%s", k ? ", " : ": ", action_kind_name((enum action_kind)k));
+	return example_fail(place, member, reason.data);
+}
+
 int example_decode_action(const struct example_place *place, const char *member,
 			  const struct json *action, struct example *ret)
 {
@@ -172,7 +184,7 @@ int example_decode_action(const struct example_place *place, const char *member,
 	*ret = (struct example){.repeat = 1};
 	ret->action.kind = kind ? action_kind_by_name(kind) : ACTION_KINDS;
 	if (ret->action.kind == ACTION_KINDS)
-		return example_fail(place, member, "the action needs a \"kind\" that exists");
+		return fail_at_kind(place, member, kind);
 	if (!(place->kinds & (1u << ret->action.kind)))
 		return fail_at_field(place, member, "kind",
 				     "the rule is not \"on\" this kind of action");

@@ -88,7 +88,7 @@ static bool is_policy_name(const char *name)
 static int add_entry(struct sources *s, const char *path, struct error *err)
 {
 	struct stat st = {0};
-	_cleanup_close_ int fd = trusted_open(path, &st, err);
+	_cleanup_close_ int fd = trusted_open("policy", path, &st, err);
 
 	if (fd >= 0 && !S_ISREG(st.st_mode))
 		return error_set(err, EINVAL, "policy %s: not a file", path);
@@ -137,7 +137,7 @@ static int add_folder(struct sources *s, int *dir_fd, const char *path, struct e
 int sources_add_path(struct sources *s, const char *path, struct error *err)
 {
 	struct stat st = {0};
-	_cleanup_close_ int fd = trusted_open(path, &st, err);
+	_cleanup_close_ int fd = trusted_open("policy", path, &st, err);
 	int r;
 
 	if (fd >= 0 && S_ISDIR(st.st_mode))

@@ -91,7 +91,7 @@ int policy_keys_read(const char *path, struct policy_keys *ret, struct error *er
 	if (sodium_init() < 0)
 		return error_set(err, EIO, "libsodium cannot be initialised");
 	(void)snprintf(ret->from, sizeof(ret->from), "%s", path);
-	fd = trusted_open(path, &st, err);
+	fd = trusted_open("policy key", path, &st, err);
 	if (fd < 0)
 		return fd;
 	ret->owner = st.st_uid;

@@ -20,6 +20,7 @@
 #define MAX_LINKS 40u /* as the kernel has it */
 
 struct walk {
+	const char *what; /* the path is of, for messages */
 	const char *path; /* as the caller gave it, for messages */
 	int dir_fd;	  /* checked */
 	uid_t top;	  /* who owns "/" */
@@ -66,21 +67,21 @@ static int check_owner(const struct walk *w, const char *name, const struct stat
 		return 0;
 	if (strcmp(name, w->path) == 0)
 		return error_set(w->err, EPERM,
-				 "policy %s: belongs to user %u, not to root or to you; chown it "
+				 "%s %s: belongs to user %u, not to root or to you; chown it "
 				 "or use a copy of your own",
-				 w->path, (unsigned)st->st_uid);
+				 w->what, w->path, (unsigned)st->st_uid);
 	return error_set(w->err, EPERM,
-			 "policy %s: %s on its path belongs to user %u, who can put another policy "
-			 "there; chown it, or use a copy in a folder of your own",
-			 w->path, name, (unsigned)st->st_uid);
+			 "%s %s: %s on its path belongs to user %u, who can put another %s there; "
+			 "chown it, or use a copy in a folder of your own",
+			 w->what, w->path, name, (unsigned)st->st_uid, w->what);
 }
 
 static int check_end(const struct walk *w, int fd, const struct stat *st)
 {
 	if (others_may_write(fd, st))
 		return error_set(w->err, EPERM,
-				 "policy %s: others than its owner may write it; chmod go-w %s",
-				 w->path, w->path);
+				 "%s %s: others than its owner may write it; chmod go-w %s",
+				 w->what, w->path, w->path);
 	return check_owner(w, w->path, st);
 }
 
@@ -90,10 +91,9 @@ static int check_passed(const struct walk *w, int fd, const char *name, const st
 	if (!(st->st_mode & S_ISVTX) && others_may_write(fd, st))
 		return error_set(
 			w->err, EPERM,
-			"policy %s: others than its owner may write %s on its path, and put "
-			"another policy there; chmod go-w %s, or use a copy in a folder of "
-			"your own",
-			w->path, name, name);
+			"%s %s: others than its owner may write %s on its path, and put another "
+			"%s there; chmod go-w %s, or use a copy in a folder of your own",
+			w->what, w->path, name, w->what, name);
 	return check_owner(w, name, st);
 }
 
@@ -101,7 +101,7 @@ static int check_passed(const struct walk *w, int fd, const char *name, const st
 
 static int cannot_open(const struct walk *w, int error)
 {
-	return error_errno(w->err, error, "cannot open policy %s", w->path);
+	return error_errno(w->err, error, "cannot open %s %s", w->what, w->path);
 }
 
 static void set_dir(struct walk *w, int *fd, const char *name)
@@ -211,8 +211,8 @@ static int open_end(struct walk *w, const char *name, struct stat *ret_st)
 		return cannot_open(w, ELOOP); /* another descriptor has that number by now */
 	/* Before there is talk of its mode, which is as it has to be. */
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISFIFO(st.st_mode))
-		return error_set(w->err, EINVAL, "policy %s: neither a file, a folder nor a pipe",
-				 w->path);
+		return error_set(w->err, EINVAL, "%s %s: neither a file, a folder nor a pipe",
+				 w->what, w->path);
 	r = check_end(w, fd, &st);
 	if (r < 0)
 		return r;
@@ -244,10 +244,10 @@ static int step(struct walk *w, const char *name)
 	return r;
 }
 
-int trusted_open(const char *path, struct stat *ret_st, struct error *err)
+int trusted_open(const char *what, const char *path, struct stat *ret_st, struct error *err)
 {
 	_cleanup_(walk_done) struct walk w = {
-		.path = path, .dir_fd = -1, .nofollow = O_NOFOLLOW, .err = err};
+		.what = what, .path = path, .dir_fd = -1, .nofollow = O_NOFOLLOW, .err = err};
 	int r = start(&w);
 
 	while (r == 0) {

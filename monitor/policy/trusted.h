@@ -15,8 +15,8 @@
 
 /*
  * trusted_open - walks to @path component by component, each checked before the next is looked up
- * in it, and opens the end for reading: what was checked is what is read.
+ * in it, and opens the end for reading: what was checked is what is read. @what it is, errors say.
  * Return: the fd, owned by the caller, with the file's status in @ret_st. Errors: -EPERM with the
  * way out, -EINVAL: it is neither a file, a folder nor a pipe; -ELOOP, and those of open(2).
  */
-int trusted_open(const char *path, struct stat *ret_st, struct error *err);
+int trusted_open(const char *what, const char *path, struct stat *ret_st, struct error *err);

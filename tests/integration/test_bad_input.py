@@ -1,149 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What people and programs get wrong: the error names the object, the reason and the way out."""
+"""What people and programs get wrong about files, folders and programs: the error names the object, the reason and the way out."""
 
 import concurrent.futures
 import json
 import os
-import pathlib
 import subprocess
 import unittest
 
-from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE, CordonTest, all_below, wait_for
-
-
-SCENARIOS = pathlib.Path(os.environ.get("SOURCE", ".")) / "scenarios"
-
-
-class BadInputTest(CordonTest):
-    def refused(self, *args, says=(), status=125, **kw):
-        """cordon ends with the status, says all of these, nothing on stdout, and leaves nothing."""
-        before = self.files()
-        r = self.cordon(*args, **kw)
-        text = r.stderr.decode(errors="replace")
-        self.assertEqual(r.returncode, status, text)
-        self.assertEqual(r.stdout, b"")
-        for part in says:
-            self.assertIn(str(part), text)
-        self.assertNotIn("assert", text)
-        self.assertTrue(wait_for(lambda: not self.holders()))
-        self.assertEqual(self.files() - before, set())
-        return text
-
-    def files(self):
-        """All below the test's folder, but what any first start makes."""
-        found = {str(p.relative_to(self.dir)) for p in all_below(self.dir)}
-        return found - {"state", "state/sessions", "state/live", "state/record.key"}
-
-    def run_args(self, *options, command=("true",)):
-        return ["run", "--trace", TRACE, "-w", self.work, "--record", self.record, *options, "--", *command]
-
-
-class Options(BadInputTest):
-    def test_usage(self):
-        for args, says in ((["run"], "no command"), (["run", "--"], "no command"),
-                           (["run", "--nonsense", "--", "true"], "--nonsense"),
-                           (["run", "--memory"], "--memory"),
-                           (["mcp", "--nonsense"], "--nonsense"), (["mcp", "word"], "Too many arguments")):
-            with self.subTest(args):
-                self.refused(*args, says=[says])
-
-    def test_wrong_usage_has_one_status(self):
-        for args in (["serve", "x"], ["serve", "--idle=x"], ["doctor", "x"], ["doctor", "--list"], ["log", "verify"],
-                     ["log", "show", "--exec=x", "x"], ["policy", "explain"], ["policy", "check", "--trace=x"],
-                     ["scenario", "run"], ["scenario", "run", "--jobs=x", "x"], []):
-            with self.subTest(args):
-                self.assertEqual(self.cordon(*args).returncode, 2)
-
-    def test_commands(self):
-        for args in (["nonsense"], ["--nonsense"]):
-            with self.subTest(args):
-                r = self.cordon(*args)
-                self.assertNotEqual(r.returncode, 0)
-                self.assertIn(b"--help", r.stderr)
-
-    def test_output_that_cannot_be_written(self):
-        """On a full disk: what is missing at its end must not look like success."""
-        policy = self.dir / "p.json"
-        policy.write_text('{"policy": "p", "version": 1, "rules": []}')
-        for args, status in ((["--help"], 2), (["--version"], 2), (["run", "--dry-run", "-w", self.work], 125),
-                             (["doctor", "--prove", "--list"], 125), (["policy", "check", "--json", policy], 2),
-                             (["policy", "fmt", "--stdout", policy], 2), (["policy", "fmt", policy], 2),
-                             (["policy", "eval", "1 + 1"], 2), (["policy", "--help"], 2), (["run", "--help"], 125),
-                             (["policy", "check", "--help"], 2), (["log", "show", "--help"], 2),
-                             (["scenario", "list", SCENARIOS], 125)):
-            with self.subTest(args), open("/dev/full", "wb") as full:
-                r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)
-                self.assertEqual(r.returncode, status)
-                self.assertRegex(r.stderr, rb"^cordon(-prove)?: cannot write the output\n$")
-
-    def test_an_answer_that_cannot_be_written(self):
-        """Yes or no, it was not told: the status is not that of either."""
-        refuses = {"policy": "p", "version": 1, "defaults": {"exec": "deny"}, "lists": {"idle": []}, "rules": []}
-        old, new = self.dir / "old.json", self.dir / "new.json"
-        old.write_text(json.dumps(refuses))
-        new.write_text(json.dumps({**refuses, "defaults": {}}))
-        self.run_in("true")
-        for args in (["policy", "check", old], ["policy", "diff", old, new], ["policy", "eval", "1/0"],
-                     ["policy", "explain", "--policy", old, '{"kind": "exec", "path": "/x"}'],
-                     ["log", "replay", "--policy", old, self.record], ["log", "show", self.record]):
-            whole = self.cordon(*args).returncode
-            self.assertEqual(whole, args[1] != "show")
-            with self.subTest(args), open("/dev/full", "wb") as full:
-                r = subprocess.run([CORDON, *map(str, args)], stdout=full, stderr=subprocess.PIPE, env=self.env)
-                self.assertEqual(r.returncode, 2)
-                closed = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", CORDON, *map(str, args)], stderr=subprocess.PIPE, env=self.env)
-                self.assertEqual((closed.returncode, closed.stderr), (2, r.stderr))
-
-    def test_what_is_no_file(self):
-        """It is refused, not waited for: nobody writes to the FIFO."""
-        fifo = self.dir / "fifo"
-        os.mkfifo(fifo)
-        for args, status in ((["log", "show", fifo], 1), (["log", "verify", fifo], 1), (["log", "replay", fifo], 2),
-                             (["policy", "learn", fifo], 2), (["policy", "explain", f"@{fifo}"], 2), (["scenario", "run", fifo], 2)):
-            for path in (fifo, self.dir):
-                named = [str(a).replace(str(fifo), str(path)) for a in args]
-                if args[0] == "scenario" and path == self.dir:
-                    continue  # a folder of scenarios
-                with self.subTest(named):
-                    r = self.cordon(*named)
-                    self.assertEqual((r.returncode, r.stdout), (status, b""))
-                    what = "a folder, not a file" if path == self.dir else "a pipe" if args[1] == "learn" else "a FIFO that nobody"
-                    self.assertIn(f"{path}: {what}", r.stderr.decode())
-
-    def test_values(self):
-        for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),
-                              ("--memory", "99999999999999999999"), ("--memory", "18446744073709551615G"), ("--memory", ""),
-                              ("--pids", "0"), ("--pids", "nan"), ("--pids", "-3"), ("--pids", "1e400"), ("--cpus", "0"),
-                              ("--cpus", "inf"), ("--timeout", "0"), ("--timeout", "-1"), ("--timeout", "soon"),
-                              ("--file-size", "1T2"), ("--mode", "mild"), ("--trace", "maybe"), ("--env", "NAME"),
-                              ("--env", "=x"), ("--label", "path"), ("--label", "=secret"), ("--label", "a="),
-                              ("--workspace", "/tmp/x:rw"), ("--session", "../x"), ("--session", ""), ("--session", "a/b"),
-                              ("--session", "x" * 65), ("--session", ".hidden"), ("--session", "a\nb")):
-            with self.subTest(f"{option} {value[:30]!r}"):
-                self.refused(*self.run_args(option, value), says=[value.split("\n")[0][:20]])
-
-    def test_a_number_out_of_range(self):
-        for option, value, known in (("--cpus", "0.001", "from 0.01 to 4096"), ("--pids", "9999999", "from 1 to 4194304"),
-                                     ("--timeout", "4000001", "from 0.001 to 4000000"),
-                                     ("--memory", " -1", "a positive number")):
-            with self.subTest(f"{option} {value}"):
-                self.refused(*self.run_args(option, value), says=[f"{option} {value}: ", known])
-
-    def test_memory_that_is_too_little(self):
-        """Where cgroups hold it, the session's init is killed as it starts, and who gave the limit is told so;
-        where each process has the limit, the command's first instructions are too much."""
-        r = self.cordon(*self.run_args("--memory", "1"))
-        self.assertEqual(r.stdout, b"")
-        self.assertIn(r.returncode, (125, 139))  # 128 + SIGSEGV
-        if b"killed" in r.stderr:
-            self.assertRegex(r.stderr, rb"init was killed; unless somebody did that, 1 bytes of memory are too few .* --memory")
-
-    def test_too_much(self):
-        for options in ([x for i in range(300) for x in ("--env", f"N{i}=x")], ["--env", "N=" + "x" * 70000],
-                        [x for i in range(300) for x in ("--bind", f"/usr/bin/env:/mnt/{i}")]):
-            with self.subTest(options[1][:20]):
-                self.refused(*self.run_args(*options), says=["at most"])
+from cordon_testing import CORDON, NO_TRACE, SLOWER, TRACE
+from refused_testing import BadInputTest
 
 
 class Commands(BadInputTest):
@@ -209,7 +75,7 @@ class Places(BadInputTest):
         (self.dir / "a,b").mkdir()
         for path, says in ((self.dir / "none", "No such file"), (self.dir / "file", "is not a folder"),
                            (self.dir / "file/x", "Not a directory"), (self.dir / "loop", "symbolic links"),
-                           (self.dir / "a,b", "comma"), ("", "No such file"), ("x" * 5000, "File name too long"),
+                           (self.dir / "a,b", "comma"), ("", "is empty"), ("x" * 5000, "File name too long"),
                            ("/", "the root"), ("/usr", "system files"), ("/proc", "one below it"), ("/tmp", "shared")):
             with self.subTest(str(path)[:40]):
                 self.refused("run", "--trace", TRACE, "-w", path, "--", "true", says=["orkspace", str(path)[:40], says])
@@ -284,7 +150,7 @@ class Places(BadInputTest):
         for path, says in ((self.dir / "none/r", "No such file"), (self.dir / "file/r", "Not a directory"),
                            (self.dir / "folder", "exists already"), (self.dir / "file", "exists already"),
                            (self.dir / "link", "exists already"), (self.dir / "fifo", "exists already"),
-                           ("/dev/null", "exists already"), ("", "No such file"), ("/proc/none", "No such file"),
+                           ("/dev/null", "exists already"), ("", "is empty"), ("/proc/none", "No such file"),
                            ("x" * 300, "File name too long")):
             with self.subTest(str(path)[:40]):
                 self.refused("run", "--trace", TRACE, "-w", self.work, "--record", path, "--", "true",

@@ -156,7 +156,7 @@ class Eval(unittest.TestCase):
                 r = run(*arguments)
                 self.assertEqual((r.returncode, r.stdout), (2, ""))
                 self.assertTrue(r.stderr)
-        self.assertIn('more than one expression: "--json" and "1"', run("eval", "1", "--json").stderr)
+        self.assertIn("no option --json", run("eval", "1", "--json").stderr)
         for arguments in (("--help",), ("eval", "--help")):
             r = run(*arguments)
             self.assertEqual((r.returncode, r.stderr), (0, ""))

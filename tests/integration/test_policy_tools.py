@@ -103,6 +103,12 @@ class Explain(PolicyTest):
             {"kind": "exec", "argv": ["p", "a"], "startup_env": ["LD_X=1", "C=3"]}), status=1)
         self.assertEqual(said["matched"], {"argv": ["p", "a"], "startup_env": ["LD_X=1", "C=3"]})
 
+    def test_a_host_is_of_the_internet(self):
+        """Named without an address, it is still no UNIX socket; a path is."""
+        for where, family in (({"host": "h.example", "port": 443}, "inet"), ({"host": "::1", "address": "::1"}, "inet6"), ({"path": "/s"}, "unix")):
+            said = self.answer("explain", "--policy", self.file, json.dumps({"kind": "net.connect", **where}))
+            self.assertEqual(said["action"]["family"], family)
+
     def test_the_shipped_policies_answer_if_none_is_named(self):
         said = self.answer("explain", '{"kind": "exec", "path": "/memfd:x", "provenance": "memfd"}', status=1)
         self.assertEqual(said["rule"], "sr.nameless-program")
@@ -132,7 +138,7 @@ class Explain(PolicyTest):
         self.refuses(*ask, "{}", "{}", text="one ACTION")
         self.refuses(*ask, "", text="ACTION:1:1")
         self.refuses(*ask, "[1]", text="needs a \"kind\" that exists")
-        self.refuses(*ask, '{"kind": "nothing"}', text="needs a \"kind\" that exists")
+        self.refuses(*ask, '{"kind": "nothing"}', text="needs a \"kind\" that exists: tool.call, exec, ")
         self.refuses(*ask, '{"kind": "exec", "port": 1}', text="ACTION:1:26: actions of this kind have no such field")
         self.refuses(*ask, '{"kind": "exec", "path": 1}', text="expected string")
         self.refuses(*ask, '{"kind": "exec", "argv": ["a", 1]}', text="expected an array of strings")

@@ -397,8 +397,14 @@ class BadInput(ScenarioTest):
     def test_a_policy_that_is_not_right(self):
         (self.dir / "work" / "broken").write_text("{}")
         r = self.run_scenarios("--policy", self.dir / "work" / "broken", self.scenario())
-        self.assertEqual(r.returncode, 125)
+        self.assertEqual((r.returncode, r.stdout), (125, b""))
         self.assertIn(b"broken", r.stderr)
+
+    def test_a_report_that_cannot_be_written(self):
+        """That is told before anything runs."""
+        r = self.run_scenarios("--junit", self.dir / "none" / "x", self.scenario())
+        self.assertEqual((r.returncode, r.stdout), (125, b""))
+        self.assertIn(b"--junit: write ", r.stderr)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ static void expect_path(const char *path, int code, const char *text)
 {
 	struct stat st = {0};
 	struct error err = {0};
-	_cleanup_close_ int fd = trusted_open(path, &st, &err);
+	_cleanup_close_ int fd = trusted_open("policy", path, &st, &err);
 	char expected[512] = "";
 	char byte = 0;
 
@@ -175,7 +175,7 @@ static void test_folders_that_others_may_write(void **state)
 	at(path, "way/end");
 	assert_int_equal(chdir(path), 0);
 	/* the current folder has a way to it, too */
-	assert_int_equal(trusted_open("p.json", &st, &err), -EPERM);
+	assert_int_equal(trusted_open("policy", "p.json", &st, &err), -EPERM);
 	assert_non_null(strstr(err.text, "policy p.json: others than its owner may write "));
 	assert_int_equal(chdir(here), 0);
 	set_mode("way", 01757); /* sticky: what stands there cannot be replaced */
@@ -262,20 +262,20 @@ static void test_pipes(void **state)
 	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
-	fd = trusted_open(path, &st, &err);
+	fd = trusted_open("policy", path, &st, &err);
 	if (fd < 0)
 		fail_msg("%s", err.text);
 	assert_true(S_ISFIFO(st.st_mode));
 	(void)close(fd);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/x", fds[0]);
-	assert_true(trusted_open(path, &st, &err) < 0); /* it is no folder */
+	assert_true(trusted_open("policy", path, &st, &err) < 0); /* it is no folder */
 	/* A link with such a text that is not the kernel's leads where it says: nowhere. */
 	make_link("pipe:[1]", "open/pipe");
 	expect("open/pipe", -ENOENT, "cannot open policy @/open/pipe: No such file or directory");
 	if (is_root) {
 		assert_int_equal(fchown(fds[0], SOMEBODY, SOMEBODY), 0);
 		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
-		assert_int_equal(trusted_open(path, &st, &err), -EPERM);
+		assert_int_equal(trusted_open("policy", path, &st, &err), -EPERM);
 		assert_non_null(strstr(err.text, ": belongs to user 12345, not to root or to you"));
 	}
 	(void)close(fds[0]);

@@ -69,13 +69,13 @@ static const struct argp_option list_options[] = {
 };
 
 static int choose(struct argp_state *state, const char *option, const char *text,
-		  const char *const *choices)
+		  const char *const *choices, const char *known)
 {
 	for (int i = 0; choices[i]; i++) {
 		if (strcmp(text, choices[i]) == 0)
 			return i;
 	}
-	argp_error(state, "--%s: \"%s\" is no choice; --help tells which there are", option, text);
+	argp_error(state, "--%s %s: must be %s", option, text, known);
 	return 0;
 }
 
@@ -123,10 +123,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		a->json = true;
 		return 0;
 	case KEY_MODE:
-		a->base.mode = (enum monitor_mode)choose(state, "mode", arg, modes);
+		a->base.mode =
+			(enum monitor_mode)choose(state, "mode", arg, modes, "enforce or observe");
 		return 0;
 	case KEY_TRACE:
-		a->base.trace = (enum trace_mode)choose(state, "trace", arg, traces);
+		a->base.trace =
+			(enum trace_mode)choose(state, "trace", arg, traces, "on, auto or off");
 		return 0;
 	case ARGP_KEY_ARGS:
 		a->paths = state->argv + state->next;
@@ -151,19 +153,20 @@ static int status_of(const struct trial *trials, size_t count)
 	return t.mismatches ? STATUS_MISMATCH : STATUS_AS_EXPECTED;
 }
 
-static int write_junit(const char *path, const struct trial *trials, size_t count)
+static int say_junit_failed(const char *path)
+{
+	log_error("--junit: write %s: %s", path, strerror(errno));
+	return STATUS_CORDON;
+}
+
+static int write_junit(const char *path, FILE *file, const struct trial *trials, size_t count)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
-	FILE *file = fopen(path, "we");
 	bool written;
 
 	report_junit(trials, count, &out);
-	written = file && fwrite(out.data, 1, out.len, file) == out.len;
-	if (!file || (fclose(file) != 0) || !written) {
-		log_error("--junit: write %s: %s", path, strerror(errno));
-		return STATUS_CORDON;
-	}
-	return 0;
+	written = fwrite(out.data, 1, out.len, file) == out.len;
+	return fclose(file) != 0 || !written ? say_junit_failed(path) : 0;
 }
 
 /* Fisher-Yates, with splitmix64 (Steele, Lea, Flood 2014): the same order on every host. */
@@ -182,9 +185,22 @@ static void shuffle(struct scenario_set *set, uint64_t seed)
 	}
 }
 
-static int run_scenarios(const struct scenario_arguments *a, const struct scenario_set *set)
+static void print_report(const struct scenario_arguments *a, const struct trial *trials,
+			 size_t count)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
+
+	if (a->json) {
+		report_json(trials, count, &out);
+		buf_putc(&out, '\n');
+	} else if (totals_of(trials, count).not_run < count) {
+		report_table(trials, count, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), &out);
+	}
+	(void)fwrite(out.data, 1, out.len, stdout);
+}
+
+static int run_scenarios(const struct scenario_arguments *a, const struct scenario_set *set)
+{
 	struct progress progress = {.to = a->quiet ? NULL : stderr,
 				    .in_place = isatty(STDERR_FILENO) == 1,
 				    .total = set->count};
@@ -193,28 +209,24 @@ static int run_scenarios(const struct scenario_arguments *a, const struct scenar
 					     .keep = a->keep,
 					     .ops = &progress_ops,
 					     .ctx = &progress};
+	/* Before anything runs, which may take minutes. */
+	FILE *const junit = a->junit ? fopen(a->junit, "we") : NULL;
 	struct trial *trials = NULL;
 	struct error err;
-	const int r = runner_run(set, &config, &trials, &err);
-	int status = status_of(trials, set->count);
-	int written = 0;
+	int status;
+	int r;
 
-	if (r < 0)
-		status = STATUS_CORDON;
-	if (a->json)
-		report_json(trials, set->count, &out);
-	else
-		report_table(trials, set->count, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-			     &out);
-	if (a->json)
-		buf_putc(&out, '\n');
-	(void)fwrite(out.data, 1, out.len, stdout);
-	if (a->junit)
-		written = write_junit(a->junit, trials, set->count);
+	if (a->junit && !junit)
+		return say_junit_failed(a->junit);
+	r = runner_run(set, &config, &trials, &err);
+	status = r < 0 ? STATUS_CORDON : status_of(trials, set->count);
 	if (r < 0)
 		log_error("%s", err.text);
+	print_report(a, trials, set->count);
+	if (junit && write_junit(a->junit, junit, trials, set->count) != 0)
+		status = STATUS_CORDON;
 	trials_done(trials, set->count);
-	return written ? written : status;
+	return status;
 }
 
 /* ---- list ---- */

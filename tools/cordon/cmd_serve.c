@@ -54,6 +54,13 @@ static const struct argp_option serve_options[] = {
 	{0},
 };
 
+static void set_action(struct serve *serve, enum serve_action action, struct argp_state *state)
+{
+	if (serve->action != SERVE_RUN && serve->action != action)
+		argp_error(state, "--detach, --stop and --status are one at a time");
+	serve->action = action;
+}
+
 static error_t parse_serve(int key, char *arg, struct argp_state *state)
 {
 	struct serve *serve = state->input;
@@ -69,16 +76,20 @@ static error_t parse_serve(int key, char *arg, struct argp_state *state)
 		serve->idle_seconds = (uint32_t)number;
 		return 0;
 	case KEY_DETACH:
-		serve->action = SERVE_DETACH;
+		set_action(serve, SERVE_DETACH, state);
 		return 0;
 	case KEY_STOP:
-		serve->action = SERVE_STOP;
+		set_action(serve, SERVE_STOP, state);
 		return 0;
 	case KEY_STATUS:
-		serve->action = SERVE_STATUS;
+		set_action(serve, SERVE_STATUS, state);
 		return 0;
 	case KEY_JSON:
 		serve->json = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (serve->json && serve->action != SERVE_STATUS)
+			argp_error(state, "--json goes with --status");
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is too much: serve takes options only", arg);

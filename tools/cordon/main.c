@@ -55,6 +55,7 @@ static void check_output(void)
 
 int main(int argc, char **argv)
 {
+	static char help_option[] = "--help"; /* of "cordon help COMMAND" */
 	_cleanup_free_ char *name = NULL;
 
 	/* A file that may not grow any more (ulimit -f) is a failed write, which is told. */
@@ -65,6 +66,10 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		usage(stderr);
 		return STATUS_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 && argc > 2) {
+		argv[1] = argv[2];
+		argv[2] = help_option;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);

@@ -329,6 +329,9 @@ static void finish(struct argp_state *state, struct session_options *o)
 {
 	struct error err;
 
+	if (o->discard && o->workspace_mode == WORKSPACE_LIVE)
+		argp_error(state, "--discard: what is changed in a live workspace is changed on "
+				  "the host, and stays; take :cow, or leave it away");
 	if (o->learn_path && !o->learns)
 		argp_error(state, "--learn-to goes with --mode=learn");
 	o->policy_text = net_policy(&o->net);
@@ -336,10 +339,22 @@ static void finish(struct argp_state *state, struct session_options *o)
 		argp_error(state, "%s", err.text);
 }
 
+/* A script's variable that is not set, most often. */
+static void refuse_empty(struct argp_state *state, int key, const char *arg)
+{
+	for (const struct argp_option *option = option_list; arg && !*arg; option++) {
+		if (!option->name && !option->doc)
+			return;
+		if (option->name && option->key == key)
+			argp_error(state, "--%s: the value is empty", option->name);
+	}
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct session_options *o = state->input;
 
+	refuse_empty(state, key, arg);
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->net;

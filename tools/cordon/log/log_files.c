@@ -24,6 +24,7 @@ struct show {
 	struct log_printer printer;
 	struct chain_check check;
 	bool broken; /* said once; what follows is shown, but proves nothing */
+	bool has_shown;
 };
 
 /* @event NULL: behind the last. */
@@ -56,6 +57,7 @@ static void show_line(struct show *s, const char *file, const struct record_read
 	log_learn_start(&s->printer, event, line, len); /* also if that event is not shown */
 	if (!log_filter_matches(s->filter, event))
 		return;
+	s->has_shown = true;
 	if (s->format == LOG_FORMAT_TEXT) {
 		log_print_event(&s->printer, event, line, len);
 	} else if (s->format == LOG_FORMAT_RECORD) {
@@ -97,6 +99,9 @@ static int show_file(struct show *s, const char *file)
 	} else if (r == READER_END && !s->broken && !s->check.closed) {
 		log_warning("%s has no session.end: the session still runs, or was cut off", file);
 	}
+	if (!s->has_shown && !s->broken && reader.line)
+		log_info("%s: none of its %llu events is of those that were asked for", file,
+			 (unsigned long long)reader.line);
 	return s->broken ? LOG_STATUS_BROKEN : 0;
 }
 

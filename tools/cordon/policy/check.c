@@ -90,10 +90,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case KEY_JSON:
-		a->output = CHECK_JSON;
-		return 0;
 	case KEY_SARIF:
-		a->output = CHECK_SARIF;
+		if (a->output != CHECK_TEXT)
+			argp_error(state, "--json or --sarif, once");
+		a->output = key == KEY_JSON ? CHECK_JSON : CHECK_SARIF;
 		return 0;
 	case KEY_TRACE:
 		if (strcmp(value, "on") == 0)

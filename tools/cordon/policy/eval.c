@@ -152,6 +152,15 @@ static const char *option(const char *name, int argc, char **argv, int *i)
 	return word[n] || *i + 1 == argc ? NULL : argv[++*i];
 }
 
+static void say_too_much(const struct eval *eval, const char *word, bool options)
+{
+	if (options && word && strncmp(word, "--", 2) == 0)
+		log_error("no option %s; `cordon policy eval --help` lists them", word);
+	else
+		log_error("more than one expression: \"%s\" and \"%.*s\"", word,
+			  (int)eval->text.len, eval->text.at);
+}
+
 /*
  * By hand, since an expression may begin with a minus: what is none of the options is the
  * expression. Return: a status, or -1 to go on.
@@ -178,8 +187,7 @@ static int parse(struct eval *eval, int argc, char **argv)
 		} else if (options && (value = option("--container", argc, argv, &i))) {
 			eval->container = value;
 		} else if (eval->text.at) {
-			log_error("more than one expression: \"%s\" and \"%.*s\"", argv[i],
-				  (int)eval->text.len, eval->text.at);
+			say_too_much(eval, argv[i], options);
 			return POLICY_FAILED;
 		} else {
 			eval->text = str_of(argv[i]);

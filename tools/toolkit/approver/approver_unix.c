@@ -141,7 +141,7 @@ static bool is_in_trusted_folder(const char *path)
 	struct stat st;
 	struct error err;
 
-	folder_fd = trusted_open(folder, &st, &err);
+	folder_fd = trusted_open("folder", folder, &st, &err);
 	return folder_fd >= 0 && S_ISDIR(st.st_mode);
 }
 
