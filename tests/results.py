@@ -38,6 +38,8 @@ def parts_skipped(case):
 WORTH_ANOTHER = ("integration", "scenario", "compat", "bench", "network.works", "network.soak")
 # More than that is no accident.
 MAX_AGAIN = 4
+# How a run in an emulator begins its line on those that it ran again itself.
+AGAIN = "once more, alone in a machine of its own: "
 
 
 def cases(path):
@@ -87,6 +89,9 @@ def main():
             labels[label]["passed"] += 1
             for part, reason in parts_skipped(case):
                 print(f"  skipped in {name}: {case.get('name')}, {part} only: {reason}")
+            for line in (case.findtext("system-out") or "").splitlines():
+                if line.startswith(AGAIN):
+                    print(f"  in {name}: {case.get('name')}: {line}")
     total = collections.Counter()
     bad = bool(failed)
     for label, count in sorted(labels.items()):

@@ -125,8 +125,8 @@ static void test_attached_only_while_there_are_labels(void **state)
 }
 
 /*
- * What the kernel's verifier walked through, which is most of what loading costs: 13,000 to 16,000
- * instructions with tracepoints on 6.1 to 7.2, 34,000 to 37,000 with lsm. 93,000 it would be if the
+ * What the kernel's verifier walked through, which is most of what loading costs: 14,600 to 18,500
+ * instructions with tracepoints on 6.1 to 7.2, 41,000 to 47,000 with lsm. 93,000 it would be if the
  * step of a walk, which most programs share, were no function of its own to the verifier.
  */
 static void test_little_is_verified(void **state)
@@ -139,7 +139,8 @@ static void test_little_is_verified(void **state)
 	assert_true(count > 5);
 	for (size_t i = 0; i < count; i++)
 		sum += instructions[i];
-	assert_in_range(sum, 1000, traced_by_lsm(&traced) ? 50000 : 18000);
+	print_message("%lu instructions were verified\n", sum);
+	assert_in_range(sum, 1000, traced_by_lsm(&traced) ? 60000 : 25000);
 }
 
 /* Where it is refused what there is for older kernels is loaded, and nothing else would tell. */

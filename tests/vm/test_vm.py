@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is made of a machine's words, and which tests it is given; no machine is needed."""
 
+import argparse
 import contextlib
 import io
 import os
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
 import image
 import suites
 import table
 import vm
+from vm import results
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 
@@ -91,6 +94,48 @@ class Results(unittest.TestCase):
             self.assertIsNone(faults.excused(said))
             self.assertEqual(faults.excused("Oops: int3: 0000 [#1] SMP"), "int3: 0000 [#1]")
             self.assertIsNone(vm.Faults().excused("Kernel panic - not syncing"))
+
+
+class Again(unittest.TestCase):
+    """A test that failed is run once more, alone; a wall that fell is not, nor is what more than a few failed of."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.kept = table.Table(pathlib.Path(folder.name) / "results-6.12-lsm.tsv", "one")
+        self.boots = []
+
+    def run_all(self, *statuses):
+        """What is run in each machine; statuses are those of each test in the first, the second and so on."""
+        tests = [suites.Test(name, [], "/", 0) for name in statuses[0]]
+
+        def boot(args, processors, kern, folder, some, until, keep, jobs=vm.JOBS):
+            self.boots.append((jobs, [t.name for t in some]))
+            lines = [line for t in some for line in (f"@start {t.name} 1", f"@end {t.name} {statuses[len(self.boots) - 1][t.name]}")]
+            return vm.run(Said("@kernel 1.2", *lines, "@done"), False, keep)[0], None
+
+        args = argparse.Namespace(all=False, backend="tracepoint", processors=2)
+        with unittest.mock.patch.object(vm, "boot", boot), contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertEqual(vm.run_all(args, None, None, tests, self.kept), [])
+            return vm.sum_up(tests, self.kept.verdicts()), out.getvalue()
+
+    def test_one_that_passes_alone_has_passed_and_is_told(self):
+        good, out = self.run_all({"integration.a": 0, "integration.b": 1}, {"integration.b": 0})
+        self.assertTrue(good)
+        self.assertEqual(self.boots[1:], [(1, ["integration.b"])])
+        self.assertIn(f"{results.AGAIN}integration.b", out)
+
+    def test_one_that_fails_twice_has_failed(self):
+        self.assertFalse(self.run_all({"integration.a": 1}, {"integration.a": 1})[0])
+        self.assertEqual(len(self.boots), 2)
+
+    def test_no_second_try_for_a_wall(self):
+        self.assertFalse(self.run_all({"escape.a": 1, "unit.b": 1, "vm.c": 1, "integration.d": 0})[0])
+        self.assertEqual(len(self.boots), 1)
+
+    def test_many_are_no_accident(self):
+        self.assertFalse(self.run_all({f"integration.{n}": 1 for n in range(results.MAX_AGAIN + 1)})[0])
+        self.assertEqual(len(self.boots), 1)
 
 
 class Tables(unittest.TestCase):

@@ -26,6 +26,9 @@ import suites
 import table
 from kernels import KERNELS, Unavailable, kernel
 
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import results  # noqa: E402 (its folder is known only now)
+
 # Tests at a time: while a session of one ends, which is mostly waiting, another can go on. A host that does other
 # things has no more to give, and each would only be slower.
 JOBS = 3 if suites.PATIENCE == 1 else 2
@@ -136,7 +139,7 @@ class Result:
 
 def run(machine, show, keep):
     """Prints what comes, and keeps it; returns the result of each test that ended, and whether all was told."""
-    results, result, booted, linux, done = {}, None, time.monotonic(), "?", False
+    ended, result, booted, linux, done = {}, None, time.monotonic(), "?", False
     for line in machine.lines():
         word, _, rest = line.partition(" ")
         if word == "|" and result:
@@ -149,13 +152,13 @@ def run(machine, show, keep):
         elif word == "@end" and result:
             name, status = rest.split()
             result.status = int(status)
-            results[name], last, result = result, result, None
+            ended[name], last, result = result, result, None
             keep(name, last.verdict(), last.seconds, linux)
             last.tell(name, linux, show)
         elif word == "@done":
             done = True
             break
-    return results, done
+    return ended, done
 
 
 def is_good(test, verdict):
@@ -204,17 +207,17 @@ def machines(tests, backend, processors):
     return [(n, some) for n, some in split if some]
 
 
-def boot(args, processors, kern, folder, tests, until, keep):
+def boot(args, processors, kern, folder, tests, until, keep, jobs=JOBS):
     """One machine's life. Returns its results, and what it said last if it ended before its time."""
     image.disk(folder / "disk", suites.SOURCE, args.build,
-               {"jobs": JOBS, "tests": [t.as_json() for t in tests]})
+               {"jobs": jobs, "tests": [t.as_json() for t in tests]})
     machine = Machine(kern, folder, processors, max(1, until - time.monotonic()))
     try:
-        results, done = run(machine, args.pattern == suites.BENCH or "CORDON_VM_VERBOSE" in os.environ, keep)
+        ended, done = run(machine, args.pattern == suites.BENCH or "CORDON_VM_VERBOSE" in os.environ, keep)
     finally:
         machine.end()
     (folder / "disk").unlink()
-    return results, None if done else machine.last_words()
+    return ended, None if done else machine.last_words()
 
 
 class Faults:
@@ -235,14 +238,22 @@ class Faults:
         return found[0]
 
 
+def worth_another(tests, told):
+    """Those that may have failed for want of a processor, as tests/results.py says of a run outside."""
+    failed = [t for t in tests if t.name in told and not is_good(t, told[t.name].verdict())]
+    return [t for t in failed if t.name.split(".")[0] in results.WORTH_ANOTHER] if len(failed) <= results.MAX_AGAIN else []
+
+
 def run_all(args, kern, folder, tests, kept):
     """In more machines than one where the emulator fails. Returns those that were not reached."""
     until = time.monotonic() + WHOLE_SECONDS[args.all] * suites.PATIENCE
     missing, faults = [], Faults()
-    for processors, left in machines(tests, args.backend, args.processors):
+    for processors, some in machines(tests, args.backend, args.processors):
+        left, told = some, {}
         for _ in range(MOST_BOOTS):
-            results, last_words = boot(args, processors, kern, folder, left, until, kept.add)
-            left = [t for t in left if t.name not in results]
+            ended, last_words = boot(args, processors, kern, folder, left, until, kept.add)
+            told |= ended
+            left = [t for t in left if t.name not in ended]
             fault = faults.excused(last_words or "")
             if not fault:
                 break
@@ -250,6 +261,9 @@ def run_all(args, kern, folder, tests, kept):
         if left:
             print(f"the machine ended before: {', '.join(t.name for t in left)}\n{last_words}")
         missing += left
+        if again := worth_another(some, told):
+            print(f"{results.AGAIN}{', '.join(t.name for t in again)}", flush=True)
+            boot(args, processors, kern, folder, again, until, kept.add, jobs=1)
     return missing
 
 
