@@ -96,7 +96,10 @@ static int keep_only(const struct launch *l, int report_fd, int go_fd, struct er
 /* Between leaf_prepare() and the end. */
 static bool is_lite;
 
-/* Nobody is left when there is no child to wait for: whoever loses its parent becomes ours. */
+/*
+ * Nobody is left when there is no child to wait for: whoever loses its parent becomes ours. So that
+ * is asked first: a signal to all looks at every process of the host.
+ */
 static void kill_the_rest(void)
 {
 	pid_t gone;
@@ -105,13 +108,16 @@ static void kill_the_rest(void)
 		lite_kill_children(NULL);
 		return;
 	}
-	do {
+	for (;;) {
+		do
+			gone = waitpid(-1, NULL, __WALL | WNOHANG);
+		while (gone > 0 || (gone < 0 && errno == EINTR));
+		if (gone < 0)
+			return;
 		/* One that was being born when its parent was killed needs another round. */
 		(void)kill(-1, SIGKILL);
-		gone = waitpid(-1, NULL, __WALL);
-		while (gone > 0 && waitpid(-1, NULL, __WALL | WNOHANG) > 0)
-			;
-	} while (gone > 0 || errno == EINTR);
+		(void)waitpid(-1, NULL, __WALL);
+	}
 }
 
 static uint64_t micros(struct timeval t)

@@ -98,11 +98,20 @@ static enum first_outcome first_byte(struct first_bytes *fb, uint8_t c)
 	return first_other(fb);
 }
 
+static const char body_is_request[] = "the request's body begins as another request";
+
 static enum first_outcome body_bytes(struct first_bytes *fb, const uint8_t *bytes, size_t len,
 				     size_t *ret_taken)
 {
 	const char *why = NULL;
-	const enum body_outcome outcome = http_body_feed(&fb->body, bytes, len, ret_taken, &why);
+	const size_t data = http_body_data(&fb->body, len);
+	const size_t fine = body_start_feed(&fb->body_start, bytes, data);
+
+	*ret_taken = 0;
+	if (data && !fine)
+		return first_broken(fb, body_is_request);
+	const enum body_outcome outcome =
+		http_body_feed(&fb->body, bytes, data ? fine : len, ret_taken, &why);
 
 	if (outcome == BODY_IS_BROKEN)
 		return first_broken(fb, why);
@@ -163,8 +172,11 @@ enum first_outcome first_bytes_end(struct first_bytes *fb)
 {
 	switch (fb->mode) {
 	case MODE_START:
-	case MODE_WORDS:
 	case MODE_BODY:
+		if (body_start_end(&fb->body_start))
+			return first_broken(fb, body_is_request);
+		return FIRST_OPAQUE;
+	case MODE_WORDS:
 	case MODE_OPAQUE:
 		return FIRST_OPAQUE;
 	case MODE_BINARY:

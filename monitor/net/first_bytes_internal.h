@@ -8,6 +8,7 @@
  */
 
 #include "common/buf.h"
+#include "monitor/net/body_start.h"
 #include "monitor/net/first_bytes.h"
 #include "monitor/net/http_body.h"
 #include "monitor/net/tls_records.h"
@@ -15,7 +16,7 @@
 #define BINARY_START 5u
 /* Of a record of TLS: its header, and what of its content says whether it is a ClientHello. */
 #define TLS_RECORD_HEADER 5u
-#define TLS_HELLO_START	  6u
+#define TLS_HELLO_START	  39u /* type, length, version, random, length of the session */
 
 enum mode {
 	MODE_START,
@@ -50,6 +51,7 @@ struct first_bytes {
 	struct later_records later;
 	bool is_second; /* ClientHello, that `records` are of */
 	struct http_body body;
+	struct body_start body_start;
 	unsigned matched; /* of "host", in a line behind words */
 	bool is_later;	  /* a request came before */
 	bool upgraded;	  /* and asked for another protocol */

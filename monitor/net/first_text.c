@@ -125,6 +125,7 @@ static enum first_outcome take_head(struct first_bytes *fb)
 	if (why)
 		return first_broken(fb, why);
 	http_body_init(&fb->body, fb->seen.http.body_bytes);
+	fb->body_start = (struct body_start){0};
 	fb->mode = fb->body.state == BODY_OVER ? MODE_START : MODE_BODY;
 	fb->is_later = !fb->seen.http.is_connect;
 	fb->upgraded = fb->seen.http.upgrade;

@@ -7,13 +7,17 @@
  * What may come before it are records of other types: the dummy change of cipher and early data,
  * which such a server skips, and alerts. What else a client sends is either no ClientHello, as the
  * second flight of TLS 1.2, or encrypted; from there on it is not looked at. A Finished of TLS 1.2
- * that takes a session up again is encrypted and has the type of a ClientHello: it has to look like
- * one in all of its first bytes to be taken for that, and shorter than this it cannot be.
+ * that takes a session up again is encrypted and has the type of a ClientHello. What tells the two
+ * apart has to be what every server holds to: the length of a ClientHello and of the session in it.
+ * The version that it says is no such thing, OpenSSL takes any; nor does it mind one of 128 KiB.
  */
 
 #include "monitor/net/first_bytes_internal.h"
 
 #define MIN_ENCRYPTED 32u /* bytes of such a Finished: 16, and a MAC or nonce and tag */
+#define MIN_HELLO     39u
+#define MAX_HELLO     (3u << 16) /* of any server; of ours MAX_TLS_HELLO */
+#define MAX_SESSION   32u
 /* Servers skip 16 KiB or what they were told to take; then the end of it is not waited for. */
 #define MAX_PASSED (1u << 20)
 
@@ -81,19 +85,34 @@ static bool pass(struct later_records *later)
 	return later->passed <= MAX_PASSED;
 }
 
+/* Of it so much is looked at before it is told; a session's length is the last that may stand
+ * there. */
+static size_t needed(const struct later_records *later)
+{
+	const size_t len = content_len(later);
+
+	if (!later->changed_cipher || len < MIN_ENCRYPTED)
+		return 1;
+	return len < TLS_HELLO_START ? len : TLS_HELLO_START;
+}
+
 /* Its first byte alone is not enough where it may be encrypted; false, too, until there are more.
  */
 static bool is_hello(const struct later_records *later, bool *ret_known)
 {
 	const uint8_t *at = later->start + TLS_RECORD_HEADER;
+	const size_t needs = needed(later);
+	size_t len;
 
 	*ret_known = true;
-	if (at[0] != CLIENT_HELLO)
+	if (at[0] != CLIENT_HELLO || needs == 1)
+		return at[0] == CLIENT_HELLO;
+	*ret_known = later->start_len == TLS_RECORD_HEADER + needs;
+	if (!*ret_known)
 		return false;
-	if (!later->changed_cipher || content_len(later) < MIN_ENCRYPTED)
-		return true;
-	*ret_known = later->start_len == sizeof(later->start);
-	return *ret_known && at[1] == 0 && at[4] == 3 && at[5] <= 4;
+	len = (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+	return len >= MIN_HELLO && len < MAX_HELLO &&
+	       (needs < TLS_HELLO_START || at[TLS_HELLO_START - 1] <= MAX_SESSION);
 }
 
 /* The second ClientHello begins with what is held. */

@@ -66,20 +66,25 @@ static bool is_framing(enum body_state state)
 	return state != BODY_DATA && state != BODY_CHUNK && state != BODY_OVER && state != BODY_BAD;
 }
 
+size_t http_body_data(const struct http_body *body, size_t len)
+{
+	if (body->state != BODY_DATA && body->state != BODY_CHUNK)
+		return 0;
+	return len < body->left ? len : (size_t)body->left;
+}
+
 enum body_outcome http_body_feed(struct http_body *body, const uint8_t *bytes, size_t len,
 				 size_t *ret_taken, const char **ret_why)
 {
-	if (body->state == BODY_DATA || body->state == BODY_CHUNK) {
-		const size_t taken = len < body->left ? len : (size_t)body->left;
+	size_t taken = http_body_data(body, len);
 
+	if (taken) {
 		*ret_taken = taken;
 		body->left -= taken;
 		if (!body->left)
 			body->state = body->state == BODY_DATA ? BODY_OVER : BODY_CHUNK_CR;
 		return BODY_IS_DATA;
 	}
-	size_t taken = 0;
-
 	while (taken < len && is_framing(body->state)) {
 		if (take_framing(body, bytes[taken]))
 			taken++;

@@ -32,6 +32,9 @@ struct http_body {
 /* @bytes: as struct http_head has it. */
 void http_body_init(struct http_body *body, int64_t bytes);
 
+/* How many of the next @len bytes are content; 0: they begin with framing. */
+size_t http_body_data(const struct http_body *body, size_t len);
+
 enum body_outcome {
 	BODY_IS_DATA,	 /* the bytes taken are content */
 	BODY_IS_FRAMING, /* they are not */

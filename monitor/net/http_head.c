@@ -17,6 +17,7 @@
 #include <strings.h>
 
 #include "monitor/net/endpoint.h"
+#include "monitor/net/http_path.h"
 #include "monitor/net/names.h"
 
 struct text {
@@ -121,14 +122,6 @@ static const char *parse_host(struct text host, struct http_head *ret)
 	return ret->port && ret->port <= UINT16_MAX ? NULL : malformed;
 }
 
-static void keep_path(struct text path, struct http_head *ret)
-{
-	const size_t len = path.len < MAX_HTTP_PATH ? path.len : MAX_HTTP_PATH;
-
-	memcpy(ret->path, path.at, len);
-	ret->path[len] = '\0';
-}
-
 /* The four forms of RFC 9112 3.2. */
 static const char *parse_target(struct text target, struct fields *fields, struct http_head *ret)
 {
@@ -140,14 +133,9 @@ static const char *parse_target(struct text target, struct fields *fields, struc
 		fields->authority = target;
 		return NULL;
 	}
-	if (target.at[0] == '/') {
-		keep_path(target, ret);
-		return NULL;
-	}
-	if (target.len == 1 && target.at[0] == '*' && strcmp(ret->method, "OPTIONS") == 0) {
-		keep_path(target, ret);
-		return NULL;
-	}
+	if (target.at[0] == '/' ||
+	    (target.len == 1 && target.at[0] == '*' && strcmp(ret->method, "OPTIONS") == 0))
+		return http_path_read(target.at, target.len, ret->path);
 	if (target.len <= scheme_len || strncasecmp(target.at, scheme, scheme_len) != 0)
 		return "the target of the request is of no form that is known";
 	skip(&target, scheme_len);
@@ -155,8 +143,7 @@ static const char *parse_target(struct text target, struct fields *fields, struc
 
 	fields->authority = (struct text){target.at, len};
 	skip(&target, len);
-	keep_path(target, ret);
-	return NULL;
+	return http_path_read(target.at, target.len, ret->path);
 }
 
 static const char *parse_request_line(struct text line, struct fields *fields,
@@ -169,6 +156,10 @@ static const char *parse_request_line(struct text line, struct fields *fields,
 		return malformed;
 	if (method_len > MAX_HTTP_METHOD)
 		return "the method of the request is too long";
+	for (size_t i = 0; i < method_len; i++) {
+		if (line.at[i] >= 'a' && line.at[i] <= 'z')
+			return "the method of the request is not in capitals";
+	}
 	memcpy(ret->method, line.at, method_len);
 	ret->method[method_len] = '\0';
 	skip(&line, method_len + 1);
@@ -297,6 +288,9 @@ static const char *join_host(const struct fields *fields, struct http_head *ret)
 
 static const char *join_length(const struct fields *fields, struct http_head *ret)
 {
+	/* RFC 9110 9.3.6: some would read a body, others a tunnel. */
+	if (ret->is_connect && (fields->has_transfer || ret->body_bytes))
+		return "CONNECT has a body";
 	if (!fields->has_transfer)
 		return NULL;
 	if (fields->has_length)

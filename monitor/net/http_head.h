@@ -27,7 +27,7 @@ enum http_coding {
 
 struct http_head {
 	char method[MAX_HTTP_METHOD + 1];
-	char path[MAX_HTTP_PATH + 1];  /* with the query, as sent; of CONNECT empty */
+	char path[MAX_HTTP_PATH + 1];  /* http_path.h, with the query; of CONNECT empty */
 	char host[MAX_HOST_BYTES + 1]; /* without port, "[]" and final dot; empty: HTTP/1.0 */
 	int32_t port;		       /* -1: not said */
 	int64_t body_bytes;	       /* or HTTP_CHUNKED */

@@ -2,6 +2,7 @@
 """Runs one case in a session of its own and reads from the record what it was caught doing."""
 
 import collections
+import ctypes
 import dataclasses
 import json
 import os
@@ -9,11 +10,13 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import time
 
 import decoys
 
 HERE = pathlib.Path(__file__).parent
 SEVERITIES = ("low", "medium", "high", "critical")
+PR_SET_CHILD_SUBREAPER = 36
 SECONDS = 10  # of a case; honest commands that wait for input or for ever end here
 PROGRAMS = {"python": "/usr/bin/python3", "bash": "/usr/bin/bash", "sh": "/usr/bin/sh"}
 # What a program says when it could not do what it was written for.
@@ -39,19 +42,20 @@ class Outcome:
 
 def read_record(path, severities):
     rules, canary, mine = collections.Counter(), False, False
-    for line in path.open(errors="replace"):  # it can be long: most lines need no decoding
-        # Before the case itself is executed everything is the stage's doing.
-        mine = mine or '"kind":"exec"' in line and ".case." in line and "stage.py" not in line
-        if not mine or not ('"rule":' in line or '"kind":"label.set"' in line):
-            continue
-        event = json.loads(line)
-        fields = event.get("fields", {})
-        # A strict rule hides no other; what is only observed is tried out, and alarms nobody.
-        beside = (also["rule"] for also in event.get("also", ()) if also.get("mode") != "observe")
-        for rule in {event.get("rule"), *beside} & severities.keys():
-            rules[rule] += 1
-        # Without a path it is a loss: every label is set then, and nobody read anything.
-        canary = canary or "canary" in fields.get("labels", ()) and "path" in fields
+    with path.open(errors="replace") as lines:
+        for line in lines:  # many: most need no decoding
+            # Before the case itself is executed everything is the stage's doing.
+            mine = mine or '"kind":"exec"' in line and ".case." in line and "stage.py" not in line
+            if not mine or not ('"rule":' in line or '"kind":"label.set"' in line):
+                continue
+            event = json.loads(line)
+            fields = event.get("fields", {})
+            # A strict rule hides no other; what is only observed is tried out, and alarms nobody.
+            beside = (also["rule"] for also in event.get("also", ()) if also.get("mode") != "observe")
+            for rule in {event.get("rule"), *beside} & severities.keys():
+                rules[rule] += 1
+            # Without a path it is a loss: every label is set then, and nobody read anything.
+            canary = canary or "canary" in fields.get("labels", ()) and "path" in fields
     return {rule: (severities[rule], n) for rule, n in rules.items()}, canary
 
 
@@ -63,8 +67,23 @@ class Runner:
         planted = self.root / "decoys"
         planted.mkdir()
         self.binds = decoys.make(planted) + [f"--bind={HERE / 'stage.py'}:/opt/stage.py"]
+        # What a run leaves behind becomes our child, so that close() can wait for it.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def wait_for_orphans(self):
+        """A run returns before its child has put its layers away and made those of the next, in the state folder; and where it
+        left a resident supervisor, that stays for a minute."""
+        while True:
+            subprocess.run([self.cordon, "serve", "--stop"], env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            time.sleep(0.01)
 
     def close(self):
+        self.wait_for_orphans()
         # What cases leave may be deeper than Python walks.
         subprocess.run(["rm", "-rf", str(self.root)], check=False)
 

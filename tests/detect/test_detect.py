@@ -19,6 +19,13 @@ CORDON = os.environ.get("CORDON", "build/cordon")
 NO_TRACE = "needs the BPF trace, which needs root (or CAP_BPF and CAP_PERFMON)"
 
 
+def environment(process):
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""  # it has ended
+
+
 class Figures(unittest.TestCase):
     def test_interval(self):
         """Values of Brown, Cai, DasGupta 2001, table of the score interval, and the two ends."""
@@ -81,6 +88,15 @@ class Measured(unittest.TestCase):
                                 HERE / "own.json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=600)
             self.assertEqual(r.stderr, b"")
             return r.returncode, json.loads(out.read_text()), r.stdout.decode()
+
+    def test_nothing_writes_after_the_end(self):
+        """What a run leaves behind has ended before the folder that it writes to is removed."""
+        runner = session.Runner(os.path.abspath(CORDON), [], {})
+        runner.run(cases.Case("nothing", "g", "bash", "true", False))
+        runner.close()
+        state = f"CORDON_STATE_DIR={runner.root}/state".encode()
+        self.assertEqual([p for p in pathlib.Path("/proc").glob("[0-9]*") if state in environment(p)], [])
+        self.assertFalse(runner.root.exists())
 
     def test_what_is_shipped(self):
         status, said, text = self.measure("--min-recall", "100", "--max-false-alarms", "0")

@@ -205,6 +205,23 @@ class Tools(Redact):
             {"name": "not", "then": {"action": {"kind": "tool.result", "tool": "never"}}, "verdict": "allow"}]}))
         self.assertEqual(self.policy("test", path).returncode, 0)
 
+    def test_diff_of_patterns(self):
+        """A pattern that is gone or another is told, under whatever name it is kept; a new one is not."""
+        def kept(name, *patterns):
+            return self.write(name, redact_rule(), redact=[{"name": n, "pattern": p} for n, p in patterns])
+        old = kept("old", ("token", "tok_[a-z0-9]{8,}"), ("key", "key_[0-9]+\u202e"))
+        for new, says in ((kept("same", ("key", "tok_[a-z0-9]{8,}"), ("k", "key_[0-9]+\u202e"), ("more", "m")), []),
+                          (kept("gone", ("key", "key_[0-9]+\u202e")), [("token", "tok_[a-z0-9]{8,}", None)]),
+                          (kept("other", ("token", "tok_[a-z0-9]{8,}"), ("key", "key_1")), [("key", "key_[0-9]+\u202e", "key_1")])):
+            r = self.policy("diff", "--json", old, new)
+            self.assertEqual(r.returncode, 1 if says else 0, r.stdout)
+            self.assertEqual([tuple(p.values()) for p in json.loads(r.stdout)["redact"]], says)
+            text = self.policy("diff", old, new).stdout.decode()
+            self.assertNotIn("\u202e", text)
+            self.assertEqual("nothing newly allowed" in text, not says, text)
+            for name, _, now in says:
+                self.assertIn(f"redacts by another pattern: {name}" if now else f"no longer redacts: {name}", text)
+
     def test_replay(self):
         path = self.write("r", redact_rule(), redact=PATTERNS)
         c = self.client("-w", f"{self.work}:live", policy=path)

@@ -166,9 +166,14 @@ class Readers(Record):
 
     def test_learn_proposes_no_mark(self):
         self.sh(f"/bin/true {TOKEN}; echo > {TOKEN}", options=[f"-p{self.patterns()}"])
-        r = self.policy("learn", self.record)
-        self.assertNotIn(b"redacted:", r.stdout)
-        self.assertIn("cannot be learned from: a text in it was redacted", r.stderr.decode())
+        masked = sum("masked" in e and "verdict" in e for e in self.events())
+        deny = self.write("d", rule("d.deny", "exec", "action.name == 'true'", "deny", [{"path": "/bin/true"}], [{"path": "/bin/x"}]))
+        for options in ([], [f"--policy={deny}"]):
+            r = self.policy("learn", *options, self.record)
+            self.assertNotIn(b"redacted:", r.stdout)
+            said = r.stderr.decode()
+            self.assertRegex(said, f"cannot be learned from: {masked}, the first in line [0-9]+: a text in it was redacted")
+            self.assertEqual(said.count("cannot be learned"), 1, said)
 
     def test_show_and_export(self):
         c = self.client(self.patterns())

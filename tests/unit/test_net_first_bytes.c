@@ -194,6 +194,29 @@ static void test_chunks(void **state)
 	EXPECT(CHUNKED "0\r\nTrailer: x\r\n\r\n", FIRST_BROKEN, "http");
 }
 
+/* A server that reads no body takes it for the next request. */
+static void test_body_that_is_a_request(void **state)
+{
+#define BODY "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n"
+	(void)state;
+	EXPECT(BODY "DELETE /x HTTP/1.1\r\n", FIRST_BROKEN, "http");
+	EXPECT(BODY "\r\n\n FOO http://b/\thttp/1.1\r\n", FIRST_BROKEN, "http");
+	EXPECT(BODY "get\rx\rhTTp/", FIRST_BROKEN, "http");
+	EXPECT(BODY "GET /x\r\n", FIRST_BROKEN, "http");
+	EXPECT(BODY "GET  x \n", FIRST_BROKEN, "http");
+	EXPECT(CHUNKED "2\r\nPO\r\n20\r\nST / HTTP/1.1\r\n", FIRST_BROKEN, "http");
+	EXPECT(BODY "GET /x HTTP", FIRST_BODY, "http");
+	EXPECT(BODY "GET\nx HTTP/1.1", FIRST_BODY, "http");
+	EXPECT(BODY "GET /x\0HTTP/1.1", FIRST_BODY, "http");
+	EXPECT(BODY "POST /x\r\n", FIRST_BODY, "http");
+	EXPECT(BODY "POST \r\nx HTTP/1.1", FIRST_BODY, "http");
+	EXPECT(BODY "{\"a\": \"GET / HTTP/1.1\"}", FIRST_BODY, "http");
+	EXPECT(BODY "it is of HTTP/1.1", FIRST_BODY, "http");
+	EXPECT(BODY "a\nGET / HTTP/1.1", FIRST_BODY, "http");
+	EXPECT(BODY "GETS /x\r\n", FIRST_BODY, "http");
+	EXPECT(BODY "GE /x\r\n", FIRST_BODY, "http");
+}
+
 /* Another protocol may follow where it was asked for; if it is TLS or HTTP, it is read. */
 static void test_upgrade(void **state)
 {
@@ -242,6 +265,12 @@ static void test_end(void **state)
 	assert_int_equal(END("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), FIRST_OPAQUE);
 	assert_int_equal(END("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nxyz"),
 			 FIRST_OPAQUE);
+	assert_int_equal(END(BODY "GET /x"), FIRST_BROKEN);
+	assert_int_equal(END(BODY "GET /x "), FIRST_BROKEN);
+	assert_int_equal(END(BODY "GET /x y"), FIRST_OPAQUE);
+	assert_int_equal(END(BODY "GET "), FIRST_OPAQUE);
+	assert_int_equal(END("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nGET x"),
+			 FIRST_BROKEN);
 	assert_int_equal(END("GET / HTTP/1.1\r\nHost: a\r\n"), FIRST_BROKEN);
 	assert_int_equal(END("GET / HTTP/1.1"), FIRST_BROKEN);
 	assert_int_equal(END("GET /"), FIRST_BROKEN);
@@ -264,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_later_requests),
 		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_body_that_is_a_request),
 		cmocka_unit_test(test_upgrade),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_end),

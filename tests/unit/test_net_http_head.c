@@ -39,9 +39,9 @@ static void test_request_line(void **state)
 	assert_int_equal(head.port, -1);
 	assert_int_equal(head.body_bytes, 0);
 	assert_false(head.is_connect);
-	head = parse("M-SEARCH //x/\xc3\xa4 HTTP/1.0" END);
+	head = parse("M-SEARCH /x/\xc3\xa4 HTTP/1.0" END);
 	assert_string_equal(head.method, "M-SEARCH");
-	assert_string_equal(head.path, "//x/\xc3\xa4");
+	assert_string_equal(head.path, "/x/\xc3\xa4");
 	assert_string_equal(head.host, "");
 	expect_refused("GET / HTTP/1.1\nHost: h" END, "the request line does not end with CR LF");
 	expect_refused("GET / HTTP/1.1\rHost: h" END, "the request line does not end with CR LF");
@@ -58,6 +58,9 @@ static void test_request_line(void **state)
 	expect_refused("G(T / HTTP/1.1\r\nHost: h" END, malformed);
 	expect_refused("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF / HTTP/1.1\r\nHost: h" END,
 		       "the method of the request is too long");
+	/* Some servers raise it before they look. */
+	expect_refused("delete / HTTP/1.1\r\nHost: h" END,
+		       "the method of the request is not in capitals");
 	expect_refused("", "the request line does not end with CR LF");
 }
 
@@ -81,6 +84,11 @@ static void test_target(void **state)
 	assert_string_equal(head.path, "");
 	head = parse("CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443" END);
 	assert_string_equal(head.host, "2001:db8::1");
+	expect_refused("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nContent-Length: 1" END,
+		       "CONNECT has a body");
+	expect_refused("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nTransfer-Encoding: chunked" END,
+		       "CONNECT has a body");
+	(void)parse("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nContent-Length: 0" END);
 	assert_string_equal(parse("OPTIONS * HTTP/1.1\r\nHost: h" END).path, "*");
 	expect_refused("GET * HTTP/1.1\r\nHost: h" END, form);
 	expect_refused("GET https://h/ HTTP/1.1\r\nHost: h" END, form);
@@ -101,6 +109,48 @@ static void test_target(void **state)
 	expect_refused("CONNECT / HTTP/1.1\r\nHost: h" END, "the host of the request is none");
 	expect_refused("CONNECT http://h:443/ HTTP/1.1\r\nHost: h" END,
 		       "the host of the request is none");
+}
+
+/* A path has one writing, whatever a server takes for the same. */
+static void test_path(void **state)
+{
+	static const char *const paths[][2] = {
+		{"/a/b?c", "/a/b?c"},
+		{"/%61%2D%2d/~%7e", "/a--/~~"},
+		{"//a///b/", "/a/b/"},
+		{"/a%2fb%2F/c", "/a/b/c"},
+		{"/a%5cb", "/a\\b"},
+		{"/%c3%A4%0a%00%20%25%3f%23", "/%C3%A4%0A%00%20%25%3F%23"},
+		{"/%252e%252e/%zz/%", "/%252e%252e/%zz/%"},
+		{"/.a/..a/a../.../a.b;c", "/.a/..a/a../.../a.b;c"},
+		{"/a?b//../%2e%61", "/a?b//../%2e%61"},
+		{"http://h//%61/", "/a/"},
+	};
+	static const char *const dots[] = {
+		"/..",	       "/a/../b", "/./a",   "/a/.",   "/%2e%2E/a",   "/.%2e",
+		"/a%2f..%2fb", "/a/..?b", "/..;/a", "/..\\a", "/a%5c..%5cb", "http://h/a/..",
+	};
+	static char head[MAX_HTTP_HEAD];
+	struct http_head ret;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		(void)snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: h" END, paths[i][0]);
+		ret = parse(head);
+		assert_string_equal(ret.path, paths[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(dots) / sizeof(dots[0]); i++) {
+		(void)snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: h" END, dots[i]);
+		expect_refused(head, "the path of the request has a segment of dots");
+	}
+	expect_refused("GET /a#/../b HTTP/1.1\r\nHost: h" END,
+		       "the target of the request has a fragment");
+	/* What is not shown is looked at, too. */
+	(void)snprintf(head, sizeof(head), "GET /%04000d/../b HTTP/1.1\r\nHost: h" END, 0);
+	expect_refused(head, "the path of the request has a segment of dots");
+	(void)snprintf(head, sizeof(head), "GET /%04000d HTTP/1.1\r\nHost: h" END, 0);
+	ret = parse(head);
+	assert_int_equal(strlen(ret.path), MAX_HTTP_PATH);
 }
 
 static void test_host(void **state)
@@ -250,9 +300,10 @@ static void test_body(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request_line), cmocka_unit_test(test_target),
-		cmocka_unit_test(test_host),	     cmocka_unit_test(test_malformed_host),
-		cmocka_unit_test(test_fields),	     cmocka_unit_test(test_body),
+		cmocka_unit_test(test_request_line),   cmocka_unit_test(test_target),
+		cmocka_unit_test(test_path),	       cmocka_unit_test(test_host),
+		cmocka_unit_test(test_malformed_host), cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_body),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

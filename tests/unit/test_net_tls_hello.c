@@ -348,7 +348,8 @@ static void test_no_second_hello(void **state)
 		{"TLS 1.3", {20, 23}, "\1\0\0\x20\3\3", 64, FIRST_OPAQUE},
 		{"TLS 1.2", {22}, "\x10\0\0\x20\3\3", 37, FIRST_OPAQUE},
 		{"a session of TLS 1.2 again", {20, 22}, "\0\0\0\0\0\0", 40, FIRST_OPAQUE},
-		{"the same, by chance", {20, 22}, "\1\0\0\x20\xc3\3", 40, FIRST_OPAQUE},
+		{"one that begins like a hello", {20, 22}, "\1\xc3\0\x40", 40, FIRST_OPAQUE},
+		{"the same, and too short", {20, 22}, "\1\0\0\x26\3\3", 40, FIRST_OPAQUE},
 		{"an alert", {21}, "\2\x30", 2, FIRST_FRAMING},
 		{"no record", {'x'}, "abc", 3, FIRST_OPAQUE},
 		{"an empty one", {22}, "", 0, FIRST_BROKEN},
@@ -371,6 +372,45 @@ static void test_no_second_hello(void **state)
 		assert_string_equal(second(&sent, &last), "");
 		if (last != rows[i].last)
 			fail_msg("%s: %d", rows[i].what, last);
+	}
+}
+
+/* What a server takes for one, whatever version it says, and however long it is. */
+static void test_odd_second_hello(void **state)
+{
+	static const char *const starts[] = {"\1\0\0\x40\4\4", "\1\0\x7f\xff\xff\xff",
+					     "\1\1\0\0\3\3", "\1\2\x01\x40\3\3"};
+	static const size_t sizes[] = {32, 38, 39, 64, 1 << 14};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		for (size_t j = 0; j < sizeof(sizes) / sizeof(sizes[0]); j++) {
+			static char bytes[1 << 14];
+			_cleanup_buf_ struct buf sent = BUF_INIT(0);
+			enum first_outcome last;
+
+			memcpy(bytes, starts[i], 6);
+			put_hello(&sent, "h.example", false, 1 << 14);
+			put_record(&sent, 20, "\1", 1);
+			for (unsigned part = 0; part < 3; part++)
+				put_record(&sent, 22, bytes, sizes[j]);
+			(void)second(&sent, &last);
+			/* It is held, or wrong: not passed on unread. */
+			if (last != FIRST_MORE && last != FIRST_BROKEN)
+				fail_msg("%zu of %zu bytes: %d", i, sizes[j], last);
+		}
+	}
+	for (unsigned session = 32; session <= 33; session++) {
+		char bytes[64] = "\1\0\0\x50\3\3";
+		_cleanup_buf_ struct buf sent = BUF_INIT(0);
+		enum first_outcome last;
+
+		bytes[38] = (char)session;
+		put_hello(&sent, "h.example", false, 1 << 14);
+		put_record(&sent, 20, "\1", 1);
+		put_record(&sent, 22, bytes, sizeof(bytes));
+		(void)second(&sent, &last);
+		assert_int_equal(last, session == 32 ? FIRST_MORE : FIRST_OPAQUE);
 	}
 }
 
@@ -404,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_second_hello),
 		cmocka_unit_test(test_no_second_hello),
+		cmocka_unit_test(test_odd_second_hello),
 		cmocka_unit_test(test_much_early_data),
 	};
 

@@ -8,8 +8,10 @@
  * stdout and stderr of the execution are one pipe, so their order is kept. It is read as it comes,
  * whatever its amount (tool_output keeps what fits). The end of the execution is the end of the
  * call: what is in the pipe by then is read, what a process of another call may still hold of its
- * other end is not waited for. done() comes from a timer of its own, so that it never comes from
- * within tool_call_start() nor from the middle of the session's own end.
+ * other end is not waited for. done() comes when the loop has looked at all that is ready, so that
+ * it never comes from within tool_call_start() nor from the middle of the session's own end; and
+ * before the loop closes anything: the last descriptor of a seccomp filter has the kernel free it in
+ * a thread that takes our processor, and whoever waits for the result need not wait for that.
  */
 
 #include <errno.h>
@@ -47,8 +49,9 @@ struct tool_call {
 	struct tool_pipe pipe; /* its output */
 	struct buf text;       /* what the agent gets, once it is over */
 	bool is_error;
-	uv_timer_t finish;
-	unsigned handles; /* open: the timer, the pipe */
+	uv_check_t finish;
+	uv_idle_t soon;	  /* while finish is to come: the loop does not wait */
+	unsigned handles; /* open: the two, the pipe */
 };
 
 static void call_free(struct tool_call *call)
@@ -71,7 +74,7 @@ static void on_closed(void *ctx)
 		call_free(call);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
 	on_closed(handle->data);
 }
@@ -116,9 +119,14 @@ static bool put_result(const struct tool_call *call, struct buf *text)
 	return call->tool->render(&outcome, text) || call->denied;
 }
 
-static void on_finish(uv_timer_t *timer)
+static void on_soon(uv_idle_t *soon)
 {
-	struct tool_call *call = timer->data;
+	(void)soon;
+}
+
+static void on_finish(uv_check_t *finish)
+{
+	struct tool_call *call = finish->data;
 	const struct tool_result result = {
 		.is_error = call->is_error,
 		.denied = call->denied,
@@ -129,7 +137,8 @@ static void on_finish(uv_timer_t *timer)
 	};
 
 	call->done(call->ctx, &result);
-	uv_close((uv_handle_t *)&call->finish, on_timer_closed);
+	uv_close((uv_handle_t *)&call->finish, on_handle_closed);
+	uv_close((uv_handle_t *)&call->soon, on_handle_closed);
 }
 
 /* What was refused before is told beside the text, too. */
@@ -179,7 +188,8 @@ static void settle(struct tool_call *call)
 	if (session)
 		show_result(session, call);
 	call->agent = NULL;
-	(void)uv_timer_start(&call->finish, on_finish, 0, 0);
+	(void)uv_check_start(&call->finish, on_finish);
+	(void)uv_idle_start(&call->soon, on_soon);
 }
 
 static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *result)
@@ -292,9 +302,11 @@ static struct tool_call *call_new(struct agent_session *agent, const char *id,
 	call->input_len = plan->input.len;
 	call->call = (struct call){.id = call->id, .tool = tool->name, .declared = tool->declared};
 	tool_pipe_init(&call->pipe, on_closed, call);
-	(void)uv_timer_init(agent_session_loop(agent), &call->finish);
+	(void)uv_check_init(agent_session_loop(agent), &call->finish);
+	(void)uv_idle_init(agent_session_loop(agent), &call->soon);
 	call->finish.data = call;
-	call->handles = 1;
+	call->soon.data = call;
+	call->handles = 2;
 	return call;
 }
 

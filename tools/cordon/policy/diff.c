@@ -228,16 +228,18 @@ static int diff(const struct diff_arguments *a)
 		diff_find_changes(&d);
 		diff_try_all(&d);
 		diff_find_removed(&d);
+		diff_find_unredacted(&d);
 		if (a->json)
 			diff_print_json(&d);
 		else
 			diff_print_text(&d);
-		status = d.count || diff_on_loss_is_weaker(&d) ? POLICY_BAD : POLICY_GOOD;
+		status = diff_is_weaker(&d) ? POLICY_BAD : POLICY_GOOD;
 	}
 	for (size_t i = 0; i < d.count; i++)
 		free(d.weaker[i].example);
 	free(d.weaker);
 	diff_removed_done(&d);
+	free(d.unredacted);
 	for (size_t s = 0; s < 2; s++) {
 		free(d.changed[s]);
 		constants_done(&d.of_side[s]);

@@ -3,7 +3,8 @@
 
 /* The inside of `cordon policy diff`: diff_changes.c, which rules differ; diff_actions.c and
  * diff_edges.c, actions that may show it; diff.c, what each shows; diff_removed.c, who refuses what
- * a rule did that is gone; diff_report.c, what is said. */
+ * a rule did that is gone; diff_redact.c, which texts are redacted no more; diff_report.c, what is
+ * said. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +32,13 @@ struct removed {
 	bool lets_go; /* one of them is not refused */
 };
 
+/* A pattern of "redact" that is not on the new side; all borrowed. */
+struct unredacted {
+	const char *name;
+	const char *was;
+	const char *now; /* of the same name; NULL: gone */
+};
+
 /* How much of what was to be had: nothing, what is protected, all. */
 static inline int keeps_back(enum verdict verdict)
 {
@@ -51,6 +59,8 @@ struct diffing {
 	size_t tried;
 	struct removed *removed; /* owned */
 	size_t removed_count;
+	struct unredacted *unredacted; /* owned */
+	size_t unredacted_count;
 };
 
 /* diff.c: one action on both sides; @labels_of: whose labels the example names. */
@@ -77,8 +87,11 @@ void diff_try_all(struct diffing *d);
 /* diff_removed.c: after all was tried. */
 void diff_find_removed(struct diffing *d);
 void diff_removed_done(struct diffing *d);
+/* diff_redact.c */
+void diff_find_unredacted(struct diffing *d);
 
 /* diff_report.c */
-bool diff_on_loss_is_weaker(const struct diffing *d);
+/* Something newly allowed, or told, was found. */
+bool diff_is_weaker(const struct diffing *d);
 void diff_print_text(const struct diffing *d);
 void diff_print_json(const struct diffing *d);

@@ -10,9 +10,26 @@
 #include "tools/cordon/policy/diff_internal.h"
 #include "tools/cordon/policy/policy_command.h"
 
-bool diff_on_loss_is_weaker(const struct diffing *d)
+static bool on_loss_is_weaker(const struct diffing *d)
 {
 	return policy_on_loss(d->new.policy) < policy_on_loss(d->old.policy);
+}
+
+bool diff_is_weaker(const struct diffing *d)
+{
+	return d->count || d->unredacted_count || on_loss_is_weaker(d);
+}
+
+static void print_unredacted(const struct unredacted *u)
+{
+	(void)printf("%s: %s\n    was ",
+		     u->now ? "redacts by another pattern" : "no longer redacts", u->name);
+	print_text(u->was);
+	if (u->now) {
+		(void)printf("\n    is  ");
+		print_text(u->now);
+	}
+	(void)putchar('\n');
 }
 
 static void print_removed(const struct removed *removed)
@@ -42,14 +59,14 @@ void diff_print_text(const struct diffing *d)
 	}
 	for (size_t i = 0; i < d->removed_count; i++)
 		print_removed(&d->removed[i]);
-	if (diff_on_loss_is_weaker(d))
+	for (size_t i = 0; i < d->unredacted_count; i++)
+		print_unredacted(&d->unredacted[i]);
+	if (on_loss_is_weaker(d))
 		(void)printf("on_loss is weaker: was %s, is %s\n",
 			     on_loss_name(policy_on_loss(d->old.policy)),
 			     on_loss_name(policy_on_loss(d->new.policy)));
 	(void)printf("%s%zu actions tried\n",
-		     d->count || diff_on_loss_is_weaker(d) ? ""
-							   : "nothing newly allowed is found; ",
-		     d->tried);
+		     diff_is_weaker(d) ? "" : "nothing newly allowed is found; ", d->tried);
 	if (d->tried >= MAX_TRIED)
 		(void)printf(
 			"these are too many changes to try all actions that they tell apart\n");
@@ -81,6 +98,21 @@ static void put_removed(struct json_writer *w, const struct diffing *d)
 	json_end_array(w);
 }
 
+static void put_unredacted(struct json_writer *w, const struct diffing *d)
+{
+	json_begin_array(w, "redact");
+	for (size_t i = 0; i < d->unredacted_count; i++) {
+		const struct unredacted *u = &d->unredacted[i];
+
+		json_begin_object(w, NULL);
+		json_put_string(w, "name", u->name);
+		json_put_string(w, "was", u->was);
+		json_put_string(w, "now", u->now);
+		json_end_object(w);
+	}
+	json_end_array(w);
+}
+
 void diff_print_json(const struct diffing *d)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
@@ -105,6 +137,7 @@ void diff_print_json(const struct diffing *d)
 	}
 	json_end_array(&w);
 	put_removed(&w, d);
+	put_unredacted(&w, d);
 	json_begin_object(&w, "on_loss");
 	json_put_string(&w, "was", on_loss_name(policy_on_loss(d->old.policy)));
 	json_put_string(&w, "now", on_loss_name(policy_on_loss(d->new.policy)));

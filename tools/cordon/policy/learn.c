@@ -37,6 +37,11 @@ struct learning {
 	char *learned;		 /* text of the new file; NULL: none is needed */
 	bool closed;		 /* no policies were given: all that the run did, and no more */
 	bool collects;		 /* of a closed one, before there is a proposal */
+	/* what the record has of no use, told at its first reading */
+	bool is_read;
+	uint64_t unknown;
+	uint64_t first_unknown; /* its line */
+	char unknown_reason[128];
 	/* of one round */
 	struct replay replay;
 	struct chain_check check;
@@ -71,6 +76,23 @@ static void warn_of_no_trace(const struct learning *l, const struct json *event)
 			    l->record);
 }
 
+static void note_unknown(struct learning *l, uint64_t line, const char *reason)
+{
+	if (l->unknown++)
+		return;
+	l->first_unknown = line;
+	(void)snprintf(l->unknown_reason, sizeof(l->unknown_reason), "%s", reason);
+}
+
+static void warn_of_unknown(struct learning *l)
+{
+	if (l->is_read || !l->unknown)
+		return;
+	log_warning("%s: actions that cannot be learned from: %" PRIu64
+		    ", the first in line %" PRIu64 ": %s; the proposal leaves them out",
+		    l->record, l->unknown, l->first_unknown, l->unknown_reason);
+}
+
 static void on_line(struct learning *l, const char *line, size_t len, uint64_t number)
 {
 	_cleanup_(json_freep) struct json *event = NULL;
@@ -81,9 +103,8 @@ static void on_line(struct learning *l, const char *line, size_t len, uint64_t n
 		return;
 	warn_of_no_trace(l, event);
 	result = replay_event(&l->replay, event, line, len, &what);
-	if (result == REPLAY_UNKNOWN && l->collects)
-		log_warning("%s: line %" PRIu64 " cannot be learned from: %s", l->record, number,
-			    what.reason);
+	if (result == REPLAY_UNKNOWN)
+		note_unknown(l, number, what.reason);
 	if (result == REPLAY_NOTHING || result == REPLAY_UNKNOWN || !is_wanted(l, &what))
 		return;
 	l->refused++;
@@ -131,6 +152,9 @@ static int judge(struct learning *l)
 	l->is_new = false;
 	replay_init(&l->replay, policy);
 	r = read_record(l);
+	if (r == 0)
+		warn_of_unknown(l);
+	l->is_read = true;
 	replay_done(&l->replay);
 	(void)policy_free(policy);
 	return r;
