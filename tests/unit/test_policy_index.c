@@ -311,7 +311,7 @@ static void test_the_index_loses_no_path(void **state)
 }
 
 /* A shipped rule without a telling key is asked about every action of its kind. Of programs one is
- * (matches() has no key), and what every program begins anew or may be: the "until" of the four
+ * (matches() has no key), and what every program begins anew or may be: the "until" of the five
  * rules about scripts, and a program that starts itself, as rule and as step; of changes of modes
  * the two that ask for the result. */
 static void test_ordinary_actions_meet_hardly_a_rule(void **state)
@@ -338,7 +338,7 @@ static void test_ordinary_actions_meet_hardly_a_rule(void **state)
 		 .write = true,
 		 .provenance = STR("workspace")},
 	};
-	static const int most[ACTION_KINDS] = {[ACTION_EXEC] = 7, [ACTION_FILE_CHANGE] = 2};
+	static const int most[ACTION_KINDS] = {[ACTION_EXEC] = 8, [ACTION_FILE_CHANGE] = 2};
 	const char *paths[] = {SHIPPED};
 	struct policy *policy = NULL;
 	struct error err = {0};
