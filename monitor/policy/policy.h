@@ -278,9 +278,9 @@ uint64_t policy_state_evicted(const struct policy_state *state, const struct rul
 bool policy_state_evicted_acts(const struct policy_state *state);
 /*
  * What is seen after it happened is seen no more (or, @from_start, never was): steps of sequences
- * that need it count as having happened, except for rules that allow. @gates_files: writes are
- * decided before, and so still seen. @from_start: nor is it seen which process starts which; those
- * of one execution count as one lineage.
+ * that need it count as having happened, except for rules that allow, or do no more than log.
+ * @gates_files: writes are decided before, and so still seen. @from_start: nor is it seen which
+ * process starts which; those of one execution count as one lineage.
  */
 void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start);
 

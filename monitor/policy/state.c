@@ -213,6 +213,15 @@ static bool is_unseen(const struct step *step, bool gates_files)
 	return (step->is.kinds & ~seen) != 0;
 }
 
+/*
+ * Is it stricter to take for done what nobody sees? A rule that allows, or forgets labels, is
+ * weaker for it; one that only notes would note what nobody saw. The loss itself is told.
+ */
+static bool is_stricter_unseen(const struct rule *rule)
+{
+	return rule->verdict > VERDICT_LOG || (rule->verdict == VERDICT_LOG && rule->labels);
+}
+
 bool policy_rule_needs_trace(const struct policy *policy, size_t index)
 {
 	const struct rule *rule = &policy->rules[index];
@@ -281,7 +290,7 @@ void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bo
 		const struct rule *rule = &policy->rules[step->rule];
 		struct unseen *unseen = &state->unseen[rule->sequence.table];
 
-		if (rule->verdict == VERDICT_ALLOW || !is_unseen(step, gates_files))
+		if (!is_stricter_unseen(rule) || !is_unseen(step, gates_files))
 			continue;
 		if (step->role == STEP_SINCE)
 			unseen->since = true;

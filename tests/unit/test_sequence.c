@@ -296,6 +296,7 @@ static void test_what_cannot_be_seen_counts_as_done(void **state)
 	} rows[] = {
 		{"deny", READS, OPENED, true, true},
 		{"allow", READS, OPENED, false, false},
+		{"log", READS, OPENED, false, false},
 		{"deny", READS "," STEP(1), OPENED "," CONNECT(1), false, true},
 		{"deny", STEP(1) "," READS, CONNECT(1) "," OPENED, false, true},
 		{"deny", STEP(2) "," READS, CONNECT(2) "," OPENED, false, false},
