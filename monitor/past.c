@@ -9,13 +9,29 @@
 #include "common/limits.h"
 
 #define FIRST_ROOM 256u /* a power of two, as it is doubled */
-#define IS_OLD	   UINT64_C(1)
 
-/* Entries are hashes whose last bit says what is there: made by the session, or older. */
+enum {
+	IS_OLD = 1,
+	IS_LINK = 2,  /* symbolic: what is named through it is elsewhere */
+	IS_STRAY = 4, /* old, in a folder that the session made */
+};
+
+/*
+ * Found by a hash of its name and of what its folder's entry has for what is below. That is another
+ * with each entry, and moves with it: what was noted below a name is not found below the next that
+ * bears it.
+ */
+struct entry {
+	uint64_t hash; /* 0: free */
+	uint64_t below;
+	unsigned flags;
+};
+
 struct past {
 	unsigned char key[crypto_shorthash_KEYBYTES];
-	uint64_t *entries; /* 0: free */
-	size_t room, count;
+	struct entry *entries;
+	size_t room, count, strays;
+	uint64_t serial; /* of the last entry */
 	bool is_lost;
 };
 
@@ -83,105 +99,131 @@ static bool make_plain(struct str text, struct plain_path *ret)
 	return ret->len > 0;
 }
 
-static uint64_t hash_of(const struct past *past, const char *path, size_t len)
+static uint64_t hash(const struct past *past, const void *data, size_t len)
 {
 	unsigned char bytes[crypto_shorthash_BYTES];
-	uint64_t hash;
+	uint64_t ret;
 
-	(void)crypto_shorthash(bytes, (const unsigned char *)path, len, past->key);
-	memcpy(&hash, bytes, sizeof(hash));
-	return (hash | 2) & ~IS_OLD; /* never 0 */
+	(void)crypto_shorthash(bytes, data, len, past->key);
+	memcpy(&ret, bytes, sizeof(ret));
+	return ret;
+}
+
+static uint64_t hash_below(const struct past *past, uint64_t folder, const char *name, size_t len)
+{
+	const uint64_t both[] = {folder, hash(past, name, len)};
+
+	return hash(past, both, sizeof(both)) | 1; /* never 0 */
 }
 
 /* Where the entry is, or where it would go. */
-static uint64_t *find(const struct past *past, uint64_t hash)
+static struct entry *find(const struct past *past, uint64_t hash)
 {
-	size_t at = (size_t)(hash >> 2) & (past->room - 1);
+	size_t at = (size_t)(hash >> 1) & (past->room - 1);
 
-	while (past->entries[at] && (past->entries[at] & ~IS_OLD) != hash)
+	while (past->entries[at].hash && past->entries[at].hash != hash)
 		at = (at + 1) & (past->room - 1);
 	return &past->entries[at];
 }
 
 static void grow(struct past *past)
 {
-	uint64_t *old = past->entries;
+	struct entry *old = past->entries;
 	const size_t old_room = past->room;
 
 	past->room *= 2;
 	past->entries = xcalloc(past->room, sizeof(*past->entries));
 	for (size_t i = 0; i < old_room; i++) {
-		if (old[i])
-			*find(past, old[i] & ~IS_OLD) = old[i];
+		if (old[i].hash)
+			*find(past, old[i].hash) = old[i];
 	}
 	free(old);
-}
-
-static void put(struct past *past, uint64_t hash, bool is_old)
-{
-	uint64_t *entry = find(past, hash);
-
-	if (!*entry && past->count == MAX_PAST) {
-		past_lose(past);
-		return;
-	}
-	past->count += !*entry;
-	*entry = hash | (is_old ? IS_OLD : 0);
-	if (past->count * 2 > past->room)
-		grow(past);
 }
 
 /* What stood behind it in a row moves up, so that it is found without it. */
 static void drop(struct past *past, uint64_t hash)
 {
-	uint64_t *entry = find(past, hash);
+	struct entry *entry = find(past, hash);
 	size_t hole = (size_t)(entry - past->entries);
 
-	if (!*entry)
+	if (!entry->hash)
 		return;
 	past->count--;
-	*entry = 0;
-	for (size_t at = (hole + 1) & (past->room - 1); past->entries[at];
+	past->strays -= (entry->flags & IS_STRAY) != 0;
+	*entry = (struct entry){0};
+	for (size_t at = (hole + 1) & (past->room - 1); past->entries[at].hash;
 	     at = (at + 1) & (past->room - 1)) {
-		const uint64_t moved = past->entries[at];
+		const struct entry moved = past->entries[at];
 
-		past->entries[at] = 0;
-		*find(past, moved & ~IS_OLD) = moved;
+		past->entries[at] = (struct entry){0};
+		*find(past, moved.hash) = moved;
 	}
 }
 
-/* Of the first @len bytes of a path: what the nearest entry says, itself or a folder above. */
-static bool is_older(const struct past *past, const struct plain_path *path, size_t len)
-{
-	while (len) {
-		const uint64_t entry = *find(past, hash_of(past, path->at, len));
+/* What is known of a path. */
+struct spot {
+	struct entry own; /* its hash is 0 if there is none */
+	uint64_t hash;	  /* that it has, or would have */
+	bool is_old, folder_is_old, is_through_link;
+};
 
-		if (entry)
-			return entry & IS_OLD;
-		while (path->at[--len] != '/')
-			;
+/* The nearest entry says what it is: its own, or that of a folder above. */
+static struct spot look(const struct past *past, const struct plain_path *path)
+{
+	struct spot spot = {.is_old = true};
+	const char *const end = path->at + path->len;
+	uint64_t below = 0;
+
+	for (const char *at = path->at; at < end;) {
+		const char *name = at + 1;
+		const char *next = memchr(name, '/', (size_t)(end - name));
+
+		at = next ? next : end;
+		spot.is_through_link |= (spot.own.flags & IS_LINK) != 0;
+		spot.folder_is_old = spot.is_old;
+		spot.hash = hash_below(past, below, name, (size_t)(at - name));
+		spot.own = *find(past, spot.hash);
+		if (spot.own.hash)
+			spot.is_old = spot.own.flags & IS_OLD;
+		below = spot.own.hash ? spot.own.below : spot.hash;
 	}
-	return true;
+	spot.is_old |= spot.is_through_link;
+	return spot;
 }
 
-static size_t parent_len(const struct plain_path *path)
+/* @below: 0 for what nothing was noted below of. */
+static void put(struct past *past, const struct spot *spot, unsigned flags, uint64_t below)
 {
-	size_t len = path->len;
-
-	while (len && path->at[--len] != '/')
-		;
-	return len;
+	drop(past, spot->hash);
+	if (past->count == MAX_PAST) {
+		past_lose(past);
+		return;
+	}
+	flags &= ~(unsigned)IS_STRAY;
+	if ((flags & IS_OLD) && !spot->folder_is_old) {
+		flags |= IS_STRAY;
+		past->strays++;
+	}
+	if (!below) {
+		past->serial++;
+		below = hash_below(past, past->serial, "", 0); /* no name is empty */
+	}
+	past->count++;
+	*find(past, spot->hash) = (struct entry){spot->hash, below, flags};
+	if (past->count * 2 > past->room)
+		grow(past);
 }
 
-/* An entry only where it differs from its folder. */
-static void set(struct past *past, const struct plain_path *path, bool is_old)
+static void set_made(struct past *past, const struct plain_path *path, unsigned flags)
 {
-	const uint64_t hash = hash_of(past, path->at, path->len);
+	const struct spot spot = look(past, path);
 
-	if (is_older(past, path, parent_len(path)) == is_old)
-		drop(past, hash);
+	if (spot.is_through_link)
+		return;
+	if (spot.folder_is_old || flags)
+		put(past, &spot, flags, 0);
 	else
-		put(past, hash, is_old);
+		drop(past, spot.hash); /* as its folder */
 }
 
 static bool op_is(const struct action *action, const char *op)
@@ -197,29 +239,51 @@ void past_fill(struct past *past, struct action *action)
 		return;
 	action->past_unknown = past->is_lost || !make_plain(action->path, &path);
 	if (!action->past_unknown)
-		action->before_session = is_older(past, &path, path.len);
+		action->before_session = look(past, &path).is_old;
 }
 
-/* What was moved is as it was; who held the name before is gone. */
+/*
+ * What was moved is as it was, with all in it; who held the name before is gone. Of what has no
+ * entry it is not known what is in it: all of that counts as older if it may be.
+ */
 static void note_rename(struct past *past, const struct action *action,
 			const struct plain_path *from)
 {
-	const bool was_older = is_older(past, from, from->len);
+	const struct spot source = look(past, from);
+	const bool is_old = source.is_old || (!source.own.hash && past->strays);
+	const unsigned flags = source.own.hash ? source.own.flags : is_old ? IS_OLD : 0;
 	struct plain_path to __attribute__((uninitialized));
+	struct spot target;
 
-	drop(past, hash_of(past, from->at, from->len));
-	if (make_plain(action->target, &to))
-		set(past, &to, was_older);
+	drop(past, source.hash);
+	if (!make_plain(action->target, &to))
+		return;
+	target = look(past, &to);
+	if (target.is_through_link)
+		return;
+	if (flags || target.folder_is_old || past->strays)
+		put(past, &target, flags, source.own.below);
+	else
+		drop(past, target.hash);
 }
 
-/* Return: false if it makes none. */
-static bool made_path(const struct action *action, struct plain_path *ret)
+/* Another name of a link is a link. */
+static void note_link(struct past *past, const struct action *action)
+{
+	struct plain_path path __attribute__((uninitialized));
+	unsigned flags = 0;
+
+	if (make_plain(action->path, &path))
+		flags = look(past, &path).own.flags & IS_LINK;
+	if (make_plain(action->target, &path))
+		set_made(past, &path, flags);
+}
+
+static bool makes(const struct action *action)
 {
 	if (action->kind == ACTION_FILE_OPEN)
-		return action->created && make_plain(action->path, ret);
-	if (op_is(action, "mkdir") || op_is(action, "mknod") || op_is(action, "symlink"))
-		return make_plain(action->path, ret);
-	return op_is(action, "link") && make_plain(action->target, ret);
+		return action->created;
+	return op_is(action, "mkdir") || op_is(action, "mknod") || op_is(action, "symlink");
 }
 
 void past_note(struct past *past, const struct action *action)
@@ -229,12 +293,14 @@ void past_note(struct past *past, const struct action *action)
 	if (!past || past->is_lost || action->result < 0 ||
 	    (action->kind != ACTION_FILE_OPEN && action->kind != ACTION_FILE_CHANGE))
 		return;
-	if (made_path(action, &path))
-		set(past, &path, false);
-	else if (action->kind == ACTION_FILE_OPEN || !make_plain(action->path, &path))
+	if (op_is(action, "link"))
+		note_link(past, action);
+	else if (!make_plain(action->path, &path))
 		return;
+	else if (makes(action))
+		set_made(past, &path, op_is(action, "symlink") ? IS_LINK : 0);
 	else if (op_is(action, "unlink") || op_is(action, "rmdir"))
-		drop(past, hash_of(past, path.at, path.len));
+		drop(past, look(past, &path).hash);
 	else if (op_is(action, "rename"))
 		note_rename(past, action, &path);
 }

@@ -7,11 +7,12 @@
  * that count as one.
  *
  * What is kept is where the two meet: a path that the session made in a folder that was there, and
- * one that was there and was moved into a folder that the session made. All else is as the folder
- * it is in, so that a tree that is unpacked or cloned takes one entry.
+ * one that was there and was moved. All else is as the folder it is in, so that a tree that is
+ * unpacked or cloned takes one entry. What is noted of a folder moves along with it.
  *
  * Paths are taken as they are written, "." and ".." worked out: of a file that is named through a
- * link to its folder it is not known that the session made it, and it counts as older.
+ * link to its folder it is not known that the session made it, and it counts as older. An exchange
+ * of two names (renameat2(2)) is taken for a rename of the first.
  */
 
 #include <stdbool.h>

@@ -106,6 +106,40 @@ static void test_what_is_moved_stays_what_it_is(void **state)
 	assert_false(is_older("/w/tree/old"));
 }
 
+static void test_what_is_in_it_moves_along(void **state)
+{
+	(void)state;
+	does("mkdir", "/w/a", "");
+	does("rename", "/w/docs", "/w/a/docs");
+	makes("/w/a/new");
+	does("rename", "/w/a", "/w/b");
+	assert_true(is_older("/w/b/docs/report"));
+	assert_false(is_older("/w/b/new"));
+	/* Once nothing that was there is among it, all is known. */
+	does("rename", "/w/b/docs", "/w/docs");
+	does("mkdir", "/w/b/g", "");
+	does("rename", "/w/b/g", "/w/b/h");
+	assert_false(is_older("/w/b/h/new"));
+	/* Inside of what was made, where it has no entry of its own: */
+	does("mkdir", "/w/b/c", "");
+	does("rename", "/w/report", "/w/b/c/report");
+	does("rename", "/w/b/c", "/w/b/d");
+	assert_true(is_older("/w/b/d/report"));
+	does("rename", "/w/b/d", "/w/e");
+	assert_true(is_older("/w/e/report"));
+}
+
+static void test_what_was_made_there_is_not_what_is_there(void **state)
+{
+	(void)state;
+	makes("/w/work/report");
+	does("rename", "/w/work", "/w/tmp");
+	does("rename", "/w/docs", "/w/work");
+	assert_true(is_older("/w/work/report"));
+	makes("/w/work/new");
+	assert_false(is_older("/w/work/new"));
+}
+
 static void test_a_name_that_is_free_is_made_anew(void **state)
 {
 	(void)state;
@@ -126,6 +160,30 @@ static void test_links_are_new(void **state)
 	assert_false(is_older("/w/other"));
 	assert_false(is_older("/w/soft"));
 	assert_true(is_older("/w/old"));
+}
+
+static void test_what_is_behind_a_link_is_older(void **state)
+{
+	(void)state;
+	does("symlink", "/w/l", "docs");
+	does("rename", "/w/l", "/w/m");
+	does("link", "/w/m", "/w/n");
+	does("mkdir", "/w/tree", "");
+	does("symlink", "/w/tree/l", "../docs");
+	assert_false(is_older("/w/m"));
+	assert_false(is_older("/w/tree/l"));
+	assert_true(is_older("/w/m/report"));
+	assert_true(is_older("/w/n/report"));
+	assert_true(is_older("/w/tree/l/deep/report"));
+	/* It is not there for good. */
+	makes("/w/m/new");
+	assert_true(is_older("/w/m/new"));
+	does("unlink", "/w/m", "");
+	does("mkdir", "/w/m", "");
+	assert_false(is_older("/w/m/report"));
+	does("unlink", "/w/tree/l", "");
+	makes("/w/tree/l/report");
+	assert_false(is_older("/w/tree/l/report"));
 }
 
 static void test_paths_are_worked_out(void **state)
@@ -260,9 +318,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_all_in_a_new_folder_is_new, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_moved_stays_what_it_is, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_in_it_moves_along, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_was_made_there_is_not_what_is_there,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_name_that_is_free_is_made_anew, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_links_are_new, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_behind_a_link_is_older, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_paths_are_worked_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_known, set_up, tear_down),
