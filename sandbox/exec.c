@@ -183,8 +183,8 @@ static int give_up(const struct launch *l, uint32_t flags, struct exec_sync *syn
 	if (!r)
 		r = landlock_apply(l, err);
 	if (!r && (flags & EXEC_WITH_HANDS))
-		r = hands_start(l->lite ? &l->spec : NULL, &sync->hands_fd, err);
-	if (!r && (flags & EXEC_FILES))
+		r = sync->hands_pid = hands_start(l->lite ? &l->spec : NULL, &sync->hands_fd, err);
+	if (r >= 0 && (flags & EXEC_FILES))
 		r = landlock_make_no_sockets(l, err);
 	return r < 0 ? launch_lacks(err) : 0;
 }

@@ -363,7 +363,7 @@ int hands_start(const struct spec *lite, int *ret_fd, struct error *err)
 		return error_errno(err, errno, "start a process for file operations");
 	}
 	*ret_fd = ends[0];
-	return 0;
+	return pid;
 }
 
 int hands_take_bell(int socket_fd, int *ret_bell_fd, struct error *err)

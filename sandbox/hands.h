@@ -40,7 +40,7 @@ void place_done(struct place *place);
  * hands_start - forks the hands of the calling process, as a child of its parent.
  * @lite: NULL, or a spec outside whose writable folders no file's mode, owner, times or attributes
  * are changed, because no mount keeps them; borrowed for good.
- * *ret_fd: the supervisor's end of their socket, owned.
+ * *ret_fd: the supervisor's end of their socket, owned. Return: their pid, or below 0.
  */
 struct error;
 struct spec;

@@ -216,8 +216,9 @@ struct leaf_report {
 _Static_assert(sizeof(struct leaf_report) <= 4096, "written atomically");
 
 void leaf_report(int report_fd, enum exec_outcome outcome, int status, const char *text);
-/* left.c: L. Return: how many are still running. @program: the one that has ended */
-uint32_t left_behind(pid_t program, struct left_process ret[LEFT_MAX]);
+/* left.c: L. Return: how many are still running but @hands (0: none). @program: the one that has
+ * ended */
+uint32_t left_behind(pid_t program, pid_t hands, struct left_process ret[LEFT_MAX]);
 /* leaf.c: L */
 _Noreturn void leaf_run(const struct launch *l, const struct leaf_ends *ends, pid_t init_pid);
 
@@ -228,6 +229,7 @@ struct exec_sync {
 	int pty_fd;	 /* -1: none */
 	int hands_fd;	 /* -1: none */
 	int bell_fd;	 /* of the hands; -1: none */
+	pid_t hands_pid; /* 0: none */
 	bool failed;	 /* the report was written */
 };
 

@@ -95,6 +95,8 @@ static int keep_only(const struct launch *l, int report_fd, int go_fd, struct er
 
 /* Between leaf_prepare() and the end. */
 static bool is_lite;
+/* 0: none, or ended. */
+static pid_t hands;
 
 /*
  * Nobody is left when there is no child to wait for: whoever loses its parent becomes ours. So that
@@ -135,7 +137,7 @@ _Noreturn static void end_leaf(pid_t program, int status)
 	struct rusage used = {0};
 
 	if (!is_lite)
-		report.left = left_behind(program, report.left_first);
+		report.left = left_behind(program, hands, report.left_first);
 	kill_the_rest();
 	(void)getrusage(RUSAGE_CHILDREN, &used);
 	report.outcome = WIFEXITED(status) ? EXEC_EXITED : EXEC_SIGNALED;
@@ -161,6 +163,8 @@ _Noreturn static void reap_until(pid_t pid)
 			continue;
 		if (gone < 0)
 			_exit(LAUNCH_FAILED);
+		if (gone == hands)
+			hands = 0; /* that number may be another's now */
 		if (gone == pid)
 			end_leaf(pid, status);
 	}
@@ -204,6 +208,7 @@ void leaf_run(const struct launch *l, const struct leaf_ends *ends, pid_t init_p
 		exec_run(l, ends, sync_pipe[1], go_pipe[0]);
 	sync = wait_for_sync(sync_pipe[0], pidfd);
 	if (!sync.failed) {
+		hands = sync.hands_pid;
 		if (send_ready(l, &sync, pidfd) < 0)
 			_exit(LAUNCH_FAILED); /* no supervisor: nothing runs */
 		if (keep_only(l, ends->report_fd, go_pipe[1], &err) < 0) {

@@ -48,26 +48,24 @@ static enum left_how how_it_stands(pid_t pid, pid_t session, pid_t program)
 	return session == pid || session_of(session) ? LEFT_OWN_SESSION : LEFT_ORPHAN;
 }
 
-/* Return: false if it is one of ours, as the hands are. */
+/* Return: false if it has ended. */
 static bool take_program(pid_t pid, struct left_process *ret)
 {
 	char path[64];
-	struct stat ours, its;
+	struct stat st;
 	struct statvfs fs;
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	if (stat(path, &its) < 0 || stat("/proc/self/exe", &ours) < 0)
-		return errno != ENOENT; /* it is ending */
-	if (its.st_dev == ours.st_dev && its.st_ino == ours.st_ino)
-		return false;
+	if (stat(path, &st) < 0)
+		return errno != ENOENT;
 	ret->is_of_image = statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY);
 	n = readlink(path, ret->program, sizeof(ret->program) - 1);
 	ret->program[n < 0 ? 0 : n] = '\0';
 	return true;
 }
 
-uint32_t left_behind(pid_t program, struct left_process ret[LEFT_MAX])
+uint32_t left_behind(pid_t program, pid_t hands, struct left_process ret[LEFT_MAX])
 {
 	const struct dirent *entry;
 	uint32_t count = 0;
@@ -82,7 +80,7 @@ uint32_t left_behind(pid_t program, struct left_process ret[LEFT_MAX])
 		const pid_t pid = isdigit((unsigned char)entry->d_name[0])
 					  ? (pid_t)strtol(entry->d_name, NULL, 10)
 					  : 0;
-		const pid_t session = pid > 1 ? session_of(pid) : 0;
+		const pid_t session = pid > 1 && pid != hands ? session_of(pid) : 0;
 
 		if (!session || !take_program(pid, &process))
 			continue;

@@ -137,6 +137,12 @@ while not os.path.exists('there'):
     def test_nothing_is_left(self):
         self.assertEqual(self.left("sleep 0.01 & setsid -w true; wait; echo a | cat"), [])
 
+    def test_the_hands_are_not_left(self):
+        for script, left in (("true", 0), ("sleep 600 & true", 1)):
+            r = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:live", "--json", "--", "sh", "-c", script)
+            summary = json.loads(r.stderr.decode().splitlines()[-1])
+            self.assertEqual((r.returncode, summary.get("left", 0)), (0, left))
+
 
 class Past(EndingsTest):
     RULE = rule("old", "file.change", "action.op == 'unlink' && action.before_session", "log",
