@@ -17,7 +17,7 @@
  *	KILL	supervisor -> init: end execution `exec` and everything in its leaf
  *	EXIT	init -> supervisor: execution over, its leaf is empty; strings: what went wrong,
  *		then of each process that was running when its program had ended, up to
- *		LEFT_MAX, one of enum left_how, whether it is of the image, and its program
+ *		LEFT_MAX, one of enum left_how, one of LEFT_OF_..., and its program
  *	SOCKET	supervisor -> init: make a socket in the session's network;
  *		init -> supervisor: fd: it
  *	ERROR	either: text; from init before HELLO: the sandbox could not be built
@@ -84,6 +84,7 @@ enum left_how {
 
 #define LEFT_OF_IMAGE	'i'
 #define LEFT_OF_SESSION 's'
+#define LEFT_UNKNOWN	'u' /* its program may not be looked up: its own name for itself */
 
 struct msg {
 	uint32_t type;	/* enum msg_type */

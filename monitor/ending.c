@@ -60,6 +60,8 @@ static struct str provenance(const struct session *session, char where, const ch
 {
 	if (where == LEFT_OF_IMAGE)
 		return STR("image");
+	if (where == LEFT_UNKNOWN)
+		return STR("");
 	if (program[0] != '/')
 		return STR("memfd");
 	return path_is_below(program, session->workspace) ? STR("workspace") : STR("session");
@@ -69,7 +71,7 @@ static void note_left(struct execution *execution, const char *told)
 {
 	struct action action = action_of(execution, ACTION_OUTLIVE);
 
-	if (strnlen(told, 3) < 3) /* its program could not be looked up */
+	if (strnlen(told, 2) < 2) /* malformed */
 		return;
 	action.detached = detachment(told[0]);
 	action.exe = str_of(told + 2);

@@ -142,7 +142,7 @@ static uint32_t put_exit_strings(const struct leaf_report *report, const struct 
 		const struct left_process *process = &last->left_first[i];
 
 		*at++ = (char)process->how;
-		*at++ = process->is_of_image ? LEFT_OF_IMAGE : LEFT_OF_SESSION;
+		*at++ = process->where;
 		at = stpcpy(at, process->program) + 1;
 	}
 	return (uint32_t)(at - self.payload);

@@ -194,8 +194,8 @@ struct leaf_ends {
 #define LEFT_MAX 16u /* of which more is told than that they were there */
 
 struct left_process {
-	uint8_t how; /* enum left_how */
-	bool is_of_image;
+	uint8_t how;	   /* enum left_how */
+	char where;	   /* LEFT_OF_IMAGE or its like */
 	char program[126]; /* cut if it is longer */
 };
 

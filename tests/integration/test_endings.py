@@ -100,10 +100,10 @@ until(lambda: held.append(os.pipe()), errno.EMFILE)
 
 
 class Outlive(EndingsTest):
-    def left(self, script):
-        r = self.run_noted(script)
+    def left(self, script, *options):
+        r = self.run_noted(script, *options)
         self.assertEqual(r.returncode, 0, r.stderr.decode())
-        found = [(e["fields"].get("detached", ""), e["fields"]["exe"].rpartition("/")[2], e["fields"]["provenance"], e.get("rule"))
+        found = [(e["fields"].get("detached", ""), e["fields"]["exe"].rpartition("/")[2], e["fields"].get("provenance", ""), e.get("rule"))
                  for e in self.events() if e["kind"] == "proc.outlive"]
         self.assertEqual(self.fields("exec.end")[0].get("left", 0), len(found))
         return found
@@ -133,6 +133,24 @@ while not os.path.exists('there'):
         (self.work / "daemon.py").write_text(code)
         found = self.left("python3 daemon.py")
         self.assertEqual([(how, where, rule) for how, _, where, rule in found], [("orphan", "image", "sr.own-daemon")])
+
+    # sys.argv[1]: what the one that is left does first.
+    SLEEPER = """
+import ctypes, os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    exec(sys.argv[1])
+    os.close(os.open('there', os.O_CREAT | os.O_WRONLY))
+    time.sleep(600)
+while not os.path.exists('there') and os.waitpid(-1, os.WNOHANG) == (0, 0):
+    pass
+"""
+
+    def test_one_that_may_not_be_looked_up(self):
+        (self.work / "sleeper.py").write_text(self.SLEEPER)
+        hide = "libc = ctypes.CDLL(None); libc.prctl(15, b'/a) b'); libc.prctl(4, 0)"
+        self.assertEqual(self.left(f'python3 sleeper.py "{hide}"'), [("own session", "a) b", "", "sr.left-running")])
+        self.assertEqual([f["exe"] for f in self.fields("proc.outlive")], ["/a) b"])
 
     def test_nothing_is_left(self):
         self.assertEqual(self.left("sleep 0.01 & setsid -w true; wait; echo a | cat"), [])
