@@ -62,7 +62,7 @@ static struct str provenance(const struct session *session, char where, const ch
 		return STR("image");
 	if (where == LEFT_UNKNOWN)
 		return STR("");
-	if (program[0] != '/')
+	if (strncmp(program, "/memfd:", strlen("/memfd:")) == 0)
 		return STR("memfd");
 	return path_is_below(program, session->workspace) ? STR("workspace") : STR("session");
 }

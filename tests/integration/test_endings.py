@@ -152,6 +152,18 @@ while not os.path.exists('there') and os.waitpid(-1, os.WNOHANG) == (0, 0):
         self.assertEqual(self.left(f'python3 sleeper.py "{hide}"'), [("own session", "a) b", "", "sr.left-running")])
         self.assertEqual([f["exe"] for f in self.fields("proc.outlive")], ["/a) b"])
 
+    def test_one_without_a_file(self):
+        (self.work / "sleeper.py").write_text(self.SLEEPER)
+        run = """
+fd = os.memfd_create('nap', 0)
+os.write(fd, open(os.path.realpath('/bin/sh'), 'rb').read())
+os.execve(fd, ['nap', '-c', '> there; read -r line < fifo'], {})
+"""
+        policy = self.write("p", rule("r", "exec", "action.name == 'x'", "log", [{"path": "/x", "name": "x"}], [{"path": "/y", "name": "y"}]))
+        (self.work / "run.py").write_text(run)
+        found = self.left("mkfifo fifo; python3 sleeper.py \"exec(open('run.py').read())\"", "--policy", policy)
+        self.assertEqual([(how, name, where) for how, name, where, _ in found], [("own session", "memfd:nap (deleted)", "memfd")])
+
     def test_nothing_is_left(self):
         self.assertEqual(self.left("sleep 0.01 & setsid -w true; wait; echo a | cat"), [])
 
