@@ -180,11 +180,11 @@ class Past(EndingsTest):
     SCRIPT = ("echo > new; mkdir tree; echo > tree/a; mv old tree/; cp kept copy; ln -s kept link; mv copy copied;"
               "rm new tree/a copied link ./kept; rm -r tree")
 
-    def deleted(self, *rules, mode="cow"):
+    def deleted(self, *rules, mode="cow", script=SCRIPT):
         for name in ("old", "kept"):
             (self.work / name).write_text("x")
         r = self.cordon("run", "--trace", TRACE, "-w", f"{self.work}:{mode}", "--record", self.record,
-                        "--policy", self.write("p", *rules), "--", "sh", "-c", self.SCRIPT)
+                        "--policy", self.write("p", *rules), "--", "sh", "-c", script)
         self.assertEqual(r.returncode, 0, r.stderr.decode())
         self.replays_the_same(self.dir / "p.json")
         return [e["fields"]["path"].rpartition("/")[2] for e in self.events() if e.get("rule") == "old"]
@@ -200,6 +200,10 @@ class Past(EndingsTest):
         gate = rule("no", "file.change", "action.path.endsWith('/never')", "deny", [{"op": "unlink", "path": "/never"}],
                     [{"op": "unlink", "path": "/w/a"}])
         self.assertEqual(self.deleted(self.RULE, gate, mode="live"), ["kept", "old"])
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_no_way_to_make_it_young(self):
+        self.assertEqual(self.deleted(self.RULE, script="ln -s . l; rm l/kept; mkdir a; mv old a/; echo > a/new; mv a b; rm b/*"), ["kept", "old"])
 
     @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_not_told_where_no_rule_asks(self):
