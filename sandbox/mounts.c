@@ -334,8 +334,8 @@ int mounts_make_root(struct launch *l, struct error *err)
 	return r;
 }
 
-/* Programs and settings of the host: none but its root makes a socket there. */
-static bool is_system(const char *path)
+/* Return: length of the one of these folders that @path is or is below; 0 if none. */
+static size_t system_folder(const char *path)
 {
 	static const char *const folders[] = {"/usr", "/etc",	"/bin",	  "/sbin",
 					      "/lib", "/lib32", "/lib64", "/libx32"};
@@ -344,9 +344,22 @@ static bool is_system(const char *path)
 		const size_t len = strlen(folders[i]);
 
 		if (!strncmp(path, folders[i], len) && (path[len] == '/' || !path[len]))
-			return true;
+			return len;
 	}
-	return false;
+	return 0;
+}
+
+/* Programs and settings of the host: none but its root makes a socket there. What is below one of
+ * these folders may be a link that leads elsewhere, as /usr/tmp does. */
+static bool is_system(const char *source)
+{
+	const size_t len = system_folder(source);
+	_cleanup_free_ char *path = NULL;
+
+	if (!len || !source[len])
+		return len;
+	path = realpath(source, NULL);
+	return path && system_folder(path);
 }
 
 /*

@@ -171,7 +171,8 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 	 */
 	if (call->missing && ret->proceed && !(call->is_list && call->in_own_folder)) {
 		*ret = (struct gate_answer){.errno_value = ENOENT};
-		decode_answered(d, &action, ENOENT);
+		if (call->kind == ACTION_CONNECT)
+			decode_answered(d, &action, ENOENT);
 	} else if (ret->proceed && is_carried(d, call)) {
 		call->about = file_action_of_connect(&action);
 	}

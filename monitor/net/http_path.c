@@ -24,6 +24,14 @@ static void put(struct path *path, char c)
 		path->text[path->len++] = c;
 }
 
+/* A single dot between slashes is nothing: apt asks for them. */
+static void take_dot_back(struct path *path)
+{
+	path->last = '/';
+	if (path->len < MAX_HTTP_PATH) /* else it was cut */
+		path->len--;
+}
+
 /* A backslash is none of RFC 3986, but of servers on Windows. */
 static void look(struct path *path, char c)
 {
@@ -33,8 +41,10 @@ static void look(struct path *path, char c)
 		path->dots++;
 		return;
 	}
-	if (is_end || c == ';')
-		path->leads_up |= !path->is_else && (path->dots == 1 || path->dots == 2);
+	if (c == '/' && path->dots == 1)
+		take_dot_back(path);
+	else if (is_end || c == ';')
+		path->leads_up |= path->dots == 1 || path->dots == 2;
 	path->is_else = !is_end;
 	path->dots = 0;
 }
@@ -45,7 +55,7 @@ static void put_octet(struct path *path, int octet, bool was_encoded)
 	const char c = (char)octet;
 
 	look(path, c);
-	if (was_encoded && (octet <= ' ' || octet >= 0x7f || strchr("%?#", c))) {
+	if (octet >= 0x7f || (was_encoded && (octet <= ' ' || strchr("%?#", c)))) {
 		put(path, '%');
 		put(path, digits[octet >> 4]);
 		put(path, digits[octet & 15]);

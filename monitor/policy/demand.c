@@ -46,7 +46,7 @@ static struct flags flags_of(const struct cel_node *node, bool value)
 	if (node->kind == NODE_NOT)
 		return flags_of(node->child, !value);
 	if (node->kind == NODE_FIELD && node->field->type == FIELD_BOOL &&
-	    !action_field_may_be_unknown(node->field)) {
+	    node->field - action_fields < 64 && !action_field_may_be_unknown(node->field)) {
 		bit = UINT64_C(1) << (node->field - action_fields);
 		*(value ? &ret.set : &ret.clear) = bit;
 		return ret;

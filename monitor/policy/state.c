@@ -204,8 +204,8 @@ static bool is_unseen(const struct step *step, bool gates_files)
 		if (action_enforced((enum action_kind)k) == ENFORCED_BEFORE)
 			seen |= 1u << k;
 	}
-	/* told of by the session's init, trace or not */
-	seen |= 1u << ACTION_USAGE | 1u << ACTION_LIMIT | 1u << ACTION_OUTLIVE;
+	/* told of by the session's init, trace or not; of limits, only some */
+	seen |= 1u << ACTION_USAGE | 1u << ACTION_OUTLIVE;
 	if (!gates_files)
 		seen &= ~files;
 	else if (step->is.only_writes)

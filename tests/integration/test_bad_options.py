@@ -127,7 +127,6 @@ class Options(BadInputTest):
                 self.refused(*self.run_args(f"{option}="), says=[f"{option}: the value is empty"])
 
     def test_what_contradicts(self):
-        self.refused("run", "--discard", "-w", f"{self.work}:live", "--", "true", says=["--discard", "stays"])
         for args, says in ((["serve", "--json"], "--json goes with --status"), (["serve", "--stop", "--status"], "one at a time"),
                            (["policy", "check", "--json", "--sarif"], "--json or --sarif"),
                            (["policy", "eval", "1", "--vra", "x=1"], "no option --vra"),

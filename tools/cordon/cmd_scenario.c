@@ -196,7 +196,8 @@ static void print_report(const struct scenario_arguments *a, const struct trial 
 	} else if (totals_of(trials, count).not_run < count) {
 		report_table(trials, count, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), &out);
 	}
-	(void)fwrite(out.data, 1, out.len, stdout);
+	if (out.len)
+		(void)fwrite(out.data, 1, out.len, stdout);
 }
 
 static int run_scenarios(const struct scenario_arguments *a, const struct scenario_set *set)

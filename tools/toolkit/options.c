@@ -329,9 +329,6 @@ static void finish(struct argp_state *state, struct session_options *o)
 {
 	struct error err;
 
-	if (o->discard && o->workspace_mode == WORKSPACE_LIVE)
-		argp_error(state, "--discard: what is changed in a live workspace is changed on "
-				  "the host, and stays; take :cow, or leave it away");
 	if (o->learn_path && !o->learns)
 		argp_error(state, "--learn-to goes with --mode=learn");
 	o->policy_text = net_policy(&o->net);
