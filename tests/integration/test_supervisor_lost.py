@@ -284,10 +284,13 @@ class Lost(CordonTest):
         """What must be on record now whatever happens."""
         before = [session.done() for session in sessions]
         if sessions[0].actions >= 0:
-            # Nobody does anything any more: nothing may be held back.
-            self.assertTrue(wait_for(lambda: all(session.told() >= session.done() for session in sessions)),
-                            [(session.told(), session.done()) for session in sessions])
-            return [session.done() for session in sessions]
+            # Soon nobody does anything any more: nothing may be held back. What somebody did after we looked may be.
+            def all_told():
+                before[:] = [session.done() for session in sessions]
+                return all(session.told() >= done for session, done in zip(sessions, before))
+
+            self.assertTrue(wait_for(all_told), [(session.told(), session.done()) for session in sessions])
+            return before
         # What was done before the last tick of the timer, of a loop that has turned since.
         time.sleep(0.05 + self.rng.random() * 0.1)
         for session in sessions:
