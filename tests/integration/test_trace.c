@@ -54,7 +54,8 @@ static void test_tree_inherits(void **state)
 	status = traced_run(&traced, family, NULL);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 	assert_int_equal(traced_count(&traced, TRACE_FORK), 1); /* a thread is no process */
-	assert_int_equal(traced_count(&traced, TRACE_EXIT), 2);
+	/* Of a process whose last threads end at once an older kernel tells twice: see tasks.h. */
+	assert_in_range(traced_count(&traced, TRACE_EXIT), 2, 3);
 	fork_event = traced_find(&traced, TRACE_FORK, NULL, 0);
 	first = traced_find(&traced, TRACE_OPEN, "/dev/null", 0);
 	second = traced_find(&traced, TRACE_OPEN, "/dev/null", 1);
@@ -68,7 +69,11 @@ static void test_tree_inherits(void **state)
 	exit_event = traced_find(&traced, TRACE_EXIT, NULL, 0);
 	assert_int_equal(exit_event->pid, fork_event->pid);
 	assert_int_equal(exit_event->result, 5 << 8);
-	assert_int_equal(traced_find(&traced, TRACE_EXIT, NULL, 1)->result, 3 << 8);
+	for (unsigned i = 1; i < traced_count(&traced, TRACE_EXIT); i++) {
+		exit_event = traced_find(&traced, TRACE_EXIT, NULL, i);
+		assert_int_equal(exit_event->pid, fork_event->parent_pid);
+		assert_int_equal(exit_event->result, 3 << 8);
+	}
 }
 
 static int vforks(void *arg)
