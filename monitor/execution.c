@@ -116,6 +116,7 @@ static void execution_end(struct execution *execution)
 	usage_end(execution);
 	record_end_of(execution);
 	lineages_end(session->lineages, execution->id);
+	policy_state_end_execution(session->state, execution->id);
 	DL_DELETE(session->executions, execution);
 	execution->ops->ended(execution->ctx, execution->id, &execution->result);
 	uv_close((uv_handle_t *)&execution->timeout, on_handle_closed);

@@ -284,6 +284,10 @@ bool policy_state_evicted_acts(const struct policy_state *state);
  */
 void policy_state_assume_unseen(struct policy_state *state, bool gates_files, bool from_start);
 
+/* An execution has ended, and nothing of it lives on: what sequences kept of it is let go. With a
+ * trace that is done as each process ends. */
+void policy_state_end_execution(struct policy_state *state, uint32_t exec_id);
+
 /* An execution (0: one that nobody told of) has ended that took so much processor time, of all its
  * processes; what proc.usage told of it before is part of that. */
 void policy_state_note_cpu(struct policy_state *state, uint32_t exec_id, uint64_t us);

@@ -394,3 +394,15 @@ void sequences_follow(const struct policy *policy, struct policy_state *state,
 		}
 	}
 }
+
+void policy_state_end_execution(struct policy_state *state, uint32_t exec_id)
+{
+	const struct policy *policy = state->policy;
+
+	for (size_t i = 0; state->untraced && i < policy->rule_count; i++) {
+		const struct sequence *s = &policy->rules[i].sequence;
+
+		if (s->step_count && s->by == BY_LINEAGE)
+			keyed_drop(state->tables[s->table], exec_id | BY_EXECUTION);
+	}
+}

@@ -190,7 +190,9 @@ bool policy_state_evicted_acts(const struct policy_state *state)
 void state_evict(struct policy_state *state, const struct rule_info *rule, bool acts)
 {
 	state->evicted++;
-	state->evicted_rule = rule;
+	/* One that acts is why something is done about it. */
+	if (acts || !state->evicted_acts)
+		state->evicted_rule = rule;
 	state->evicted_acts |= acts;
 }
 

@@ -337,6 +337,9 @@ static void test_an_untraced_execution_is_one_lineage(void **state)
 	assert_true(fires(policy, session, of_process(11, 2, 9)));
 	other.exec_id = 2;
 	assert_false(fires(policy, session, other));
+	/* It would be forgotten for others' sake, which is a loss, if it stayed. */
+	policy_state_end_execution(session, 1);
+	assert_false(fires(policy, session, of_process(13, 4, 9)));
 	(void)policy_state_free(session);
 	(void)policy_free(policy);
 }
