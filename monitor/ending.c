@@ -12,7 +12,7 @@
 
 #include "monitor/session_internal.h"
 
-static struct action action_of(const struct execution *execution, enum action_kind kind)
+struct action execution_action(const struct execution *execution, enum action_kind kind)
 {
 	return (struct action){
 		.kind = kind,
@@ -38,7 +38,7 @@ static uint64_t note_hits(struct execution *execution, struct str limit, uint64_
 			  uint64_t *seen)
 {
 	const uint64_t fresh = total > *seen ? total - *seen : 0;
-	struct action action = action_of(execution, ACTION_LIMIT);
+	struct action action = execution_action(execution, ACTION_LIMIT);
 
 	if (!fresh)
 		return 0;
@@ -69,7 +69,7 @@ static struct str provenance(const struct session *session, char where, const ch
 
 static void note_left(struct execution *execution, const char *told)
 {
-	struct action action = action_of(execution, ACTION_OUTLIVE);
+	struct action action = execution_action(execution, ACTION_OUTLIVE);
 
 	if (strnlen(told, 2) < 2) /* malformed */
 		return;

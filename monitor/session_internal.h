@@ -399,6 +399,8 @@ void usage_tick(struct session *session);
 void usage_end(struct execution *execution);
 
 /* ending.c */
+/* What is told of an execution by no process of it. */
+struct action execution_action(const struct execution *execution, enum action_kind kind);
 /* With its EXIT there, and the trace drained. */
 void ending_note(struct execution *execution, const struct msg *m, const char *payload);
 

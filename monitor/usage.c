@@ -39,19 +39,12 @@ static bool judge_usage(struct execution *execution, const struct proc_usage *us
 			struct denial *ret_denial)
 {
 	struct session *session = execution->session;
-	const struct action action = {
-		.kind = ACTION_USAGE,
-		.time_ns = monotonic_ns(),
-		.exec_id = execution->id,
-		.call_id = str_of(execution->call_id),
-		.call_tool = str_of(execution->tool),
-		.declared = declared_list(execution->declared),
-		.cpu_ms = (int64_t)usage->cpu_ms,
-		.memory_bytes = (int64_t)usage->memory_bytes,
-		.written_bytes = (int64_t)usage->written_bytes,
-	};
+	struct action action = execution_action(execution, ACTION_USAGE);
 	struct judgement judgement;
 
+	action.cpu_ms = (int64_t)usage->cpu_ms;
+	action.memory_bytes = (int64_t)usage->memory_bytes;
+	action.written_bytes = (int64_t)usage->written_bytes;
 	execution->usage = *usage;
 	judge_traced(session, &action, &judgement, ret_denial);
 	return judgement.decision.verdict == VERDICT_KILL && !judgement.proceed;
