@@ -201,6 +201,19 @@ class Past(EndingsTest):
                     [{"op": "unlink", "path": "/w/a"}])
         self.assertEqual(self.deleted(self.RULE, gate, mode="live"), ["kept", "old"])
 
+    OPENED = rule("old", "file.open", "action.write && action.before_session && action.cut && action.path.matches('/(new|old|kept)$')", "log",
+                  [{"path": "/w/old", "write": True, "cut": True, "before_session": True}], [{"path": "/w/old", "write": True, "cut": True}])
+    WRITES = "echo > new; echo > new; echo >> kept; exec 3<>kept; cat old; echo > old; rm old; echo > old; echo > old"
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_opened_traced(self):
+        self.assertEqual(self.deleted(self.OPENED, script=self.WRITES), ["old"])
+
+    def test_opened_gated(self):
+        gate = rule("no", "file.open", "action.write && action.path.endsWith('/never')", "deny", [{"path": "/never", "write": True}],
+                    [{"path": "/w/a", "write": True}])
+        self.assertEqual(self.deleted(self.OPENED, gate, mode="live", script=self.WRITES), ["old"])
+
     @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_no_way_to_make_it_young(self):
         self.assertEqual(self.deleted(self.RULE, script="ln -s . l; rm l/kept; mkdir a; mv old a/; echo > a/new; mv a b; rm b/*"), ["kept", "old"])
