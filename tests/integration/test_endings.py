@@ -115,7 +115,7 @@ class Outlive(EndingsTest):
         self.record.unlink()
         perl = "exec setsid perl -e \"open F, q(>there); close F; sleep 600\""
         self.assertEqual([(how, rule) for how, _, _, rule in self.left(f"({perl}) & while [ ! -e there ]; do :; done")],
-                         [("own session", "sr.left-running")])
+                         [("own session", "sr.left-script")])
 
     def test_double_fork(self):
         code = """
