@@ -63,7 +63,7 @@ int sequences_share(struct policy *policy, struct error *err)
 		policy->rooms[row_words(s)].rules++;
 		all++;
 	}
-	for (size_t words = 0; words <= MAX_SEQUENCE_WORDS; words++) {
+	for (size_t words = 0; all && words <= MAX_SEQUENCE_WORDS; words++) {
 		struct sequence_room *room = &policy->rooms[words];
 
 		if (!room->rules)
