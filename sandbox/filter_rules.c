@@ -179,7 +179,7 @@ const struct filter_bits filter_bits[] = {
 	/* the number that tells a file from one before it, by which labels go (bpf/flows.h) */
 	{"ioctl", ENOTTY, {IS(1, 0x40087602)}}, /* FS_IOC_SETVERSION */
 	{"ioctl", ENOTTY, {IS(1, 0x40086604)}}, /* EXT4_IOC_SETVERSION_OLD */
-	/* fallocate(2) by another name, in numbers that are not asked for any limit */
+	/* fallocate(2) by another name, which the gate would not hear of */
 	{"ioctl", ENOTTY, {IS(1, 0x40305828)}}, /* FS_IOC_RESVSP */
 	{"ioctl", ENOTTY, {IS(1, 0x4030582a)}}, /* FS_IOC_RESVSP64 */
 	{"ioctl", ENOTTY, {IS(1, 0x40305839)}}, /* FS_IOC_ZERO_RANGE */
@@ -320,6 +320,8 @@ const struct filter_gated filter_gated[] = {
 	{"sendmmsg", -1, 0, 0, false},
 	{"bind", -1, 0, 0, false},
 	{"listen", -1, 0, 0, false},
+	/* takes room on the disk without writing */
+	{"fallocate", -1, 0, 0, false},
 	/* what opens for writing; ftruncate and the like need such a descriptor first */
 	{"open", 1, WRITING, PATH_ONLY, true},
 	{"openat", 2, WRITING, PATH_ONLY, true},
