@@ -26,7 +26,7 @@
 #include "sandbox/lite.h"
 
 #define SEEN_BITS 16u
-#define SEEN_MAX  (1u << SEEN_BITS)
+#define SEEN_MAX  ((size_t)1 << SEEN_BITS)
 
 struct held {
 	const struct launch *launch;
@@ -184,11 +184,13 @@ static void count_mapping(struct held *held, pid_t pid, const char *line)
 	char path[96];
 	struct stat st;
 	int name = 0;
+	int found;
 
+	if (!strstr(line, " (deleted)"))
+		return;
 	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
-	if (!strstr(line, " (deleted)") ||
-	    sscanf(line, "%lx-%lx %*s %*s %*s %lu %n", &from, &to, &inode, &name) != 3 ||
-	    strncmp(line + name, "/memfd:", strlen("/memfd:")) == 0 ||
+	found = sscanf(line, "%lx-%lx %*s %*s %*s %lu %n", &from, &to, &inode, &name);
+	if (found != 3 || strncmp(line + name, "/memfd:", strlen("/memfd:")) == 0 ||
 	    strncmp(line + name, "/dev/", strlen("/dev/")) == 0 ||
 	    strncmp(line + name, "/SYSV", strlen("/SYSV")) == 0 || knows_inode(held, inode))
 		return;
