@@ -105,7 +105,8 @@ struct msg {
 	/* EXIT: of the session since it began, where a cgroup counts */
 	uint64_t memory_kills;	/* processes ended for want of memory */
 	uint64_t refused_forks; /* processes that could not be made */
-	uint64_t disk_ends;	/* calls that the keeper ended for what they took of the disk, */
+	uint64_t disk_ends;	/* of this call: 1 if the keeper ended it for what is taken of the
+				   disk, */
 	uint64_t layer_bytes;	/* of which the session may have so much; 0: none is counted */
 	uint64_t room;		/* ROOM */
 };

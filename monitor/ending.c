@@ -84,6 +84,7 @@ void ending_note(struct execution *execution, const struct msg *m, const char *p
 	struct session *session = execution->session;
 	struct exec_result *result = &execution->result;
 	const char *by = session_layer(session, "limit.memory");
+	uint64_t ended_before = 0; /* each call is told of its own end */
 	const char *told;
 	size_t at = 0;
 
@@ -91,8 +92,7 @@ void ending_note(struct execution *execution, const struct msg *m, const char *p
 		note_hits(execution, STR("memory"), m->memory_kills, &session->limits.memory_kills);
 	result->refused_forks = note_hits(execution, STR("processes"), m->refused_forks,
 					  &session->limits.refused_forks);
-	result->disk_ends =
-		note_hits(execution, STR("disk"), m->disk_ends, &session->limits.disk_ends);
+	result->disk_ends = note_hits(execution, STR("disk"), m->disk_ends, &ended_before);
 	result->layer_bytes = m->layer_bytes;
 	result->memory_is_each = by && strcmp(by, "rlimit") == 0;
 	(void)msg_next_string(m, payload, &at); /* what went wrong */

@@ -178,7 +178,7 @@ struct session {
 	struct loss loss;
 
 	struct {
-		uint64_t memory_kills, refused_forks, disk_ends; /* as its init has counted them */
+		uint64_t memory_kills, refused_forks; /* as its init has counted them */
 	} limits;
 	struct room room;
 

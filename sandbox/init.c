@@ -41,6 +41,7 @@ struct leaf {
 	int report_fd; /* -1 once EXIT went out */
 	bool has_report;
 	bool is_quiet;		   /* nobody is left to report */
+	bool is_over_disk;	   /* ended for what the session took of the disk */
 	struct leaf_report report; /* the first */
 };
 
@@ -51,7 +52,6 @@ struct init {
 	uint32_t last; /* flags of the last EXEC: a session's are all alike, but for a terminal */
 	struct leaf leaves[MAX_LEAVES];
 	size_t leaf_count;
-	uint64_t disk_ends; /* calls that were ended for what they took of the disk */
 	char payload[MAX_MESSAGE_BYTES];
 };
 
@@ -165,7 +165,7 @@ static void send_exit(struct leaf *leaf, const struct leaf_report *last)
 	m.system_time_us = last->system_time_us;
 	m.memory_kills = cgroup_hits(self.launch, LIMIT_MEMORY);
 	m.refused_forks = cgroup_hits(self.launch, LIMIT_PIDS);
-	m.disk_ends = self.disk_ends;
+	m.disk_ends = leaf->is_over_disk;
 	m.layer_bytes = self.launch->spec.limits.layer_bytes;
 	m.payload_len = put_exit_strings(report, last);
 	close_fd(&leaf->report_fd);
@@ -248,8 +248,7 @@ static void hear_keeper(void)
 	if (note != KEEPER_END_CALLS)
 		return;
 	for (size_t i = 0; i < self.leaf_count; i++) {
-		/* Of one that has told its end there is nothing left to tell. */
-		self.disk_ends += self.leaves[i].report_fd >= 0;
+		self.leaves[i].is_over_disk = true;
 		kill_leaf(&self.leaves[i]);
 	}
 }

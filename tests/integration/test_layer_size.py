@@ -215,6 +215,17 @@ class Session(LayerTest):
         self.assertEqual(client.close()[0], 0)
         self.assertEqual([h[0] for h in self.hits()], ["disk"])
 
+    def test_all_that_are_ended_together_are_told(self):
+        client = self.client(*self.SIZE)
+        for number, command in enumerate(("sleep 20", self.FILL % "t")):
+            client.send({"id": f"both{number}", "method": "tools/call",
+                         "params": {"name": "bash", "arguments": {"command": command}}})
+        answers = [client.answer() for _ in range(2)]
+        for answer in answers:
+            self.assertIn("out of room", json.dumps(answer))
+        self.assertEqual(client.close()[0], 0)
+        self.assertEqual([e["fields"]["hits"] for e in self.events("limit.hit")], [1, 1])
+
     def test_who_adds_to_it_again_is_ended_again_and_the_session_at_last(self):
         client = self.client(*self.SIZE)
         texts = [client.text("bash", command=self.FILL % f"n{i}-") for i in range(10)]
