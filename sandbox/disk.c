@@ -110,11 +110,12 @@ static void choose_limits(struct disk *disk, struct spec_limits *limits, const s
 		if (limits->layer_bytes < SLACK)
 			limits->layer_bytes = SLACK; /* hardly anything: the calls will be told */
 	}
-	/* One file cannot be larger; but for files in memory, which have limits of their own. */
-	if (!limits->file_size_bytes)
-		limits->file_size_bytes = is_asked || limits->layer_bytes > limits->memory_bytes
-						  ? limits->layer_bytes
-						  : limits->memory_bytes;
+	/*
+	 * One file cannot be larger. Where nobody asked, that would only hit what is no matter of
+	 * the layer: files with holes, and those on other disks that are bound or handed in.
+	 */
+	if (is_asked && !limits->file_size_bytes)
+		limits->file_size_bytes = limits->layer_bytes;
 	disk->size = disk->line = limits->layer_bytes;
 	disk->low_line = UINT64_MAX;
 }

@@ -326,6 +326,16 @@ echo done
         size = int(self.events("session.start")[0]["fields"]["layers"]["limit.layer"])
         self.assertLess(size, stat.f_bavail * stat.f_frsize)
 
+    def test_large_files_that_are_not_of_the_layer(self):
+        """Files with holes, and those on other disks, are bounded by no default, only by what was asked for."""
+        code = "import os; os.ftruncate(os.open('sparse', os.O_CREAT | os.O_WRONLY), 1 << 40); os.ftruncate(1, 1 << 40)"
+        for options, status, size in (((), 0, 1 << 40), (self.SIZE, 153, 0)):
+            with self.subTest(options), open(self.dir / "out", "wb") as out:
+                r = self.start("python3", "-c", "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n" + code,
+                               options=["--discard", *options], stdout=out)
+                self.assertEqual((r.wait(timeout=60), os.fstat(out.fileno()).st_size), (status, size))
+            self.record = self.dir / "second.jsonl"
+
     def test_nothing_is_counted_without_a_layer(self):
         r = self.sh("fallocate -l 8M /tmp/f && echo done", options=["-w", f"{self.work}:ro"])
         self.assertEqual((r.returncode, r.stdout), (0, b"done\n"), r.stderr.decode())
