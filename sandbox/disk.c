@@ -164,6 +164,17 @@ static bool is_empty(int folder_fd, const char *name)
 	return count <= 2;
 }
 
+/* Of a layer that was kept nobody knows yet: a little, which a linker or a database needs. */
+static uint64_t room_of(const struct disk *disk)
+{
+	const uint64_t taken = disk->taken + less(disk->before, disk->base);
+
+	if (disk->is_low)
+		return 0;
+	return disk->is_measured ? less(disk->size - disk->size / FINER, taken)
+				 : disk->size / FINER;
+}
+
 static void tell(const struct launch *l, struct disk *disk, uint64_t room)
 {
 	const struct msg m = {.type = MSG_ROOM, .room = room};
@@ -189,7 +200,7 @@ void disk_begin(struct launch *l, pid_t init_pid)
 	disk->is_measured = l->lite || (is_there(disk) && is_empty(disk->folder_fd, "upper"));
 	if (is_there(disk) && fstatvfs(disk->folder_fd, &fs) == 0)
 		disk->base = disk->before = in_use(&fs);
-	tell(l, disk, disk->is_measured ? disk->size - disk->size / FINER : 0);
+	tell(l, disk, room_of(disk));
 }
 
 int disk_timeout(const struct disk *disk)
@@ -337,10 +348,7 @@ static void look(struct disk *disk)
 
 static void tell_room(const struct launch *l, struct disk *disk)
 {
-	const uint64_t taken = disk->taken + less(disk->before, disk->base);
-	const uint64_t room = disk->is_low || !disk->is_measured
-				      ? 0
-				      : less(disk->size - disk->size / FINER, taken);
+	const uint64_t room = room_of(disk);
 	const uint64_t change = room > disk->told ? room - disk->told : disk->told - room;
 
 	if (change > disk->size / FINER || (!room && disk->told))

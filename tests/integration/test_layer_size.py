@@ -326,6 +326,17 @@ echo done
         size = int(self.events("session.start")[0]["fields"]["layers"]["limit.layer"])
         self.assertLess(size, stat.f_bavail * stat.f_frsize)
 
+    def test_a_kept_layer_with_many_files(self):
+        """A linker reserves its output at once, before such a layer can have been measured."""
+        options = ["--session=again", "--layer-size=2G"]
+        self.run_in("python3", "-c", "for i in range(20000): open(f'f{i}', 'w').close()", options=options)
+        for number in range(3):
+            wait_for(lambda: not self.holders())
+            self.record = self.dir / f"{number}.jsonl"
+            r = self.run_in("fallocate", "-l", "8M", f"space{number}", options=options)
+            self.assertEqual(r.returncode, 0, r.stderr.decode())
+        self.assertEqual(self.events("limit.hit"), [])
+
     def test_large_files_that_are_not_of_the_layer(self):
         """Files with holes, and those on other disks, are bounded by no default, only by what was asked for."""
         code = "import os; os.ftruncate(os.open('sparse', os.O_CREAT | os.O_WRONLY), 1 << 40); os.ftruncate(1, 1 << 40)"
