@@ -133,6 +133,13 @@ int disk_open(struct launch *l, struct error *err)
 	*strrchr(parent, '/') = '\0';
 	if (statvfs(*parent ? parent : "/", &fs) < 0)
 		return error_errno(err, errno, "see how much room is left at %s", parent);
+	if (!fs.f_blocks && !l->spec.limits.layer_bytes) {
+		/* A tmpfs without a size, or a ramfs: half of what is free would be nothing. */
+		free(disk->folder);
+		disk->folder = NULL;
+		launch_say(l, "limit.layer=off");
+		return 0;
+	}
 	choose_limits(disk, &l->spec.limits, &fs);
 	launch_say(l, "limit.layer=%" PRIu64, disk->size);
 	return 0;
@@ -339,6 +346,8 @@ static void look(struct disk *disk)
 		return;
 	used = in_use(&fs);
 	disk->risen += less(used, disk->before);
+	if (!fs.f_blocks)
+		disk->risen = disk->size; /* it tells nothing: measure again and again */
 	disk->before = used;
 	disk->is_low = fs.f_bavail * fs.f_frsize < disk->spared ||
 		       (fs.f_files && fs.f_favail < disk->spared_files);

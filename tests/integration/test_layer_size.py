@@ -279,6 +279,27 @@ print("done", flush=True)
         return self.start("python3", "-c", code, options=["--layer-size=48M", f"--session=s{i}"], stdin=subprocess.PIPE)
 
 
+@unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
+class WithoutSize(LayerTest):
+    """The state folder is on a file system that does not tell how much is free."""
+
+    def setUp(self):
+        super().setUp()
+        state = self.dir / "state"
+        state.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=0,mode=755", "none", state], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", state], check=True)
+
+    def test_there_is_no_default(self):
+        r = self.run_in("fallocate", "-l", "8M", "space")
+        self.assertEqual(r.returncode, 0, r.stderr.decode())
+        self.assertEqual(self.events("session.start")[0]["fields"]["layers"]["limit.layer"], "off")
+
+    def test_what_is_asked_for_holds(self):
+        r, summary = self.attack("files", *self.SIZE)
+        self.assertEqual((r.returncode, r.stdout, summary["disk_ends"]), (137, b"", 1), r.stderr.decode())
+
+
 class Innocent(LayerTest):
     def test_a_neighbour(self):
         """The host fills what the session's room would be, and another session is ended for its own."""
