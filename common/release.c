@@ -37,18 +37,27 @@ static void on_alarm(int signum)
 	(void)signum;
 }
 
-/* A signal ends the wait. It comes again, for the first may come before there is one. */
+/*
+ * A signal ends the wait. It comes again, for the first may come before there is one. Whoever
+ * started us may have blocked it, or set an alarm that is to end us: both stay as they are.
+ */
 static void close_without_waiting(int *socket_fd)
 {
 	const struct itimerval soon = {{.tv_usec = WAIT_US}, {.tv_usec = WAIT_US}};
-	const struct itimerval never = {0};
 	const struct sigaction heard = {.sa_handler = on_alarm};
+	struct itimerval timer;
 	struct sigaction before;
+	sigset_t alarms;
+	sigset_t blocked;
 
+	(void)sigemptyset(&alarms);
+	(void)sigaddset(&alarms, SIGALRM);
 	(void)sigaction(SIGALRM, &heard, &before);
-	(void)setitimer(ITIMER_REAL, &soon, NULL);
+	(void)pthread_sigmask(SIG_UNBLOCK, &alarms, &blocked);
+	(void)setitimer(ITIMER_REAL, &soon, &timer);
 	close_fd(socket_fd);
-	(void)setitimer(ITIMER_REAL, &never, NULL);
+	(void)setitimer(ITIMER_REAL, &timer, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 	(void)sigaction(SIGALRM, &before, NULL);
 }
 

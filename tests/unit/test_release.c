@@ -103,12 +103,37 @@ static void test_alarms_are_as_before(void **state)
 	assert_int_equal(alarm(0), 0);
 }
 
+static void test_an_alarm_that_was_set_still_comes(void **state)
+{
+	(void)state;
+	(void)alarm(LINGER_S);
+	release_lingering(true);
+	assert_in_range(alarm(0), LINGER_S / 2, LINGER_S);
+}
+
+static void test_alarms_that_are_blocked_stay_blocked(void **state)
+{
+	sigset_t alarms;
+	sigset_t before;
+	sigset_t after;
+
+	(void)state;
+	(void)sigemptyset(&alarms);
+	(void)sigaddset(&alarms, SIGALRM);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &alarms, &before), 0);
+	release_lingering(true);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, &after), 0);
+	assert_int_equal(sigismember(&after, SIGALRM), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_it_loses_its_linger),
 		cmocka_unit_test(test_it_gets_it_back_meanwhile),
 		cmocka_unit_test(test_alarms_are_as_before),
+		cmocka_unit_test(test_an_alarm_that_was_set_still_comes),
+		cmocka_unit_test(test_alarms_that_are_blocked_stay_blocked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
