@@ -249,7 +249,7 @@ static void start_measuring(const struct launch *l, struct disk *disk)
 		return;
 	}
 	disk->report_fd = ends[0];
-	disk->net = less(disk->before, disk->base);
+	disk->net = (int64_t)(disk->before - disk->base);
 	disk->risen = 0;
 	disk->base = disk->before;
 }
@@ -300,14 +300,20 @@ static enum disk_step decide(struct disk *disk)
 
 /*
  * What cannot be measured is at most what the file system has lost since and nobody sees here. That
- * others may have written it is who hides something to blame for.
+ * others may have written it is who hides something to blame for, as long as it is there: what they
+ * delete again is taken off, and so is what was only seen late. What the session itself deletes
+ * makes no room for what it hides, since both sums fall by it.
  */
 static void take_in(struct disk *disk, const struct disk_report *report)
 {
-	if (report->is_hidden && disk->is_measured)
-		disk->hidden += less(disk->net, less(report->taken, disk->seen));
-	else
+	const int64_t more = disk->net - (int64_t)(report->taken - disk->seen);
+
+	if (!report->is_hidden || !disk->is_measured)
 		disk->hidden = 0;
+	else if (more < 0)
+		disk->hidden = less(disk->hidden, (uint64_t)-more);
+	else
+		disk->hidden += (uint64_t)more;
 	disk->seen = report->taken;
 	disk->taken = disk->seen + disk->hidden;
 }

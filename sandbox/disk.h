@@ -39,9 +39,9 @@ struct disk {
 	unsigned endings; /* of calls, since it was last below its size */
 	uint64_t taken;	  /* as last measured, */
 	uint64_t seen;	  /* without what is only known to be hidden, */
-	uint64_t hidden;  /* which is at most what else came into use while it was */
+	uint64_t hidden;  /* which is at most what else came into use, on the whole, since it was */
 	uint64_t risen;	  /* what of the file system came into use since then, sum of all rises */
-	uint64_t net;	  /* by how much it rose, on the whole, between the last two */
+	int64_t net;	  /* by how much it rose, on the whole, between the last two */
 	uint64_t base;	  /* what of it was in use when that began */
 	uint64_t before;  /* ... at the last look */
 	uint64_t told;	  /* the room that the supervisor knows of */

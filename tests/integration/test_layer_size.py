@@ -19,7 +19,7 @@ MOST = 48  # MiB that an attack takes if nothing stops it
 
 # Takes a mebibyte at a time, slowly enough for any machine to notice.
 ATTACK = """
-import ctypes, mmap, os, socket, sys, time
+import ctypes, os, socket, sys, time
 how, most = sys.argv[1], int(sys.argv[2])
 held, ends = [], socket.socketpair()
 ends[0].setblocking(False)
@@ -34,7 +34,9 @@ def fill(fd):
     return fd
 
 def map_and_close(fd):
-    held.append(mmap.mmap(fd, 4096))
+    libc = ctypes.CDLL(None)  # mmap.mmap() would keep a descriptor
+    libc.mmap.restype = ctypes.c_void_p
+    assert libc.mmap(None, ctypes.c_size_t(4096), 1, 1, fd, ctypes.c_long(0)) != ctypes.c_void_p(-1).value
     os.close(fd)
 
 def send(fd):
@@ -239,13 +241,17 @@ class Session(LayerTest):
 
 @unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
 class Reserve(LayerTest):
-    """The host has hardly anything left: its last space goes to nobody."""
+    """On a file system that is nobody else's. When it has hardly anything left, its last space goes to nobody."""
 
-    def test_who_grows_then_is_ended(self):
+    def setUp(self):
+        super().setUp()
         state = self.dir / "state"
         state.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64M,mode=755", "none", state], check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", state], check=True)
+
+    def test_who_grows_then_is_ended(self):
+        state = self.dir / "state"
         # Beside a session that does nothing, which is not to be ended.
         writes = """
 import os, time
@@ -274,9 +280,36 @@ print("done", flush=True)
         self.assertEqual((grows.returncode, rests.returncode), (137, 0), told)
         self.assertEqual(told[1][0], b"%d\ndone\n" % errno.ENOSPC)
 
-    def begin(self, code, i):
+    def test_a_neighbour_of_who_holds_what_cannot_be_measured(self):
+        """What others write and delete again counts once for that, not each time."""
+        holds = self.begin("""
+import os, socket, time
+ends = socket.socketpair()
+fd = os.open("x", os.O_CREAT | os.O_RDWR)
+os.write(fd, bytes(1 << 20))
+os.unlink("x")
+socket.send_fds(ends[0], [b"x"], [fd])
+os.close(fd)
+print("ready", flush=True)
+input()
+print("done", flush=True)
+""", 0, size="16M")
+        self.assertEqual(holds.stdout.readline(), b"ready\n")
+        filler = self.dir / "state/filler"
+        for most in (9, *[1] * 8) * 6:  # so that measurements find much of it, then little
+            with open(filler, "wb") as f:
+                for _ in range(most):
+                    f.write(bytes(MIB))
+                    f.flush()
+                    time.sleep(0.03)
+            filler.unlink()
+            time.sleep(0.03)
+        told = holds.communicate(b"\n", timeout=60)
+        self.assertEqual((holds.returncode, told[0]), (0, b"done\n"), told[1].decode())
+
+    def begin(self, code, i, size="48M"):
         self.record = self.dir / f"{i}.jsonl"
-        return self.start("python3", "-c", code, options=["--layer-size=48M", f"--session=s{i}"], stdin=subprocess.PIPE)
+        return self.start("python3", "-c", code, options=[f"--layer-size={size}", f"--session=s{i}"], stdin=subprocess.PIPE)
 
 
 @unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
