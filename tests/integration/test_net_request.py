@@ -9,7 +9,7 @@ import unittest
 import approver_testing
 import net_testing
 from cordon_testing import wait_for
-from net_testing import SERVER, UNREACHABLE, NetTest
+from net_testing import ROUTED, SERVER, UNREACHABLE, NetTest
 
 
 class Names(NetTest):
@@ -64,6 +64,18 @@ class Names(NetTest):
             self.assertEqual(done.returncode, 7, done.stderr)
             self.assertIn(b"where nothing is dialled", done.stderr)
         self.assertEqual(self.web.count, 0)
+
+    def test_name_of_an_address_that_is_routed_to_this_host(self):
+        """As that of a load balancer may be: no interface has it."""
+        web = self.server(self.answer, address=ROUTED, port=self.web.port)
+        self.names.names["own.example"] = [ROUTED]
+        done = self.curl("http://own.example:{port}/")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn(b"is an address of this host", done.stderr)
+        self.assertEqual(web.count, 0)
+        done = self.run_in("curl", "-sS", "--max-time", "40", f"http://own.example:{web.port}/",
+                           options=(*self.net(), f"--allow-private={ROUTED}"))
+        self.assertEqual((done.stdout, done.returncode), (b"yes", 0), done.stderr)
 
     def test_name_that_does_not_exist(self):
         done = self.python("""
