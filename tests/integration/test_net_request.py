@@ -3,6 +3,7 @@
 """Names, what is said first, and how much: what the relay looks at before anything of it is sent."""
 
 import json
+import ssl
 import subprocess
 import unittest
 
@@ -237,6 +238,19 @@ except OSError as e: print(type(e).__name__)
         request, = self.events("net.request")
         self.assertEqual((request["fields"]["protocol"], request["fields"]["sni"], request["fields"]["agrees"]),
                          ("tls", "other.example", False))
+
+    def test_other_name_behind_what_servers_pass_over(self):
+        """OpenSSL an empty change of cipher; Go, BoringSSL and Java a warning, Java an empty record and any version."""
+        sent = ssl.MemoryBIO()
+        with self.assertRaises(ssl.SSLWantReadError):
+            ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), sent, server_hostname="other.example").do_handshake()
+        hello = sent.read()
+        for what in (b"\x14\3\3\0\0" + hello, b"\x15\3\1\0\2\1\x5a" + hello, b"\x16\x7f\0" + hello[3:],
+                     b"\x16\2\0\0\0" + hello):
+            self.assertEqual(self.say(what), ["ECONNRESET"], what[:8])
+            self.assertEqual(self.got, [])
+            self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.broken"])
+            self.assertEqual(self.events("net.request")[0]["fields"]["protocol"], "tls")
 
     def test_half_a_head_does_not_leave(self):
         """Waiting does not make of it what is not looked at."""
