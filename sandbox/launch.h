@@ -235,3 +235,5 @@ struct exec_sync {
 
 _Noreturn void exec_run(const struct launch *l, const struct leaf_ends *ends, int sync_fd,
 			int go_fd);
+/* exec_stdio.c: X. @flags: of the EXEC. Return: 0, or -EACCES for what leads out of the session. */
+int exec_check_stdio(const struct launch *l, uint32_t flags, const int fds[3], struct error *err);

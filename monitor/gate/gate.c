@@ -202,7 +202,9 @@ static bool serve(struct gate *gate, const struct stopped_call *call)
 	 */
 	if (answer.kill_execution)
 		return true;
-	r = notify_answer(&gate->notify, call->id, answer.proceed ? 0 : answer.errno_value);
+	r = answer.done ? notify_done_for(&gate->notify, call->id)
+			: notify_answer(&gate->notify, call->id,
+					answer.proceed ? 0 : answer.errno_value);
 	gate->answered = !answer.leads_on;
 	if (r != 0 && answer.proceed && gate->ops->unanswered)
 		gate->ops->unanswered(gate->ctx, call->tid);

@@ -49,7 +49,8 @@ struct gate_answer {
 				the thread stays stopped inside its call */
 	bool leads_on;	 /* what comes of it comes to the owner elsewhere, before any other call:
 			    that one is not waited for here */
-	int errno_value; /* positive; used unless proceed */
+	bool done;	 /* it was carried out in the kernel's place, and returns 0 */
+	int errno_value; /* positive; used unless proceed or done */
 };
 
 struct gate_ops {
