@@ -42,7 +42,7 @@ static const struct field_domain streams =
 static const struct field_domain limits =
 	WORDS("memory", "processes", "disk", "file size", "descriptors", "watches");
 static const struct field_domain detachments = WORDS("", "own session", "orphan");
-static const struct field_domain relations = WORDS("descendant", "sibling", "other");
+static const struct field_domain relations = WORDS("descendant", "sibling", "ancestor", "other");
 
 const struct action_field action_fields[] = {
 	{"exe", FIELD_STRING, ALL & ~(TOOL | KIND(ACTION_DNS) | KIND(ACTION_USAGE)), FIELD(exe),
