@@ -1,28 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/release.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "common/cleanup.h"
 
+#define WAIT_US 1000
+
 static bool is_connected(int socket_fd)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {0};
 	socklen_t len = sizeof(peer);
 
-	return getpeername(socket_fd, (struct sockaddr *)&peer, &len) == 0;
+	/* No other family waits. */
+	return getpeername(socket_fd, (struct sockaddr *)&peer, &len) == 0 &&
+	       (peer.ss_family == AF_INET || peer.ss_family == AF_INET6);
 }
 
-void release_socket(int *socket_fd)
+static void lose_linger(int socket_fd)
 {
 	const struct linger none = {0};
 	struct linger linger = {0};
 	socklen_t len = sizeof(linger);
 
 	/* The kernel tells a very long one cut to an int: any number but 0. */
-	if (*socket_fd >= 0 && getsockopt(*socket_fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
-	    linger.l_onoff && linger.l_linger && is_connected(*socket_fd))
-		(void)setsockopt(*socket_fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 && linger.l_onoff &&
+	    linger.l_linger)
+		(void)setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+static void on_alarm(int signum)
+{
+	(void)signum;
+}
+
+/* A signal ends the wait. It comes again, for the first may come before there is one. */
+static void close_without_waiting(int *socket_fd)
+{
+	const struct itimerval soon = {{.tv_usec = WAIT_US}, {.tv_usec = WAIT_US}};
+	const struct itimerval never = {0};
+	const struct sigaction heard = {.sa_handler = on_alarm};
+	struct sigaction before;
+
+	(void)sigaction(SIGALRM, &heard, &before);
+	(void)setitimer(ITIMER_REAL, &soon, NULL);
 	close_fd(socket_fd);
+	(void)setitimer(ITIMER_REAL, &never, NULL);
+	(void)sigaction(SIGALRM, &before, NULL);
+}
+
+void release_socket(int *socket_fd)
+{
+	if (*socket_fd < 0 || !is_connected(*socket_fd)) {
+		close_fd(socket_fd);
+		return;
+	}
+	lose_linger(*socket_fd);
+	close_without_waiting(socket_fd);
 }

@@ -7,6 +7,8 @@
  * If they were killed meanwhile it is the last one, and of a connection with SO_LINGER its close(2)
  * waits for as long as they chose: whoever runs inside could so stop us. A connection loses that
  * option here; what was sent goes on its way all the same. A reset at the close (a linger of 0)
- * stays one, and a socket without a connection keeps all it has.
+ * stays one, and a socket without a connection keeps all it has. Who sets it again in between, and
+ * lets go of the socket, does not stop us either: SIGALRM, for which there must be no other use,
+ * breaks off a wait.
  */
 void release_socket(int *socket_fd);

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,35 +63,9 @@ static int open_pty(int ret_stdio[3], int *ret_master_fd, struct error *err)
 	return 0;
 }
 
-static bool is_unix_datagram(int socket_fd)
+static int set_up_stdio(const struct launch *l, int *ret_pty_fd, struct error *err)
 {
-	socklen_t len = sizeof(int);
-	int domain = 0;
-	int type = 0;
-
-	return getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-	       domain == AF_UNIX && getsockopt(socket_fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	       type == SOCK_DGRAM;
-}
-
-/* As filter_no_datagrams() has it of those that are made here. */
-static int check_stdio(struct error *err)
-{
-	static const char *const names[] = {"input", "output", "error"};
-
-	for (int i = 0; (order.m.flags & EXEC_CONNECTS) && i < 3; i++)
-		if (is_unix_datagram(order.stdio_fds[i]))
-			return error_set(err, EACCES,
-					 "standard %s is a UNIX datagram socket, and each message "
-					 "through it could go to a socket of the host that this "
-					 "session sees; use a pipe or a stream socket",
-					 names[i]);
-	return 0;
-}
-
-static int set_up_stdio(int *ret_pty_fd, struct error *err)
-{
-	const int checked = check_stdio(err);
+	const int checked = exec_check_stdio(l, order.m.flags, order.stdio_fds, err);
 
 	if (checked < 0)
 		return checked;
@@ -124,7 +97,7 @@ static int take_order(const struct launch *l, int order_fd, struct exec_sync *sy
 	order.env = order.m.envc ? order.strings.env : l->spec.env;
 	memcpy(order.stdio_fds, fds.fd, sizeof(order.stdio_fds));
 	sync->exec = order.m.exec;
-	return set_up_stdio(&sync->pty_fd, err);
+	return set_up_stdio(l, &sync->pty_fd, err);
 }
 
 static void reset_signals(void)

@@ -54,7 +54,7 @@ static const unsigned short needed[] = {
 	SYS_landlock_create_ruleset,
 	SYS_landlock_add_rule,
 	SYS_landlock_restrict_self,
-	/* a process for a FIFO */
+	/* a process for a FIFO, and for a link of /proc */
 	SYS_clone,
 	SYS_exit_group,
 };

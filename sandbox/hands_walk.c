@@ -2,13 +2,15 @@
 /*
  * A path is walked with the program's own rights: root, mounts, user and Landlock domain are the
  * same, so what the kernel says to us it would have said to the program. Only what /proc calls
- * "self" is somebody else, and is put in by hand.
+ * "self" is somebody else, and is put in by hand; and what /proc has of ourselves is not asked for.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,6 +95,40 @@ static bool is_procfs(int file_fd)
 	return fstatfs(file_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
+/* What the child of below is to do, in memory that is shared with it. */
+static struct {
+	int at_fd;
+	const char *name;
+	volatile int result; /* it never returns from there, as far as a compiler sees */
+} jump;
+
+static int follow_for_us(void *unused)
+{
+	const int opened_fd = openat(jump.at_fd, jump.name, O_PATH | O_CLOEXEC);
+
+	(void)unused;
+	jump.result = opened_fd < 0 ? -errno : opened_fd;
+	_exit(0);
+}
+
+/*
+ * A link to what a process has open, or runs. To each process the kernel gives its own without a
+ * question, ours too: a program that named our number would get our program of the host, and what
+ * we hold. So another process follows it, one with our rights and our table of descriptors.
+ */
+static int follow_magic(int at_fd, const char *name)
+{
+	static char stack[16 << 10] __attribute__((aligned(16)));
+
+	jump.at_fd = at_fd;
+	jump.name = name;
+	jump.result = -EACCES; /* the program can kill it */
+	if (clone(follow_for_us, stack + sizeof(stack),
+		  CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, NULL) < 0)
+		return -EAGAIN;
+	return jump.result;
+}
+
 /* "self" has text that names us; a magic link is followed by the kernel; others have text. */
 static int follow_in_proc(struct walk *w, const char *name, const char *text)
 {
@@ -116,8 +152,11 @@ static int follow_in_proc(struct walk *w, const char *name, const char *text)
 	if (probe_fd != -ELOOP)
 		/* One without text may not be looked at, and the kernel has said so. */
 		return !text[0] && probe_fd < 0 ? probe_fd : follow_text(w, text);
+	probe_fd = follow_magic(w->at_fd, name);
+	if (probe_fd < 0)
+		return probe_fd;
 	w->jumped = true;
-	return move_to(w, openat(w->at_fd, name, O_PATH | O_CLOEXEC));
+	return move_to(w, probe_fd);
 }
 
 static int follow_link(struct walk *w, int link_fd, const char *name)

@@ -179,6 +179,32 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 	return 0;
 }
 
+static bool is_udp(const struct net_call *call)
+{
+	return strcmp(call->protocol, "udp") == 0;
+}
+
+/*
+ * A connect of UDP waits for nobody and asks for no rights, and all of it is in the socket, its
+ * network as well: nobody else is needed for it.
+ */
+static int connect_at_once(struct decode *d, struct net_call *call, const struct destination *to,
+			   struct gate_answer *ret)
+{
+	struct sockaddr_storage address;
+	int error = 0;
+
+	if (!d->ops->is_valid(d->ctx))
+		return DECODE_GONE;
+	memcpy(&address, to->bytes, to->len);
+	if (connect(call->carried_fd, (const struct sockaddr *)&address, to->len) < 0)
+		error = errno;
+	if (call->about)
+		decode_answered(d, &call->about->action, error);
+	*ret = (struct gate_answer){.done = !error, .errno_value = error};
+	return 0;
+}
+
 static bool is_unix(int socket_fd)
 {
 	int domain;
@@ -265,6 +291,8 @@ static int decode_connection(struct decode *d, struct net_call *call, uint64_t a
 		r = decide_bytes(d, call, &to, ret);
 	if (r != 0 || !ret->proceed || !is_carried(d, call))
 		return r;
+	if (is_udp(call))
+		return connect_at_once(d, call, &to, ret);
 	(void)address_decode(to.bytes, to.len, call->kind, &address);
 	by_path = call->file_fd >= 0 && is_unix(call->carried_fd);
 	to_make = (struct connection){.socket_fd = &call->carried_fd,
@@ -429,7 +457,7 @@ int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_an
 	const int r = decode_call_of(d, data, &call, ret);
 
 	/* A datagram waits for nobody. */
-	if (strcmp(call.protocol, "udp") == 0)
+	if (is_udp(&call))
 		close_fd(&call.socket_fd);
 	else
 		release_socket(&call.socket_fd);

@@ -202,7 +202,9 @@ static bool serve(struct gate *gate, const struct stopped_call *call)
 	 */
 	if (answer.kill_execution)
 		return true;
-	r = notify_answer(&gate->notify, call->id, answer.proceed ? 0 : answer.errno_value);
+	r = answer.done ? notify_done_for(&gate->notify, call->id)
+			: notify_answer(&gate->notify, call->id,
+					answer.proceed ? 0 : answer.errno_value);
 	gate->answered = !answer.leads_on;
 	if (r != 0 && answer.proceed && gate->ops->unanswered)
 		gate->ops->unanswered(gate->ctx, call->tid);
@@ -438,6 +440,8 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.carries_binds = gate->files && config->carries_binds;
 	gate->decode.carries_connects = gate->files && config->carries_connects;
 	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
+	gate->decode.may_take = config->ops->may_take;
+	gate->decode.take_ctx = config->ctx;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;
 	if (r == 0)

@@ -49,7 +49,8 @@ struct gate_answer {
 				the thread stays stopped inside its call */
 	bool leads_on;	 /* what comes of it comes to the owner elsewhere, before any other call:
 			    that one is not waited for here */
-	int errno_value; /* positive; used unless proceed */
+	bool done;	 /* it was carried out in the kernel's place, and returns 0 */
+	int errno_value; /* positive; used unless proceed or done */
 };
 
 struct gate_ops {
@@ -63,6 +64,8 @@ struct gate_ops {
 	void (*carried_out)(void *ctx, const struct action *action, int error);
 	/* The thread was gone before the answer came: an exec that was approved does not happen. */
 	void (*unanswered)(void *ctx, uint32_t tid);
+	/* May so many bytes of room be taken on the disk? Without it: yes. */
+	bool (*may_take)(void *ctx, uint64_t bytes);
 	/* The last task under this filter is gone; the gate may be freed from here. */
 	void (*gone)(void *ctx);
 };

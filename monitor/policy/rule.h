@@ -144,6 +144,7 @@ struct policy {
 	size_t step_count;
 	uint32_t *sequences; /* rules that have one */
 	size_t sequence_count;
+	struct sequence_room rooms[MAX_SEQUENCE_WORDS + 1]; /* by the words of a row */
 	const struct sources *sources; /* borrowed while it is loaded; NULL afterwards */
 	struct cel_definition *macros; /* own their names and texts */
 	size_t *macro_files;	       /* of each macro the file's index */

@@ -16,7 +16,6 @@
  * Then, where the sequence asks for it: the last "since"; the last event that must not have been
  * before the first step.
  */
-#define MAX_ROW	     (MAX_SEQUENCE_PLACES + 2)
 #define SESSION_KEY  1u
 #define BY_EXECUTION (UINT64_C(1) << 63) /* where nobody sees which process started which */
 
@@ -39,29 +38,38 @@ static size_t row_words(const struct sequence *sequence)
 	return sequence->places + sequence->since + sequence->missing_first;
 }
 
+/* The memory that all have is shared out by how many rules have rows of a length. */
+static uint32_t room_for(uint32_t rules, uint32_t all, size_t words)
+{
+	const size_t bytes = (size_t)SEQUENCE_BYTES / all * rules;
+	size_t keys = bytes / keyed_bytes(words);
+
+	if (keys < MIN_SEQUENCE_KEYS)
+		keys = MIN_SEQUENCE_KEYS;
+	return keys < MAX_KEYED ? (uint32_t)keys : MAX_KEYED;
+}
+
 int sequences_share(struct policy *policy, struct error *err)
 {
-	size_t keyed = 0;
+	uint32_t all = 0;
 
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct sequence *s = &policy->rules[i].sequence;
+	for (size_t i = 0; i < policy->sequence_count; i++) {
+		const struct sequence *s = &policy->rules[policy->sequences[i]].sequence;
 
-		keyed += s->step_count && s->by != BY_SESSION;
-	}
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		struct sequence *s = &policy->rules[i].sequence;
-		const size_t bytes = keyed_bytes(row_words(s));
-
-		if (!s->step_count)
+		if (s->by == BY_SESSION) {
+			policy->state_bytes += keyed_bytes(row_words(s));
 			continue;
-		s->capacity = 1;
-		if (s->by != BY_SESSION)
-			s->capacity = (uint32_t)(SEQUENCE_BYTES / keyed / bytes);
-		if (s->by != BY_SESSION && s->capacity < MIN_SEQUENCE_KEYS)
-			s->capacity = MIN_SEQUENCE_KEYS;
-		if (s->capacity > MAX_KEYED)
-			s->capacity = MAX_KEYED;
-		policy->state_bytes += s->capacity * bytes;
+		}
+		policy->rooms[row_words(s)].rules++;
+		all++;
+	}
+	for (size_t words = 0; all && words <= MAX_SEQUENCE_WORDS; words++) {
+		struct sequence_room *room = &policy->rooms[words];
+
+		if (!room->rules)
+			continue;
+		room->keys = room_for(room->rules, all, words);
+		policy->state_bytes += room->keys * keyed_bytes(words);
 	}
 	if (policy->state_bytes <= MAX_STATE_BYTES)
 		return 0;
@@ -71,9 +79,18 @@ int sequences_share(struct policy *policy, struct error *err)
 			 MAX_STATE_BYTES);
 }
 
-struct keyed *sequence_table_new(const struct sequence *sequence)
+struct keyed *sequence_table_new(struct policy_state *state, const struct rule *rule, bool alone)
 {
-	return keyed_new(sequence->capacity, row_words(sequence));
+	const struct sequence *s = &rule->sequence;
+	const size_t words = row_words(s);
+	const struct sequence_room *room = &state->policy->rooms[words];
+
+	if (s->by == BY_SESSION)
+		return keyed_new(1, words);
+	if (!state->rooms[words])
+		state->rooms[words] = keyed_room_new(alone ? MIN_SEQUENCE_KEYS : room->keys, words,
+						     alone ? 1 : room->rules);
+	return keyed_in(state->rooms[words], (uint32_t)s->table);
 }
 
 /* ---- keys ---- */
@@ -198,7 +215,7 @@ bool sequence_holds(const struct policy *policy, const struct policy_state *stat
 	const struct sequence *s = &rule->sequence;
 	const uint64_t key = key_of(policy, state, s->by, action);
 	const uint64_t *kept = key ? keyed_find(state->tables[s->table], key) : NULL;
-	uint64_t row[MAX_ROW] = {0};
+	uint64_t row[MAX_SEQUENCE_WORDS] = {0};
 
 	*ret_began = 0;
 	if (!key)
@@ -241,23 +258,31 @@ static bool is_excuse(const struct sequence *s, const uint64_t *row, uint64_t no
 	return !since_of(s, row);
 }
 
-/* Room for one more key: of what is over, else of what is oldest. */
+/* The rule that has most of the room gives up its oldest key. */
+static void give_way(struct policy_state *state, struct keyed *table)
+{
+	struct keyed *fullest = keyed_fullest(table);
+	const struct policy *policy = state->policy;
+	const struct rule *rule = &policy->rules[policy->sequences[keyed_id(fullest)]];
+	uint64_t key = 0;
+	const uint64_t *row = keyed_oldest(fullest, &key);
+
+	if (!is_over(&rule->sequence, row, state->now_ns))
+		state_evict(state, &rule->info,
+			    acts(rule) && !is_excuse(&rule->sequence, row, state->now_ns));
+	keyed_drop(fullest, key);
+}
+
 static uint64_t *make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
 {
 	const size_t index = rule->sequence.table;
 	struct keyed *table = state->tables[index];
 	uint64_t *row = keyed_make(table, key);
-	uint64_t oldest_key = 0;
-	const uint64_t *oldest;
 
 	state->holding[index / 64] |= UINT64_C(1) << (index % 64);
 	if (row)
 		return row;
-	oldest = keyed_oldest(table, &oldest_key);
-	if (!is_over(&rule->sequence, oldest, state->now_ns))
-		state_evict(state, &rule->info,
-			    acts(rule) && !is_excuse(&rule->sequence, oldest, state->now_ns));
-	keyed_drop(table, oldest_key);
+	give_way(state, table);
 	return keyed_make(table, key);
 }
 
@@ -317,7 +342,7 @@ static void copy_row(struct policy_state *state, const struct rule *rule, uint64
 {
 	struct keyed *table = state->tables[rule->sequence.table];
 	const uint64_t *row = keyed_find(table, from);
-	uint64_t kept[MAX_ROW];
+	uint64_t kept[MAX_SEQUENCE_WORDS];
 
 	if (!row) {
 		keyed_drop(table, to);
@@ -335,7 +360,7 @@ static void exchange_rows(struct policy_state *state, const struct rule *rule, u
 	struct keyed *table = state->tables[rule->sequence.table];
 	const size_t bytes = row_words(&rule->sequence) * sizeof(uint64_t);
 	const uint64_t *of_b = keyed_find(table, b);
-	uint64_t kept[MAX_ROW] = {0};
+	uint64_t kept[MAX_SEQUENCE_WORDS] = {0};
 
 	if (of_b)
 		memcpy(kept, of_b, bytes);

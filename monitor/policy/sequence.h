@@ -15,20 +15,22 @@
  * started, each file, each host. A row follows what it is about: a fork copies it to the child, a
  * rename moves it to the file's new name, a link copies it.
  *
- * Rows are in tables whose size is fixed when the policy is loaded. One that is full drops what can
- * no longer come to an end; if nothing such is left it drops the key untouched for longest, and
- * counts that as an eviction, since the rule may then miss what it was written to see.
+ * All memory for rows is taken when a session begins. Rules whose rows are as long share one room.
+ * When it is full, the rule that has most of it gives up the key untouched for longest. Unless that
+ * could no longer come to an end, it counts as an eviction, since the rule may then miss what it
+ * was written to see. So nobody makes one rule forget by what only another one remembers.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_SEQUENCE_STEPS  16u		/* of one rule */
-#define MAX_SEQUENCE_PLACES 32u		/* ... each repetition counted */
-#define MAX_POLICY_STEPS    4096u	/* of all rules, "since" and "until" among them */
-#define SEQUENCE_BYTES	    (24u << 10) /* of one session, shared by the tables of all rules */
-#define MIN_SEQUENCE_KEYS   16u		/* of each rule, even if they are many */
+#define MAX_SEQUENCE_STEPS  16u	  /* of one rule */
+#define MAX_SEQUENCE_PLACES 32u	  /* ... each repetition counted */
+#define MAX_POLICY_STEPS    4096u /* of all rules, "since" and "until" among them */
+#define MAX_SEQUENCE_WORDS  (MAX_SEQUENCE_PLACES + 2) /* of a row; see sequence.c */
+#define SEQUENCE_BYTES	    (16u << 10) /* of one session, for the rows of all rules */
+#define MIN_SEQUENCE_KEYS   24u		/* of rules whose rows are as long, even if they are few */
 
 enum sequence_key {
 	BY_SESSION,
@@ -55,8 +57,13 @@ struct sequence {
 	size_t first_step;   /* in policy->steps; in the order in which an event is shown them */
 	bool since;
 	bool missing_first; /* there is one that must not have been before the first step */
-	uint32_t capacity;  /* keys */
 	size_t table;	    /* index in the state */
+};
+
+/* What rules whose rows are as long have in common. */
+struct sequence_room {
+	uint32_t rules;
+	uint32_t keys;
 };
 
 struct action;
@@ -76,7 +83,8 @@ int sequence_decode(struct policy *policy, const struct source *source, struct r
 /* When all rules are there: shares the memory out. Errors: -E2BIG. */
 int sequences_share(struct policy *policy, struct error *err);
 
-struct keyed *sequence_table_new(const struct sequence *sequence);
+/* In the session's rooms; @alone: where @rule is the only one, with no more than it needs. */
+struct keyed *sequence_table_new(struct policy_state *state, const struct rule *rule, bool alone);
 
 /* Whether all steps of the rule have been for the key of this action. @ret_began: when the first
  * was, 0 if there is none to tell of. */

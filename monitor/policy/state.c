@@ -57,10 +57,10 @@ static void counter_init(struct policy_state *state, const struct rule *rule)
 	counter->gap_bytes = (uint8_t)gap_bytes(&rule->count);
 }
 
-static void table_init(struct policy_state *state, const struct rule *rule)
+static void table_init(struct policy_state *state, const struct rule *rule, bool alone)
 {
 	if (rule->sequence.step_count)
-		state->tables[rule->sequence.table] = sequence_table_new(&rule->sequence);
+		state->tables[rule->sequence.table] = sequence_table_new(state, rule, alone);
 }
 
 static struct policy_state *state_new(const struct policy *policy, size_t counters, size_t tables)
@@ -85,7 +85,7 @@ struct policy_state *state_new_for_rule(const struct policy *policy, const struc
 			  rule->sequence.step_count ? rule->sequence.table + 1 : 0);
 
 	counter_init(state, rule);
-	table_init(state, rule);
+	table_init(state, rule, true);
 	if (rule->budget.is_set)
 		state->budgets = budget_state_new(policy);
 	return state;
@@ -98,7 +98,7 @@ struct policy_state *policy_state_new(const struct policy *policy)
 	state->budgets = budget_state_new(policy);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		counter_init(state, &policy->rules[i]);
-		table_init(state, &policy->rules[i]);
+		table_init(state, &policy->rules[i], false);
 	}
 	return state;
 }
@@ -113,6 +113,8 @@ struct policy_state *policy_state_free(struct policy_state *state)
 	}
 	for (size_t i = 0; i < state->table_count; i++)
 		(void)keyed_free(state->tables[i]);
+	for (size_t i = 0; i <= MAX_SEQUENCE_WORDS; i++)
+		(void)keyed_room_free(state->rooms[i]);
 	state->budgets = budget_state_free(state->budgets);
 	free(state->tables);
 	free(state->unseen);
@@ -149,6 +151,7 @@ void policy_state_reset(struct policy_state *state)
 		.table_count = kept.table_count,
 		.budgets = kept.budgets,
 	};
+	memcpy(state->rooms, kept.rooms, sizeof(state->rooms));
 }
 
 uint64_t policy_state_labels(const struct policy_state *state)

@@ -10,6 +10,7 @@
 #include "monitor/policy/budget.h"
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/sequence.h"
 
 struct counter {
 	uint8_t *gaps;	    /* ring of at_least numbers of gap_bytes, or NULL */
@@ -35,9 +36,10 @@ struct policy_state {
 	uint64_t now_ns;
 	struct counter *counters;
 	size_t counter_count;
-	struct keyed **tables; /* of sequences */
-	struct unseen *unseen; /* as many */
-	uint64_t *holding;     /* bit per table: all that are not empty, and maybe more */
+	struct keyed_room *rooms[MAX_SEQUENCE_WORDS + 1]; /* of those tables, by a row's words */
+	struct keyed **tables;				  /* of sequences */
+	struct unseen *unseen;				  /* as many */
+	uint64_t *holding; /* bit per table: all that are not empty, and maybe more */
 	size_t table_count;
 	struct budget_state *budgets; /* NULL: no rule has one */
 	bool untraced;

@@ -25,6 +25,12 @@ FLOORS = [
     ("connect-refused", 21, 50, "refused", "gated connect, refused, beside the kernel's part"),
 ]
 
+# Where a folder of the host is shown, connections are made for the program; against a session without one.
+SHOWN = [
+    ("connect-udp", 21, 50, "gated connect, let through (UDP), a folder of the host shown"),
+    ("connect-tcp", 21, 50, "gated connect, let through (TCP), a folder of the host shown"),
+]
+
 # The same of what is carried out where a rule decides on writes; against a session without one.
 WRITES = [
     ("open-write+close", 21, 100, "open for writing + close, file gate"),
@@ -62,6 +68,16 @@ def compare_trace(place, operation, batches, batch, what):
     row(what, "us", s["traced"], "untraced", s["untraced"])
 
 
+def compare_shown(place, operation, batches, batch, what):
+    payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
+    options = [f"--policy={place.policies}"]
+    shown = [f"--bind={os.path.dirname(PAYLOAD)}"]
+    s = rounds(count(15, 2), {
+        "shown": lambda: payload_us(place.cordon(*payload, options=[*options, *shown]), place.env),
+        "not": lambda: payload_us(place.cordon(*payload, options=options), place.env)})
+    row(what, "us", s["shown"], "not shown", s["not"])
+
+
 def compare_writes(place, operation, batches, batch, what):
     payload = [PAYLOAD, operation, str(count(batches, 3)), str(count(batch, 10))]
     options = {"gated": [f"--policy={place.policies}/persistence.json"],
@@ -85,5 +101,7 @@ with Place() as place:
         for floor in FLOORS:
             compare_floor(place, *floor)
         compare_trace(place, "open+close", 21, 500, "open+close: traced, beside a session that is not")
+    for operation in SHOWN:
+        compare_shown(place, *operation)
     for operation in WRITES:
         compare_writes(place, *operation)

@@ -124,7 +124,7 @@ def main():
             os.chdir(place.work)
             options = ["--net=relay", f"--allow-host={zone.LAB}", *(f"--allow-private={c}" for c in zone.DOCUMENTATION)]
             cordon = [*worlds.PLAIN, CORDON, "run", "-q", "--resident=off", "--trace", TRACE, "--discard", "-w",
-                      place.work, f"--bind={os.path.dirname(NETLOAD)}", f"--policy={place.policies}", *options, "--"]
+                      place.work, f"--bind={NETLOAD}", f"--policy={place.policies}", *options, "--"]
             # That a peer breaks off a connection, as pasta was seen to, ends no benchmark of ours.
             sandboxes = {"cordon": lambda command: number([*cordon, *command], place.env, 1),
                          "direct": lambda command: number(command, place.env, 3)}

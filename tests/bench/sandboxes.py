@@ -13,6 +13,7 @@ import tempfile
 
 CORDON = os.path.abspath(os.environ.get("CORDON", "build/cordon"))
 PAYLOAD = os.path.join(os.path.dirname(CORDON), "tests", "payload")
+PAYLOADS = [PAYLOAD, PAYLOAD + "_dns"]  # shown one by one: who shows a folder of the host pays more for a connect
 NOTIFY = os.path.join(os.path.dirname(CORDON), "tests", "bench_notify")
 POLICIES = pathlib.Path(__file__).resolve().parent.parent.parent / "policies"
 BWRAP = shutil.which("bwrap")
@@ -37,7 +38,7 @@ class Place:
 
     def cordon(self, *command, options=(), mode="cow"):
         return [CORDON, "run", "-q", "--trace", TRACE, "--discard", "-w", f"{self.work}:{mode}",
-                f"--bind={os.path.dirname(PAYLOAD)}", *options, "--", *command]
+                *(f"--bind={path}" for path in PAYLOADS), *options, "--", *command]
 
     @functools.cached_property
     def policies(self):

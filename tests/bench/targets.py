@@ -19,7 +19,7 @@ TARGETS = {
     ("session", "call in a live session: true"): [CALL],
     ("session", "memory of a session in its supervisor"): [Target("value", 1024, "KiB")],
     ("gate", "getppid: traced, not gated"): [Target("extra", 0.2, "us")],
-    ("gate", "open+close: traced, with an event"): [Target("ratio", 1.25)],
+    ("gate", "open+close: traced, beside a session that is not"): [Target("ratio", 1.25)],
     ("gate", "gated connect that names nothing"): [GATED],
     ("gate", "gated connect, let through (UDP)"): [GATED],
     ("gate", "gated connect, let through (TCP)"): [GATED],

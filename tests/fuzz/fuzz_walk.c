@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,7 +89,7 @@ static void check_absent(const struct place *place, int kernel_error)
 
 static bool is_scarce(int r)
 {
-	return r == -ENOMEM || r == -ENFILE || r == -EMFILE;
+	return r == -ENOMEM || r == -ENFILE || r == -EMFILE || r == -EAGAIN;
 }
 
 /* A walk that the kernel starts anew counts its links twice: only an ELOOP that stays is one. */
@@ -142,6 +143,7 @@ static int open_tree_folder(void)
 	const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
 
 	if (!folder[0]) {
+		(void)signal(SIGCHLD, SIG_IGN); /* as in the hands: a walk may start a process */
 		(void)snprintf(folder, sizeof(folder), "%s/cordon-fuzz-XXXXXX", tmp ? tmp : "/tmp");
 		fuzz_expect(mkdtemp(folder));
 		(void)atexit(remove_folder);

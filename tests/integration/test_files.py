@@ -245,6 +245,24 @@ class Hands(FilesTest):
             r = self.gated("python3", "-c", f"restart = {restart}\n" + script, options=["-q"])
             self.assertEqual((r.returncode, r.stdout), (0, b"[] True\n"), r.stderr)
 
+    def test_the_hands_own_are_not_the_programs(self):
+        """What /proc has of a process the kernel gives to that process: here a program of the host, and what it holds."""
+        script = ("import errno, os\n"
+                  "hands = next(f'/proc/{p}' for p in os.listdir('/proc') if p.isdigit() and open(f'/proc/{p}/comm').read() == 'cordon-hands\\n')\n"
+                  "ways = [(os.chmod, 'exe', 0o777), (os.utime, 'exe', (1, 1)), (os.setxattr, 'exe', 'user.x', b'x'), (os.chmod, 'fd/0', 0o777),\n"
+                  "        (os.open, 'cwd/tmp/x', os.O_RDWR | os.O_CREAT), (os.truncate, 'exe', 0), (os.open, 'ns/mnt', os.O_RDONLY | os.O_CREAT)]\n"
+                  "for call, name, *more in ways:\n"
+                  "    for at in (hands, f'{hands}/task/{hands[6:]}'):\n"
+                  "        try: call(f'{at}/{name}', *more); print('done')\n"
+                  "        except OSError as e: print(errno.errorcode[e.errno])\n"
+                  "os.chmod('/proc/self/fd/%d' % os.open('own', os.O_RDWR | os.O_CREAT), 0o640); print(oct(os.stat('own').st_mode))\n")
+        launcher = pathlib.Path(CORDON).with_name("cordon-launch")
+        before = launcher.stat()
+        r = self.gated("python3", "-c", script, options=["-q"])
+        self.assertEqual((r.returncode, r.stdout.decode().split()), (0, ["EACCES"] * 14 + ["0o100640"]), r.stderr)
+        after = launcher.stat()
+        self.assertEqual((after.st_mode, after.st_mtime_ns), (before.st_mode, before.st_mtime_ns))
+
     def test_limits_are_the_callers(self):
         script = ("import os, resource\n"
                   "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20)); got = []\n"

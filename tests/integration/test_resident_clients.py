@@ -3,9 +3,12 @@
 
 import contextlib
 import os
+import pathlib
+import resource
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 from cordon_testing import SLOWER, wait_for
@@ -117,6 +120,25 @@ class Malformed(ResidentTest):
             self.assertEqual(p.returncode, 143)
             self.assertTrue(wait_for(lambda: not self.marked()))
             self.record.unlink(missing_ok=True)  # a front begins anew, and would have left none
+
+    def test_out_of_descriptors_it_waits(self):
+        """With no client whose end would tell that there are some again; the one that knocked is served then."""
+        pid = self.pid()
+        usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, usual[1]))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.connect(str(next(self.place().glob("*.sock"))))
+            before = self.cpu_ticks(pid)
+            time.sleep(3)
+            self.assertLess(self.cpu_ticks(pid) - before, os.sysconf("SC_CLK_TCK") / 4)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+            client.settimeout(60 * SLOWER)
+            self.assertEqual(client.recv(100000)[:4], b"\15\0\0\0", "HELLO")
+        self.assertEqual(self.run_quietly("true").returncode, 0)
+        self.assertEqual((self.pid(), self.served()), (pid, 1))
+
+    def cpu_ticks(self, pid):
+        return sum(map(int, pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
 
     def test_one_that_says_nothing_is_let_go(self):
         client = self.connect()

@@ -52,6 +52,17 @@ def dissolve():
     except OSError as e:
         return r, e.errno
 said('dissolved', dissolve)
+def udp(address, family=T, kind=socket.SOCK_DGRAM, prepare=lambda s: None):
+    heard = socket.socket(T, socket.SOCK_DGRAM)
+    heard.bind(('127.0.0.1', 0))
+    c = client(family, (address, heard.getsockname()[1]), kind, prepare)
+    c.send(b'ping')
+    return heard.recv(9), c.getblocking()
+said('udp arrives', lambda: udp('127.0.0.1'))
+said('udp arrives, not waiting', lambda: udp('127.0.0.1', kind=socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+said('udp6 to an address of IPv4', lambda: udp('::ffff:127.0.0.1', socket.AF_INET6))
+said('udp6 alone', lambda: udp('::ffff:127.0.0.1', socket.AF_INET6, prepare=lambda s: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)))
+said('broadcast', lambda: client(T, ('127.255.255.255', 9), socket.SOCK_DGRAM))
 os.symlink('/tmp/d/a', 'link')
 a = server(U, '/tmp/d/e')
 os.symlink('e', 'to-e')

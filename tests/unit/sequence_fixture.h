@@ -61,3 +61,14 @@ static inline bool at(const struct policy *policy, struct policy_state *session,
 				     .path = STR("/f"),
 				     .port = port});
 }
+
+static inline struct action of_process(uint32_t pid, uint64_t ms, int64_t port)
+{
+	return (struct action){.kind = ACTION_CONNECT,
+			       .time_ns = ms * MS,
+			       .pid = pid,
+			       .exec_id = 1,
+			       .host = STR("h"),
+			       .path = STR("/f"),
+			       .port = port};
+}

@@ -3,34 +3,6 @@
 
 /* Sequences by hand; test_sequence_definition.c tries any. */
 
-/* Every allocation is counted: a decision must not make one, and a session few bytes. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *at, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *at, size_t size);
-
-static unsigned long allocated;
-
-void *__wrap_malloc(size_t size)
-{
-	allocated += size;
-	return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	allocated += count * size;
-	return __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *at, size_t size)
-{
-	allocated += size;
-	return __real_realloc(at, size);
-}
-
 struct row {
 	uint64_t ms;
 	int64_t port;
@@ -185,17 +157,6 @@ static void test_what_is_refused_undoes_nothing(void **state)
 
 /* ---- keys ---- */
 
-static struct action of_process(uint32_t pid, uint64_t ms, int64_t port)
-{
-	return (struct action){.kind = ACTION_CONNECT,
-			       .time_ns = ms * MS,
-			       .pid = pid,
-			       .exec_id = 1,
-			       .host = STR("h"),
-			       .path = STR("/f"),
-			       .port = port};
-}
-
 static void test_a_lineage_is_a_process_and_what_it_starts(void **state)
 {
 	struct policy *policy =
@@ -344,61 +305,6 @@ static void test_an_untraced_execution_is_one_lineage(void **state)
 	(void)policy_free(policy);
 }
 
-/* ---- memory ---- */
-
-static struct action to_host(char text[32], unsigned n, uint64_t ms, int64_t port)
-{
-	struct action action = of_process(1, ms, port);
-
-	(void)snprintf(text, 32, "h%u.example", n);
-	action.host = str_of(text);
-	return action;
-}
-
-static uint64_t evicted(const struct policy_state *session)
-{
-	const struct rule_info *rule;
-	const uint64_t count = policy_state_evicted(session, &rule);
-
-	assert_int_equal(rule != NULL, count > 0);
-	return count;
-}
-
-static void test_100000_events_take_64_kib(void **state)
-{
-	struct policy *policy = load(
-		"log", "{\"steps\":[" STEP(1) "," STEP(2) "],\"by\":\"host\",\"within\":\"1s\"}",
-		CONNECT(1) "," CONNECT(2));
-	const unsigned long before = allocated;
-	struct policy_state *session = policy_state_new(policy);
-	const unsigned long taken = allocated - before;
-	uint64_t first_loss = 0;
-	char text[32];
-
-	(void)state;
-	assert_in_range(taken, 1024, 64 << 10);
-	/* Few at a time: those that are over make room, and nothing is lost. */
-	for (unsigned i = 0; i < 50000; i++)
-		(void)fires(policy, session, to_host(text, i, 10ULL * i, 1));
-	assert_int_equal(evicted(session), 0);
-	/* All at once: the oldest gives way, and it is told. */
-	for (unsigned i = 0; i < 50000; i++) {
-		(void)fires(policy, session, to_host(text, i, 1000000, 1));
-		if (evicted(session) && !first_loss)
-			first_loss = i;
-	}
-	assert_in_range(first_loss, 100, 2000);
-	assert_int_equal(evicted(session), 50000 - first_loss);
-	assert_int_equal(allocated - before, taken);
-	/* The youngest are still known. */
-	(void)fires(policy, session, to_host(text, 49999, 1000001, 2));
-	assert_true(fires(policy, session, to_host(text, 49999, 1000002, 9)));
-	(void)fires(policy, session, to_host(text, 1, 1000003, 2));
-	assert_false(fires(policy, session, to_host(text, 1, 1000004, 9)));
-	(void)policy_state_free(session);
-	(void)policy_free(policy);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,7 +320,6 @@ int main(void)
 		cmocka_unit_test(test_a_host_by_any_spelling),
 		cmocka_unit_test(test_what_cannot_be_seen_counts_as_done),
 		cmocka_unit_test(test_an_untraced_execution_is_one_lineage),
-		cmocka_unit_test(test_100000_events_take_64_kib),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,8 @@
  * costs a run some milliseconds: it stays for runs that follow each other, not for an idle server.
  */
 #define LINGER_MS 2000
+/* Out of descriptors: there need not be a client whose end would tell that there are some. */
+#define RETRY_MS 100
 
 /* In this order: uv_close() takes the number out of the loop's epoll set, whoever has it by then.
  */
@@ -42,6 +44,7 @@ static void close_server(struct server *server)
 		resident_unlisten(&server->place);
 	close_listener(server);
 	uv_close((uv_handle_t *)&server->idle, NULL);
+	uv_close((uv_handle_t *)&server->retry, NULL);
 	for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++)
 		uv_close((uv_handle_t *)&server->signals[i], NULL);
 	supervisor_free(server->supervisor);
@@ -91,18 +94,29 @@ void serve_fill_status(const struct server *server, struct resident_status *ret)
 	};
 }
 
+static void on_retry(uv_timer_t *timer)
+{
+	struct server *server = timer->data;
+
+	if (server->listen_fd >= 0)
+		(void)uv_poll_start(&server->listener, UV_READABLE, on_connection);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
 	struct server *server = poll->data;
-	int client_fd = -1;
+	bool is_poor = false;
 
 	(void)status;
 	(void)events;
 	while (server->client_count < server->max_clients) {
-		client_fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		const int client_fd =
+			accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
 		if (client_fd < 0 && errno == EAGAIN)
 			return;
-		if (client_fd < 0)
+		is_poor = client_fd < 0;
+		if (is_poor)
 			break;
 		if (!resident_peer_is_ours(client_fd)) {
 			(void)close(client_fd);
@@ -112,8 +126,9 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		serve_client_add(server, client_fd);
 	}
 	/* No room: they wait in the socket's queue for one to end. */
-	if (server->client_count)
-		(void)uv_poll_stop(&server->listener);
+	(void)uv_poll_stop(&server->listener);
+	if (is_poor)
+		(void)uv_timer_start(&server->retry, on_retry, RETRY_MS, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -131,8 +146,10 @@ static void watch(struct server *server)
 
 	(void)uv_poll_init(&server->loop, &server->listener, server->listen_fd);
 	(void)uv_timer_init(&server->loop, &server->idle);
+	(void)uv_timer_init(&server->loop, &server->retry);
 	server->listener.data = server;
 	server->idle.data = server;
+	server->retry.data = server;
 	(void)uv_poll_start(&server->listener, UV_READABLE, on_connection);
 	(void)uv_timer_start(&server->idle, on_idle, server->idle_ms, 0);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

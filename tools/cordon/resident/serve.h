@@ -29,6 +29,7 @@ struct server {
 	int listen_fd;
 	uv_poll_t listener;
 	uv_timer_t idle;
+	uv_timer_t retry; /* to take connections again */
 	uv_signal_t signals[2];
 	uint32_t idle_ms;
 	struct serve_client *clients;

@@ -318,7 +318,13 @@ void serve_client_add(struct server *server, int socket_fd)
 	client->approver.ops = &approver_ops;
 	for (size_t i = 0; i < 3; i++)
 		client->stdio_fds[i] = -1;
-	(void)uv_poll_init(&server->loop, &client->requests, socket_fd);
+	/* Watches of epoll(7) are counted by user: what is not ours may have used them up. */
+	if (uv_poll_init(&server->loop, &client->requests, socket_fd) < 0) {
+		close_fd(&client->socket_fd);
+		free(client);
+		serve_client_gone(server);
+		return;
+	}
 	(void)uv_timer_init(&server->loop, &client->deadline);
 	client->requests.data = client;
 	client->deadline.data = client;
