@@ -193,6 +193,7 @@ static void on_open(struct session *session, const struct trace_event *event)
 
 	action.write = access_mode != O_RDONLY || (event->flags & (O_CREAT | O_TRUNC));
 	action.create = (event->flags & O_CREAT) != 0;
+	action.cut = (event->flags & O_TRUNC) != 0;
 	action.created = event->created;
 	action.folder = (event->flags & O_DIRECTORY) != 0;
 	if (event->result >= 0 && access_mode != O_WRONLY)
