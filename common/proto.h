@@ -21,6 +21,8 @@
  *	SOCKET	supervisor -> init: make a socket in the session's network;
  *		init -> supervisor: fd: it
  *	ERROR	either: text; from init before HELLO: the sandbox could not be built
+ *	ROOM	keeper -> supervisor: msg.room: bytes of the host's disk that may be taken without
+ *		being written. Comes from the start on where any are counted, HELLO or not
  *	BYE	supervisor -> init: end the session (closing the socket does the same)
  *
  * Order for one execution: EXEC, then READY or EXIT, then EXIT if READY came.
@@ -40,7 +42,8 @@ enum msg_type {
 	MSG_EXIT,
 	MSG_ERROR,
 	MSG_BYE,
-	MSG_SOCKET
+	MSG_SOCKET,
+	MSG_ROOM
 };
 
 enum exec_flags {
@@ -102,6 +105,9 @@ struct msg {
 	/* EXIT: of the session since it began, where a cgroup counts */
 	uint64_t memory_kills;	/* processes ended for want of memory */
 	uint64_t refused_forks; /* processes that could not be made */
+	uint64_t disk_ends;	/* calls that the keeper ended for what they took of the disk, */
+	uint64_t layer_bytes;	/* of which the session may have so much; 0: none is counted */
+	uint64_t room;		/* ROOM */
 };
 
 /* Sends one message; blocks only if the socket does. The fds stay with the caller. */

@@ -97,14 +97,17 @@ struct action {
 				  mem.exec: the memory can be written to as well */
 	bool create;	       /* file.open: O_CREAT */
 	bool created;	       /* file.open: there was no such file before */
+	bool cut;	       /* file.open: O_TRUNC */
 	bool folder;	       /* file.open: O_DIRECTORY, to be listed */
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
-	bool before_session;   /* file.change: what is at the path was there before the session */
-	bool past_unknown;     /* file.change: nobody can tell whether it was */
+	bool before_session;   /* file.change, and file.open that writes: what is at the path was
+				  there before the session */
+	bool past_unknown;     /* nobody can tell whether it was */
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
 	int64_t arg0, arg1;    /* proc.call: its first two arguments */
 	int64_t signal;	       /* proc.signal */
-	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling" or "other" */
+	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling", "ancestor" or
+				"other" */
 	int64_t parent;	     /* proc.fork: process that made this one, as pid */
 
 	/* exec */

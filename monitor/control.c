@@ -40,6 +40,9 @@ static void on_message(struct session *session, const struct msg *m, struct msg_
 	case MSG_SOCKET:
 		session_on_socket(session, m, fds);
 		break;
+	case MSG_ROOM:
+		session_on_room(session, m);
+		break;
 	case MSG_ERROR: {
 		struct error err;
 

@@ -91,6 +91,9 @@ void ending_note(struct execution *execution, const struct msg *m, const char *p
 		note_hits(execution, STR("memory"), m->memory_kills, &session->limits.memory_kills);
 	result->refused_forks = note_hits(execution, STR("processes"), m->refused_forks,
 					  &session->limits.refused_forks);
+	result->disk_ends =
+		note_hits(execution, STR("disk"), m->disk_ends, &session->limits.disk_ends);
+	result->layer_bytes = m->layer_bytes;
 	result->memory_is_each = by && strcmp(by, "rlimit") == 0;
 	(void)msg_next_string(m, payload, &at); /* what went wrong */
 	while ((told = msg_next_string(m, payload, &at)))

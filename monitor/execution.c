@@ -93,6 +93,8 @@ static void record_end_of(const struct execution *execution)
 		json_put_u64(w, "memory_kills", result->memory_kills);
 	if (result->refused_forks)
 		json_put_u64(w, "refused_forks", result->refused_forks);
+	if (result->disk_ends)
+		json_put_u64(w, "disk_ends", result->disk_ends);
 	if (result->left)
 		json_put_u64(w, "left", result->left);
 	json_end_object(w);

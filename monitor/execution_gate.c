@@ -116,6 +116,13 @@ static void on_carried_out(void *ctx, const struct action *action, int error)
 	observe_carried_out(execution->session, action, error);
 }
 
+static bool on_may_take(void *ctx, uint64_t bytes)
+{
+	struct execution *execution = ctx;
+
+	return session_may_take(execution, bytes);
+}
+
 static void on_gone(void *ctx)
 {
 	(void)ctx; /* EXIT follows from the init, which saw the leaf end. */
@@ -124,4 +131,5 @@ static void on_gone(void *ctx)
 const struct gate_ops execution_gate_ops = {.decide = on_decide,
 					    .carried_out = on_carried_out,
 					    .unanswered = on_unanswered,
+					    .may_take = on_may_take,
 					    .gone = on_gone};

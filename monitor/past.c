@@ -231,11 +231,18 @@ static bool op_is(const struct action *action, const char *op)
 	return str_eq(action->op, str_of(op));
 }
 
+/* What an open makes was not there; nobody looks at what is only read. */
+static bool asks_for_past(const struct action *action)
+{
+	return action->kind == ACTION_FILE_CHANGE ||
+	       (action->kind == ACTION_FILE_OPEN && action->write && !action->created);
+}
+
 void past_fill(struct past *past, struct action *action)
 {
 	struct plain_path path __attribute__((uninitialized));
 
-	if (!past || action->kind != ACTION_FILE_CHANGE)
+	if (!past || !asks_for_past(action))
 		return;
 	action->past_unknown = past->is_lost || !make_plain(action->path, &path);
 	if (!action->past_unknown)

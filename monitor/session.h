@@ -73,6 +73,8 @@ struct exec_result {
 	/* Since the execution before it ended, of the session; where a cgroup counts. */
 	uint64_t memory_kills;	/* processes that were ended for want of memory */
 	uint64_t refused_forks; /* processes that could not be made */
+	uint64_t disk_ends;	/* calls that were ended for what they took of the host's disk, */
+	uint64_t layer_bytes;	/* of which the session may have so much; 0: it has none */
 	uint32_t left;		/* processes still running when its program had ended */
 	bool memory_is_each;	/* the limit of memory is one on each process: an rlimit */
 	char error[1024];	/* EXEC_SETUP_ERROR */

@@ -7,6 +7,7 @@
  *	session.c	life: start, ready, end
  *	control.c	the socket to the session's init, with a queue of what it could not take yet
  *	execution.c	one execution: its gate, its timer, its result
+ *	session_room.c	what may be taken of the host's disk without being written
  *	session_socket.c sockets in its network
  *	session_dns.c	the name server there
  *	session_net.c	what of that leads out: the relay, behind the gate
@@ -111,6 +112,17 @@ struct loss {
 	uint64_t sequences;
 };
 
+/* On the host's disk, for what is taken there without being written; session_room.c. */
+struct room {
+	bool is_counted; /* the keeper has told; else nothing of the session is there */
+	uint64_t left;	 /* as last told */
+	/* What was let through in this second and the one before: the keeper may not have seen it
+	 * yet. */
+	uint64_t now, before;
+	uint64_t second;
+	uint32_t told_of; /* the execution that was told last that there is none */
+};
+
 struct session {
 	struct supervisor *supervisor; /* borrowed */
 	const struct policy *policy;   /* borrowed */
@@ -166,8 +178,9 @@ struct session {
 	struct loss loss;
 
 	struct {
-		uint64_t memory_kills, refused_forks; /* as its init has counted them */
+		uint64_t memory_kills, refused_forks, disk_ends; /* as its init has counted them */
 	} limits;
+	struct room room;
 
 	struct {
 		bool is_needed;
@@ -195,6 +208,11 @@ void control_close(struct session *session);
 void session_on_hello(struct session *session, const struct msg *m, const char *payload,
 		      struct msg_fds *fds);
 void session_on_lost_init(struct session *session);
+
+/* session_room.c */
+void session_on_room(struct session *session, const struct msg *m);
+/* Whether a program may have so many bytes of the disk; takes them off. */
+bool session_may_take(struct execution *execution, uint64_t bytes);
 
 /* session_socket.c */
 /* @result: the socket, non-blocking, the callee's; or a negative errno. */

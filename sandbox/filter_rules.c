@@ -179,6 +179,12 @@ const struct filter_bits filter_bits[] = {
 	/* the number that tells a file from one before it, by which labels go (bpf/flows.h) */
 	{"ioctl", ENOTTY, {IS(1, 0x40087602)}}, /* FS_IOC_SETVERSION */
 	{"ioctl", ENOTTY, {IS(1, 0x40086604)}}, /* EXT4_IOC_SETVERSION_OLD */
+	/* fallocate(2) by another name, which the gate would not hear of */
+	{"ioctl", ENOTTY, {IS(1, 0x40305828)}}, /* FS_IOC_RESVSP */
+	{"ioctl", ENOTTY, {IS(1, 0x4030582a)}}, /* FS_IOC_RESVSP64 */
+	{"ioctl", ENOTTY, {IS(1, 0x40305839)}}, /* FS_IOC_ZERO_RANGE */
+	{"ioctl", ENOTTY, {IS(1, 0x4030580a)}}, /* XFS_IOC_ALLOCSP */
+	{"ioctl", ENOTTY, {IS(1, 0x40305824)}}, /* XFS_IOC_ALLOCSP64 */
 	{"prctl", EPERM, {IS(0, 22)}},		/* PR_SET_SECCOMP */
 	/* huge pages: a reserve of the host, which no limit of memory counts; with System V's for
 	   whoever is of the group in vm.hugetlb_shm_group, which is root's where nobody set it */
@@ -314,6 +320,8 @@ const struct filter_gated filter_gated[] = {
 	{"sendmmsg", -1, 0, 0, false},
 	{"bind", -1, 0, 0, false},
 	{"listen", -1, 0, 0, false},
+	/* takes room on the disk without writing */
+	{"fallocate", -1, 0, 0, false},
 	/* what opens for writing; ftruncate and the like need such a descriptor first */
 	{"open", 1, WRITING, PATH_ONLY, true},
 	{"openat", 2, WRITING, PATH_ONLY, true},

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,7 @@ struct init {
 	uint32_t last; /* flags of the last EXEC: a session's are all alike, but for a terminal */
 	struct leaf leaves[MAX_LEAVES];
 	size_t leaf_count;
+	uint64_t disk_ends; /* calls that were ended for what they took of the disk */
 	char payload[MAX_MESSAGE_BYTES];
 };
 
@@ -163,6 +165,8 @@ static void send_exit(struct leaf *leaf, const struct leaf_report *last)
 	m.system_time_us = last->system_time_us;
 	m.memory_kills = cgroup_hits(self.launch, LIMIT_MEMORY);
 	m.refused_forks = cgroup_hits(self.launch, LIMIT_PIDS);
+	m.disk_ends = self.disk_ends;
+	m.layer_bytes = self.launch->spec.limits.layer_bytes;
 	m.payload_len = put_exit_strings(report, last);
 	close_fd(&leaf->report_fd);
 	send_or_end(&m, self.payload);
@@ -221,11 +225,33 @@ static void end_leaf(size_t i)
 	self.leaves[i] = self.leaves[--self.leaf_count];
 }
 
-static void kill_leaf(uint32_t exec)
+static void kill_leaf(const struct leaf *leaf)
+{
+	if (leaf->pid)
+		(void)kill(leaf->pid, self.launch->lite ? SIGTERM : SIGKILL);
+}
+
+static void kill_exec(uint32_t exec)
 {
 	for (size_t i = 0; i < self.leaf_count; i++)
-		if (self.leaves[i].exec == exec && self.leaves[i].pid)
-			(void)kill(self.leaves[i].pid, self.launch->lite ? SIGTERM : SIGKILL);
+		if (self.leaves[i].exec == exec)
+			kill_leaf(&self.leaves[i]);
+}
+
+/* P has something to say, or is gone. */
+static void hear_keeper(void)
+{
+	char note = 0;
+
+	if (recv(self.launch->life_fd, &note, 1, MSG_DONTWAIT) != 1)
+		leave(0);
+	if (note != KEEPER_END_CALLS)
+		return;
+	for (size_t i = 0; i < self.leaf_count; i++) {
+		/* Of one that has told its end there is nothing left to tell. */
+		self.disk_ends += self.leaves[i].report_fd >= 0;
+		kill_leaf(&self.leaves[i]);
+	}
 }
 
 static void make_socket(const struct msg *asked)
@@ -255,7 +281,7 @@ static void serve_message(void)
 	if (m.type == MSG_EXEC)
 		start_leaf(&m, &fds);
 	else if (m.type == MSG_KILL)
-		kill_leaf(m.exec);
+		kill_exec(m.exec);
 	else if (m.type == MSG_SOCKET)
 		make_socket(&m);
 	msg_fds_close(&fds);
@@ -271,7 +297,7 @@ enum {
 static size_t fill_poll(struct pollfd *polled)
 {
 	polled[POLL_CONTROL] = (struct pollfd){.fd = self.launch->control_fd, .events = POLLIN};
-	polled[POLL_LIFE] = (struct pollfd){.fd = self.launch->life_fd, .events = 0};
+	polled[POLL_LIFE] = (struct pollfd){.fd = self.launch->life_fd, .events = POLLIN};
 	polled[POLL_SPARE] =
 		(struct pollfd){.fd = self.spare.pid ? self.spare.pidfd : -1, .events = POLLIN};
 	for (size_t i = 0; i < self.leaf_count; i++) {
@@ -302,7 +328,7 @@ static void serve(void)
 		if (n == 0)
 			self.no_spare = spare_make(self.launch, self.last, &self.spare) < 0;
 		if (polled[POLL_LIFE].revents)
-			leave(0); /* P is gone */
+			hear_keeper();
 		/* From the back: ending one moves the last into its place. */
 		for (size_t i = leaf_count; i-- > 0;) {
 			if (of_leaves[2 * i + 1].revents & POLLIN)

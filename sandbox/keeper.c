@@ -49,7 +49,8 @@ enum {
 	END_INIT,
 	END_SIGNAL,
 	ENDS,
-	VIEWS = ENDS
+	VIEWS = ENDS,
+	DISK
 };
 
 /* Leaves of a session that goes on: what they left is taken apart here, where nobody waits. */
@@ -69,30 +70,70 @@ static void drop_views(const struct launch *l)
 	}
 }
 
+/* Return: false if the session is to end, which the supervisor has been told. */
+static bool watch_disk(struct launch *l, bool reported)
+{
+	const char note = KEEPER_END_CALLS;
+	struct error err;
+
+	switch (disk_step(l, reported)) {
+	case DISK_GOES_ON:
+		break;
+	case DISK_ENDS_CALLS:
+		(void)!write(l->keeper_end_fd, &note, 1);
+		break;
+	case DISK_ENDS_SESSION:
+		disk_say_end(&l->disk, &err);
+		launch_tell(l, &err);
+		return false;
+	}
+	return true;
+}
+
+/* The nearer of two pauses, as poll(2) takes them. */
+static int sooner(int a_ms, int b_ms)
+{
+	return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 /*
  * Blocks until it is time to end; the control socket has no data for us, only its hang-up counts.
  * The last leaf's view often comes with the session's end, hence the pause before it is taken.
+ * Return: false if the end was ours, and has been told.
  */
-static void wait_for_an_end(const struct launch *l, int init_pidfd, int signal_fd)
+static bool wait_for_an_end(struct launch *l, int init_pidfd, int signal_fd)
 {
-	struct pollfd ends[ENDS + 1] = {
+	struct pollfd ends[ENDS + 2] = {
 		[END_CONTROL] = {.fd = l->control_fd, .events = 0},
 		[END_INIT] = {.fd = init_pidfd, .events = POLLIN},
 		[END_SIGNAL] = {.fd = signal_fd, .events = POLLIN},
 		[VIEWS] = {.fd = l->keeper_end_fd, .events = POLLIN},
+		[DISK] = {.events = POLLIN},
 	};
+	int pause_ms = -1; /* of a view that waits */
 
 	for (;;) {
-		if (poll(ends, ENDS + 1, -1) < 0)
+		const int disk_ms = disk_timeout(&l->disk);
+		int n;
+
+		ends[DISK].fd = l->disk.report_fd;
+		ends[VIEWS].events = pause_ms < 0 ? POLLIN : 0;
+		n = poll(ends, ENDS + 2, sooner(disk_ms, pause_ms));
+		if (n < 0)
 			continue; /* EINTR */
 		if (ends[END_CONTROL].revents || ends[END_INIT].revents || ends[END_SIGNAL].revents)
-			return;
-		if (poll(ends, ENDS, VIEW_PAUSE_MS) > 0)
-			return;
-		if (ends[VIEWS].revents & POLLIN)
+			return true;
+		if (l->disk.folder && (ends[DISK].revents || disk_timeout(&l->disk) == 0) &&
+		    !watch_disk(l, ends[DISK].revents))
+			return false;
+		if (pause_ms >= 0 && n == 0) {
 			drop_views(l);
-		else
+			pause_ms = -1;
+		} else if (ends[VIEWS].revents & POLLIN) {
+			pause_ms = VIEW_PAUSE_MS;
+		} else if (ends[VIEWS].revents) {
 			ends[VIEWS].fd = -1; /* C hung up: it ends */
+		}
 	}
 }
 
@@ -137,6 +178,7 @@ void keeper_run(struct launch *l, pid_t init_pid, int init_pidfd)
 {
 	_cleanup_close_ int signal_fd = -1;
 	sigset_t ends;
+	bool is_told;
 	int status = 0;
 
 	(void)sigemptyset(&ends);
@@ -145,14 +187,15 @@ void keeper_run(struct launch *l, pid_t init_pid, int init_pidfd)
 	(void)sigaddset(&ends, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &ends, NULL);
 	signal_fd = signalfd(-1, &ends, SFD_CLOEXEC);
-	wait_for_an_end(l, init_pidfd, signal_fd);
+	is_told = !wait_for_an_end(l, init_pidfd, signal_fd);
 	/* Killing pid 1 kills its namespace; it is reaped when every process in it is gone. */
 	(void)kill(init_pid, SIGKILL);
 	while (waitpid(init_pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (l->lite)
 		lite_kill_children(NULL);
-	say_how_it_ended(l, status);
+	if (!is_told)
+		say_how_it_ended(l, status);
 	/* Whoever watches hears of the end now. */
 	close_fd(&l->control_fd);
 	leave(l, WIFEXITED(status) ? WEXITSTATUS(status) : LAUNCH_FAILED);

@@ -188,6 +188,8 @@ static int prepare(struct launch *l, struct error *err)
 	for (size_t i = 0; i < l->spec.mount_count; i++)
 		l->sources[i] = (struct source){-1, -1};
 	r = l->lite ? lite_prepare(l, err) : prepare_sources(l, err);
+	if (!r)
+		r = disk_open(l, err);
 	if (r < 0)
 		return r;
 	cgroup_make(l);
@@ -205,7 +207,7 @@ static int let_go(struct launch *l, pid_t init_pid, int life_fd, struct error *e
 		return r;
 	/* Only now: a task that is not dumpable cannot be given maps by an ordinary user. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (write(life_fd, "g", 1) != 1)
+	if (write(life_fd, &(const char){KEEPER_GO}, 1) != 1)
 		return error_errno(err, errno, "let the session's init go");
 	return 0;
 }
@@ -235,6 +237,7 @@ int main(void)
 			   .root_fd = -1,
 			   .life_fd = -1,
 			   .id_map = {.ns_fd = -1},
+			   .disk = {.folder_fd = -1, .users_fd = -1, .report_fd = -1},
 			   .cgroup = {.join_fds = {-1, -1, -1}, .folder_fd = -1}};
 	struct error err = {0};
 	int life[2];
@@ -257,6 +260,8 @@ int main(void)
 	l.keeper_end_fd = life[1];
 	init_pid = start_init(&l, &init_pidfd, &err);
 	l.view_fd = init_pid > 0 ? open_view(&l, init_pid) : -1;
+	if (init_pid > 0)
+		disk_begin(&l, init_pid);
 	if (init_pid < 0 || let_go(&l, init_pid, life[1], &err) < 0) {
 		if (init_pid > 0)
 			(void)kill(init_pid, SIGKILL);

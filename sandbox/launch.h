@@ -23,6 +23,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "common/proto.h"
+#include "sandbox/disk.h"
 #include "sandbox/spec.h"
 
 /* What stands for a limit, as HELLO says it. */
@@ -74,6 +75,7 @@ struct launch {
 	struct id_map id_map;	/* P: the last that userns_idmap() made */
 	struct source *sources; /* spec.mount_count of them */
 	struct cgroup cgroup;
+	struct disk disk;  /* P: what it takes of the host's disk */
 	int root_fd;	   /* C: the new root */
 	int landlock_abi;  /* 0: off */
 	struct buf layers; /* strings for HELLO, each with its NUL */
@@ -104,6 +106,9 @@ enum {
 
 /* keeper.c: P's life after C was let go. */
 _Noreturn void keeper_run(struct launch *l, pid_t init_pid, int init_pidfd);
+/* What P says to C by the life pipe: let it go, end every call. */
+#define KEEPER_GO	 'g'
+#define KEEPER_END_CALLS 'd'
 /* L: leaves its mount namespace to P, which it reaches by @life_fd. */
 void keeper_take_view(int life_fd);
 

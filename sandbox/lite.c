@@ -260,6 +260,16 @@ static void add_children_of_threads(pid_t pid, bool (*spares)(pid_t pid))
 		(void)closedir(dir);
 }
 
+size_t lite_list_below(pid_t pid, const pid_t **ret)
+{
+	tree.count = 0;
+	add_children_of_threads(pid, NULL);
+	for (size_t i = 0; i < tree.count; i++)
+		add_children_of_threads(tree.pids[i], NULL);
+	*ret = tree.pids;
+	return tree.count;
+}
+
 /*
  * A limit of 0 processes, which nobody inside can raise; and the last place in the queue for a CPU,
  * so that hundreds of them do not hold us up. Return: false if it has it.

@@ -27,6 +27,10 @@ int lite_make_private(struct launch *l, struct error *err);
 /* Removes the session's private folder; the caller becomes the session's user by it. */
 void lite_remove_private(const struct launch *l);
 
+/* The processes below @pid, in either isolation, as many as there is room for; good until the next
+ * call of any function here. */
+size_t lite_list_below(pid_t pid, const pid_t **ret);
+
 /*
  * lite_kill_children - kills and reaps every child, and whoever becomes one by that, until there is
  * none. The caller is a subreaper without threads.

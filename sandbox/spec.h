@@ -48,7 +48,8 @@ struct spec_limits {
 	uint32_t pids;		  /* 0: none */
 	uint32_t cpu_millis;	  /* thousandths of a CPU; 0: none */
 	uint32_t open_files;	  /* RLIMIT_NOFILE */
-	uint64_t file_size_bytes; /* RLIMIT_FSIZE; 0: none */
+	uint64_t file_size_bytes; /* RLIMIT_FSIZE; 0: layer_bytes, none if nothing is on the disk */
+	uint64_t layer_bytes;	  /* of the host's disk; 0: a share of what is free at the start */
 };
 
 /*

@@ -45,6 +45,7 @@ static struct spec_limits merge_limits(struct spec_limits asked)
 		limits.open_files = asked.open_files;
 	if (asked.file_size_bytes)
 		limits.file_size_bytes = asked.file_size_bytes;
+	limits.layer_bytes = asked.layer_bytes;
 	return limits;
 }
 

@@ -65,6 +65,7 @@ static const struct member limit_members[] = {
 	MEMBER(spec_limits, cpu_millis, U32, false),
 	MEMBER(spec_limits, open_files, U32, false),
 	MEMBER(spec_limits, file_size_bytes, U64, false),
+	MEMBER(spec_limits, layer_bytes, U64, false),
 };
 
 static const struct member spec_members[] = {

@@ -11,7 +11,7 @@
 
 #include "common/cleanup.h"
 
-#define WIRE_MAGIC 0x33435053u /* "SPC3" */
+#define WIRE_MAGIC 0x34435053u /* "SPC4" */
 #define WIRE_NULL  UINT32_MAX
 #define WIRE_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -179,6 +179,7 @@ static void wire_spec(struct wire *w, struct spec *s)
 	wire_u32(w, &s->limits.cpu_millis);
 	wire_u32(w, &s->limits.open_files);
 	wire_u64(w, &s->limits.file_size_bytes);
+	wire_u64(w, &s->limits.layer_bytes);
 	wire_bool(w, &s->landlock);
 	wire_bool(w, &s->cgroup);
 	wire_env(w, &s->env);

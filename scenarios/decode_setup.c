@@ -197,7 +197,7 @@ static int decode_env(const struct place *place, const struct json *object, stru
 }
 
 struct limit_row {
-	const struct json *memory, *pids, *cpus, *file_size, *seconds;
+	const struct json *memory, *pids, *cpus, *file_size, *layer, *seconds;
 };
 
 static const struct json_field limit_fields[] = {
@@ -205,6 +205,7 @@ static const struct json_field limit_fields[] = {
 	{"pids", JSON_NUMBER, false, offsetof(struct limit_row, pids)},
 	{"cpus", JSON_NUMBER, false, offsetof(struct limit_row, cpus)},
 	{"file_size_bytes", JSON_NUMBER, false, offsetof(struct limit_row, file_size)},
+	{"layer_bytes", JSON_NUMBER, false, offsetof(struct limit_row, layer)},
 	{"call_seconds", JSON_NUMBER, false, offsetof(struct limit_row, seconds)},
 };
 
@@ -227,13 +228,16 @@ static int decode_limits(const struct place *place, const struct json *node, str
 	struct limit_row row;
 	uint64_t pids = 0;
 	uint64_t seconds = 0;
-	int r = place_decode(place, node, limit_fields, 5, &row);
+	int r = place_decode(place, node, limit_fields,
+			     sizeof(limit_fields) / sizeof(limit_fields[0]), &row);
 
 	if (r == 0)
 		r = take_number(place, row.memory, INT64_C(1) << 50, &setup->limits.memory_bytes);
 	if (r == 0)
 		r = take_number(place, row.file_size, INT64_C(1) << 50,
 				&setup->limits.file_size_bytes);
+	if (r == 0)
+		r = take_number(place, row.layer, INT64_C(1) << 50, &setup->limits.layer_bytes);
 	if (r == 0)
 		r = take_number(place, row.pids, 4194304, &pids);
 	if (r == 0)

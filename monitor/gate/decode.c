@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/falloc.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -82,6 +83,23 @@ void decode_answered(const struct decode *decode, const struct action *action, i
 		decode->ops->carried_out(decode->ctx, action, error);
 }
 
+/*
+ * Whatever file it is for, the length is what it takes at most. A session in whose layer there is
+ * less is told that the disk is full.
+ */
+static int decode_fallocate(const struct decode *decode, const struct seccomp_data *data,
+			    struct gate_answer *ret)
+{
+	const unsigned mode = (unsigned)data->args[1];
+	const uint64_t bytes = data->args[3];
+
+	ret->proceed = (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE)) ||
+		       bytes > INT64_MAX || /* EINVAL */
+		       !decode->may_take || decode->may_take(decode->take_ctx, bytes);
+	ret->errno_value = ENOSPC;
+	return 0;
+}
+
 static int decode_by_number(struct decode *decode, const struct seccomp_data *data,
 			    struct gate_answer *ret)
 {
@@ -96,6 +114,8 @@ static int decode_by_number(struct decode *decode, const struct seccomp_data *da
 	case SYS_sendmsg:
 	case SYS_sendmmsg:
 		return decode_net(decode, data, ret);
+	case SYS_fallocate:
+		return decode_fallocate(decode, data, ret);
 	default:
 		/* What we cannot judge is not there: setxattrat(2) and its like. */
 		return decode_file(decode, data);

@@ -40,6 +40,8 @@ struct decode {
 	int diag_fd;		       /* as unix_is_inside() takes it */
 	bool carries_binds;	       /* what decode_call() leaves in `file` is carried out */
 	bool carries_connects;	       /* every connect(2), too */
+	bool (*may_take)(void *ctx, uint64_t bytes); /* as gate_ops.may_take, with take_ctx */
+	void *take_ctx;
 	const struct decode_ops *ops;
 	void *ctx;
 

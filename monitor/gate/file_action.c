@@ -165,6 +165,7 @@ int file_action_new(const struct file_call *call, const struct file_places *plac
 	action->create = request->op == HANDS_OPEN && (request->flags & O_CREAT);
 	/* The hands open what is there, or make what is not: neither in place of the other. */
 	action->created = action->create && places->target_fd[0] < 0;
+	action->cut = request->op == HANDS_OPEN && (request->flags & O_TRUNC);
 	action->provenance = str_of(provenance_of(about, places, config));
 	*ret = about;
 	return 0;

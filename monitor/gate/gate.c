@@ -440,6 +440,8 @@ int gate_start(const struct gate_config *config, struct gate **ret, struct error
 	gate->decode.carries_binds = gate->files && config->carries_binds;
 	gate->decode.carries_connects = gate->files && config->carries_connects;
 	gate->decode.diag_fd = config->diag_fd ? config->diag_fd : -1;
+	gate->decode.may_take = config->ops->may_take;
+	gate->decode.take_ctx = config->ctx;
 	gate->decode.ops = &decode_ops;
 	gate->decode.ctx = gate;
 	if (r == 0)

@@ -64,6 +64,8 @@ struct gate_ops {
 	void (*carried_out)(void *ctx, const struct action *action, int error);
 	/* The thread was gone before the answer came: an exec that was approved does not happen. */
 	void (*unanswered)(void *ctx, uint32_t tid);
+	/* May so many bytes of room be taken on the disk? Without it: yes. */
+	bool (*may_take)(void *ctx, uint64_t bytes);
 	/* The last task under this filter is gone; the gate may be freed from here. */
 	void (*gone)(void *ctx);
 };

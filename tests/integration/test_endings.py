@@ -115,7 +115,7 @@ class Outlive(EndingsTest):
         self.record.unlink()
         perl = "exec setsid perl -e \"open F, q(>there); close F; sleep 600\""
         self.assertEqual([(how, rule) for how, _, _, rule in self.left(f"({perl}) & while [ ! -e there ]; do :; done")],
-                         [("own session", "sr.left-running")])
+                         [("own session", "sr.left-script")])
 
     def test_double_fork(self):
         code = """
@@ -200,6 +200,19 @@ class Past(EndingsTest):
         gate = rule("no", "file.change", "action.path.endsWith('/never')", "deny", [{"op": "unlink", "path": "/never"}],
                     [{"op": "unlink", "path": "/w/a"}])
         self.assertEqual(self.deleted(self.RULE, gate, mode="live"), ["kept", "old"])
+
+    OPENED = rule("old", "file.open", "action.write && action.before_session && action.cut && action.path.matches('/(new|old|kept)$')", "log",
+                  [{"path": "/w/old", "write": True, "cut": True, "before_session": True}], [{"path": "/w/old", "write": True, "cut": True}])
+    WRITES = "echo > new; echo > new; echo >> kept; exec 3<>kept; cat old; echo > old; rm old; echo > old; echo > old"
+
+    @unittest.skipUnless(TRACE == "on", NO_TRACE)
+    def test_opened_traced(self):
+        self.assertEqual(self.deleted(self.OPENED, script=self.WRITES), ["old"])
+
+    def test_opened_gated(self):
+        gate = rule("no", "file.open", "action.write && action.path.endsWith('/never')", "deny", [{"path": "/never", "write": True}],
+                    [{"path": "/w/a", "write": True}])
+        self.assertEqual(self.deleted(self.OPENED, gate, mode="live", script=self.WRITES), ["old"])
 
     @unittest.skipUnless(TRACE == "on", NO_TRACE)
     def test_no_way_to_make_it_young(self):

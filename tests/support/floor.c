@@ -98,7 +98,9 @@ int floor_start(struct floor_session *f, const struct spec *spec, struct error *
 		r = spec_send(spec_fd, spec, -1, err);
 	if (r < 0)
 		return r;
-	r = floor_next(f);
+	do
+		r = floor_next(f);
+	while (r == 0 && f->last.type == MSG_ROOM);
 	if (r == 0 && f->last.type == MSG_HELLO)
 		return 0;
 	if (r == 0 && f->last.type == MSG_ERROR)

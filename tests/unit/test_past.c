@@ -58,6 +58,33 @@ static bool is_older(const char *path)
 	return action.before_session;
 }
 
+static struct action opened(const char *path, bool write, bool created)
+{
+	struct action action = {.kind = ACTION_FILE_OPEN,
+				.path = str_of(path),
+				.result = 3,
+				.write = write,
+				.created = created};
+
+	past_fill(past, &action);
+	past_note(past, &action);
+	return action;
+}
+
+static void test_what_is_written_to(void **state)
+{
+	(void)state;
+	assert_true(opened("/w/old", true, false).before_session);
+	assert_false(opened("/w/new", true, true).before_session);
+	assert_false(opened("/w/new", true, false).before_session);
+	assert_false(opened("/w/old", false, false).before_session);
+	past_lose(past);
+	assert_true(opened("/w/old", true, false).past_unknown);
+	/* What is made was not there, whatever else is not known. */
+	assert_false(opened("/w/next", true, true).past_unknown);
+	assert_false(opened("/w/old", false, false).past_unknown);
+}
+
 static void test_what_was_not_made_is_older(void **state)
 {
 	(void)state;
@@ -313,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_was_not_made_is_older, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_written_to, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_opened_or_failed_is_not_made, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_all_in_a_new_folder_is_new, set_up, tear_down),

@@ -165,7 +165,8 @@ static const struct {
 	const char *label;
 } connections[] = {
 	/* test servers, name service switch, the session's own daemons */
-	{NULL, "inet", "127.0.0.1", "", 3333, NULL},
+	{NULL, "inet", "127.0.0.1", "", 3000, NULL},
+	{"ra.mining-local", "inet", "127.0.0.1", "", 3333, NULL},
 	{"ex.name-lookup", "inet6", "::1", "", 53, NULL},
 	{"ex.name-lookup", "inet", "127.0.0.53", "", 53, NULL},
 	{NULL, "inet", "127.0.0.1", "", 8080, "secret"},
@@ -199,6 +200,7 @@ static void test_connections(void **state)
 		const bool local = strncmp(family, "inet", 4) != 0 && strcmp(family, "other") != 0;
 		const struct action action = {
 			.kind = ACTION_CONNECT,
+			.pid = 7,
 			.family = str_of(family),
 			.protocol = STR("tcp"),
 			.address = address,

@@ -61,7 +61,7 @@ static const struct {
 	{"landlock", "1", "$.landlock: expected boolean, found number"},
 	{"limits", "{\"memory\":1}",
 	 "$.limits: unknown member \"memory\"; known are: memory_bytes, pids, cpu_millis, "
-	 "open_files, file_size_bytes"},
+	 "open_files, file_size_bytes, layer_bytes"},
 	{"limits", "{\"memory_bytes\":9007199254740992}",
 	 "$.limits.memory_bytes: expected a whole number from 0 to 9007199254740991"},
 	{"limits", "{\"pids\":4294967296}",

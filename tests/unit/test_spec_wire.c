@@ -42,7 +42,8 @@ static void test_json_and_back(void **unused)
 							.pids = UINT32_MAX,
 							.cpu_millis = 1,
 							.open_files = 2,
-							.file_size_bytes = 3}};
+							.file_size_bytes = 3,
+							.layer_bytes = 4}};
 	_cleanup_(spec_done) struct spec spec = build(&options);
 	_cleanup_(spec_done) struct spec again = {0};
 	_cleanup_buf_ struct buf first = BUF_INIT(0);

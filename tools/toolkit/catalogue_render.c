@@ -48,6 +48,11 @@ static bool came_to_end(const struct exec_result *exec, struct buf *text)
 		if (!exec->killed) /* else the denial says it */
 			buf_printf(text, "[ended by signal %d: %s]\n", exec->status,
 				   strsignal(exec->status));
+		if (exec->disk_ends)
+			buf_printf(text,
+				   "[out of room: the session may have %" PRIu64 " bytes on the "
+				   "disk, and has more; what is not needed can be deleted]\n",
+				   exec->layer_bytes);
 		return false;
 	case EXEC_NOT_STARTED:
 		buf_printf(text, "[could not be started: %s]\n", strerror(exec->status));

@@ -27,6 +27,7 @@ enum option_key {
 	KEY_DISCARD,
 	KEY_SESSION,
 	KEY_FILE_SIZE,
+	KEY_LAYER_SIZE,
 	KEY_ISOLATION,
 	KEY_PROFILE,
 	KEY_APPROVER,
@@ -84,6 +85,8 @@ static const struct argp_option option_list[] = {
 	{"pids", KEY_PIDS, "N", 0, "Processes and threads of the session", 0},
 	{"cpus", KEY_CPUS, "N", 0, "CPUs of the session, e.g. 1.5", 0},
 	{"file-size", KEY_FILE_SIZE, "SIZE", 0, "Largest file a process may write", 0},
+	{"layer-size", KEY_LAYER_SIZE, "SIZE", 0,
+	 "What the session may take of the host's disk with its changes", 0},
 	{0, 0, 0, 0, "Evidence:", 4},
 	{"record", KEY_RECORD, "FILE", 0,
 	 "Where to write the record (default: in the state folder)", 0},
@@ -234,6 +237,9 @@ static void set_limit(struct argp_state *state, struct session_options *o, int k
 		break;
 	case KEY_FILE_SIZE:
 		set_size(state, "--file-size", arg, &o->limits.file_size_bytes);
+		break;
+	case KEY_LAYER_SIZE:
+		set_size(state, "--layer-size", arg, &o->limits.layer_bytes);
 		break;
 	case KEY_PIDS:
 		o->limits.pids = (uint32_t)parse_number(state, "--pids", arg, 1, 4194304);
@@ -387,6 +393,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_MEMORY:
 	case KEY_FILE_SIZE:
+	case KEY_LAYER_SIZE:
 	case KEY_PIDS:
 	case KEY_CPUS:
 	case KEY_APPROVER_TIMEOUT:

@@ -117,6 +117,7 @@ static void put_outcome(struct buf *out, const struct json *fields)
 		buf_printf(out, ", %.1f ms", (double)wall_ns / 1e6);
 	put_count(out, fields, "memory_kills", "killed for want of memory");
 	put_count(out, fields, "refused_forks", "processes refused");
+	put_count(out, fields, "disk_ends", "ended for want of room on the disk");
 	put_count(out, fields, "left", "still running");
 }
 

@@ -46,6 +46,7 @@ void summary_json(const struct floor *floor, const struct command_outcome *outco
 		json_put_u64(&w, "max_rss_kib", result->max_rss_kib);
 		json_put_u64(&w, "memory_kills", result->memory_kills);
 		json_put_u64(&w, "refused_forks", result->refused_forks);
+		json_put_u64(&w, "disk_ends", result->disk_ends);
 		json_put_u64(&w, "left", result->left);
 	}
 	json_put_u64(&w, "gated", outcome->totals.gated);
@@ -74,6 +75,11 @@ static void tell_limits(const struct spec_limits *limits, const struct exec_resu
 		log_info("out of processes: the session may have %" PRIu32 " (--pids), and %" PRIu64
 			 " more were refused",
 			 limits->pids, result->refused_forks);
+	if (result->disk_ends)
+		log_info("out of room: the session may have %" PRIu64 " bytes of the host's disk "
+			 "(--layer-size), less where that is nearly full; the command had more "
+			 "and was ended",
+			 result->layer_bytes);
 	if (is_killed && result->memory_is_each && limits->memory_bytes < FEW_BYTES)
 		log_info("each process may have %" PRIu64 " bytes of memory (--memory), too few "
 			 "for most programs to start",

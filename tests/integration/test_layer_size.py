@@ -1,0 +1,352 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a session may take of the host's disk: attacks on it, none of which writes more than 64 MiB, and who must not be hit."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+import unittest
+
+from cordon_testing import CORDON, TRACE, CordonTest, wait_for
+from mcp_client import Client
+
+MIB = 1 << 20
+SIZE = 16 * MIB
+MOST = 48  # MiB that an attack takes if nothing stops it
+
+# Takes a mebibyte at a time, slowly enough for any machine to notice.
+ATTACK = """
+import ctypes, mmap, os, socket, sys, time
+how, most = sys.argv[1], int(sys.argv[2])
+held, ends = [], socket.socketpair()
+ends[0].setblocking(False)
+
+def nameless(flags=os.O_RDWR):
+    fd = os.open("x", os.O_CREAT | flags, 0o600)
+    os.unlink("x")
+    return fd
+
+def fill(fd):
+    os.write(fd, b"x" * (1 << 20))
+    return fd
+
+def map_and_close(fd):
+    held.append(mmap.mmap(fd, 4096))
+    os.close(fd)
+
+def send(fd):
+    socket.send_fds(ends[0], [b"x"], [fd])
+    os.close(fd)
+
+def deep():
+    for _ in range(300):
+        os.mkdir("d")
+        os.chdir("d")
+        held.append(os.open(".", os.O_RDONLY))
+    files = [os.open(f"f{i}", os.O_CREAT | os.O_WRONLY, 0o600) for i in range(most)]
+    for fd in reversed(held):
+        os.fchmod(fd, 0)
+    held[:] = files
+
+ways = {
+    "files": lambda i: os.close(fill(os.open(f"f{i}", os.O_CREAT | os.O_WRONLY, 0o600))),
+    "nameless": lambda i: held.append(fill(nameless())),
+    "mapped": lambda i: map_and_close(fill(nameless())),
+    "in-flight": lambda i: send(fill(nameless())),
+    "deep": lambda i: fill(held[i]),
+    "empty": lambda i: [os.close(os.open(f"{i}-{k}", os.O_CREAT | os.O_WRONLY, 0o600)) for k in range(256)],
+}
+if how == "not-dumpable":
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+    how = "nameless"
+if how == "deep":
+    deep()
+for i in range(most):
+    ways[how](i)
+    time.sleep(0.02)
+time.sleep(2)
+print("took it all", flush=True)
+"""
+
+FALLOCATE = """
+import ctypes, errno, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fd = os.open("f", os.O_CREAT | os.O_RDWR, 0o600)
+
+def fallocate(mode, offset, length):
+    r = libc.syscall(285 if os.uname().machine == "x86_64" else 47, fd, mode, ctypes.c_long(offset), ctypes.c_long(length))
+    return errno.errorcode[ctypes.get_errno()] if r else "ok"
+
+def ioctl(number, length):
+    r = libc.ioctl(fd, ctypes.c_ulong(number), struct.pack("hhiqqii16x", 1, 0, 0, 0, length, 0, 0))
+    return errno.errorcode[ctypes.get_errno()] if r else "ok"
+
+"""
+
+
+class LayerTest(CordonTest):
+    SIZE = ("--layer-size", SIZE)
+
+    def attack(self, how, *options):
+        script = self.work / "attack.py"
+        script.write_text(ATTACK)
+        r = self.run_in("python3", "attack.py", how, MOST, options=[*options, "--json"])
+        return r, json.loads(r.stderr.decode().splitlines()[-1])
+
+    def hits(self):
+        return [(e["fields"]["limit"], e["fields"].get("op")) for e in self.events("limit.hit")]
+
+
+class Refused(LayerTest):
+    """At once, whatever file it is for."""
+
+    def python(self, code, *options):
+        r = self.run_in("python3", "-c", FALLOCATE + code, options=options)
+        self.assertEqual(r.returncode, 0, r.stderr.decode())
+        return r.stdout.decode().split()
+
+    def test_fallocate(self):
+        code = """
+for mode in 0, 1, 16, 17:  # KEEP_SIZE is not asked for RLIMIT_FSIZE by the kernel
+    print(fallocate(mode, 0, 40 << 20))
+print(ioctl(0x40305828, 40 << 20), ioctl(0x4030582a, 40 << 20), ioctl(0x40305839, 40 << 20))
+print(os.fstat(fd).st_blocks)
+"""
+        self.assertEqual(self.python(code, *self.SIZE), ["ENOSPC"] * 4 + ["ENOTTY"] * 3 + ["0"])
+        self.assertIn(("disk", "fallocate"), self.hits())
+        if os.environ.get("CORDON_RESIDENT"):
+            return
+        # With the wall away all of it is there.
+        self.assertEqual(self.python(code.replace("1, 16, 17", "1"), "--layer-size=1G")[:2], ["ok", "ok"])
+
+    def test_many_pieces(self):
+        """Between two looks of the keeper, too."""
+        code = """
+told = [fallocate(1, i << 20, 1 << 20) for i in range(60)]
+print(told.count("ok"), os.fstat(fd).st_blocks // 2048)
+"""
+        allowed, taken = self.python(code, *self.SIZE)
+        self.assertLessEqual(int(allowed), SIZE // MIB)
+        self.assertLessEqual(int(taken), SIZE // MIB + 1)
+
+    def test_one_file_is_no_larger_than_all(self):
+        r = self.sh("trap '' XFSZ; head -c 24M /dev/zero > f; echo $?", options=self.SIZE)
+        if r.returncode == 0:  # or it was ended just before
+            self.assertEqual(r.stdout, b"1\n")
+            self.assertIn("File too large", r.stderr.decode())
+
+    def test_what_makes_holes_is_never_refused(self):
+        self.assertEqual(self.python("""
+os.write(fd, bytes(1 << 20))
+print(fallocate(3, 0, 1 << 40), fallocate(0, 0, 1 << 20), fallocate(0, 0, 0))
+""", *self.SIZE), ["ok", "ok", "EINVAL"])
+
+
+class Ended(LayerTest):
+    """While it goes on."""
+
+    def each(self, how, *options):
+        r, summary = self.attack(how, *self.SIZE, *options)
+        self.assertEqual((r.returncode, r.stdout), (137, b""), r.stderr.decode())
+        self.assertEqual(summary["disk_ends"], 1)
+        self.assertIn(("disk", None), self.hits())
+        self.assertEqual(self.events("exec.end")[0]["fields"]["disk_ends"], 1)
+        self.assertEqual(self.events("session.start")[0]["fields"]["layers"]["limit.layer"], str(SIZE))
+
+    def test_many_files(self):
+        self.each("files")
+        r, _ = self.attack("files", "--layer-size=1G", "--session=free")
+        self.assertEqual((r.returncode, r.stdout), (0, b"took it all\n"), "without the wall it gets through")
+
+    def test_is_told(self):
+        r = self.sh("for i in 1 2 3 4 5 6 7 8 9 10; do head -c 2M /dev/zero > f$i; sleep 0.1; done; sleep 2", options=self.SIZE)
+        self.assertIn("out of room: the session may have %d bytes of the host's disk (--layer-size)" % SIZE, r.stderr.decode())
+        self.assertIn("1 ended for want of room", self.cordon("log", "show", self.record).stdout.decode())
+
+    def test_many_empty_files(self):
+        self.each("empty")
+
+    def test_files_without_a_name(self):
+        self.each("nameless")
+        r, _ = self.attack("nameless", "--layer-size=1G", "--session=free")
+        self.assertEqual((r.returncode, r.stdout), (0, b"took it all\n"), "without the wall it gets through")
+
+    def test_of_a_process_that_may_not_be_looked_at(self):
+        self.each("not-dumpable")
+
+    def test_that_are_mapped_only(self):
+        self.each("mapped")
+
+    def test_that_are_on_their_way_through_a_socket(self):
+        self.each("in-flight")
+
+    def test_deep_in_folders_that_their_owner_shut(self):
+        self.each("deep")
+
+    def test_a_killed_client_kept_its_layer(self):
+        """What a session of the same name left counts."""
+        self.sh(f"head -c 12M /dev/zero > old", options=[*self.SIZE, "--session=again"])
+        wait_for(lambda: not self.holders())
+        r = self.sh("for i in 1 2 3 4 5 6 7 8; do head -c 1M /dev/zero > f$i; sleep 0.3; done; echo won",
+                    options=[*self.SIZE, "--session=again"])
+        self.assertEqual((r.returncode, r.stdout), (137, b""), r.stderr.decode())
+
+
+class Session(LayerTest):
+    """One of several calls."""
+
+    def client(self, *options):
+        client = Client([CORDON, "mcp", "--trace", TRACE, "-w", str(self.work), "--record", str(self.record),
+                         *map(str, options)], self.env, self.dir)
+        self.addCleanup(client.abandon)
+        client.open()
+        return client
+
+    FILL = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do head -c 2M /dev/zero > %s$i; sleep 0.1; done; sleep 1; echo won"
+
+    def test_later_calls_can_delete(self):
+        client = self.client(*self.SIZE)
+        self.assertNotIn("won", client.text("bash", command=self.FILL % "a"))
+        self.assertIn("deleted", client.text("bash", command="rm -f a* && sleep 1 && echo deleted"))
+        self.assertIn("wrote", client.text("bash", command="head -c 8M /dev/zero > b && sleep 1 && echo wrote"))
+        self.assertEqual(client.close()[0], 0)
+        self.assertEqual([h[0] for h in self.hits()], ["disk"])
+
+    def test_who_adds_to_it_again_is_ended_again_and_the_session_at_last(self):
+        client = self.client(*self.SIZE)
+        texts = [client.text("bash", command=self.FILL % f"n{i}-") for i in range(10)]
+        self.assertEqual([t for t in texts if "won" in t], [])
+        self.assertIn("out of room", texts[0])
+        self.assertIn("its calls were ended 9 times for that", texts[-1])
+        layer = next((self.dir / "state/sessions").glob("*/layers/upper"))
+        taken = sum(p.stat().st_blocks * 512 for p in layer.rglob("*"))
+        self.assertLess(taken, SIZE + SIZE // 4 + 64 * MIB + 16 * MIB)
+
+
+@unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
+class Reserve(LayerTest):
+    """The host has hardly anything left: its last space goes to nobody."""
+
+    def test_who_grows_then_is_ended(self):
+        state = self.dir / "state"
+        state.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64M,mode=755", "none", state], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", state], check=True)
+        # Beside a session that does nothing, which is not to be ended.
+        writes = """
+import os, time
+print("ready", flush=True)
+input()
+try:
+    os.posix_fallocate(os.open("space", os.O_CREAT | os.O_WRONLY), 0, 1 << 20)
+except OSError as e:
+    print(e.errno, flush=True)
+for i in range(%d):
+    with open(f"f{i}", "wb") as f:
+        f.write(bytes(1 << 16))
+    time.sleep(0.05)
+time.sleep(2)
+print("done", flush=True)
+"""
+        grows, rests = (self.begin(writes % n, i) for i, n in enumerate((30, 1)))
+        for process in grows, rests:
+            if not process.stdout.readline():
+                self.skipTest(process.communicate()[1].decode())  # no layer on such a file system
+        with open(state / "filler", "wb") as f:
+            stat = os.statvfs(state)
+            f.write(bytes(stat.f_bavail * stat.f_frsize - (2500 << 10)))
+        time.sleep(1)  # the keepers look twice a second
+        told = [process.communicate(b"\n", timeout=60) for process in (grows, rests)]
+        self.assertEqual((grows.returncode, rests.returncode), (137, 0), told)
+        self.assertEqual(told[1][0], b"%d\ndone\n" % errno.ENOSPC)
+
+    def begin(self, code, i):
+        self.record = self.dir / f"{i}.jsonl"
+        return self.start("python3", "-c", code, options=["--layer-size=48M", f"--session=s{i}"], stdin=subprocess.PIPE)
+
+
+class Innocent(LayerTest):
+    def test_a_neighbour(self):
+        """The host fills what the session's room would be, and another session is ended for its own."""
+        quiet = self.start("sh", "-c", "echo here > f; sleep 4; cat f", options=["--layer-size=8M", "--session=quiet"])
+        other = self.dir / "host"
+        for i in range(24):
+            with open(other, "ab") as f:
+                f.write(bytes(MIB))
+                f.flush()
+        self.record = self.dir / "other.jsonl"
+        r, _ = self.attack("files", *self.SIZE)
+        self.assertEqual(r.returncode, 137, r.stderr.decode())
+        out, err = quiet.communicate(timeout=60)
+        self.assertEqual((quiet.returncode, out), (0, b"here\n"), err.decode())
+
+    def test_work_below_the_limit(self):
+        """Much more is written than is kept: over and over, to files that go, by many names of one."""
+        r = self.sh("""
+set -e
+for i in 1 2 3 4 5 6; do head -c 4M /dev/zero > a; head -c 4M /dev/zero > b$i; rm b$i; sleep 0.05; done
+for i in 1 2 3 4 5 6 7 8 9; do ln a l$i; done
+python3 -c 'import tempfile, time
+for _ in range(6):
+    with tempfile.TemporaryFile(dir=".") as f: f.write(bytes(4 << 20)); f.flush(); time.sleep(0.05)'
+sleep 1
+echo done
+""", options=self.SIZE)
+        self.assertEqual((r.returncode, r.stdout), (0, b"done\n"), r.stderr.decode())
+        self.assertEqual(self.events("limit.hit"), [])
+
+    def test_a_build_with_the_default(self):
+        r = self.sh("""
+set -e
+i=0
+while [ $i -lt 400 ]; do mkdir -p d$((i % 20)); echo "int f$i(void) { return $i; }" > d$((i % 20))/f$i.c; i=$((i + 1)); done
+fallocate -l 8M space 2>/dev/null || test $? = 1
+cat d*/*.c > all.c
+tar cf all.tar d*
+truncate -s 1G sparse
+echo done
+""")
+        self.assertEqual((r.returncode, r.stdout), (0, b"done\n"), r.stderr.decode())
+        self.assertEqual(self.events("limit.hit"), [])
+        stat = os.statvfs(self.dir)
+        size = int(self.events("session.start")[0]["fields"]["layers"]["limit.layer"])
+        self.assertLess(size, stat.f_bavail * stat.f_frsize)
+
+    def test_nothing_is_counted_without_a_layer(self):
+        r = self.sh("fallocate -l 8M /tmp/f && echo done", options=["-w", f"{self.work}:ro"])
+        self.assertEqual((r.returncode, r.stdout), (0, b"done\n"), r.stderr.decode())
+        self.assertNotIn("limit.layer", self.events("session.start")[0]["fields"]["layers"])
+
+
+class Lite(LayerTest):
+    """The private folder is on the host's /tmp."""
+
+    def test_many_files(self):
+        script = self.work / "attack.py"
+        script.write_text(ATTACK)
+        self.work.chmod(0o755)
+        self.dir.chmod(0o755)
+        script.chmod(0o644)
+        for how in "files", "nameless", "deep":
+            with self.subTest(how):
+                r = self.sh(f'cd "$HOME" && exec python3 {script} {how} {MOST}', options=["--isolation=lite", *self.SIZE, "--json"])
+                if r.returncode == 125:
+                    self.skipTest(r.stderr.decode())
+                self.assertEqual((r.returncode, r.stdout), (137, b""), r.stderr.decode())
+                self.assertEqual(json.loads(r.stderr.decode().splitlines()[-1])["disk_ends"], 1)
+
+
+def in_private_mounts():
+    """Root, in a mount namespace that ends with this process: the file system made here is nobody else's."""
+    if os.geteuid() or os.environ.get("PRIVATE_MOUNTS"):
+        return
+    os.environ["PRIVATE_MOUNTS"] = "yes"
+    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+
+
+if __name__ == "__main__":
+    in_private_mounts()
+    unittest.main()
