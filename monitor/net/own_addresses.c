@@ -86,7 +86,7 @@ static int add_interfaces(struct own_list *list)
 /* ---- of its routes ---- */
 
 static void add_destination(struct own_list *list, const struct rtmsg *route,
-			    const struct rtattr *destination)
+			    struct rtattr *destination)
 {
 	union socket_address address = {.generic.sa_family = route->rtm_family};
 	struct endpoint at;
@@ -108,10 +108,10 @@ static void add_destination(struct own_list *list, const struct rtmsg *route,
  * Of the table that every packet is looked up in first: in others such routes are for packets that
  * a proxy has marked. One without a destination takes all that there is, and tells nothing.
  */
-static void add_route(struct own_list *list, const struct nlmsghdr *message)
+static void add_route(struct own_list *list, struct nlmsghdr *message)
 {
 	const struct rtmsg *route = NLMSG_DATA(message);
-	const struct rtattr *one;
+	struct rtattr *one;
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*route)) ||
 	    route->rtm_table != RT_TABLE_LOCAL || !route->rtm_dst_len ||
@@ -119,7 +119,7 @@ static void add_route(struct own_list *list, const struct nlmsghdr *message)
 		return;
 	for (size_t at = NLMSG_SPACE(sizeof(*route)); at + sizeof(*one) <= message->nlmsg_len;
 	     at += RTA_ALIGN(one->rta_len)) {
-		one = (const void *)((const char *)message + at);
+		one = (void *)((char *)message + at);
 		if (one->rta_len < sizeof(*one) || one->rta_len > message->nlmsg_len - at)
 			return;
 		if (one->rta_type == RTA_DST)
@@ -127,7 +127,7 @@ static void add_route(struct own_list *list, const struct nlmsghdr *message)
 	}
 }
 
-static int error_of(const struct nlmsghdr *message)
+static int error_of(struct nlmsghdr *message)
 {
 	const struct nlmsgerr *result = NLMSG_DATA(message);
 
