@@ -24,9 +24,9 @@ bool first_binary_may_be_record(uint8_t c)
 
 /*
  * Whether the bytes up to now could begin what some server passes over before a ClientHello, or
- * takes for one although no client says it so: OpenSSL an empty change of cipher; Go's, BoringSSL
- * and Java's a warning; Java's an empty record, and a ClientHello in one of any version. The sixth
- * byte tells them from the lengths that other protocols begin with.
+ * takes for one although no client says it so: OpenSSL an empty change of cipher; Java a warning,
+ * as Go by its source, an empty record, and a ClientHello in one of any version. The sixth byte
+ * tells them from the lengths that other protocols begin with.
  */
 static bool may_be_odd_record(const uint8_t *start, unsigned len)
 {
