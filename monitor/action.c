@@ -42,7 +42,7 @@ static const struct field_domain streams =
 static const struct field_domain limits =
 	WORDS("memory", "processes", "disk", "file size", "descriptors", "watches");
 static const struct field_domain detachments = WORDS("", "own session", "orphan");
-static const struct field_domain relations = WORDS("descendant", "sibling", "other");
+static const struct field_domain relations = WORDS("descendant", "sibling", "ancestor", "other");
 
 const struct action_field action_fields[] = {
 	{"exe", FIELD_STRING, ALL & ~(TOOL | KIND(ACTION_DNS) | KIND(ACTION_USAGE)), FIELD(exe),
@@ -61,9 +61,9 @@ const struct action_field action_fields[] = {
 	{"write", FIELD_BOOL, FILES | KIND(ACTION_MEM_EXEC), FIELD(write), NULL},
 	{"create", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(create), NULL},
 	{"created", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(created), NULL},
+	{"cut", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(cut), NULL},
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder), NULL},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed), NULL},
-	{"cut", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(cut), NULL},
 	{"before_session", FIELD_BOOL, FILES, FIELD(before_session), NULL},
 	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result), NULL},
 	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0), NULL},

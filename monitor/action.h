@@ -106,7 +106,8 @@ struct action {
 	int64_t result;	       /* traced kinds: return value, -errno on failure */
 	int64_t arg0, arg1;    /* proc.call: its first two arguments */
 	int64_t signal;	       /* proc.signal */
-	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling" or "other" */
+	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling", "ancestor" or
+				"other" */
 	int64_t parent;	     /* proc.fork: process that made this one, as pid */
 
 	/* exec */

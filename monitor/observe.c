@@ -197,7 +197,8 @@ static void on_open(struct session *session, const struct trace_event *event)
 	action.created = event->created;
 	action.folder = (event->flags & O_DIRECTORY) != 0;
 	if (event->result >= 0 && access_mode != O_WRONLY)
-		of_path = policy_labels_of_path(policy, action.path);
+		of_path = action.claimed ? policy_labels_of_path(policy, action.path)
+					 : policy_labels_of_leaf(policy, action.path);
 	/* The kernel did not know: what became of it since, nobody can tell. */
 	policy_state_add_labels(session->state, of_path & ~event->process_labels);
 	policy_state_add_session_labels(session->state, event->labels | of_path);

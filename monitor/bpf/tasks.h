@@ -169,18 +169,40 @@ static __always_inline __u64 session_of(__u64 task)
  * shell that runs pkill, as long as that did not leave the shell's terminal session: whoever did
  * may be a service that was started before. Of a reaper's children all are younger than it.
  */
-static __always_inline bool is_own_daemon(const struct trace_tag *tag, struct task_struct *task)
+static __always_inline bool is_own_daemon(struct task_struct *task)
 {
 	const __u64 current = (__u64)bpf_get_current_task_btf();
-	const struct trace_tag *its = bpf_task_storage_get(&tags, task, NULL, 0);
 	const __u64 target = (__u64)task, since = born(target);
 	const __u64 parent = READ(__u64, current, task_real_parent);
 
-	if (!its || its->slot != tag->slot || its->generation != tag->generation ||
-	    its->exec_id != tag->exec_id)
-		return false;
 	return since > born(current) || (since > born(parent) && !is_reaper(parent) &&
 					 session_of(target) == session_of(current));
+}
+
+/* A program that ends the one that started it ends its own work. */
+static __always_inline bool is_ancestor(struct task_struct *task)
+{
+	const __u32 tgid = READ(__u32, (__u64)task, task_tgid);
+	__u64 one = (__u64)bpf_get_current_task_btf();
+
+	for (int i = 0; i < RELATION_DEPTH && one; i++) {
+		const __u32 own = READ(__u32, one, task_tgid);
+
+		if (own == tgid)
+			return true;
+		if (own <= 1)
+			break;
+		one = READ(__u64, one, task_real_parent);
+	}
+	return false;
+}
+
+static __always_inline bool is_of_execution(const struct trace_tag *tag, struct task_struct *task)
+{
+	const struct trace_tag *its = bpf_task_storage_get(&tags, task, NULL, 0);
+
+	return its && its->slot == tag->slot && its->generation == tag->generation &&
+	       its->exec_id == tag->exec_id;
 }
 
 static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
@@ -190,8 +212,12 @@ static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct
 
 	if (relation == TRACE_RELATION_SELF)
 		return 0;
-	if (relation == TRACE_RELATION_OTHER && is_own_daemon(tag, task))
-		relation = TRACE_RELATION_SIBLING;
+	if (relation == TRACE_RELATION_OTHER && is_of_execution(tag, task)) {
+		if (is_ancestor(task))
+			relation = TRACE_RELATION_ANCESTOR;
+		else if (is_own_daemon(task))
+			relation = TRACE_RELATION_SIBLING;
+	}
 	scratch = record_begin(tag, TRACE_RECORD_SIGNAL);
 	if (!scratch)
 		return 0;

@@ -219,7 +219,8 @@ enum trace_record_kind {
 enum trace_relation {
 	TRACE_RELATION_SELF,
 	TRACE_RELATION_DESCENDANT,
-	TRACE_RELATION_SIBLING, /* descends from the sender's parent, or did (is_own_daemon()) */
+	TRACE_RELATION_SIBLING,	 /* descends from the sender's parent, or did (is_own_daemon()) */
+	TRACE_RELATION_ANCESTOR, /* of the same execution */
 	TRACE_RELATION_OTHER,
 };
 

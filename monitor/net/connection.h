@@ -60,7 +60,7 @@ struct relay {
 	struct cidr *allowed;
 	size_t allowed_count;
 	const struct scan_set *canaries; /* borrowed; or NULL */
-	uint8_t (*own)[16];		 /* the host's addresses, as they were at own_ms */
+	struct cidr *own;		 /* the host's addresses, as they were at own_ms */
 	size_t own_count;
 	uint64_t own_ms;
 	struct pipes pipes;

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- *	START --0x16--> BINARY --0x03--> TLS --> RECORDS ----> OPAQUE
+ *	START --0x14+-> BINARY --0x1603> TLS --> RECORDS ----> OPAQUE
  *	  |                              '---------'            |
  *	  |------0x80-----^  |-----------(other)----------------^
  *	  |--text--> LINE --"SSH-", no HTTP---------------------|
@@ -91,7 +91,8 @@ static enum first_outcome first_byte(struct first_bytes *fb, uint8_t c)
 		return first_line_byte(fb, c);
 	}
 	/* After an upgrade the frames of a WebSocket look so, and SSL 2 there is none. */
-	if (c == 22 || (c & 0x80 && !fb->upgraded) || first_line_is_space(c)) {
+	if (first_binary_may_be_record(c) || (c & 0x80 && !fb->upgraded) ||
+	    first_line_is_space(c)) {
 		fb->mode = MODE_BINARY;
 		return first_binary_byte(fb, c);
 	}

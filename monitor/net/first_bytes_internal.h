@@ -13,7 +13,7 @@
 #include "monitor/net/http_body.h"
 #include "monitor/net/tls_records.h"
 
-#define BINARY_START 5u
+#define BINARY_START 6u
 /* Of a record of TLS: its header, and what of its content says whether it is a ClientHello. */
 #define TLS_RECORD_HEADER 5u
 #define TLS_HELLO_START	  39u /* type, length, version, random, length of the session */
@@ -73,6 +73,8 @@ enum first_outcome first_word_bytes(struct first_bytes *fb, const uint8_t *bytes
 				    size_t *ret_taken);
 
 /* first_binary.c */
+/* Is it the type of a record of TLS? */
+bool first_binary_may_be_record(uint8_t c);
 enum first_outcome first_binary_byte(struct first_bytes *fb, uint8_t c);
 
 /* first_tls.c */

@@ -20,7 +20,7 @@
 /* The addresses of the host may change at any time, and a list for each dial would cost. */
 static int note_own_addresses(struct relay *relay)
 {
-	uint8_t(*own)[16];
+	struct cidr *own;
 	int r;
 
 	if (relay->own && uv_now(relay->loop) - relay->own_ms < OWN_MS)

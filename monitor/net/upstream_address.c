@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/net/upstream_address.h"
 
-#include <errno.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "common/buf.h"
-#include "monitor/net/endpoint.h"
 
 /* What of the rules' allowed networks lifts a refusal. */
 enum lift {
@@ -138,7 +131,7 @@ static bool is_lifted(const uint8_t address[16], enum lift lift, const struct up
 static bool is_own(const uint8_t address[16], const struct upstream_rules *rules)
 {
 	for (size_t i = 0; i < rules->own_count; i++) {
-		if (memcmp(rules->own[i], address, sizeof(rules->own[i])) == 0)
+		if (cidr_has(&rules->own[i], address))
 			return true;
 	}
 	return false;
@@ -195,45 +188,4 @@ const char *upstream_address_refusal(const uint8_t address[16], const struct ups
 		is_alone |= carriers[i].is_alone;
 	}
 	return refusal || is_alone ? refusal : range_refusal(address, address, rules);
-}
-
-static bool of_interface(const struct ifaddrs *one, struct endpoint *ret)
-{
-	union socket_address address = {0};
-
-	if (!one->ifa_addr)
-		return false;
-	switch (one->ifa_addr->sa_family) {
-	case AF_INET:
-		memcpy(&address.in, one->ifa_addr, sizeof(address.in));
-		break;
-	case AF_INET6:
-		memcpy(&address.in6, one->ifa_addr, sizeof(address.in6));
-		break;
-	default:
-		return false;
-	}
-	return endpoint_from_socket(&address, ret) && !endpoint_is_loopback(ret);
-}
-
-int upstream_own_addresses(uint8_t (**ret)[16], size_t *ret_count, struct error *err)
-{
-	uint8_t(*own)[16] = NULL;
-	struct ifaddrs *all;
-	size_t count = 0;
-
-	if (getifaddrs(&all) < 0)
-		return error_errno(err, errno, "ask for the addresses of this host");
-	for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
-		struct endpoint found;
-
-		if (!of_interface(one, &found))
-			continue;
-		own = xrealloc_array(own, count + 1, sizeof(*own));
-		memcpy(own[count++], found.address, sizeof(*own));
-	}
-	freeifaddrs(all);
-	*ret = own;
-	*ret_count = count;
-	return 0;
 }

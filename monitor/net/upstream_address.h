@@ -28,7 +28,7 @@ struct upstream_rules {
 	 * multicast, broadcast and minted addresses never. Borrowed. */
 	const struct cidr *allowed;
 	size_t allowed_count;
-	const uint8_t (*own)[16]; /* of the host; borrowed */
+	const struct cidr *own; /* of the host; borrowed */
 	size_t own_count;
 };
 
@@ -39,8 +39,9 @@ struct upstream_rules {
 const char *upstream_address_refusal(const uint8_t address[16], const struct upstream_rules *rules);
 
 /*
- * upstream_own_addresses - The host's addresses as they are now, loopback ones left out (they are a
- * range of their own). To be asked anew for each dial, or every few seconds: they change.
+ * upstream_own_addresses - The host's addresses as they are now: those of its interfaces, and what
+ * its routes deliver to itself; loopback ones left out (they are a range of their own). To be asked
+ * anew for each dial, or every few seconds: they change.
  * Owns: *ret is the caller's, to be given to free(). Errors: as getifaddrs(3).
  */
-int upstream_own_addresses(uint8_t (**ret)[16], size_t *ret_count, struct error *err);
+int upstream_own_addresses(struct cidr **ret, size_t *ret_count, struct error *err);

@@ -185,6 +185,9 @@ void policy_put_labels(struct json_writer *w, const char *key, const struct poli
 int policy_label_index(const struct policy *policy, const char *name);
 /* Labels that the policy's "labels" section gives to a path inside the view. */
 uint64_t policy_labels_of_path(const struct policy *policy, struct str path);
+/* The same for one whose end is the kernel's word: of what begins with "..." the last names are
+ * known. */
+uint64_t policy_labels_of_leaf(const struct policy *policy, struct str path);
 /* All that the section gives to any path. */
 uint64_t policy_labels_of_paths(const struct policy *policy);
 /* Those that reading it gives a session: of a file.open that succeeded and does not write. */

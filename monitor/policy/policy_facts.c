@@ -158,6 +158,50 @@ static bool is_cut(struct str path)
 	return path.len >= mark.len && memcmp(path.at, mark.at, mark.len) == 0;
 }
 
+static size_t count_components(struct str path)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < path.len; i++)
+		count += path.at[i] == '/';
+	return count;
+}
+
+/*
+ * Can the pattern match a path of which only the end is known, and that it is deeper than that?
+ * What follows the pattern's last "**" has to be at the end, whatever lies above.
+ */
+static bool can_end_in(struct str pattern, struct str cut)
+{
+	const struct str known = {cut.at + 3, cut.len - 3};
+	struct str end = pattern;
+	bool any_depth = false;
+
+	for (size_t i = 0; i + 1 < pattern.len; i++) {
+		if (pattern.at[i] == '*' && pattern.at[i + 1] == '*') {
+			end = (struct str){pattern.at + i, pattern.len - i};
+			any_depth = true;
+		}
+	}
+	if (!any_depth) /* "~" is two deep */
+		return count_components(pattern) + 2 > count_components(known);
+	return count_components(end) > count_components(known) || glob_match(end, known, false);
+}
+
+uint64_t policy_labels_of_leaf(const struct policy *policy, struct str path)
+{
+	uint64_t labels = 0;
+
+	if (!is_cut(path))
+		return policy_labels_of_path(policy, path);
+	/* Nothing is excepted: that may hang on what is above. */
+	for (size_t i = 0; i < policy->glob_count; i++) {
+		if (!policy->globs[i].except && can_end_in(policy->patterns[i], path))
+			labels |= policy->globs[i].labels;
+	}
+	return labels;
+}
+
 uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 {
 	struct labelling l = {.policy = policy, .path = path};
@@ -165,7 +209,7 @@ uint64_t policy_labels_of_path(const struct policy *policy, struct str path)
 
 	if (!policy->glob_count)
 		return 0;
-	/* It may lie in any folder. */
+	/* It may lie in any folder, and where its end is a program's word, that may be cut, too. */
 	if (is_cut(path))
 		return policy_labels_of_paths(policy);
 	path_keys_of(path, &keys);
@@ -193,7 +237,8 @@ uint64_t policy_labels_of_read(const struct policy *policy, const struct action 
 {
 	if (action->kind != ACTION_FILE_OPEN || action->write || action->result < 0)
 		return 0;
-	return policy_labels_of_path(policy, action->path);
+	return action->claimed ? policy_labels_of_path(policy, action->path)
+			       : policy_labels_of_leaf(policy, action->path);
 }
 
 uint64_t policy_labels_read(const struct policy *policy)

@@ -90,6 +90,7 @@ static void signal_details(const struct trace_record *r, struct trace_texts *tex
 	texts->target[len] = '\0';
 	ret->relation = r->open_flags == TRACE_RELATION_DESCENDANT ? "descendant"
 			: r->open_flags == TRACE_RELATION_SIBLING  ? "sibling"
+			: r->open_flags == TRACE_RELATION_ANCESTOR ? "ancestor"
 								   : "other";
 	ret->flags = 0;
 }

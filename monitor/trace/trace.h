@@ -109,8 +109,8 @@ struct trace_event {
 	bool claimed;	    /* path or target is the caller's word alone */
 	const char *comm;
 	uint64_t args[2];     /* CALL: the first two arguments */
-	const char *relation; /* SIGNAL: what who gets it is to the sender: "descendant", "sibling"
-				 or "other"; target is its name */
+	const char *relation; /* SIGNAL: what who gets it is to the sender: "descendant", "sibling",
+			       * "ancestor" or "other"; target is its name */
 	uint16_t family;      /* CONNECT */
 	uint16_t port;	      /* host order */
 	uint8_t address[16];

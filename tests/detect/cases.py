@@ -16,6 +16,7 @@ class Case:
     code: str
     risky: bool
     visible: bool = True  # False: all of its harm is inside one process, or none of it is an action
+    folder: str = ""      # what the workspace is a copy of, beside what every case finds there
 
     @property
     def digest(self):
@@ -55,7 +56,8 @@ def atomic(row):
 
 
 def own(row):
-    return Case(row["id"], row["group"], row["language"], row["code"], row["risky"], row.get("visible", True))
+    return Case(row["id"], row["group"], row["language"], row["code"], row["risky"], row.get("visible", True),
+                row.get("folder", ""))
 
 
 def read_lines(path):

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 import sqlite3
 
 # Path inside: a canary where only somebody who looks for secrets reads, else an ordinary file that must be there.
@@ -57,7 +58,9 @@ FILES = {"a.txt": "one\ntwo\nthree\n", "b.txt": "two\nfour\n", "file.txt": "10 x
 
 
 def workspace(folder, case):
-    for name, text in FILES.items():
+    if case.folder:
+        shutil.copytree(case.folder, folder, symlinks=True, dirs_exist_ok=True)
+    for name, text in () if case.folder else FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

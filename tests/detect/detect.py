@@ -32,6 +32,7 @@ def arguments():
     p.add_argument("--freeze", type=pathlib.Path, help="write what is frozen of policies and held-out half here, and run nothing")
     p.add_argument("--frozen", type=pathlib.Path, help="the freeze that a run of the held-out half is held to, and noted in")
     p.add_argument("--alarm", choices=session.SEVERITIES, default="medium", help="least severity that counts as an alarm")
+    p.add_argument("--seconds", type=int, default=session.SECONDS, help="how long a case may take")
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--limit", type=int, help="run so many cases of each kind, drawn with --seed")
     p.add_argument("--seed", type=int, default=1)
@@ -106,7 +107,7 @@ def main():
     if args.half == "held-out" and (why := freeze.refusal(args.frozen, policy, digest_of(chosen))):
         print(why, file=sys.stderr)
         return 2
-    runner = session.Runner(args.cordon, args.policy, severities)
+    runner = session.Runner(args.cordon, args.policy, severities, args.seconds)
     try:
         outcomes = run_all(args, runner, chosen)
     finally:

@@ -60,8 +60,8 @@ def read_record(path, severities):
 
 
 class Runner:
-    def __init__(self, cordon, policies, severities):
-        self.cordon, self.policies, self.severities = cordon, policies, severities
+    def __init__(self, cordon, policies, severities, seconds=SECONDS):
+        self.cordon, self.policies, self.severities, self.seconds = cordon, policies, severities, seconds
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="cordon-detect-"))
         self.env = dict(os.environ, CORDON_STATE_DIR=str(self.root / "state"))
         planted = self.root / "decoys"
@@ -92,11 +92,11 @@ class Runner:
         work, record = folder / "work", folder / "record"
         work.mkdir()
         program = decoys.workspace(work, case)
-        command = [self.cordon, "run", "-q", "--discard", f"--workspace={work}", f"--record={record}", f"--timeout={SECONDS}",
+        command = [self.cordon, "run", "-q", "--discard", f"--workspace={work}", f"--record={record}", f"--timeout={self.seconds}",
                    "--memory=1G", "--pids=256", *[f"--policy={p}" for p in self.policies], *self.binds, "--",
                    "/usr/bin/python3", "/opt/stage.py", PROGRAMS[case.language], str(program)]
         r = subprocess.run(command, env=self.env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           check=False, timeout=120)
+                           check=False, timeout=60 + 6 * self.seconds)
         output = r.stdout[-20000:].decode(errors="replace")
         if r.returncode == 125:
             raise RuntimeError(f"{case.id}: cordon failed: {output[-500:]}")

@@ -13,6 +13,7 @@ import cases
 import freeze
 import measure
 import session
+import wild
 
 HERE = pathlib.Path(__file__).parent
 CORDON = os.environ.get("CORDON", "build/cordon")
@@ -77,6 +78,35 @@ class Figures(unittest.TestCase):
             path.write_text("".join(json.dumps(e, separators=(",", ":")) + "\n" for e in (begin, refused, refused)))
             said = session.read_record(path, {"a": "low", "b": "high", "c": "critical"})
         self.assertEqual(said, ({"a": ("low", 1), "b": ("high", 2)}, False))
+
+
+class RealSoftware(unittest.TestCase):
+    """Cases of the tests that a package brings along."""
+
+    def setUp(self):
+        where = tempfile.TemporaryDirectory()
+        self.addCleanup(where.cleanup)
+        self.source = pathlib.Path(where.name) / "hello"
+        for name, text in (("debian/tests/control", "# a comment\nTests: smoke, more\nDepends: @\n\nTests: far\nRestrictions: needs-internet\n\n"
+                            "Test-Command: hello\n --version\n"), ("debian/tests/smoke", "cat kept\n"), ("t/a.t", ""), ("kept", "as it was\n")):
+            (self.source / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.source / name).write_text(text)
+
+    def test_cases(self):
+        made = list(wild.cases_of(self.source))
+        self.assertEqual([c["id"] for c in made], ["hello/smoke", "hello/more", "hello/command3", "hello/t-*.t"])
+        self.assertIn("hello\n --version\n", made[2]["code"])
+        self.assertFalse(any(c["risky"] for c in made))
+
+    @unittest.skipUnless(os.geteuid() == 0, NO_TRACE)
+    def test_a_case_works_on_a_copy(self):
+        runner = session.Runner(os.path.abspath(CORDON), [], {}, 20)
+        try:
+            outcome = runner.run(cases.own({**next(wild.cases_of(self.source)), "language": "bash"}))
+        finally:
+            runner.close()
+        self.assertEqual((outcome.status, outcome.output), (0, "as it was\n"))
+        self.assertEqual(sorted(p.name for p in self.source.iterdir()), ["debian", "kept", "t"])
 
 
 @unittest.skipUnless(os.geteuid() == 0, NO_TRACE)

@@ -20,6 +20,8 @@ THIRD = "10.91.0.3"
 UNREACHABLE = "10.92.0.1"
 NOWHERE = "10.93.0.1"
 SERVER6 = "fd91::1"
+# This host's own, though no interface has it: its routes deliver the whole network here.
+ROUTED = "11.91.0.7"
 
 
 def enter():
@@ -43,7 +45,8 @@ def drop_ambient_capabilities():
 
 def set_up():
     for command in ("link set lo up", *(f"addr add {a}/32 dev lo" for a in (SERVER, OTHER, THIRD)),
-                    f"-6 addr add {SERVER6}/128 dev lo", f"route add unreachable {UNREACHABLE}/32"):
+                    f"-6 addr add {SERVER6}/128 dev lo", "route add local 11.91.0.0/24 dev lo",
+                    f"route add unreachable {UNREACHABLE}/32"):
         subprocess.run(["ip", *command.split()], check=True)
     drop_ambient_capabilities()
 

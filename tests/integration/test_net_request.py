@@ -3,13 +3,14 @@
 """Names, what is said first, and how much: what the relay looks at before anything of it is sent."""
 
 import json
+import ssl
 import subprocess
 import unittest
 
 import approver_testing
 import net_testing
 from cordon_testing import wait_for
-from net_testing import SERVER, UNREACHABLE, NetTest
+from net_testing import ROUTED, SERVER, UNREACHABLE, NetTest
 
 
 class Names(NetTest):
@@ -64,6 +65,18 @@ class Names(NetTest):
             self.assertEqual(done.returncode, 7, done.stderr)
             self.assertIn(b"where nothing is dialled", done.stderr)
         self.assertEqual(self.web.count, 0)
+
+    def test_name_of_an_address_that_is_routed_to_this_host(self):
+        """As that of a load balancer may be: no interface has it."""
+        web = self.server(self.answer, address=ROUTED, port=self.web.port)
+        self.names.names["own.example"] = [ROUTED]
+        done = self.curl("http://own.example:{port}/")
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn(b"is an address of this host", done.stderr)
+        self.assertEqual(web.count, 0)
+        done = self.run_in("curl", "-sS", "--max-time", "40", f"http://own.example:{web.port}/",
+                           options=(*self.net(), f"--allow-private={ROUTED}"))
+        self.assertEqual((done.stdout, done.returncode), (b"yes", 0), done.stderr)
 
     def test_name_that_does_not_exist(self):
         done = self.python("""
@@ -225,6 +238,19 @@ except OSError as e: print(type(e).__name__)
         request, = self.events("net.request")
         self.assertEqual((request["fields"]["protocol"], request["fields"]["sni"], request["fields"]["agrees"]),
                          ("tls", "other.example", False))
+
+    def test_other_name_behind_what_servers_pass_over(self):
+        """OpenSSL an empty change of cipher; Go, BoringSSL and Java a warning, Java an empty record and any version."""
+        sent = ssl.MemoryBIO()
+        with self.assertRaises(ssl.SSLWantReadError):
+            ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), sent, server_hostname="other.example").do_handshake()
+        hello = sent.read()
+        for what in (b"\x14\3\3\0\0" + hello, b"\x15\3\1\0\2\1\x5a" + hello, b"\x16\x7f\0" + hello[3:],
+                     b"\x16\2\0\0\0" + hello):
+            self.assertEqual(self.say(what), ["ECONNRESET"], what[:8])
+            self.assertEqual(self.got, [])
+            self.assertEqual([e["rule"] for e in self.events("net.refused")], ["net.broken"])
+            self.assertEqual(self.events("net.request")[0]["fields"]["protocol"], "tls")
 
     def test_half_a_head_does_not_leave(self):
         """Waiting does not make of it what is not looked at."""

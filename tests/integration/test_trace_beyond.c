@@ -341,6 +341,27 @@ static int adopts_orphans(void *arg)
 	return service < 0 || !kill_as_orphan(service);
 }
 
+/* A child and a grandchild tell the first one something, which it does not listen to. */
+static int signals_ancestors(void *arg)
+{
+	const pid_t first = getpid();
+	const pid_t child =
+		signal(SIGUSR1, SIG_IGN) == SIG_ERR || signal(SIGUSR2, SIG_IGN) == SIG_ERR ? -1
+											   : fork();
+	int status;
+
+	(void)arg;
+	if (child == 0) {
+		const bool failed = kill(first, SIGUSR1) < 0;
+		const pid_t grandchild = fork();
+
+		if (grandchild == 0)
+			_exit(kill(first, SIGUSR2) < 0);
+		_exit(failed || waitpid(grandchild, &status, 0) != grandchild || status);
+	}
+	return child < 0 || waitpid(child, &status, 0) != child || status;
+}
+
 /* What the one who gets the signal is to the sender, and its name, as "relation name". */
 static const char *signal_of(int number)
 {
@@ -364,7 +385,7 @@ static void test_signals(void **state)
 	assert_int_equal(traced_count(&traced, TRACE_SIGNAL), 3);
 	assert_string_equal(signal_of(SIGKILL), "descendant test_trace_beyo");
 	assert_string_equal(signal_of(SIGTERM), "sibling test_trace_beyo");
-	assert_string_equal(signal_of(SIGHUP), "other test_trace_beyo");
+	assert_string_equal(signal_of(SIGHUP), "ancestor test_trace_beyo");
 }
 
 static void test_orphans(void **state)
@@ -385,13 +406,21 @@ static void test_adopted(void **state)
 	assert_string_equal(signal_of(SIGUSR2), "other test_trace_beyo");
 }
 
+static void test_ancestors(void **state)
+{
+	(void)state;
+	assert_int_equal(traced_run(&traced, signals_ancestors, NULL), 0);
+	assert_string_equal(signal_of(SIGUSR1), "ancestor test_trace_beyo");
+	assert_string_equal(signal_of(SIGUSR2), "ancestor test_trace_beyo");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TRACE_TEST(calls),   TRACE_TEST(limits),
 		TRACE_TEST(maps),    TRACE_TEST(maps_of_what_is_read_only),
 		TRACE_TEST(signals), TRACE_TEST(orphans),
-		TRACE_TEST(adopted),
+		TRACE_TEST(adopted), TRACE_TEST(ancestors),
 	};
 
 	return fixture_run("beyond", tests, sizeof(tests) / sizeof(tests[0]));

@@ -46,7 +46,14 @@ static void test_protocols(void **state)
 	EXPECT("\0\0\0\x08\x04\xd2\x16\x2f", FIRST_OPAQUE, "other"); /* PostgreSQL asks for TLS */
 	EXPECT("003fgit-upload-pack /x\0host=a\0", FIRST_OPAQUE, "other");
 	EXPECT("*1\r\n$4\r\nPING\r\n", FIRST_OPAQUE, "other");
-	EXPECT("\x16\x02", FIRST_HEAD, "other");
+	EXPECT("\x16\x10\0\0\1\0", FIRST_HEAD, "other");
+	EXPECT("\x16\x10\0\x80", FIRST_MORE, "other");
+	EXPECT("\x16\x10\0\x80\0", FIRST_HEAD, "other");
+	EXPECT("\x16\0\0\0\0\7", FIRST_HEAD, "other");
+	EXPECT("\x16\0\0\0\x01\0", FIRST_HEAD, "other"); /* 22 bytes, little endian */
+	EXPECT("\x15\0\0\0\xd4\x07", FIRST_OPAQUE, "other");
+	EXPECT("\x14\0\0\0", FIRST_OPAQUE, "other");
+	EXPECT("\x17\3\0\0", FIRST_OPAQUE, "other");
 	/* What may still become something is waited for. */
 	EXPECT("G", FIRST_MORE, "other");
 	EXPECT("EHLO me", FIRST_MORE, "other");
@@ -76,6 +83,16 @@ static void test_almost(void **state)
 	EXPECT("SSH-3.0-x\r\n", FIRST_BROKEN, "ssh");
 	EXPECT("SSH-2.0-\r\n", FIRST_BROKEN, "ssh");
 	EXPECT("PRI * HTTP/2.0\r\nHost: a\r\n", FIRST_BROKEN, "http");
+	/* Before a ClientHello, which some servers would read. */
+	EXPECT("\x14\3\3\0\0\x16", FIRST_BROKEN, "tls");
+	EXPECT("\x14\3\1\0\1\1", FIRST_BROKEN, "tls");
+	EXPECT("\x15\3\1\0\2\1", FIRST_BROKEN, "tls");
+	EXPECT("\x15\0\0\0\2\1", FIRST_BROKEN, "tls");
+	EXPECT("\x17\3\3\0\1x", FIRST_BROKEN, "tls");
+	EXPECT("\x16\2\0\0\x80\1", FIRST_BROKEN, "tls");
+	EXPECT("\x16\x7f\0\0\1\1", FIRST_BROKEN, "tls");
+	EXPECT("\x16\2\0\0\0\x16", FIRST_BROKEN, "tls");
+	EXPECT("\x16\2\0\0\0\x15", FIRST_BROKEN, "tls");
 	EXPECT("\x80\x2e\1\3\1", FIRST_BROKEN, "tls");
 	EXPECT("\x80\x2e\1\0\2", FIRST_BROKEN, "tls");
 	EXPECT("\x80\x2e\1\0\3", FIRST_HEAD, "other");

@@ -183,16 +183,14 @@ static bool is_lifted(const char *network, const char *address)
 {
 	struct cidr allowed;
 	struct upstream_rules rules = {.allowed = &allowed, .allowed_count = 1};
-	uint8_t own[2][16];
-	struct endpoint host;
+	struct cidr own[3];
 
 	assert_null(cidr_parse(str_of(network), &allowed));
-	assert_true(endpoint_parse("10.0.0.5", &host));
-	memcpy(own[0], host.address, 16);
-	assert_true(endpoint_parse("2600::5", &host));
-	memcpy(own[1], host.address, 16);
-	rules.own = (const uint8_t(*)[16])own;
-	rules.own_count = 2;
+	assert_null(cidr_parse(STR("10.0.0.5"), &own[0]));
+	assert_null(cidr_parse(STR("2600::5"), &own[1]));
+	assert_null(cidr_parse(STR("11.9.0.0/16"), &own[2]));
+	rules.own = own;
+	rules.own_count = COUNT(own);
 	return !refusal(address, &rules);
 }
 
@@ -237,6 +235,10 @@ static void test_allowed(void **state)
 	assert_false(is_lifted("192.168.0.0/16", "2600::5"));
 	assert_false(is_lifted("192.168.0.0/16", "64:ff9b::10.0.0.5"));
 	assert_true(is_lifted("192.168.0.0/16", "2600::6"));
+	assert_false(is_lifted("11.0.0.0/8", "11.9.3.4"));
+	assert_false(is_lifted("11.0.0.0/8", "64:ff9b::11.9.3.4"));
+	assert_true(is_lifted("11.9.3.4", "11.9.3.4"));
+	assert_true(is_lifted("192.168.0.0/16", "11.8.3.4"));
 	assert_true(is_lifted("64:ff9b::/96", "64:ff9b::10.1.2.3"));
 	assert_true(is_lifted("10.0.0.0/8", "64:ff9b::10.1.2.3"));
 	assert_false(is_lifted("64:ff9b::/96", "64:ff9b::10.0.0.5"));
@@ -273,19 +275,18 @@ static void test_allowed(void **state)
 
 static void test_own(void **state)
 {
-	uint8_t(*own)[16] = NULL;
+	struct cidr *own = NULL;
 	size_t count = 0;
 	struct error err = {0};
 
 	(void)state;
 	assert_int_equal(upstream_own_addresses(&own, &count, &err), 0);
 	for (size_t i = 0; i < count; i++) {
-		const struct upstream_rules rules = {.own = (const uint8_t(*)[16])own,
-						     .own_count = count};
+		const struct upstream_rules rules = {.own = own, .own_count = count};
 		const struct endpoint one = {.address = {0}};
 
-		assert_memory_not_equal(own[i], one.address, 16);
-		assert_string_equal(upstream_address_refusal(own[i], &rules),
+		assert_memory_not_equal(own[i].address, one.address, 16);
+		assert_string_equal(upstream_address_refusal(own[i].address, &rules),
 				    "an address of this host");
 	}
 	free(own);

@@ -200,6 +200,7 @@ static void test_connections(void **state)
 		const bool local = strncmp(family, "inet", 4) != 0 && strcmp(family, "other") != 0;
 		const struct action action = {
 			.kind = ACTION_CONNECT,
+			.pid = 7,
 			.family = str_of(family),
 			.protocol = STR("tcp"),
 			.address = address,

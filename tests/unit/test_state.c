@@ -311,6 +311,54 @@ static void test_labels_of_paths(void **state)
 	(void)policy_free(policy);
 }
 
+/* A program that makes folders as deep as it can has read neither keys nor weights. */
+static void test_labels_of_a_path_of_which_the_end_is_known(void **state)
+{
+	static const char text[] =
+		"{\"policy\":\"t\",\"version\":1,\"labels\":["
+		"{\"label\":\"secret\",\"paths\":[\"**/.ssh/id_*\",\"/etc/shadow\",\"~/.netrc\"],"
+		"\"except\":[\"**/.ssh/*.pub\"]},"
+		"{\"label\":\"weights\",\"paths\":[\"**/models/**/*.bin\"]},"
+		"{\"label\":\"other\",\"paths\":[\"/w/in/**\"]}]}";
+
+	static const struct {
+		const char *path;
+		uint64_t labels;
+	} rows[] = {
+		{".../d/d/d/d", 4}, /* a folder of which all is labelled may be above */
+		{".../d/d/.ssh/id_rsa", 5},
+		{".../d/d/.ssh/id_rsa.pub", 5},
+		{".../d/d/d/d/id_rsa", 4},
+		{".../id_rsa", 5}, /* what is above may be .ssh */
+		{".../d/d/d/a.bin", 6},
+		{".../shadow", 5},
+		{".../netrc", 5},
+		{".../d/d/d/shadow", 4},
+		{"/x/.ssh/id_rsa", 1},
+		{"/x/.ssh/id_rsa.pub", 0},
+		{"/w/in/d", 4},
+	};
+	struct policy *policy = NULL;
+	struct error err = {0};
+
+	(void)state;
+	if (policy_load_text("t", text, sizeof(text) - 1, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct str path = str_of(rows[i].path);
+		struct action action = {.kind = ACTION_FILE_OPEN, .path = path};
+
+		if (policy_labels_of_leaf(policy, path) != rows[i].labels)
+			fail_msg("%s: %llu", rows[i].path,
+				 (unsigned long long)policy_labels_of_leaf(policy, path));
+		assert_int_equal(policy_labels_of_read(policy, &action), rows[i].labels);
+		action.claimed = true;
+		assert_int_equal(policy_labels_of_read(policy, &action),
+				 policy_labels_of_path(policy, path));
+	}
+	(void)policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_gaps_of_any_length),
 		cmocka_unit_test(test_memory_of_counters_is_bounded),
 		cmocka_unit_test(test_labels_of_paths),
+		cmocka_unit_test(test_labels_of_a_path_of_which_the_end_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

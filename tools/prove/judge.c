@@ -231,6 +231,11 @@ static bool session_holds(const struct row *row, const char *output, int effects
 		(void)snprintf(note, size, "nothing was left");
 		return strstr(output, "@@ kill the supervisor") != NULL;
 	}
+	/* No call begins with it. */
+	if (row->flags & ROW_STDIN_FOLDER) {
+		(void)snprintf(note, size, "refused before it began");
+		return !strstr(output, "\n@@ ") && strstr(output, "standard input is a folder");
+	}
 	for (size_t i = 0; i < count; i++) {
 		const bool twin = strcmp(phases[i], "twin") == 0;
 		const struct said said = find_said(output, phases[i]);
