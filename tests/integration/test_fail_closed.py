@@ -201,6 +201,13 @@ class Killed(CordonTest):
         self.assertFalse(self.record.exists())
         self.assertIsNone(supervisor.poll())
 
+    def test_a_name_is_free_again_with_the_end(self):
+        """Processes of the session before may be there a moment longer than its command."""
+        for i in range(30):
+            self.record = self.dir / f"again-{i}.jsonl"
+            r = self.run_in("true", options=["-q", "--session", "mine"])
+            self.assertEqual((r.returncode, r.stderr), (0, b""), i)
+
     def test_pending_actions_do_not_proceed(self):
         """Every exec waits at the gate of a stopped supervisor; with its death none of them runs."""
         name = f"pend-{os.getpid()}"

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -26,6 +27,9 @@
 
 /* Of one sweep; a later one finds the others. Each holds a descriptor. */
 #define MAX_DEAD 64
+
+#define ENDING_MS 1000 /* at most, for a session of the same name */
+#define PAUSE_MS  5
 
 struct dead {
 	char *session;
@@ -45,10 +49,42 @@ static int open_live(struct error *err)
 	return live_fd < 0 ? error_errno(err, errno, "open %s", path) : live_fd;
 }
 
+/* Locks the session's file. Return: 0; -EWOULDBLOCK while somebody else has it; -ESTALE if it was
+ * taken away before it was locked. */
+static int lock_session(int live_fd, const char *session, int *ret)
+{
+	_cleanup_close_ int lock_fd =
+		openat(live_fd, session, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) < 0 || fstat(lock_fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return -ESTALE;
+	*ret = take_fd(&lock_fd);
+	return 0;
+}
+
+/* Who has just ended is waited for: its last processes may still be there when its command is not.
+ */
+static int await_session(int live_fd, const char *session, int *ret)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	int r = lock_session(live_fd, session, ret);
+
+	for (int waited = 0; (r == -EWOULDBLOCK || r == -ESTALE) && waited < ENDING_MS;
+	     waited += PAUSE_MS) {
+		(void)nanosleep(&pause, NULL);
+		r = lock_session(live_fd, session, ret);
+	}
+	return r;
+}
+
 int live_enter(const char *session, bool discard, struct error *err)
 {
 	_cleanup_close_ int live_fd = open_live(err);
 	_cleanup_close_ int lock_fd = -1;
+	int r;
 
 	if (live_fd < 0)
 		return live_fd;
@@ -56,17 +92,14 @@ int live_enter(const char *session, bool discard, struct error *err)
 		if (errno != EINTR)
 			return error_errno(err, errno, "lock the folder of live sessions");
 	(void)ready_take_lock(live_fd, session);
-	lock_fd = openat(live_fd, session, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (lock_fd < 0)
-		return error_errno(err, errno, "announce the session %s in the state folder",
-				   session);
-	if (flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK
-			       ? error_set(err, EBUSY,
-					   "a session named %s is running; give another name with "
-					   "--session, or none",
-					   session)
-			       : error_errno(err, errno, "lock the session %s", session);
+	r = await_session(live_fd, session, &lock_fd);
+	if (r == -EWOULDBLOCK)
+		return error_set(err, EBUSY,
+				 "a session named %s is running; give another name with "
+				 "--session, or none",
+				 session);
+	if (r < 0)
+		return error_errno(err, r, "announce the session %s in the state folder", session);
 	if (ftruncate(lock_fd, 0) < 0 || (discard && write(lock_fd, "discard\n", 8) != 8)) {
 		const int reason = errno;
 
