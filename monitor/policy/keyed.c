@@ -37,7 +37,7 @@ struct keyed {
 	bool owns_room;
 };
 
-_Static_assert(MAX_KEYED < NONE && MAX_KEYED_TABLES < NONE, "their numbers have 16 bits");
+_Static_assert(MAX_ROOM_KEYS < NONE && MAX_KEYED_TABLES < NONE, "their numbers have 16 bits");
 
 size_t keyed_bytes(size_t words)
 {

@@ -14,10 +14,12 @@
 struct keyed;
 struct keyed_room;
 
-#define MAX_KEYED	 4096u /* keys of one room */
+#define MAX_KEYED	 4096u /* keys of one table */
+#define MAX_ROOM_KEYS	 8192u
 #define MAX_KEYED_TABLES 4096u /* of one room */
 
-/* keyed_room_new - for @capacity keys (1 to MAX_KEYED) of @words words each, in @tables tables. */
+/* keyed_room_new - for @capacity keys (1 to MAX_ROOM_KEYS) of @words words each, in @tables tables.
+ */
 struct keyed_room *keyed_room_new(size_t capacity, size_t words, size_t tables);
 /* Its tables are to be freed before. */
 struct keyed_room *keyed_room_free(struct keyed_room *room);

@@ -38,6 +38,8 @@ static size_t row_words(const struct sequence *sequence)
 	return sequence->places + sequence->since + sequence->missing_first;
 }
 
+_Static_assert(MAX_KEYED + MAX_POLICY_STEPS <= MAX_ROOM_KEYS, "each sequence has a step");
+
 /* The memory that all have is shared out by how many rules have rows of a length. */
 static uint32_t room_for(uint32_t rules, uint32_t all, size_t words)
 {
@@ -55,20 +57,20 @@ int sequences_share(struct policy *policy, struct error *err)
 
 	for (size_t i = 0; i < policy->sequence_count; i++) {
 		const struct sequence *s = &policy->rules[policy->sequences[i]].sequence;
+		struct sequence_room *room = &policy->rooms[row_words(s)];
 
-		if (s->by == BY_SESSION) {
-			policy->state_bytes += keyed_bytes(row_words(s));
-			continue;
-		}
-		policy->rooms[row_words(s)].rules++;
-		all++;
+		room->tables++;
+		if (s->by == BY_SESSION)
+			room->keys++; /* its own: nobody else has so few */
+		else
+			room->sharing++;
+		all += s->by != BY_SESSION;
 	}
-	for (size_t words = 0; all && words <= MAX_SEQUENCE_WORDS; words++) {
+	for (size_t words = 0; words <= MAX_SEQUENCE_WORDS; words++) {
 		struct sequence_room *room = &policy->rooms[words];
 
-		if (!room->rules)
-			continue;
-		room->keys = room_for(room->rules, all, words);
+		if (all && room->sharing)
+			room->keys += room_for(room->sharing, all, words);
 		policy->state_bytes += room->keys * keyed_bytes(words);
 	}
 	if (policy->state_bytes <= MAX_STATE_BYTES)
@@ -85,11 +87,9 @@ struct keyed *sequence_table_new(struct policy_state *state, const struct rule *
 	const size_t words = row_words(s);
 	const struct sequence_room *room = &state->policy->rooms[words];
 
-	if (s->by == BY_SESSION)
-		return keyed_new(1, words);
 	if (!state->rooms[words])
 		state->rooms[words] = keyed_room_new(alone ? MIN_SEQUENCE_KEYS : room->keys, words,
-						     alone ? 1 : room->rules);
+						     alone ? 1 : room->tables);
 	return keyed_in(state->rooms[words], (uint32_t)s->table);
 }
 

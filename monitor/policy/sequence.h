@@ -29,8 +29,8 @@
 #define MAX_SEQUENCE_PLACES 32u	  /* ... each repetition counted */
 #define MAX_POLICY_STEPS    4096u /* of all rules, "since" and "until" among them */
 #define MAX_SEQUENCE_WORDS  (MAX_SEQUENCE_PLACES + 2) /* of a row; see sequence.c */
-#define SEQUENCE_BYTES	    (16u << 10) /* of one session, for the rows of all rules */
-#define MIN_SEQUENCE_KEYS   24u		/* of rules whose rows are as long, even if they are few */
+#define SEQUENCE_BYTES	    (12u << 10) /* of one session, for the rows of all rules */
+#define MIN_SEQUENCE_KEYS   16u		/* of rules whose rows are as long, even if they are few */
 
 enum sequence_key {
 	BY_SESSION,
@@ -62,7 +62,8 @@ struct sequence {
 
 /* What rules whose rows are as long have in common. */
 struct sequence_room {
-	uint32_t rules;
+	uint32_t tables;
+	uint32_t sharing; /* of these: not by session, which needs one key only */
 	uint32_t keys;
 };
 
