@@ -457,10 +457,11 @@ int decode_net(struct decode *d, const struct seccomp_data *data, struct gate_an
 	const int r = decode_call_of(d, data, &call, ret);
 
 	/* A datagram waits for nobody. */
-	if (is_udp(&call))
+	if (is_udp(&call)) {
 		close_fd(&call.socket_fd);
-	else
-		release_socket(&call.socket_fd);
+		close_fd(&call.carried_fd);
+	}
+	release_socket(&call.socket_fd);
 	release_socket(&call.carried_fd);
 	close_fd(&call.file_fd);
 	file_action_free(call.about);
