@@ -291,8 +291,7 @@ static enum disk_step decide(struct disk *disk)
 		return DISK_ENDS_CALLS;
 	}
 	/* It falls with what is deleted. */
-	disk->line = disk->taken + SLACK < disk->size ? disk->size
-						      : least(disk->line, disk->taken + SLACK);
+	disk->line = least(disk->line, disk->taken + SLACK);
 	if (disk->line < disk->size)
 		disk->line = disk->size;
 	return DISK_GOES_ON;
