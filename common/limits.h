@@ -15,6 +15,7 @@
 #define MAX_MESSAGE_FDS	  6u
 #define MAX_OUTBOX	  32u /* requests that one session's init does not take */
 #define MAX_LABELS	  64u /* one bit each */
+#define MAX_ANCESTORS	  64u /* programs that a process is told to come from */
 #define MAX_RULES	  10000u
 #define MAX_OUTPUT_BYTES  (1u << 20) /* tool output kept for one call of a catalogue tool */
 #define MAX_EVENT_LINE	  (64u << 10)

@@ -70,6 +70,7 @@ const struct action_field action_fields[] = {
 	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1), NULL},
 	{"signal", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(signal), &signals},
 	{"relation", FIELD_STRING, KIND(ACTION_SIGNAL), FIELD(relation), &relations},
+	{"receiver", FIELD_INT, KIND(ACTION_SIGNAL), FIELD(receiver), &sizes},
 	{"parent", FIELD_INT, KIND(ACTION_FORK), FIELD(parent), &sizes},
 	{"name", FIELD_STRING, KIND(ACTION_EXEC), FIELD(name), &program_names},
 	{"interpreter", FIELD_STRING, KIND(ACTION_EXEC), FIELD(interpreter), NULL},
@@ -125,6 +126,8 @@ const struct action_field action_fields[] = {
 	{"depth", FIELD_INT, OF_PROCESS, FIELD(depth), &sizes},
 	{"since_exec_ms", FIELD_INT, OF_PROCESS, FIELD(since_exec_ms), &sizes},
 	{"ancestors", FIELD_LIST, OF_PROCESS, FIELD(ancestors), NULL},
+	{"forebears", FIELD_LIST, KIND(ACTION_SIGNAL), FIELD(forebears), NULL},
+	{"branch", FIELD_LIST, KIND(ACTION_SIGNAL), FIELD(branch), NULL},
 };
 
 const size_t action_field_count = sizeof(action_fields) / sizeof(action_fields[0]);

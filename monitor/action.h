@@ -108,6 +108,7 @@ struct action {
 	int64_t signal;	       /* proc.signal */
 	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling", "ancestor" or
 				"other" */
+	int64_t receiver;    /* proc.signal: who gets it, as pid; 0: none of this execution */
 	int64_t parent;	     /* proc.fork: process that made this one, as pid */
 
 	/* exec */
@@ -178,8 +179,11 @@ struct action {
 	int64_t depth;		   /* processes above it, up to the execution's first */
 	int64_t since_exec_ms;	   /* since its process, or one above, became its program */
 	struct str_list ancestors; /* programs before that, the last one first */
-	uint8_t lineage_unknown;   /* enum lineage_unknown */
-	bool lineage_told;	   /* the record is to have these, whatever kind it is */
+	/* proc.signal: what began above the last process that sender and receiver both come from,
+	   and what the sender has been from that one on; see list_kin() */
+	struct str_list forebears, branch;
+	uint8_t lineage_unknown; /* enum lineage_unknown */
+	bool lineage_told;	 /* the record is to have these, whatever kind it is */
 };
 
 enum lineage_unknown {
@@ -292,7 +296,7 @@ static inline bool action_field_is_past(const struct action_field *field)
 	return field->offset == offsetof(struct action, before_session);
 }
 
-/* One of lineage, depth, since_exec_ms and ancestors. */
+/* One of lineage, depth, since_exec_ms, ancestors, forebears and branch. */
 static inline bool action_field_is_lineage(const struct action_field *field)
 {
 	return field->offset >= offsetof(struct action, lineage);
@@ -311,7 +315,7 @@ static inline bool action_is_unknown(const struct action *action, const struct a
 		return true;
 	return action->lineage_unknown && action_field_is_lineage(field) &&
 	       (action->lineage_unknown == LINEAGE_UNKNOWN ||
-		field->offset == offsetof(struct action, ancestors));
+		field->offset >= offsetof(struct action, ancestors));
 }
 
 /* The value of a field; the row must be of that type, the strings are borrowed. */

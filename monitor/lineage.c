@@ -16,7 +16,9 @@ struct program {
 	struct program *before; /* owned, one reference; NULL: none, or no more is kept */
 	uint32_t references;
 	uint32_t count; /* of those before */
+	uint32_t depth; /* of the process that began it */
 	bool is_cut;	/* there were more */
+	bool is_script; /* what its interpreter, the next one, reads */
 	size_t len;
 	char path[];
 };
@@ -38,7 +40,9 @@ struct lineages {
 	struct process *processes; /* by pid */
 	size_t program_bytes;	   /* that all programs take */
 	bool is_lost;
-	struct str ancestors[MAX_ANCESTORS]; /* of the last action */
+	/* Of the last action. */
+	struct str ancestors[MAX_ANCESTORS];
+	struct str forebears[MAX_ANCESTORS], branch[MAX_ANCESTORS];
 };
 
 struct lineages *lineages_new(void)
@@ -73,7 +77,7 @@ static void program_drop(struct lineages *lineages, struct program *program)
 
 /* Takes over the reference to what is before. */
 static struct program *program_after(struct lineages *lineages, struct program *before,
-				     struct str path)
+				     struct str path, uint32_t depth)
 {
 	struct program *program;
 
@@ -83,6 +87,7 @@ static struct program *program_after(struct lineages *lineages, struct program *
 	program = xcalloc(1, sizeof(*program) + path.len + 1);
 	program->references = 1;
 	program->len = path.len;
+	program->depth = depth;
 	lineages->program_bytes += cost_of(program);
 	memcpy(program->path, path.at, path.len);
 	if (!before)
@@ -181,6 +186,17 @@ static struct process *find_or_begin(struct lineages *lineages, uint32_t exec_id
 	return process;
 }
 
+static struct program *script_after(struct lineages *lineages, const struct process *process)
+{
+	struct program *before = process->program;
+	struct program *program =
+		program_after(lineages, before, str_of(process->script), process->depth);
+
+	if (program != before)
+		program->is_script = true;
+	return program;
+}
+
 void lineages_exec(struct lineages *lineages, uint32_t exec_id, uint32_t pid, struct str path,
 		   uint64_t time_ns)
 {
@@ -192,10 +208,9 @@ void lineages_exec(struct lineages *lineages, uint32_t exec_id, uint32_t pid, st
 	if (!process)
 		return;
 	if (process->script && str_eq(str_of(process->interpreter), path))
-		process->program =
-			program_after(lineages, process->program, str_of(process->script));
+		process->program = script_after(lineages, process);
 	forget_script(process);
-	process->program = program_after(lineages, process->program, path);
+	process->program = program_after(lineages, process->program, path, process->depth);
 	process->exec_ns = time_ns;
 	if (lineages->program_bytes > MAX_LINEAGE_PROGRAMS)
 		lineages_lose(lineages);
@@ -266,6 +281,55 @@ static void list_ancestors(struct lineages *lineages, const struct program *prog
 	action->ancestors = (struct str_list){lineages->ancestors, count};
 }
 
+/* How deep the last process is that both come from; -1: there is none. */
+static int64_t shared_depth(const struct process *one, const struct process *other)
+{
+	int64_t depth = -1;
+
+	for (size_t i = 0;; i++) {
+		const bool ends = i == one->name_len || one->name[i] == '/';
+
+		if (ends != (i == other->name_len || other->name[i] == '/'))
+			return depth;
+		if (!ends && one->name[i] != other->name[i])
+			return depth;
+		depth += ends;
+		if (i == one->name_len || i == other->name_len)
+			return depth;
+	}
+}
+
+/*
+ * The programs of who sends a signal, from the last process on that it and the receiver both come
+ * from, its own first; and those that began above that process. Scripts are left out: what they do
+ * their interpreter does. By names, which an orphan keeps, not by parents. Whoever is too deep to
+ * have a name of its own passes for its forebear, so that a process is found too high, never too
+ * deep.
+ */
+static void list_kin(struct lineages *lineages, const struct process *sender, struct action *action)
+{
+	const struct process *receiver =
+		action->receiver ? find(lineages, (uint32_t)action->receiver) : NULL;
+	const int64_t depth = receiver && receiver->exec_id == sender->exec_id
+				      ? shared_depth(sender, receiver)
+				      : -1;
+	size_t above = 0, below = 0;
+
+	for (const struct program *p = depth < 0 ? NULL : sender->program;
+	     p && above + below < MAX_ANCESTORS; p = p->before) {
+		const struct str path = {p->path, p->len};
+
+		if (p->is_script)
+			continue;
+		if (p->depth < depth)
+			lineages->forebears[above++] = path;
+		else
+			lineages->branch[below++] = path;
+	}
+	action->forebears = (struct str_list){lineages->forebears, above};
+	action->branch = (struct str_list){lineages->branch, below};
+}
+
 void lineages_fill(struct lineages *lineages, struct action *action)
 {
 	struct process *process = NULL;
@@ -289,4 +353,6 @@ void lineages_fill(struct lineages *lineages, struct action *action)
 			? (int64_t)((action->time_ns - process->exec_ns) / NS_PER_MS)
 			: 0;
 	list_ancestors(lineages, process->program, action);
+	if (action->kind == ACTION_SIGNAL)
+		list_kin(lineages, process, action);
 }

@@ -17,9 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/limits.h"
 #include "monitor/action.h"
 
-#define MAX_ANCESTORS	     64u	 /* programs that a process is told to come from */
 #define MAX_LINEAGES	     16384u	 /* processes alive at a time */
 #define MAX_LINEAGE_BYTES    128u	 /* of a name; who is deeper has that of its forebear */
 #define MAX_LINEAGE_PROGRAMS (16u << 20) /* bytes that the programs of all of them take */
@@ -43,9 +43,9 @@ void lineages_exit(struct lineages *lineages, uint32_t pid);
 void lineages_end(struct lineages *lineages, uint32_t exec_id);
 
 /*
- * lineages_fill - lineage, depth, ancestors and since_exec_ms of an action whose kind has them; or
- * that they are not known. Of an exec it keeps the script that it names. The texts are borrowed,
- * until anything else is called here.
+ * lineages_fill - lineage, depth, ancestors and since_exec_ms of an action whose kind has them, of
+ * a signal forebears and branch as well; or that they are not known. Of an exec it keeps the script
+ * that it names. The texts are borrowed, until anything else is called here.
  * @lineages: NULL: nobody sees what processes do.
  */
 void lineages_fill(struct lineages *lineages, struct action *action);

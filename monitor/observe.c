@@ -308,6 +308,7 @@ static void on_signal(struct session *session, const struct trace_event *event)
 	action.signal = event->result;
 	action.result = 0;
 	action.relation = str_of(event->relation);
+	action.receiver = event->receiver;
 	apply(session, event, &action);
 }
 

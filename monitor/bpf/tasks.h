@@ -207,12 +207,13 @@ static __always_inline bool is_of_execution(const struct trace_tag *tag, struct 
 
 static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct *task, int signal)
 {
+	const bool is_own = is_of_execution(tag, task);
 	__u32 relation = relation_of((__u64)task);
 	struct scratch *scratch;
 
 	if (relation == TRACE_RELATION_SELF)
 		return 0;
-	if (relation == TRACE_RELATION_OTHER && is_of_execution(tag, task)) {
+	if (relation == TRACE_RELATION_OTHER && is_own) {
 		if (is_ancestor(task))
 			relation = TRACE_RELATION_ANCESTOR;
 		else if (is_own_daemon(task))
@@ -223,6 +224,8 @@ static __always_inline int signal_sent(struct trace_tag *tag, struct task_struct
 		return 0;
 	scratch->record.result = signal;
 	scratch->record.open_flags = relation;
+	/* Who made whom, also of orphans, is what the reader has seen (monitor/lineage.h). */
+	scratch->record.parent_pid = is_own ? process_id(task) : 0;
 	bpf_probe_read_kernel(scratch->record.address, sizeof(scratch->record.address),
 			      (void *)((__u64)task + layout.task_comm));
 	record_finish(scratch->index);

@@ -209,7 +209,9 @@ enum trace_record_kind {
 	TRACE_RECORD_EXEC_REFUSED, /* the same, and the call failed: nothing was loaded */
 	TRACE_RECORD_CALL,	   /* a system call that reaches beyond the program: args */
 	TRACE_RECORD_SIGNAL,	   /* sent to another process: result is its number, open_flags an
-				      enum trace_relation, address the comm of who gets it */
+				      enum trace_relation, address the comm of who gets it,
+				      parent_pid that one's number if it is of the same execution,
+				      else 0 */
 	TRACE_RECORD_LIMIT,	   /* a system call failed since something was used up: args */
 	TRACE_RECORD_MAP,	   /* memory can be run from here on: open_flags is its protection,
 				      the first place what it shows, no place: no file */

@@ -92,6 +92,8 @@ static void signal_details(const struct trace_record *r, struct trace_texts *tex
 			: r->open_flags == TRACE_RELATION_SIBLING  ? "sibling"
 			: r->open_flags == TRACE_RELATION_ANCESTOR ? "ancestor"
 								   : "other";
+	ret->receiver = r->parent_pid;
+	ret->parent_pid = 0;
 	ret->flags = 0;
 }
 

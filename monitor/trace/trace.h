@@ -111,6 +111,7 @@ struct trace_event {
 	uint64_t args[2];     /* CALL: the first two arguments */
 	const char *relation; /* SIGNAL: what who gets it is to the sender: "descendant", "sibling",
 			       * "ancestor" or "other"; target is its name */
+	uint32_t receiver;    /* SIGNAL: that one's pid; 0: it is not of the same execution */
 	uint16_t family;      /* CONNECT */
 	uint16_t port;	      /* host order */
 	uint8_t address[16];

@@ -170,7 +170,7 @@ class Orphans(CordonTest):
             while kill -0 $(cat victim) 2>/dev/null; do sleep 0.1; done""")
         self.assertEqual(done.returncode, 0, done.stderr)
         said = [(e["fields"]["target"], e["fields"]["relation"], e.get("rule")) for e in self.events("proc.signal")]
-        self.assertEqual(said, [("sh", "other", "ov.foreign-process")])
+        self.assertEqual(said, [("sh", "other", "ov.foreign-signal")])
 
     def test_of_a_namespace(self):
         self.end_one_by_another("full")

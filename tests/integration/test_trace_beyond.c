@@ -377,6 +377,22 @@ static const char *signal_of(int number)
 	return "none";
 }
 
+/* Every signal says who gets it, and that one was seen to be made, or to make others. */
+static void expect_receivers(void)
+{
+	const struct trace_event *event, *forked;
+
+	for (size_t i = 0; (event = traced_find(&traced, TRACE_SIGNAL, NULL, i)); i++) {
+		bool is_known = false;
+
+		for (size_t k = 0; (forked = traced_find(&traced, TRACE_FORK, NULL, k)); k++)
+			is_known |= event->receiver == forked->pid ||
+				    event->receiver == forked->parent_pid;
+		assert_true(is_known);
+		assert_int_not_equal(event->receiver, event->pid);
+	}
+}
+
 static void test_signals(void **state)
 {
 	(void)state;
@@ -386,6 +402,7 @@ static void test_signals(void **state)
 	assert_string_equal(signal_of(SIGKILL), "descendant test_trace_beyo");
 	assert_string_equal(signal_of(SIGTERM), "sibling test_trace_beyo");
 	assert_string_equal(signal_of(SIGHUP), "ancestor test_trace_beyo");
+	expect_receivers();
 }
 
 static void test_orphans(void **state)
@@ -397,6 +414,7 @@ static void test_orphans(void **state)
 	assert_string_equal(signal_of(SIGQUIT), "other test_trace_beyo");
 	assert_string_equal(signal_of(SIGKILL), "other test_trace_beyo");
 	assert_string_equal(signal_of(SIGUSR2), "other test_trace_beyo");
+	expect_receivers();
 }
 
 static void test_adopted(void **state)

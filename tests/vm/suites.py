@@ -43,7 +43,7 @@ ALONE = re.compile(r"^vm\.host_as_root$|^integration\.(fairness|loss|clock_step|
 # takes an emulated processor longer than all else that such a test does. None is about loading, or about who watches.
 SHARED = re.compile(
     r"_resident$|^integration\.(also|ask_attacks|ask_stranger|budgets.*|decoy|files|hostile_child|lineage|log_export|memory"
-    r"|net_(?!end).*|policy_(learn|locked|signed)|process_labels|profiles|redact|replay|rule_kinds|spec_option|throttle|unix_(connects|sockets)"
+    r"|net_(?!end).*|own_work|policy_(learn|locked|signed)|process_labels|profiles|redact|replay|rule_kinds|spec_option|throttle|unix_(connects|sockets)"
     r"|user_limits)$")
 # A trace of their own for each run, as these are without a supervisor that they share: what they try is tried with one
 # before, and these come last.

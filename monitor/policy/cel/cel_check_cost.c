@@ -55,6 +55,8 @@ uint64_t type_count_bound(const struct cel_node *node)
 		       type_count_bound(cel_operand(node, 1));
 	case NODE_LOOP:
 		return type_count_bound(cel_operand(node, 0));
+	case NODE_FIELD:
+		return action_field_is_lineage(node->field) ? MAX_ANCESTORS : MAX_ARGV_ITEMS;
 	default:
 		return MAX_ARGV_ITEMS;
 	}
