@@ -227,6 +227,7 @@ static const struct {
 	{"\\Bab", "xab", "ab"},
 	{"^\\x41\\x{e4}\\n$", "Aä\n", "A"},
 	{"^\\.\\*\\\\$", ".*\\", "a*\\"},
+	{"^\\1018[\\60-\\062]\\0?$", "A82", "A83"},
 	{"^(?:a)(?P<n>b)(?<m>c)$", "abc", "ab"},
 	/* what a text begins with decides alone only where nothing else may stand there */
 	{"^a", "ab", ""},
@@ -393,6 +394,8 @@ static void test_wrong_regular_expressions(void **state)
 		"\\Q\\E*",
 		"(\\Qa)",
 		"\\8",
+		"\\1",
+		"[\\1]",
 		"(?z)",
 		"(?P<",
 		"[\\8]",
