@@ -268,6 +268,7 @@ print(os.listdir("/dev/mqueue"), libc.mq_unlink(b"{name}"))
             r = self.sh("id; echo after", options=["-p", policy])
             self.assertEqual(r.returncode, 137, r.stderr)
             self.assertEqual(r.stdout, b"")
+            self.assertIn(b" refused, and the command was killed; the last: exec ", r.stderr)
 
     def test_record_verifies_and_a_changed_one_does_not(self):
         self.sh("true")

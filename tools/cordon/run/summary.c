@@ -98,8 +98,10 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 		_cleanup_buf_ struct buf line = BUF_INIT(0);
 
 		if (result->denied)
-			buf_printf(&line, "%u action%s refused; the last: %s ", result->denied,
-				   result->denied == 1 ? "" : "s", denial->kind);
+			buf_printf(&line, "%u action%s refused%s; the last: %s ", result->denied,
+				   result->denied == 1 ? "" : "s",
+				   result->killed ? ", and the command was killed" : "",
+				   denial->kind);
 		else
 			buf_printf(&line, "the command was killed for %s ", denial->kind);
 		/* The one part that comes from inside. */
