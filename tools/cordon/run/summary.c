@@ -54,7 +54,8 @@ void summary_json(const struct floor *floor, const struct command_outcome *outco
 	json_put_string(&w, "record", floor_plan(floor)->record_path);
 	json_put_string(&w, "changes", floor_changes(floor));
 	json_end_object(&w);
-	(void)fprintf(stderr, "%s\n", out.data);
+	/* whatever the command has written last, and whether that was a whole line */
+	(void)fprintf(stderr, "\n%s\n", out.data);
 }
 
 /* What a program needs that is no more than its libraries; below it is killed as it starts. */
