@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/buf.h"
+
 #define KIND(_k) (1u << (_k))
 #define ALL	 (KIND(ACTION_KINDS) - 1u)
 #define NET	 (KIND(ACTION_CONNECT) | KIND(ACTION_SEND) | KIND(ACTION_BIND) | KIND(ACTION_LISTEN))
@@ -206,6 +208,15 @@ enum action_kind action_kind_by_name(const char *name)
 			return (enum action_kind)i;
 	}
 	return ACTION_KINDS;
+}
+
+char *action_kinds_known(void)
+{
+	struct buf b = BUF_INIT(0);
+
+	for (unsigned i = 0; i < ACTION_KINDS; i++)
+		buf_printf(&b, "%s%s", i ? ", " : "", kinds[i].name);
+	return b.data;
 }
 
 enum enforced action_enforced(enum action_kind kind)

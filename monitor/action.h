@@ -278,6 +278,9 @@ uint32_t declared_by_name(const char *name);
 const char *action_kind_name(enum action_kind kind);
 /* Return: the kind, or ACTION_KINDS if no kind has the name. */
 enum action_kind action_kind_by_name(const char *name);
+
+/* All of them, for who named one that is none; the caller frees it. */
+char *action_kinds_known(void);
 enum enforced action_enforced(enum action_kind kind);
 /* It can be held until somebody has been asked, or its turn comes. */
 bool action_waits(enum action_kind kind);

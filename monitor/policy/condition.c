@@ -14,6 +14,7 @@ int condition_decode_kinds(const struct policy_place *place, const struct json *
 			   struct condition *ret)
 {
 	_cleanup_free_ char *at = xasprintf("%s.on", place->path);
+	_cleanup_free_ char *known = action_kinds_known();
 
 	for (const struct json *k = json_first(on); k; k = json_next(k)) {
 		const char *name = json_string(k);
@@ -21,13 +22,13 @@ int condition_decode_kinds(const struct policy_place *place, const struct json *
 
 		if (kind == ACTION_KINDS)
 			return source_error(place->source, place->err, EINVAL, at,
-					    "unknown action kind \"%.64s\"",
-					    name ? name : json_type_name(json_type(k)));
+					    "unknown action kind \"%.64s\"; known are: %s",
+					    name ? name : json_type_name(json_type(k)), known);
 		ret->kinds |= 1u << kind;
 	}
 	return ret->kinds ? 0
 			  : source_error(place->source, place->err, EINVAL, at,
-					 "names no action kind");
+					 "names no action kind; known are: %s", known);
 }
 
 int condition_type(const struct policy *policy, uint32_t kinds, const char *when,

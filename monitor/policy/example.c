@@ -168,12 +168,11 @@ static int fail_at_field(const struct example_place *place, const char *member, 
 /* @kind NULL: none was given. */
 static int fail_at_kind(const struct example_place *place, const char *member, const char *kind)
 {
-	_cleanup_buf_ struct buf reason = BUF_INIT(0);
+	_cleanup_free_ char *known = kind ? action_kinds_known() : NULL;
+	_cleanup_free_ char *reason = xasprintf("the action needs a \"kind\" that exists%s%s",
+						known ? ": " : "", known ? known : "");
 
-	buf_puts(&reason, "the action needs a \"kind\" that exists");
-	for (unsigned k = 0; kind && k < ACTION_KINDS; k++)
-		buf_printf(&reason, "%s%s", k ? ", " : ": ", action_kind_name((enum action_kind)k));
-	return example_fail(place, member, reason.data);
+	return example_fail(place, member, reason);
 }
 
 int example_decode_action(const struct example_place *place, const char *member,

@@ -183,7 +183,11 @@ static int check_list(struct example_place *place, const struct rule *rule, cons
 			return r;
 	}
 	place->path = path;
-	return n ? 0 : example_fail(place, "", "at least one example each in match and not_match");
+	return n ? 0
+		 : example_fail(place, "",
+				"at least one example each in match and not_match; where no action "
+				"could be one, write a default for the kind, or say in \"when\" "
+				"which are meant");
 }
 
 int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,

@@ -236,9 +236,13 @@ static int decode_defaults(struct policy *policy, const struct source *source,
 		const bool may_decoy = kind < ACTION_KINDS && (DECOY_KINDS & (1u << kind));
 		enum verdict verdict;
 
-		if (kind == ACTION_KINDS)
+		if (kind == ACTION_KINDS) {
+			_cleanup_free_ char *known = action_kinds_known();
+
 			return source_error(source, err, EINVAL, at,
-					    "unknown action kind \"%.64s\"", json_key(d));
+					    "unknown action kind \"%.64s\"; known are: %s",
+					    json_key(d), known);
+		}
 		if (!json_string(d) || !verdict_by_name(json_string(d), &verdict) ||
 		    verdict == VERDICT_THROTTLE || verdict == VERDICT_REDACT ||
 		    (verdict == VERDICT_DECOY && !may_decoy))

@@ -139,7 +139,11 @@ static int decode_verdict(struct context *c)
 	if (name && (rule->verdict < VERDICT_ASK || rule->verdict == VERDICT_DECOY))
 		return FAIL(c, EINVAL, ".errno", "only ask, deny and kill give an errno");
 	if (name && !rule->errno_value)
-		return FAIL(c, EINVAL, ".errno", "unknown errno name \"%.32s\"", name);
+		return FAIL(c, EINVAL, ".errno",
+			    "unknown errno name \"%.32s\"; known are EPERM, EACCES, ENOENT, EROFS, "
+			    "EINVAL, EAGAIN, ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, "
+			    "EADDRNOTAVAIL and ETIMEDOUT",
+			    name);
 	return 0;
 }
 

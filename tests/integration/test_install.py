@@ -51,6 +51,10 @@ class Install(CordonTest):
         for page in ("man1/cordon.1", "man5/cordon-policy.5"):
             self.assertGreater((self.prefix / "share/man" / page).stat().st_size, 1000)
 
+    def test_what_the_command_and_the_pages_refer_to(self):
+        for name in ("LICENSE", "README.md", "SECURITY.md"):
+            self.assertGreater((self.prefix / "share/doc/cordon" / name).stat().st_size, 1000)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -427,6 +427,9 @@ class LiteTest(CordonTest):
     def test_what_doctor_says(self):
         rows = {r["layer"]: r for r in json.loads(self.cordon("doctor", "--json", **self.who).stdout)["layers"]}
         self.assertEqual((rows["lite"]["state"], rows["lite"]["needed"]), ("holds", False), rows["lite"])
+        if rows["trace"]["state"] == "missing" and rows["namespaces"]["state"] == "holds":
+            self.assertEqual(rows["session"]["state"], "missing")
+            self.assertIn("`cordon run --trace=auto` starts one here", rows["session"]["how"])
 
     def test_full_is_full(self):
         if self.as_user:

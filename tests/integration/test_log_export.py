@@ -158,6 +158,9 @@ class Export(CordonTest):
         done = self.cordon("log", "export", "--format=xml", self.record)
         self.assertEqual(done.returncode, 2)
         self.assertIn(b"xml is no format: ocsf, otel", done.stderr)
+        done = self.cordon("log", "show", "--verdict=pass", self.record)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"pass is no verdict: allow, log, throttle, redact, ask, decoy, deny, kill", done.stderr)
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ class Cases(PolicyTest):
         text = self.policy("test", self.file).stdout.decode()
         self.assertIn("mail: no case makes it not match", text)
         self.assertIn("keyed: no case makes it match\n", text)
-        self.assertIn("1 cases, 0 failed; 2 rules, 2 of them not covered", text)
+        self.assertIn("1 case, 0 failed; 2 rules, 2 of them not covered", text)
         self.file.with_suffix(".cases").unlink()
         self.assertIn("mail: no case makes it match or not match", self.policy("test", self.file).stdout.decode())
 

@@ -52,6 +52,14 @@ class Stdio(CordonTest):
         self.assertEqual(r.stdout, b"hello\0\xff\n")
         self.assertEqual(r.stderr, b"err\n")
 
+    def test_the_summary_is_a_line_of_its_own(self):
+        """What the command wrote last need not be a line, and may look like a summary's beginning."""
+        for last in ("", "line\n", '{"exit_status": 0, "x": "'):
+            r = self.cordon("run", "-q", "--json", "--trace", TRACE, "-w", self.work, "--", "sh", "-c",
+                            'printf %s "$1" >&2; exit 3', "-", last)
+            own, summary, end = r.stderr.decode().rsplit("\n", 2)
+            self.assertEqual((own, json.loads(summary)["exit_status"], end), (last, 3, ""))
+
     def test_quiet_says_nothing_of_a_home_folder(self):
         """stderr is the command's then, or the summary's alone."""
         env = dict(self.env, HOME=str(self.work))
@@ -59,7 +67,8 @@ class Stdio(CordonTest):
             r = subprocess.run([os.path.abspath(CORDON), "run", *quiet, "--json", "--trace", TRACE, "--", "true"], capture_output=True,
                                env=env, cwd=self.work, timeout=60 * SLOWER)
             self.assertEqual(r.returncode, 0, r.stderr)
-            *said, summary = r.stderr.decode().splitlines()
+            *said, before, summary = r.stderr.decode().splitlines()
+            self.assertEqual(before, "")
             self.assertEqual(json.loads(summary)["exit_status"], 0)
             self.assertEqual([line for line in said if "is no workspace by itself" in line] == [], bool(quiet), said)
             if quiet:
@@ -268,6 +277,7 @@ print(os.listdir("/dev/mqueue"), libc.mq_unlink(b"{name}"))
             r = self.sh("id; echo after", options=["-p", policy])
             self.assertEqual(r.returncode, 137, r.stderr)
             self.assertEqual(r.stdout, b"")
+            self.assertIn(b" refused, and the command was killed; the last: exec ", r.stderr)
 
     def test_record_verifies_and_a_changed_one_does_not(self):
         self.sh("true")

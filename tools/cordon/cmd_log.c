@@ -163,7 +163,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	case KEY_VERDICT:
 		if (!verdict_by_name(value, &verdict))
 			argp_error(state,
-				   "%s is no verdict: allow, log, throttle, ask, decoy, deny, kill",
+				   "%s is no verdict: allow, log, throttle, redact, ask, decoy, "
+				   "deny, kill",
 				   value);
 		a->filter.verdict = value;
 		return 0;

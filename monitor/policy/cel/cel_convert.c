@@ -3,6 +3,7 @@
 /* Conversions between types. What does not fit or cannot be read is an error, never a guess. */
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ void cel_print_double(double number, char ret[CEL_TEXT_MAX])
 					     : "-Infinity");
 		return;
 	}
-	for (int precision = 1; precision <= 17; precision++) {
+	/* with fewer digits a hundred is 1e+02; what is below DBL_MIN has fewer */
+	for (int precision = fabs(number) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
 		(void)snprintf(ret, CEL_TEXT_MAX, "%.*g", precision, number);
 		if (strtod(ret, NULL) == number)
 			return;

@@ -99,25 +99,12 @@ static int lex_quoted(struct str s, size_t *at, struct cel_token *ret, struct ce
 	return 0;
 }
 
-/* A quote here or behind r, b, rb, br in either case. */
+/* A quote here or behind b, r, br in either case. */
 static bool starts_string(struct str s, size_t at)
 {
-	bool raw = false;
-	bool bytes = false;
-
-	for (; at < s.len; at++) {
-		const char c = (char)(s.at[at] | 32);
-
-		if (s.at[at] == '\'' || s.at[at] == '"')
-			return true;
-		if (c == 'r' && !raw)
-			raw = true;
-		else if (c == 'b' && !bytes)
-			bytes = true;
-		else
-			return false;
-	}
-	return false;
+	at += at < s.len && (s.at[at] | 32) == 'b';
+	at += at < s.len && (s.at[at] | 32) == 'r';
+	return at < s.len && (s.at[at] == '\'' || s.at[at] == '"');
 }
 
 /* ".5" is a number unless it can be a selection from what stands before it. */

@@ -22,23 +22,48 @@ struct literal {
 	struct buf out;
 };
 
+static int read_number(struct literal *l, unsigned digits, unsigned base, uint32_t *ret)
+{
+	*ret = 0;
+	for (unsigned i = 0; i < digits; i++) {
+		const int d = l->at < l->source.len ? hex_value(l->source.at[l->at]) : -1;
+
+		if (d < 0 || (unsigned)d >= base)
+			return -EINVAL;
+		*ret = *ret * base + (uint32_t)d;
+		l->at++;
+	}
+	return 0;
+}
+
+/* A high surrogate and "\u" with a low one are one character, any other is none. */
+static int read_low_surrogate(struct literal *l, uint32_t *value)
+{
+	uint32_t low;
+
+	if (l->source.len - l->at < 2 || l->source.at[l->at] != '\\' ||
+	    l->source.at[l->at + 1] != 'u')
+		return -EINVAL;
+	l->at += 2;
+	if (read_number(l, 4, 16, &low) < 0 || low < 0xdc00 || low > 0xdfff)
+		return -EINVAL;
+	*value = 0x10000 + ((*value - 0xd800) << 10) + (low - 0xdc00);
+	return 0;
+}
+
 /*
  * `digits` digits of base 16 or 8: a character, or with `octet` in bytes that one byte. In strings
  * an escape of two hex or three octal digits is a code point.
  */
 static int put_number(struct literal *l, unsigned digits, unsigned base, bool octet)
 {
-	uint32_t value = 0;
+	uint32_t value;
 	char utf8[4];
 
-	for (unsigned i = 0; i < digits; i++) {
-		const int d = l->at < l->source.len ? hex_value(l->source.at[l->at]) : -1;
-
-		if (d < 0 || (unsigned)d >= base)
-			return -EINVAL;
-		value = value * base + (uint32_t)d;
-		l->at++;
-	}
+	if (read_number(l, digits, base, &value) < 0)
+		return -EINVAL;
+	if (digits == 4 && value >= 0xd800 && value < 0xdc00 && read_low_surrogate(l, &value) < 0)
+		return -EINVAL;
 	if (value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
 		return -ERANGE;
 	if (octet && l->bytes)
@@ -176,7 +201,7 @@ static int lex_double(struct str s, size_t at, size_t end, struct cel_token *ret
 
 int cel_lex_number(struct str s, size_t *at, struct cel_token *ret, struct cel_error *err)
 {
-	const bool hex = *at + 2 < s.len && s.at[*at] == '0' && (s.at[*at + 1] | 32) == 'x' &&
+	const bool hex = *at + 2 < s.len && s.at[*at] == '0' && s.at[*at + 1] == 'x' &&
 			 hex_value(s.at[*at + 2]) >= 0;
 	const size_t start = *at;
 	const size_t end = hex ? start : double_end(s, start);

@@ -86,6 +86,22 @@ bool class_escape(struct class_set *set, struct str pattern, size_t *at)
 	return false;
 }
 
+/*
+ * One digit of base 8 is at *at, and up to two follow. As in RE2 the first is 0 unless another
+ * follows, for what looks like a reference to a group is none.
+ */
+static bool octal_character(struct str pattern, size_t *at, uint32_t *ret)
+{
+	const size_t start = *at;
+
+	*ret = 0;
+	for (; *at < pattern.len && *at < start + 3 && pattern.at[*at] >= '0' &&
+	       pattern.at[*at] <= '7';
+	     (*at)++)
+		*ret = *ret * 8 + (uint32_t)(pattern.at[*at] - '0');
+	return pattern.at[start] == '0' || *at > start + 1;
+}
+
 /* Behind \x: two digits, or any number of them in braces. */
 static bool hex_character(struct str pattern, size_t *at, uint32_t *ret)
 {
@@ -112,17 +128,11 @@ bool class_character(struct str pattern, size_t *at, uint32_t *ret)
 
 	if (!c || ((unsigned char)c >= 0x80))
 		return false;
+	if (c >= '0' && c <= '7')
+		return octal_character(pattern, at, ret);
 	(*at)++;
 	if (c == 'x')
 		return hex_character(pattern, at, ret);
-	if (c == '0') {
-		*ret = 0;
-		for (unsigned i = 0;
-		     i < 2 && *at < pattern.len && pattern.at[*at] >= '0' && pattern.at[*at] <= '7';
-		     i++)
-			*ret = *ret * 8 + (uint32_t)(pattern.at[(*at)++] - '0');
-		return true;
-	}
 	*ret = simple ? (uint32_t)to[simple - from] : (uint32_t)c;
 	return simple || !((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'));
 }

@@ -190,6 +190,11 @@ static void try_default(struct probe_result *ret)
 		    ret);
 }
 
+static void try_untraced(struct probe_result *ret)
+{
+	try_session(&(struct trial){"--isolation=full", "--trace=auto", ""}, ret);
+}
+
 static void try_lite(struct probe_result *ret)
 {
 	try_session(&(struct trial){"--isolation=lite", "--trace=auto",
@@ -200,9 +205,15 @@ static void try_lite(struct probe_result *ret)
 
 void probe_session(struct probe_result *ret)
 {
+	struct probe_result untraced = {.state = PROBE_MISSING};
+
 	probe_in_child(try_default, ret);
-	if (ret->state != PROBE_HOLDS)
-		probe_remedy(ret, "see the rows above that are missing");
+	if (ret->state == PROBE_HOLDS)
+		return;
+	probe_in_child(try_untraced, &untraced);
+	probe_remedy(ret, untraced.state == PROBE_HOLDS
+				  ? "`cordon run --trace=auto` starts one here, without the trace"
+				  : "see the rows above that are missing");
 }
 
 void probe_lite(struct probe_result *ret)

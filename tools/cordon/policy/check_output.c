@@ -76,6 +76,7 @@ static size_t print_rules(const struct checked *c, bool colour)
 
 void check_print_text(const struct checked *c, bool colour)
 {
+	const size_t rules = policy_rule_count(c->lint.set.policy);
 	size_t warnings = 0;
 	size_t idle;
 
@@ -96,9 +97,10 @@ void check_print_text(const struct checked *c, bool colour)
 	if (c->lint.count)
 		(void)putchar('\n');
 	idle = print_rules(c, colour);
-	(void)printf("\n%zu rules in %zu file%s: %zu to mend, %zu notes",
-		     policy_rule_count(c->lint.set.policy), c->lint.set.sources.count,
-		     c->lint.set.sources.count == 1 ? "" : "s", warnings, c->lint.count - warnings);
+	(void)printf("\n%zu rule%s in %zu file%s: %zu to mend, %zu note%s", rules,
+		     rules == 1 ? "" : "s", c->lint.set.sources.count,
+		     c->lint.set.sources.count == 1 ? "" : "s", warnings, c->lint.count - warnings,
+		     c->lint.count - warnings == 1 ? "" : "s");
 	if (idle)
 		(void)printf("; %zu take%s no hold here", idle, idle == 1 ? "s" : "");
 	(void)putchar('\n');

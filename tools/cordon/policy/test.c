@@ -270,12 +270,14 @@ static size_t report_rules(struct testing *t)
 static int run(const struct test_arguments *a, struct testing *t, struct error *err)
 {
 	size_t uncovered;
+	size_t rules;
 	int r = policy_load_words(&a->paths, &t->policy, err);
 
 	if (r < 0)
 		return r;
-	t->rules = xcalloc(policy_rule_count(t->policy) + 1, sizeof(*t->rules));
-	t->told = xcalloc(policy_rule_count(t->policy) + 1, sizeof(*t->told));
+	rules = policy_rule_count(t->policy);
+	t->rules = xcalloc(rules + 1, sizeof(*t->rules));
+	t->told = xcalloc(rules + 1, sizeof(*t->told));
 	json_begin_object(&t->writer, NULL);
 	json_begin_array(&t->writer, "cases");
 	for (size_t i = 0; policy_file(t->policy, i) && r == 0; i++)
@@ -290,8 +292,9 @@ static int run(const struct test_arguments *a, struct testing *t, struct error *
 	if (t->json)
 		(void)puts(t->report.data);
 	else
-		(void)printf("%zu cases, %zu failed; %zu rules, %zu of them not covered\n",
-			     t->cases, t->failed, policy_rule_count(t->policy), uncovered);
+		(void)printf("%zu case%s, %zu failed; %zu rule%s, %zu of them not covered\n",
+			     t->cases, t->cases == 1 ? "" : "s", t->failed, rules,
+			     rules == 1 ? "" : "s", uncovered);
 	return t->failed || (uncovered && !a->partial) ? POLICY_BAD : POLICY_GOOD;
 }
 

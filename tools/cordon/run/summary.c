@@ -54,7 +54,8 @@ void summary_json(const struct floor *floor, const struct command_outcome *outco
 	json_put_string(&w, "record", floor_plan(floor)->record_path);
 	json_put_string(&w, "changes", floor_changes(floor));
 	json_end_object(&w);
-	(void)fprintf(stderr, "%s\n", out.data);
+	/* whatever the command has written last, and whether that was a whole line */
+	(void)fprintf(stderr, "\n%s\n", out.data);
 }
 
 /* What a program needs that is no more than its libraries; below it is killed as it starts. */
@@ -98,8 +99,10 @@ void summary_text(const struct floor *floor, const struct command_outcome *outco
 		_cleanup_buf_ struct buf line = BUF_INIT(0);
 
 		if (result->denied)
-			buf_printf(&line, "%u action%s refused; the last: %s ", result->denied,
-				   result->denied == 1 ? "" : "s", denial->kind);
+			buf_printf(&line, "%u action%s refused%s; the last: %s ", result->denied,
+				   result->denied == 1 ? "" : "s",
+				   result->killed ? ", and the command was killed" : "",
+				   denial->kind);
 		else
 			buf_printf(&line, "the command was killed for %s ", denial->kind);
 		/* The one part that comes from inside. */
