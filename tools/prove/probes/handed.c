@@ -18,7 +18,7 @@ static int handed(void)
 			   .msg_control = space,
 			   .msg_controllen = sizeof(space)};
 	const struct cmsghdr *c;
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {0};
 	socklen_t len = sizeof(peer);
 	int got_fd = -1;
 
