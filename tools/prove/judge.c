@@ -220,6 +220,15 @@ static void describe_held(const char *output, char *note, size_t size)
 		describe(find_said(output, "alone"), note, size);
 }
 
+/* @why: what is said of that. */
+static bool never_began(const char *output, const char *why, char *note, size_t size)
+{
+	const bool held = !strstr(output, "\n@@ ") && strstr(output, why);
+
+	(void)snprintf(note, size, "%s", held ? "refused before it began" : "not refused");
+	return held;
+}
+
 /* Every phase that should have been there, and the effects that should not. */
 static bool session_holds(const struct row *row, const char *output, int effects, char *note,
 			  size_t size)
@@ -240,12 +249,13 @@ static bool session_holds(const struct row *row, const char *output, int effects
 	}
 	/* No call begins with it. */
 	if (handed_refusal(row->flags)) {
-		(void)snprintf(note, size, "refused before it began");
-		return !strstr(output, "\n@@ ") && strstr(output, handed_refusal(row->flags));
+		return never_began(output, handed_refusal(row->flags), note, size);
 	}
 	if (row->flags & ROW_ENDED) {
-		(void)snprintf(note, size, "ended for want of room");
-		return !strstr(output, "\n@@ ") && strstr(output, ENDED_FOR_ROOM);
+		const bool held = !strstr(output, "\n@@ ") && strstr(output, ENDED_FOR_ROOM);
+
+		(void)snprintf(note, size, "%s", held ? "ended for want of room" : "not ended");
+		return held;
 	}
 	for (size_t i = 0; i < count; i++) {
 		const bool twin = strcmp(phases[i], "twin") == 0;
