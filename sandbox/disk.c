@@ -94,7 +94,8 @@ static char *folder_of(const struct spec *spec)
 	return NULL;
 }
 
-static void choose_limits(struct disk *disk, struct spec_limits *limits, const struct statvfs *fs)
+/* Return: false if nobody said how much, and what is left would be no room to work in. */
+static bool choose_limits(struct disk *disk, struct spec_limits *limits, const struct statvfs *fs)
 {
 	const uint64_t all = fs->f_blocks * fs->f_frsize;
 	const uint64_t left = fs->f_bavail * fs->f_frsize;
@@ -108,7 +109,7 @@ static void choose_limits(struct disk *disk, struct spec_limits *limits, const s
 			limits->layer_bytes = least(limits->layer_bytes,
 						    fs->f_favail / SIZE_SHARE * DISK_NAME_BYTES);
 		if (limits->layer_bytes < SLACK)
-			limits->layer_bytes = SLACK; /* hardly anything: the calls will be told */
+			return false;
 	}
 	/*
 	 * One file cannot be larger. Where nobody asked, that would only hit what is no matter of
@@ -118,6 +119,7 @@ static void choose_limits(struct disk *disk, struct spec_limits *limits, const s
 		limits->file_size_bytes = limits->layer_bytes;
 	disk->size = disk->line = limits->layer_bytes;
 	disk->low_line = UINT64_MAX;
+	return true;
 }
 
 int disk_open(struct launch *l, struct error *err)
@@ -140,7 +142,14 @@ int disk_open(struct launch *l, struct error *err)
 		launch_say(l, "limit.layer=off");
 		return 0;
 	}
-	choose_limits(disk, &l->spec.limits, &fs);
+	if (!choose_limits(disk, &l->spec.limits, &fs))
+		return error_set(err, ENOSPC,
+				 "the disk of %s is nearly full, with room for %" PRIu64
+				 " bytes and %" PRIu64 " files: of that a session would be ended "
+				 "for what it writes; free some, or start it all the same with "
+				 "--layer-size",
+				 parent, (uint64_t)(fs.f_bavail * fs.f_frsize),
+				 (uint64_t)fs.f_favail);
 	launch_say(l, "limit.layer=%" PRIu64, disk->size);
 	return 0;
 }

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """No room for the record, or for what the session writes: it ends with the reason, and nothing lies."""
 
+import fcntl
 import os
 import resource
+import struct
 import subprocess
 import sys
 import unittest
@@ -116,6 +118,50 @@ class FullDisk(CordonTest):
         self.assertEqual(r.stdout.count(b"\n"), 41, r.stdout[-2000:])
         self.assertIn(b"No space left on device", r.stdout)
         self.assertEqual(self.verified()[0], 3)
+
+
+@unittest.skipIf(os.geteuid(), "needs root to mount a file system")
+class FailingDisk(CordonTest):
+    """Writes begin to fail with EIO: a file system of ext4 that is shut down while a session writes its record there."""
+
+    SHUT_DOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN, of EXT4_GOING_FLAGS_NOLOGFLUSH
+
+    def disk(self, name):
+        path = self.dir / name
+        path.mkdir()
+        image = self.dir / f"{name}.image"
+        with open(image, "wb") as f:
+            f.truncate(32 << 20)
+        try:
+            subprocess.run(["mkfs.ext4", "-q", image], check=True)
+            subprocess.run(["mount", "-o", "loop", image, path], check=True)
+        except (OSError, subprocess.CalledProcessError) as e:
+            self.skipTest(f"no file system of ext4 in a file: {e}")
+        self.addCleanup(subprocess.run, ["umount", "-l", path], check=True)
+        return path
+
+    def is_written(self):
+        return self.record.exists() and self.record.stat().st_size > 65536
+
+    def test_in_the_middle_of_a_run(self):
+        """Whatever policy says of lost events: that is no loss, but the record itself."""
+        never = {"id": "test.never", "category": "test", "severity": "low", "on": ["exec"], "when": "action.name == 'never'",
+                 "verdict": "deny", "because": "The test forbids it.", "refs": [],
+                 "match": [{"action": {"kind": "exec", "name": "never"}}], "not_match": [{"action": {"kind": "exec", "name": "x"}}]}
+        for loss in ("log", "deny_new", "kill"):
+            with self.subTest(loss):
+                folder = self.disk(loss)
+                self.record = folder / f"{loss}.jsonl"
+                run = self.start("sh", "-c", "while :; do /bin/true; done 2>/dev/null",
+                                 options=["-q", "--policy", self.policy(never, on_loss=loss)])
+                self.assertTrue(wait_for(self.is_written))
+                fd = os.open(folder, os.O_RDONLY)
+                fcntl.ioctl(fd, self.SHUT_DOWN, struct.pack("I", 2))
+                os.close(fd)
+                _, err = run.communicate(timeout=60 * SLOWER)
+                self.assertEqual(run.returncode, 125, err)
+                self.assertIn(f"write the record {self.record}: Input/output error", err.decode())
+                self.assertTrue(wait_for(lambda: not self.holders() and not self.marked()))
 
 
 class Inside(CordonTest):

@@ -313,6 +313,31 @@ print("done", flush=True)
 
 
 @unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
+class NearlyFull(LayerTest):
+    """Where a session would be ended for the first that it writes, it does not begin, unless somebody says how much it may have."""
+
+    def small(self, options):
+        state = self.dir / "state"
+        state.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"{options},mode=755", "none", state], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", state], check=True)
+
+    def check(self):
+        r = self.run_in("true")
+        self.assertEqual((r.returncode, r.stdout), (125, b""), r.stderr.decode())
+        self.assertRegex(r.stderr.decode(), "the disk of .*/state.* is nearly full.*--layer-size")
+        self.assertEqual(self.sh("echo x > f && echo done", options=self.SIZE).stdout, b"done\n")
+
+    def test_no_bytes(self):
+        self.small("size=6M")
+        self.check()
+
+    def test_no_names(self):
+        self.small("size=64M,nr_inodes=1500")
+        self.check()
+
+
+@unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
 class WithoutSize(LayerTest):
     """The state folder is on a file system that does not tell how much is free."""
 

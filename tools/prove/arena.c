@@ -21,6 +21,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "tools/prove/files.h"
+#include "tools/prove/handed.h"
 
 #define PATH_BYTES 512
 
@@ -104,6 +105,7 @@ int arena_fill(const struct outside *o, const char *program)
 	r = r ? r : write_file(a->bound, "file", "bound\n", 0666);
 	r = r ? r : write_file(a->dir, "policy.json", policy, 0644);
 	r = r ? r : write_file(a->dir, "files.json", files_policy, 0644);
+	r = r ? r : write_file(a->dir, "handed.json", handed_policy, 0644);
 	(void)snprintf(path, sizeof(path), "%s/out", a->work);
 	r = r ? r : symlink(target, path) < 0 ? -errno : 0;
 	(void)snprintf(path, sizeof(path), "%s/out", a->bound);
@@ -158,6 +160,10 @@ int arena_listen(struct outside *o)
 		if (o->path_fds[i] < 0 || chmod(path, 0777) < 0)
 			return -errno;
 	}
+	(void)snprintf(path, sizeof(path), "%s/datagrams", o->arena.bound);
+	o->bound_datagram_fd = listen_unix(SOCK_DGRAM, path, strlen(path) + 1);
+	if (o->bound_datagram_fd < 0 || chmod(path, 0777) < 0)
+		return -errno;
 	return o->tcp_fd < 0 || o->udp_fd < 0 || o->abstract_fd < 0 || o->abstract_datagram_fd < 0
 		       ? -EADDRINUSE
 		       : 0;

@@ -12,6 +12,10 @@
 #include "common/cleanup.h"
 #include "sandbox/compat/landlock.h"
 #include "tools/prove/files.h"
+#include "tools/prove/handed.h"
+
+/* What the record of a session has told of, as if it were of the output. */
+#define ENDED_FOR_ROOM "\nended for want of room\n"
 
 struct result *results_add(struct results *r, const char *id, const char *classes, const char *wall)
 {
@@ -137,6 +141,8 @@ static int run_in(const struct places *p, const struct row *row, enum place plac
 	}
 	if (r < 0)
 		return -1;
+	if ((row->flags & ROW_ENDED) && outside_record_says(o, "\"limit\":\"disk\""))
+		buf_puts(output, ENDED_FOR_ROOM);
 	effects = outside_effects(o, text_of(output), place == PLACE_SESSION);
 	after = files_case_look(&o->arena, FILES_CASE);
 	return (int)(strcmp(before, after) != 0 ? effects | EFFECT_CHANGE : effects);
@@ -173,6 +179,7 @@ static bool control_succeeds(const struct places *p, const struct row *row, char
 {
 	static const enum place place_of[] = {[CONTROL_HOST] = PLACE_HOST,
 					      [CONTROL_RULE] = PLACE_UNRULED,
+					      [CONTROL_SENT] = PLACE_SENT,
 					      [CONTROL_BARE] = PLACE_BARE};
 	_cleanup_buf_ struct buf output = BUF_INIT(1u << 24);
 	char text[32];
@@ -213,6 +220,15 @@ static void describe_held(const char *output, char *note, size_t size)
 		describe(find_said(output, "alone"), note, size);
 }
 
+/* @why: what is said of that. */
+static bool never_began(const char *output, const char *why, char *note, size_t size)
+{
+	const bool held = !strstr(output, "\n@@ ") && strstr(output, why);
+
+	(void)snprintf(note, size, "%s", held ? "refused before it began" : "not refused");
+	return held;
+}
+
 /* Every phase that should have been there, and the effects that should not. */
 static bool session_holds(const struct row *row, const char *output, int effects, char *note,
 			  size_t size)
@@ -232,9 +248,14 @@ static bool session_holds(const struct row *row, const char *output, int effects
 		return strstr(output, "@@ kill the supervisor") != NULL;
 	}
 	/* No call begins with it. */
-	if (row->flags & ROW_STDIN_FOLDER) {
-		(void)snprintf(note, size, "refused before it began");
-		return !strstr(output, "\n@@ ") && strstr(output, "standard input is a folder");
+	if (handed_refusal(row->flags)) {
+		return never_began(output, handed_refusal(row->flags), note, size);
+	}
+	if (row->flags & ROW_ENDED) {
+		const bool held = !strstr(output, "\n@@ ") && strstr(output, ENDED_FOR_ROOM);
+
+		(void)snprintf(note, size, "%s", held ? "ended for want of room" : "not ended");
+		return held;
 	}
 	for (size_t i = 0; i < count; i++) {
 		const bool twin = strcmp(phases[i], "twin") == 0;

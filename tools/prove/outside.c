@@ -132,6 +132,7 @@ int outside_open(struct outside *o, const char *program, bool live)
 			      .abstract_fd = -1,
 			      .abstract_datagram_fd = -1,
 			      .path_fds = {-1, -1, -1},
+			      .bound_datagram_fd = -1,
 			      .victim_fd = -1,
 			      .live = live};
 	make_secret(o);
@@ -201,18 +202,27 @@ static bool something_survives(const struct outside *o, bool patient)
 	return true;
 }
 
-/* What attempts write when they may; the record of the session is not theirs to write. */
-static bool record_was_written(const struct outside *o)
+bool outside_record_says(const struct outside *o, const char *what)
 {
 	char path[PATH_BYTES];
 	static char text[1u << 20];
+	const size_t kept = strlen(what); /* of each piece, with the next */
 	_cleanup_close_ int record_fd = -1;
+	size_t have = 0;
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s/record.jsonl", o->arena.dir);
 	record_fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = record_fd < 0 ? 0 : read(record_fd, text, sizeof(text));
-	return n > 0 && memmem(text, (size_t)n, "escaped\n", 8);
+	while (record_fd >= 0 && (n = read(record_fd, text + have, sizeof(text) - have)) > 0) {
+		have += (size_t)n;
+		if (memmem(text, have, what, kept))
+			return true;
+		if (have > kept) {
+			memmove(text, text + have - kept, kept);
+			have = kept;
+		}
+	}
+	return false;
 }
 
 unsigned outside_effects(struct outside *o, const char *output, bool patient)
@@ -224,12 +234,14 @@ unsigned outside_effects(struct outside *o, const char *output, bool patient)
 		effects |= EFFECT_LEAK;
 	if (strstr(output, "the forbidden program runs"))
 		effects |= EFFECT_RAN;
-	if (strcmp(o->before, after) != 0 || record_was_written(o))
+	if (strcmp(o->before, after) != 0 ||
+	    /* What attempts write when they may; the record is not theirs to write. */
+	    outside_record_says(o, "escaped\n"))
 		effects |= EFFECT_CHANGE;
 	if (was_reached(o->tcp_fd, false) || was_reached(o->udp_fd, true) ||
 	    was_reached(o->abstract_fd, false) || was_reached(o->abstract_datagram_fd, true) ||
 	    was_reached(o->path_fds[0], false) || was_reached(o->path_fds[1], false) ||
-	    was_reached(o->path_fds[2], false))
+	    was_reached(o->path_fds[2], false) || was_reached(o->bound_datagram_fd, true))
 		effects |= EFFECT_REACHED;
 	if (victim_was_hit(o))
 		effects |= EFFECT_VICTIM;
@@ -256,6 +268,7 @@ void outside_close(struct outside *o)
 	close_fd(&o->udp_fd);
 	close_fd(&o->abstract_fd);
 	close_fd(&o->abstract_datagram_fd);
+	close_fd(&o->bound_datagram_fd);
 	close_fd(&o->victim_fd);
 	for (size_t i = 0; i < 3; i++)
 		close_fd(&o->path_fds[i]);

@@ -16,6 +16,7 @@ struct outside {
 	int abstract_fd;	  /* stream */
 	int abstract_datagram_fd; /* of the same name */
 	int path_fds[3];	  /* sock in away, work and bound */
+	int bound_datagram_fd;	  /* datagrams in bound */
 	int victim_fd;		  /* a byte sent is answered, if it lives and runs */
 	char *before;		  /* what the folders held */
 	bool live;		  /* the workspace may change; only modes and devices in it count */
@@ -28,6 +29,8 @@ int outside_open(struct outside *o, const char *program, bool live);
  * @patient: what may end any moment is waited for, before it counts as a survivor.
  */
 unsigned outside_effects(struct outside *o, const char *output, bool patient);
+/* Does this stand in the record of the run, however long that is? */
+bool outside_record_says(const struct outside *o, const char *what);
 /* Removes everything, also processes of the probe that survived. */
 void outside_close(struct outside *o);
 

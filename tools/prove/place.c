@@ -18,6 +18,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
+#include "tools/prove/handed.h"
 
 #define MAX_ARGS       64
 #define LONGEST_RUN_MS 180000
@@ -81,12 +82,14 @@ static void add_options(struct words *w, const struct outside *o, unsigned flags
 					  : "");
 	(void)snprintf(record, sizeof(record), "%s/record.jsonl", o->arena.dir);
 	(void)snprintf(policy, sizeof(policy), "%s/%s.json", o->arena.dir,
-		       flags & ROW_FILES ? "files" : "policy");
+		       flags & ROW_FILES    ? "files"
+		       : flags & ROW_HANDED ? "handed"
+					    : "policy");
 	add(w, "--workspace");
 	add(w, workspace);
 	add(w, "--record");
 	add(w, record);
-	if (flags & (ROW_POLICY | ROW_FILES)) {
+	if (flags & (ROW_POLICY | ROW_FILES | ROW_HANDED)) {
 		add(w, "--policy");
 		add(w, policy);
 	}
@@ -95,6 +98,8 @@ static void add_options(struct words *w, const struct outside *o, unsigned flags
 		add(w, "--memory=128M");
 		add(w, "--file-size=16M");
 	}
+	if (flags & ROW_LAYER)
+		add(w, "--layer-size=16M");
 }
 
 static void session_command(struct words *w, const struct places *p, const struct outside *o,
@@ -154,13 +159,14 @@ static int enter_bare(void)
 	return mount("none", "/dev/shm", "tmpfs", 0, NULL) < 0 ? -errno : 0;
 }
 
-static void leave_things_open(const struct outside *o, unsigned flags)
+static void leave_things_open(const struct outside *o, enum place place, unsigned flags)
 {
 	char path[128];
+	const int handed_fd = handed_open(flags, place == PLACE_SENT);
 
 	(void)snprintf(path, sizeof(path), "%s/%s", o->arena.away,
 		       flags & ROW_STDIN_FOLDER ? "." : "given");
-	(void)dup2(open(path, O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+	(void)dup2(handed_fd >= 0 ? handed_fd : open(path, O_RDONLY | O_CLOEXEC), STDIN_FILENO);
 	(void)snprintf(path, sizeof(path), "%s/secret", o->arena.away);
 	(void)dup2(open(path, O_RDONLY | O_CLOEXEC), LEAKED_FILE_FD);
 	(void)dup2(open(o->arena.away, O_RDONLY | O_DIRECTORY | O_CLOEXEC), LEAKED_FOLDER_FD);
@@ -224,7 +230,7 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
 	(void)setsid();
 	(void)dup2(output_fd, STDOUT_FILENO);
 	(void)dup2(output_fd, STDERR_FILENO);
-	leave_things_open(o, flags);
+	leave_things_open(o, place, flags);
 	if (place == PLACE_BARE && enter_bare() < 0) {
 		(void)dprintf(STDOUT_FILENO, "bare: %s\n", strerror(errno)); /* NOLINT */
 		_exit(126);
@@ -273,8 +279,8 @@ int place_run(const struct places *p, enum place place, const struct outside *o,
 
 	(void)snprintf(program, sizeof(program), "%s/escape", o->arena.bin);
 	if (place == PLACE_UNRULED)
-		session_command(&w, p, o, flags & ~(unsigned)(ROW_POLICY | ROW_FILES));
-	else if (place == PLACE_SESSION)
+		session_command(&w, p, o, flags & ~(unsigned)(ROW_POLICY | ROW_FILES | ROW_LAYER));
+	else if (place == PLACE_SESSION || place == PLACE_SENT)
 		session_command(&w, p, o, flags);
 	add(&w, program);
 	for (; *argv; argv++)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Starts the probe in one of three places, and takes what it prints.
+ * Starts the probe in one of these places, and takes what it prints.
  */
 
 #include "common/buf.h"
@@ -10,7 +10,10 @@
 
 enum place {
 	PLACE_SESSION, /* `cordon run` with its defaults */
-	PLACE_UNRULED, /* the same without the rules that the row asks for */
+	PLACE_UNRULED, /* the same without the rules that the row asks for, or its limit of the disk
+			*/
+	PLACE_SENT, /* the same with a pipe's like as standard input, through which comes what the
+		       row hands in */
 	PLACE_HOST,
 	PLACE_BARE
 };

@@ -18,6 +18,7 @@
 
 const struct row *const row_tables[] = {view_rows,    write_rows,	  process_rows,
 					network_rows, kernel_rows,	  kernel_terminal_rows,
+					handed_rows,  hands_rows,	  limit_disk_rows,
 					exec_rows,    exec_indirect_rows, gate_rows,
 					race_rows,    race_string_rows,	  race_connect_rows,
 					limit_rows,   file_way_rows,	  file_race_rows,

@@ -22,7 +22,7 @@ struct arena {
 	char dir[64];	/* holds what follows; nothing of it is in the view but work, bound, bin */
 	char away[96];	/* not in the view: secret, given, sock */
 	char work[96];	/* the workspace: kept, out -> ../away/secret, sock */
-	char bound[96]; /* bound read-only: file, out -> ../away/secret */
+	char bound[96]; /* bound read-only: file, sock, datagrams, out -> ../away/secret */
 	char bin[96];	/* bound read-only: escape, forbidden, forbiddem */
 	char abstract[64]; /* name of a listener in the host's network namespace, without its NUL */
 	int port;	   /* of listeners outside, TCP and UDP, on 127.0.0.1 */
@@ -44,7 +44,8 @@ enum effect {
 enum control {
 	CONTROL_NONE, /* the row has an allowed twin instead */
 	CONTROL_HOST, /* as the caller, in no sandbox */
-	CONTROL_RULE, /* in such a session, without the arena's rules */
+	CONTROL_RULE, /* in such a session, without the arena's rules, or limit of the disk */
+	CONTROL_SENT, /* in such a session, which is sent what the row would hand in: handed.h */
 	CONTROL_BARE  /* fresh user, mount, pid, net, ipc, uts namespaces, all capabilities, no
 		       * filter
 		       */
@@ -63,6 +64,13 @@ enum row_flags {
 	ROW_FILES = 512,   /* the arena's rules on files, and a case that they protect: files.h */
 	ROW_BESIDE = 1024, /* meanwhile its case is changed from outside */
 	ROW_ROOT = 2048,   /* the control needs root; skipped without it */
+	/* Standard input is a socket of the host, and its policy the arena's for that: handed.h */
+	ROW_HANDED_TCP = 4096,
+	ROW_HANDED_UDP = 8192,
+	ROW_HANDED_DATAGRAM = 16384, /* UNIX */
+	ROW_HANDED_NO_PEER = 32768,  /* UNIX, a stream */
+	ROW_LAYER = 65536,	     /* a small limit of the disk */
+	ROW_ENDED = 131072, /* the attempt is not refused: its call is ended for want of room */
 };
 
 #define ATTEMPT_BROKEN 200 /* the attempt could not be made: the row fails */
@@ -97,6 +105,8 @@ extern const struct row process_rows[];
 extern const struct row network_rows[];
 extern const struct row kernel_rows[];
 extern const struct row kernel_terminal_rows[];
+extern const struct row handed_rows[];
+extern const struct row hands_rows[];
 extern const struct row exec_rows[];
 extern const struct row exec_indirect_rows[];
 extern const struct row gate_rows[];
@@ -104,6 +114,7 @@ extern const struct row race_rows[];
 extern const struct row race_string_rows[];
 extern const struct row race_connect_rows[];
 extern const struct row limit_rows[];
+extern const struct row limit_disk_rows[];
 extern const struct row file_way_rows[];
 extern const struct row file_race_rows[];
 

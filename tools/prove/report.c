@@ -36,7 +36,9 @@ static const struct {
 	{"file-race.", "swap links, memory, descriptors meanwhile", "gate, hands"},
 	{"file-way.", "go around the gate of files", "seccomp"},
 	{"race.", "swap what was checked for another", "verification at exec (BPF)"},
-	{"limit.", "exhaust the host", "cgroup or rlimits, sizes of tmpfs"},
+	{"handed.", "get out by what a run is started with", "none is started with it"},
+	{"hands.", "have the hands reach what is theirs", "another process follows links"},
+	{"limit.", "exhaust the host", "cgroup or rlimits, tmpfs, keeper"},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
