@@ -5,6 +5,7 @@
 #include "tests/support/test.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/integration/gate_fixture.h"
 
@@ -465,12 +467,70 @@ static void test_lingering(void **state)
 	assert_true(end.tv_sec - start.tv_sec < LINGER_S);
 }
 
+static int error_of(long result)
+{
+	return result < 0 ? errno : 0;
+}
+
+/* Each form of SO_LINGER that the kernel tells from others. Return: 0 if all read as without gate.
+ */
+static int set_linger(void *arg)
+{
+	const struct linger wanted = {.l_onoff = 1, .l_linger = LINGER_S};
+	const unsigned long high = 1ul << 32; /* which the kernel cuts off */
+	const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+	const int file_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	const struct {
+		int fd;
+		const void *at;
+		unsigned long len;
+		int error;
+	} calls[] = {
+		{socket_fd, &wanted, sizeof(wanted), 0},
+		{socket_fd, &wanted, sizeof(wanted) + 100, 0},
+		{socket_fd, &wanted, sizeof(wanted) | high, 0},
+		{-1, &wanted, sizeof(wanted), EBADF},
+		{file_fd, &wanted, sizeof(wanted), ENOTSOCK},
+		{socket_fd, &wanted, sizeof(wanted) - 1, EINVAL},
+		{socket_fd, &wanted, 0xffffffff, EINVAL},
+		{socket_fd, (void *)8, sizeof(wanted), EFAULT},
+	};
+	struct linger told = {0};
+	socklen_t len = sizeof(told);
+	const int on = 1;
+
+	(void)arg;
+	for (int i = 0; i < (int)(sizeof(calls) / sizeof(calls[0])); i++)
+		if (error_of(syscall(SYS_setsockopt, calls[i].fd, SOL_SOCKET | high,
+				     SO_LINGER | high, calls[i].at, calls[i].len)) !=
+		    calls[i].error)
+			return 10 + i;
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &told, &len) < 0 || !told.l_onoff ||
+	    told.l_linger != LINGER_S)
+		return 1;
+	/* Another option. */
+	return error_of(setsockopt(socket_fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on))) ? 2 : 0;
+}
+
+static void test_linger_is_set(void **state)
+{
+	struct fixture f = {.policy = deny_all};
+
+	(void)state;
+	assert_exited(in_child(set_linger, NULL), 0);
+	assert_exited(fixture_run(&f, set_linger, NULL), 0);
+	assert_int_equal(f.count, 0); /* no rule is asked, but the gate is */
+	assert_int_equal(f.notifications, 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_net_forms),
 		cmocka_unit_test(test_sendmmsg),
 		cmocka_unit_test(test_lingering),
+		cmocka_unit_test(test_linger_is_set),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
