@@ -20,16 +20,19 @@ static bool is_connected(int socket_fd)
 	       (peer.ss_family == AF_INET || peer.ss_family == AF_INET6);
 }
 
-static void lose_linger(int socket_fd)
+/* Return: whether there was any. */
+static bool lose_linger(int socket_fd)
 {
 	const struct linger none = {0};
 	struct linger linger = {0};
 	socklen_t len = sizeof(linger);
 
 	/* The kernel tells a very long one cut to an int: any number but 0. */
-	if (getsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 && linger.l_onoff &&
-	    linger.l_linger)
-		(void)setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, &len) < 0 || !linger.l_onoff ||
+	    !linger.l_linger)
+		return false;
+	(void)setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	return true;
 }
 
 static void on_alarm(int signum)
@@ -63,10 +66,8 @@ static void close_without_waiting(int *socket_fd)
 
 void release_socket(int *socket_fd)
 {
-	if (*socket_fd < 0 || !is_connected(*socket_fd)) {
+	if (*socket_fd >= 0 && is_connected(*socket_fd) && lose_linger(*socket_fd))
+		close_without_waiting(socket_fd);
+	else
 		close_fd(socket_fd);
-		return;
-	}
-	lose_linger(*socket_fd);
-	close_without_waiting(socket_fd);
 }

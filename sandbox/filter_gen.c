@@ -60,18 +60,25 @@ static struct scmp_arg_cmp compare(const struct filter_match *m)
 							  m->value);
 }
 
+/* @action where both conditions of @when hold. */
+static int add_when(scmp_filter_ctx ctx, uint32_t action, const char *name,
+		    const struct filter_match when[2])
+{
+	struct scmp_arg_cmp conditions[2];
+	unsigned count = 0;
+
+	for (unsigned k = 0; k < 2 && when[k].mask; k++)
+		conditions[count++] = compare(&when[k]);
+	return seccomp_rule_add_array(ctx, action, number_of(name), count, conditions);
+}
+
 static void add_bits(scmp_filter_ctx ctx, const struct filter_bits *bits, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct filter_bits *b = &bits[i];
-		struct scmp_arg_cmp when[2];
-		unsigned count = 0;
-		int r;
+		const int r =
+			add_when(ctx, SCMP_ACT_ERRNO((uint16_t)b->errno_value), b->name, b->when);
 
-		for (unsigned k = 0; k < 2 && b->when[k].mask; k++)
-			when[count++] = compare(&b->when[k]);
-		r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint16_t)b->errno_value),
-					   number_of(b->name), count, when);
 		if (r < 0)
 			die("deny with arguments", b->name, r);
 	}
@@ -126,6 +133,17 @@ static void add_gated(scmp_filter_ctx ctx, bool files)
 	}
 }
 
+static void add_gated_when(scmp_filter_ctx ctx)
+{
+	for (size_t i = 0; i < filter_gated_when_count; i++) {
+		const struct filter_gated_when *g = &filter_gated_when[i];
+		const int r = add_when(ctx, SCMP_ACT_NOTIFY, g->name, g->when);
+
+		if (r < 0)
+			die("gate with arguments", g->name, r);
+	}
+}
+
 static unsigned times_allowed(const char *name)
 {
 	unsigned times = 0;
@@ -161,6 +179,9 @@ static void check_decided(void)
 	for (size_t i = 0; i < filter_gated_count; i++)
 		if (!times_allowed(filter_gated[i].name))
 			die("refused, hence not gated:", filter_gated[i].name, -EINVAL);
+	for (size_t i = 0; i < filter_gated_when_count; i++)
+		if (!times_allowed(filter_gated_when[i].name))
+			die("refused, hence not gated:", filter_gated_when[i].name, -EINVAL);
 	for (size_t i = 0; i < filter_files_denied_count; i++)
 		if (!times_allowed(filter_files_denied[i].name))
 			die("refused anyway:", filter_files_denied[i].name, -EINVAL);
@@ -199,8 +220,10 @@ static size_t build_body(enum variant variant, struct sock_filter *ret, size_t m
 	}
 	if (variant == NOTIFY)
 		add_denied(ctx, filter_files_denied, filter_files_denied_count);
-	if (variant == GATED || variant == NOTIFY)
+	if (variant == GATED || variant == NOTIFY) {
 		add_gated(ctx, variant == NOTIFY);
+		add_gated_when(ctx);
+	}
 	r = seccomp_export_bpf(ctx, body_fd);
 	if (r < 0)
 		die("export", "filter", r);

@@ -369,6 +369,13 @@ const struct filter_gated filter_gated[] = {
 
 const size_t filter_gated_count = sizeof(filter_gated) / sizeof(filter_gated[0]);
 
+const struct filter_gated_when filter_gated_when[] = {
+	/* SOL_SOCKET, SO_LINGER: how long whoever closes a duplicate waits, which is the gate */
+	{"setsockopt", {IS(1, 1), IS(2, 13)}},
+};
+
+const size_t filter_gated_when_count = sizeof(filter_gated_when) / sizeof(filter_gated_when[0]);
+
 /*
  * What is carried out by the hands is under their walls, and not under one that the program has put
  * up for itself. So it can put up none, and hears of it as on a host that was started without.

@@ -54,6 +54,15 @@ struct filter_gated {
 extern const struct filter_gated filter_gated[];
 extern const size_t filter_gated_count;
 
+/* The same, only where every condition holds. */
+struct filter_gated_when {
+	const char *name;
+	struct filter_match when[2];
+};
+
+extern const struct filter_gated_when filter_gated_when[];
+extern const size_t filter_gated_when_count;
+
 /* Refused besides where the gate decides on files. */
 extern const struct filter_denied filter_files_denied[];
 extern const size_t filter_files_denied_count;

@@ -59,8 +59,17 @@ typedef void (*record_observer)(void *ctx, const char *line, size_t len);
 int record_open(const char *path, const char *session, const char *key_path, struct record **ret,
 		struct error *err);
 
+/* When it is waited for that the disk has the record. */
+enum record_sync {
+	RECORD_SYNC_NEVER,
+	RECORD_SYNC_END,  /* by record_settle(), whose caller calls it */
+	RECORD_SYNC_WRITE /* besides: as each write returns, which so fails if the disk does */
+};
+
 /* The file alone: record_open() is record_create() and record_open_fd(). Return: its descriptor. */
-int record_create(const char *path, struct error *err);
+int record_create(const char *path, enum record_sync sync, struct error *err);
+/* Waits until the disk has all of the record, and its name. @path: as it was created. */
+int record_settle(int output_fd, const char *path, struct error *err);
 
 /* The same on a descriptor that takes writes; taken over, also on failure. @path: for messages. */
 int record_open_fd(int output_fd, const char *path, const char *session, const char *key_path,

@@ -114,6 +114,8 @@ static int decode_by_number(struct decode *decode, const struct seccomp_data *da
 	case SYS_sendmsg:
 	case SYS_sendmmsg:
 		return decode_net(decode, data, ret);
+	case SYS_setsockopt:
+		return decode_linger(decode, data, ret);
 	case SYS_fallocate:
 		return decode_fallocate(decode, data, ret);
 	default:

@@ -78,6 +78,7 @@ int decode_call(struct decode *decode, uint32_t tid, const struct seccomp_data *
 int decode_exec(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_net(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 int decode_file(struct decode *decode, const struct seccomp_data *data);
+int decode_linger(struct decode *decode, const struct seccomp_data *data, struct gate_answer *ret);
 
 /* What is to be connected, as it was judged; descriptors are taken over. */
 struct connection {

@@ -93,6 +93,8 @@ void connection_end(struct connection *connection, const char *reason)
 
 void connection_accept(struct connection *connection, int program_fd)
 {
+	int socket_fd = take_fd(&connection->socket_fd);
+
 	connection->program_fd = program_fd;
 	let_go_of_listener(connection);
 	if (connection->by_decoy)
@@ -101,7 +103,9 @@ void connection_accept(struct connection *connection, int program_fd)
 		connection_join(connection);
 	else if (connection->error)
 		connection_over(connection, NULL, "not connected");
-	/* Else the dial, which has a limit of its own, is waited for. */
+	/* Else the dial, which has a limit of its own, is waited for. What was said is on its way
+	 * by now, and what is left to do here keeps nobody waiting. */
+	release_socket(&socket_fd);
 }
 
 /* ---- the outcome ---- */

@@ -156,8 +156,9 @@ static void fixture_late(uv_timer_t *timer)
 
 static int fixture_numbers(const int **ret)
 {
-	static const int numbers[] = {SYS_execve, SYS_execveat, SYS_connect, SYS_bind,
-				      SYS_listen, SYS_sendto,	SYS_sendmsg, SYS_sendmmsg};
+	static const int numbers[] = {SYS_execve,  SYS_execveat, SYS_connect,
+				      SYS_bind,	   SYS_listen,	 SYS_sendto,
+				      SYS_sendmsg, SYS_sendmmsg, SYS_setsockopt};
 
 	*ret = numbers;
 	return (int)(sizeof(numbers) / sizeof(numbers[0]));

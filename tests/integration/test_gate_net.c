@@ -7,17 +7,14 @@
 #include <arpa/inet.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "tests/integration/gate_fixture.h"
 
@@ -414,63 +411,11 @@ static void test_sendmmsg(void **state)
 	assert_string_equal(denied.seen[1].address, "127.0.0.2");
 }
 
-enum {
-	LINGER_S = 30
-};
-
-/* A call about a connection that lingers, whose other end nobody reads. Never left by itself. */
-static int linger_and_call(void *arg)
-{
-	const int listening_fd = *(const int *)arg;
-	const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
-	const struct linger linger = {.l_onoff = 1, .l_linger = LINGER_S};
-	const union any_address to = inet("127.0.0.1");
-	union any_address own = inet("127.0.0.1");
-	socklen_t len = sizeof(own.in);
-	char bytes[4096] = {0};
-
-	if (getsockname(listening_fd, &own.generic, &len) < 0 ||
-	    connect(socket_fd, &own.generic, len) < 0)
-		return 1;
-	(void)setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	while (send(socket_fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
-	(void)sendto(socket_fd, "x", 1, MSG_DONTWAIT, &to.generic, sizeof(to.in));
-	return 2;
-}
-
-/* Kills the caller in the call that is judged, so that our duplicate is the last. */
-static void kill_caller(struct fixture *f, const struct action *action, struct gate_answer *ret)
-{
-	struct pollfd ended = {.fd = f->pid_fd, .events = POLLIN};
-
-	(void)ret;
-	if (action->kind == ACTION_SEND && kill(f->child, SIGKILL) == 0)
-		(void)poll(&ended, 1, -1);
-}
-
-static void test_lingering(void **state)
-{
-	int listening_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct fixture f = {.policy = kill_caller};
-	struct timespec start;
-	struct timespec end;
-
-	(void)state;
-	assert_int_equal(listen(listening_fd, 1), 0);
-	(void)clock_gettime(CLOCK_MONOTONIC, &start);
-	assert_true(WIFSIGNALED(fixture_run(&f, linger_and_call, &listening_fd)));
-	(void)clock_gettime(CLOCK_MONOTONIC, &end);
-	(void)close(listening_fd);
-	assert_true(end.tv_sec - start.tv_sec < LINGER_S);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_net_forms),
 		cmocka_unit_test(test_sendmmsg),
-		cmocka_unit_test(test_lingering),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);

@@ -146,6 +146,17 @@ class Hostile(CordonTest):
         self.assertGreater(end["trace_emitted"], 240000)
         self.assertEqual(bool(self.events("trace.lost")), end["trace_lost"] > 0)
 
+    def test_how_long_a_close_waits_is_set_by_the_gate(self):
+        """The gate closes duplicates: nobody else may set that between its look and its close. Other options go by."""
+        code = ("import socket, struct\ns = socket.socket()\n"
+                "for i in range(100): s.setsockopt(socket.SOL_SOCKET, socket.%s, %s)\n"
+                "assert s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == struct.pack('ii', %s)")
+        gated = []
+        for name, value, linger in (("SO_KEEPALIVE", "1", "0, 0"), ("SO_LINGER", "struct.pack('ii', 1, 9)", "1, 9")):
+            self.assertEqual(self.python(code % (name, value, linger)).returncode, 0)
+            gated.append(self.events("session.end")[0]["fields"]["gated"])
+        self.assertEqual(gated[1] - gated[0], 100)
+
 
 if __name__ == "__main__":
     unittest.main()

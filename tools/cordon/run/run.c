@@ -173,6 +173,32 @@ static void on_hold_terminal(void *ctx, bool hold)
 	terminal_hold(run->terminal, hold);
 }
 
+static int make_record(struct run *run, struct error *err)
+{
+	const enum record_sync sync = run->options->sync;
+
+	run->record_fd = record_create(floor_plan(run->floor)->record_path, sync, err);
+	if (run->record_fd < 0 || sync == RECORD_SYNC_NEVER)
+		return run->record_fd;
+	run->settle_fd = fcntl(run->record_fd, F_DUPFD_CLOEXEC, 0);
+	return run->settle_fd < 0 ? error_errno(err, errno, "keep the record open") : 0;
+}
+
+/* The session is over, and its end is told when the disk has it. */
+static void settle_record(struct run *run)
+{
+	struct error err;
+
+	if (run->settle_fd < 0)
+		return;
+	if (record_settle(run->settle_fd, floor_plan(run->floor)->record_path, &err) < 0 &&
+	    !run->failed) {
+		run->failed = true;
+		run->failure = err;
+	}
+	close_fd(&run->settle_fd);
+}
+
 static int start(struct run *run, struct error *err)
 {
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
@@ -193,14 +219,17 @@ static int start(struct run *run, struct error *err)
 		log_warning("%s", caveat);
 	run->approver = approver_open(run->options->session.approver, &host);
 	run->signals = run_signals_start(&run->loop, &signals_ops, run);
-	run->record_fd = record_create(floor_plan(run->floor)->record_path, err);
-	if (run->record_fd < 0) {
+	if (make_record(run, err) < 0) {
 		fail(run, err);
 		return 0;
 	}
-	/* The decoys' authority is known to nobody but this process. */
-	if (!run->options->resident || floor_plan(run->floor)->trust.authority ||
-	    !run_may_be_watched(run) || run_ask_resident(run) < 0)
+	/*
+	 * The decoys' authority is known to nobody but this process; and for the disk to take what
+	 * one session wrote no other is to wait.
+	 */
+	if (!run->options->resident || run->options->sync != RECORD_SYNC_NEVER ||
+	    floor_plan(run->floor)->trust.authority || !run_may_be_watched(run) ||
+	    run_ask_resident(run) < 0)
 		run_watch_here(run);
 	close_fd(&run->hail);
 	return 0;
@@ -253,7 +282,11 @@ static _Noreturn void leave(struct run *run, int exit_status)
 
 int run_command(struct run_options *options)
 {
-	struct run run = {.options = options, .control_fd = -1, .record_fd = -1, .hail = -ENOENT};
+	struct run run = {.options = options,
+			  .control_fd = -1,
+			  .record_fd = -1,
+			  .settle_fd = -1,
+			  .hail = -ENOENT};
 	int exit_status = EXIT_CORDON;
 	struct error err;
 
@@ -266,6 +299,7 @@ int run_command(struct run_options *options)
 		run_here_failed(&run, &err);
 	} else {
 		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
+		settle_record(&run);
 		exit_status = run.failed ? EXIT_CORDON : summary_status(&run.outcome);
 		say_how_it_went(&run, exit_status);
 		if (!run.failed && run_here_end(&run) < 0)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "monitor/evidence/record.h"
 #include "tools/toolkit/plan.h"
 
 struct run_options {
@@ -17,7 +18,8 @@ struct run_options {
 	bool is_resident_named; /* by the option */
 	bool json;
 	bool quiet;
-	uint32_t declared; /* bits of enum declared */
+	enum record_sync sync; /* other than never: watched by this process */
+	uint32_t declared;     /* bits of enum declared */
 	struct call_cost cost;
 	char **command;
 };

@@ -30,6 +30,7 @@ struct run {
 	struct floor *floor; /* owned until the end */
 	int control_fd;	     /* of its init; -1 once somebody watches */
 	int record_fd;	     /* likewise */
+	int settle_fd;	     /* the same file, until it is settled; -1: it is not to be */
 	bool floor_is_gone;
 
 	int hail;			/* socket to a server, not heard yet; or why not */
