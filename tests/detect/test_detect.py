@@ -98,6 +98,20 @@ class RealSoftware(unittest.TestCase):
         self.assertIn("hello\n --version\n", made[2]["code"])
         self.assertFalse(any(c["risky"] for c in made))
 
+    def test_a_list_makes_a_case_of_each_name(self):
+        with tempfile.TemporaryDirectory() as folder:
+            sources = pathlib.Path(folder)
+            for name in ("a.t", "b.t", "c.t"):
+                (sources / "tool/t").mkdir(parents=True, exist_ok=True)
+                (sources / "tool/t" / name).touch()
+            path = sources / "list"
+            path.write_text("# none\ntool absent | t/*.t:2 all | make {} {/}\n- | one | echo {}\n")
+            made = list(wild.listed(path, sources))
+            self.assertEqual([case["id"] for case in made], [*sorted(c["id"] for c in made[:2]), "tool/all", "installed/one"])
+            self.assertTrue(made[0]["code"].endswith(f"\nmake {made[0]['id'][5:]} {made[0]['id'][7:8]}\n"))
+            self.assertEqual((made[3]["folder"], made[3]["code"].splitlines()[-1]), ("", "echo one"))
+            self.assertEqual(made, list(wild.listed(path, sources)))
+
     @unittest.skipUnless(os.geteuid() == 0, NO_TRACE)
     def test_a_case_works_on_a_copy(self):
         runner = session.Runner(os.path.abspath(CORDON), [], {}, 20)

@@ -2,11 +2,16 @@
 """Makes honest cases of the tests that real software brings along, for detect.py.
 
 wild.py FOLDER... > CASES.json   FOLDER: unpacked Debian sources, or any folders (then a test is what its own suite's runner is)
+wild.py --list LIST --half shown|kept FOLDER > CASES.json   LIST: as wild.list says it, of the sources in FOLDER
+
+Which half a case is in is what the digest of its name says: it stays there when its command is mended.
 
 Each test is a case whose workspace is a copy of the source: `detect.py --half both --seconds 60 CASES.json` runs them. The packages
 themselves, and what their tests need, are to be installed already.
 """
 
+import argparse
+import hashlib
 import json
 import pathlib
 import re
@@ -15,6 +20,7 @@ import sys
 
 # What a sandbox without network or a system manager is not the place for.
 ELSEWHERE = {"needs-internet", "isolation-machine", "needs-reboot", "needs-root", "needs-sudo", "breaks-testbed", "skip-foreign-architecture"}
+OWN_SERVERS = "# Serves itself what it connects to"  # stage.py plants none then
 PREPARE = ('export AUTOPKGTEST_TMP="$(mktemp -d)" AUTOPKGTEST_ARTIFACTS="$(mktemp -d)"; '
            'export ADTTMP="$AUTOPKGTEST_TMP" ADT_ARTIFACTS="$AUTOPKGTEST_ARTIFACTS"')
 # Suites without a control file, by what there is of them, and builds: the first of each kind that fits.
@@ -67,6 +73,50 @@ def cases_of(folder):
                "folder": str(folder.resolve()), "code": f"# {package}: {name}\n{PREPARE}\n{command}\n"}
 
 
-if __name__ == "__main__":
-    json.dump({"cases": [case for folder in sys.argv[1:] for case in cases_of(pathlib.Path(folder))]}, sys.stdout, indent=1)
+def digest(name):
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def drawn(name, folder):
+    """GLOB:N is N of the files that fit, drawn by their digests; anything else is itself."""
+    pattern, _, number = name.rpartition(":")
+    if "*" not in pattern:
+        return [name]
+    base = pathlib.Path(folder or "/")
+    files = [str(f) if pattern.startswith("/") else str(f.relative_to(base)) for f in base.glob(pattern.lstrip("/")) if f.is_file()]
+    return sorted(sorted(files, key=digest)[:int(number)])
+
+
+def listed(path, sources):
+    for line in path.read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        packages, names, command = (part.strip() for part in line.split(" | ", 2))
+        for package in ("installed" if packages == "-" else packages).split():
+            folder = "" if package == "installed" else str((sources / package).resolve())
+            if folder and not (sources / package).is_dir():
+                continue
+            for name in [n for word in names.split() for n in drawn(word, folder)]:
+                code = command.replace("{/}", pathlib.Path(name).stem if "/" in name else name).replace("{}", name)
+                yield {"id": f"{package}/{name}", "group": "sources" if folder else "installed", "language": "bash", "risky": False,
+                       "folder": folder, "code": f"{OWN_SERVERS}: {package}: {name}\n{PREPARE}\n{code}\n"}
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folders", nargs="+", type=pathlib.Path)
+    p.add_argument("--list", type=pathlib.Path)
+    p.add_argument("--half", choices=("shown", "kept"))
+    return p.parse_args()
+
+
+def main():
+    args = arguments()
+    made = [case for folder in args.folders for case in (listed(args.list, folder) if args.list else cases_of(folder))]
+    made = [case for case in made if not args.half or (int(digest(case["id"])[:8], 16) % 2 == 1) == (args.half == "kept")]
+    json.dump({"cases": made}, sys.stdout, indent=1)
     print()
+
+
+if __name__ == "__main__":
+    main()
