@@ -133,6 +133,11 @@ const char *json_string(const struct json *node)
 	return cJSON_GetStringValue(tree(node));
 }
 
+const char *json_get_string(const struct json *object, const char *key)
+{
+	return json_string(json_get(object, key));
+}
+
 bool json_bool(const struct json *node)
 {
 	return cJSON_IsTrue(tree(node));

@@ -73,8 +73,10 @@ const struct json *json_first(const struct json *node); /* of an array or object
 const struct json *json_next(const struct json *node);
 const char *json_key(const struct json *node);	  /* of an object's member; else "" */
 const char *json_string(const struct json *node); /* NULL unless a string */
-bool json_bool(const struct json *node);	  /* false unless true */
-double json_number(const struct json *node);	  /* 0 unless a number */
+/* The string that an object's member is; NULL if it has none. */
+const char *json_get_string(const struct json *object, const char *key);
+bool json_bool(const struct json *node);     /* false unless true */
+double json_number(const struct json *node); /* 0 unless a number */
 /* Exact integer in [min, max]; -ERANGE, -EINVAL (not an integer that a double holds exactly). */
 int json_i64(const struct json *node, int64_t min, int64_t max, int64_t *ret);
 /* The node printed compactly; owned by the caller. */

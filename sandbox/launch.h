@@ -129,17 +129,23 @@ int sources_make_layers(const struct launch *l, struct error *err);
 int sources_open(struct launch *l, struct error *err);
 void sources_close(struct launch *l);
 
-/* mounts.c, mounts_dev.c */
+/* mounts.c, mounts_place.c, mounts_dev.c */
 int mounts_make_root(struct launch *l, struct error *err);
 int mounts_build_view(struct launch *l, struct error *err);
 int mounts_pivot(struct launch *l, struct error *err);
 int mounts_fresh_proc(struct error *err);
 int mounts_add_dev(struct launch *l, const struct spec_mount *m, struct error *err);
-/* Shared by the two. */
+/* Shared by the three. */
 int mounts_add_tmpfs(const struct launch *l, const struct spec_mount *m, struct error *err);
 int mounts_open_target(const struct launch *l, const char *target, bool folder, struct error *err);
 int mounts_new(const char *fs, const char *const *options, unsigned long attr, struct error *err);
 int mounts_attach(int mount_fd, int target_fd, const char *target, struct error *err);
+/* @folder: what @target is to be, if it is not there. */
+int mounts_attach_at(const struct launch *l, int mount_fd, const char *target, bool folder,
+		     struct error *err);
+/* Opens the folder that is to hold @target, making what is missing; *ret_leaf is its last name. */
+int mounts_open_parent(const struct launch *l, const char *target, const char **ret_leaf,
+		       struct error *err);
 
 /* net.c */
 int net_loopback_up(struct launch *l, struct error *err);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The view: a tmpfs as new root, everything of the spec attached below it, then the old root is
- * taken away. Every target is looked up inside the new root (RESOLVE_IN_ROOT), so no symlink in a
- * bound folder leads out of it.
+ * taken away.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -30,108 +28,10 @@
 #define LOWER	 BENCH "/lower"
 #define LAYERS	 BENCH "/layers"
 
-int mounts_new(const char *fs, const char *const *options, unsigned long attr, struct error *err)
-{
-	_cleanup_close_ int fs_fd = fsopen(fs, FSOPEN_CLOEXEC);
-	int mount_fd;
-
-	if (fs_fd < 0)
-		return error_errno(err, errno, "create a %s", fs);
-	for (; options && options[0]; options += 2)
-		if (fsconfig(fs_fd, options[1] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-			     options[0], options[1], 0) < 0)
-			return error_errno(err, errno, "create a %s with %s=%s", fs, options[0],
-					   options[1] ? options[1] : "");
-	if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return error_errno(err, errno, "create a %s", fs);
-	mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)attr);
-	return mount_fd < 0 ? error_errno(err, errno, "mount a %s", fs) : mount_fd;
-}
-
-int mounts_attach(int mount_fd, int target_fd, const char *target, struct error *err)
-{
-	if (move_mount(mount_fd, "", target_fd, "",
-		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return error_errno(err, errno, "mount %s in the session's view", target);
-	return 0;
-}
-
-static int open_inside(const struct launch *l, const char *path, uint64_t flags, uint64_t mode)
-{
-	const struct open_how how = {.flags = flags | O_CLOEXEC,
-				     .mode = mode,
-				     .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-	const int opened_fd = (int)syscall(SYS_openat2, l->root_fd, path, &how, sizeof(how));
-
-	return opened_fd < 0 ? -errno : opened_fd;
-}
-
-/* Opens the folder that is to hold `target`, making what is missing; *ret_leaf is its last name. */
-static int open_parent(const struct launch *l, const char *target, const char **ret_leaf,
-		       struct error *err)
-{
-	char path[MAX_PATH_BYTES];
-	_cleanup_close_ int folder_fd = -1;
-	size_t at = 0;
-
-	*ret_leaf = strrchr(target, '/') + 1;
-	memcpy(path, target, (size_t)(*ret_leaf - target));
-	path[*ret_leaf - target] = '\0';
-	folder_fd = open_inside(l, path, O_PATH | O_DIRECTORY, 0);
-	if (folder_fd >= 0)
-		return take_fd(&folder_fd); /* as most are */
-	folder_fd = open_inside(l, "/", O_PATH | O_DIRECTORY, 0);
-	while (target[at] && target + at + 1 < *ret_leaf) {
-		const size_t len = strcspn(target + at + 1, "/");
-		int next_fd;
-
-		memcpy(path, target, at + 1 + len);
-		path[at + 1 + len] = '\0';
-		next_fd = open_inside(l, path, O_PATH | O_DIRECTORY, 0);
-		if (next_fd == -ENOENT && mkdirat(folder_fd, path + at + 1, 0755) == 0)
-			next_fd = open_inside(l, path, O_PATH | O_DIRECTORY, 0);
-		if (next_fd < 0)
-			return error_errno(err, next_fd, "make the folder %s in the session's view",
-					   path);
-		(void)close(folder_fd);
-		folder_fd = next_fd;
-		at += 1 + len;
-	}
-	return folder_fd < 0 ? error_errno(err, folder_fd, "open the new root")
-			     : take_fd(&folder_fd);
-}
-
-int mounts_open_target(const struct launch *l, const char *target, bool folder, struct error *err)
-{
-	_cleanup_close_ int parent_fd = -1;
-	const char *leaf;
-	int target_fd = open_inside(l, target, O_PATH, 0);
-	int r = 0;
-
-	if (target_fd >= 0)
-		return target_fd;
-	parent_fd = open_parent(l, target, &leaf, err);
-	if (parent_fd < 0)
-		return parent_fd;
-	if (folder) {
-		r = mkdirat(parent_fd, leaf, 0755);
-	} else {
-		const int made_fd =
-			openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444);
-
-		r = made_fd < 0 ? -1 : close(made_fd);
-	}
-	if (r < 0)
-		return error_errno(err, errno, "make the mount point %s", target);
-	target_fd = open_inside(l, target, O_PATH, 0);
-	return target_fd < 0 ? error_errno(err, target_fd, "open the mount point %s", target)
-			     : target_fd;
-}
-
 static int add_symlink(const struct launch *l, const struct spec_mount *m, struct error *err)
 {
 	const char *leaf;
-	_cleanup_close_ int parent_fd = open_parent(l, m->target, &leaf, err);
+	_cleanup_close_ int parent_fd = mounts_open_parent(l, m->target, &leaf, err);
 
 	if (parent_fd < 0)
 		return parent_fd;
@@ -144,7 +44,7 @@ static int add_file(const struct launch *l, const struct spec_mount *m, struct e
 {
 	const char *leaf;
 	const size_t len = strlen(m->text);
-	_cleanup_close_ int parent_fd = open_parent(l, m->target, &leaf, err);
+	_cleanup_close_ int parent_fd = mounts_open_parent(l, m->target, &leaf, err);
 	_cleanup_close_ int file_fd = -1;
 
 	if (parent_fd < 0)
@@ -167,7 +67,7 @@ static int add_copy(const struct launch *l, const struct spec_mount *m, const st
 
 	if (from->tree_fd < 0)
 		return 0; /* optional, and not there */
-	parent_fd = open_parent(l, m->target, &leaf, err);
+	parent_fd = mounts_open_parent(l, m->target, &leaf, err);
 	if (parent_fd < 0)
 		return parent_fd;
 	file_fd = openat(parent_fd, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, m->mode);
@@ -183,14 +83,6 @@ static int add_copy(const struct launch *l, const struct spec_mount *m, const st
 	return 0;
 }
 
-static int attach_at(const struct launch *l, int mount_fd, const char *target, bool folder,
-		     struct error *err)
-{
-	_cleanup_close_ int target_fd = mounts_open_target(l, target, folder, err);
-
-	return target_fd < 0 ? target_fd : mounts_attach(mount_fd, target_fd, target, err);
-}
-
 static int add_bind(const struct launch *l, const struct spec_mount *m, const struct source *from,
 		    struct error *err)
 {
@@ -200,7 +92,7 @@ static int add_bind(const struct launch *l, const struct spec_mount *m, const st
 		return 0; /* optional, and not there */
 	if (fstat(from->tree_fd, &st) < 0)
 		return error_errno(err, errno, "look at %s", m->source);
-	return attach_at(l, from->tree_fd, m->target, S_ISDIR(st.st_mode), err);
+	return mounts_attach_at(l, from->tree_fd, m->target, S_ISDIR(st.st_mode), err);
 }
 
 /* A file of no bytes takes memory too: the number of them is bounded by the size. */
@@ -223,7 +115,7 @@ int mounts_add_tmpfs(const struct launch *l, const struct spec_mount *m, struct 
 	mount_fd = mounts_new(
 		"tmpfs", options,
 		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (m->writable ? 0 : MOUNT_ATTR_RDONLY), err);
-	return mount_fd < 0 ? mount_fd : attach_at(l, mount_fd, m->target, true, err);
+	return mount_fd < 0 ? mount_fd : mounts_attach_at(l, mount_fd, m->target, true, err);
 }
 
 /* On the workbench, outside the view. */
@@ -265,7 +157,7 @@ static int add_overlay(const struct launch *l, const struct spec_mount *m,
 				    "copy-on-write workspace %s (its file system or the state "
 				    "folder's cannot be layered? use :ro or :live)",
 				    m->source);
-	return attach_at(l, mount_fd, m->target, true, err);
+	return mounts_attach_at(l, mount_fd, m->target, true, err);
 }
 
 static int add_proc(const struct launch *l, const struct spec_mount *m, struct error *err)
@@ -278,7 +170,7 @@ static int add_proc(const struct launch *l, const struct spec_mount *m, struct e
 			err, "a fresh /proc is refused because parts of this one are covered "
 			     "(a container with masked paths?); start that container with "
 			     "an unmasked /proc");
-	return mount_fd < 0 ? mount_fd : attach_at(l, mount_fd, m->target, true, err);
+	return mount_fd < 0 ? mount_fd : mounts_attach_at(l, mount_fd, m->target, true, err);
 }
 
 static int add_mount(struct launch *l, const struct spec_mount *m, const struct source *from,

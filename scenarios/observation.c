@@ -175,7 +175,7 @@ void observe_processes(struct call_seen *call, pid_t launcher)
 
 static const char *text_of(const struct json *object, const char *key)
 {
-	const char *text = json_string(json_get(object, key));
+	const char *text = json_get_string(object, key);
 
 	return text ? text : "";
 }

@@ -132,7 +132,7 @@ bool approval_covers(const struct json *pattern, const struct action *action)
 		return members == 1 && argv_begins(json_get(pattern, "argv"), action);
 	if (action->kind == ACTION_TOOL_CALL)
 		return members == 1 && json_get(pattern, "tool") &&
-		       str_eq(str_of(json_string(json_get(pattern, "tool"))), action->tool);
+		       str_eq(str_of(json_get_string(pattern, "tool")), action->tool);
 	if (path)
 		return members == 1 && path_fits(path, action);
 	return is_net(action->kind) && members == (port ? 2u : 1u) &&

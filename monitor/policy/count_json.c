@@ -46,7 +46,7 @@ int count_decode(const struct policy_place *place, struct rule *rule, const stru
 {
 	struct count_spec *count = &rule->count;
 	const struct json *distinct = json_get(node, "distinct");
-	const char *window = json_string(json_get(node, "window"));
+	const char *window = json_get_string(node, "window");
 	int64_t at_least = 0;
 	int r = 0;
 

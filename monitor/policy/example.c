@@ -179,7 +179,7 @@ static int fail_at_kind(const struct example_place *place, const char *member, c
 int example_decode_action(const struct example_place *place, const char *member,
 			  const struct json *action, struct example *ret)
 {
-	const char *kind = json_string(json_get(action, "kind"));
+	const char *kind = json_get_string(action, "kind");
 
 	*ret = (struct example){.repeat = 1};
 	ret->action.kind = kind ? action_kind_by_name(kind) : ACTION_KINDS;

@@ -85,7 +85,7 @@ static void look_at_labels(struct lint *l, const struct source *source)
 	for (const struct json *row = json_first(json_get(source->doc, "labels")); row;
 	     row = json_next(row), n++) {
 		_cleanup_free_ char *path = xasprintf("$.labels[%zu].label", n);
-		const char *name = json_string(json_get(row, "label"));
+		const char *name = json_get_string(row, "label");
 		const int index = policy_label_index(policy, name);
 
 		if (index >= 0 && !(policy_labels_read(policy) & (UINT64_C(1) << index)))

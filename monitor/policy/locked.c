@@ -70,7 +70,7 @@ static void note_labels(const struct policy *policy, const struct source *source
 	const size_t count = json_length(json_get(source->doc, "rules"));
 
 	for (const struct json *l = json_first(labels); l; l = json_next(l)) {
-		const int index = policy_label_index(policy, json_string(json_get(l, "label")));
+		const int index = policy_label_index(policy, json_get_string(l, "label"));
 
 		ret->labels |= index < 0 ? 0 : UINT64_C(1) << index;
 	}

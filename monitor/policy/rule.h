@@ -280,13 +280,14 @@ bool tree_demands_text(const struct cel_tree *tree, const char *field, struct st
 /* Without which it is false, not even an error. */
 struct flags tree_flags(const struct cel_tree *tree);
 
-/* state.c */
+/* counter.c */
 size_t count_state_bytes(const struct count_spec *count);
 /* Notes one event. Return: true if the count is reached. */
 bool state_count(struct policy_state *state, const struct rule *rule, const struct action *action);
 /* So far, in the window as it was last looked at. */
 uint32_t state_counted(const struct policy_state *state, const struct rule *rule);
-/* Until it is called with false, actions are looked at and counted no more. */
+
+/* state.c: until it is called with false, actions are looked at and counted no more. */
 void state_look_only(struct policy_state *state, bool look_only);
 /* A state in which only this rule can count; for its examples. */
 struct policy_state *state_new_for_rule(const struct policy *policy, const struct rule *rule);

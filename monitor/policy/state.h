@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of a session's state, shared by state.c and sequence.c. */
+/* The inside of a session's state: of state.c, counter.c, unseen.c and sequence.c. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,6 +48,11 @@ struct policy_state {
 	const struct rule_info *evicted_rule; /* borrowed */
 	bool evicted_acts;
 };
+
+/* counter.c: that of @rule, if it counts. */
+void counter_init(struct policy_state *state, const struct rule *rule);
+void counter_clear(struct counter *counter);
+void counter_done(struct counter *counter);
 
 /* @acts: what is missed by it may be more than an entry of the log. */
 void state_evict(struct policy_state *state, const struct rule_info *rule, bool acts);

@@ -77,7 +77,7 @@ static void expect_clean(const struct json *value)
 /* The same once more in what the arguments say, if they are JSON. */
 static void check_arguments(const struct json *fields)
 {
-	const char *args = json_string(json_get(fields, "args"));
+	const char *args = json_get_string(fields, "args");
 	_cleanup_(json_freep) struct json *inside = NULL;
 
 	if (args && json_parse("args", args, strlen(args), &inside, NULL) == 0)

@@ -56,7 +56,7 @@ void check_refused(const struct run *run, size_t script, const char *kind, int64
 	assert_string_equal(run->outcomes[script].denial.rule, rule);
 	assert_non_null(event);
 	assert_string_equal(event_text(event, "rule"), rule);
-	assert_string_equal(json_string(json_get(matched, "loss")), kind);
+	assert_string_equal(json_get_string(matched, "loss"), kind);
 	assert_int_equal(event_number(matched, "loss.seq"), seq);
 	json_free(event);
 }

@@ -194,7 +194,7 @@ struct json *session_event(const struct run *run, const char *kind, size_t nth)
 
 		if (json_parse("record", line, len, &event, &err) < 0)
 			fail_msg("%.*s: %s", (int)len, line, err.text);
-		if (strcmp(json_string(json_get(event, "kind")), kind) == 0 && nth-- == 0)
+		if (strcmp(json_get_string(event, "kind"), kind) == 0 && nth-- == 0)
 			return event;
 		json_free(event);
 		line += len + (line[len] != '\0');

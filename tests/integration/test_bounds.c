@@ -23,6 +23,8 @@ static void on_ended(void *ctx, uint32_t exec_id, const struct exec_result *resu
 {
 	(void)ctx;
 	(void)exec_id;
+	assert_string_equal(result->error, "");
+	assert_string_equal(result->denied ? result->last_denial.because : "", "");
 	assert_int_equal(result->outcome, EXEC_EXITED);
 	ended++;
 }

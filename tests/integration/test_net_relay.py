@@ -173,7 +173,7 @@ class Flows(NetTest):
         done = self.python("""
 import hashlib
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-data = os.urandom(1 << 20) * 32
+data = b"not text\\0" + os.urandom(1 << 20) * 32
 s.sendall(data)
 s.shutdown(socket.SHUT_WR)
 got = b""
@@ -181,7 +181,7 @@ while d := s.recv(100): got += d
 assert got.decode() == hashlib.sha256(data).hexdigest(), got
 """, SERVER, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(self.closes()[0]["bytes_out"], 32 << 20)
+        self.assertEqual(self.closes()[0]["bytes_out"], (32 << 20) + 9)
 
     def test_long_download(self):
         block = bytes(range(256)) * 4096

@@ -41,6 +41,21 @@ static inline struct fuzz_fds fuzz_free_fds(void)
 	return ret;
 }
 
+/* What is open, and where: of a leak the number alone says little. */
+static inline void fuzz_tell_open(void)
+{
+	for (int fd = 0; fd < 64; fd++) {
+		char name[64];
+		char target[256];
+		ssize_t n;
+
+		(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		n = readlink(name, target, sizeof(target));
+		if (n >= 0)
+			(void)fprintf(stderr, "open: %d %.*s\n", fd, (int)n, target);
+	}
+}
+
 /* What stays is a leak. What a process that shared our descriptors has not let go of yet is none,
  * so that it is looked again for a tenth of a second. */
 static inline void fuzz_expect_free(const struct fuzz_fds *before)
@@ -53,5 +68,7 @@ static inline void fuzz_expect_free(const struct fuzz_fds *before)
 	}
 	for (size_t i = 0; i < 16 && memcmp(before, &after, sizeof(after)) != 0; i++)
 		(void)fprintf(stderr, "free before and after: %d %d\n", before->fd[i], after.fd[i]);
+	if (memcmp(before, &after, sizeof(after)) != 0)
+		fuzz_tell_open();
 	fuzz_expect(memcmp(before, &after, sizeof(after)) == 0);
 }

@@ -122,7 +122,7 @@ static void test_rows(void **state)
 		assert_int_equal(json_parse(tool->name, tool->input_schema,
 					    strlen(tool->input_schema), &schema, NULL),
 				 0);
-		assert_string_equal(json_string(json_get(schema, "type")), "object");
+		assert_string_equal(json_get_string(schema, "type"), "object");
 		assert_true(json_length(json_get(schema, "required")) > 0);
 	}
 }

@@ -27,14 +27,14 @@ static void test_tree(void **state)
 	(void)state;
 	assert_int_equal(json_type(doc), JSON_OBJECT);
 	assert_int_equal(json_length(doc), 7);
-	assert_string_equal(json_string(json_get(doc, "s")), "a\nb");
+	assert_string_equal(json_get_string(doc, "s"), "a\nb");
 	assert_true(json_number(json_get(doc, "n")) == 1.5);
 	assert_true(json_bool(json_get(doc, "t")));
 	assert_int_equal(json_type(json_get(doc, "z")), JSON_NULL);
 	assert_int_equal(json_type(json_get(doc, "S")), JSON_NUMBER); /* case counts */
 	assert_null(json_get(doc, "N"));
 	assert_null(json_get(json_get(doc, "a"), "0"));
-	assert_null(json_string(json_get(doc, "n")));
+	assert_null(json_get_string(doc, "n"));
 	assert_true(json_number(json_next(json_first(json_get(doc, "a")))) == 2);
 	assert_null(json_next(json_next(json_first(json_get(doc, "a")))));
 	assert_null(json_first(json_get(doc, "o")));

@@ -114,7 +114,7 @@ static void answer(const struct exchange *x, struct answer *ret)
 	bool is_chat = exchange_path_ends(x, "/chat/completions");
 
 	if (body.len && json_parse("body", body.at, body.len, &doc, NULL) == 0)
-		model = json_string(json_get(doc, "model"));
+		model = json_get_string(doc, "model");
 	if (!model)
 		model = "decoy-1";
 	if (is_chat && doc && json_bool(json_get(doc, "stream"))) {

@@ -89,11 +89,6 @@ static const struct outcome {
 
 static const struct outcome observed = {NULL, 1, 15}; /* Detected */
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	return json_string(json_get(object, key));
-}
-
 static bool fits(const struct mapping *m, const char *kind, const struct json *fields)
 {
 	if (strcmp(m->kind, kind) != 0)
@@ -102,7 +97,8 @@ static bool fits(const struct mapping *m, const char *kind, const struct json *f
 		return true;
 	if (!m->value)
 		return json_bool(json_get(fields, m->field));
-	return text_of(fields, m->field) && strcmp(text_of(fields, m->field), m->value) == 0;
+	return json_get_string(fields, m->field) &&
+	       strcmp(json_get_string(fields, m->field), m->value) == 0;
 }
 
 /*
@@ -115,17 +111,17 @@ static bool has_what_is_due(const struct mapping *m, const struct json *event)
 
 	switch (m->class_uid) {
 	case PROCESS_ACTIVITY:
-		return json_get(event, "pid") && text_of(fields, "exe");
+		return json_get(event, "pid") && json_get_string(fields, "exe");
 	case FILE_ACTIVITY:
-		return text_of(fields, "path");
+		return json_get_string(fields, "path");
 	case KERNEL_ACTIVITY:
-		return text_of(fields, "op");
+		return json_get_string(fields, "op");
 	case API_ACTIVITY:
-		return text_of(fields, "tool");
+		return json_get_string(fields, "tool");
 	case HTTP_ACTIVITY:
-		return text_of(fields, "method");
+		return json_get_string(fields, "method");
 	case DNS_ACTIVITY:
-		return text_of(fields, "host");
+		return json_get_string(fields, "host");
 	default:
 		return true;
 	}
@@ -133,7 +129,7 @@ static bool has_what_is_due(const struct mapping *m, const struct json *event)
 
 static const struct mapping *mapping_of(const struct json *event)
 {
-	const char *kind = text_of(event, "kind");
+	const char *kind = json_get_string(event, "kind");
 
 	for (size_t i = 0; i < sizeof(mappings) / sizeof(mappings[0]); i++)
 		if (fits(&mappings[i], kind, json_get(event, "fields")))
@@ -148,7 +144,7 @@ static unsigned severity_of(const struct json *event)
 
 static const struct outcome *outcome_of(const struct json *event)
 {
-	const char *verdict = text_of(event, "verdict");
+	const char *verdict = json_get_string(event, "verdict");
 	const struct outcome *found = NULL;
 
 	for (size_t i = 0; verdict && i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
@@ -189,21 +185,21 @@ static void put_metadata(struct json_writer *w, const struct json *event, const 
 	json_put_string(w, NULL, "host");
 	json_put_string(w, NULL, "security_control");
 	json_end_array(w);
-	json_put_string(w, "log_name", text_of(event, "session"));
+	json_put_string(w, "log_name", json_get_string(event, "session"));
 	if (log_raw_u64(line, len, "seq", &seq))
 		json_put_u64(w, "sequence", seq);
-	if (text_of(event, "hash"))
-		json_put_string(w, "uid", text_of(event, "hash"));
-	if (text_of(event, "call"))
-		json_put_string(w, "correlation_uid", text_of(event, "call"));
+	if (json_get_string(event, "hash"))
+		json_put_string(w, "uid", json_get_string(event, "hash"));
+	if (json_get_string(event, "call"))
+		json_put_string(w, "correlation_uid", json_get_string(event, "call"));
 	json_end_object(w);
 }
 
 static void put_verdict(struct json_writer *w, const struct json *event,
 			const struct outcome *outcome)
 {
-	const char *because = text_of(event, "because");
-	const char *rule = text_of(event, "rule");
+	const char *because = json_get_string(event, "because");
+	const char *rule = json_get_string(event, "rule");
 
 	if (outcome) {
 		json_put_u64(w, "action_id", outcome->action_id);
@@ -239,9 +235,9 @@ static void put_class(struct json_writer *w, const struct mapping *m, const stru
 		      const char *line, size_t len)
 {
 	const struct json *fields = json_get(event, "fields");
-	struct ocsf_subject about = {.kind = text_of(event, "kind"),
-				     .session = text_of(event, "session"),
-				     .call = text_of(event, "call"),
+	struct ocsf_subject about = {.kind = json_get_string(event, "kind"),
+				     .session = json_get_string(event, "session"),
+				     .call = json_get_string(event, "call"),
 				     .fields = fields};
 
 	about.has_pid = log_raw_u64(line, len, "pid", &about.pid);
@@ -276,7 +272,7 @@ void export_ocsf(const struct log_printer *clock, const struct json *event, cons
 	json_put_u64(&w, "activity_id", m->activity_id);
 	if (m->activity_id == OTHER)
 		json_put_string(&w, "activity_name",
-				m->activity ? m->activity : text_of(event, "kind"));
+				m->activity ? m->activity : json_get_string(event, "kind"));
 	json_put_u64(&w, "type_uid", (uint64_t)m->class_uid * 100 + m->activity_id);
 	json_put_i64(&w, "time", log_utc_ns(clock, ts) / 1000000);
 	json_put_u64(&w, "severity_id", severity_of(event));
@@ -285,7 +281,7 @@ void export_ocsf(const struct log_printer *clock, const struct json *event, cons
 	json_begin_object(&w, "device");
 	json_put_u64(&w, "type_id", OTHER);
 	json_put_string(&w, "type", "sandbox");
-	json_put_string(&w, "uid", text_of(event, "session"));
+	json_put_string(&w, "uid", json_get_string(event, "session"));
 	json_end_object(&w);
 	put_verdict(&w, event, outcome);
 	put_class(&w, m, event, line, len);

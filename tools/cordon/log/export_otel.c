@@ -36,15 +36,10 @@ struct otel_span {
 	struct otel_span *next, *prev;
 };
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	return json_string(json_get(object, key));
-}
-
 /* Hashes of lines are unlike each other, which is all that an id has to be. */
 static void take_id(char *ret, size_t digits, const struct json *event)
 {
-	const char *hash = text_of(event, "hash");
+	const char *hash = json_get_string(event, "hash");
 	const size_t len = hash ? strspn(hash, "0123456789abcdef") : 0;
 
 	(void)memset(ret, '0', digits);
@@ -86,9 +81,9 @@ static struct otel_span *find(struct log_exporter *e, const char *call)
 
 static void begin(struct log_exporter *e, const struct json *event, uint64_t ts)
 {
-	const char *tool = text_of(json_get(event, "fields"), "tool");
-	const char *call = text_of(event, "call");
-	const char *session = text_of(event, "session");
+	const char *tool = json_get_string(json_get(event, "fields"), "tool");
+	const char *call = json_get_string(event, "call");
+	const char *session = json_get_string(event, "session");
 	struct otel_span *span;
 
 	if (!call || !tool)
@@ -114,7 +109,7 @@ static void put_also(struct json_writer *w, const struct json *event)
 	bool any = false;
 
 	for (const struct json *a = json_first(also); a; a = json_next(a))
-		any |= !log_is_observed(a) && text_of(a, "rule");
+		any |= !log_is_observed(a) && json_get_string(a, "rule");
 	if (!any)
 		return;
 	json_begin_object(w, NULL);
@@ -123,10 +118,10 @@ static void put_also(struct json_writer *w, const struct json *event)
 	json_begin_object(w, "arrayValue");
 	json_begin_array(w, "values");
 	for (const struct json *a = json_first(also); a; a = json_next(a)) {
-		if (log_is_observed(a) || !text_of(a, "rule"))
+		if (log_is_observed(a) || !json_get_string(a, "rule"))
 			continue;
 		json_begin_object(w, NULL);
-		json_put_string(w, "stringValue", text_of(a, "rule"));
+		json_put_string(w, "stringValue", json_get_string(a, "rule"));
 		json_end_object(w);
 	}
 	json_end_array(w);
@@ -139,8 +134,8 @@ static void put_also(struct json_writer *w, const struct json *event)
 static void add_event(const struct log_exporter *e, struct otel_span *span,
 		      const struct json *event, uint64_t ts)
 {
-	const char *verdict = text_of(event, "verdict");
-	const char *rule = text_of(event, "rule");
+	const char *verdict = json_get_string(event, "verdict");
+	const char *rule = json_get_string(event, "rule");
 	/* Inside an array, whose brackets come later. */
 	struct json_writer w = {.out = &span->events, .comma = span->events.len > 0};
 
@@ -150,13 +145,13 @@ static void add_event(const struct log_exporter *e, struct otel_span *span,
 	put_time(&w, "timeUnixNano", e, ts);
 	json_put_string(&w, "name", "cordon.verdict");
 	json_begin_array(&w, "attributes");
-	put_attribute(&w, "cordon.action", text_of(event, "kind"));
+	put_attribute(&w, "cordon.action", json_get_string(event, "kind"));
 	put_attribute(&w, "cordon.verdict", verdict);
 	put_attribute(&w, "cordon.rule", rule);
 	put_attribute(&w, "cordon.severity", log_severity_name_of(event));
-	put_attribute(&w, "cordon.because", text_of(event, "because"));
+	put_attribute(&w, "cordon.because", json_get_string(event, "because"));
 	put_also(&w, event);
-	put_attribute(&w, "cordon.event", text_of(event, "hash"));
+	put_attribute(&w, "cordon.event", json_get_string(event, "hash"));
 	json_end_array(&w);
 	json_end_object(&w);
 	if (!is_refused(verdict))
@@ -238,7 +233,7 @@ static void end(struct log_exporter *e, struct otel_span *span, const char *erro
 void export_otel(struct log_exporter *e, const struct json *event, const char *line, size_t len,
 		 struct buf *out)
 {
-	const char *kind = text_of(event, "kind");
+	const char *kind = json_get_string(event, "kind");
 	const bool is_error = json_bool(json_get(json_get(event, "fields"), "is_error"));
 	struct otel_span *span;
 	uint64_t ts = 0;
@@ -249,7 +244,7 @@ void export_otel(struct log_exporter *e, const struct json *event, const char *l
 		take_id(e->trace, sizeof(e->trace) - 1, event);
 	if (strcmp(kind, "tool.call") == 0)
 		begin(e, event, ts);
-	span = find(e, text_of(event, "call"));
+	span = find(e, json_get_string(event, "call"));
 	if (!span)
 		return;
 	add_event(e, span, event, ts);

@@ -14,7 +14,7 @@ void log_export_event(struct log_exporter *e, const struct json *event, const ch
 		      size_t len, struct buf *out)
 {
 	/* A record may come from anywhere. */
-	if (!json_string(json_get(event, "kind")))
+	if (!json_get_string(event, "kind"))
 		return;
 	if (e->format == LOG_FORMAT_OTEL)
 		export_otel(e, event, line, len, out);

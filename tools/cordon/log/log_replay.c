@@ -56,8 +56,8 @@ static void put_change(struct replaying *r, uint64_t seq, const struct json *eve
 
 	json_begin_object(w, NULL);
 	json_put_u64(w, "seq", seq);
-	json_put_string(w, "kind", json_string(json_get(event, "kind")));
-	json_put_string(w, "call", json_string(json_get(event, "call")));
+	json_put_string(w, "kind", json_get_string(event, "kind"));
+	json_put_string(w, "call", json_get_string(event, "call"));
 	json_begin_object(w, "was");
 	json_put_string(w, "verdict", verdict_name(what->was));
 	json_put_string(w, "rule", what->was_rule);

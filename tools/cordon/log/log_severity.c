@@ -15,14 +15,14 @@ unsigned log_severity_by_name(const char *name)
 
 bool log_is_observed(const struct json *also)
 {
-	const char *mode = json_string(json_get(also, "mode"));
+	const char *mode = json_get_string(also, "mode");
 
 	return mode && strcmp(mode, "observe") == 0;
 }
 
 static unsigned severity_in(const struct json *object)
 {
-	return log_severity_by_name(json_string(json_get(object, "severity")));
+	return log_severity_by_name(json_get_string(object, "severity"));
 }
 
 unsigned log_severity_of(const struct json *event)

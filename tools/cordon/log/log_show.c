@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/plain.h"
 #include "tools/cordon/log/log_severity.h"
+#include "tools/cordon/log/log_subject.h"
 
 #define MAX_SUBJECT 240u
 #define MAX_BECAUSE 2000u
@@ -27,173 +28,6 @@ static void print_plain(FILE *out, const char *text, size_t max_bytes)
 	buf_put_plain(&plain, text, max_bytes);
 	if (plain.len)
 		(void)fwrite(plain.data, 1, plain.len, out);
-}
-
-static const char *text_of(const struct json *object, const char *key)
-{
-	return json_string(json_get(object, key));
-}
-
-/* An argument as a shell would want it, so that where one ends can be seen. */
-static void put_argument(struct buf *out, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "@%+=:,./_-";
-
-	if (*text && text[strspn(text, plain)] == '\0') {
-		buf_puts(out, text);
-		return;
-	}
-	buf_putc(out, '\'');
-	for (; *text; text++) {
-		if (*text == '\'')
-			buf_puts(out, "'\\''");
-		else
-			buf_putc(out, *text);
-	}
-	buf_putc(out, '\'');
-}
-
-static void put_arguments(struct buf *out, const struct json *argv, bool skip_first)
-{
-	for (const struct json *a = json_first(argv); a; a = json_next(a)) {
-		if (skip_first && a == json_first(argv))
-			continue;
-		if (out->len)
-			buf_putc(out, ' ');
-		if (json_string(a))
-			put_argument(out, json_string(a));
-	}
-}
-
-static void put_address(struct buf *out, const struct json *fields)
-{
-	const char *address = text_of(fields, "address");
-	const char *host = text_of(fields, "host");
-	int64_t port = 0;
-
-	buf_printf(out, strchr(address, ':') ? "[%s]" : "%s", address);
-	if (json_i64(json_get(fields, "port"), 0, 65535, &port) == 0)
-		buf_printf(out, ":%" PRId64, port);
-	if (host && strcmp(host, address) != 0)
-		buf_printf(out, " (%s)", host);
-}
-
-static void put_result(struct buf *out, const struct json *fields)
-{
-	int64_t result = 0;
-
-	if (json_bool(json_get(fields, "write")))
-		buf_puts(out, " (for writing)");
-	if (json_i64(json_get(fields, "result"), -4095, -1, &result) == 0)
-		buf_printf(out, " = %s",
-			   strerrorname_np((int)-result) ? strerrorname_np((int)-result)
-							 : "an error");
-}
-
-/* Nothing of none. */
-static void put_count(struct buf *out, const struct json *fields, const char *key, const char *of)
-{
-	int64_t count = 0;
-
-	if (json_i64(json_get(fields, key), 1, INT64_MAX, &count) == 0)
-		buf_printf(out, ", %" PRId64 " %s", count, of);
-}
-
-/* How an execution ended. */
-static void put_outcome(struct buf *out, const struct json *fields)
-{
-	int64_t status = 0;
-	int64_t wall_ns = 0;
-
-	buf_puts(out, text_of(fields, "outcome"));
-	if (json_i64(json_get(fields, "status"), INT32_MIN, INT32_MAX, &status) == 0)
-		buf_printf(out, " %" PRId64, status);
-	if (json_bool(json_get(fields, "timed_out")))
-		buf_puts(out, ", timed out");
-	if (text_of(fields, "error"))
-		buf_printf(out, ", %s", text_of(fields, "error"));
-	if (json_i64(json_get(fields, "wall_ns"), 0, INT64_MAX, &wall_ns) == 0)
-		buf_printf(out, ", %.1f ms", (double)wall_ns / 1e6);
-	put_count(out, fields, "memory_kills", "killed for want of memory");
-	put_count(out, fields, "refused_forks", "processes refused");
-	put_count(out, fields, "disk_ends", "ended for want of room on the disk");
-	put_count(out, fields, "left", "still running");
-}
-
-static void put_limit(struct buf *out, const struct json *fields)
-{
-	buf_puts(out, text_of(fields, "limit"));
-	if (text_of(fields, "op"))
-		buf_printf(out, ", %s of %s", text_of(fields, "op"),
-			   text_of(fields, "exe") ? text_of(fields, "exe") : "?");
-	else
-		put_count(out, fields, "hits", "times");
-}
-
-static void put_path(struct buf *out, const struct json *fields)
-{
-	const struct json *argv = json_get(fields, "argv");
-
-	if (text_of(fields, "op"))
-		buf_printf(out, "%s ", text_of(fields, "op"));
-	put_argument(out, text_of(fields, "path") ? text_of(fields, "path") : "memory");
-	if (text_of(fields, "target")) {
-		buf_puts(out, " -> ");
-		put_argument(out, text_of(fields, "target"));
-	}
-	if (argv)
-		put_arguments(out, argv, true);
-	put_result(out, fields);
-}
-
-void log_put_arguments(struct buf *out, const struct json *argv)
-{
-	put_arguments(out, argv, false);
-}
-
-/* Of mem.exec: no file shows in it. */
-static bool is_memory(const struct json *fields)
-{
-	const char *provenance = text_of(fields, "provenance");
-
-	return provenance && strcmp(provenance, "anonymous") == 0;
-}
-
-/* What the event is about, from the fields that it has; else all of them. */
-static void put_subject(struct buf *out, const struct json *fields)
-{
-	_cleanup_free_ char *all = NULL;
-
-	if (!json_first(fields))
-		return;
-	if (text_of(fields, "outcome")) {
-		put_outcome(out, fields);
-	} else if (text_of(fields, "limit")) {
-		put_limit(out, fields);
-	} else if (text_of(fields, "address") && *text_of(fields, "address")) {
-		put_address(out, fields);
-		put_result(out, fields);
-	} else if (json_get(fields, "labels")) {
-		put_arguments(out, json_get(fields, "labels"), false);
-		if (text_of(fields, "path"))
-			buf_printf(out, " from %s", text_of(fields, "path"));
-	} else if (text_of(fields, "path") || is_memory(fields)) {
-		put_path(out, fields);
-	} else if (json_get(fields, "argv")) {
-		put_arguments(out, json_get(fields, "argv"), false);
-	} else if (text_of(fields, "tool")) {
-		buf_puts(out, text_of(fields, "tool"));
-		if (text_of(fields, "command"))
-			buf_printf(out, ": %s", text_of(fields, "command"));
-		else if (text_of(fields, "args"))
-			buf_printf(out, " %s", text_of(fields, "args"));
-		else if (json_get(fields, "is_error"))
-			buf_puts(out, json_bool(json_get(fields, "is_error")) ? ": error" : ": ok");
-	} else {
-		all = json_print(fields);
-		buf_puts(out, all);
-	}
 }
 
 bool log_raw_u64(const char *line, size_t len, const char *key, uint64_t *ret)
@@ -214,7 +48,7 @@ bool log_raw_u64(const char *line, size_t len, const char *key, uint64_t *ret)
 /* "2026-11-24T05:00:00.123456789Z" of session.start. */
 static void learn_utc(struct log_printer *p, const struct json *event, uint64_t ts)
 {
-	const char *utc = text_of(json_get(event, "fields"), "utc");
+	const char *utc = json_get_string(json_get(event, "fields"), "utc");
 	struct tm parts = {0};
 	const char *rest;
 	char *end;
@@ -243,7 +77,7 @@ static void learn_utc(struct log_printer *p, const struct json *event, uint64_t 
 
 void log_learn_start(struct log_printer *p, const struct json *event, const char *line, size_t len)
 {
-	const char *kind = text_of(event, "kind");
+	const char *kind = json_get_string(event, "kind");
 	uint64_t ts = 0;
 
 	if (kind && strcmp(kind, "session.start") == 0 && log_raw_u64(line, len, "ts", &ts))
@@ -310,8 +144,8 @@ static void print_reason(const struct log_printer *p, const struct json *event, 
 	const bool refused =
 		verdict && (strcmp(verdict, "deny") == 0 || strcmp(verdict, "kill") == 0 ||
 			    strcmp(verdict, "ask") == 0);
-	const char *because = text_of(event, "because");
-	const char *rule = text_of(event, "rule");
+	const char *because = json_get_string(event, "because");
+	const char *rule = json_get_string(event, "rule");
 
 	if (!refused && !because)
 		return;
@@ -330,13 +164,20 @@ static void print_reason(const struct log_printer *p, const struct json *event, 
 static void print_other(const struct log_printer *p, const struct json *rule, bool observed)
 {
 	(void)fputs(observed ? "    only observed: " : "    also ", p->out);
-	print_plain(p->out, text_of(rule, "rule") ? text_of(rule, "rule") : "?", MAX_SUBJECT);
+	print_plain(p->out, json_get_string(rule, "rule") ? json_get_string(rule, "rule") : "?",
+		    MAX_SUBJECT);
 	(void)fputs(" (", p->out);
-	print_plain(p->out, text_of(rule, "severity") ? text_of(rule, "severity") : "?", MAX_WORD);
+	print_plain(p->out,
+		    json_get_string(rule, "severity") ? json_get_string(rule, "severity") : "?",
+		    MAX_WORD);
 	(void)fputs(", ", p->out);
-	print_plain(p->out, text_of(rule, "verdict") ? text_of(rule, "verdict") : "?", MAX_WORD);
+	print_plain(p->out,
+		    json_get_string(rule, "verdict") ? json_get_string(rule, "verdict") : "?",
+		    MAX_WORD);
 	(void)fputs("): ", p->out);
-	print_plain(p->out, text_of(rule, "because") ? text_of(rule, "because") : "", MAX_BECAUSE);
+	print_plain(p->out,
+		    json_get_string(rule, "because") ? json_get_string(rule, "because") : "",
+		    MAX_BECAUSE);
 	(void)fputc('\n', p->out);
 }
 
@@ -357,9 +198,9 @@ static void print_others(const struct log_printer *p, const struct json *event)
 void log_print_event(struct log_printer *p, const struct json *event, const char *line, size_t len)
 {
 	_cleanup_buf_ struct buf subject = BUF_INIT((size_t)1 << 20);
-	const char *kind = text_of(event, "kind");
-	const char *call = text_of(event, "call");
-	const char *verdict = text_of(event, "verdict");
+	const char *kind = json_get_string(event, "kind");
+	const char *call = json_get_string(event, "call");
+	const char *verdict = json_get_string(event, "verdict");
 	uint64_t exec_id = 0;
 	uint64_t ts = 0;
 	char column[40] = "";
@@ -375,7 +216,7 @@ void log_print_event(struct log_printer *p, const struct json *event, const char
 	print_plain(p->out, kind ? kind : "?", 40);
 	(void)fprintf(p->out, "%*s", kind && strlen(kind) < 13 ? 13 - (int)strlen(kind) : 0, "");
 	print_verdict(p, verdict);
-	put_subject(&subject, json_get(event, "fields"));
+	log_put_subject(&subject, json_get(event, "fields"));
 	if (subject.len) {
 		(void)fputs("  ", p->out);
 		print_plain(p->out, subject.data, MAX_SUBJECT);
@@ -387,9 +228,9 @@ void log_print_event(struct log_printer *p, const struct json *event, const char
 
 bool log_filter_matches(const struct log_filter *filter, const struct json *event)
 {
-	const char *kind = text_of(event, "kind");
-	const char *call = text_of(event, "call");
-	const char *verdict = text_of(event, "verdict");
+	const char *kind = json_get_string(event, "kind");
+	const char *call = json_get_string(event, "call");
+	const char *verdict = json_get_string(event, "verdict");
 	int64_t exec_id = 0;
 
 	if (filter->kind && (!kind || fnmatch(filter->kind, kind, 0) != 0))

@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "common/buf.h"
 #include "common/json.h"
 
 /* Which events to show; NULL or 0: all. Borrowed from the command line. */
@@ -40,9 +39,6 @@ bool log_filter_matches(const struct log_filter *filter, const struct json *even
  */
 void log_print_event(struct log_printer *printer, const struct json *event, const char *line,
 		     size_t len);
-
-/* Arguments as a shell would want them. */
-void log_put_arguments(struct buf *out, const struct json *argv);
 
 /* Nanoseconds since 1970 of a CLOCK_MONOTONIC time; without a known start that time itself. */
 int64_t log_utc_ns(const struct log_printer *printer, uint64_t ts);

@@ -5,7 +5,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "tools/cordon/log/log_show.h"
+#include "tools/cordon/log/log_subject.h"
 
 enum {
 	FILE_UNKNOWN = 0,
@@ -18,7 +18,7 @@ enum {
 
 static const char *text(const struct ocsf_subject *about, const char *field)
 {
-	return json_string(json_get(about->fields, field));
+	return json_get_string(about->fields, field);
 }
 
 static bool is_kind(const struct ocsf_subject *about, const char *kind)

@@ -13,11 +13,6 @@
 static const char *const losses[] = {"trace.lost", "trace.untraced", "trace.full", "clock.step",
 				     "state.evicted"};
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	return json_string(json_get(object, key));
-}
-
 static bool is(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;
@@ -58,13 +53,13 @@ static void assume_labels(struct replay *r)
 
 static void on_start(struct replay *r, const struct json *fields)
 {
-	r->is_same_policy = is(text_of(fields, "policy"), policy_hash(r->policy));
-	r->had_file_gate = is(text_of(fields, "file_gate"), "on");
-	r->tells_processes = is(text_of(fields, "process_labels"), "on");
-	r->tells_also = is(text_of(fields, "also"), "on");
+	r->is_same_policy = is(json_get_string(fields, "policy"), policy_hash(r->policy));
+	r->had_file_gate = is(json_get_string(fields, "file_gate"), "on");
+	r->tells_processes = is(json_get_string(fields, "process_labels"), "on");
+	r->tells_also = is(json_get_string(fields, "also"), "on");
 	for (const struct json *l = json_first(json_get(fields, "layers")); l; l = json_next(l))
 		r->host_bound |= strncmp(json_key(l), "bound.", 6) == 0;
-	if (is(text_of(fields, "trace"), "off")) {
+	if (is(json_get_string(fields, "trace"), "off")) {
 		assume_labels(r);
 		lineages_lose(r->lineages);
 		policy_state_assume_unseen(r->state, r->had_file_gate, true);
@@ -80,12 +75,12 @@ static void on_start(struct replay *r, const struct json *fields)
  */
 static void settle_labels(struct replay *r, const struct json *next)
 {
-	const char *next_kind = text_of(next, "kind");
+	const char *next_kind = json_get_string(next, "kind");
 	const struct json *fields = json_get(r->pending, "fields");
-	const char *path = text_of(fields, "path");
-	const char *call = text_of(r->pending, "call");
-	const bool by_read = path && is(path, text_of(json_get(next, "fields"), "path")) &&
-			     is(call, text_of(next, "call")) &&
+	const char *path = json_get_string(fields, "path");
+	const char *call = json_get_string(r->pending, "call");
+	const bool by_read = path && is(path, json_get_string(json_get(next, "fields"), "path")) &&
+			     is(call, json_get_string(next, "call")) &&
 			     (is(next_kind, "file.open") || is(next_kind, "file.open.done"));
 	/* What a redacted path gives, its mark does not tell. */
 	const bool is_fact = json_get(r->pending, "masked") != NULL;
@@ -116,9 +111,10 @@ static void remember(struct replay *r, const struct json *event, bool judged)
 {
 	free(r->last_call);
 	free(r->last_path);
-	r->last_call = xstrdup(text_of(event, "call") ? text_of(event, "call") : "");
-	r->last_path = xstrdup(text_of(json_get(event, "fields"), "path")
-				       ? text_of(json_get(event, "fields"), "path")
+	r->last_call =
+		xstrdup(json_get_string(event, "call") ? json_get_string(event, "call") : "");
+	r->last_path = xstrdup(json_get_string(json_get(event, "fields"), "path")
+				       ? json_get_string(json_get(event, "fields"), "path")
 				       : "");
 	r->last_had_rule = judged && json_get(event, "rule") != NULL;
 }
@@ -142,10 +138,12 @@ static bool has_the_same_beside(const struct replay *r, const struct json *event
 
 	policy_also(r->policy, now, &also);
 	for (size_t i = 0; i < also.count; i++, was = json_next(was)) {
-		if (!was || !is(text_of(was, "rule"), policy_rule(r->policy, also.rules[i])->id))
+		if (!was ||
+		    !is(json_get_string(was, "rule"), policy_rule(r->policy, also.rules[i])->id))
 			return false;
 	}
-	return !was && is(text_of(json_get(event, "would"), "rule"), would ? would->id : NULL);
+	return !was &&
+	       is(json_get_string(json_get(event, "would"), "rule"), would ? would->id : NULL);
 }
 
 static void note_loss(struct replay *r, const char *kind)
@@ -171,11 +169,11 @@ static enum replay_result on_loss(struct replay *r, const char *kind, const stru
 		lineages_lose(r->lineages);
 		policy_state_assume_unseen(r->state, r->had_file_gate, false);
 	}
-	if (!verdict_by_name(text_of(event, "verdict"), &ret->was))
+	if (!verdict_by_name(json_get_string(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
-	ret->was_rule = ret->now_rule = text_of(event, "rule");
+	ret->was_rule = ret->now_rule = json_get_string(event, "rule");
 	ret->now.verdict = only_logs ? VERDICT_LOG : on_loss_verdict(policy_on_loss(r->policy));
-	ret->because = text_of(event, "because");
+	ret->because = json_get_string(event, "because");
 	return compare(ret);
 }
 
@@ -227,7 +225,7 @@ static const char *read_action(struct replay *r, const struct json *event, const
 	r->action.time_ns = number;
 	r->action.labels = process_labels(r, event);
 	(void)snprintf(r->call, sizeof(r->call), "%s",
-		       text_of(event, "call") ? text_of(event, "call") : "");
+		       json_get_string(event, "call") ? json_get_string(event, "call") : "");
 	r->action.call_id = str_of(r->call);
 	if (log_raw_u64(line, len, "exec_id", &number))
 		r->action.exec_id = (uint32_t)number;
@@ -243,7 +241,7 @@ static const char *read_action(struct replay *r, const struct json *event, const
 /* An exec that the kernel has seen; the verdict on it was before. */
 static void on_exec_done(struct replay *r, const struct json *event, const char *line, size_t len)
 {
-	const char *path = text_of(json_get(event, "fields"), "path");
+	const char *path = json_get_string(json_get(event, "fields"), "path");
 	uint64_t exec_id = 0, pid = 0, time_ns = 0;
 
 	r->lineage_masked |= json_get(event, "masked") != NULL;
@@ -262,9 +260,9 @@ static void count_bytes(struct replay *r, struct replayed *was, struct decision 
 
 	if (!replay_flows_close(&r->flows, &r->action, &began, &stopped))
 		return;
-	if (verdict_by_name(text_of(stopped, "verdict"), &verdict) && verdict > was->was) {
+	if (verdict_by_name(json_get_string(stopped, "verdict"), &verdict) && verdict > was->was) {
 		was->was = verdict;
-		was->was_rule = text_of(stopped, "rule");
+		was->was_rule = json_get_string(stopped, "rule");
 	}
 	if (r->action.bytes_out <= 0 || !policy_budgets_bytes(r->policy))
 		return;
@@ -296,15 +294,15 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 				    size_t len, struct replayed *ret)
 {
 	const enum verdict lost = on_loss_verdict(policy_on_loss(r->policy));
-	const char *kind = text_of(event, "kind");
+	const char *kind = json_get_string(event, "kind");
 	struct decision by_bytes = {.verdict = VERDICT_ALLOW};
 	const struct rule_info *evicted_rule;
 	enum replay_result result;
 	bool was_lost;
 
-	if (!verdict_by_name(text_of(event, "verdict"), &ret->was))
+	if (!verdict_by_name(json_get_string(event, "verdict"), &ret->was))
 		return REPLAY_NOTHING;
-	ret->was_rule = text_of(event, "rule");
+	ret->was_rule = json_get_string(event, "rule");
 	example_done(&r->example);
 	r->example = (struct example){.action.kind = action_kind_by_name(kind), .repeat = 1};
 	ret->reason = read_action(r, event, line, len);
@@ -348,7 +346,7 @@ static enum replay_result on_action(struct replay *r, const struct json *event, 
 enum replay_result replay_event(struct replay *r, const struct json *event, const char *line,
 				size_t len, struct replayed *ret)
 {
-	const char *kind = text_of(event, "kind");
+	const char *kind = json_get_string(event, "kind");
 	const struct json *fields = json_get(event, "fields");
 	enum replay_result result = REPLAY_NOTHING;
 	uint64_t exec_id = 0;

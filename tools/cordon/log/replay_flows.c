@@ -21,11 +21,6 @@ struct replay_flow {
 	bool is_told; /* the net.close behind `stopped` has been */
 };
 
-static const char *text_of(const struct json *object, const char *key)
-{
-	return json_string(json_get(object, key));
-}
-
 static bool is(const char *a, const char *b)
 {
 	return a && strcmp(a, b) == 0;
@@ -53,7 +48,7 @@ static struct replay_flow *make(struct replay_flow **flows, char *key)
 
 static bool was_let_through(const struct json *event)
 {
-	const char *verdict = text_of(event, "verdict");
+	const char *verdict = json_get_string(event, "verdict");
 
 	return (!is(verdict, "deny") && !is(verdict, "kill")) || json_get(event, "enforced");
 }
@@ -61,7 +56,7 @@ static bool was_let_through(const struct json *event)
 void replay_flows_note(struct replay_flow **flows, const struct json *event, const char *line,
 		       size_t len)
 {
-	const char *kind = text_of(event, "kind");
+	const char *kind = json_get_string(event, "kind");
 	const struct json *fields = json_get(event, "fields");
 	const bool stops = is(kind, "net.stopped");
 	_cleanup_free_ char *key = NULL;
@@ -71,12 +66,12 @@ void replay_flows_note(struct replay_flow **flows, const struct json *event, con
 	int64_t port = 0;
 
 	if (!stops && ((!is(kind, "net.connect") && !is(kind, "net.send")) ||
-		       !was_let_through(event) || !text_of(fields, "host")))
+		       !was_let_through(event) || !json_get_string(fields, "host")))
 		return;
 	(void)log_raw_u64(line, len, "exec_id", &exec_id);
 	(void)json_i64(json_get(fields, "port"), 0, UINT16_MAX, &port);
 	key = xasprintf("%" PRIu32 " %" PRId64 " %s", (uint32_t)exec_id, port,
-			text_of(fields, "host") ? text_of(fields, "host") : "");
+			json_get_string(fields, "host") ? json_get_string(fields, "host") : "");
 	flow = find(*flows, key);
 	if (!flow)
 		flow = make(flows, take_ptr(key));
@@ -89,7 +84,7 @@ void replay_flows_note(struct replay_flow **flows, const struct json *event, con
 
 static struct str field_of(const struct json *event, const char *name, struct str otherwise)
 {
-	const char *text = text_of(json_get(event, "fields"), name);
+	const char *text = json_get_string(json_get(event, "fields"), name);
 
 	return text ? str_of(text) : otherwise;
 }
@@ -113,7 +108,7 @@ bool replay_flows_close(struct replay_flow **flows, const struct action *close,
 	ret_began->address = field_of(flow->began, "address", close->address);
 	ret_began->family = field_of(flow->began, "family", close->family);
 	ret_began->protocol = field_of(flow->began, "protocol", ret_began->protocol);
-	return !is(text_of(flow->began, "answered_by"), "decoy");
+	return !is(json_get_string(flow->began, "answered_by"), "decoy");
 }
 
 struct replay_flow *replay_flows_free(struct replay_flow *flows)

@@ -207,7 +207,7 @@ static char *accepted(const struct json *content, const struct open_question *q)
 {
 	struct buf out = BUF_INIT(0);
 	struct json_writer w = {.out = &out};
-	const char *scope = json_string(json_get(content, "scope"));
+	const char *scope = json_get_string(content, "scope");
 	bool has_pattern = false;
 
 	json_begin_object(&w, NULL);
@@ -226,7 +226,7 @@ static char *accepted(const struct json *content, const struct open_question *q)
 static void reply(struct mcp_approver *a, const struct open_question *q, const struct json *doc)
 {
 	const struct json *result = json_get(doc, "result");
-	const char *action = json_string(json_get(result, "action"));
+	const char *action = json_get_string(result, "action");
 	_cleanup_free_ char *text = NULL;
 	struct reply what = {.by = WHO};
 

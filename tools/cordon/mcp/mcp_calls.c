@@ -56,7 +56,7 @@ static void start_call(struct mcp_call *call)
 {
 	struct mcp_server *server = call->server;
 	const struct json *args = json_get(call->message.params, "arguments");
-	const char *name = json_string(json_get(call->message.params, "name"));
+	const char *name = json_get_string(call->message.params, "name");
 	const struct tool_request request = {.call_id = call->call_id,
 					     .tool = name,
 					     .args = args ? args : server->no_arguments,

@@ -71,7 +71,7 @@ static void refuse(struct mcp_message *m, enum mcp_code code, const char *reason
 
 static void check_members(struct mcp_message *m, int id_result)
 {
-	const char *version = json_string(json_get(m->doc, "jsonrpc"));
+	const char *version = json_get_string(m->doc, "jsonrpc");
 	const struct json *method = json_get(m->doc, "method");
 
 	if (id_result == -EINVAL) {
@@ -127,7 +127,7 @@ int mcp_cancelled_id(const char *line, size_t len, struct mcp_id *ret)
 const char *mcp_call_cost(const struct json *params, struct mcp_cost *ret)
 {
 	const struct json *cost = json_get(json_get(params, "_meta"), "cordon/cost");
-	const char *unit = json_string(json_get(cost, "unit"));
+	const char *unit = json_get_string(cost, "unit");
 
 	*ret = (struct mcp_cost){0};
 	if (!cost)

@@ -92,7 +92,7 @@ void mcp_send_error(struct mcp_server *server, const char *id, enum mcp_code cod
 
 static void on_initialize(struct mcp_server *server, const struct mcp_message *m)
 {
-	const char *wanted = json_string(json_get(m->params, "protocolVersion"));
+	const char *wanted = json_get_string(m->params, "protocolVersion");
 	struct buf out = BUF_INIT(0);
 
 	if (server->initialized) {
@@ -132,7 +132,7 @@ static void on_ping(struct mcp_server *server, const struct mcp_message *m)
 static void on_tools_call(struct mcp_server *server, struct mcp_message *m, size_t bytes)
 {
 	const struct json *args = json_get(m->params, "arguments");
-	const char *name = json_string(json_get(m->params, "name"));
+	const char *name = json_get_string(m->params, "name");
 	struct mcp_cost cost;
 	const char *wrong = mcp_call_cost(m->params, &cost);
 	char text[160];

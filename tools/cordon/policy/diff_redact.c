@@ -25,8 +25,8 @@ static const char *find(const struct policy_trees *set, enum looked_for by, cons
 		const struct json *all = json_get(set->sources.items[i].doc, "redact");
 
 		for (const struct json *p = json_first(all); p; p = json_next(p)) {
-			if (strcmp(json_string(json_get(p, member)), text) == 0)
-				return json_string(json_get(p, "pattern"));
+			if (strcmp(json_get_string(p, member), text) == 0)
+				return json_get_string(p, "pattern");
 		}
 	}
 	return NULL;
@@ -38,8 +38,8 @@ void diff_find_unredacted(struct diffing *d)
 		const struct json *all = json_get(d->old.sources.items[i].doc, "redact");
 
 		for (const struct json *p = json_first(all); p; p = json_next(p)) {
-			const char *name = json_string(json_get(p, "name"));
-			const char *pattern = json_string(json_get(p, "pattern"));
+			const char *name = json_get_string(p, "name");
+			const char *pattern = json_get_string(p, "pattern");
 
 			/* Under another name it redacts the same. */
 			if (find(&d->new, BY_PATTERN, pattern))

@@ -226,7 +226,7 @@ static int read_optional(struct reader *r, const struct json *node, const struct
 /* {"type": ..., "value": ...}: what eval prints. */
 static int read_typed(struct reader *r, const struct json *node, struct cel_value *ret)
 {
-	const char *name = json_string(json_get(node, "type"));
+	const char *name = json_get_string(node, "type");
 	const struct json *value = json_get(node, "value");
 	const struct cel_type *type = name && value ? eval_type_simple(str_of(name)) : NULL;
 

@@ -66,8 +66,8 @@ static bool is_wanted(const struct learning *l, const struct replayed *what)
 /* What is not in the record cannot be learned. */
 static void warn_of_no_trace(const struct learning *l, const struct json *event)
 {
-	const char *trace = json_string(json_get(json_get(event, "fields"), "trace"));
-	const char *kind = json_string(json_get(event, "kind"));
+	const char *trace = json_get_string(json_get(event, "fields"), "trace");
+	const char *kind = json_get_string(event, "kind");
 
 	if (l->collects && kind && trace && strcmp(kind, "session.start") == 0 &&
 	    strcmp(trace, "off") == 0)

@@ -197,11 +197,11 @@ int learn_except(struct source *source, const char *rule, const struct learned *
 		_cleanup_free_ char *path = xasprintf("$.rules[%zu].when", index);
 		_cleanup_free_ char *when = NULL;
 
-		if (strcmp(json_string(json_get(r, "id")), rule) != 0)
+		if (strcmp(json_get_string(r, "id"), rule) != 0)
 			continue;
 		if (json_locate(source->text, source->len, path, &at) < 0)
 			return -ENOENT;
-		when = xasprintf("(%s) && !(%s)", json_string(json_get(r, "when")), condition);
+		when = xasprintf("(%s) && !(%s)", json_get_string(r, "when"), condition);
 		buf_put(&text, source->text, at);
 		json_put_string(&w, NULL, when);
 		buf_puts(&text, source->text + string_end(source->text, at));

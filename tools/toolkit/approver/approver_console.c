@@ -158,7 +158,7 @@ static void write_question(const struct json *q, size_t columns, struct buf *out
 					      "tool",	 "matched", "labels",	"pattern"};
 
 	buf_puts(out, "\ncordon asks: may this session do ");
-	buf_put_plain(out, json_string(json_get(q, "kind")), 40);
+	buf_put_plain(out, json_get_string(q, "kind"), 40);
 	buf_puts(out, "?\n");
 	for (const struct json *f = json_first(json_get(q, "fields")); f; f = json_next(f))
 		put_member(out, json_key(f), f, columns);
