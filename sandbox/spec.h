@@ -147,6 +147,8 @@ void spec_done(struct spec *spec);
  * struct spec_options) and not where the spec says, and what lies in lite's private folder.
  */
 void spec_adopt(struct spec *spec, const char *session, const char *state_dir);
+/* The host's folder whose changes go to upper_dir, NULL unless cow. */
+const char *spec_overlaid(const struct spec *spec);
 /* The layers of the workspace, @overlay, in @state_dir. */
 void spec_set_layers(struct spec *spec, struct spec_mount *overlay, const char *state_dir);
 

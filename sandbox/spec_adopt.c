@@ -36,6 +36,14 @@ static void move_private(struct spec *spec, const char *session)
 		move_path(&spec->mounts[i].target, 0, from, to);
 }
 
+const char *spec_overlaid(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (spec->mounts[i].kind == MOUNT_OVERLAY)
+			return spec->mounts[i].source;
+	return NULL;
+}
+
 void spec_set_layers(struct spec *spec, struct spec_mount *overlay, const char *state_dir)
 {
 	free(overlay->upper);

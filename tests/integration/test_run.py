@@ -7,7 +7,6 @@ import os
 import pathlib
 import pty
 import shutil
-import stat
 import subprocess
 import unittest
 
@@ -401,63 +400,6 @@ class Trouble(CordonTest):
         # The layers go behind the run, which does not wait for the disk.
         left = lambda: [p.name for p in (self.dir / "state/sessions").iterdir()]
         self.assertTrue(wait_for(lambda: not left()), left())
-
-    def layers(self, *options):
-        """A run that is up, its layers, and what ends it."""
-        self.record.unlink(missing_ok=True)
-        p = self.start("sh", "-c", "echo up; read x", options=["--session", "mine", *options], stdin=subprocess.PIPE)
-        self.assertEqual(p.stdout.readline(), b"up\n")
-        return self.dir / "state/sessions/mine/layers", lambda: p.communicate(b"\n", timeout=60 * SLOWER)
-
-    def test_folders_are_made_before_they_are_wanted(self):
-        """Those of the next session stand ready behind one with layers, and nobody else gets them."""
-        ready = self.dir / "state/ready"
-        folder = ready / "folder/layers"
-        made = lambda: wait_for(lambda: (folder / "work").exists() and (ready / "lock").exists())
-        self.sh("true")
-        self.assertTrue(made())
-        for _ in range(2):
-            inode, lock = folder.stat().st_ino, (ready / "lock").stat().st_ino
-            layers, end = self.layers("-w", f"{self.work}:cow")
-            self.assertEqual(layers.stat().st_ino, inode)
-            self.assertEqual((self.dir / "state/live/mine").stat().st_ino, lock)
-            self.assertFalse((ready / "folder").exists() or (ready / "lock").exists())
-            self.assertEqual(stat.S_IMODE((layers / "upper").stat().st_mode), stat.S_IMODE(self.work.stat().st_mode))
-            end()
-            self.assertTrue(made())
-            self.assertEqual(list((folder / "upper").iterdir()) + list((folder / "work").iterdir()), [])
-
-    def test_sessions_are_spread_over_an_ext4(self):
-        """chattr(1), T: each has a place of the disk of its own, and what others delete does not slow it down."""
-        def is_top(path):
-            r = subprocess.run(["lsattr", "-d", path], capture_output=True, text=True)
-            return r.returncode == 0 and "T" in r.stdout.split()[0]
-
-        subprocess.run(["chattr", "+T", self.work], capture_output=True)
-        if not is_top(self.work):
-            self.skipTest("the file system knows no such flag")
-        self.sh("true")
-        self.assertTrue(wait_for((self.dir / "state/ready/lock").exists))
-        self.assertTrue(is_top(self.dir / "state/ready"))
-
-    def test_folders_that_stood_ready_are_not_left_where_none_are_wanted(self):
-        """A home folder is no workspace, which is known only when the folders were taken."""
-        self.sh("true")
-        self.assertTrue(wait_for((self.dir / "state/ready/lock").exists))
-        r = subprocess.run([os.path.abspath(CORDON), "run", "-q", "--trace", TRACE, "--session", "mine", "--", "true"],
-                           env=dict(self.env, HOME=str(self.work)), cwd=self.work, timeout=60 * SLOWER)
-        self.assertEqual(r.returncode, 0)
-        self.assertFalse((self.dir / "state/ready/folder").exists())
-        self.assertEqual([p.name for p in (self.dir / "state/sessions/mine").iterdir()], ["record.jsonl"])
-
-    def test_folders_that_stand_ready_replace_no_kept_changes(self):
-        self.sh("echo 1 > kept", options=["--session", "mine", "-w", f"{self.work}:cow"])
-        kept = self.dir / "state/sessions/mine/layers/upper/kept"
-        self.assertTrue(wait_for((self.dir / "state/ready/lock").exists))
-        self.assertEqual(kept.read_text(), "1\n")
-        self.record = self.dir / "second.jsonl"
-        self.assertEqual(self.sh("cat kept", options=["--session", "mine", "-w", f"{self.work}:cow"]).stdout, b"1\n")
-        self.assertTrue(kept.exists() and (self.dir / "state/ready/folder").exists())
 
     def test_record_that_cannot_be_written(self):
         self.record = self.dir / "missing" / "r.jsonl"

@@ -87,7 +87,8 @@ static bool left_private(const struct floor *floor)
 void floor_settle(struct floor *floor)
 {
 	if (floor->plan.spec.upper_dir)
-		layer_settle(floor->plan.spec.upper_dir, floor->discard);
+		layer_settle(floor->plan.spec.upper_dir, spec_overlaid(&floor->plan.spec),
+			     floor->discard);
 	trust_settle(&floor->plan.trust);
 	if (floor->plan.state_dir)
 		(void)rmdir(floor->plan.state_dir); /* goes if nothing is kept there */

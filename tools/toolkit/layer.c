@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,13 +138,38 @@ void layer_remove(const char *dir)
 	(void)remove(dir);
 }
 
-void layer_settle(const char *upper_dir, bool discard)
+static char *layers_of(const char *upper_dir)
 {
-	_cleanup_free_ char *layers = xstrdup(upper_dir);
-	_cleanup_free_ char *work = NULL;
-	const bool kept = !discard && layer_has_changes(upper_dir);
+	char *layers = xstrdup(upper_dir);
 
 	*strrchr(layers, '/') = '\0';
-	work = xasprintf("%s/work", layers);
+	return layers;
+}
+
+void layer_settle(const char *upper_dir, const char *workspace, bool discard)
+{
+	_cleanup_free_ char *layers = layers_of(upper_dir);
+	_cleanup_free_ char *work = xasprintf("%s/work", layers);
+	_cleanup_free_ char *of = xasprintf("%s/of", layers);
+	const bool kept = !discard && layer_has_changes(upper_dir);
+
+	/* It is there already, of a session that had kept changes. */
+	if (kept && workspace)
+		(void)!symlink(workspace, of);
 	layer_remove(kept ? work : layers);
+}
+
+int layer_check_owner(const char *upper_dir, const char *workspace, struct error *err)
+{
+	_cleanup_free_ char *layers = layers_of(upper_dir);
+	_cleanup_free_ char *of = xasprintf("%s/of", layers);
+	char owner[PATH_MAX] = "";
+
+	if (readlink(of, owner, sizeof(owner) - 1) < 0 || strcmp(owner, workspace) == 0)
+		return 0;
+	return error_set(
+		err, EEXIST,
+		"a session of this name has kept changes of the workspace %s, which cannot be "
+		"laid over %s; name that workspace, another session, or remove %s",
+		owner, workspace, layers);
 }

@@ -168,7 +168,7 @@ static void settle(int live_fd, const struct dead *dead)
 		return;
 	discard = pread(dead->lock_fd, &word, 1, 0) == 1 && word == 'd';
 	upper = xasprintf("%s/layers/upper", session_dir);
-	layer_settle(upper, discard);
+	layer_settle(upper, NULL, discard);
 	private_remove(private_dir);
 	(void)rmdir(session_dir); /* goes if nothing is kept there */
 	(void)unlinkat(live_fd, dead->session, 0);

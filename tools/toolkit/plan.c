@@ -185,10 +185,12 @@ static int fill(struct plan *plan, const struct session_options *options, struct
 int plan_make(struct plan *plan, const struct session_options *options, struct error *err)
 {
 	const bool took_ready = may_have_layers(options) && ready_take_folder(plan->id);
-	const int r = fill(plan, options, err);
+	int r = fill(plan, options, err);
 
 	if (took_ready && plan->state_dir && !plan->spec.upper_dir)
 		drop_layers(plan->state_dir);
+	if (r == 0 && options->session_id && plan->spec.upper_dir)
+		r = layer_check_owner(plan->spec.upper_dir, spec_overlaid(&plan->spec), err);
 	return r < 0 ? r : reach_check(plan, options, err);
 }
 
