@@ -109,7 +109,8 @@ class Leaks(CordonTest):
             return {"fds": self.descriptors(pid), "keeper": len(descendants(pid)), "inside": len(self.marked())}
 
         all_calls()
-        wait_for(lambda: settled()["keeper"] == 3)  # with the init, and the leaf that stands ready
+        # With the init, and the leaf that stands ready, and who waits for that.
+        self.assertTrue(wait_for(lambda: settled()["keeper"] == 4), settled())
         before = settled()
         inside = wait_for(lambda: self.inside_of(pid))
         self.assertTrue(inside)
