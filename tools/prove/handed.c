@@ -2,11 +2,11 @@
 #include "tools/prove/handed.h"
 
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/packet.h"
 
 /* clang-format off */
 const char handed_policy[] =
@@ -48,22 +48,12 @@ static int open_kind(unsigned flags)
 static int send_it(int handed_fd)
 {
 	char byte = 'x';
-	char space[CMSG_SPACE(sizeof(int))] = "";
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = space,
-			   .msg_controllen = sizeof(space)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	const struct packet packet = {.head = &byte, .head_len = 1};
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &handed_fd, sizeof(int));
-	return sendmsg(pair[0], &m, 0) == 1 ? pair[1] : -1;
+	return packet_send(pair[0], &packet, &handed_fd, 1) == 0 ? pair[1] : -1;
 }
 
 int handed_open(unsigned flags, bool sent)

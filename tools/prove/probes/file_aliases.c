@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "common/packet.h"
 #include "tools/prove/files.h"
 #include "tools/prove/probes/attempt.h"
 
@@ -100,34 +101,22 @@ static long links_of_descriptors(struct file_turn *t)
 static int sent(int opened_fd)
 {
 	char byte = 'x';
-	char space[CMSG_SPACE(sizeof(int))] = "";
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = space,
-			   .msg_controllen = sizeof(space)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	struct packet packet = {.head = &byte, .head_len = 1};
+	struct msg_fds got = MSG_FDS_NONE;
 	int pair[2];
-	int got_fd = -1;
 	pid_t child;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
 	child = fork();
-	if (!child) {
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &opened_fd, sizeof(int));
-		_exit(sendmsg(pair[0], &m, 0) != 1);
-	}
+	if (!child)
+		_exit(packet_send(pair[0], &packet, &opened_fd, 1) < 0);
 	(void)close(pair[0]);
 	(void)close(opened_fd);
-	if (child < 0 || recvmsg(pair[1], &m, MSG_CMSG_CLOEXEC) != 1 || !(c = CMSG_FIRSTHDR(&m)))
+	if (child < 0 || packet_recv(pair[1], &packet, &got) != 0)
 		return -1;
-	memcpy(&got_fd, CMSG_DATA(c), sizeof(int));
 	(void)waitpid(child, NULL, 0);
-	return got_fd;
+	return got.fd[0];
 }
 
 /* One that another process puts into the table that both share. */

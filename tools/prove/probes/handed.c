@@ -5,29 +5,22 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/packet.h"
 #include "tools/prove/probes/attempt.h"
 
 /* Standard input, or what is sent through it. */
 static int handed(void)
 {
 	char byte;
-	char space[CMSG_SPACE(sizeof(int))] = "";
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = space,
-			   .msg_controllen = sizeof(space)};
-	const struct cmsghdr *c;
+	struct packet packet = {.head = &byte, .head_len = 1};
+	struct msg_fds got = MSG_FDS_NONE;
 	struct sockaddr_storage peer = {0};
 	socklen_t len = sizeof(peer);
-	int got_fd = -1;
 
 	if (getpeername(STDIN_FILENO, (struct sockaddr *)&peer, &len) < 0 ||
 	    peer.ss_family != AF_UNIX)
 		return STDIN_FILENO;
-	if (recvmsg(STDIN_FILENO, &m, MSG_CMSG_CLOEXEC) == 1 && (c = CMSG_FIRSTHDR(&m)))
-		memcpy(&got_fd, CMSG_DATA(c), sizeof(int));
-	return got_fd;
+	return packet_recv(STDIN_FILENO, &packet, &got) == 0 ? got.fd[0] : -1;
 }
 
 static struct sockaddr_in listener(const struct arena *a)
