@@ -260,8 +260,9 @@ class Lost(CordonTest):
     def check_swept(self):
         """After the next start nothing of any session is left, on the host and in the state folder."""
         def left():
-            """What a session's user did not put there: all but what it changed, and records."""
-            layers = [p for p in (self.dir / "state/sessions").glob("*/layers/*") if p.name != "upper"]
+            """What a session's user did not put there: all but what it changed, whose that is, and records."""
+            layers = [p for p in (self.dir / "state/sessions").glob("*/layers/*")
+                      if not (p.name == "upper" or p.name == "of" and any((p.parent / "upper").iterdir()))]
             return cgroups_of(f"-{os.getpid()}") + layers + list((self.dir / "state/live").iterdir())
 
         def swept():
