@@ -44,7 +44,7 @@ static void on_alarm(int signum)
  * A signal ends the wait. It comes again, for the first may come before there is one. Whoever
  * started us may have blocked it, or set an alarm that is to end us: both stay as they are.
  */
-static void close_without_waiting(int *socket_fd)
+void release_socket_as_is(int *socket_fd)
 {
 	const struct itimerval soon = {{.tv_usec = WAIT_US}, {.tv_usec = WAIT_US}};
 	const struct sigaction heard = {.sa_handler = on_alarm};
@@ -67,7 +67,7 @@ static void close_without_waiting(int *socket_fd)
 void release_socket(int *socket_fd)
 {
 	if (*socket_fd >= 0 && is_connected(*socket_fd) && lose_linger(*socket_fd))
-		close_without_waiting(socket_fd);
+		release_socket_as_is(socket_fd);
 	else
 		close_fd(socket_fd);
 }

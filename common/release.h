@@ -13,3 +13,6 @@
  * there must be no other use. Of any other that would be most of what a connection costs here.
  */
 void release_socket(int *socket_fd);
+
+/* The same of one that keeps the option, always under the alarm. */
+void release_socket_as_is(int *socket_fd);

@@ -49,6 +49,6 @@ int decode_linger(struct decode *d, const struct seccomp_data *data, struct gate
 		r = DECODE_GONE;
 	if (r == 0)
 		r = set_linger(socket_fd, &linger, len, ret);
-	release_socket(&socket_fd);
+	release_socket_as_is(&socket_fd); /* what was just set stays */
 	return r;
 }

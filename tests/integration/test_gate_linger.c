@@ -94,8 +94,8 @@ static int error_of(long result)
 static int set_linger(void *arg)
 {
 	const struct linger wanted = {.l_onoff = 1, .l_linger = LINGER_S};
-	const unsigned long high = 1ul << 32; /* which the kernel cuts off */
-	const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+	const unsigned long high = 1ul << 32;	 /* which the kernel cuts off */
+	const int socket_fd = *(const int *)arg; /* connected: others lose the option */
 	const int file_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	const struct {
@@ -117,7 +117,6 @@ static int set_linger(void *arg)
 	socklen_t len = sizeof(told);
 	const int on = 1;
 
-	(void)arg;
 	for (int i = 0; i < (int)(sizeof(calls) / sizeof(calls[0])); i++)
 		if (error_of(syscall(SYS_setsockopt, calls[i].fd, SOL_SOCKET | high,
 				     SO_LINGER | high, calls[i].at, calls[i].len)) !=
@@ -133,10 +132,19 @@ static int set_linger(void *arg)
 static void test_linger_is_set(void **state)
 {
 	struct fixture f = {.policy = deny_all};
+	struct sockaddr_in at = {0};
+	socklen_t len = sizeof(at);
+	const int listening_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
-	assert_exited(in_child(set_linger, NULL), 0);
-	assert_exited(fixture_run(&f, set_linger, NULL), 0);
+	assert_int_equal(listen(listening_fd, 1), 0);
+	assert_int_equal(getsockname(listening_fd, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(connect(socket_fd, (struct sockaddr *)&at, len), 0);
+	assert_exited(in_child(set_linger, &socket_fd), 0);
+	assert_exited(fixture_run(&f, set_linger, &socket_fd), 0);
+	(void)close(socket_fd);
+	(void)close(listening_fd);
 	assert_int_equal(f.count, 0); /* no rule is asked, but the gate is */
 	assert_int_equal(f.notifications, 9);
 }
