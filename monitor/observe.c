@@ -11,8 +11,11 @@
 #include "common/cleanup.h"
 #include "common/ipv4.h"
 #include "common/syscall_table.h"
+#include "monitor/file_labels.h"
 #include "monitor/gate/resolve.h"
+#include "monitor/judge.h"
 #include "monitor/session_internal.h"
+#include "monitor/session_net.h"
 
 /*
  * What the kernel saw, turned into actions that policy may count, label or kill for, and into
