@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "monitor/judge.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/session_internal.h"
 
 static int label_one(struct session *session, int root_fd, const struct owned_label *label,
