@@ -7,6 +7,7 @@
 
 #include "monitor/file_labels.h"
 #include "monitor/judge.h"
+#include "monitor/observe.h"
 #include "monitor/session_internal.h"
 #include "monitor/session_net.h"
 

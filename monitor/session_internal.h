@@ -14,10 +14,9 @@
  *	execution.c	one execution: its timer, its result; execution_gate.c, its gate
  *	ending.c	what its end tells of an execution: limits it ran into, what was left
  *	usage.c		what executions use while they run, where a rule asks; proc_usage.c reads it
- *	observe.c	trace event -> action -> policy -> record
  *
  * An action is decided by judge.h, waits in ask/waiting.h, and what is missing of what it rests on
- * is told by loss.h.
+ * is told by loss.h. What really happened comes in by observe.h.
  */
 
 #include <utlist.h>
@@ -243,9 +242,3 @@ void usage_end(struct execution *execution);
 struct action execution_action(const struct execution *execution, enum action_kind kind);
 /* With its EXIT there, and the trace drained. */
 void ending_note(struct execution *execution, const struct msg *m, const char *payload);
-
-/* observe.c */
-void session_trace_event(struct session *session, const struct trace_event *event);
-/* How what was allowed went, and not for the kernel to do: a gated file operation, a connection;
- * @error: errno or 0. */
-void observe_carried_out(struct session *session, const struct action *action, int error);
