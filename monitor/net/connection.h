@@ -49,7 +49,7 @@ struct connection {
 	bool is_told; /* the owner's: see struct relay_sent */
 	uint64_t started_ms;
 	struct turn_task arrival; /* is looked for, once, as soon as the call went on */
-	uv_timer_t timer; /* how long the call is held, then how long its socket may take */
+	uv_timer_t timer;	  /* how long the call is held, then how long its socket may take */
 	struct connection *next, *prev;
 };
 

@@ -43,8 +43,8 @@ struct flow {
 	bool draining;
 	bool has_ended;
 	uint64_t started_ns, moved_ns, held_ns;
-	struct awake *awake; /* borrowed; or NULL */
-	struct turn *turn;   /* likewise */
+	struct awake *awake;	     /* borrowed; or NULL */
+	struct turn *turn;	     /* likewise */
 	struct turn_task end_of_one; /* of its sides is to be passed on */
 	const struct flow_ops *ops;
 	void *ctx;
