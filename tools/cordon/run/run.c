@@ -185,11 +185,21 @@ static void settle_record(struct run *run)
 	}
 }
 
+void run_tell_floor(const struct run *run)
+{
+	const char *caveat = plan_caveat(&floor_plan(run->floor)->spec);
+
+	if (run->options->quiet)
+		return;
+	plan_tell_workspace(&run->options->session);
+	if (caveat)
+		log_warning("%s", caveat);
+}
+
 static int start(struct run *run, struct error *err)
 {
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
 	const struct approver_host host = {&run->loop, on_hold_terminal, run};
-	const char *caveat;
 	int r;
 
 	run_hail_resident(run); /* it says HELLO while the session is made */
@@ -198,11 +208,6 @@ static int start(struct run *run, struct error *err)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 	if (r < 0)
 		return r;
-	if (!run->options->quiet)
-		plan_tell_workspace(&run->options->session);
-	caveat = plan_caveat(&floor_plan(run->floor)->spec);
-	if (caveat && !run->options->quiet)
-		log_warning("%s", caveat);
 	run->approver = approver_open(run->options->session.approver, &host);
 	run->signals = run_signals_start(&run->loop, &signals_ops, run);
 	run->record_fd = record_create(floor_plan(run->floor)->record_path,
