@@ -68,8 +68,8 @@ enum record_sync {
 
 /*
  * record_create - the file alone: record_open() is this, for never, and record_open_fd().
- * @ret_settle_fd: what record_settle() takes; -1 where nothing is waited for. May be NULL for
- * never. Return: its descriptor.
+ * @ret_settle_fd: what record_settle() takes; -1 where nothing is waited for.
+ * Return: its descriptor.
  */
 int record_create(const char *path, enum record_sync sync, int *ret_settle_fd, struct error *err);
 /* Waits until the disk has all of the record, and its name; closes. @path: as it was created. */

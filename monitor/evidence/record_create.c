@@ -23,8 +23,7 @@ int record_create(const char *path, enum record_sync sync, int *ret_settle_fd, s
 				 path);
 	if (output_fd < 0)
 		return error_errno(err, errno, "cannot create the record %s", path);
-	if (ret_settle_fd)
-		*ret_settle_fd = -1;
+	*ret_settle_fd = -1;
 	if (sync == RECORD_SYNC_NEVER)
 		return output_fd;
 	*ret_settle_fd = fcntl(output_fd, F_DUPFD_CLOEXEC, 0);
