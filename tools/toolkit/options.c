@@ -242,8 +242,8 @@ static void set_choice(struct argp_state *state, struct session_options *o, int 
 							  "on, auto or off");
 		return;
 	case KEY_RECORD_SYNC:
-		o->record_sync = (enum record_sync)choose(state, "--record-sync", arg, syncs,
-							  "never, end or write");
+		o->record_sync = (enum record_sync)option_choice(state, "--record-sync", arg, syncs,
+								 "never, end or write");
 		return;
 	default:
 		o->isolation = (enum isolation)option_choice(state, "--isolation", arg, isolations,
