@@ -9,7 +9,8 @@
 
 #include "common/error.h"
 
-/* Before anything is started. Return: 0, negative errno: a stream cannot be kept to its direction. */
+/* Before anything is started. Return: 0, negative errno: a stream cannot be kept to its direction.
+ */
 int handed_terminal_take(struct error *err);
 /* When the command is over: the modes that the terminal had, unless it may be somebody else's. */
 void handed_terminal_give_back(void);
