@@ -25,6 +25,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "tools/cordon/run/handed_terminal.h"
 #include "tools/cordon/run/run_internal.h"
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
@@ -289,10 +290,13 @@ int run_command(struct run_options *options)
 		return EXIT_CORDON;
 	}
 	pass_terminal_type(&options->session);
-	if (start(&run, &err) < 0) {
+	if (!run_wants_tty() && handed_terminal_take(&err) < 0) {
+		log_error("%s", err.text);
+	} else if (start(&run, &err) < 0) {
 		run_here_failed(&run, &err);
 	} else {
 		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
+		handed_terminal_give_back();
 		settle_record(&run);
 		exit_status = run.failed ? EXIT_CORDON : summary_status(&run.outcome);
 		say_how_it_went(&run, exit_status);
