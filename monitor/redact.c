@@ -16,8 +16,8 @@
 #include "monitor/net/canary.h"
 #include "monitor/policy/decide.h"
 #include "monitor/policy/redact.h"
-#include "monitor/session_internal.h"
-#include "monitor/session_net_internal.h"
+#include "monitor/session/session_internal.h"
+#include "monitor/session/session_net_internal.h"
 
 #define WITHHELD(_why) "What is protected in it cannot be cut out: " _why
 

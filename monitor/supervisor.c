@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "common/buf.h"
-#include "monitor/observe.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/observe.h"
+#include "monitor/session/session_internal.h"
 
 /*
  * The ring buffer is drained every few milliseconds and before every decision; nothing wakes the

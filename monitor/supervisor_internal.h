@@ -4,7 +4,7 @@
 /* What the session files see of the supervisor. */
 
 #include "common/limits.h"
-#include "monitor/session.h"
+#include "monitor/session/session.h"
 #include "monitor/supervisor.h"
 
 struct supervisor {

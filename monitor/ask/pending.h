@@ -6,8 +6,8 @@
  * for an answer; turn.c, what waits for its turn.
  */
 
-#include "monitor/judge.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/judge.h"
+#include "monitor/session/session_internal.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 

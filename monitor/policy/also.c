@@ -42,7 +42,7 @@ bool policy_tells_would(const struct decision *decision)
 	return decision->would && decision->would_verdict > decision->verdict;
 }
 
-/* Its rule may be none of the policy's: see monitor/loss.c. */
+/* Its rule may be none of the policy's: see monitor/session/loss.c. */
 static bool is_decider(const struct policy *policy, const struct decision *decision, uint32_t index)
 {
 	return decision->rule == &policy->rules[index].info;

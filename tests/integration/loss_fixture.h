@@ -3,7 +3,7 @@
 
 /* A session that loses something, and what must come of it for each on_loss. */
 
-#include "monitor/session_internal.h"
+#include "monitor/session/session_internal.h"
 #include "tests/integration/session_fixture.h"
 
 static const enum on_loss loss_choices[] = {ON_LOSS_LOG, ON_LOSS_DENY_NEW, ON_LOSS_KILL};

@@ -175,7 +175,7 @@ static void test_what_is_only_observed(void **state)
 	in_any_order("", observed, COUNT(observed), check_observed);
 }
 
-/* A session that has lost evidence refuses by a rule of its own: see monitor/loss.c. */
+/* A session that has lost evidence refuses by a rule of its own: see monitor/session/loss.c. */
 static void test_a_decision_that_was_overruled(void **state)
 {
 	const struct rule_info lost = {.id = "on_loss.trace.lost"};

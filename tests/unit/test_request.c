@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "monitor/request.h"
+#include "monitor/session/request.h"
 #include "tests/support/hello.h"
 
 static const struct first_target target = {.name = "h.example", .endpoint = {.port = 8080}};

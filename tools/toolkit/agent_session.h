@@ -14,7 +14,7 @@
 #include <uv.h>
 
 #include "common/error.h"
-#include "monitor/session.h"
+#include "monitor/session/session.h"
 #include "monitor/supervisor.h"
 #include "tools/toolkit/plan.h"
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
-#include "monitor/session.h"
+#include "monitor/session/session.h"
 
 struct command;
 

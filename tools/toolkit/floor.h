@@ -4,7 +4,8 @@
 /*
  * The floor of one session: its id and folder, its spec, the launcher that builds the sandbox from
  * it, and what is left of the layers afterwards. Nothing here watches; whoever holds the other end
- * of the control socket does (monitor/session.h), in this process or in the resident supervisor.
+ * of the control socket does (monitor/session/session.h), in this process or in the resident
+ * supervisor.
  */
 
 #include <sys/types.h>

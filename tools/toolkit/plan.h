@@ -12,7 +12,7 @@
 
 #include "common/error.h"
 #include "monitor/net/decoy/script.h"
-#include "monitor/session.h"
+#include "monitor/session/session.h"
 #include "monitor/supervisor.h"
 #include "sandbox/spec.h"
 #include "tools/toolkit/trust.h"

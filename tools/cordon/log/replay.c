@@ -11,7 +11,7 @@
 #include "monitor/policy/policy_state.h"
 #include "tools/cordon/log/log_show.h"
 
-/* See monitor/loss.c. */
+/* See monitor/session/loss.c. */
 static const char *const losses[] = {"trace.lost", "trace.untraced", "trace.full", "clock.step",
 				     "state.evicted"};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/observe.h"
+#include "monitor/session/observe.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "common/cleanup.h"
 #include "common/ipv4.h"
-#include "monitor/session_internal.h"
-#include "monitor/session_net.h"
+#include "monitor/session/session_internal.h"
+#include "monitor/session/session_net.h"
 
 /* @event: its comm may be NULL. */
 static struct json_writer *truth_begin(struct session *session, const struct trace_event *event,

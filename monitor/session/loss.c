@@ -6,7 +6,7 @@
 
 #include "monitor/policy/decide.h"
 #include "monitor/policy/policy_state.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/session_internal.h"
 
 /*
  * What is not known any more, and what follows from it. A loss is an event of its own, with the

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "monitor/session_internal.h"
-#include "monitor/session_net.h"
+#include "monitor/session/session_internal.h"
+#include "monitor/session/session_net.h"
 
 const char *const *session_layers(const struct session *session)
 {

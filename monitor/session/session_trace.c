@@ -8,9 +8,9 @@
 #include <sys/syscall.h>
 
 #include "common/cleanup.h"
-#include "monitor/judge.h"
 #include "monitor/policy/policy_state.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/judge.h"
+#include "monitor/session/session_internal.h"
 
 static int label_one(struct session *session, int root_fd, const struct owned_label *label,
 		     struct error *err)

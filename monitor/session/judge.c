@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
-#include "monitor/judge.h"
 #include "monitor/policy/decide.h"
 #include "monitor/policy/policy_state.h"
 #include "monitor/redact.h"
-#include "monitor/session_internal.h"
-#include "monitor/session_net.h"
+#include "monitor/session/judge.h"
+#include "monitor/session/session_internal.h"
+#include "monitor/session/session_net.h"
 
 /*
  * Every decision takes this one way. The trace is drained first: an open(2) that returned before

@@ -7,7 +7,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/session_internal.h"
 
 struct socket_order {
 	uint32_t id;

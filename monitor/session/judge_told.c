@@ -7,10 +7,10 @@
 
 #include "common/cleanup.h"
 #include "common/limits.h"
-#include "monitor/judge.h"
 #include "monitor/policy/decide.h"
 #include "monitor/redact.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/judge.h"
+#include "monitor/session/session_internal.h"
 
 /*
  * A text of a fixed size, of pieces; what does not fit is cut. Refusals come as fast as a program

@@ -14,10 +14,10 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/judge.h"
 #include "monitor/net/dns_server.h"
-#include "monitor/session_internal.h"
-#include "monitor/session_net.h"
+#include "monitor/session/judge.h"
+#include "monitor/session/session_internal.h"
+#include "monitor/session/session_net.h"
 
 #define DNS_PORT 53
 #define SOCKETS	 4u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/request.h"
+#include "monitor/session/request.h"
 
 #include <string.h>
 

@@ -27,10 +27,10 @@
 #include "monitor/ask/waiting.h"
 #include "monitor/gate/gate.h"
 #include "monitor/lineage.h"
-#include "monitor/loss.h"
 #include "monitor/past.h"
-#include "monitor/proc_usage.h"
-#include "monitor/session.h"
+#include "monitor/session/loss.h"
+#include "monitor/session/proc_usage.h"
+#include "monitor/session/session.h"
 #include "monitor/supervisor_internal.h"
 
 enum session_stage {

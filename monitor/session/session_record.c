@@ -14,7 +14,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/syscall_table.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/session_internal.h"
 
 #define NS_PER_S INT64_C(1000000000)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/proc_usage.h"
+#include "monitor/session/proc_usage.h"
 
 #include <ctype.h>
 #include <dirent.h>

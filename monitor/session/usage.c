@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "monitor/judge.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/judge.h"
+#include "monitor/session/session_internal.h"
 
 #define SAMPLE_NS   UINT64_C(200000000)
 #define TIMES_TAKEN 20 /* of the time that looking took goes by before the next look */

@@ -9,8 +9,8 @@
 #include "common/cleanup.h"
 #include "monitor/policy/policy_state.h"
 #include "monitor/redact.h"
-#include "monitor/session_internal.h"
-#include "monitor/session_net.h"
+#include "monitor/session/session_internal.h"
+#include "monitor/session/session_net.h"
 
 /* How long the init may take to end after BYE before its socket is closed, which ends it anyway. */
 #define ENDING_GRACE_MS 2000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/observe.h"
+#include "monitor/session/observe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 
 #include "common/syscall_table.h"
-#include "monitor/file_labels.h"
 #include "monitor/gate/resolve.h"
-#include "monitor/judge.h"
 #include "monitor/policy/policy_state.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/file_labels.h"
+#include "monitor/session/judge.h"
+#include "monitor/session/session_internal.h"
 
 static void apply(struct session *session, const struct trace_event *event, struct action *action)
 {

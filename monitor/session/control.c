@@ -5,7 +5,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/session_internal.h"
 
 /* Messages handled in one turn of the loop, so that one session cannot hold up the others. */
 #define MESSAGES_PER_TURN 16

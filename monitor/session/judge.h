@@ -17,7 +17,7 @@
 #include "monitor/ask/approval.h"
 #include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
-#include "monitor/session.h"
+#include "monitor/session/session.h"
 
 struct execution;
 struct redaction;

@@ -9,8 +9,8 @@
 #include "monitor/net/canary.h"
 #include "monitor/net/names.h"
 #include "monitor/net/relay.h"
-#include "monitor/session_internal.h"
-#include "monitor/session_net.h"
+#include "monitor/session/session_internal.h"
+#include "monitor/session/session_net.h"
 
 struct session_net {
 	struct session *session; /* borrowed: is freed after us */

@@ -6,9 +6,9 @@
  * they went to, so all have them that somebody inside could write.
  */
 
-#include "monitor/file_labels.h"
+#include "monitor/session/file_labels.h"
 #include "monitor/policy/policy_state.h"
-#include "monitor/session_internal.h"
+#include "monitor/session/session_internal.h"
 
 static uint64_t of_every_process(const struct session *session, const struct action *action)
 {
