@@ -7,10 +7,10 @@
  */
 
 #include "monitor/net/awake.h"
+#include "monitor/net/deferred.h"
 #include "monitor/net/dial.h"
 #include "monitor/net/flow.h"
 #include "monitor/net/relay.h"
-#include "monitor/net/turn.h"
 #include "monitor/net/udp.h"
 #include "monitor/net/upstream_address.h"
 
@@ -48,8 +48,8 @@ struct connection {
 	const char *refusal;
 	bool is_told; /* the owner's: see struct relay_sent */
 	uint64_t started_ms;
-	struct turn_task arrival; /* is looked for, once, as soon as the call went on */
-	uv_timer_t timer;	  /* how long the call is held, then how long its socket may take */
+	struct deferred_task arrival; /* is looked for, once, as soon as the call went on */
+	uv_timer_t timer; /* how long the call is held, then how long its socket may take */
 	struct connection *next, *prev;
 };
 
@@ -70,7 +70,7 @@ struct relay {
 	struct listeners *listeners;
 	struct udp *udp;
 	struct awake awake; /* while bytes go back and forth */
-	struct turn turn;
+	struct deferred deferred;
 	struct connection *connections;
 	unsigned count;
 	uv_timer_t sweep;

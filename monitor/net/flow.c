@@ -43,9 +43,9 @@ struct flow {
 	bool draining;
 	bool has_ended;
 	uint64_t started_ns, moved_ns, held_ns;
-	struct awake *awake;	     /* borrowed; or NULL */
-	struct turn *turn;	     /* likewise */
-	struct turn_task end_of_one; /* of its sides is to be passed on */
+	struct awake *awake;		 /* borrowed; or NULL */
+	struct deferred *deferred;	 /* likewise */
+	struct deferred_task end_of_one; /* of its sides is to be passed on */
 	const struct flow_ops *ops;
 	void *ctx;
 };
@@ -104,8 +104,8 @@ static void end(struct flow *flow, const char *reason, bool reset)
 	if (flow->has_ended)
 		return;
 	flow->has_ended = true;
-	if (flow->turn)
-		turn_drop(flow->turn, &flow->end_of_one);
+	if (flow->deferred)
+		deferred_drop(flow->deferred, &flow->end_of_one);
 	screen_done(&flow->out);
 	pump_done(&flow->in);
 	close_side(&flow->program, reset);
@@ -174,8 +174,8 @@ static const char *pass_end_on(struct flow *flow)
 {
 	if (flow->out_state == PUMP_ENDED && flow->in_state == PUMP_ENDED)
 		return "closed";
-	if (has_end_to_pass_on(flow) && flow->turn)
-		turn_add(flow->turn, &flow->end_of_one);
+	if (has_end_to_pass_on(flow) && flow->deferred)
+		deferred_add(flow->deferred, &flow->end_of_one);
 	else if (has_end_to_pass_on(flow))
 		shut_one(flow);
 	return flow->out_state == PUMP_ENDED && flow->draining ? "closed" : NULL;
@@ -302,8 +302,8 @@ static int start_sides(struct flow *flow, uv_loop_t *loop)
 		return 0;
 	}
 	flow->has_ended = true;
-	if (flow->turn)
-		turn_drop(flow->turn, &flow->end_of_one);
+	if (flow->deferred)
+		deferred_drop(flow->deferred, &flow->end_of_one);
 	screen_done(&flow->out);
 	pump_done(&flow->in);
 	close_side(&flow->program, true);
@@ -321,8 +321,8 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->program.fd = config->program_fd;
 	flow->upstream.fd = config->upstream_fd;
 	flow->awake = config->awake;
-	flow->turn = config->turn;
-	flow->end_of_one = (struct turn_task){.run = shut_one, .ctx = flow};
+	flow->deferred = config->deferred;
+	flow->end_of_one = (struct deferred_task){.run = shut_one, .ctx = flow};
 	flow->ops = config->ops;
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();

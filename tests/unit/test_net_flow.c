@@ -44,12 +44,12 @@ static void note_no_end(void *ctx)
 static void test_an_end_comes_last_in_its_turn(void **state)
 {
 	struct fixture *f = *state;
-	struct turn_task first = {.run = note_no_end, .ctx = f};
+	struct deferred_task first = {.run = note_no_end, .ctx = f};
 
 	say(f->program_fd, "\1");
 	hear(f, f->upstream_fd, "\1");
 	assert_int_equal(shutdown(f->program_fd, SHUT_WR), 0);
-	turn_add(&f->end_of_turn, &first);
+	deferred_add(&f->deferred, &first);
 	assert_int_equal(errno_of_recv(f, f->upstream_fd), 0);
 }
 

@@ -6,12 +6,12 @@
 
 #include <string.h>
 
-#include "monitor/net/turn.h"
+#include "monitor/net/deferred.h"
 
 struct fixture {
 	uv_loop_t loop;
-	struct turn turn;
-	struct turn_task tasks[3];
+	struct deferred deferred;
+	struct deferred_task tasks[3];
 	char order[8]; /* the digits of those that were run */
 	bool drops;    /* the first one takes out the second */
 	bool adds;     /* and puts in the third */
@@ -28,9 +28,9 @@ static void run_first(void *ctx)
 
 	note(f, '0');
 	if (f->drops)
-		turn_drop(&f->turn, &f->tasks[1]);
+		deferred_drop(&f->deferred, &f->tasks[1]);
 	if (f->adds)
-		turn_add(&f->turn, &f->tasks[2]);
+		deferred_add(&f->deferred, &f->tasks[2]);
 }
 
 static void run_second(void *ctx)
@@ -48,10 +48,10 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	turn_init(&f->turn, &f->loop);
-	f->tasks[0] = (struct turn_task){.run = run_first, .ctx = f};
-	f->tasks[1] = (struct turn_task){.run = run_second, .ctx = f};
-	f->tasks[2] = (struct turn_task){.run = run_third, .ctx = f};
+	deferred_init(&f->deferred, &f->loop);
+	f->tasks[0] = (struct deferred_task){.run = run_first, .ctx = f};
+	f->tasks[1] = (struct deferred_task){.run = run_second, .ctx = f};
+	f->tasks[2] = (struct deferred_task){.run = run_third, .ctx = f};
 	*state = f;
 	return 0;
 }
@@ -60,7 +60,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	uv_close((uv_handle_t *)&f->turn.check, NULL);
+	uv_close((uv_handle_t *)&f->deferred.check, NULL);
 	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	free(f);
@@ -71,16 +71,16 @@ static void test_once_and_in_order(void **state)
 {
 	struct fixture *f = *state;
 
-	turn_add(&f->turn, &f->tasks[1]);
-	turn_add(&f->turn, &f->tasks[0]);
-	turn_add(&f->turn, &f->tasks[1]);
+	deferred_add(&f->deferred, &f->tasks[1]);
+	deferred_add(&f->deferred, &f->tasks[0]);
+	deferred_add(&f->deferred, &f->tasks[1]);
 	assert_string_equal(f->order, "");
 	(void)uv_run(&f->loop, UV_RUN_NOWAIT);
 	assert_string_equal(f->order, "10");
-	assert_false(uv_is_active((uv_handle_t *)&f->turn.check));
+	assert_false(uv_is_active((uv_handle_t *)&f->deferred.check));
 	(void)uv_run(&f->loop, UV_RUN_NOWAIT);
 	assert_string_equal(f->order, "10");
-	turn_add(&f->turn, &f->tasks[1]);
+	deferred_add(&f->deferred, &f->tasks[1]);
 	(void)uv_run(&f->loop, UV_RUN_NOWAIT);
 	assert_string_equal(f->order, "101");
 }
@@ -90,8 +90,8 @@ static void test_what_a_task_changes(void **state)
 	struct fixture *f = *state;
 
 	f->drops = f->adds = true;
-	turn_add(&f->turn, &f->tasks[0]);
-	turn_add(&f->turn, &f->tasks[1]);
+	deferred_add(&f->deferred, &f->tasks[0]);
+	deferred_add(&f->deferred, &f->tasks[1]);
 	(void)uv_run(&f->loop, UV_RUN_NOWAIT);
 	assert_string_equal(f->order, "02");
 }
@@ -100,10 +100,10 @@ static void test_dropped_is_not_run(void **state)
 {
 	struct fixture *f = *state;
 
-	turn_drop(&f->turn, &f->tasks[0]);
-	turn_add(&f->turn, &f->tasks[0]);
-	turn_drop(&f->turn, &f->tasks[0]);
-	assert_false(uv_is_active((uv_handle_t *)&f->turn.check));
+	deferred_drop(&f->deferred, &f->tasks[0]);
+	deferred_add(&f->deferred, &f->tasks[0]);
+	deferred_drop(&f->deferred, &f->tasks[0]);
+	assert_false(uv_is_active((uv_handle_t *)&f->deferred.check));
 	(void)uv_run(&f->loop, UV_RUN_NOWAIT);
 	assert_string_equal(f->order, "");
 }

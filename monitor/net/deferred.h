@@ -11,20 +11,20 @@
 #include <uv.h>
 
 /* A part of what it is about; all but run and ctx are zero at first. */
-struct turn_task {
+struct deferred_task {
 	void (*run)(void *ctx);
 	void *ctx;
 	bool is_due;
-	struct turn_task *next, *prev;
+	struct deferred_task *next, *prev;
 };
 
-struct turn {
+struct deferred {
 	uv_check_t check; /* active while there are tasks */
-	struct turn_task *tasks;
+	struct deferred_task *tasks;
 };
 
-void turn_init(struct turn *turn, uv_loop_t *loop);
+void deferred_init(struct deferred *deferred, uv_loop_t *loop);
 /* One that is due already stays where it is. */
-void turn_add(struct turn *turn, struct turn_task *task);
+void deferred_add(struct deferred *deferred, struct deferred_task *task);
 /* Does nothing if it is not due. */
-void turn_drop(struct turn *turn, struct turn_task *task);
+void deferred_drop(struct deferred *deferred, struct deferred_task *task);
