@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/judge.h"
 #include "monitor/session_internal.h"
 
 struct action execution_action(const struct execution *execution, enum action_kind kind)

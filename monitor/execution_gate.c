@@ -5,7 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "monitor/file_labels.h"
+#include "monitor/judge.h"
+#include "monitor/observe.h"
 #include "monitor/session_internal.h"
+#include "monitor/session_net.h"
 
 /* An image that the kernel cannot be told to expect must not run, whatever policy said of it. */
 static void refuse_unapproved(struct execution *execution, const struct action *action, int reason,

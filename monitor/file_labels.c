@@ -6,6 +6,7 @@
  * they went to, so all have them that somebody inside could write.
  */
 
+#include "monitor/file_labels.h"
 #include "monitor/session_internal.h"
 
 static uint64_t of_every_process(const struct session *session, const struct action *action)

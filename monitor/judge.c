@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "monitor/judge.h"
 #include "monitor/redact.h"
 #include "monitor/session_internal.h"
+#include "monitor/session_net.h"
 
 /*
  * Every decision takes this one way. The trace is drained first: an open(2) that returned before

@@ -2,12 +2,12 @@
 
 /* What is said of an action that was judged: its event, and to whom it was refused. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "monitor/judge.h"
 #include "monitor/redact.h"
 #include "monitor/session_internal.h"
 
@@ -133,38 +133,6 @@ void judge_put_fields(struct json_writer *w, const struct action *action)
 		}
 	}
 	json_end_object(w);
-}
-
-static struct json_writer *begin_event(struct session *session, const struct event_head *head)
-{
-	session->totals.events++;
-	return record_begin(session->record, head);
-}
-
-struct json_writer *event_begin(struct session *session, const char *kind, const char *call,
-				uint32_t exec_id)
-{
-	const struct event_head head = {
-		.time_ns = monotonic_ns(), .call = call, .exec_id = exec_id, .kind = kind};
-
-	return begin_event(session, &head);
-}
-
-/* No record, no run: an action that cannot be told of must not happen. */
-void event_failed(struct session *session, int reason)
-{
-	struct error err;
-
-	(void)error_errno(&err, reason, "write the record %s", record_path(session->record));
-	session_fail(session, &err);
-}
-
-void event_end(struct session *session)
-{
-	const int r = record_end(session->record);
-
-	if (r < 0)
-		event_failed(session, r);
 }
 
 static void describe_host(const struct action *action, char *to, size_t size)
@@ -316,7 +284,7 @@ void judge_record(struct session *session, const struct action *action, struct j
 	struct json_writer *w;
 
 	judgement->seq = record_count(session->record);
-	w = begin_event(session, &head);
+	w = event_begin_as(session, &head);
 	judge_put_fields(w, action);
 	if (judgement->decision.process_labels && action->pid)
 		policy_put_labels(w, "process_labels", session->policy,

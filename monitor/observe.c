@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
+#include "monitor/observe.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
-#include "common/cleanup.h"
-#include "common/ipv4.h"
 #include "common/syscall_table.h"
+#include "monitor/file_labels.h"
 #include "monitor/gate/resolve.h"
+#include "monitor/judge.h"
 #include "monitor/session_internal.h"
-
-/*
- * What the kernel saw, turned into actions that policy may count, label or kill for, and into
- * events of the record. "exec.done", "connect.done" and, where files are gated, "file.open.done"
- * and "file.change.done" are the truth beside what the gate was asked for, and let through.
- */
-
-static const struct execution *execution_of(struct session *session,
-					    const struct trace_event *event)
-{
-	return execution_find(session, event->exec_id);
-}
 
 static void apply(struct session *session, const struct trace_event *event, struct action *action)
 {
@@ -47,7 +35,7 @@ static void apply(struct session *session, const struct trace_event *event, stru
 static struct action action_of(struct session *session, const struct trace_event *event,
 			       enum action_kind kind)
 {
-	const struct execution *execution = execution_of(session, event);
+	const struct execution *execution = execution_find(session, event->exec_id);
 
 	return (struct action){
 		.kind = kind,
@@ -65,123 +53,6 @@ static struct action action_of(struct session *session, const struct trace_event
 		.result = event->result,
 		.lineage_told = session->tells_lineage,
 	};
-}
-
-/* @event: its comm may be NULL. */
-static struct json_writer *truth_begin(struct session *session, const struct trace_event *event,
-				       const char *kind)
-{
-	const struct execution *execution = execution_of(session, event);
-	const struct event_head head = {
-		.time_ns = event->time_ns,
-		.call = execution ? execution->call_id : NULL,
-		.exec_id = event->exec_id,
-		.pid = event->pid,
-		.kind = kind,
-	};
-	struct json_writer *w = record_begin(session->record, &head);
-
-	session->totals.events++;
-	json_begin_object(w, "fields");
-	if (event->comm)
-		json_put_string(w, "comm", event->comm);
-	return w;
-}
-
-static void truth_end(struct session *session, struct json_writer *w)
-{
-	json_end_object(w);
-	event_end(session);
-}
-
-/* How it went, where that is known. */
-static void put_result(struct json_writer *w, const struct trace_event *event)
-{
-	if (event->begun)
-		json_put_bool(w, "begun", true);
-	else
-		json_put_i64(w, "result", event->result);
-}
-
-/* What was decided on before it happened is not decided again: how it went is told. */
-static void record_done(struct session *session, const struct trace_event *event,
-			const struct action *action)
-{
-	const bool is_open = action->kind == ACTION_FILE_OPEN;
-	struct json_writer *w =
-		truth_begin(session, event, is_open ? "file.open.done" : "file.change.done");
-
-	if (!is_open)
-		json_put_bytes(w, "op", action->op.at, action->op.len);
-	json_put_bytes(w, "path", action->path.at, action->path.len);
-	if (action->target.len)
-		json_put_bytes(w, "target", action->target.at, action->target.len);
-	json_put_bool(w, "claimed", action->claimed);
-	put_result(w, event);
-	truth_end(session, w);
-}
-
-/* Where it goes: @address by the network, else to @path. */
-static void record_connect(struct session *session, struct json_writer *w, const char *address,
-			   int64_t port, struct str path)
-{
-	const char *host = session_net_host(session, address);
-
-	if (address[0]) {
-		json_put_string(w, "address", address);
-		if (host)
-			json_put_string(w, "host", host);
-		json_put_i64(w, "port", port);
-	} else if (path.len) {
-		json_put_bytes(w, "path", path.at, path.len);
-	}
-}
-
-/* Of what was judged, where the trace tells only what the caller's memory says as it returns. */
-static void record_made_connect(struct session *session, const struct trace_event *event,
-				const struct action *action)
-{
-	struct json_writer *w = truth_begin(session, event, "connect.done");
-	_cleanup_free_ char *address = xstrndup(action->address.at, action->address.len);
-
-	json_put_bytes(w, "exe", action->exe.at, action->exe.len);
-	record_connect(session, w, address, action->port, action->path);
-	put_result(w, event);
-	truth_end(session, w);
-}
-
-/*
- * Does the trace tell how it went? The hands are not traced. That a descriptor arrived is seen; how
- * all else went, by the caller's return alone, where returns are seen. Of connections it leaves
- * that to us where all of them are carried out, and without a trace nobody tells of others.
- */
-static bool is_traced(const struct session *session, const struct action *action, int error)
-{
-	if (action->kind == ACTION_CONNECT && session->carries_connects)
-		return false;
-	return !session->trace || trace_sees_returns(session->trace) ||
-	       (action->kind == ACTION_FILE_OPEN && !error);
-}
-
-void observe_carried_out(struct session *session, const struct action *action, int error)
-{
-	struct trace_event event = {
-		.time_ns = monotonic_ns(),
-		.exec_id = action->exec_id,
-		.pid = action->pid,
-		.result = -error,
-	};
-
-	if (!error)
-		past_note(session->past, action);
-	if (is_traced(session, action, error))
-		return;
-	if (action->kind == ACTION_CONNECT) {
-		record_made_connect(session, &event, action);
-	} else {
-		event.comm = "cordon-hands";
-		record_done(session, &event, action);
-	}
 }
 
 static void on_open(struct session *session, const struct trace_event *event)
@@ -204,7 +75,7 @@ static void on_open(struct session *session, const struct trace_event *event)
 	policy_state_add_session_labels(session->state, event->labels | of_path);
 	judge_note_labels(session, &action);
 	if (session->gates_files && action.write)
-		record_done(session, event, &action);
+		observe_done(session, event, &action);
 	else
 		apply(session, event, &action);
 }
@@ -233,7 +104,7 @@ static void on_change(struct session *session, const struct trace_event *event)
 	}
 	action.write = true;
 	if (session->gates_files)
-		record_done(session, event, &action);
+		observe_done(session, event, &action);
 	else
 		apply(session, event, &action);
 }
@@ -312,65 +183,7 @@ static void on_signal(struct session *session, const struct trace_event *event)
 	apply(session, event, &action);
 }
 
-static void on_exec(struct session *session, const struct trace_event *event)
-{
-	struct json_writer *w = truth_begin(session, event, "exec.done");
-
-	lineages_exec(session->lineages, event->exec_id, event->pid, str_of(event->path),
-		      event->time_ns);
-	json_put_string(w, "path", event->path);
-	json_put_u64(w, "inode", event->inode);
-	truth_end(session, w);
-}
-
-static void on_connect(struct session *session, const struct trace_event *event)
-{
-	char address[INET6_ADDRSTRLEN] = "";
-	struct json_writer *w = truth_begin(session, event, "connect.done");
-
-	if (event->family == AF_INET)
-		(void)ipv4_text(event->address, address);
-	else if (event->family == AF_INET6)
-		(void)inet_ntop(AF_INET6, event->address, address, sizeof(address));
-	record_connect(session, w, address, event->port, str_of(event->path));
-	put_result(w, event);
-	truth_end(session, w);
-}
-
-static void on_mismatch(struct session *session, const struct trace_event *event)
-{
-	const bool refused = event->kind == TRACE_EXEC_REFUSED;
-	struct execution *execution = execution_find(session, event->exec_id);
-	struct json_writer *w = truth_begin(session, event, "exec.mismatch");
-
-	json_put_string(w, "path", event->path);
-	json_put_string(w, "difference", trace_mismatch_text(event->result));
-	json_put_bool(w, "killed", !refused);
-	json_put_string(w, "because",
-			refused ? "What the kernel was about to run is not what was approved; the "
-				  "call was refused."
-				: "What the kernel was about to run is not what was approved; it "
-				  "was killed before its first instruction.");
-	truth_end(session, w);
-	if (refused)
-		session->totals.denied++;
-	else
-		session->totals.killed++;
-	if (execution) {
-		execution->result.killed |= !refused;
-		execution->result.denied++;
-		execution->result.last_denial =
-			(struct denial){.verdict = refused ? VERDICT_DENY : VERDICT_KILL,
-					.kind = "exec",
-					.rule = "exec.mismatch",
-					.because = "The program changed between check and use."};
-		(void)snprintf(execution->result.last_denial.subject,
-			       sizeof(execution->result.last_denial.subject), "%s",
-			       event->path ? event->path : "");
-	}
-}
-
-void session_trace_event(struct session *session, const struct trace_event *event)
+void observe_event(struct session *session, const struct trace_event *event)
 {
 	struct action action;
 
@@ -378,7 +191,7 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		return;
 	switch (event->kind) {
 	case TRACE_EXEC:
-		on_exec(session, event);
+		observe_exec(session, event);
 		break;
 	case TRACE_FORK:
 		action = action_of(session, event, ACTION_FORK);
@@ -395,14 +208,14 @@ void session_trace_event(struct session *session, const struct trace_event *even
 		on_open(session, event);
 		break;
 	case TRACE_CONNECT:
-		on_connect(session, event);
+		observe_connect(session, event);
 		break;
 	case TRACE_CHANGE:
 		on_change(session, event);
 		break;
 	case TRACE_EXEC_MISMATCH:
 	case TRACE_EXEC_REFUSED:
-		on_mismatch(session, event);
+		observe_mismatch(session, event);
 		break;
 	case TRACE_CALL:
 		on_call(session, event);

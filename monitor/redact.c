@@ -16,7 +16,7 @@
 #include "monitor/net/canary.h"
 #include "monitor/policy/redact.h"
 #include "monitor/session_internal.h"
-#include "monitor/session_net.h"
+#include "monitor/session_net_internal.h"
 
 #define WITHHELD(_why) "What is protected in it cannot be cut out: " _why
 

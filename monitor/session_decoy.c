@@ -12,9 +12,10 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/judge.h"
 #include "monitor/net/decoy/decoy.h"
 #include "monitor/request.h"
-#include "monitor/session_net.h"
+#include "monitor/session_net_internal.h"
 
 #define MAX_TOLD_PATH	2048u
 #define MAX_TOLD_METHOD 32u

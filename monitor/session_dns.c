@@ -14,8 +14,10 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/judge.h"
 #include "monitor/net/dns_server.h"
 #include "monitor/session_internal.h"
+#include "monitor/session_net.h"
 
 #define DNS_PORT 53
 #define SOCKETS	 4u

@@ -4,24 +4,19 @@
 /*
  * The inside of a session, shared by its files:
  *
- *	session.c	life: start, ready, end
- *	control.c	the socket to the session's init, with a queue of what it could not take yet
- *	execution.c	one execution: its gate, its timer, its result
+ *	session.c	life: start, end
+ *	session_hello.c	what the floor says of itself, by which it gets ready
+ *	session_trace.c	what the trace looks for, and what is assumed where nobody looks
+ *	session_record.c the first event, the last one, and those that are no actions
  *	session_room.c	what may be taken of the host's disk without being written
- *	session_socket.c sockets in its network
- *	session_dns.c	the name server there
- *	session_net.c	what of that leads out: the relay, behind the gate
- *	session_relay.c	what the relay asks policy, and tells the record
- *	session_decoy.c	what answers there in place of whom a program means
- *	judge.c		action -> drained trace -> policy -> record -> answer
- *	judge_told.c	the event of a verdict, and what who was refused is told
- *	pending.c	actions that wait: ask.c, for an answer (approver.h); turn.c, for their turn
- *	approval.c	what an answer says, and for what it holds; question.c, what is asked
- *	loss.c		what was lost -> policy's on_loss -> record, and what it refuses from then
- *			on
- *	observe.c	trace event -> action -> policy -> record
+ *	session_socket.c sockets in its network; what of that leads out is session_net.h
+ *	control.c	the socket to the session's init, with a queue of what it could not take yet
+ *	execution.c	one execution: its timer, its result; execution_gate.c, its gate
  *	ending.c	what its end tells of an execution: limits it ran into, what was left
  *	usage.c		what executions use while they run, where a rule asks; proc_usage.c reads it
+ *
+ * An action is decided by judge.h, waits in ask/waiting.h, and what is missing of what it rests on
+ * is told by loss.h. What really happened comes in by observe.h.
  */
 
 #include <utlist.h>
@@ -29,9 +24,10 @@
 
 #include "common/buf.h"
 #include "common/proto.h"
-#include "monitor/ask/approval.h"
+#include "monitor/ask/waiting.h"
 #include "monitor/gate/gate.h"
 #include "monitor/lineage.h"
+#include "monitor/loss.h"
 #include "monitor/past.h"
 #include "monitor/proc_usage.h"
 #include "monitor/session.h"
@@ -80,37 +76,9 @@ struct execution {
 	struct execution *next, *prev;
 };
 
-enum loss_cause {
-	LOSS_NONE,
-	LOSS_EVENTS,   /* the trace's ring was full */
-	LOSS_CHILD,    /* no memory to mark a child as traced */
-	LOSS_APPROVAL, /* no room for what a program must be */
-	LOSS_CLOCK,    /* the wall clock was set */
-	LOSS_SEQUENCE, /* policy had no room to remember what a sequence was about */
-	LOSSES
-};
-
-/* What of a session waits; pending.c. */
-struct waiting {
-	struct pending *list;
-	unsigned questions, throttled; /* open ones */
-	uint64_t last_question;
-	struct grant *grants;
-	unsigned grant_count;
-	uint64_t *turn_ns; /* by rule: when the next one may go on; NULL until one throttles */
-	uv_timer_t timer;
-};
-
 struct socket_order;  /* session_socket.c */
 struct session_net;   /* session_net.c */
 struct session_decoy; /* session_decoy.c */
-
-struct loss {
-	enum loss_cause cause;	   /* the first one; the session goes by it */
-	uint64_t seq;		   /* its event */
-	uint64_t events, children; /* lost so far, as the record tells it */
-	uint64_t sequences;
-};
 
 /* On the host's disk, for what is taken there without being written; session_room.c. */
 struct room {
@@ -193,11 +161,20 @@ struct session {
 /* session.c */
 void session_fail(struct session *session, const struct error *err);
 void session_tick(struct session *session);
+void session_on_lost_init(struct session *session);
+void session_handle_closed(struct session *session);
+
+/* session_hello.c */
+void session_on_hello(struct session *session, const struct msg *m, const char *payload,
+		      struct msg_fds *fds);
+
+/* session_trace.c */
+/* @root_fd: the session's root directory. */
+int session_trace_start(struct session *session, int root_fd, struct error *err);
 /* Nobody can tell any more what was read: all labels that exist count as set. */
 void session_assume_labels(struct session *session);
 /* The same of what rules with a sequence wait for. @from_start: there is no trace at all. */
 void session_assume_steps(struct session *session, bool from_start);
-void session_handle_closed(struct session *session);
 
 /* control.c */
 int control_open(struct session *session, int control_fd, struct error *err);
@@ -205,9 +182,6 @@ int control_open(struct session *session, int control_fd, struct error *err);
 int control_send(struct session *session, const struct msg *m, const char *payload, const int *fds,
 		 unsigned fd_count);
 void control_close(struct session *session);
-void session_on_hello(struct session *session, const struct msg *m, const char *payload,
-		      struct msg_fds *fds);
-void session_on_lost_init(struct session *session);
 
 /* session_room.c */
 void session_on_room(struct session *session, const struct msg *m);
@@ -227,61 +201,6 @@ void session_on_socket(struct session *session, const struct msg *m, struct msg_
 /* What was asked for will not come. */
 void session_end_orders(struct session *session);
 
-/* session_dns.c */
-struct names;
-struct session_dns;
-/* Makes the session ready, or fails it, once it is known whether the server stands. */
-struct session_dns *session_dns_start(struct session *session, struct names *names);
-/* Frees it, later. */
-void session_dns_end(struct session_dns *dns);
-
-/* session_decoy.c */
-struct canaries; /* monitor/net/canary.h */
-struct judgement;
-struct relay_arrival;
-/*
- * Whether the decoy internet answers what would else be refused, or let out: of the verdict decoy,
- * and with the network "decoy" of all that leads out and that nobody has to be asked about.
- */
-bool session_decoy_answers(const struct session *session, const struct action *action,
-			   const struct judgement *judgement);
-/* Errors: policy has decoys and there is none, or it cannot be made. *ret is NULL if none is
- * needed.
- */
-int session_decoy_start(struct session *session, struct session_decoy **ret, struct error *err);
-/* Those that the decoys give away: what a program got from them is not to leave either. */
-int session_decoy_canaries(const struct session_decoy *ours, struct canaries *canaries,
-			   struct error *err);
-/* A connection that it answers has arrived; the socket is taken over. */
-int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *arrival);
-/* Every connection ends now; frees it, later. */
-void session_decoy_end(struct session_decoy *ours);
-
-/* session_net.c; without a relayed network all of it does nothing. */
-/* With one, the session is ready when session_dns.c says so. */
-int session_net_start(struct session *session, struct error *err);
-void session_net_drop_execution(struct execution *execution);
-void session_net_end(struct session *session);
-
-/* session_publish.c */
-int session_publish_start(struct session *session, struct error *err);
-void session_publish_end(struct session *session);
-/* Puts the name in that an action's address was minted for. */
-void session_net_name(const struct session *session, struct action *action);
-/* The name that a numeric address was minted for; NULL: none. */
-const char *session_net_host(const struct session *session, const char *address);
-/* True, with @ret set, if the call needs no verdict, or had it before. */
-bool session_net_answers(struct execution *execution, const struct gate_request *request,
-			 struct gate_answer *ret);
-/* The network is "decoy": nothing is dialled. */
-bool session_net_is_decoy(const struct session *session);
-/* True if it is TCP, UDP or a name that leads out of a session whose network is relayed. */
-bool session_net_leads_out(const struct session *session, const struct action *action);
-/* What policy has let through: *ret is changed to what the network makes of it. @by_decoy: a decoy
- * answers. */
-void session_net_carry_out(struct execution *execution, const struct gate_request *request,
-			   const struct action *action, bool by_decoy, struct gate_answer *ret);
-
 /* execution.c */
 struct execution *execution_find(struct session *session, uint32_t exec_id);
 void execution_on_ready(struct session *session, const struct msg *m, struct msg_fds *fds);
@@ -300,112 +219,14 @@ void session_put_utc(const struct session *session, struct json_writer *w);
 void session_record_start(struct session *session);
 /* Closes the record; the session has failed if that cannot be written. */
 void session_record_end(struct session *session);
-
-/* judge.c */
-struct judgement {
-	struct decision decision;
-	bool proceed;
-	bool later;	   /* not decided yet: it will be asked about again, see struct stop */
-	bool by_loss;	   /* not policy: something was lost */
-	bool by_decoy;	   /* it proceeds, and a decoy answers in place of whom it is meant for */
-	bool is_told;	   /* the record has it: asked about, it waited, and nothing has changed */
-	uint64_t question; /* that it waits for; 0: none */
-	uint64_t approval; /* the question whose answer holds here too; 0: none */
-	uint64_t delay_ms; /* that it is held up for */
-	struct redaction *redaction; /* of a result that is to be changed; owned; or NULL */
-	const char *reason;	     /* why what asks is refused; static or of the pending's */
-	uint64_t seq;
-};
-
-/* An action that can wait where it is: in a system call, or before a tool call. */
-struct stop {
-	struct execution *execution; /* NULL: a tool call */
-	uint64_t ticket;	     /* of its gate */
-	const struct call_waiter *waiter;
-	struct action_evidence evidence;
-};
-
-/*
- * Decides, records and counts one action; *ret_denial (may be NULL) is filled if it is refused.
- * @stop: NULL if it cannot wait; then what is to be asked is refused, and so is on the network what
- * is to wait for its turn. A result, which is there already, goes on.
- */
-void judge(struct session *session, const struct action *action, const struct stop *stop,
-	   struct judgement *ret, struct denial *ret_denial);
-/* The same without the drain, for actions that come from the trace itself. */
-void judge_traced(struct session *session, const struct action *action, struct judgement *ret,
-		  struct denial *ret_denial);
-/* Labels that are new in the session go to the record as an event of their own. */
-void judge_note_labels(struct session *session, const struct action *cause);
-/* What was done until now counts: its events are taken from the trace, and labels of reads go to
- * the session's state, those of the action's process to the action. */
-void judge_catch_up(struct session *session, struct action *action);
-
-/* file_labels.c: action.file_labels; the names are borrowed from the policy. */
-struct file_labels {
-	struct str names[MAX_LABELS];
-};
-
-/* @known: those that the kernel has of the file. */
-void file_labels_fill(const struct session *session, uint64_t known, struct file_labels *ret,
-		      struct action *action);
-/* Of the program, and of the script that names it. */
-void file_labels_of_exec(const struct session *session, const struct gate_request *request,
-			 struct file_labels *ret, struct action *action);
-
-/* judge_told.c */
-#define ACTION_CALL_BYTES 96
-/* The call that an action belongs to, for an event; NULL: none. */
-const char *judge_call_of(const struct action *action, char text[ACTION_CALL_BYTES]);
-/* The event of an action; its number goes to the judgement. */
-void judge_record(struct session *session, const struct action *action,
-		  struct judgement *judgement);
-void judge_fill_denial(const struct session *session, const struct action *action,
-		       const struct judgement *judgement, struct denial *ret);
-/* Takes out of a denial's texts what is protected. */
-void judge_redact_denial(const struct session *session, struct denial *denial);
-/* The member "fields" of an action. */
-void judge_put_fields(struct json_writer *w, const struct action *action);
-/* An event that is no action; the caller writes members and ends it with event_end(). */
+/* An event; the caller writes members and ends it with event_end(). */
+struct json_writer *event_begin_as(struct session *session, const struct event_head *head);
+/* The same of one that is no action. */
 struct json_writer *event_begin(struct session *session, const char *kind, const char *call,
 				uint32_t exec_id);
 void event_end(struct session *session);
 /* The record cannot be written: the session ends. */
 void event_failed(struct session *session, int reason);
-
-/* ask/question.c: the text of a question, into a buffer with a ceiling. */
-void question_write(const struct session *session, const struct action *action,
-		    const struct decision *decision, uint64_t id, struct buf *out);
-
-/* ask/pending.c, ask.c, turn.c */
-void pending_start(struct session *session);
-/* True if this very action was decided before and waits since. */
-bool pending_knows(struct session *session, const struct stop *stop);
-/* Of a decision to ask, or to throttle: proceed, later and what the record is to say of it. @stop
- * of what is throttled may be NULL: it is refused where it would have to wait. */
-void pending_ask(struct session *session, const struct stop *stop, struct judgement *judgement);
-void pending_throttle(struct session *session, const struct stop *stop,
-		      struct judgement *judgement);
-/* It is over, and what of it waits with it. */
-void pending_drop_execution(struct execution *execution);
-/* Nobody is asked any more; tool calls that wait are refused. */
-void pending_end(struct session *session);
-void pending_free(struct session *session);
-
-/* loss.c */
-/* Asks the trace what it has lost since, and notes it. */
-void loss_check(struct session *session);
-/* Asks the policy's state the same. */
-void loss_check_sequences(struct session *session);
-/* @action is an exec that there was no room to approve. */
-void loss_of_approval(struct session *session, const struct action *action);
-void loss_of_clock(struct session *session, int64_t step_ns);
-/* After a loss: makes the decision one to refuse, if on_loss is stricter. Return: true if it did.
- */
-bool loss_overrules(const struct session *session, const struct action *action,
-		    struct decision *decision);
-/* As policy_explain(), for such a decision. */
-void loss_explain(const struct session *session, struct json_writer *w);
 
 /* usage.c */
 /* Errors: -EOPNOTSUPP if a rule needs what this kernel does not tell. */
@@ -421,9 +242,3 @@ void usage_end(struct execution *execution);
 struct action execution_action(const struct execution *execution, enum action_kind kind);
 /* With its EXIT there, and the trace drained. */
 void ending_note(struct execution *execution, const struct msg *m, const char *payload);
-
-/* observe.c */
-void session_trace_event(struct session *session, const struct trace_event *event);
-/* How what was allowed went, and not for the kernel to do: a gated file operation, a connection;
- * @error: errno or 0. */
-void observe_carried_out(struct session *session, const struct action *action, int error);

@@ -15,7 +15,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "monitor/session_net.h"
+#include "monitor/session_net_internal.h"
 
 #define DNS_PORT 53
 

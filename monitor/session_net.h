@@ -2,42 +2,78 @@
 #pragma once
 
 /*
- * The inside of a session's relayed network: session_net.c, between gate and relay;
- * session_relay.c, between relay, policy and record.
+ * What of a session's network leads out, as its other files see it:
+ *
+ *	session_net.c		the relay, behind the gate
+ *	session_dns.c		the name server inside
+ *	session_decoy.c		what answers there in place of whom a program means
+ *	session_publish.c	ports of the host that lead in
+ *
+ * The inside is session_net_internal.h.
  */
 
-#include "monitor/net/canary.h"
-#include "monitor/net/names.h"
-#include "monitor/net/relay.h"
-#include "monitor/session_internal.h"
+#include <stdbool.h>
 
-struct session_net {
-	struct session *session; /* borrowed: is freed after us */
-	struct names *names;
-	struct canaries canaries; /* that may not leave */
-	struct session_dns *dns;
-	struct relay *relay;
-	struct session_decoy *decoy; /* NULL: nothing is answered by one */
-};
+#include "common/error.h"
+#include "monitor/action.h"
+#include "monitor/gate/gate.h"
 
-/* session_relay.c */
-/* What an action of a connection has of it; @address: room for its text. */
-struct action session_net_action(enum action_kind kind, const struct relay_caller *caller,
-				 const char *host, const struct endpoint *at,
-				 char address[ENDPOINT_TEXT]);
+struct canaries; /* monitor/net/canary.h */
+struct execution;
+struct judgement;
+struct names;
+struct relay_arrival;
+struct session;
+struct session_decoy;
+struct session_dns;
+
+/* session_net.c; without a relayed network all of it does nothing. */
+/* With one, the session is ready when session_dns.c says so. */
+int session_net_start(struct session *session, struct error *err);
+void session_net_drop_execution(struct execution *execution);
+void session_net_end(struct session *session);
+
+/* Puts the name in that an action's address was minted for. */
+void session_net_name(const struct session *session, struct action *action);
+/* The name that a numeric address was minted for; NULL: none. */
+const char *session_net_host(const struct session *session, const char *address);
+/* True, with @ret set, if the call needs no verdict, or had it before. */
+bool session_net_answers(struct execution *execution, const struct gate_request *request,
+			 struct gate_answer *ret);
+/* The network is "decoy": nothing is dialled. */
+bool session_net_is_decoy(const struct session *session);
+/* True if it is TCP, UDP or a name that leads out of a session whose network is relayed. */
+bool session_net_leads_out(const struct session *session, const struct action *action);
+/* What policy has let through: *ret is changed to what the network makes of it. @by_decoy: a decoy
+ * answers. */
+void session_net_carry_out(struct execution *execution, const struct gate_request *request,
+			   const struct action *action, bool by_decoy, struct gate_answer *ret);
+
+/* session_dns.c */
+/* Makes the session ready, or fails it, once it is known whether the server stands. */
+struct session_dns *session_dns_start(struct session *session, struct names *names);
+/* Frees it, later. */
+void session_dns_end(struct session_dns *dns);
+
+/* session_decoy.c */
 /*
- * @waiter: whose action it is, if that can wait; it is told when to ask again. NULL: what is to be
- * asked or slowed down is not: the first is refused.
+ * Whether the decoy internet answers what would else be refused, or let out: of the verdict decoy,
+ * and with the network "decoy" of all that leads out and that nobody has to be asked about.
  */
-enum call_check session_net_decide(struct session *session, const struct action *action,
-				   const struct call_waiter *waiter);
-/* Their context is the session_net. */
-extern const struct relay_ops session_relay_ops;
+bool session_decoy_answers(const struct session *session, const struct action *action,
+			   const struct judgement *judgement);
+/* Errors: policy has decoys and there is none, or it cannot be made. *ret is NULL if none is
+ * needed.
+ */
+int session_decoy_start(struct session *session, struct session_decoy **ret, struct error *err);
+/* Those that the decoys give away: what a program got from them is not to leave either. */
+int session_decoy_canaries(const struct session_decoy *ours, struct canaries *canaries,
+			   struct error *err);
+/* A connection that it answers has arrived; the socket is taken over. */
+int session_decoy_serve(struct session_decoy *ours, const struct relay_arrival *arrival);
+/* Every connection ends now; frees it, later. */
+void session_decoy_end(struct session_decoy *ours);
 
-/*
- * Policy let it through, and the network refuses it: an event of its own, and the denial that the
- * agent is told, of which kind, rule, subject and because are there. @execution: NULL if it is
- * over.
- */
-void session_net_refuse(struct session *session, struct execution *execution, const char *call,
-			struct denial *denial);
+/* session_publish.c */
+int session_publish_start(struct session *session, struct error *err);
+void session_publish_end(struct session *session);

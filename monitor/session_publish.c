@@ -9,6 +9,7 @@
 #include "common/limits.h"
 #include "monitor/net/publish.h"
 #include "monitor/session_internal.h"
+#include "monitor/session_net.h"
 
 /* Whoever publishes a service has it at all addresses of the session, of which this is one. */
 static int on_connect(void *ctx, uint16_t port, net_socket_cb done, void *done_ctx)

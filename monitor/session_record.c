@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The first and the last event of a session, and what of it must be on disk. */
+/*
+ * A session's record: its first and its last event, what of it must be on disk, and how any event
+ * gets there.
+ */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +17,38 @@
 #include "monitor/session_internal.h"
 
 #define NS_PER_S INT64_C(1000000000)
+
+struct json_writer *event_begin_as(struct session *session, const struct event_head *head)
+{
+	session->totals.events++;
+	return record_begin(session->record, head);
+}
+
+struct json_writer *event_begin(struct session *session, const char *kind, const char *call,
+				uint32_t exec_id)
+{
+	const struct event_head head = {
+		.time_ns = monotonic_ns(), .call = call, .exec_id = exec_id, .kind = kind};
+
+	return event_begin_as(session, &head);
+}
+
+/* No record, no run: an action that cannot be told of must not happen. */
+void event_failed(struct session *session, int reason)
+{
+	struct error err;
+
+	(void)error_errno(&err, reason, "write the record %s", record_path(session->record));
+	session_fail(session, &err);
+}
+
+void event_end(struct session *session)
+{
+	const int r = record_end(session->record);
+
+	if (r < 0)
+		event_failed(session, r);
+}
 
 void session_put_utc(const struct session *session, struct json_writer *w)
 {

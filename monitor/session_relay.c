@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/judge.h"
 #include "monitor/net/screen.h"
 #include "monitor/net/upstream_address.h"
 #include "monitor/request.h"
-#include "monitor/session_net.h"
+#include "monitor/session_net_internal.h"
 
 void session_net_refuse(struct session *session, struct execution *execution, const char *call,
 			struct denial *denial)

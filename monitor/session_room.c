@@ -7,6 +7,7 @@
  * may be told too early that the disk is full, never too late.
  */
 
+#include "monitor/judge.h"
 #include "monitor/session_internal.h"
 
 void session_on_room(struct session *session, const struct msg *m)

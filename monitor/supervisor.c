@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/buf.h"
+#include "monitor/observe.h"
 #include "monitor/session_internal.h"
 
 /*
@@ -36,7 +37,7 @@ static void on_trace_event(void *ctx, const struct trace_event *event)
 		return;
 	session = supervisor->sessions[event->slot];
 	if (session)
-		session_trace_event(session, event);
+		observe_event(session, event);
 }
 
 void supervisor_drain(struct supervisor *supervisor)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "monitor/judge.h"
 #include "monitor/session_internal.h"
 
 #define SAMPLE_NS   UINT64_C(200000000)

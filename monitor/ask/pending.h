@@ -6,6 +6,7 @@
  * for an answer; turn.c, what waits for its turn.
  */
 
+#include "monitor/judge.h"
 #include "monitor/session_internal.h"
 
 #define NS_PER_MS UINT64_C(1000000)

@@ -2,6 +2,7 @@
 
 /* What an approver is told: everything that policy knew. */
 
+#include "monitor/judge.h"
 #include "monitor/session_internal.h"
 
 static void put_labels(const struct session *session, struct json_writer *w)

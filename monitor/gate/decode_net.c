@@ -1,49 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/gate/decode_net.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include "common/cleanup.h"
 #include "common/release.h"
-#include "monitor/gate/address.h"
-#include "monitor/gate/decode.h"
 #include "monitor/gate/file_action.h"
 #include "monitor/gate/socket.h"
-#include "monitor/gate/unix_owner.h"
-
-#define MAX_MESSAGES 1024 /* UIO_MAXIOV: sendmmsg(2) silently takes no more */
-
-/* One destination as read from the child. */
-struct destination {
-	uint32_t len;
-	uint8_t bytes[MAX_ADDRESS_BYTES];
-};
-
-struct net_call {
-	enum action_kind kind;
-	int socket_number;
-	bool looked;	/* at the socket */
-	int socket_fd;	/* what the number stands for, owned; negative: an errno */
-	int carried_fd; /* a duplicate of that, for whoever carries the call out; owned */
-	int file_fd;	/* where its path led; owned */
-	struct file_action *about; /* what whoever carries it out was allowed; owned */
-	const char *protocol;
-	const char *provenance; /* of a UNIX socket's file, else NULL */
-	bool missing;		/* a path that nothing is at */
-	bool in_own_folder;	/* of that: nobody but the session can put a socket there */
-	bool is_list;		/* of messages, of which the kernel sends those before a failure */
-	int64_t bytes;		/* of sendto, else 0 */
-};
-
-static bool is_carried(const struct decode *d, const struct net_call *call)
-{
-	return d->carries_connects && call->kind == ACTION_CONNECT;
-}
 
 /* Fills protocol and socket_fd. What is no socket is answered with what the call itself would say.
  */
@@ -56,88 +23,6 @@ static int look_at_socket(struct decode *d, struct net_call *call, const struct 
 		return call->socket_fd == -EBADF ? -EBADF : 0;
 	return socket_protocol(call->socket_fd, strncmp(address->family, "inet", 4) == 0,
 			       &call->protocol);
-}
-
-/*
- * Whose socket it is. On a read-only mount the session cannot have made one: it belongs to a
- * process outside, whom the network namespace does not keep away, for a socket's file is looked up
- * by path. In a folder that host and session both write to, the kernel's list tells.
- */
-static const char *socket_provenance(const struct decode *d, int file_fd)
-{
-	struct stat st;
-
-	if (is_read_only(file_fd))
-		return provenance_name(PROVENANCE_IMAGE);
-	if (path_is_below_any(d->socket_path, d->host_bound) &&
-	    (fstat(file_fd, &st) < 0 || !unix_is_inside(d->diag_fd, &st)))
-		return provenance_name(PROVENANCE_HOST_BOUND);
-	return new_socket_provenance(d->socket_path, d->owners.workspace, NULL);
-}
-
-/* Canonical path of a socket's name that is not there: it is the folder that is resolved. */
-static int resolve_in_folder(struct decode *d, struct net_call *call, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	char folder[MAX_ADDRESS_BYTES + 2];
-	_cleanup_close_ int file_fd = -1;
-	bool reachable;
-	bool nameless;
-
-	(void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1,
-		       slash ? path : ".");
-	int r = resolve_path(&d->target, AT_FDCWD, folder, 0, &file_fd);
-
-	if (r == 0)
-		r = resolve_name(&d->target, file_fd, d->socket_path, sizeof(d->image.path),
-				 &reachable, &nameless);
-	if (r < 0)
-		return r;
-	const size_t len = strlen(d->socket_path);
-	const bool at_root = len && d->socket_path[len - 1] == '/';
-
-	if (len + strlen(name) + 2 > sizeof(d->socket_path))
-		return -ENAMETOOLONG;
-	(void)snprintf(d->socket_path + len, sizeof(d->socket_path) - len, "%s%s",
-		       at_root ? "" : "/", name);
-	call->in_own_folder =
-		!is_read_only(file_fd) && !path_is_below_any(d->socket_path, d->host_bound);
-	return 0;
-}
-
-/*
- * Canonical path of a socket's name. That somebody asks for one that is not there is told, too; its
- * folder may be missing as well, and then the name is as it was given.
- */
-static int resolve_socket(struct decode *d, struct net_call *call, const char *path)
-{
-	_cleanup_close_ int file_fd = -1;
-	bool reachable;
-	bool nameless;
-	int r;
-
-	if (call->kind == ACTION_BIND) {
-		r = resolve_in_folder(d, call, path);
-		call->provenance =
-			new_socket_provenance(d->socket_path, d->owners.workspace, d->host_bound);
-		return r;
-	}
-	r = resolve_path(&d->target, AT_FDCWD, path, 0, &file_fd);
-	if (r == -ENOENT) {
-		call->missing = true;
-		if (resolve_in_folder(d, call, path) < 0)
-			(void)snprintf(d->socket_path, sizeof(d->socket_path), "%s", path);
-		return 0;
-	}
-	if (r == 0)
-		r = resolve_name(&d->target, file_fd, d->socket_path, sizeof(d->socket_path),
-				 &reachable, &nameless);
-	if (r == 0)
-		call->provenance = socket_provenance(d, file_fd);
-	if (r == 0 && is_carried(d, call))
-		call->file_fd = take_fd(&file_fd);
-	return r;
 }
 
 static int decide_address(struct decode *d, struct net_call *call, const struct address *address,
@@ -173,7 +58,7 @@ static int decide_address(struct decode *d, struct net_call *call, const struct 
 		*ret = (struct gate_answer){.errno_value = ENOENT};
 		if (call->kind == ACTION_CONNECT)
 			decode_answered(d, &action, ENOENT);
-	} else if (ret->proceed && is_carried(d, call)) {
+	} else if (ret->proceed && net_call_is_carried(d, call)) {
 		call->about = file_action_of_connect(&action);
 	}
 	return 0;
@@ -188,8 +73,8 @@ static bool is_udp(const struct net_call *call)
  * A connect of UDP waits for nobody and asks for no rights, and all of it is in the socket, its
  * network as well: nobody else is needed for it.
  */
-static int connect_at_once(struct decode *d, struct net_call *call, const struct destination *to,
-			   struct gate_answer *ret)
+static int connect_at_once(struct decode *d, struct net_call *call,
+			   const struct net_destination *to, struct gate_answer *ret)
 {
 	struct sockaddr_storage address;
 	int error = 0;
@@ -213,8 +98,8 @@ static bool is_unix(int socket_fd)
 	       domain == AF_UNIX;
 }
 
-static int decide_bytes(struct decode *d, struct net_call *call, const struct destination *to,
-			struct gate_answer *ret)
+int net_call_decide(struct decode *d, struct net_call *call, const struct net_destination *to,
+		    struct gate_answer *ret)
 {
 	struct address address;
 	struct str path = {0};
@@ -222,14 +107,14 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	int r;
 
 	/* It leads nowhere, on whatever socket. */
-	if (decoded == ADDRESS_NONE && !is_carried(d, call)) {
+	if (decoded == ADDRESS_NONE && !net_call_is_carried(d, call)) {
 		ret->proceed = true;
 		return 0;
 	}
 	r = look_at_socket(d, call, &address);
 	if (r < 0 || decoded < 0)
 		return r < 0 ? r : decoded;
-	if (is_carried(d, call)) {
+	if (net_call_is_carried(d, call)) {
 		/* The owner may keep the other one. What cannot be carried out is refused. */
 		call->carried_fd = fcntl(call->socket_fd, F_DUPFD_CLOEXEC, 0);
 		if (call->carried_fd < 0)
@@ -247,7 +132,7 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	call->missing = false;
 	call->in_own_folder = false;
 	if (address.is_path) {
-		r = resolve_socket(d, call, address.path);
+		r = net_call_resolve(d, call, address.path);
 		if (r < 0)
 			return r;
 		path = str_of(d->socket_path);
@@ -257,7 +142,7 @@ static int decide_bytes(struct decode *d, struct net_call *call, const struct de
 	return decide_address(d, call, &address, path, ret);
 }
 
-static int read_destination(struct decode *d, uint64_t at, uint64_t len, struct destination *ret)
+int net_call_read(struct decode *d, uint64_t at, uint64_t len, struct net_destination *ret)
 {
 	if (len > MAX_ADDRESS_BYTES)
 		return -EINVAL;
@@ -268,10 +153,10 @@ static int read_destination(struct decode *d, uint64_t at, uint64_t len, struct 
 static int decode_single(struct decode *d, struct net_call *call, uint64_t at, uint64_t len,
 			 struct gate_answer *ret)
 {
-	struct destination to;
-	int r = read_destination(d, at, len, &to);
+	struct net_destination to;
+	int r = net_call_read(d, at, len, &to);
 
-	return r < 0 ? r : decide_bytes(d, call, &to, ret);
+	return r < 0 ? r : net_call_decide(d, call, &to, ret);
 }
 
 /*
@@ -281,15 +166,15 @@ static int decode_single(struct decode *d, struct net_call *call, uint64_t at, u
 static int decode_connection(struct decode *d, struct net_call *call, uint64_t at, uint64_t len,
 			     struct gate_answer *ret)
 {
-	struct destination to;
+	struct net_destination to;
 	struct address address;
 	struct connection to_make;
-	int r = read_destination(d, at, len, &to);
+	int r = net_call_read(d, at, len, &to);
 	bool by_path;
 
 	if (r == 0)
-		r = decide_bytes(d, call, &to, ret);
-	if (r != 0 || !ret->proceed || !is_carried(d, call))
+		r = net_call_decide(d, call, &to, ret);
+	if (r != 0 || !ret->proceed || !net_call_is_carried(d, call))
 		return r;
 	if (is_udp(call))
 		return connect_at_once(d, call, &to, ret);
@@ -327,94 +212,9 @@ static int decode_listen(struct decode *d, struct net_call *call, struct gate_an
 	return decide_address(d, call, &address, (struct str){address.path, address.path_len}, ret);
 }
 
-/* Where a message goes; *ret_at is 0 if it names no address. */
-static int message_name(const struct msghdr *message, uint64_t *ret_at, uint32_t *ret_len)
-{
-	const int len = (int)message->msg_namelen;
-
-	if (len < 0)
-		return -EINVAL;
-	*ret_at = len ? (uint64_t)(uintptr_t)message->msg_name : 0;
-	/* The kernel cuts here where it refuses elsewhere. */
-	*ret_len = (unsigned)len > MAX_ADDRESS_BYTES ? MAX_ADDRESS_BYTES : (unsigned)len;
-	return 0;
-}
-
-/* Reads the destination of each message that has one, repeated ones once, into d->bytes. */
-static int read_messages(struct decode *d, uint64_t at, unsigned count, size_t stride)
-{
-	struct destination to;
-	struct msghdr message;
-	uint64_t name_at = 0;
-	uint32_t name_len = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		int r = child_mem_read(&d->mem, at + i * stride, &message, sizeof(message));
-
-		if (r == 0)
-			r = message_name(&message, &name_at, &name_len);
-		if (r < 0)
-			return r;
-		if (!name_at)
-			continue;
-		memset(&to, 0, sizeof(to));
-		r = read_destination(d, name_at, name_len, &to);
-		if (r < 0)
-			return r;
-		if (d->bytes.len >= sizeof(to) &&
-		    memcmp(d->bytes.data + d->bytes.len - sizeof(to), &to, sizeof(to)) == 0)
-			continue;
-		buf_put(&d->bytes, &to, sizeof(to));
-	}
-	return 0;
-}
-
-/* A kill, then a refusal, then what is not decided yet. */
-static unsigned strictness(const struct gate_answer *answer)
-{
-	if (answer->kill_execution)
-		return 3;
-	if (answer->later)
-		return 1;
-	return answer->proceed ? 0 : 2;
-}
-
-static void keep_stricter(struct gate_answer *strictest, const struct gate_answer *one)
-{
-	if (strictness(one) > strictness(strictest))
-		*strictest = *one;
-}
-
-/* sendmsg and sendmmsg: the strictest answer to any message is the answer to all. */
-static int decode_messages(struct decode *d, struct net_call *call, uint64_t at, unsigned count,
-			   struct gate_answer *ret)
-{
-	struct gate_answer strictest = {.proceed = true};
-	int r = read_messages(d, at, count, sizeof(struct mmsghdr));
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < d->bytes.len; i += sizeof(struct destination)) {
-		struct gate_answer one = {.errno_value = EPERM};
-		struct destination to;
-
-		memcpy(&to, d->bytes.data + i, sizeof(to));
-		r = decide_bytes(d, call, &to, &one);
-		if (r == DECODE_GONE)
-			return r;
-		if (r < 0)
-			one = (struct gate_answer){.errno_value = -r};
-		keep_stricter(&strictest, &one);
-	}
-	*ret = strictest;
-	return 0;
-}
-
 static int decode_call_of(struct decode *d, const struct seccomp_data *data, struct net_call *call,
 			  struct gate_answer *ret)
 {
-	const unsigned messages = (unsigned)data->args[2];
-
 	switch (data->nr) {
 	/* The length is an int for the kernel; a negative one becomes too long here. */
 	case SYS_connect:
@@ -436,12 +236,11 @@ static int decode_call_of(struct decode *d, const struct seccomp_data *data, str
 		return decode_single(d, call, data->args[4], (uint32_t)data->args[5], ret);
 	case SYS_sendmsg:
 		call->kind = ACTION_SEND;
-		return decode_messages(d, call, data->args[1], 1, ret);
+		return net_call_messages(d, call, data->args[1], 1, ret);
 	case SYS_sendmmsg:
 		call->kind = ACTION_SEND;
 		call->is_list = true;
-		return decode_messages(d, call, data->args[1],
-				       messages > MAX_MESSAGES ? MAX_MESSAGES : messages, ret);
+		return net_call_messages(d, call, data->args[1], (unsigned)data->args[2], ret);
 	default:
 		return -ENOSYS;
 	}

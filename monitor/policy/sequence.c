@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/policy/sequence.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <sodium.h>
 
-#include "common/buf.h"
 #include "monitor/policy/keyed.h"
-#include "monitor/policy/rule.h"
-#include "monitor/policy/state.h"
+#include "monitor/policy/sequence_row.h"
 
-/*
- * The words of a key are times; 0: never. First the latest start of a beginning of 1, 2, ... steps.
- * Then, where the sequence asks for it: the last "since"; the last event that must not have been
- * before the first step.
- */
-#define SESSION_KEY  1u
-#define BY_EXECUTION (UINT64_C(1) << 63) /* where nobody sees which process started which */
+#define SESSION_KEY 1u
 
 const char *sequence_key_name(enum sequence_key by)
 {
@@ -31,71 +22,9 @@ const char *sequence_key_name(enum sequence_key by)
 	return by < SEQUENCE_KEYS ? names[by] : "unknown";
 }
 
-/* ---- memory ---- */
-
-static size_t row_words(const struct sequence *sequence)
-{
-	return sequence->places + sequence->since + sequence->missing_first;
-}
-
-_Static_assert(MAX_KEYED + MAX_POLICY_STEPS <= MAX_ROOM_KEYS, "each sequence has a step");
-
-/* The memory that all have is shared out by how many rules have rows of a length. */
-static uint32_t room_for(uint32_t rules, uint32_t all, size_t words)
-{
-	const size_t bytes = (size_t)SEQUENCE_BYTES / all * rules;
-	size_t keys = bytes / keyed_bytes(words);
-
-	if (keys < MIN_SEQUENCE_KEYS)
-		keys = MIN_SEQUENCE_KEYS;
-	return keys < MAX_KEYED ? (uint32_t)keys : MAX_KEYED;
-}
-
-int sequences_share(struct policy *policy, struct error *err)
-{
-	uint32_t all = 0;
-
-	for (size_t i = 0; i < policy->sequence_count; i++) {
-		const struct sequence *s = &policy->rules[policy->sequences[i]].sequence;
-		struct sequence_room *room = &policy->rooms[row_words(s)];
-
-		room->tables++;
-		if (s->by == BY_SESSION)
-			room->keys++; /* its own: nobody else has so few */
-		else
-			room->sharing++;
-		all += s->by != BY_SESSION;
-	}
-	for (size_t words = 0; words <= MAX_SEQUENCE_WORDS; words++) {
-		struct sequence_room *room = &policy->rooms[words];
-
-		if (all && room->sharing)
-			room->keys += room_for(room->sharing, all, words);
-		policy->state_bytes += room->keys * keyed_bytes(words);
-	}
-	if (policy->state_bytes <= MAX_STATE_BYTES)
-		return 0;
-	return error_set(err, E2BIG,
-			 "the counters and sequences of all rules take more than %u bytes a "
-			 "session: use fewer rules with \"sequence\", or lower \"at_least\"",
-			 MAX_STATE_BYTES);
-}
-
-struct keyed *sequence_table_new(struct policy_state *state, const struct rule *rule, bool alone)
-{
-	const struct sequence *s = &rule->sequence;
-	const size_t words = row_words(s);
-	const struct sequence_room *room = &state->policy->rooms[words];
-
-	if (!state->rooms[words])
-		state->rooms[words] = keyed_room_new(alone ? MIN_SEQUENCE_KEYS : room->keys, words,
-						     alone ? 1 : room->tables);
-	return keyed_in(state->rooms[words], (uint32_t)s->table);
-}
-
 /* ---- keys ---- */
 
-static uint64_t hashed(const struct policy *policy, struct str text)
+uint64_t sequence_key_of_text(const struct policy *policy, struct str text)
 {
 	unsigned char hash[crypto_shorthash_BYTES];
 	uint64_t key;
@@ -116,7 +45,7 @@ static uint64_t host_key(const struct policy *policy, struct str host)
 									 : host.at[i]);
 	if (len > 1 && lower[len - 1] == '.')
 		len--;
-	return hashed(policy, (struct str){lower, len});
+	return sequence_key_of_text(policy, (struct str){lower, len});
 }
 
 /* 0: the action is about no such thing. */
@@ -131,7 +60,7 @@ static uint64_t key_of(const struct policy *policy, const struct policy_state *s
 			return action->exec_id | BY_EXECUTION;
 		return action->pid;
 	case BY_FILE:
-		return action->path.len ? hashed(policy, action->path) : 0;
+		return action->path.len ? sequence_key_of_text(policy, action->path) : 0;
 	case BY_HOST:
 		return action->host.len ? host_key(policy, action->host) : 0;
 	case SEQUENCE_KEYS:
@@ -154,7 +83,7 @@ static uint64_t missing_of(const struct sequence *s, const uint64_t *row)
 
 static bool is_empty(const struct sequence *s, const uint64_t *row)
 {
-	for (size_t i = 0; i < row_words(s); i++) {
+	for (size_t i = 0; i < sequence_row_words(s); i++) {
 		if (row[i])
 			return false;
 	}
@@ -171,7 +100,7 @@ static bool is_over(const struct sequence *s, const uint64_t *row, uint64_t now)
 {
 	if (since_of(s, row))
 		return false;
-	for (size_t i = 0; i < row_words(s); i++) {
+	for (size_t i = 0; i < sequence_row_words(s); i++) {
 		if (is_within(s, row[i], now))
 			return false;
 	}
@@ -221,7 +150,7 @@ bool sequence_holds(const struct policy *policy, const struct policy_state *stat
 	if (!key)
 		return false;
 	if (kept)
-		memcpy(row, kept, row_words(s) * sizeof(*row));
+		memcpy(row, kept, sequence_row_words(s) * sizeof(*row));
 	assume_unseen(state, s, row);
 	if (!s->places)
 		return may_begin(s, row, state->now_ns);
@@ -273,7 +202,7 @@ static void give_way(struct policy_state *state, struct keyed *table)
 	keyed_drop(fullest, key);
 }
 
-static uint64_t *make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
+uint64_t *sequence_make_row(struct policy_state *state, const struct rule *rule, uint64_t key)
 {
 	const size_t index = rule->sequence.table;
 	struct keyed *table = state->tables[index];
@@ -318,7 +247,7 @@ void sequence_step(const struct policy *policy, struct policy_state *state, cons
 	/* A row that is not there is empty; only these make something of that. */
 	if (!row && step->place && step->role != STEP_SINCE && !state->unseen[s->table].places)
 		return;
-	row = make_row(state, rule, key);
+	row = sequence_make_row(state, rule, key);
 	assume_unseen(state, s, row);
 	if (step->role == STEP_SINCE) {
 		row[s->places] = state->now_ns;
@@ -333,101 +262,4 @@ void sequence_step(const struct policy *policy, struct policy_state *state, cons
 	}
 	if (is_empty(s, row))
 		keyed_drop(table, key);
-}
-
-/* ---- what rows are about ---- */
-
-static void copy_row(struct policy_state *state, const struct rule *rule, uint64_t from,
-		     uint64_t to)
-{
-	struct keyed *table = state->tables[rule->sequence.table];
-	const uint64_t *row = keyed_find(table, from);
-	uint64_t kept[MAX_SEQUENCE_WORDS];
-
-	if (!row) {
-		keyed_drop(table, to);
-		return;
-	}
-	memcpy(kept, row, row_words(&rule->sequence) * sizeof(*row));
-	memcpy(make_row(state, rule, to), kept, row_words(&rule->sequence) * sizeof(*row));
-}
-
-/* renameat2(2) can exchange two files, and what is done cannot be told from what was: so the rows
- * are exchanged, of which a plain rename leaves one with nobody. */
-static void exchange_rows(struct policy_state *state, const struct rule *rule, uint64_t a,
-			  uint64_t b)
-{
-	struct keyed *table = state->tables[rule->sequence.table];
-	const size_t bytes = row_words(&rule->sequence) * sizeof(uint64_t);
-	const uint64_t *of_b = keyed_find(table, b);
-	uint64_t kept[MAX_SEQUENCE_WORDS] = {0};
-
-	if (of_b)
-		memcpy(kept, of_b, bytes);
-	copy_row(state, rule, a, b);
-	keyed_drop(table, a);
-	if (of_b)
-		memcpy(make_row(state, rule, a), kept, bytes);
-}
-
-/* The things that a row was about, and will be. */
-struct move {
-	uint64_t from, to;
-};
-
-static struct move move_of(const struct policy *policy, const struct action *action)
-{
-	if (action->kind == ACTION_FILE_CHANGE)
-		return (struct move){hashed(policy, action->path), hashed(policy, action->target)};
-	return (struct move){(uint64_t)action->parent, action->pid};
-}
-
-static void follow(struct policy_state *state, const struct rule *rule, const struct action *action,
-		   struct move move)
-{
-	if (action->kind == ACTION_PROC_EXIT)
-		keyed_drop(state->tables[rule->sequence.table], move.to);
-	else if (action->kind == ACTION_FORK || str_eq(action->op, STR("link")))
-		copy_row(state, rule, move.from, move.to);
-	else
-		exchange_rows(state, rule, move.from, move.to);
-}
-
-/* Of most sequences nothing has been yet: their tables are not looked at. */
-void sequences_follow(const struct policy *policy, struct policy_state *state,
-		      const struct action *action, bool refused)
-{
-	const bool is_process = action->kind == ACTION_FORK || action->kind == ACTION_PROC_EXIT;
-	const bool is_name = action->kind == ACTION_FILE_CHANGE && action->target.len &&
-			     action->path.len && action->result >= 0 && !refused &&
-			     (str_eq(action->op, STR("link")) || str_eq(action->op, STR("rename")));
-	const enum sequence_key by = is_process ? BY_LINEAGE : BY_FILE;
-	struct move move;
-
-	if (!is_process && !is_name)
-		return;
-	move = move_of(policy, action);
-	for (size_t w = 0; w * 64 < state->table_count; w++) {
-		for (uint64_t left = state->holding[w]; left; left &= left - 1) {
-			const size_t i = w * 64 + (size_t)__builtin_ctzll(left);
-			const struct rule *rule = &policy->rules[policy->sequences[i]];
-
-			if (rule->sequence.by == by)
-				follow(state, rule, action, move);
-			if (!keyed_count(state->tables[i]))
-				state->holding[w] &= ~(left & -left);
-		}
-	}
-}
-
-void policy_state_end_execution(struct policy_state *state, uint32_t exec_id)
-{
-	const struct policy *policy = state->policy;
-
-	for (size_t i = 0; state->untraced && i < policy->rule_count; i++) {
-		const struct sequence *s = &policy->rules[i].sequence;
-
-		if (s->step_count && s->by == BY_LINEAGE)
-			keyed_drop(state->tables[s->table], exec_id | BY_EXECUTION);
-	}
 }

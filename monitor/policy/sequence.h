@@ -28,7 +28,7 @@
 #define MAX_SEQUENCE_STEPS  16u	  /* of one rule */
 #define MAX_SEQUENCE_PLACES 32u	  /* ... each repetition counted */
 #define MAX_POLICY_STEPS    4096u /* of all rules, "since" and "until" among them */
-#define MAX_SEQUENCE_WORDS  (MAX_SEQUENCE_PLACES + 2) /* of a row; see sequence.c */
+#define MAX_SEQUENCE_WORDS  (MAX_SEQUENCE_PLACES + 2) /* of a row; see sequence_row.h */
 #define SEQUENCE_BYTES	    (12u << 10) /* of one session, for the rows of all rules */
 #define MIN_SEQUENCE_KEYS   16u		/* of rules whose rows are as long, even if they are few */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The inside of a session's state: of state.c, counter.c, unseen.c and sequence.c. */
+/* The inside of a session's state: of state.c, counter.c, unseen.c and sequence*.c. */
 
 #include <stdbool.h>
 #include <stddef.h>

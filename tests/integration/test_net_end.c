@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
-#include "monitor/session_net.h"
+#include "monitor/session_net_internal.h"
 #include "tests/integration/session_fixture.h"
 
 #define SAY                                                                                   \
