@@ -7,6 +7,7 @@
  */
 
 #include "monitor/file_labels.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/session_internal.h"
 
 static uint64_t of_every_process(const struct session *session, const struct action *action)

@@ -2,6 +2,8 @@
 #include <errno.h>
 
 #include "monitor/judge.h"
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/redact.h"
 #include "monitor/session_internal.h"
 #include "monitor/session_net.h"

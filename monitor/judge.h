@@ -15,6 +15,7 @@
 #include "common/json_write.h"
 #include "monitor/action.h"
 #include "monitor/ask/approval.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
 #include "monitor/session.h"
 

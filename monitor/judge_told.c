@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "monitor/judge.h"
+#include "monitor/policy/decide.h"
 #include "monitor/redact.h"
 #include "monitor/session_internal.h"
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/session_internal.h"
 
 /*

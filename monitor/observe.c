@@ -12,6 +12,7 @@
 #include "monitor/file_labels.h"
 #include "monitor/gate/resolve.h"
 #include "monitor/judge.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/session_internal.h"
 
 static void apply(struct session *session, const struct trace_event *event, struct action *action)

@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "monitor/net/canary.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/redact.h"
 #include "monitor/session_internal.h"
 #include "monitor/session_net_internal.h"

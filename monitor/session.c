@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/redact.h"
 #include "monitor/session_internal.h"
 #include "monitor/session_net.h"

@@ -8,6 +8,7 @@
 #include "monitor/judge.h"
 #include "monitor/net/screen.h"
 #include "monitor/net/upstream_address.h"
+#include "monitor/policy/decide.h"
 #include "monitor/request.h"
 #include "monitor/session_net_internal.h"
 

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "monitor/judge.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/session_internal.h"
 
 static int label_one(struct session *session, int root_fd, const struct owned_label *label,
@@ -64,6 +65,7 @@ void session_assume_steps(struct session *session, bool from_start)
 int session_trace_start(struct session *session, int root_fd, struct error *err)
 {
 	uint64_t network;
+	int r;
 
 	session->tells_lineage = policy_reads_lineage(session->policy);
 	session->tells_file_labels = policy_reads_file_labels(session->policy);
@@ -76,15 +78,13 @@ int session_trace_start(struct session *session, int root_fd, struct error *err)
 	}
 	session->lineages = lineages_new();
 	for (size_t i = 0; i < session->label_count; i++) {
-		const int r = label_one(session, root_fd, &session->labels[i], err);
-
+		r = label_one(session, root_fd, &session->labels[i], err);
 		if (r < 0)
 			return r;
 	}
 	network = policy_network_labels(session->policy);
 	if (network) {
-		const int r = trace_label_network(session->trace, session->slot, network);
-
+		r = trace_label_network(session->trace, session->slot, network);
 		if (r < 0)
 			return error_errno(err, r, "label what comes over the network");
 	}
@@ -92,5 +92,6 @@ int session_trace_start(struct session *session, int root_fd, struct error *err)
 		(void)trace_tell_maps(session->trace, session->slot);
 	if (session->carries_connects)
 		(void)trace_leave_connects(session->trace, session->slot);
-	return trace_require_approval(session->trace, session->slot, true);
+	r = trace_require_approval(session->trace, session->slot, true);
+	return r < 0 ? error_errno(err, r, "have the trace verify what is run") : 0;
 }

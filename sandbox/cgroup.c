@@ -4,55 +4,29 @@
  * else nothing here and rlimits.c does what it can for each process.
  *
  * The session's folder is made below the cgroup we are in, so limits of the caller stay in force.
- * It is locked (flock(2)) as long as keeper or init lives: a folder that can be locked was left by
- * a keeper that was killed, and the next one removes it. A process id would not do: it is used
- * anew.
  *
  * How the init gets in decides on most of a session's start-up time: writing a process id to
  * cgroup.procs takes the kernel's lock over all thread groups, and with it an RCU grace period
  * (5-15 ms measured). A task that writes "0" to a v1 `tasks` file moves itself alone and needs no
  * such lock; in v2 a task can be born inside (CLONE_INTO_CGROUP).
  */
-#include <dirent.h>
+#include "sandbox/cgroup.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "sandbox/launch.h"
 
-#define ROOT   "/sys/fs/cgroup"
-#define PREFIX "cordon-"
+#define ROOT "/sys/fs/cgroup"
 
 static const char *const controllers[LIMIT_KINDS] = {"memory", "pids", "cpu"};
-
-static int write_text(const char *folder, const char *file, const char *text)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, file);
-	_cleanup_close_ int file_fd = open(path, O_WRONLY | O_CLOEXEC);
-	const size_t len = strlen(text);
-
-	if (file_fd < 0 || write(file_fd, text, len) != (ssize_t)len)
-		return -errno;
-	return 0;
-}
-
-static int write_number(const char *folder, const char *file, uint64_t number)
-{
-	char text[32];
-
-	(void)snprintf(text, sizeof(text), "%" PRIu64, number);
-	return write_text(folder, file, text);
-}
 
 static bool is_fs(const char *path, uint32_t magic)
 {
@@ -99,61 +73,6 @@ static char *own_path(const char *controller)
 	return found;
 }
 
-/* Return: the folder, locked; -1 if it is held by another, or is not the one of this name. */
-static int lock_folder(const char *path)
-{
-	_cleanup_close_ int lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat locked;
-	struct stat named;
-
-	if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return -1;
-	/* Removed between open and lock? */
-	if (fstat(lock_fd, &locked) < 0 || stat(path, &named) < 0 || locked.st_ino != named.st_ino)
-		return -1;
-	return take_fd(&lock_fd);
-}
-
-/* Removes folders of sessions that are gone. */
-static void sweep(const char *parent)
-{
-	DIR *dir = opendir(parent);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
-		_cleanup_free_ char *path = NULL;
-		_cleanup_close_ int lock_fd = -1;
-
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
-			continue;
-		path = xasprintf("%s/%s", parent, entry->d_name);
-		lock_fd = lock_folder(path);
-		if (lock_fd >= 0)
-			(void)rmdir(path);
-	}
-	if (dir)
-		(void)closedir(dir);
-}
-
-/* Our folder below the parent, NULL if none can be made. *ret_lock_fd: held until the end. */
-static char *make_below(const struct launch *l, const char *parent, int *ret_lock_fd)
-{
-	char *path = xasprintf("%s/" PREFIX "%s.%d", parent, l->spec.session, getpid());
-	const struct timespec pause = {.tv_nsec = 1000000};
-
-	/* Another's sweep may hold the new folder, and take it away, before it is locked. */
-	for (unsigned tries = 0; tries < 1000; tries++) {
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			break;
-		*ret_lock_fd = lock_folder(path);
-		if (*ret_lock_fd >= 0)
-			return path;
-		(void)nanosleep(&pause, NULL);
-	}
-	free(path);
-	return NULL;
-}
-
 static bool wanted(const struct launch *l, enum limit_kind kind)
 {
 	const struct spec_limits *limits = &l->spec.limits;
@@ -161,69 +80,6 @@ static bool wanted(const struct launch *l, enum limit_kind kind)
 	return kind == LIMIT_MEMORY ? limits->memory_bytes > 0
 	       : kind == LIMIT_PIDS ? limits->pids > 0
 				    : limits->cpu_millis > 0;
-}
-
-#define CPU_PERIOD_US 100000u
-
-/* Most that TCP may have on this host, in bytes: the last of three numbers of pages. */
-static uint64_t socket_pool(void)
-{
-	FILE *file = fopen("/proc/sys/net/ipv4/tcp_mem", "re");
-	char line[128];
-	uint64_t bytes = UINT64_MAX;
-
-	if (file && fgets(line, sizeof(line), file) && strrchr(line, '\t'))
-		bytes = strtoull(strrchr(line, '\t'), NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
-	if (file)
-		(void)fclose(file);
-	return bytes;
-}
-
-/*
- * v1 counts what waits in sockets apart from all other memory, and only where that has a limit. All
- * of it comes out of one pool of the host: of that a session gets a share only.
- */
-static int limit_sockets(const struct launch *l, const char *folder)
-{
-	const uint64_t share = socket_pool() / LAUNCH_USER_SHARE;
-	const uint64_t most = l->spec.limits.memory_bytes;
-	const int r =
-		write_number(folder, "memory.kmem.tcp.limit_in_bytes", share < most ? share : most);
-
-	return r == -ENOENT ? 0 : r; /* a kernel without */
-}
-
-static int set_limit(const struct launch *l, enum limit_kind kind, const char *folder, bool v2)
-{
-	const struct spec_limits *limits = &l->spec.limits;
-	const uint64_t quota_us = (uint64_t)limits->cpu_millis * (CPU_PERIOD_US / 1000);
-	char text[64];
-	int r;
-
-	switch (kind) {
-	case LIMIT_MEMORY:
-		r = write_number(folder, v2 ? "memory.max" : "memory.limit_in_bytes",
-				 limits->memory_bytes);
-		/* No room in swap either, where the kernel accounts for it. */
-		if (!r && v2)
-			(void)write_number(folder, "memory.swap.max", 0);
-		if (!r && !v2)
-			(void)write_number(folder, "memory.memsw.limit_in_bytes",
-					   limits->memory_bytes);
-		if (!r && !v2)
-			r = limit_sockets(l, folder);
-		return r;
-	case LIMIT_PIDS:
-		return write_number(folder, "pids.max", limits->pids);
-	case LIMIT_CPU:
-		if (!v2)
-			return write_number(folder, "cpu.cfs_quota_us", quota_us);
-		(void)snprintf(text, sizeof(text), "%" PRIu64 " %u", quota_us, CPU_PERIOD_US);
-		return write_text(folder, "cpu.max", text);
-	case LIMIT_KINDS:
-		break;
-	}
-	return -EINVAL;
 }
 
 /* Does a v2 cgroup hand down any controller that we want? Making a folder to find out is dear. */
@@ -252,12 +108,12 @@ static void make_v2(struct launch *l, const char *mount_point)
 		_cleanup_free_ char *parent = xasprintf("%s%s", mount_point, own);
 		_cleanup_close_ int lock_fd = -1;
 		_cleanup_free_ char *folder =
-			hands_down(l, parent) ? make_below(l, parent, &lock_fd) : NULL;
+			hands_down(l, parent) ? cgroup_make_folder(l, parent, &lock_fd) : NULL;
 		unsigned held = 0;
 
 		for (unsigned kind = 0; folder && kind < LIMIT_KINDS; kind++) {
 			if (l->cgroup.dirs[kind] || !wanted(l, kind) ||
-			    set_limit(l, kind, folder, true) < 0)
+			    cgroup_set_limit(l, kind, folder, true) < 0)
 				continue;
 			l->cgroup.dirs[kind] = xstrdup(folder);
 			l->cgroup.by[kind] = LIMIT_CGROUP2;
@@ -287,12 +143,12 @@ static void make_v1(struct launch *l, enum limit_kind kind)
 
 	if (!parent || !is_fs(parent, CGROUP_SUPER_MAGIC))
 		return;
-	folder = make_below(l, parent, &lock_fd);
+	folder = cgroup_make_folder(l, parent, &lock_fd);
 	if (!folder)
 		return;
 	tasks = xasprintf("%s/tasks", folder);
 	join_fd = open(tasks, O_WRONLY | O_CLOEXEC);
-	if (join_fd < 0 || set_limit(l, kind, folder, false) < 0) {
+	if (join_fd < 0 || cgroup_set_limit(l, kind, folder, false) < 0) {
 		(void)rmdir(folder);
 		return;
 	}
@@ -349,7 +205,7 @@ void cgroup_sweep(const struct launch *l)
 		if (!folder || (last && strcmp(folder, last) == 0))
 			continue;
 		parent = xstrndup(folder, (size_t)(strrchr(folder, '/') - folder));
-		sweep(parent);
+		cgroup_sweep_folders(parent);
 		last = folder;
 	}
 }
@@ -360,7 +216,8 @@ int cgroup_add(const struct launch *l, pid_t pid, struct error *err)
 	for (unsigned kind = 0; kind < LIMIT_KINDS; kind++) {
 		const char *folder =
 			l->cgroup.by[kind] == LIMIT_CGROUP2 ? l->cgroup.dirs[kind] : NULL;
-		const int r = folder ? write_number(folder, "cgroup.procs", (uint64_t)pid) : 0;
+		const int r =
+			folder ? cgroup_write_number(folder, "cgroup.procs", (uint64_t)pid) : 0;
 
 		if (r < 0)
 			return error_errno(err, r, "move the session into its cgroup %s", folder);

@@ -28,9 +28,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -44,17 +41,11 @@
 #define SOONEST_MS 20u
 #define LATEST_MS  500u
 #define REST_TIMES 4u			/* as long as a measurement took: what it costs at most */
-#define SLACK	   (UINT64_C(4) << 20)	/* above what is held, to delete by: whiteouts, folders */
 #define OVER	   (UINT64_C(64) << 20) /* and a quarter: then the session is ended */
 #define ENDINGS	   8u
 #define FINER                                                                                 \
 	64u /* part of the size: changes of the room by less are not told, and names are left \
 	     * so much, that who takes all the room is refused more, and not ended */
-
-#define SPARED_SHARE 20u /* of the file system, for the host */
-#define SPARED_MOST  (UINT64_C(4) << 30)
-#define SPARED_FREE  4u /* of what is free at the start: more is not kept from it */
-#define SIZE_SHARE   2u /* of what is free then: of several sessions none has all of it */
 
 static uint64_t now_ns(void)
 {
@@ -62,11 +53,6 @@ static uint64_t now_ns(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 static uint64_t less(uint64_t a, uint64_t b)
@@ -80,78 +66,6 @@ static uint64_t in_use(const struct statvfs *fs)
 {
 	return (fs->f_blocks - fs->f_bfree) * fs->f_frsize +
 	       (fs->f_files - fs->f_ffree) * DISK_NAME_BYTES;
-}
-
-static char *folder_of(const struct spec *spec)
-{
-	if (spec->isolation == ISOLATION_LITE)
-		return spec_private_dir(spec->session);
-	for (size_t i = 0; i < spec->mount_count; i++)
-		if (spec->mounts[i].kind == MOUNT_OVERLAY)
-			return xstrndup(spec->mounts[i].upper,
-					(size_t)(strrchr(spec->mounts[i].upper, '/') -
-						 spec->mounts[i].upper));
-	return NULL;
-}
-
-/* Return: false if nobody said how much, and what is left would be no room to work in. */
-static bool choose_limits(struct disk *disk, struct spec_limits *limits, const struct statvfs *fs)
-{
-	const uint64_t all = fs->f_blocks * fs->f_frsize;
-	const uint64_t left = fs->f_bavail * fs->f_frsize;
-	const bool is_asked = limits->layer_bytes;
-
-	disk->spared = least(least(all / SPARED_SHARE, SPARED_MOST), left / SPARED_FREE);
-	disk->spared_files = least(fs->f_files / SPARED_SHARE, fs->f_favail / SPARED_FREE);
-	if (!is_asked) {
-		limits->layer_bytes = (left - disk->spared) / SIZE_SHARE;
-		if (fs->f_files)
-			limits->layer_bytes = least(limits->layer_bytes,
-						    fs->f_favail / SIZE_SHARE * DISK_NAME_BYTES);
-		if (limits->layer_bytes < SLACK)
-			return false;
-	}
-	/*
-	 * One file cannot be larger. Where nobody asked, that would only hit what is no matter of
-	 * the layer: files with holes, and those on other disks that are bound or handed in.
-	 */
-	if (is_asked && !limits->file_size_bytes)
-		limits->file_size_bytes = limits->layer_bytes;
-	disk->size = disk->line = limits->layer_bytes;
-	disk->low_line = UINT64_MAX;
-	return true;
-}
-
-int disk_open(struct launch *l, struct error *err)
-{
-	struct disk *disk = &l->disk;
-	_cleanup_free_ char *parent = NULL;
-	struct statvfs fs;
-
-	disk->folder = folder_of(&l->spec);
-	if (!disk->folder)
-		return 0;
-	parent = xstrdup(disk->folder);
-	*strrchr(parent, '/') = '\0';
-	if (statvfs(*parent ? parent : "/", &fs) < 0)
-		return error_errno(err, errno, "see how much room is left at %s", parent);
-	if (!fs.f_blocks && !l->spec.limits.layer_bytes) {
-		/* A tmpfs without a size, or a ramfs: half of what is free would be nothing. */
-		free(disk->folder);
-		disk->folder = NULL;
-		launch_say(l, "limit.layer=off");
-		return 0;
-	}
-	if (!choose_limits(disk, &l->spec.limits, &fs))
-		return error_set(err, ENOSPC,
-				 "the disk of %s is nearly full, with room for %" PRIu64
-				 " bytes and %" PRIu64 " files: of that a session would be ended "
-				 "for what it writes; free some, or start it all the same with "
-				 "--layer-size",
-				 parent, (uint64_t)(fs.f_bavail * fs.f_frsize),
-				 (uint64_t)fs.f_favail);
-	launch_say(l, "limit.layer=%" PRIu64, disk->size);
-	return 0;
 }
 
 /* In lite C makes it, later. */
@@ -231,7 +145,7 @@ int disk_timeout(const struct disk *disk)
 /* What it may have now. */
 static uint64_t line_of(const struct disk *disk)
 {
-	return least(disk->line, disk->low_line);
+	return disk_least(disk->line, disk->low_line);
 }
 
 static void start_measuring(const struct launch *l, struct disk *disk)
@@ -266,7 +180,7 @@ static void start_measuring(const struct launch *l, struct disk *disk)
 /* No more than it has, but for a little of what is left. */
 static void set_low_line(struct disk *disk)
 {
-	disk->low_line = disk->taken + least(SLACK, disk->spared / 4);
+	disk->low_line = disk->taken + disk_least(DISK_SLACK, disk->spared / 4);
 }
 
 /* After its calls were ended: what is left is what it may have, if that is not far too much. */
@@ -277,7 +191,7 @@ static bool goes_on(struct disk *disk)
 		return false;
 	if (disk->is_low)
 		set_low_line(disk);
-	disk->line = disk->taken + SLACK;
+	disk->line = disk->taken + DISK_SLACK;
 	return true;
 }
 
@@ -300,7 +214,7 @@ static enum disk_step decide(struct disk *disk)
 		return DISK_ENDS_CALLS;
 	}
 	/* It falls with what is deleted. */
-	disk->line = least(disk->line, disk->taken + SLACK);
+	disk->line = disk_least(disk->line, disk->taken + DISK_SLACK);
 	if (disk->line < disk->size)
 		disk->line = disk->size;
 	return DISK_GOES_ON;
@@ -343,7 +257,7 @@ static enum disk_step take_report(struct disk *disk)
 	take_in(disk, &report);
 	/* A layer that was kept may hold more than the session would be given now. */
 	if (!disk->is_measured && disk->taken > disk->size)
-		disk->line = disk->taken + SLACK;
+		disk->line = disk->taken + DISK_SLACK;
 	disk->is_measured = true;
 	step = decide(disk);
 	if (step == DISK_ENDS_CALLS)

@@ -4,7 +4,8 @@
 /*
  * What a session takes of the host's disk: the layer of its workspace, or lite's private folder.
  *
- *	disk.c		P: how much it may be, when to measure, what then follows
+ *	disk_limits.c	P: how much it may be
+ *	disk.c		P: when to measure, and what then follows
  *	disk_measure.c	a child of P: what lies in the folder
  *	disk_held.c	the same: what has no name any more, and is held open
  */
@@ -22,6 +23,8 @@ struct launch;
  * empty files is bounded, too.
  */
 #define DISK_NAME_BYTES 4096u
+/* What a session is let have above what it holds, to delete by: whiteouts, folders. */
+#define DISK_SLACK (UINT64_C(4) << 20)
 
 struct disk {
 	char *folder;  /* on the host; NULL: the session has nothing there. Owned. */
@@ -57,6 +60,11 @@ enum disk_step {
 	DISK_ENDS_CALLS,
 	DISK_ENDS_SESSION
 };
+
+static inline uint64_t disk_least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 /*
  * P, before C is there: finds out what is to be watched and how much it may be, if the spec leaves

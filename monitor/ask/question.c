@@ -3,6 +3,8 @@
 /* What an approver is told: everything that policy knew. */
 
 #include "monitor/judge.h"
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/session_internal.h"
 
 static void put_labels(const struct session *session, struct json_writer *w)

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "monitor/ask/pending.h"
+#include "monitor/policy/decide.h"
 
 #define MAX_THROTTLED 64u
 

@@ -33,6 +33,7 @@
 
 #include "monitor/bpf/caller.h"
 #include "monitor/bpf/changes.h"
+#include "monitor/bpf/flow_calls.h"
 #include "monitor/bpf/maps.h"
 #include "monitor/bpf/tasks.h"
 

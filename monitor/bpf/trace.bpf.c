@@ -16,7 +16,7 @@
  * sched_process_exec comes after the point of no return and before the first instruction of the
  * new image: SIGKILL there leaves the new image without effect.
  */
-#include "monitor/bpf/flows.h"
+#include "monitor/bpf/flow_calls.h"
 #include "monitor/bpf/maps.h"
 #include "monitor/bpf/tasks.h"
 

@@ -136,7 +136,6 @@ static void start_next(struct files *files)
 }
 
 /* Was just seen to wait for its answer: only one that stood in the queue may be gone by now. */
-
 void files_submit(struct files *files, struct file_call *call)
 {
 	if (files->lost) {

@@ -13,6 +13,7 @@
 #include "common/json.h"
 #include "monitor/action.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/source.h"
 
 #define EXAMPLE_LISTS	   4u /* fields of one action that are lists */

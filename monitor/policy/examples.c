@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/policy/example.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/rule.h"
 
 #define START_NS UINT64_C(1000000000)

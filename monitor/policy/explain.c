@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/rule.h"
 
 static void put_field(struct json_writer *w, const struct action *action,

@@ -8,9 +8,11 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/example.h"
 #include "monitor/policy/lint_internal.h"
 #include "monitor/policy/lint_tree.h"
+#include "monitor/policy/policy_state.h"
 
 /* @member: whose expression @tree is, behind the rule. */
 static void add_at_part(struct lint *l, const struct rule_tree *r, const char *member,

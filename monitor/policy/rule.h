@@ -36,9 +36,9 @@
 #include "common/limits.h"
 #include "monitor/policy/budget.h"
 #include "monitor/policy/cel/cel.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/keyed.h"
 #include "monitor/policy/keys.h"
-#include "monitor/policy/policy.h"
 #include "monitor/policy/sequence.h"
 #include "monitor/policy/source.h"
 

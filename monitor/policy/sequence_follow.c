@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "monitor/policy/keyed.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/sequence_row.h"
 
 /* ---- what rows are about ---- */

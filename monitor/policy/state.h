@@ -9,7 +9,7 @@
 
 #include "monitor/policy/budget.h"
 #include "monitor/policy/keyed.h"
-#include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/sequence.h"
 
 struct counter {

@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 #include "tests/bench/policy_limit.h"
 #include "tests/bench/policy_rules.h"
 #include "tests/bench/samples.h"

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tests/support/every_rule.h"
 
 static void ask(const struct policy *policy, struct str text)

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tests/support/every_rule.h"
 
 #define BYTES_EACH 4u

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/rule.h"
 
 void every_rule_decide(const struct policy *policy, struct policy_state *state,

@@ -6,6 +6,7 @@
  * ask about.
  */
 
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
 
 /* What policy_decide() must come to; counters and labels in @state move as there. */

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 
 struct session {
 	struct policy *policy;

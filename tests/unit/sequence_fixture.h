@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
 
 #define MS UINT64_C(1000000)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tests/unit/decide_fixture.h"
 
 static struct decision decide_fresh(const struct policy *policy, const struct action *action)

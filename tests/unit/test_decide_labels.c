@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tests/unit/decide_fixture.h"
 
 /* Labels in decisions: of the session, of a process, of the agent. */

@@ -5,7 +5,9 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 
 /* Two rules on the same connection, and a default. */
 static int load(const char *kind, const char *one, const char *other, const char *defaults,

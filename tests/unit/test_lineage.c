@@ -8,7 +8,9 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "monitor/lineage.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 
 #define MS UINT64_C(1000000)
 

@@ -9,7 +9,9 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 
 /* A policy whose one rule on net.connect has the expression; its examples are the action below. */
 static int load_when(const char *when, struct policy **ret, struct error *err)

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy_index.h"
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/rule.h"
 #include "tests/support/every_rule.h"
 

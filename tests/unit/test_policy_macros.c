@@ -9,7 +9,9 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 
 /* Expressions with a name: what they mean where they are used, and where what is wrong is shown. */
 

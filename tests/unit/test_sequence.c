@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tests/unit/sequence_fixture.h"
 
 /* Sequences by hand; test_sequence_definition.c tries any. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/policy/policy_state.h"
 #include "monitor/policy/sequence.h"
 #include "tests/unit/sequence_fixture.h"
 

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 
 #include <shipped_policies.h>
 

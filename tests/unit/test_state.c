@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/policy.h"
+#include "monitor/policy/policy_state.h"
 
 /* Counters over sliding windows: each row is a point in time and whether the rule fires then. */
 

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "tools/toolkit/approver/approver.h"
+#include "tools/toolkit/option_value.h"
 #include "tools/toolkit/options_net.h"
 #include "tools/toolkit/profile.h"
 
@@ -94,69 +95,6 @@ static const struct argp_option option_list[] = {
 	{0},
 };
 
-static int parse_choice(const char *text, const char *const *choices)
-{
-	for (int i = 0; choices[i]; i++) {
-		if (strcmp(text, choices[i]) == 0)
-			return i;
-	}
-	return -1;
-}
-
-static bool parse_size(const char *text, uint64_t *ret)
-{
-	char *end;
-	unsigned long long value;
-	unsigned shift = 0;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno || text[0] < '0' || text[0] > '9')
-		return false;
-	if (*end == 'K' || *end == 'k')
-		shift = 10;
-	else if (*end == 'M' || *end == 'm')
-		shift = 20;
-	else if (*end == 'G' || *end == 'g')
-		shift = 30;
-	if (end[0] && (!shift || end[1]))
-		return false;
-	if (value > (UINT64_MAX >> shift) || value == 0)
-		return false;
-	*ret = value << shift;
-	return true;
-}
-
-/* Ends the program unless it is a number in that range. */
-static double parse_number(struct argp_state *state, const char *option, const char *text,
-			   double least, double most)
-{
-	char *end;
-	double value;
-
-	errno = 0;
-	value = strtod(text, &end);
-	if (errno || end == text || *end || !(value >= least && value <= most)) {
-		argp_error(state, "%s %s: must be a number from %.10g to %.10g", option, text,
-			   least, most);
-		return least;
-	}
-	return value;
-}
-
-static uint32_t parse_milli(struct argp_state *state, const char *option, const char *text,
-			    double least, double most)
-{
-	return (uint32_t)(parse_number(state, option, text, least, most) * 1000);
-}
-
-char *option_own(struct session_options *o, char *text)
-{
-	o->texts = xrealloc_array(o->texts, o->text_count + 1, sizeof(*o->texts));
-	o->texts[o->text_count++] = text;
-	return text;
-}
-
 /* What is cut is a copy: the arguments themselves are what ps(1) shows of us. */
 static void add_bind(struct session_options *o, const char *given)
 {
@@ -187,7 +125,7 @@ static void set_workspace(struct argp_state *state, struct session_options *o, c
 	char *colon = strrchr(text, ':');
 
 	if (colon) {
-		const int mode = parse_choice(colon + 1, modes);
+		const int mode = option_find(colon + 1, modes);
 
 		if (mode < 0)
 			argp_error(state, "--workspace %s: \"%s\" is none of cow, ro, live", text,
@@ -196,17 +134,6 @@ static void set_workspace(struct argp_state *state, struct session_options *o, c
 		*colon = '\0';
 	}
 	o->workspace_dir = text;
-}
-
-/* Ends the program unless it is one of them; @known: as people say them. */
-static int choose(struct argp_state *state, const char *option, const char *text,
-		  const char *const *choices, const char *known)
-{
-	const int choice = parse_choice(text, choices);
-
-	if (choice < 0)
-		argp_error(state, "%s %s: must be %s", option, text, known);
-	return choice;
 }
 
 static void add_label(struct argp_state *state, struct session_options *o, const char *given)
@@ -222,37 +149,30 @@ static void add_label(struct argp_state *state, struct session_options *o, const
 	o->labels[o->label_count++] = (struct label_option){text, equals ? equals + 1 : ""};
 }
 
-static void set_size(struct argp_state *state, const char *option, const char *text, uint64_t *ret)
-{
-	if (!parse_size(text, ret))
-		argp_error(state, "%s %s: must be a positive number, of bytes or with K, M or G",
-			   option, text);
-}
-
 static void set_limit(struct argp_state *state, struct session_options *o, int key, const char *arg)
 {
 	switch (key) {
 	case KEY_MEMORY:
-		set_size(state, "--memory", arg, &o->limits.memory_bytes);
+		option_size(state, "--memory", arg, &o->limits.memory_bytes);
 		break;
 	case KEY_FILE_SIZE:
-		set_size(state, "--file-size", arg, &o->limits.file_size_bytes);
+		option_size(state, "--file-size", arg, &o->limits.file_size_bytes);
 		break;
 	case KEY_LAYER_SIZE:
-		set_size(state, "--layer-size", arg, &o->limits.layer_bytes);
+		option_size(state, "--layer-size", arg, &o->limits.layer_bytes);
 		break;
 	case KEY_PIDS:
-		o->limits.pids = (uint32_t)parse_number(state, "--pids", arg, 1, 4194304);
+		o->limits.pids = (uint32_t)option_number(state, "--pids", arg, 1, 4194304);
 		break;
 	case KEY_APPROVER_TIMEOUT:
 		o->approver_timeout_ms =
-			parse_milli(state, "--approver-timeout", arg, 0.001, 86400);
+			option_milli(state, "--approver-timeout", arg, 0.001, 86400);
 		break;
 	case KEY_CPUS:
-		o->limits.cpu_millis = parse_milli(state, "--cpus", arg, 0.01, 4096);
+		o->limits.cpu_millis = option_milli(state, "--cpus", arg, 0.01, 4096);
 		break;
 	default:
-		o->timeout_ms = parse_milli(state, "--timeout", arg, 0.001, 4000000);
+		o->timeout_ms = option_milli(state, "--timeout", arg, 0.001, 4000000);
 		break;
 	}
 }
@@ -264,14 +184,6 @@ static void set_approver(struct argp_state *state, struct session_options *o, co
 	if (approver_check(text, &err) < 0)
 		argp_error(state, "--approver %s: %s", text, err.text);
 	o->approver = text;
-}
-
-void option_add_word(const char ***words, size_t *count, const char *word)
-{
-	/* One more for the NULL that ends a list of environment strings. */
-	*words = xrealloc_array(*words, *count + 2, sizeof(**words));
-	(*words)[(*count)++] = word;
-	(*words)[*count] = NULL;
 }
 
 /* Those whose text is kept as it is. */
@@ -313,21 +225,21 @@ static void set_choice(struct argp_state *state, struct session_options *o, int 
 
 	switch (key) {
 	case KEY_MODE:
-		choice = choose(state, "--mode", arg, modes, "enforce, observe or learn");
+		choice = option_choice(state, "--mode", arg, modes, "enforce, observe or learn");
 		o->mode = choice ? MODE_OBSERVE : MODE_ENFORCE;
 		o->learns = choice == 2;
 		return;
 	case KEY_PROFILE:
-		o->profile = PROFILE_OBSERVE +
-			     choose(state, "--profile", arg, profiles, "observe, eval or contain");
+		o->profile = PROFILE_OBSERVE + option_choice(state, "--profile", arg, profiles,
+							     "observe, eval or contain");
 		return;
 	case KEY_TRACE:
-		o->trace =
-			(enum trace_mode)choose(state, "--trace", arg, traces, "on, auto or off");
+		o->trace = (enum trace_mode)option_choice(state, "--trace", arg, traces,
+							  "on, auto or off");
 		return;
 	default:
-		o->isolation = (enum isolation)choose(state, "--isolation", arg, isolations,
-						      "full or lite");
+		o->isolation = (enum isolation)option_choice(state, "--isolation", arg, isolations,
+							     "full or lite");
 	}
 }
 

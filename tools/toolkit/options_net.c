@@ -16,6 +16,7 @@
 #include "monitor/net/canary.h"
 #include "monitor/net/publish.h"
 #include "monitor/policy/cidr.h"
+#include "tools/toolkit/option_value.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/options_net.h"
 

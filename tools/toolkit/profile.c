@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "tools/toolkit/option_value.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/paths.h"
 

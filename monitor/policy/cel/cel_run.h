@@ -20,6 +20,11 @@ struct cel_run {
 
 /* An error is a value with its place; see cel_value.h. */
 struct cel_value cel_run_node(struct cel_run *run, const struct cel_node *node);
+/* cel_run_container.c: NODE_LIST; NODE_MAP; NODE_SELECT and NODE_HAS; NODE_INDEX. */
+struct cel_value cel_run_list(struct cel_run *run, const struct cel_node *node);
+struct cel_value cel_run_map(struct cel_run *run, const struct cel_node *node);
+struct cel_value cel_run_select(struct cel_run *run, const struct cel_node *node);
+struct cel_value cel_run_index(struct cel_run *run, const struct cel_node *node);
 /* NODE_LOOP, NODE_CALL with its operands in place. */
 struct cel_value cel_run_loop(struct cel_run *run, const struct cel_node *node);
 struct cel_value cel_run_call(struct cel_run *run, const struct cel_node *node,

@@ -16,6 +16,7 @@
 #include "common/plain.h"
 #include "monitor/evidence/chain.h"
 #include "monitor/evidence/reader.h"
+#include "monitor/policy/decide.h"
 #include "tools/cordon/log/log_show.h"
 #include "tools/cordon/log/replay.h"
 

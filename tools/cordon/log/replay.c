@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tools/cordon/log/log_show.h"
 
 /* See monitor/loss.c. */

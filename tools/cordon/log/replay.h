@@ -18,6 +18,7 @@
 
 #include "common/json.h"
 #include "monitor/lineage.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/example.h"
 #include "monitor/policy/policy.h"
 #include "tools/cordon/log/replay_flows.h"

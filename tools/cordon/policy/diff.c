@@ -9,6 +9,8 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tools/cordon/policy/diff_internal.h"
 #include "tools/cordon/policy/policy_command.h"
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "monitor/policy/constants.h"
+#include "monitor/policy/decide.h"
 
 #define MAX_TRIED 400000u
 

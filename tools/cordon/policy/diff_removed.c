@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/rule.h"
 #include "tools/cordon/policy/diff_internal.h"
 

@@ -13,6 +13,8 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/plain.h"
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tools/toolkit/agent_session.h"
 
 #define MAX_SHOWN_BYTES 400u

@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "common/json_write.h"
+#include "monitor/policy/decide.h"
 #include "monitor/policy/example.h"
 #include "monitor/policy/policy.h"
 #include "monitor/policy/source.h"

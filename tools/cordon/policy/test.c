@@ -13,6 +13,8 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "monitor/policy/decide.h"
+#include "monitor/policy/policy_state.h"
 #include "tools/cordon/policy/policy_command.h"
 
 enum {

@@ -29,6 +29,7 @@
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
 #include "tools/toolkit/loop.h"
+#include "tools/toolkit/option_value.h"
 #include "tools/toolkit/options.h"
 #include "tools/toolkit/ready.h"
 
