@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/plain.h"
 #include "common/utf8.h"
 
 static const char hex[] = "0123456789abcdef";
@@ -120,6 +121,29 @@ static void put_escaped(struct buf *out, unsigned char c)
 	}
 }
 
+static void put_unit(struct buf *out, uint32_t unit)
+{
+	char escape[] = "\\u....";
+
+	for (unsigned i = 0; i < 4; i++)
+		escape[2 + i] = hex[unit >> (12 - 4 * i) & 15];
+	put(out, escape, 6);
+}
+
+/*
+ * A character that steers a terminal or hides what stands there: a record, an export and a rule
+ * that was learned are shown to people as they are.
+ */
+static bool put_tricky(struct buf *out, uint32_t c)
+{
+	if (!plain_is_tricky(c))
+		return false;
+	if (c > 0xffff)
+		put_unit(out, 0xd800 + ((c - 0x10000) >> 10));
+	put_unit(out, c > 0xffff ? 0xdc00 + ((c - 0x10000) & 0x3ff) : c);
+	return true;
+}
+
 static bool is_lower_hex(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -148,9 +172,9 @@ static void put_escaping(struct buf *out, const char *text, size_t len, bool exa
 		n = (unsigned char)text[at] >= 0x80 ? utf8_length(text + at, len - at) : 0;
 		if (exact && looks_like_byte(text + at, len - at))
 			n = 0;
-		if (n)
+		if (n && !put_tricky(out, utf8_decode(text + at, n)))
 			put(out, text + at, n);
-		else
+		else if (!n)
 			put_escaped(out, (unsigned char)text[at]);
 		at += n ? n : 1;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/plain.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/utf8.h"
@@ -20,7 +19,7 @@ static const struct {
 	{0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
 };
 
-static bool is_tricky(uint32_t c)
+bool plain_is_tricky(uint32_t c)
 {
 	for (size_t i = 0; i < sizeof(tricky) / sizeof(tricky[0]); i++)
 		if (c >= tricky[i].first && c <= tricky[i].last)
@@ -47,7 +46,7 @@ void buf_put_plain(struct buf *b, const char *text, size_t max_bytes)
 			buf_puts(b, "\\t");
 		else if (!n || *c < 0x20 || *c == 0x7f)
 			buf_printf(b, "\\x%02x", *c);
-		else if (n > 1 && is_tricky(utf8_decode(text + at, n)))
+		else if (n > 1 && plain_is_tricky(utf8_decode(text + at, n)))
 			for (unsigned i = 0; i < n; i++)
 				buf_printf(b, "\\x%02x", c[i]);
 		else

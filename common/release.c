@@ -20,19 +20,22 @@ static bool is_connected(int socket_fd)
 	       (peer.ss_family == AF_INET || peer.ss_family == AF_INET6);
 }
 
-/* Return: whether there was any. */
-static bool lose_linger(int socket_fd)
+/* Hardly any has: it is asked first. */
+static bool has_linger(int socket_fd)
 {
-	const struct linger none = {0};
 	struct linger linger = {0};
 	socklen_t len = sizeof(linger);
 
 	/* The kernel tells a very long one cut to an int: any number but 0. */
-	if (getsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, &len) < 0 || !linger.l_onoff ||
-	    !linger.l_linger)
-		return false;
+	return getsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 && linger.l_onoff &&
+	       linger.l_linger;
+}
+
+static void lose_linger(int socket_fd)
+{
+	const struct linger none = {0};
+
 	(void)setsockopt(socket_fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	return true;
 }
 
 static void on_alarm(int signum)
@@ -66,8 +69,10 @@ void release_socket_as_is(int *socket_fd)
 
 void release_socket(int *socket_fd)
 {
-	if (*socket_fd >= 0 && is_connected(*socket_fd) && lose_linger(*socket_fd))
-		release_socket_as_is(socket_fd);
-	else
+	if (*socket_fd < 0 || !has_linger(*socket_fd) || !is_connected(*socket_fd)) {
 		close_fd(socket_fd);
+		return;
+	}
+	lose_linger(*socket_fd);
+	release_socket_as_is(socket_fd);
 }

@@ -163,6 +163,7 @@ const struct filter_bits filter_bits[] = {
 	{"ioctl", EPERM, {IS(1, 0x541c)}}, /* TIOCLINUX */
 	{"ioctl", EPERM, {IS(1, 0x541d)}}, /* TIOCCONS */
 	{"ioctl", EPERM, {IS(1, 0x5423)}}, /* TIOCSETD */
+	{"ioctl", EPERM, {IS(1, 0x540c)}}, /* TIOCEXCL: nobody else could open it */
 	/*
 	 * What makes or removes names without a call that makes names, so that no rule on files is
 	 * asked: subvolumes and snapshots, whole folders at once; and what makes two names of one

@@ -88,7 +88,8 @@ int record_open_fd(int output_fd, const char *path, const char *session, const c
 int record_open(const char *path, const char *session, const char *key_path, struct record **ret,
 		struct error *err)
 {
-	const int output_fd = record_create(path, RECORD_SYNC_NEVER, err);
+	int settle_fd; /* none */
+	const int output_fd = record_create(path, RECORD_SYNC_NEVER, &settle_fd, err);
 	int r;
 
 	if (output_fd < 0)

@@ -66,10 +66,14 @@ enum record_sync {
 	RECORD_SYNC_WRITE /* besides: as each write returns, which so fails if the disk does */
 };
 
-/* The file alone: record_open() is record_create() and record_open_fd(). Return: its descriptor. */
-int record_create(const char *path, enum record_sync sync, struct error *err);
-/* Waits until the disk has all of the record, and its name. @path: as it was created. */
-int record_settle(int output_fd, const char *path, struct error *err);
+/*
+ * record_create - the file alone: record_open() is this, for never, and record_open_fd().
+ * @ret_settle_fd: what record_settle() takes; -1 where nothing is waited for.
+ * Return: its descriptor.
+ */
+int record_create(const char *path, enum record_sync sync, int *ret_settle_fd, struct error *err);
+/* Waits until the disk has all of the record, and its name; closes. @path: as it was created. */
+int record_settle(int *settle_fd, const char *path, struct error *err);
 
 /* The same on a descriptor that takes writes; taken over, also on failure. @path: for messages. */
 int record_open_fd(int output_fd, const char *path, const char *session, const char *key_path,

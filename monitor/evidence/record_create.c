@@ -9,7 +9,7 @@
 
 #include "monitor/evidence/record.h"
 
-int record_create(const char *path, enum record_sync sync, struct error *err)
+int record_create(const char *path, enum record_sync sync, int *ret_settle_fd, struct error *err)
 {
 	const int waits = sync == RECORD_SYNC_WRITE ? O_DSYNC : 0;
 	const int output_fd =
@@ -23,6 +23,17 @@ int record_create(const char *path, enum record_sync sync, struct error *err)
 				 path);
 	if (output_fd < 0)
 		return error_errno(err, errno, "cannot create the record %s", path);
+	*ret_settle_fd = -1;
+	if (sync == RECORD_SYNC_NEVER)
+		return output_fd;
+	*ret_settle_fd = fcntl(output_fd, F_DUPFD_CLOEXEC, 0);
+	if (*ret_settle_fd < 0) {
+		const int r = error_errno(err, errno, "keep the record %s open", path);
+
+		(void)unlink(path); /* ours, and empty */
+		(void)close(output_fd);
+		return r;
+	}
 	return output_fd;
 }
 
@@ -39,11 +50,12 @@ static int settle_name(const char *path)
 	return folder_fd < 0 || fsync(folder_fd) < 0 ? -errno : 0;
 }
 
-int record_settle(int output_fd, const char *path, struct error *err)
+int record_settle(int *settle_fd, const char *path, struct error *err)
 {
-	int r = fdatasync(output_fd) < 0 ? -errno : 0;
+	int r = 0;
 
-	if (r == 0)
-		r = settle_name(path);
+	if (*settle_fd >= 0)
+		r = fdatasync(*settle_fd) < 0 ? -errno : settle_name(path);
+	close_fd(settle_fd);
 	return r < 0 ? error_errno(err, -r, "have the disk take the record %s", path) : 0;
 }

@@ -38,6 +38,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
 static void let_go_of_listener(struct connection *connection)
 {
+	turn_drop(&connection->relay->turn, &connection->arrival);
 	if (connection->listener)
 		listener_release(take_ptr(connection->listener));
 	release_socket(&connection->socket_fd);
@@ -168,6 +169,17 @@ static void on_timer(uv_timer_t *timer)
 	look(connection);
 }
 
+/*
+ * The answer wakes the caller on this processor: most often it has connected, and said something,
+ * before we are back, and its server need not wait until all that happened meanwhile is seen to.
+ */
+static void look_for_arrival(void *ctx)
+{
+	struct connection *connection = ctx;
+
+	listener_accept(connection->listener);
+}
+
 enum relay_answer connection_answer(struct connection *connection, int *ret_error)
 {
 	if (connection->stage != CONNECTION_WAITING)
@@ -188,6 +200,7 @@ enum relay_answer connection_answer(struct connection *connection, int *ret_erro
 	}
 	connection->stage = CONNECTION_CLAIMED;
 	(void)uv_timer_start(&connection->timer, on_timer, ARRIVAL_MS, 0);
+	turn_add(&connection->relay->turn, &connection->arrival);
 	return RELAY_GOES_ON;
 }
 
@@ -231,6 +244,7 @@ static struct connection *connection_new(struct relay *relay, const struct relay
 
 	connection->waiter.again = connection_again;
 	connection->relay = relay;
+	connection->arrival = (struct turn_task){.run = look_for_arrival, .ctx = connection};
 	connection->caller = request->caller;
 	connection->caller.exe = copy(request->caller.exe);
 	connection->caller.call_id = copy(request->caller.call_id);

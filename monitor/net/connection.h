@@ -10,6 +10,7 @@
 #include "monitor/net/dial.h"
 #include "monitor/net/flow.h"
 #include "monitor/net/relay.h"
+#include "monitor/net/turn.h"
 #include "monitor/net/udp.h"
 #include "monitor/net/upstream_address.h"
 
@@ -47,7 +48,8 @@ struct connection {
 	const char *refusal;
 	bool is_told; /* the owner's: see struct relay_sent */
 	uint64_t started_ms;
-	uv_timer_t timer; /* how long the call is held, then how long its socket may take */
+	struct turn_task arrival; /* is looked for, once, as soon as the call went on */
+	uv_timer_t timer;	  /* how long the call is held, then how long its socket may take */
 	struct connection *next, *prev;
 };
 
@@ -68,10 +70,11 @@ struct relay {
 	struct listeners *listeners;
 	struct udp *udp;
 	struct awake awake; /* while bytes go back and forth */
+	struct turn turn;
 	struct connection *connections;
 	unsigned count;
 	uv_timer_t sweep;
-	unsigned handles; /* its own, its connections' timers, and the resolver */
+	unsigned handles; /* its own three, its connections' timers, and the resolver */
 	void (*closed)(void *ctx);
 	bool stopping;
 };

@@ -102,6 +102,7 @@ void connection_join(struct connection *connection)
 		.pipes = &relay->pipes,
 		.held = &relay->held,
 		.awake = &relay->awake,
+		.turn = &relay->turn,
 		.canaries = relay->canaries,
 		.ops = &flow_ops,
 		.ctx = connection,

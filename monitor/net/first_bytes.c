@@ -13,6 +13,7 @@
  * A line that could be read as a request by some server, but is none word for word, is broken; it
  * is not "other", which would let it pass unseen (first_line.h). Text protocols have words that are
  * methods as well; of these lines those are "other" that ask for no path, until a Host follows.
+ * Line ends before the first message change nothing about it, but that it has to be "other".
  * After a request only another one may follow, unless it asked for another protocol. A tunnel that
  * CONNECT opened begins anew.
  *
@@ -79,11 +80,39 @@ enum first_outcome first_other(struct first_bytes *fb)
 
 /* ---- the first byte, and all ---- */
 
+#define MAX_LINE_ENDS 64u /* before the first message */
+
+static const char line_end_first[] = "it begins with an empty line";
+
+/*
+ * Some servers pass over line ends before a request, finger's client says nothing else, and a
+ * message of protobuf may begin with one. So they are held until it is known that nothing follows
+ * which policy would read: see without_line_ends().
+ */
+static enum first_outcome line_end(struct first_bytes *fb)
+{
+	if (fb->is_later || ++fb->line_ends > MAX_LINE_ENDS)
+		return first_broken(fb, line_end_first);
+	return FIRST_MORE;
+}
+
+/* A request behind line ends is one to some servers, and to others not; so with what else has a
+ * name in it. */
+static enum first_outcome without_line_ends(struct first_bytes *fb, enum first_outcome outcome)
+{
+	return outcome == FIRST_HEAD && fb->line_ends && strcmp(fb->seen.protocol, "other") != 0
+		       ? first_broken(fb, line_end_first)
+		       : outcome;
+}
+
 static enum first_outcome first_byte(struct first_bytes *fb, uint8_t c)
 {
 	fb->start_len = 0;
 	if (c == '\r' || c == '\n')
-		return first_broken(fb, "it begins with an empty line");
+		return line_end(fb);
+	/* The PROXY protocol, version 2: behind it stands another message. */
+	if (fb->line_ends == 4 && c == '\0')
+		return first_broken(fb, line_end_first);
 	if (fb->is_later && !fb->upgraded && !http_is_token(c))
 		return first_other(fb);
 	if (http_is_token(c) || (first_line_is_space(c) && c < 0x80)) {
@@ -166,11 +195,18 @@ enum first_outcome first_bytes_feed(struct first_bytes *fb, const void *bytes, s
 		outcome = step(fb, (const uint8_t *)bytes + *ret_taken, len - *ret_taken, &taken);
 		*ret_taken += taken;
 	}
-	return outcome;
+	return without_line_ends(fb, outcome);
+}
+
+bool first_bytes_is_blank(const struct first_bytes *fb)
+{
+	return fb->mode == MODE_START && fb->line_ends;
 }
 
 enum first_outcome first_bytes_end(struct first_bytes *fb)
 {
+	if (first_bytes_is_blank(fb))
+		return first_other(fb);
 	switch (fb->mode) {
 	case MODE_START:
 	case MODE_BODY:

@@ -73,6 +73,8 @@ const struct first_seen *first_bytes_seen(const struct first_bytes *fb);
 /* *ret_taken: how many of @bytes the outcome is about; of FIRST_MORE and FIRST_OPAQUE all. */
 enum first_outcome first_bytes_feed(struct first_bytes *fb, const void *bytes, size_t len,
 				    size_t *ret_taken);
+/* Nothing was said yet but line ends: whatever follows, they may be sent. */
+bool first_bytes_is_blank(const struct first_bytes *fb);
 /*
  * first_bytes_end - The program sends no more: it shut down its side. One that keeps silent in the
  * middle of a head for as long as the relay waits is to be reset: what it would still say could

@@ -52,9 +52,10 @@ struct first_bytes {
 	bool is_second; /* ClientHello, that `records` are of */
 	struct http_body body;
 	struct body_start body_start;
-	unsigned matched; /* of "host", in a line behind words */
-	bool is_later;	  /* a request came before */
-	bool upgraded;	  /* and asked for another protocol */
+	unsigned line_ends; /* before the first message: CR and LF, each */
+	unsigned matched;   /* of "host", in a line behind words */
+	bool is_later;	    /* a request came before */
+	bool upgraded;	    /* and asked for another protocol */
 };
 
 /* first_bytes.c: how a message ends. */

@@ -43,7 +43,9 @@ struct flow {
 	bool draining;
 	bool has_ended;
 	uint64_t started_ns, moved_ns, held_ns;
-	struct awake *awake; /* borrowed; or NULL */
+	struct awake *awake;	     /* borrowed; or NULL */
+	struct turn *turn;	     /* likewise */
+	struct turn_task end_of_one; /* of its sides is to be passed on */
 	const struct flow_ops *ops;
 	void *ctx;
 };
@@ -102,6 +104,8 @@ static void end(struct flow *flow, const char *reason, bool reset)
 	if (flow->has_ended)
 		return;
 	flow->has_ended = true;
+	if (flow->turn)
+		turn_drop(flow->turn, &flow->end_of_one);
 	screen_done(&flow->out);
 	pump_done(&flow->in);
 	close_side(&flow->program, reset);
@@ -142,31 +146,44 @@ static void watch(struct side *side, bool reads, bool writes)
 	side->events = events;
 }
 
-/*
- * The end of one direction is passed on; where both have ended, closing does that.
- * Return: NULL; or why the flow is over, with *ret_reset how.
- */
-static const char *pass_end_on(struct flow *flow, bool *ret_reset)
+static void shut_one(void *ctx)
 {
+	struct flow *flow = ctx;
 	int r = 0;
 
-	*ret_reset = false;
-	if (flow->out_state == PUMP_ENDED && flow->in_state == PUMP_ENDED)
-		return "closed";
 	if (flow->out_state == PUMP_ENDED)
 		r = pump_shut(&flow->out.pump);
 	else if (flow->in_state == PUMP_ENDED)
 		r = pump_shut(&flow->in);
-	*ret_reset = r < 0;
 	if (r < 0)
-		return reason_of(r, "reset");
+		end(flow, reason_of(r, "reset"), true);
+}
+
+static bool has_end_to_pass_on(const struct flow *flow)
+{
+	return (flow->out_state == PUMP_ENDED && !flow->out.pump.shut) ||
+	       (flow->in_state == PUMP_ENDED && !flow->in.shut);
+}
+
+/*
+ * The end of one direction is passed on; where both have ended, closing does that. Nobody waits for
+ * it as for bytes and calls, and it wakes a server that these may be about to wake anyway.
+ * Return: NULL; or why the flow is over, in order.
+ */
+static const char *pass_end_on(struct flow *flow)
+{
+	if (flow->out_state == PUMP_ENDED && flow->in_state == PUMP_ENDED)
+		return "closed";
+	if (has_end_to_pass_on(flow) && flow->turn)
+		turn_add(flow->turn, &flow->end_of_one);
+	else if (has_end_to_pass_on(flow))
+		shut_one(flow);
 	return flow->out_state == PUMP_ENDED && flow->draining ? "closed" : NULL;
 }
 
 /* Moves what can be moved, each way that is asked for. Return: false when the flow has ended. */
 static bool run(struct flow *flow, bool out, bool in)
 {
-	bool reset;
 	const char *over;
 	const uint64_t out_before = flow->out.pump.bytes;
 	const uint64_t in_before = flow->in.bytes;
@@ -193,8 +210,8 @@ static bool run(struct flow *flow, bool out, bool in)
 		end(flow, reason_of(flow->out_state, "reset"), true);
 	else if (flow->in_state < 0)
 		end(flow, reason_of(flow->in_state, "reset"), true);
-	else if ((over = pass_end_on(flow, &reset)))
-		end(flow, over, reset);
+	else if ((over = pass_end_on(flow)))
+		end(flow, over, false);
 	return !flow->has_ended;
 }
 
@@ -285,6 +302,8 @@ static int start_sides(struct flow *flow, uv_loop_t *loop)
 		return 0;
 	}
 	flow->has_ended = true;
+	if (flow->turn)
+		turn_drop(flow->turn, &flow->end_of_one);
 	screen_done(&flow->out);
 	pump_done(&flow->in);
 	close_side(&flow->program, true);
@@ -302,6 +321,8 @@ int flow_start(const struct flow_config *config, struct flow **ret)
 	flow->program.fd = config->program_fd;
 	flow->upstream.fd = config->upstream_fd;
 	flow->awake = config->awake;
+	flow->turn = config->turn;
+	flow->end_of_one = (struct turn_task){.run = shut_one, .ctx = flow};
 	flow->ops = config->ops;
 	flow->ctx = config->ctx;
 	flow->started_ns = flow->moved_ns = now_ns();

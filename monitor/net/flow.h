@@ -18,6 +18,7 @@
 #include "monitor/net/awake.h"
 #include "monitor/net/pipes.h"
 #include "monitor/net/screen.h"
+#include "monitor/net/turn.h"
 
 struct flow;
 
@@ -48,6 +49,7 @@ struct flow_config {
 	struct pipes *pipes;		 /* borrowed: outlives the flow, as does held */
 	size_t *held;			 /* as screen_init() */
 	struct awake *awake;		 /* likewise; NULL: nobody stays awake for it */
+	struct turn *turn;		 /* likewise; NULL: an end is passed on at once */
 	const struct scan_set *canaries; /* likewise */
 	const struct flow_ops *ops;
 	void *ctx;

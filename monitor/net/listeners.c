@@ -321,6 +321,12 @@ const struct endpoint *listener_endpoint(const struct listener *listener)
 	return &listener->key.at;
 }
 
+void listener_accept(struct listener *listener)
+{
+	if (listener->fd >= 0)
+		on_readable(&listener->poll, 0, UV_READABLE);
+}
+
 void listeners_accept(struct listeners *listeners)
 {
 	struct listener *listener;

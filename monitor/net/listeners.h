@@ -51,7 +51,9 @@ bool listener_shares_network(const struct listener *listener, int socket_fd);
 bool listener_is_open(const struct listener *listener);
 const struct endpoint *listener_endpoint(const struct listener *listener);
 
-/* Accepts now what has arrived at those that are used. */
+/* Accepts now what has arrived there. */
+void listener_accept(struct listener *listener);
+/* The same of all that are used. */
 void listeners_accept(struct listeners *listeners);
 /* The program wants the port for itself: those that nobody uses are closed. */
 void listeners_yield(struct listeners *listeners, uint16_t port);

@@ -262,6 +262,9 @@ struct relay *relay_start(const struct relay_config *config)
 	awake_init(&relay->awake, relay->loop);
 	relay->awake.idle.data = relay;
 	relay->handles++;
+	turn_init(&relay->turn, relay->loop);
+	relay->turn.check.data = relay;
+	relay->handles++;
 	return relay;
 }
 
@@ -306,5 +309,6 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx))
 	if (relay->resolver)
 		resolver_stop(take_ptr(relay->resolver), on_resolver_closed, relay);
 	uv_close((uv_handle_t *)&relay->awake.idle, on_own_closed);
+	uv_close((uv_handle_t *)&relay->turn.check, on_own_closed);
 	uv_close((uv_handle_t *)&relay->sweep, on_own_closed);
 }

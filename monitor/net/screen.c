@@ -130,7 +130,8 @@ bool screen_let_go(struct screen *screen)
 	const size_t gone = screen->let_go + held;
 
 	if (!screen_is_holding(screen) || gone > MAX_HTTP_METHOD ||
-	    !is_word(screen->bytes.data + screen->released, held) ||
+	    !(first_bytes_is_blank(screen->first) ||
+	      is_word(screen->bytes.data + screen->released, held)) ||
 	    ask(screen, FIRST_MORE, &other) != 0)
 		return false;
 	screen->let_go = gone;

@@ -68,9 +68,10 @@ void screen_resume(struct screen *screen);
 bool screen_is_holding(const struct screen *screen);
 /*
  * screen_let_go - The program is silent while a head is held. A first word alone may be the method
- * of a request, or all that a program of another protocol says before it waits for an answer. It
- * names nothing yet, so it may go, if the owner says yes to it as "other"; what follows is still
- * looked at as the rest of that head. Longer beginnings are never let go.
+ * of a request, or all that a program of another protocol says before it waits for an answer; so
+ * may line ends alone (finger, who asks for all). They name nothing yet, so they may go, if the
+ * owner says yes to it as "other"; what follows is still looked at as the rest of that head. Longer
+ * beginnings are never let go.
  * Return: true if it may go now; false with screen->refusal set if it was refused.
  */
 bool screen_let_go(struct screen *screen);

@@ -16,6 +16,7 @@
 #include "monitor/policy/example.h"
 #include "monitor/policy/policy_state.h"
 #include "monitor/policy/rule.h"
+#include "monitor/policy/why_false.h"
 
 #define START_NS UINT64_C(1000000000)
 
@@ -126,69 +127,132 @@ static void tell_why(const struct run *run, struct buf *why)
 			   rule->count.at_least);
 }
 
-/* @why: filled unless it matches. */
-static bool run_example(const struct policy *policy, const struct rule *rule,
-			const struct example *e, bool *ret_failed, struct buf *why)
+/* Of a rule, that are to match or are not to. */
+struct example_list {
+	const struct rule *rule;
+	struct written_when when;
+	const char *path;
+	const struct json *items;
+	bool expected;
+};
+
+struct told {
+	struct buf why, parts; /* behind the reason; below it */
+};
+
+static void tell_parts(const struct run *run, const struct written_when *when, struct buf *out)
 {
-	struct run run = {.policy = policy,
-			  .rule = rule,
-			  .state = state_new_for_rule(policy, rule),
+	const struct cel_env env = policy_env(run->policy, run->state, &run->action, NULL);
+
+	if (run->rule->kinds & (1u << run->action.kind) && run->last.result == CEL_FALSE)
+		condition_tell_false(when, &env, out);
+}
+
+/* @told: filled unless it matches. */
+static bool run_example(const struct example_list *list, const struct example *e, bool *ret_failed,
+			struct told *told)
+{
+	struct run run = {.policy = list->when.policy,
+			  .rule = list->rule,
+			  .state = state_new_for_rule(list->when.policy, list->rule),
 			  .now_ns = START_NS};
 	const bool matched = play(&run, e);
 
 	*ret_failed = run.failed;
-	if (!matched)
-		tell_why(&run, why);
+	if (!matched && list->expected) {
+		tell_why(&run, &told->why);
+		tell_parts(&run, &list->when, &told->parts);
+	}
 	(void)policy_state_free(run.state);
 	return matched;
 }
 
-static int check_example(const struct example_place *place, const struct rule *rule,
-			 const struct json *node, bool expected)
+static int fail_unmatched(const struct example_place *place, struct told *told)
 {
-	_cleanup_buf_ struct buf why = BUF_INIT(0);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text =
+		xasprintf("this example should match the rule and does not%.*s", (int)told->why.len,
+			  told->why.len ? told->why.data : "");
+	const int r = example_fail(place, "", text);
+
+	buf_putc(&told->parts, '\0');
+	(void)error_append(place->err, told->parts.data);
+	return r;
+}
+
+static int check_example(const struct example_place *place, const struct example_list *list,
+			 const struct json *node)
+{
+	struct told told = {BUF_INIT(0), BUF_INIT(0)};
 	struct example e;
 	bool matched = false;
 	bool failed = false;
-	const int r = example_decode(place, node, &e);
+	int r = example_decode(place, node, &e);
 
 	if (r == 0)
-		matched = run_example(place->policy, rule, &e, &failed, &why);
+		matched = run_example(list, &e, &failed, &told);
 	example_done(&e);
 	if (failed)
-		return example_fail(
+		r = example_fail(
 			place, "",
 			"\"when\" ends in an error on this example (an index outside its list, "
 			"a text that is no address); let it be true or false");
-	if (r < 0 || matched == expected)
-		return r;
-	text = xasprintf("this example should match the rule and does not%s",
-			 why.len ? why.data : "");
-	return example_fail(place, "",
-			    expected ? text : "this example should not match the rule and does");
+	else if (r == 0 && matched != list->expected)
+		r = list->expected
+			    ? fail_unmatched(place, &told)
+			    : example_fail(place, "",
+					   "this example should not match the rule and does");
+	buf_done(&told.why);
+	buf_done(&told.parts);
+	return r;
 }
 
-static int check_list(struct example_place *place, const struct rule *rule, const char *path,
-		      const struct json *list, bool expected)
+static int check_list(struct example_place *place, const struct example_list *list)
 {
 	size_t n = 0;
 
-	for (const struct json *node = json_first(list); node; node = json_next(node), n++) {
-		_cleanup_free_ char *at = xasprintf("%s[%zu]", path, n);
+	for (const struct json *node = json_first(list->items); node; node = json_next(node), n++) {
+		_cleanup_free_ char *at = xasprintf("%s[%zu]", list->path, n);
 		int r;
 
 		place->path = at;
-		r = check_example(place, rule, node, expected);
+		r = check_example(place, list, node);
 		if (r < 0)
 			return r;
 	}
-	place->path = path;
+	place->path = list->path;
 	return n ? 0
 		 : example_fail(place, "",
 				"at least one example each in match and not_match; where no action "
 				"could be one, write a default for the kind, or say in \"when\" "
 				"which are meant");
+}
+
+static int check_rule(struct example_place *place, const struct rule *rule, const struct json *node,
+		      size_t n)
+{
+	_cleanup_free_ char *match = xasprintf("$.rules[%zu].match", n);
+	_cleanup_free_ char *not_match = xasprintf("$.rules[%zu].not_match", n);
+	_cleanup_free_ char *when = xasprintf("$.rules[%zu].when", n);
+	struct example_list list = {.rule = rule,
+				    .when = {.policy = place->policy,
+					     .source = place->source,
+					     .path = when,
+					     .text = json_string(json_get(node, "when")),
+					     .kinds = rule->kinds},
+				    .path = match,
+				    .items = json_get(node, "match"),
+				    .expected = true};
+	int r;
+
+	place->about = rule->info.id;
+	place->kinds = rule->kinds;
+	r = check_list(place, &list);
+	if (r < 0)
+		return r;
+	list.path = not_match;
+	list.items = json_get(node, "not_match");
+	list.expected = false;
+	return check_list(place, &list);
 }
 
 int policy_check_examples(const struct policy *policy, const struct source *source, size_t *next,
@@ -199,15 +263,8 @@ int policy_check_examples(const struct policy *policy, const struct source *sour
 	int r = 0;
 
 	for (size_t n = 0; node && r == 0; node = json_next(node), n++) {
-		_cleanup_free_ char *match = xasprintf("$.rules[%zu].match", n);
-		_cleanup_free_ char *not_match = xasprintf("$.rules[%zu].not_match", n);
-		const struct rule *rule = &policy->rules[(*next)++];
-
-		place.about = rule->info.id;
-		place.kinds = rule->kinds;
-		r = check_list(&place, rule, match, json_get(node, "match"), true);
-		if (r == 0)
-			r = check_list(&place, rule, not_match, json_get(node, "not_match"), false);
+		r = check_rule(&place, &policy->rules[*next], node, n);
+		++*next;
 	}
 	return r;
 }

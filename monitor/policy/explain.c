@@ -88,7 +88,7 @@ bool policy_decided_by_labels(const struct policy *policy, const struct decision
 	return rule && (rule->when.reads.labels || rule->when.reads.process_labels);
 }
 
-static void put_fields(struct json_writer *w, const struct action *action, struct field_set fields)
+void policy_put_fields(struct json_writer *w, const struct action *action, struct field_set fields)
 {
 	const struct action_field *field;
 
@@ -162,7 +162,8 @@ void policy_explain(const struct policy *policy, const struct policy_state *stat
 	json_put_string(w, "severity", rule ? rule->info.severity : NULL);
 	json_put_string(w, "because", policy_because(policy, action, decision));
 	json_begin_object(w, "matched");
-	put_fields(w, action, rule ? rule->when.reads.fields : default_fields(policy, action));
+	policy_put_fields(w, action,
+			  rule ? rule->when.reads.fields : default_fields(policy, action));
 	/* The labels that the decision saw: those that it set itself came after it. */
 	if (rule && rule->when.reads.labels)
 		policy_put_labels(w, "session.labels", policy,
@@ -201,7 +202,7 @@ void policy_put_reads(const struct policy *policy, const char *key, size_t rule_
 	const struct rule *rule = &policy->rules[rule_index];
 
 	json_begin_object(w, key);
-	put_fields(w, action, rule->when.reads.fields);
+	policy_put_fields(w, action, rule->when.reads.fields);
 	if (rule->when.reads.labels)
 		policy_put_labels(w, "session.labels", policy, labels->session);
 	if (rule->when.reads.process_labels)

@@ -14,6 +14,7 @@
  *	rule_json.c		one rule
  *	count_json.c		how often it must have been
  *	condition.c		what an action must be, of a rule and of a step
+ *	why_false.c		which part of that is not so
  *	sequence*.c, keyed.c	what must have happened before
  *	budget*.c		what must be used up
  *	demand.c, hold.c	what a rule cannot do without; where it takes hold
@@ -259,6 +260,8 @@ int condition_compile(const struct policy_place *place, const char *when, struct
 int condition_type(const struct policy *policy, uint32_t kinds, const char *when,
 		   struct cel_tree *ret, struct cel_reads *reads, struct cel_error *why);
 void condition_done(struct condition *condition);
+/* explain.c: those that the action has. */
+void policy_put_fields(struct json_writer *w, const struct action *action, struct field_set fields);
 /* throttle.c: the member "throttle". Return: NULL, or what is wrong with it. */
 const char *throttle_decode(const struct json *node, struct throttle *ret);
 

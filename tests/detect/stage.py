@@ -19,7 +19,7 @@ import time
 SERVICES = """dockerd docker-proxy containerd runc wpa_supplicant systemd rsyslogd Xorg apache2 nginx mysqld postgres redis-server
 sssd cupsd bluetoothd ntpd firewalld sshd cron crond dbus-daemon NetworkManager auditd snapd polkitd udevd avahi-daemon
 lightdm gdm memcached mongod kubelet falco osqueryd rpcbind smbd vsftpd postfix named chronyd atd monitor watchdog supervisor""".split()
-# A case that listens by itself needs the port for that; a comment that says who is to listen does not.
+# A case that listens by itself needs the port for that, also one that connects as well; a comment that says who is to listen does not.
 LISTENS = re.compile(r"^(?!\s*#).*(listen\(|bind\(|-listen\b|http\.server|_server\(|Server\(|\bnc\b.* -[a-z]*l)", re.I | re.M)
 CONNECTS = re.compile(r"\.connect(_ex)?\(|/dev/tcp/")
 
@@ -54,7 +54,9 @@ def serve(listener):
 def serve_ports(text):
     if LISTENS.search(text) and not CONNECTS.search(text):
         return
-    for port in sorted(set(map(int, re.findall(r"(?:127\.0\.0\.1|localhost)\D{1,40}?(\d{2,5})\b", text))))[:4]:
+    own = {int(port) for line in text.splitlines() if LISTENS.search(line) for port in re.findall(r"\b\d{2,5}\b", line)}
+    named = {int(port) for port in re.findall(r"(?:127\.0\.0\.1|localhost)\D{1,40}?(\d{2,5})\b", text)}
+    for port in sorted(named - own)[:4]:
         listener = socket.socket()
         udp = socket.socket(type=socket.SOCK_DGRAM)
         try:
@@ -141,7 +143,8 @@ def start_services(text):
     if "kill" not in text:
         return
     for name in SERVICES:
-        if re.search(rf"\b{re.escape(name)}\b", text):
+        # Where the case has a script by that name, that is what it ends, and a session holds no other.
+        if re.search(rf"\b{re.escape(name)}\b", text) and not re.search(rf"\b{re.escape(name)}[.](py|sh|js|pl)\b", text):
             path = f"/tmp/{name}"
             shutil.copy("/usr/bin/sleep", path)
             daemon(path)

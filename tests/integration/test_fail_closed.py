@@ -148,6 +148,7 @@ class Killed(CordonTest):
         self.assertFalse((self.sessions / name / "layers/work").exists())
         # What the session changed is its user's, not ours to drop.
         self.assertTrue((self.sessions / name / "layers/upper/up").exists())
+        self.assertEqual(os.readlink(self.sessions / name / "layers/of"), str(self.work))
         self.assertTrue(wait_for(lambda: not list(self.live.iterdir())))
 
     def test_what_nobody_wants_goes_altogether(self):

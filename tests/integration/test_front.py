@@ -34,13 +34,21 @@ class FrontTest(CordonTest):
     def both(self, *args, **kwargs):
         """Of runs that were answered: a server without a processor for two seconds is done without, and that is said."""
         def run(program):
-            done = subprocess.run([program, *args], env=self.env, capture_output=True, timeout=60 * SLOWER, check=False, **kwargs)
+            done = subprocess.run([os.path.abspath(program), *args], env=self.env, capture_output=True, timeout=60 * SLOWER, check=False, **kwargs)
             return None if b"supervisor does not answer" in done.stderr else done
 
         return [wait_for(lambda: run(program)) for program in (CORDON, WHOLE)]
 
 
 class WhoRuns(FrontTest):
+    def test_what_is_begun_anew_is_told_once(self):
+        """The server declines a policy that is broken, and the whole program tells why."""
+        self.env["HOME"] = str(self.work)
+        bad = self.dir / "bad.json"
+        bad.write_text("{")
+        for r in self.both("run", "--trace", TRACE, "-p", bad, "--", "true", cwd=self.work):
+            self.assertEqual((r.returncode, r.stderr.count(b"is no workspace by itself")), (125, 1), r.stderr)
+
     def test_a_deep_layer_goes(self):
         """It is built with a libc of its own, whose nftw() goes no deeper than it has descriptors."""
         r = self.run_in("python3", "-c", "import os\nfor i in range(600): os.mkdir('d'); os.chdir('d')", options=["--discard"])

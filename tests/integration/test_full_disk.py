@@ -21,6 +21,17 @@ def in_private_mounts():
     os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
 
 
+def fill(folder, leave=0):
+    fd = os.open(folder / "filler", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        while True:
+            os.write(fd, b"x" * 4096)
+    except OSError:
+        os.close(fd)
+    if leave:
+        os.truncate(folder / "filler", (folder / "filler").stat().st_size - leave)
+
+
 @unittest.skipIf(os.geteuid(), "needs root to mount a small file system")
 class FullDisk(CordonTest):
     def small(self, name, size):
@@ -31,19 +42,9 @@ class FullDisk(CordonTest):
         self.addCleanup(subprocess.run, ["umount", "-l", path], check=True)
         return path
 
-    def fill(self, folder, leave=0):
-        fd = os.open(folder / "filler", os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            while True:
-                os.write(fd, b"x" * 4096)
-        except OSError:
-            os.close(fd)
-        if leave:
-            os.truncate(folder / "filler", (folder / "filler").stat().st_size - leave)
-
     def test_record_on_a_full_disk(self):
         folder = self.small("full", 65536)
-        self.fill(folder)
+        fill(folder)
         self.record = folder / "r.jsonl"
         r = self.run_in("sh", "-c", "echo ran")
         self.assertEqual((r.returncode, r.stdout), (125, b""), r.stderr)
@@ -56,7 +57,7 @@ class FullDisk(CordonTest):
         for size in range(4096, 65537, 8192):
             with self.subTest(size):
                 folder = self.small(f"s{size}", 131072)
-                self.fill(folder, size)
+                fill(folder, size)
                 self.record = folder / "r.jsonl"
                 r = self.run_in("sh", "-c", "i=0; while [ $i -lt 20000 ]; do /bin/true; i=$((i + 1)); done; echo ran",
                                 timeout=60)
@@ -75,7 +76,7 @@ class FullDisk(CordonTest):
         seen = set()
         for page in range(-4, 5):
             folder = self.small(f"p{page}", 1 << 20)
-            self.fill(folder, max(4096, (whole // 4096 + page) * 4096))
+            fill(folder, max(4096, (whole // 4096 + page) * 4096))
             self.record = folder / "r.jsonl"
             r = self.run_in("true")
             status, text = self.verified()
@@ -85,7 +86,7 @@ class FullDisk(CordonTest):
 
     def test_state_folder_is_full(self):
         folder = self.small("state", 65536)
-        self.fill(folder)
+        fill(folder)
         r = self.run_in("true")
         self.assertEqual(r.returncode, 125)
         self.assertIn("No space left on device", r.stderr.decode())
@@ -106,7 +107,7 @@ class FullDisk(CordonTest):
 
     def test_mcp(self):
         folder = self.small("mcp", 65536)
-        self.fill(folder, 16384)
+        fill(folder, 16384)
         self.record = folder / "r.jsonl"
         calls = "".join('{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"bash","arguments":'
                         '{"command":"for i in 1 2 3 4 5 6 7 8 9; do /bin/true; done; echo end"}}}\n' % i for i in range(40))
@@ -140,6 +141,40 @@ class FailingDisk(CordonTest):
         self.addCleanup(subprocess.run, ["umount", "-l", path], check=True)
         return path
 
+    def disk_that_lies(self, name):
+        """It takes what is written, as the kernel's cache does, and has no room for it: the image is larger than where it lies."""
+        below = self.dir / f"{name}.below"
+        below.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "none", below], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", below], check=True)
+        image, path = below / "image", self.dir / name
+        path.mkdir()
+        with open(image, "wb") as f:
+            f.truncate(64 << 20)
+        try:
+            subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", image], check=True)
+            subprocess.run(["mount", "-o", "loop", image, path], check=True)
+        except (OSError, subprocess.CalledProcessError) as e:
+            self.skipTest(f"no file system of ext4 in a file: {e}")
+        self.addCleanup(subprocess.run, ["umount", "-l", path], check=True)
+        self.record = path / "r.jsonl"
+        self.record.touch()  # its place in the folder is on the disk
+        self.record.unlink()
+        os.sync()
+        fill(below)
+
+    def test_what_only_waiting_tells(self):
+        """A synchronised write that fails: who waits for each has nothing done, and who waits for none is told nothing."""
+        for how, status, out, said in (("never", 0, b"ran\n", ""), ("end", 125, b"ran\n", "have the disk take the record"),
+                                       ("write", 125, b"", "write the record")):
+            with self.subTest(how):
+                self.disk_that_lies(how)
+                r = self.run_in("sh", "-c", "echo ran", options=[f"--record-sync={how}"])
+                self.assertEqual((r.returncode, r.stdout), (status, out), r.stderr)
+                if said:
+                    self.assertIn(f"{said} {self.record}: No space left on device", r.stderr.decode())
+                self.assertTrue(wait_for(lambda: not self.holders() and not self.marked()))
+
     def is_written(self):
         return self.record.exists() and self.record.stat().st_size > 65536
 
@@ -148,12 +183,12 @@ class FailingDisk(CordonTest):
         never = {"id": "test.never", "category": "test", "severity": "low", "on": ["exec"], "when": "action.name == 'never'",
                  "verdict": "deny", "because": "The test forbids it.", "refs": [],
                  "match": [{"action": {"kind": "exec", "name": "never"}}], "not_match": [{"action": {"kind": "exec", "name": "x"}}]}
-        for loss in ("log", "deny_new", "kill"):
-            with self.subTest(loss):
-                folder = self.disk(loss)
+        for loss, how in (("log", "never"), ("deny_new", "never"), ("kill", "never"), ("log", "write"), ("kill", "write")):
+            with self.subTest(loss, how=how):
+                folder = self.disk(f"{loss}.{how}")
                 self.record = folder / f"{loss}.jsonl"
                 run = self.start("sh", "-c", "while :; do /bin/true; done 2>/dev/null",
-                                 options=["-q", "--policy", self.policy(never, on_loss=loss)])
+                                 options=["-q", f"--record-sync={how}", "--policy", self.policy(never, on_loss=loss)])
                 self.assertTrue(wait_for(self.is_written))
                 fd = os.open(folder, os.O_RDONLY)
                 fcntl.ioctl(fd, self.SHUT_DOWN, struct.pack("I", 2))

@@ -4,6 +4,10 @@
 
 import os
 import pathlib
+import random
+import signal
+import subprocess
+import time
 import unittest
 
 from cordon_testing import CORDON, TRACE, CordonTest, all_below, bpf_left, bpf_objects, cgroups_of, descendants, mounts, wait_for
@@ -46,6 +50,48 @@ class Leaks(CordonTest):
         self.assertTrue(wait_for(lambda: self.machine() == before), (self.machine(), before))
         self.assertTrue(wait_for(lambda: not cgroups_of(f"leak-{os.getpid()}-*")))
         self.assert_no_new(objects)
+
+    def test_killed_at_any_moment(self):
+        """Many at a time, one watched by itself, the next by the resident supervisor, each ended by any signal."""
+        chosen = random.Random(ROUNDS)
+        server = self.resident()
+        before, objects = self.machine(), bpf_objects()
+        held = self.count_open(server)
+        running = []
+        for i in range(ROUNDS // 4):
+            command = chosen.choice(["true", "sleep 9", "setsid sleep 99 & echo x > f; kill -STOP $$", "while :; do /bin/true; done"])
+            run = subprocess.Popen([CORDON, "run", "-q", "--trace", TRACE, "-w", self.work, "--session", f"leak-{os.getpid()}-{i}",
+                                    "--record", self.dir / f"k{i}.jsonl", *self.mark, "--discard", "--timeout=3", "--", "sh", "-c", command],
+                                   env=dict(self.env, CORDON_RESIDENT=chosen.choice(["off", "auto"])), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            running.append(run)
+            time.sleep(chosen.expovariate(20))
+            if len(running) > 12:
+                run = running.pop(chosen.randrange(len(running)))
+                run.send_signal(chosen.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]))
+                run.wait()
+        for run in running:
+            run.wait()
+        self.assertTrue(wait_for(lambda: not self.holders()))
+        self.assertIsNone(server.poll())
+        self.assertTrue(wait_for(lambda: self.count_open(server) == held), (self.count_open(server), held))
+        # What a killed run has left the next one removes.
+        self.assertEqual(self.cordon("run", "--trace", TRACE, "-w", self.work, "--discard", "--", "true").returncode, 0)
+        self.assertTrue(wait_for(lambda: not list((self.dir / "state/live").iterdir())))
+        self.assertTrue(wait_for(lambda: self.machine()["mounts"] == before["mounts"] and not self.marked()))
+        self.assertTrue(wait_for(lambda: not cgroups_of(f"leak-{os.getpid()}-*")))
+        if TRACE == "on":
+            self.assertEqual(bpf_left(objects), {})
+
+    def count_open(self, server):
+        """It is not dumpable: only root may look."""
+        return len(os.listdir(f"/proc/{server.pid}/fd")) if os.geteuid() == 0 else None
+
+    def resident(self):
+        server = subprocess.Popen([CORDON, "serve", "--idle", "600"], env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(self.end, server)
+        self.assertIn(b"serving", server.stderr.readline())
+        return server
 
     def assert_no_new(self, before):
         if TRACE != "on":

@@ -123,6 +123,23 @@ except OSError as e: print(errno.errorcode[e.errno])
             self.assertTrue(self.heard(b"probe"))
 
 
+class LineEndsFirst(Shipped):
+    """finger asks for all with an empty line and waits for the answer; field 1 of a message of protobuf begins with LF."""
+
+    SAY = """
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.sendall(eval(sys.argv[3]))
+print(s.recv(100))
+"""
+
+    def test_they_arrive(self):
+        for said in (b"\r\n", b"\r\nroot\r\n", b"\n\x05hello\x12\x01x"):
+            with self.subTest(said):
+                server = self.server(lambda c: c.sendall(b"got " + c.recv(100)))
+                done = self.python(self.SAY, SERVER, server.port, repr(said), timeout=60)
+                self.assertEqual(done.stdout.decode().strip(), repr(b"got " + said), done.stderr)
+
+
 if __name__ == "__main__":
     net_testing.enter()
     unittest.main()

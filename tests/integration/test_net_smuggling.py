@@ -49,6 +49,7 @@ def length(text):
 POST = "POST /public/a HTTP/1.1\r\nHost: good.example\r\n"
 TE = "Transfer-Encoding: chunked\r\n"
 LONG = "/public/" + "x" * 3000
+SILENCE = "{silence}"  # as long as the relay lets a first word go
 
 ATTACKS = {
     # two readers of a body's length
@@ -82,6 +83,15 @@ ATTACKS = {
     "bare cr": GOOD + "X: a\r\r" + EVIL,
     "host behind bare lf": "GET /public/a HTTP/1.1\r\nX: a\nHost: other.example\r\nHost: good.example\r\n\r\n",
     "empty lines before": "\r\n\r\n" + EVIL,
+    "lf before": "\n" + EVIL,
+    "cr before": "\r" + EVIL,
+    "empty line and blank before": "\r\n " + EVIL,
+    "empty line before another protocol": "\r\nx\r\n\r\n" + EVIL,
+    "empty line before words": "\r\nGET key\r\nHost: other.example\r\n\r\n",
+    "many empty lines before": "\r\n" * 100 + EVIL,
+    "empty line, 0.9": "\r\nGET /secret\r\n",
+    "empty line, silence": "\r\n" + SILENCE + EVIL,
+    "empty line, silence, a method, silence": "\r\n" + SILENCE + "GET" + SILENCE + EVIL[3:],
     "blank before": " " + EVIL,
     "0.9": "GET /secret\r\n",
     "0.9 bare lf": "GET /secret\n",
@@ -134,11 +144,13 @@ ATTACKS = {
 
 # Each on a connection of its own, up to the end of the answers or some silence.
 PROGRAM = """
-import json, socket, sys
+import json, socket, sys, time
 for attack in json.load(open(sys.argv[3])):
     with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as s:
         try:
-            s.sendall(attack.encode("latin-1"))
+            for i, piece in enumerate(attack.split("{silence}")):
+                if i: time.sleep(0.5)
+                s.sendall(piece.encode("latin-1"))
             s.settimeout(0.3)
             while s.recv(1 << 16): pass
         except OSError: pass

@@ -61,6 +61,12 @@ class Fmt(PolicyTest):
         link = self.folder / "d" / "l.json"
         link.symlink_to("../p.json")
         self.fmt(link, said=f"{link}\n")
+        odd = self.folder / "d" / "a\x1b[31m\nb.json"
+        odd.symlink_to("../p.json")
+        self.file.write_text(self.file.read_text() + "\n")
+        self.fmt("--check", odd, status=1, said=f"{self.folder}/d/a\\x1b[31m\\nb.json\n")
+        odd.unlink()
+        self.fmt(link, said=f"{link}\n")
         self.assertTrue(link.is_symlink())
         self.assertEqual(self.file.read_text(), self.form)
 

@@ -6,9 +6,10 @@ import ctypes
 import errno
 import os
 import struct
+import subprocess
 import unittest
 
-from cordon_testing import CordonTest, wait_for
+from cordon_testing import CORDON, SLOWER, TRACE, CordonTest, wait_for
 
 SYS_FDATASYNC, SYS_FSYNC = 75, 74
 
@@ -66,9 +67,48 @@ class RecordSync(CordonTest):
                 self.end(p)
 
     def test_another_word_is_refused(self):
-        r = self.run_in("true", options=["--record-sync=always"])
-        self.assertEqual(r.returncode, 125, r.stderr)
-        self.assertIn("must be never, end or write", r.stderr.decode())
+        for face in ("run", "mcp"):
+            r = self.cordon(face, "--record-sync=always")
+            self.assertEqual(r.returncode, 125, r.stderr)
+            self.assertIn("must be never, end or write", r.stderr.decode())
+
+
+class Mcp(RecordSync):
+    """The server's one session, whose end the server waits for."""
+
+    def serve(self, how, **options):
+        return self.cordon("mcp", "--trace", TRACE, "-w", self.work, "--record", self.record, f"--record-sync={how}", stdin=None,
+                           input=b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}\n',
+                           **options)
+
+    def test_the_record_is_as_without(self):
+        for how in ("never", "end", "write"):
+            with self.subTest(how):
+                self.record.unlink(missing_ok=True)
+                r = self.serve(how)
+                self.assertEqual(r.returncode, 0, r.stderr)
+                self.assertEqual(self.verified()[0], 0)
+
+    def test_who_asks_is_told_that_the_disk_has_it_not(self):
+        for how, status in (("never", 0), ("end", 125), ("write", 125)):
+            with self.subTest(how):
+                self.record.unlink(missing_ok=True)
+                r = self.serve(how, preexec_fn=lambda: refuse(SYS_FDATASYNC))
+                self.assertEqual(r.returncode, status, r.stderr)
+                said = f"have the disk take the record {self.record}: Input/output error" in r.stderr.decode()
+                self.assertEqual(said, status != 0, r.stderr)
+
+    def test_each_write_waits_where_it_is_asked_for(self):
+        for how, waits in (("end", False), ("write", True)):
+            with self.subTest(how):
+                self.record.unlink(missing_ok=True)
+                p = subprocess.Popen([CORDON, "mcp", "--trace", TRACE, "-w", self.work, "--record", self.record, f"--record-sync={how}"],
+                                     stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.env)
+                self.addCleanup(self.end, p)
+                self.assertTrue(wait_for(lambda: self.flags(p.pid) is not None))
+                self.assertEqual(bool(self.flags(p.pid) & os.O_DSYNC), waits)
+                p.stdin.close()
+                self.assertEqual(p.wait(60 * SLOWER), 0)
 
 
 if __name__ == "__main__":

@@ -386,6 +386,10 @@ class BadInput(ScenarioTest):
         r = self.cordon("scenario", "list", self.dir / "work")
         self.assertEqual((r.returncode, r.stdout.split()[0]), (0, b"s"), r.stderr)
 
+    def test_a_title_steers_no_terminal(self):
+        r = self.cordon("scenario", "list", self.scenario(title="a\x1b]0;b\x07\u009b\u202e"))
+        self.assertTrue(r.stdout.endswith(b"a\\x1b]0;b\\x07\\xc2\\x9b\\xe2\\x80\\xae\n"), r.stdout)
+
     def test_usage(self):
         for args in ((), ("run",), ("list",), ("nonsense",), ("run", "--jobs", "0", "x"), ("run", "--trace", "maybe", "x"), ("run", "--colour", "x")):
             r = self.cordon("scenario", *args)

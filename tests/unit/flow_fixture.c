@@ -88,6 +88,7 @@ void start(struct fixture *f)
 		.upstream_fd = f->outside_fd,
 		.pipes = &f->pipes,
 		.held = &f->held,
+		.turn = &f->end_of_turn,
 		.canaries = f->canaries,
 		.ops = &ops,
 		.ctx = f,
@@ -105,6 +106,7 @@ static int prepare(void **state, const struct str *texts, size_t count)
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	(void)uv_timer_init(&f->loop, &f->limit);
 	f->limit.data = f;
+	turn_init(&f->end_of_turn, &f->loop);
 	if (count)
 		assert_int_equal(scan_set_new(texts, count, &f->canaries, NULL), 0);
 	set_limit(f, LIMIT_MS);
@@ -147,6 +149,7 @@ int tear_down(void **state)
 	if (!f->reason[0])
 		flow_reset(f->flow, "test");
 	uv_close((uv_handle_t *)&f->limit, NULL);
+	uv_close((uv_handle_t *)&f->end_of_turn.check, NULL);
 	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
 	r = uv_loop_close(&f->loop);
 	assert_int_equal(f->held, 0);

@@ -14,6 +14,7 @@ struct fixture {
 	uv_loop_t loop;
 	uv_timer_t limit;
 	struct pipes pipes;
+	struct turn end_of_turn;
 	size_t held;
 	struct flow *flow;
 	int program_fd, upstream_fd; /* the far ends: what the program and the server have */

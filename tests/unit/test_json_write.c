@@ -66,6 +66,10 @@ static void test_bytes(void **state)
 		 "\"\xef\xbf\xbd"
 		 "00x\""},
 		{"", 0, "\"\""},
+		/* what steers a terminal, turns text around, or is not to be seen */
+		{"\xc2\x9b\xe2\x80\xae", 5,
+		 "\"\\u009b\\u202e\""}, /* NOLINT(misc-misleading-bidirectional) */
+		{"\xf3\xa0\x81\x81.", 5, "\"\\udb40\\udc41.\""},
 	};
 
 	(void)state;

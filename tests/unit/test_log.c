@@ -172,7 +172,7 @@ static void test_a_record_of_another_hand(void **state)
 	assert_null(strpbrk(output.data, "\033\233"));
 	expect_output("  \\x1b[2J  ");
 	assert_int_equal(cordon_log("verify", fixture.path, NULL), 0);
-	expect_output("of session \\xc2\\x9b2J\\xe2\\x80\\x8bs, signed");
+	expect_output("of session \\u009b2J\\u200bs, signed");
 	(void)snprintf(path, sizeof(path), "%s\033[2J", fixture.path);
 	assert_int_equal(rename(fixture.path, path), 0);
 	assert_int_equal(cordon_log("verify", path, NULL), 0);

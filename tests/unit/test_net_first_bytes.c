@@ -76,7 +76,7 @@ static void test_almost(void **state)
 	EXPECT("GET / HTTP/1.1\nHost: a\n\n", FIRST_BROKEN, "http");
 	EXPECT("GET / HTTP/3.0\r\nHost: a\r\n\r\n", FIRST_BROKEN, "http");
 	EXPECT("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", FIRST_BROKEN, "http");
-	EXPECT("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", FIRST_BROKEN, "other");
+	EXPECT("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", FIRST_BROKEN, "http");
 	EXPECT("\r\n\r\n\0\r\nQUIT\n", FIRST_BROKEN, "other"); /* PROXY protocol, version 2 */
 	EXPECT("PROXY TCP4 1.2.3.4 5.6.7.8 9 80\r\nGET", FIRST_BROKEN, "http");
 	EXPECT("SSH-2.0-x / HTTP/1.1\r\nHost: b\r\n\r\n", FIRST_BROKEN, "ssh");
@@ -112,14 +112,45 @@ static void test_white_space(void **state)
 		for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
 			char line[64];
 
-			/* It is right, or an empty line. */
-			if ((*c == ' ' && form == 0) || (*c == '\r' && form > 1))
+			/* It is right, or an empty line before half a request. */
+			if ((*c == ' ' && form == 0) || (*c == '\r' && form == 4))
 				continue;
 			(void)snprintf(line, sizeof(line), "%s", forms[form]);
 			*strchr(line, '_') = *c;
 			expect(line, strlen(line), FIRST_BROKEN, "http");
 		}
 	}
+}
+
+/* Line ends may stand before what has no name in it, and before nothing else. */
+static void test_line_ends(void **state)
+{
+	(void)state;
+	EXPECT("\n\5hello\x12\1x", FIRST_OPAQUE, "other"); /* protobuf: field 1, of 5 bytes */
+	EXPECT("\n\x26GET of 38 bytes, as the length has it.\x12\1x", FIRST_OPAQUE, "other");
+	EXPECT("\nGname of 71 bytes\x12\1x", FIRST_OPAQUE, "other");
+	EXPECT("\n\x85\1\n\5hello", FIRST_OPAQUE, "other");
+	EXPECT("\n\x16\xa\5hello", FIRST_OPAQUE, "other");
+	EXPECT("\r\nroot\r\n", FIRST_HEAD, "other");
+	EXPECT("\r\n", FIRST_MORE, "other");
+	EXPECT("\r\nGET key\r\n", FIRST_HEAD, "other");
+	EXPECT("\r\nGET key\r\nHost: b\r\n", FIRST_BROKEN, "http");
+	EXPECT("\nGET /x\r\n", FIRST_BROKEN, "http");
+	EXPECT("\n\r\n GET / HTTP/1.1\r\nHost: a\r\n\r\n", FIRST_BROKEN, "http");
+	EXPECT("\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", FIRST_BROKEN, "http2");
+	EXPECT("\r\nSSH-2.0-x\r\n", FIRST_BROKEN, "ssh");
+	EXPECT("\r\n\x16\3\1\0\1\2", FIRST_BROKEN, "tls");
+	EXPECT("\r\n\x14\3\3\0\0\x16", FIRST_BROKEN, "tls");
+}
+
+static void test_many_line_ends(void **state)
+{
+	char ends[65];
+
+	(void)state;
+	memset(ends, '\n', sizeof(ends));
+	expect(ends, sizeof(ends) - 1, FIRST_MORE, "other");
+	expect(ends, sizeof(ends), FIRST_BROKEN, "other");
 }
 
 /* Words that are methods as well begin lines of other protocols. */
@@ -297,7 +328,8 @@ static void test_end(void **state)
 	assert_int_equal(END("FOO / HTTP/1.1"), FIRST_BROKEN);
 	assert_int_equal(END("SSH-2.0"), FIRST_BROKEN);
 	assert_int_equal(END("\x16\3\1"), FIRST_BROKEN);
-	assert_int_equal(END("\r"), FIRST_BROKEN);
+	assert_int_equal(END("\r"), FIRST_HEAD);
+	assert_int_equal(END("\r\nGET /"), FIRST_BROKEN);
 	assert_int_equal(END("GET / HTTP/1.1\r\nHost: a\r\n\r\nhello"), FIRST_BROKEN);
 }
 
@@ -307,6 +339,8 @@ int main(void)
 		cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_almost),
 		cmocka_unit_test(test_white_space),
+		cmocka_unit_test(test_line_ends),
+		cmocka_unit_test(test_many_line_ends),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_later_requests),
 		cmocka_unit_test(test_chunks),

@@ -31,6 +31,28 @@ static void test_both_ways_and_half_close(void **state)
 	assert_int_equal(f->heads, 1);
 }
 
+static void note_no_end(void *ctx)
+{
+	struct fixture *f = ctx;
+	char byte;
+
+	assert_int_equal(recv(f->upstream_fd, &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* Whatever else the turn is about comes before it: here, who was there first. */
+static void test_an_end_comes_last_in_its_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct turn_task first = {.run = note_no_end, .ctx = f};
+
+	say(f->program_fd, "\1");
+	hear(f, f->upstream_fd, "\1");
+	assert_int_equal(shutdown(f->program_fd, SHUT_WR), 0);
+	turn_add(&f->end_of_turn, &first);
+	assert_int_equal(errno_of_recv(f, f->upstream_fd), 0);
+}
+
 static void test_reset_is_carried_over(void **state)
 {
 	const struct linger at_once = {.l_onoff = 1};
@@ -361,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_FLOW(test_both_ways_and_half_close),
+		WITH_FLOW(test_an_end_comes_last_in_its_turn),
 		WITH_FLOW(test_reset_is_carried_over),
 		WITH_FLOW(test_last_words_before_a_reset),
 		WITH_FLOW(test_reset_under_back_pressure),

@@ -322,12 +322,37 @@ static void test_the_line_is_shown_with_a_mark(void **state)
 	assert_non_null(strstr(err.text, "\n     \"a\": tru }\n          ^"));
 }
 
+/* Of an example that should match: which parts of the condition are false, also inside a macro. */
+static void test_the_false_parts_are_told(void **state)
+{
+	static const char text[] =
+		"{\"policy\":\"t\",\"version\":1,\n"
+		"\"macros\":{\"many\":\"'x' == action.name || size(action.argv) > 3\"},\n"
+		"\"rules\":[{\"id\":\"a.b\",\"category\":\"test\",\"severity\":\"low\",\"on\":[\"exec\"],\n"
+		"\"when\":\"action.name == 'y' && macros.many && ('l' in session.labels)\",\n"
+		"\"verdict\":\"deny\",\"because\":\"no\",\n"
+		"\"match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"y\",\"argv\":[\"y\"]}}],\n"
+		"\"not_match\":[{\"action\":{\"kind\":\"exec\",\"name\":\"z\"}}]}]}";
+	struct policy *policy = NULL;
+	struct error err;
+
+	(void)state;
+	assert_true(policy_load_text("t.json", text, sizeof(text) - 1, &policy, &err) < 0);
+	assert_non_null(strstr(err.text, "a.b: this example should match the rule and does not\n"));
+	assert_null(strstr(err.text, "t.json:4:9: "));
+	assert_non_null(strstr(err.text, "\n    t.json:2:19: this is false, of "
+					 "{\"name\":\"y\",\"argv\":[\"y\"]}\n"));
+	assert_non_null(
+		strstr(err.text, "\n    t.json:4:47: this is false, of {\"session.labels\":[]}\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members_of_a_rule),
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_the_line_is_shown_with_a_mark),
+		cmocka_unit_test(test_the_false_parts_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

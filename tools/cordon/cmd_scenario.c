@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/json_write.h"
 #include "common/log.h"
+#include "common/plain.h"
 #include "scenarios/report.h"
 #include "tools/cordon/commands.h"
 #include "tools/cordon/standard_fds.h"
@@ -255,6 +256,14 @@ static void list_json(const struct scenario_set *set, struct buf *out)
 	buf_putc(out, '\n');
 }
 
+/* Who wrote the file may be somebody else. */
+static void put_listed(const struct scenario *item, struct buf *out)
+{
+	buf_printf(out, "%-32s  %-20s  ", item->id, category_name(item->category));
+	buf_put_plain(out, item->title, SIZE_MAX);
+	buf_putc(out, '\n');
+}
+
 static int list_scenarios(const struct scenario_arguments *a, const struct scenario_set *set)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(0);
@@ -262,8 +271,7 @@ static int list_scenarios(const struct scenario_arguments *a, const struct scena
 	if (a->json)
 		list_json(set, &out);
 	for (size_t i = 0; !a->json && i < set->count; i++)
-		buf_printf(&out, "%-32s  %-20s  %s\n", set->items[i].id,
-			   category_name(set->items[i].category), set->items[i].title);
+		put_listed(&set->items[i], &out);
 	(void)fwrite(out.data, 1, out.len, stdout);
 	return 0;
 }

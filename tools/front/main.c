@@ -43,8 +43,9 @@ static bool is_plain(const struct run_options *options)
 
 	/* Who names a server is given one, or told why not, without a detour. */
 	return !options->dry_run && options->resident && !options->is_resident_named &&
-	       options->sync == RECORD_SYNC_NEVER && !session->spec_path && !session->approver &&
-	       !session->learns && session->net.mode == NET_NONE && !run_wants_tty();
+	       session->record_sync == RECORD_SYNC_NEVER && !session->spec_path &&
+	       !session->approver && !session->learns && session->net.mode == NET_NONE &&
+	       !run_wants_tty();
 }
 
 int main(int argc, char **argv)

@@ -161,13 +161,14 @@ static int run_row(const struct places *p, const struct row *row, enum place pla
 	const bool live =
 		(row->flags & ROW_LIVE) && (place == PLACE_SESSION || (row->flags & ROW_FILES));
 
-	if (outside_open(&o, p->program, live) == 0) {
+	if (outside_open(&o, p->program, live, row->flags & ROW_OBJECTS) == 0) {
 		(void)snprintf(port, sizeof(port), "%d", o.arena.port);
 		(void)snprintf(victim, sizeof(victim), "%d", o.arena.victim);
 		argv[2] = o.arena.dir;
 		argv[3] = port;
 		argv[4] = victim;
 		(void)row_phases(row, place, argv + 5);
+		o.left = row->left;
 		effects = run_in(p, row, place, &o, argv, output);
 	}
 	outside_close(&o);

@@ -224,7 +224,7 @@ static struct call_outcome in_session(const struct places *p, const char *kind,
 	struct outside o;
 	struct server s = {.to_fd = -1, .from_fd = -1};
 
-	if (outside_open(&o, p->program, false) == 0 && start_server(&s, p, &o) == 0) {
+	if (outside_open(&o, p->program, false, false) == 0 && start_server(&s, p, &o) == 0) {
 		open_session(&s);
 		fn(&s, &o, kind, &outcome);
 	}
@@ -276,7 +276,7 @@ static void judge_output(const struct places *p, struct results *results)
 		result->control_ok = n && strstr(bytes, "\n" FORGED) && strchr(bytes, '\033');
 		(void)pclose(plain);
 	}
-	if (outside_open(&o, p->program, false) == 0 && start_server(&s, p, &o) == 0) {
+	if (outside_open(&o, p->program, false, false) == 0 && start_server(&s, p, &o) == 0) {
 		open_session(&s);
 		start_call(&s, 2, command);
 		if (wait_for_answer(&s, 2) && has_said(&s, "steered") &&

@@ -23,7 +23,7 @@ static int *run_cases(const struct places *p, enum place place, const char *phas
 
 	for (size_t i = 0; i < count; i++)
 		said[i] = -1;
-	if (outside_open(&o, p->program, false) == 0)
+	if (outside_open(&o, p->program, false, false) == 0)
 		(void)place_run(p, place, &o, 0, argv, &output);
 	outside_close(&o);
 	for (const char *at = output.data; at && (at = strstr(at, "@@ ")); at++) {

@@ -72,7 +72,7 @@ static struct seen *run_calls(const struct places *p, enum place place, size_t c
 	struct seen *ret = xcalloc(count, sizeof(*ret));
 	char **before = xcalloc(count, sizeof(*before));
 	struct outside o;
-	int r = outside_open(&o, p->program, true);
+	int r = outside_open(&o, p->program, true, false);
 	const char *argv[] = {"--files", o.arena.dir, "alone",
 			      place == PLACE_SESSION ? "threads" : NULL, NULL};
 

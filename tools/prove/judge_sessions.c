@@ -210,7 +210,7 @@ static struct outcome beside(const struct places *p, const char *kind,
 	struct outcome outcome = {0};
 	struct outside o;
 
-	if (outside_open(&o, p->program, false) == 0) {
+	if (outside_open(&o, p->program, false, false) == 0) {
 		(void)serve(p, &o, "--detach", NULL);
 		fn(p, &o, kind, &outcome);
 		(void)serve(p, &o, "--stop", NULL);

@@ -6,14 +6,17 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +25,7 @@
 #include "common/cleanup.h"
 #include "common/hex.h"
 #include "tools/prove/arena.h"
+#include "tools/prove/objects.h"
 
 #define PATH_BYTES	 512
 #define SURVIVOR_WAIT_MS 10000
@@ -37,7 +41,8 @@ const char *effect_name(unsigned effect)
 		     {EFFECT_REACHED, "a listener outside was reached"},
 		     {EFFECT_VICTIM, "a process outside was hit"},
 		     {EFFECT_SURVIVOR, "a process outlived its call"},
-		     {EFFECT_RAN, "the forbidden program ran"}};
+		     {EFFECT_RAN, "the forbidden program ran"},
+		     {EFFECT_TAKEN, "nothing was left to others"}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (effect & names[i].effect)
@@ -53,6 +58,30 @@ static bool victim_was_hit(const struct outside *o)
 
 	return send(o->victim_fd, &byte, 1, MSG_NOSIGNAL) != 1 ||
 	       poll(&p, 1, VICTIM_WAIT_MS) != 1 || recv(o->victim_fd, &byte, 1, 0) != 1;
+}
+
+static struct share_of_host share_of(pid_t pid)
+{
+	cpu_set_t processors;
+	struct rlimit files = {0};
+
+	CPU_ZERO(&processors);
+	(void)sched_getaffinity(pid, sizeof(processors), &processors);
+	(void)prlimit(pid, RLIMIT_NOFILE, NULL, &files);
+	return (struct share_of_host){.nice = getpriority(PRIO_PROCESS, (id_t)pid),
+				      .policy = sched_getscheduler(pid),
+				      .io = (int)syscall(SYS_ioprio_get, 1, pid), /* a process */
+				      .processors = CPU_COUNT(&processors),
+				      .files = files.rlim_cur};
+}
+
+static bool victim_has_less(const struct outside *o)
+{
+	const struct share_of_host now = share_of(o->arena.victim);
+	const struct share_of_host *had = &o->victim_had;
+
+	return now.nice != had->nice || now.policy != had->policy || now.io != had->io ||
+	       now.processors != had->processors || now.files != had->files;
 }
 
 /* Its command line holds the secret, so that seeing it is a leak. It answers once it has that. */
@@ -72,6 +101,7 @@ static int start_victim(struct outside *o, const char *program)
 	(void)close(pair[1]);
 	if (o->arena.victim < 0)
 		return -errno;
+	o->victim_had = share_of(o->arena.victim);
 	return victim_was_hit(o) ? -ETIMEDOUT : 0;
 }
 
@@ -121,7 +151,7 @@ static char *list_folders(const struct outside *o)
 	return listing.data;
 }
 
-int outside_open(struct outside *o, const char *program, bool live)
+int outside_open(struct outside *o, const char *program, bool live, bool objects)
 {
 	const char *tmp = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
 	char dir[sizeof(o->arena.dir)];
@@ -134,6 +164,11 @@ int outside_open(struct outside *o, const char *program, bool live)
 			      .path_fds = {-1, -1, -1},
 			      .bound_datagram_fd = -1,
 			      .victim_fd = -1,
+			      .answer_fds = {-1, -1},
+			      .segment = -1,
+			      .queue = -1,
+			      .terminal_fd = -1,
+			      .terminal_peer_fd = -1,
 			      .live = live};
 	make_secret(o);
 	if (snprintf(dir, sizeof(dir), "%s/cordon-prove-XXXXXX",
@@ -145,6 +180,7 @@ int outside_open(struct outside *o, const char *program, bool live)
 	r = arena_fill(o, program);
 	r = r ? r : arena_listen(o);
 	r = r ? r : start_victim(o, program);
+	r = r || !objects ? r : objects_make(o);
 	o->before = list_folders(o);
 	return r;
 }
@@ -234,6 +270,8 @@ unsigned outside_effects(struct outside *o, const char *output, bool patient)
 		effects |= EFFECT_LEAK;
 	if (strstr(output, "the forbidden program runs"))
 		effects |= EFFECT_RAN;
+	if (o->is_taken)
+		effects |= EFFECT_TAKEN;
 	if (strcmp(o->before, after) != 0 ||
 	    /* What attempts write when they may; the record is not theirs to write. */
 	    outside_record_says(o, "escaped\n"))
@@ -241,9 +279,10 @@ unsigned outside_effects(struct outside *o, const char *output, bool patient)
 	if (was_reached(o->tcp_fd, false) || was_reached(o->udp_fd, true) ||
 	    was_reached(o->abstract_fd, false) || was_reached(o->abstract_datagram_fd, true) ||
 	    was_reached(o->path_fds[0], false) || was_reached(o->path_fds[1], false) ||
-	    was_reached(o->path_fds[2], false) || was_reached(o->bound_datagram_fd, true))
+	    was_reached(o->path_fds[2], false) || was_reached(o->bound_datagram_fd, true) ||
+	    objects_terminal_was_reached(o))
 		effects |= EFFECT_REACHED;
-	if (victim_was_hit(o))
+	if (victim_has_less(o) || victim_was_hit(o))
 		effects |= EFFECT_VICTIM;
 	if (something_survives(o, patient))
 		effects |= EFFECT_SURVIVOR;
@@ -269,7 +308,10 @@ void outside_close(struct outside *o)
 	close_fd(&o->abstract_fd);
 	close_fd(&o->abstract_datagram_fd);
 	close_fd(&o->bound_datagram_fd);
+	objects_remove(o);
 	close_fd(&o->victim_fd);
+	close_fd(&o->answer_fds[0]);
+	close_fd(&o->answer_fds[1]);
 	for (size_t i = 0; i < 3; i++)
 		close_fd(&o->path_fds[i]);
 	arena_remove(o->arena.dir);

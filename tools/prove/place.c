@@ -19,6 +19,7 @@
 #include "common/cleanup.h"
 #include "sandbox/compat/syscalls.h"
 #include "tools/prove/handed.h"
+#include "tools/prove/share.h"
 
 #define MAX_ARGS       64
 #define LONGEST_RUN_MS 180000
@@ -162,7 +163,7 @@ static int enter_bare(void)
 static void leave_things_open(const struct outside *o, enum place place, unsigned flags)
 {
 	char path[128];
-	const int handed_fd = handed_open(flags, place == PLACE_SENT);
+	const int handed_fd = o->left ? o->answer_fds[0] : handed_open(flags, place == PLACE_SENT);
 
 	(void)snprintf(path, sizeof(path), "%s/%s", o->arena.away,
 		       flags & ROW_STDIN_FOLDER ? "." : "given");
@@ -227,6 +228,8 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
 	(void)snprintf(state, sizeof(state), "CORDON_STATE_DIR=%s/state", o->arena.dir);
 	(void)snprintf(secret, sizeof(secret), "ESCAPE_SECRET=%s", o->secret);
 	(void)snprintf(scratch, sizeof(scratch), "TMPDIR=%s/tmp", o->arena.dir);
+	if (o->left)
+		share_lower();
 	(void)setsid();
 	(void)dup2(output_fd, STDOUT_FILENO);
 	(void)dup2(output_fd, STDERR_FILENO);
@@ -244,7 +247,8 @@ _Noreturn static void become(enum place place, const struct outside *o, unsigned
  * Until everybody has closed the pipe, or the supervisor is killed: then survivors may hold it. It
  * is ended as well when it takes too long or we are to end.
  */
-static void take_output(int pipe_fd, pid_t child, unsigned flags, struct buf *output)
+static void take_output(struct outside *o, int pipe_fd, pid_t child, unsigned flags,
+			struct buf *output)
 {
 	char bytes[4096];
 	struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
@@ -259,6 +263,8 @@ static void take_output(int pipe_fd, pid_t child, unsigned flags, struct buf *ou
 		if (n <= 0)
 			return;
 		buf_put(output, bytes, (size_t)n);
+		if (o->left)
+			share_look(o, output);
 		if ((flags & ROW_ORPHAN) && strstr(output->data, "@@ kill the supervisor")) {
 			(void)kill(child, SIGKILL);
 			return;
@@ -267,7 +273,7 @@ static void take_output(int pipe_fd, pid_t child, unsigned flags, struct buf *ou
 	(void)kill(child, SIGKILL);
 }
 
-int place_run(const struct places *p, enum place place, const struct outside *o, unsigned flags,
+int place_run(const struct places *p, enum place place, struct outside *o, unsigned flags,
 	      const char *const *argv, struct buf *output)
 {
 	struct words w = {.count = 0};
@@ -285,7 +291,7 @@ int place_run(const struct places *p, enum place place, const struct outside *o,
 	add(&w, program);
 	for (; *argv; argv++)
 		add(&w, *argv);
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0 || (o->left && pipe2(o->answer_fds, O_CLOEXEC) < 0))
 		return -errno;
 	read_fd = ends[0];
 	child = fork();
@@ -295,7 +301,7 @@ int place_run(const struct places *p, enum place place, const struct outside *o,
 	if (child < 0)
 		return -errno;
 	buf_puts(output, "");
-	take_output(read_fd, child, flags, output);
+	take_output(o, read_fd, child, flags, output);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

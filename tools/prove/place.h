@@ -28,7 +28,7 @@ struct places {
  * place_run - @argv is what follows the program's name, NULL-terminated.
  * Return: the status as a shell has it, negative errno. Owns: the caller frees *output.
  */
-int place_run(const struct places *p, enum place place, const struct outside *o, unsigned flags,
+int place_run(const struct places *p, enum place place, struct outside *o, unsigned flags,
 	      const char *const *argv, struct buf *output);
 
 /* CORDON_TRACE_BACKEND=... as the caller has it: of each session that is attacked. NULL: not set.

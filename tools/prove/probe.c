@@ -22,6 +22,7 @@ const struct row *const row_tables[] = {view_rows,    write_rows,	  process_rows
 					exec_rows,    exec_indirect_rows, gate_rows,
 					race_rows,    race_string_rows,	  race_connect_rows,
 					limit_rows,   file_way_rows,	  file_race_rows,
+					share_rows,   object_rows,	  priority_rows,
 					NULL};
 
 static const struct row *row_find(const char *id)

@@ -125,7 +125,7 @@ static bool is_ready(const struct places *p)
 	_cleanup_buf_ struct buf output = BUF_INIT(1u << 20);
 	struct outside o;
 	bool ready = false;
-	const int r = outside_open(&o, p->program, false);
+	const int r = outside_open(&o, p->program, false, false);
 
 	if (r < 0)
 		buf_printf(

@@ -32,12 +32,14 @@ struct arena {
 
 /* What an outsider can see to have happened. Any of these in a session is an escape. */
 enum effect {
-	EFFECT_LEAK = 1,      /* the secret stands in the probe's output */
-	EFFECT_CHANGE = 2,    /* a file outside changed or came into being */
-	EFFECT_REACHED = 4,   /* a listener outside was reached */
-	EFFECT_VICTIM = 8,    /* the process outside was killed or stopped */
+	EFFECT_LEAK = 1,    /* the secret stands in the probe's output */
+	EFFECT_CHANGE = 2,  /* a file outside changed or came into being */
+	EFFECT_REACHED = 4, /* a listener outside was reached */
+	EFFECT_VICTIM = 8,  /* the process outside was killed, stopped or has other limits, priority
+			     * or processors */
 	EFFECT_SURVIVOR = 16, /* a process of the probe runs after its call */
-	EFFECT_RAN = 32	      /* the program that policy forbids has run */
+	EFFECT_RAN = 32,      /* the program that policy forbids has run */
+	EFFECT_TAKEN = 64     /* somebody outside got nothing of what it took: share.h */
 };
 
 /* Where the control runs: the same attempt with the wall away must succeed. */
@@ -70,7 +72,8 @@ enum row_flags {
 	ROW_HANDED_DATAGRAM = 16384, /* UNIX */
 	ROW_HANDED_NO_PEER = 32768,  /* UNIX, a stream */
 	ROW_LAYER = 65536,	     /* a small limit of the disk */
-	ROW_ENDED = 131072, /* the attempt is not refused: its call is ended for want of room */
+	ROW_ENDED = 131072,   /* the attempt is not refused: its call is ended for want of room */
+	ROW_OBJECTS = 262144, /* the host has objects of the arena's: objects.h */
 };
 
 #define ATTEMPT_BROKEN 200 /* the attempt could not be made: the row fails */
@@ -84,6 +87,7 @@ struct row {
 	const char *wall;    /* what is to hold */
 	attempt_fn attempt;
 	attempt_fn twin; /* what must still work in the same session; NULL: none */
+	attempt_fn left; /* takes a little, outside, of what the attempt holds; NULL: nobody does */
 	unsigned effect; /* what the attempt is after, as seen from outside; 0: its errno counts */
 	int expect[4];	 /* the errnos by which the wall answers; none: any, the effect counts */
 	int expect_signal;
@@ -115,6 +119,9 @@ extern const struct row race_string_rows[];
 extern const struct row race_connect_rows[];
 extern const struct row limit_rows[];
 extern const struct row limit_disk_rows[];
+extern const struct row share_rows[];
+extern const struct row object_rows[];
+extern const struct row priority_rows[];
 extern const struct row file_way_rows[];
 extern const struct row file_race_rows[];
 

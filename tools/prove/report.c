@@ -39,6 +39,7 @@ static const struct {
 	{"handed.", "get out by what a run is started with", "none is started with it"},
 	{"hands.", "have the hands reach what is theirs", "another process follows links"},
 	{"limit.", "exhaust the host", "cgroup or rlimits, tmpfs, keeper"},
+	{"share.", "use up what a user has of the kernel", "rlimits, user namespace, devpts"},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

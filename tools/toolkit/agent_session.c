@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -24,6 +25,7 @@ struct agent_session {
 	const struct agent_session_ops *ops;
 	void *ctx;
 	uint32_t timeout_ms;
+	int settle_fd; /* of the record, where its end is waited for; else -1 */
 	bool floor_gone;
 	struct error failure;
 	bool failed;
@@ -61,7 +63,11 @@ static void on_session_ready(void *ctx)
 static void on_session_closed(void *ctx, const struct error *err)
 {
 	struct agent_session *agent = ctx;
+	struct error unsettled;
 
+	/* The session is over, and its end is told when the disk has it. */
+	if (record_settle(&agent->settle_fd, agent_session_record(agent), &unsettled) < 0 && !err)
+		err = &unsettled;
 	if (err) {
 		agent->failed = true;
 		agent->failure = *err;
@@ -89,9 +95,16 @@ static int start_session(struct supervisor *supervisor, struct agent_session *ag
 			 const struct session_options *options, int control_fd, struct error *err)
 {
 	const struct plan *plan = floor_plan(agent->floor);
-	struct session_label *labels = plan_labels(plan, options);
+	const int record_fd =
+		record_create(plan->record_path, options->record_sync, &agent->settle_fd, err);
+	struct session_label *labels;
 	int r;
 
+	if (record_fd < 0) {
+		(void)close(control_fd);
+		return record_fd;
+	}
+	labels = plan_labels(plan, options);
 	r = session_start(
 		&(struct session_config){.supervisor = supervisor,
 					 .policy = options->policy,
@@ -103,6 +116,7 @@ static int start_session(struct supervisor *supervisor, struct agent_session *ag
 					 .workspace = plan->spec.workspace,
 					 .control_fd = control_fd,
 					 .record_path = plan->record_path,
+					 .record_fd = record_fd,
 					 .labels = labels,
 					 .label_count = options->label_count,
 					 .net = plan_net(plan, options),
@@ -111,6 +125,10 @@ static int start_session(struct supervisor *supervisor, struct agent_session *ag
 					 .ctx = agent},
 		&agent->session, err);
 	plan_labels_free(labels, options->label_count);
+	if (r < 0) {
+		(void)unlink(plan->record_path); /* ours, and empty */
+		close_fd(&agent->settle_fd);
+	}
 	return r;
 }
 
@@ -127,6 +145,7 @@ int agent_session_open(struct supervisor *supervisor, const struct session_optio
 	agent->ops = ops;
 	agent->ctx = ctx;
 	agent->timeout_ms = options->timeout_ms;
+	agent->settle_fd = -1;
 	agent->approver = options->own_approver
 				  ? options->own_approver
 				  : approver_open(options->approver,

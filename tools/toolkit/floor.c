@@ -236,7 +236,10 @@ static int prepare(struct floor *floor, const struct session_options *options, s
 	floor->lock_fd = live_enter(floor->plan.id, options->discard, err);
 	if (floor->lock_fd < 0)
 		return floor->lock_fd;
-	return plan_make(&floor->plan, options, err);
+	r = plan_make(&floor->plan, options, err);
+	if (r == 0 && spec_overlaid(&floor->plan.spec))
+		r = live_name_workspace(floor->lock_fd, spec_overlaid(&floor->plan.spec), err);
+	return r;
 }
 
 int floor_start(const struct floor_owner *owner, const struct session_options *options,

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -27,6 +28,9 @@
 
 /* Of one sweep; a later one finds the others. Each holds a descriptor. */
 #define MAX_DEAD 64
+
+/* What a file of live/ says: nothing, that the changes are nobody's, or whose they are (a path). */
+static const char discard_word[] = "discard";
 
 #define ENDING_MS 1000 /* at most, for a session of the same name */
 #define PAUSE_MS  5
@@ -100,7 +104,8 @@ int live_enter(const char *session, bool discard, struct error *err)
 				 session);
 	if (r < 0)
 		return error_errno(err, r, "announce the session %s in the state folder", session);
-	if (ftruncate(lock_fd, 0) < 0 || (discard && write(lock_fd, "discard\n", 8) != 8)) {
+	if (ftruncate(lock_fd, 0) < 0 ||
+	    (discard && write(lock_fd, discard_word, sizeof(discard_word) - 1) < 0)) {
 		const int reason = errno;
 
 		(void)unlinkat(live_fd, session, 0);
@@ -108,6 +113,19 @@ int live_enter(const char *session, bool discard, struct error *err)
 				   session);
 	}
 	return take_fd(&lock_fd);
+}
+
+int live_name_workspace(int lock_fd, const char *workspace, struct error *err)
+{
+	const size_t len = strlen(workspace);
+	struct stat st;
+
+	if (fstat(lock_fd, &st) == 0 && st.st_size) /* they are discarded */
+		return 0;
+	return write(lock_fd, workspace, len) == (ssize_t)len
+		       ? 0
+		       : error_errno(err, errno, "note the workspace %s in the state folder",
+				     workspace);
 }
 
 void live_leave(const char *session, int *lock_fd)
@@ -161,14 +179,15 @@ static void settle(int live_fd, const struct dead *dead)
 	_cleanup_free_ char *session_dir = NULL;
 	_cleanup_free_ char *private_dir = spec_private_dir(dead->session);
 	_cleanup_free_ char *upper = NULL;
-	char word = 0;
+	char said[PATH_MAX] = "";
 	bool discard;
 
 	if (paths_session_dir(dead->session, &session_dir, NULL) < 0)
 		return;
-	discard = pread(dead->lock_fd, &word, 1, 0) == 1 && word == 'd';
+	(void)!pread(dead->lock_fd, said, sizeof(said) - 1, 0);
+	discard = strcmp(said, discard_word) == 0;
 	upper = xasprintf("%s/layers/upper", session_dir);
-	layer_settle(upper, NULL, discard);
+	layer_settle(upper, said[0] == '/' ? said : NULL, discard);
 	private_remove(private_dir);
 	(void)rmdir(session_dir); /* goes if nothing is kept there */
 	(void)unlinkat(live_fd, dead->session, 0);

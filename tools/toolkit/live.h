@@ -19,6 +19,9 @@
  */
 int live_enter(const char *session, bool discard, struct error *err);
 
+/* Whose changes its layers will hold, for whoever cleans up behind it if it is killed. */
+int live_name_workspace(int lock_fd, const char *workspace, struct error *err);
+
 /* The session has ended and its layers are settled. Closes the lock; -1 is fine. */
 void live_leave(const char *session, int *lock_fd);
 

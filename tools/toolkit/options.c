@@ -17,6 +17,7 @@ enum option_key {
 	KEY_BIND,
 	KEY_LABEL,
 	KEY_RECORD,
+	KEY_RECORD_SYNC,
 	KEY_MODE,
 	KEY_TIMEOUT,
 	KEY_MEMORY,
@@ -91,6 +92,8 @@ static const struct argp_option option_list[] = {
 	{0, 0, 0, 0, "Evidence:", 4},
 	{"record", KEY_RECORD, "FILE", 0,
 	 "Where to write the record (default: in the state folder)", 0},
+	{"record-sync", KEY_RECORD_SYNC, "never|end|write", 0,
+	 "Whether to wait until the disk has the record (default: never)", 0},
 	{"session", KEY_SESSION, "ID", 0, "Name of the session (default: made up)", 0},
 	{0},
 };
@@ -221,6 +224,7 @@ static void set_choice(struct argp_state *state, struct session_options *o, int 
 	static const char *const traces[] = {"on", "auto", "off", NULL};
 	static const char *const isolations[] = {"full", "lite", NULL};
 	static const char *const profiles[] = {"observe", "eval", "contain", NULL};
+	static const char *const syncs[] = {"never", "end", "write", NULL};
 	int choice;
 
 	switch (key) {
@@ -236,6 +240,10 @@ static void set_choice(struct argp_state *state, struct session_options *o, int 
 	case KEY_TRACE:
 		o->trace = (enum trace_mode)option_choice(state, "--trace", arg, traces,
 							  "on, auto or off");
+		return;
+	case KEY_RECORD_SYNC:
+		o->record_sync = (enum record_sync)option_choice(state, "--record-sync", arg, syncs,
+								 "never, end or write");
 		return;
 	default:
 		o->isolation = (enum isolation)option_choice(state, "--isolation", arg, isolations,
@@ -298,6 +306,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_PROFILE:
 	case KEY_TRACE:
 	case KEY_ISOLATION:
+	case KEY_RECORD_SYNC:
 		set_choice(state, o, key, arg);
 		return 0;
 	case KEY_DISCARD:

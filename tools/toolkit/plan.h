@@ -69,8 +69,9 @@ struct session_options {
 	struct net_options net;
 	const char **env;
 	size_t env_count;
-	const char *record_path; /* NULL: in the state folder */
-	const char *spec_path;	 /* JSON spec in place of the options above */
+	const char *record_path;      /* NULL: in the state folder */
+	enum record_sync record_sync; /* other than never: of a run, watched by its own process */
+	const char *spec_path;	      /* JSON spec in place of the options above */
 	enum monitor_mode mode;
 	bool learns;		/* mode is observe, and a proposal follows */
 	const char *learn_path; /* where it goes; NULL: beside the record */

@@ -15,6 +15,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/plain.h"
 #include "monitor/policy/format.h"
 #include "tools/cordon/policy/fmt_file.h"
 #include "tools/cordon/policy/policy_command.h"
@@ -90,6 +91,15 @@ static bool is_same(const struct buf *a, const struct buf *b)
 	return memcmp(a->data, b->data, a->len) == 0;
 }
 
+/* Who made the folder may be somebody else. */
+static void print_name(const char *path)
+{
+	_cleanup_buf_ struct buf line = BUF_INIT(0);
+
+	buf_put_plain(&line, path, SIZE_MAX);
+	(void)printf("%s\n", line.data ? line.data : "");
+}
+
 static int print(const struct buf *out)
 {
 	(void)fwrite(out->data, 1, out->len, stdout);
@@ -113,7 +123,7 @@ static int do_file(const struct fmt_arguments *a, const char *path, struct error
 		return POLICY_GOOD;
 	r = a->check ? POLICY_BAD : fmt_file_replace(&file, &out, err);
 	if (r >= 0)
-		(void)printf("%s\n", path);
+		print_name(path);
 	return r;
 }
 

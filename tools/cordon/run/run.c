@@ -25,6 +25,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "tools/cordon/run/handed_terminal.h"
 #include "tools/cordon/run/run_internal.h"
 #include "tools/cordon/run/run_signals.h"
 #include "tools/cordon/run/summary.h"
@@ -174,37 +175,33 @@ static void on_hold_terminal(void *ctx, bool hold)
 	terminal_hold(run->terminal, hold);
 }
 
-static int make_record(struct run *run, struct error *err)
-{
-	const enum record_sync sync = run->options->sync;
-
-	run->record_fd = record_create(floor_plan(run->floor)->record_path, sync, err);
-	if (run->record_fd < 0 || sync == RECORD_SYNC_NEVER)
-		return run->record_fd;
-	run->settle_fd = fcntl(run->record_fd, F_DUPFD_CLOEXEC, 0);
-	return run->settle_fd < 0 ? error_errno(err, errno, "keep the record open") : 0;
-}
-
 /* The session is over, and its end is told when the disk has it. */
 static void settle_record(struct run *run)
 {
 	struct error err;
 
-	if (run->settle_fd < 0)
-		return;
-	if (record_settle(run->settle_fd, floor_plan(run->floor)->record_path, &err) < 0 &&
+	if (record_settle(&run->settle_fd, floor_plan(run->floor)->record_path, &err) < 0 &&
 	    !run->failed) {
 		run->failed = true;
 		run->failure = err;
 	}
-	close_fd(&run->settle_fd);
+}
+
+void run_tell_floor(const struct run *run)
+{
+	const char *caveat = plan_caveat(&floor_plan(run->floor)->spec);
+
+	if (run->options->quiet)
+		return;
+	plan_tell_workspace(&run->options->session);
+	if (caveat)
+		log_warning("%s", caveat);
 }
 
 static int start(struct run *run, struct error *err)
 {
 	const struct floor_owner owner = {&run->loop, on_floor_gone, run};
 	const struct approver_host host = {&run->loop, on_hold_terminal, run};
-	const char *caveat;
 	int r;
 
 	run_hail_resident(run); /* it says HELLO while the session is made */
@@ -213,14 +210,11 @@ static int start(struct run *run, struct error *err)
 		r = floor_start(&owner, &run->options->session, &run->floor, &run->control_fd, err);
 	if (r < 0)
 		return r;
-	if (!run->options->quiet)
-		plan_tell_workspace(&run->options->session);
-	caveat = plan_caveat(&floor_plan(run->floor)->spec);
-	if (caveat && !run->options->quiet)
-		log_warning("%s", caveat);
 	run->approver = approver_open(run->options->session.approver, &host);
 	run->signals = run_signals_start(&run->loop, &signals_ops, run);
-	if (make_record(run, err) < 0) {
+	run->record_fd = record_create(floor_plan(run->floor)->record_path,
+				       run->options->session.record_sync, &run->settle_fd, err);
+	if (run->record_fd < 0) {
 		fail(run, err);
 		return 0;
 	}
@@ -228,7 +222,7 @@ static int start(struct run *run, struct error *err)
 	 * The decoys' authority is known to nobody but this process; and for the disk to take what
 	 * one session wrote no other is to wait.
 	 */
-	if (!run->options->resident || run->options->sync != RECORD_SYNC_NEVER ||
+	if (!run->options->resident || run->options->session.record_sync != RECORD_SYNC_NEVER ||
 	    floor_plan(run->floor)->trust.authority || !run_may_be_watched(run) ||
 	    run_ask_resident(run) < 0)
 		run_watch_here(run);
@@ -296,10 +290,13 @@ int run_command(struct run_options *options)
 		return EXIT_CORDON;
 	}
 	pass_terminal_type(&options->session);
-	if (start(&run, &err) < 0) {
+	if (!run_wants_tty() && handed_terminal_take(&err) < 0) {
+		log_error("%s", err.text);
+	} else if (start(&run, &err) < 0) {
 		run_here_failed(&run, &err);
 	} else {
 		(void)uv_run(&run.loop, UV_RUN_DEFAULT);
+		handed_terminal_give_back();
 		settle_record(&run);
 		exit_status = run.failed ? EXIT_CORDON : summary_status(&run.outcome);
 		say_how_it_went(&run, exit_status);

@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 
-#include "monitor/evidence/record.h"
 #include "tools/toolkit/plan.h"
 
 struct run_options {
@@ -18,8 +17,7 @@ struct run_options {
 	bool is_resident_named; /* by the option */
 	bool json;
 	bool quiet;
-	enum record_sync sync; /* other than never: watched by this process */
-	uint32_t declared;     /* bits of enum declared */
+	uint32_t declared; /* bits of enum declared */
 	struct call_cost cost;
 	char **command;
 };

@@ -70,6 +70,7 @@ void run_watch_here(struct run *run)
 	struct error err;
 	int r;
 
+	run_tell_floor(run);
 	r = load_and_supervise(&options->session, &run->loop, &run->policy, &run->supervisor, &err);
 	if (r == 0 && !supervisor_has_trace(run->supervisor, &reason) && !options->quiet) {
 		_cleanup_free_ char *text = no_trace_text(run->policy, reason);

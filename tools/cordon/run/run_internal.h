@@ -52,6 +52,9 @@ bool run_wants_tty(void);
 void run_on_tty(void *ctx, int master_fd);
 void run_on_closed(void *ctx, const struct command_outcome *outcome, const struct error *err);
 
+/* What is weaker or otherwise than asked for. By who watches it: the front may yet begin anew. */
+void run_tell_floor(const struct run *run);
+
 /* run_here.c */
 /* Once the server was hailed, and before anything is started. */
 int run_here_begin(struct run *run, struct error *err);

@@ -14,8 +14,7 @@ enum {
 	KEY_JSON,
 	KEY_RESIDENT,
 	KEY_DECLARE,
-	KEY_COST,
-	KEY_SYNC
+	KEY_COST
 };
 
 static const struct argp_option option_list[] = {
@@ -31,8 +30,6 @@ static const struct argp_option option_list[] = {
 	 "Whether to use a supervisor that stays for the next runs (default: auto, or what "
 	 "CORDON_RESIDENT says)",
 	 5},
-	{"record-sync", KEY_SYNC, "never|end|write", 0,
-	 "Whether to wait until the disk has the record (default: never)", 5},
 	{"quiet", 'q', 0, 0, "Say nothing but errors", 5},
 	{0},
 };
@@ -59,18 +56,6 @@ static void set_resident(struct argp_state *state, struct run_options *options, 
 	options->resident = strcmp(value, "auto") == 0;
 	if (!options->resident && strcmp(value, "off") != 0)
 		argp_error(state, "%s%s: must be auto or off", from, value);
-}
-
-static void set_sync(struct argp_state *state, struct run_options *options, const char *value)
-{
-	if (strcmp(value, "never") == 0)
-		options->sync = RECORD_SYNC_NEVER;
-	else if (strcmp(value, "end") == 0)
-		options->sync = RECORD_SYNC_END;
-	else if (strcmp(value, "write") == 0)
-		options->sync = RECORD_SYNC_WRITE;
-	else
-		argp_error(state, "--record-sync %s: must be never, end or write", value);
 }
 
 static error_t parse_run(int key, char *arg, struct argp_state *state)
@@ -104,9 +89,6 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 				state,
 				"--cost %s: must be a whole number, a colon and a unit: 12:cents",
 				arg);
-		return 0;
-	case KEY_SYNC:
-		set_sync(state, options, arg);
 		return 0;
 	case 'q':
 		options->quiet = true;

@@ -38,6 +38,7 @@ static void on_accepted(void *ctx, const char *no_trace, uint64_t unread_labels)
 	struct run *run = ctx;
 	const struct session_options *options = &run->options->session;
 
+	run_tell_floor(run);
 	for (size_t i = 0; i < options->label_count && i < 64 && !run->options->quiet; i++) {
 		if (unread_labels & (UINT64_C(1) << i))
 			warn_of_label(&options->labels[i]);

@@ -162,11 +162,9 @@ static int write_own_proc(const struct arena *a)
 	return overwrite("/proc/self/comm");
 }
 
-#define GATE_ROW(id, classes, attempt)                                                             \
-	{                                                                                          \
-		id, classes, "the gate", attempt, permitted, EFFECT_RAN, {EPERM}, 0, CONTROL_HOST, \
-			ROW_POLICY                                                                 \
-	}
+#define GATE_ROW(id, classes, attempt)                                                 \
+	ROW(id, classes, "the gate", attempt, .twin = permitted, .effect = EFFECT_RAN, \
+	    .expect = {EPERM}, .control = CONTROL_HOST, .flags = ROW_POLICY)
 
 const struct row exec_indirect_rows[] = {
 	GATE_ROW("exec.copy-tmp", "19", copy_in_tmp),

@@ -427,18 +427,15 @@ void files_beside(const struct row *row, const struct arena *a)
 }
 
 #define FILE_RACE(id, classes, more)                                                        \
-	{                                                                                   \
-		"file-race." id, classes, "a rule on files", run_race, NULL, EFFECT_CHANGE, \
-			{FILES_ERRNO}, 0, CONTROL_RULE, ROW_LIVE | ROW_FILES | (more)       \
-	}
+	ROW("file-race." id, classes, "a rule on files", run_race, .effect = EFFECT_CHANGE, \
+	    .expect = {FILES_ERRNO}, .control = CONTROL_RULE,                               \
+	    .flags = ROW_LIVE | ROW_FILES | (more))
 
 /* On the host nobody is in the way. */
-#define CONNECT_RACE(id, classes, more)                                                \
-	{                                                                              \
-		"file-race.connect-" id, classes, "a rule on sockets", run_race, NULL, \
-			EFFECT_REACHED, {FILES_ERRNO}, 0, CONTROL_HOST,                \
-			ROW_LIVE | ROW_FILES | (more)                                  \
-	}
+#define CONNECT_RACE(id, classes, more)                                                 \
+	ROW("file-race.connect-" id, classes, "a rule on sockets", run_race,            \
+	    .effect = EFFECT_REACHED, .expect = {FILES_ERRNO}, .control = CONTROL_HOST, \
+	    .flags = ROW_LIVE | ROW_FILES | (more))
 
 const struct row file_race_rows[] = {
 	FILE_RACE("open-text", "1,34", 0),

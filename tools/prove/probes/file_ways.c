@@ -137,11 +137,9 @@ static int other_root(const struct arena *a)
 	return overwrite("/file");
 }
 
-#define WAY(id, classes, attempt, errno_value, control, more)                                    \
-	{                                                                                        \
-		"file-way." id, classes, "seccomp", attempt, NULL, EFFECT_CHANGE, {errno_value}, \
-			0, control, ROW_LIVE | ROW_FILES | (more)                                \
-	}
+#define WAY(id, classes, attempt, errno_value, where, more)                         \
+	ROW("file-way." id, classes, "seccomp", (attempt), .effect = EFFECT_CHANGE, \
+	    .expect = {errno_value}, .control = where, .flags = ROW_LIVE | ROW_FILES | (more))
 
 const struct row file_way_rows[] = {
 	WAY("openat2", "14,34", how_struct, ENOSYS, CONTROL_HOST, 0),

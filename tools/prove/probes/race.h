@@ -43,9 +43,8 @@ int race_wait_for(pid_t child);
 /* One byte makes the difference, so what is read is always one of the two. */
 void race_exchange_letter(struct race *race, unsigned turn);
 
-#define RACE_ROW(id, classes, wall, attempt, effect, flags)                                        \
-	{                                                                                          \
-		id, classes, wall, attempt, NULL, effect, {0}, 0, CONTROL_HOST, (flags) | ROW_ONCE \
-	}
+#define RACE_ROW(id, classes, wall, attempt, after, more)                           \
+	ROW(id, classes, wall, attempt, .effect = (after), .control = CONTROL_HOST, \
+	    .flags = (more) | ROW_ONCE)
 #define VERIFIED_ROW(id, classes, attempt) \
 	RACE_ROW(id, classes, "BPF verifies at exec", attempt, EFFECT_RAN, ROW_POLICY | ROW_TRACE)
