@@ -48,7 +48,11 @@ class Packet:
 
     @property
     def stream(self):
-        return frozenset({(self.source, self.source_port), (self.to, self.port)})
+        return self.protocol, frozenset({(self.source, self.source_port), (self.to, self.port)})
+
+    def asks(self):
+        """Somebody may answer this datagram."""
+        return self.protocol == "udp" and self.outward()
 
     def opens(self):
         return self.protocol == "tcp" and self.flags & (SYN | ACK) == SYN

@@ -98,6 +98,20 @@ class TheWorld(NetworkTest):
         talk(zone.EVIL, zone.ECHO)
         self.assertTrue([p for p in self.world.crossed() if p.opens()])
 
+    def test_late_answers_to_datagrams_are_forgotten(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(60)
+            seen = []
+            for word in (b"before", b"after"):
+                s.sendto(word, (zone.EVIL, zone.ECHO))
+                self.assertEqual(s.recv(100), word)
+                while len(seen) < 2:
+                    seen += [p for p in self.world.crossed() if p.protocol == "udp"]
+                (_, answer), seen = seen, []
+                self.assertFalse(self.world.is_late(answer))
+                self.world.quiet()
+                self.assertTrue(self.world.is_late(answer))
+
     def test_proof_can_fail(self):
         """A packet, a ping and a question too many are each found."""
         talk(zone.EVIL, zone.ECHO)

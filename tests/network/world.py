@@ -66,7 +66,7 @@ class World:
         self.dir.chmod(0o755)
         self.seen_at = {"seen.jsonl": 0, "http.jsonl": 0}
         self.internet = self.capture = None
-        self.streams, self.over = set(), set()  # those that a server accepted; before quiet()
+        self.streams, self.over = set(), set()  # those that a server accepted, or may answer; before quiet()
         try:
             servers.prepare(self.dir)
             self.start_internet()
@@ -115,15 +115,15 @@ class World:
     def crossed(self):
         """Packets on the link since the last time, but for what is late of streams that are over."""
         packets = [p for p in self.capture.since() if not self.is_late(p)]
-        self.streams |= {p.stream for p in packets if p.accepts()}
+        self.streams |= {p.stream for p in packets if p.accepts() or p.asks()}
         return packets
 
     def is_late(self, packet):
         """Of a stream from before quiet(): a busy server's answer may be seconds late. Who leaves now opens a stream of
-        its own, be it between the same ends, or says something."""
-        if packet.opens():
+        its own, be it between the same ends, or says something. A datagram that leaves is never late, nor its answer."""
+        if packet.opens() or packet.asks():
             self.over.discard(packet.stream)
-        return packet.protocol == "tcp" and packet.stream in self.over and not (packet.outward() and packet.payload)
+        return packet.stream in self.over and not (packet.outward() and packet.payload)
 
     def quiet(self):
         """What the last commands left on its way has come, and is forgotten: goodbyes of streams, late answers."""
