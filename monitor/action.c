@@ -67,6 +67,8 @@ const struct action_field action_fields[] = {
 	{"folder", FIELD_BOOL, KIND(ACTION_FILE_OPEN), FIELD(folder), NULL},
 	{"claimed", FIELD_BOOL, FILES, FIELD(claimed), NULL},
 	{"before_session", FIELD_BOOL, FILES, FIELD(before_session), NULL},
+	{"target_before_session", FIELD_BOOL, KIND(ACTION_FILE_CHANGE),
+	 FIELD(target_before_session), NULL},
 	{"result", FIELD_INT, TRACED | KIND(ACTION_CLOSE), FIELD(result), NULL},
 	{"arg0", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg0), NULL},
 	{"arg1", FIELD_INT, KIND(ACTION_PROC_CALL), FIELD(arg1), NULL},

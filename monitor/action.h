@@ -102,10 +102,11 @@ struct action {
 	bool claimed;	       /* file.*: the paths are the caller's word, not the kernel's */
 	bool before_session;   /* file.change, and file.open that writes: what is at the path was
 				  there before the session */
-	bool past_unknown;     /* nobody can tell whether it was */
-	int64_t result;	       /* traced kinds: return value, -errno on failure */
-	int64_t arg0, arg1;    /* proc.call: its first two arguments */
-	int64_t signal;	       /* proc.signal */
+	bool target_before_session; /* rename, link: so was what had that name, if anything had */
+	bool past_unknown;	    /* nobody can tell either */
+	int64_t result;		    /* traced kinds: return value, -errno on failure */
+	int64_t arg0, arg1;	    /* proc.call: its first two arguments */
+	int64_t signal;		    /* proc.signal */
 	struct str relation; /* proc.signal: who gets it is a "descendant", "sibling", "ancestor" or
 				"other" */
 	int64_t receiver;    /* proc.signal: who gets it, as pid; 0: none of this execution */
@@ -296,7 +297,8 @@ static inline bool action_field_is_file_labels(const struct action_field *field)
 
 static inline bool action_field_is_past(const struct action_field *field)
 {
-	return field->offset == offsetof(struct action, before_session);
+	return field->offset == offsetof(struct action, before_session) ||
+	       field->offset == offsetof(struct action, target_before_session);
 }
 
 /* One of lineage, depth, since_exec_ms, ancestors, forebears and branch. */

@@ -245,8 +245,13 @@ void past_fill(struct past *past, struct action *action)
 	if (!past || !asks_for_past(action))
 		return;
 	action->past_unknown = past->is_lost || !make_plain(action->path, &path);
-	if (!action->past_unknown)
-		action->before_session = look(past, &path).is_old;
+	if (action->past_unknown)
+		return;
+	action->before_session = look(past, &path).is_old;
+	/* Of a symbolic link the target is a text. */
+	if (op_is(action, "rename") || op_is(action, "link"))
+		action->target_before_session =
+			!make_plain(action->target, &path) || look(past, &path).is_old;
 }
 
 /*

@@ -29,7 +29,10 @@ struct past *past_free(struct past *past);
 /* Something was not seen. */
 void past_lose(struct past *past);
 
-/* Fills before_session of a file.change, and of a file.open that writes; before it is noted. */
+/*
+ * Fills before_session of a file.change, and of a file.open that writes, and target_before_session
+ * of what gives a file another name; before it is noted.
+ */
 void past_fill(struct past *past, struct action *action);
 /* A file.open or file.change that happened. */
 void past_note(struct past *past, const struct action *action);

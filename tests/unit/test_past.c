@@ -87,6 +87,30 @@ static void test_what_is_written_to(void **state)
 	assert_false(opened("/w/old", false, false).past_unknown);
 }
 
+static bool takes_older_name(const char *op, const char *target)
+{
+	struct action action = change(op, "/w/old", target);
+
+	past_fill(past, &action);
+	assert_false(action.past_unknown);
+	return action.target_before_session;
+}
+
+static void test_whose_name_is_taken(void **state)
+{
+	(void)state;
+	makes("/w/new");
+	assert_false(takes_older_name("rename", "/w/new"));
+	assert_true(takes_older_name("rename", "/w/old2"));
+	does("mkdir", "/w/folder", "");
+	assert_false(takes_older_name("rename", "/w/folder/a"));
+	assert_false(takes_older_name("link", "/w/folder/a"));
+	assert_true(takes_older_name("link", "/w/b"));
+	/* What cannot be followed is taken for older; a symbolic link's target is a text. */
+	assert_true(takes_older_name("rename", "folder/a"));
+	assert_false(takes_older_name("symlink", "/w/old2"));
+}
+
 static void test_what_was_not_made_is_older(void **state)
 {
 	(void)state;
@@ -341,6 +365,7 @@ static void test_rules_read_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_whose_name_is_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_was_not_made_is_older, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_written_to, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_opened_or_failed_is_not_made, set_up,

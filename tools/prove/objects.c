@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static int make_segment(struct outside *o)
 	char *memory = id < 0 ? NULL : shmat(id, NULL, 0);
 
 	o->segment = id;
-	if (id < 0 || memory == (void *)-1)
+	if (id < 0 || (intptr_t)memory == -1)
 		return -errno;
 	(void)snprintf(memory, BYTES, "%s", o->secret);
 	return shmdt(memory) < 0 ? -errno : 0;

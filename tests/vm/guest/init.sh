@@ -19,6 +19,7 @@ chmod 1777 /tmp /var/tmp
 chown -R 1000:1000 /home/user
 busybox ip link set lo up
 ln -sf /proc/self/fd /dev/fd
+for n in 0:stdin 1:stdout 2:stderr; do ln -sf /proc/self/fd/${n%:*} /dev/${n#*:}; done
 stty -F /dev/ttyS1 raw
 python3 /vm/run.py </dev/null >/dev/ttyS1 2>/dev/console
 # What is in the line's buffer must get out first.

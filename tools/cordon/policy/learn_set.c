@@ -17,12 +17,12 @@ static bool is_left_out(const struct action_field *field)
 {
 	static const char *const names[] = {"exe",     "call_id", "call_tool", "claimed",
 					    "result",  "create",  "args",      "command",
-					    "address", "name",	  "cwd",       "before_session"};
+					    "address", "name",	  "cwd"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(field->name, names[i]) == 0)
 			return true;
-	return action_field_is_lineage(field);
+	return action_field_is_past(field) || action_field_is_lineage(field);
 }
 
 static void copy_field(struct action *to, const struct action *from,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has a number for a name: System V's segments and queues, POSIX queues, terminals. */
 #include <mqueue.h>
+#include <stdint.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
@@ -20,7 +21,7 @@ static int read_segment(const struct arena *a)
 	const int id = shmget(objects_key(a), 0, 0);
 	const char *memory = id < 0 ? NULL : shmat(id, NULL, SHM_RDONLY);
 
-	return id < 0 || memory == (const void *)-1 ? errno : print_bytes(memory);
+	return id < 0 || (intptr_t)memory == -1 ? errno : print_bytes(memory);
 }
 
 static int read_queue(const struct arena *a)
