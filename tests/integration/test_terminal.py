@@ -104,6 +104,10 @@ class Terminal(CordonTest):
     def test_input_is_input(self):
         self.assertEqual(self.heard(0, redirect=[1]), b"secret\n")
 
+    def test_what_is_for_writing_stays_so(self):
+        """Who handed it as input, but not for reading, does not have it read."""
+        self.assertEqual(self.heard(0, redirect=[1], before=["sh", "-c", 'exec "$@" 0>/dev/tty', "sh"]), b"")
+
     def test_not_behind_a_shell(self):
         """Who is in the background does not take what is typed for the foreground."""
         self.assertEqual(self.heard(0, redirect=[1], before=["python3", "-c", BACKGROUND]), b"")

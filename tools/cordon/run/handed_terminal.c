@@ -44,10 +44,21 @@ static int open_again(int stream, int access_mode)
 	return -EACCES;
 }
 
+/* As its caller opened it: nothing can be read that is not to be, and nothing is added to that. */
+static bool is_kept_to(int stream, int access_mode)
+{
+	const int now = fcntl(stream, F_GETFL) & O_ACCMODE;
+
+	return now == O_WRONLY || now == access_mode;
+}
+
 static int keep_to(int stream, int access_mode, struct error *err)
 {
-	_cleanup_close_ int again_fd = open_again(stream, access_mode);
+	_cleanup_close_ int again_fd = -1;
 
+	if (is_kept_to(stream, access_mode))
+		return 0;
+	again_fd = open_again(stream, access_mode);
 	if (again_fd < 0)
 		return error_set(err, EACCES,
 				 "standard %s is a terminal that this user may not open, and the "
