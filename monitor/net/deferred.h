@@ -3,7 +3,8 @@
 
 /*
  * What is done at the end of a turn of the loop: when all that woke it has been looked at, and
- * before it waits again. Each task is run once, then it may be put in anew.
+ * before it waits again. Each task is run once, then it may be put in anew. One that a timer puts
+ * in is run after the next wait.
  */
 
 #include <stdbool.h>

@@ -70,7 +70,7 @@ struct session_options {
 	const char **env;
 	size_t env_count;
 	const char *record_path;      /* NULL: in the state folder */
-	enum record_sync record_sync; /* other than never: of a run, watched by its own process */
+	enum record_sync record_sync; /* other than never: watched by its own process */
 	const char *spec_path;	      /* JSON spec in place of the options above */
 	enum monitor_mode mode;
 	bool learns;		/* mode is observe, and a proposal follows */
