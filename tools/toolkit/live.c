@@ -105,7 +105,8 @@ int live_enter(const char *session, bool discard, struct error *err)
 	if (r < 0)
 		return error_errno(err, r, "announce the session %s in the state folder", session);
 	if (ftruncate(lock_fd, 0) < 0 ||
-	    (discard && write(lock_fd, discard_word, sizeof(discard_word) - 1) < 0)) {
+	    (discard &&
+	     write(lock_fd, discard_word, strlen(discard_word)) != (ssize_t)strlen(discard_word))) {
 		const int reason = errno;
 
 		(void)unlinkat(live_fd, session, 0);
@@ -185,7 +186,8 @@ static void settle(int live_fd, const struct dead *dead)
 	if (paths_session_dir(dead->session, &session_dir, NULL) < 0)
 		return;
 	(void)!pread(dead->lock_fd, said, sizeof(said) - 1, 0);
-	discard = strcmp(said, discard_word) == 0;
+	/* A line end behind the word is of an older version, which may have been killed, too. */
+	discard = strncmp(said, discard_word, strlen(discard_word)) == 0;
 	upper = xasprintf("%s/layers/upper", session_dir);
 	layer_settle(upper, said[0] == '/' ? said : NULL, discard);
 	private_remove(private_dir);
