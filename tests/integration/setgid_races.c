@@ -159,7 +159,7 @@ static void run(size_t i)
 
 int main(void)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	(void)mkdir("folder", 0755);
 	file_fd = open("a-file", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	folder_fd = open("folder", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
