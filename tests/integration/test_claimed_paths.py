@@ -50,7 +50,7 @@ class ClaimedPaths(CordonTest):
     def test_changes_below_a_link(self):
         """Of folders that may be changed, too: what came of it makes no difference to what it is called."""
         script = ("os.mkdir('real')\nos.symlink('real', 'link')\nfor n in range(3): open(f'real/{n}', 'w').close()\n"
-                  "os.rename('link/0', 'link/../link/00')\nos.link('link/1', 'link/11')\nos.mkdir('link/d')\nos.rmdir('link/d/')\n"
+                  "os.rename('link/0', 'link/../real/00')\nos.link('link/1', 'link/11')\nos.mkdir('link/d')\nos.rmdir('link/d/')\n"
                   "os.truncate('link/2', 1)\nos.unlink('link/2')\nos.unlink('link')\nos.mkdir('link')\nos.mkdir('link/d')\n")
         self.told(script)
         work = str(self.work)
