@@ -202,5 +202,6 @@ void udp_free(struct udp *udp)
 		udp_flow_over(udp->flows, "session ended");
 	while (udp->ports)
 		udp_port_close(udp->ports);
+	quic_ids_done(&udp->quic_ids);
 	free(udp);
 }

@@ -291,6 +291,8 @@ static void on_upstream(uv_poll_t *poll, int status, int events)
 		if (n < 0) /* somebody said that nobody is there: the program cannot be told */
 			continue;
 		flow->moved_ms = uv_now(udp->relay->loop);
+		if (flow->quic)
+			quic_hello_answered(flow->quic, udp->datagram, (size_t)n);
 		if (sendto(flow->port->socket_fd, udp->datagram, (size_t)n,
 			   MSG_DONTWAIT | MSG_NOSIGNAL, &to.generic, to_len) == n)
 			flow->bytes_in += (uint64_t)n;

@@ -76,6 +76,7 @@ struct udp {
 	struct udp_port *ports;
 	struct udp_flow *flows;
 	unsigned port_count, flow_count;
+	struct quic_ids quic_ids;
 	uint8_t datagram[MAX_DATAGRAM];
 };
 
