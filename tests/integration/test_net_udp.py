@@ -3,6 +3,8 @@
 """UDP through the relay: what a program sees of a server outside, and what gets through of what nobody approved."""
 
 import base64
+import os
+import shutil
 import socket
 import threading
 import unittest
@@ -252,6 +254,67 @@ stop = True
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(other.got, [b"shell\n"])
         self.assertTrue(server.got)
+
+    # Of a socket at 127.0.0.9, or at the very place of the other: what it sends has the other's address and port.
+    SPOOF = """
+import ctypes, socket, struct, sys, threading
+class iovec(ctypes.Structure): _fields_ = [("at", ctypes.c_char_p), ("len", ctypes.c_size_t)]
+class msghdr(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.POINTER(iovec)), ("iovlen", ctypes.c_size_t),
+                ("control", ctypes.c_char_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int)]
+libc = ctypes.CDLL(None, use_errno=True)
+def sockaddr(host, port):
+    return struct.pack("=HH4s8x", socket.AF_INET, socket.htons(int(port)), socket.inet_aton(host))
+good, bad = sockaddr(*sys.argv[1:3]), sockaddr(*sys.argv[3:5])
+own, port, option = sys.argv[5], int(sys.argv[6]), int(sys.argv[7])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+if option: s.setsockopt(socket.SOL_SOCKET, option, 1)
+s.bind((own if option else "127.0.0.9", port))
+control = struct.pack("=QiiI4s4s4x", 28, socket.IPPROTO_IP, 8, 0, socket.inet_aton(own), bytes(4))  # IP_PKTINFO
+name = ctypes.create_string_buffer(good, 16)
+part = iovec(b"stolen", 6)
+message = msghdr(ctypes.addressof(name), 16, ctypes.pointer(part), 1, control, len(control), 0)
+stop = False
+def swap():
+    while not stop:
+        ctypes.memmove(name, bad, 16)
+        ctypes.memmove(name, good, 16)
+threading.Thread(target=swap, daemon=True).start()
+for _ in range(2000): libc.sendmsg(s.fileno(), ctypes.byref(message), 0)
+stop = True
+"""
+    OWNER = SOCKET + """
+import subprocess
+option = int(sys.argv[5])
+if option: s.setsockopt(socket.SOL_SOCKET, option, 1)
+s.connect((sys.argv[3], int(sys.argv[4])))
+s.send(b"mine")
+assert s.recv(9) == b"MINE"
+own, port = s.getsockname()
+subprocess.run(["/usr/bin/python3", "-c", sys.argv[6], *sys.argv[1:5], own, str(port), sys.argv[5]], check=True)
+s.send(b"mine")
+while s.recv(9) != b"MINE": pass
+"""
+
+    def test_from_another_programs_address_and_port(self):
+        """It is known by its socket: of the loopback every address is anybody's, and a port may be shared."""
+        server, other = self.datagrams(), self.datagrams(address=OTHER)
+        self.rules = self.deny_python(OTHER)
+        shutil.copy(os.path.realpath("/usr/bin/python3"), self.work / "owner")
+        for option in (0, socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            with self.subTest(option=option):
+                for _ in range(20):
+                    del other.got[:]
+                    done = self.run_in("./owner", "-c", "import errno, os, socket, sys\n" + self.OWNER, SERVER, str(server.port),
+                                       OTHER, str(other.port), str(option), self.SPOOF,
+                                       options=[*self.net(), "--env=PYTHONHOME=/usr"])
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertEqual(other.got, [b"mine", b"mine"])
+                    # When the race was won, what was not let through has arrived where the other's goes.
+                    told = [e["rule"] for e in self.events("net.refused")]
+                    if "net.unapproved" in told:
+                        break
+                self.assertIn("net.unapproved", told)
 
 
 class Content(UdpTest):
