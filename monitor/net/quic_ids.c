@@ -7,9 +7,9 @@
 #include "common/buf.h"
 #include "monitor/net/quic_packet.h"
 
-#define MAX_IDS	 4096u
-#define FIRST	 16u
-#define KEPT_MS	 300000u /* longer than servers wait for the rest of a handshake */
+#define MAX_IDS 4096u
+#define FIRST	16u
+#define KEPT_MS 300000u /* longer than servers wait for the rest of a handshake */
 
 struct quic_id {
 	uint64_t began_ms;
@@ -41,8 +41,7 @@ const char *quic_ids_begin(struct quic_ids *ids, const struct reader *id)
 
 	forget_old(ids);
 	for (size_t i = 0; i < ids->count; i++)
-		if (ids->ids[i].len == id->left &&
-		    memcmp(ids->ids[i].bytes, id->at, id->left) == 0)
+		if (ids->ids[i].len == id->left && memcmp(ids->ids[i].bytes, id->at, id->left) == 0)
 			return "a connection of that id began before";
 	if (ids->count == MAX_IDS)
 		return "too many connections began";

@@ -49,7 +49,7 @@ struct udp_flow {
 	char *host;
 	int socket_fd; /* the program's own */
 	ino_t socket_ino;
-	uint32_t mark;		/* of the socket, which its datagrams have; not 0 from APPROVED on */
+	uint32_t mark; /* of the socket, which its datagrams have; not 0 from APPROVED on */
 	struct endpoint source; /* as the latest datagram says, from DIALLING on */
 	struct dial *dial;
 	struct buf kept;  /* datagrams that wait, a length of 4 bytes before each */

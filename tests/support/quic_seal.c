@@ -43,8 +43,8 @@ void quic_make_keys(const char *keys_of, uint32_t version, struct quic_keys *ret
 			    "\xbb\x7f\x0a";
 	unsigned len = HASH_LEN;
 
-	must(HMAC(EVP_sha256(), salt, 20, (const uint8_t *)keys_of, ID_LEN, ret->secret,
-		  &len) != NULL);
+	must(HMAC(EVP_sha256(), salt, 20, (const uint8_t *)keys_of, ID_LEN, ret->secret, &len) !=
+	     NULL);
 	expand(ret->secret, "tls13 client in", ret->secret, HASH_LEN);
 	expand(ret->secret, is_second ? "tls13 quicv2 key" : "tls13 quic key", ret->key, 16);
 	expand(ret->secret, is_second ? "tls13 quicv2 iv" : "tls13 quic iv", ret->iv, 12);

@@ -13,7 +13,7 @@
 
 #define BLOCK	  16u
 #define IDS	  64u
-#define NUMBERS	  100u /* of packets; from 1 on, since the known connection had number 0 */
+#define NUMBERS	  100u	       /* of packets; from 1 on, since the known connection had number 0 */
 #define FREE_AT	  (20 * BLOCK) /* means nothing to either reader */
 #define RANDOM_AT 15u	       /* of the ClientHello, within the frames */
 #define SAMPLE_AT 3u	       /* of header protection, behind a number of one byte */
@@ -188,8 +188,7 @@ static bool protect(const struct reading *closes, const struct reading *says, st
 		encrypt(says->keys.header, (const uint8_t *)sealed->data + SAMPLE_AT, mask[1]);
 		ret[0] = 0xc0 ^ (mask[0][0] & 0xf);
 		ret[1] = closes->number ^ mask[0][1];
-		if (((mask[0][0] ^ mask[1][0]) & 0xf) == 0 &&
-		    (ret[1] ^ mask[1][1]) == says->number)
+		if (((mask[0][0] ^ mask[1][0]) & 0xf) == 0 && (ret[1] ^ mask[1][1]) == says->number)
 			return true;
 	}
 	return false;

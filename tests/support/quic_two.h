@@ -3,7 +3,8 @@
 
 /*
  * An Initial packet that the keys of two connections open, to different frames: GCM's tag does not
- * commit to its key, so that one block of the ciphertext can be chosen for both tags to be the same.
+ * commit to its key, so that one block of the ciphertext can be chosen for both tags to be the
+ * same.
  */
 
 #include "common/buf.h"

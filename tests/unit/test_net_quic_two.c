@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "tests/support/hello.h"
 #include "tests/support/quic_two.h"
 #include "tests/unit/quic_fixture.h"
-#include "tests/support/hello.h"
 
 /*
  * What a server would put together otherwise than the reader here does: packets that two keys open,
@@ -219,12 +219,9 @@ static void test_ids_are_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_packet_for_two_keys),
-		TEST(test_begun_anew_by_another_socket),
-		TEST(test_begun_anew_when_forgotten),
-		TEST(test_begun_anew_by_its_number),
-		TEST(test_begun_with_the_servers_id),
-		TEST(test_a_retry_begins_one),
+		TEST(test_a_packet_for_two_keys),     TEST(test_begun_anew_by_another_socket),
+		TEST(test_begun_anew_when_forgotten), TEST(test_begun_anew_by_its_number),
+		TEST(test_begun_with_the_servers_id), TEST(test_a_retry_begins_one),
 		TEST(test_ids_are_forgotten),
 	};
 

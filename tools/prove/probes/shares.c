@@ -97,6 +97,7 @@ static int take_descriptor(void)
 	static int ends[2] = {-1, -1};
 	static const struct __user_cap_data_struct none[2];
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
 	union {
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(IN_FLIGHT * sizeof(int))];
@@ -263,8 +264,7 @@ const struct row share_rows[] = {
 	ROW("share.descriptors-in-flight", "33", "id range", all_descriptors,
 	    .left = descriptor_left, .effect = EFFECT_TAKEN, .control = CONTROL_HOST,
 	    .flags = ROW_ROOT),
-	ROW("share.open-files", "33", "rlimit", many_files, .twin = some_files,
-	    .expect = {EMFILE}),
+	ROW("share.open-files", "33", "rlimit", many_files, .twin = some_files, .expect = {EMFILE}),
 	ROW("share.lock-cow", "33", "overlay", hold_whole, .left = lock_whole,
 	    .effect = EFFECT_TAKEN, .control = CONTROL_HOST),
 	ROW("share.lock-bind", "33", "read-only bind", hold_part, .left = lock_part,
