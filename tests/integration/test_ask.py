@@ -50,17 +50,6 @@ class Command(AskTest):
         self.assertEqual((asked["kind"], asked["rule"], asked["matched"]), ("exec", "ask.name", {"name": "id"}))
         self.assertEqual((asked["call"], asked["labels"]), ("c1", []))
 
-    def test_what_it_starts_with(self):
-        """No descriptor of the supervisor's (sessions, listeners, the record), and nothing of the session's environment."""
-        found = self.dir / "found"
-        approver = self.script(f"ls -l /proc/self/fd > {found}; env >> {found}")
-        self.asked("id", "-u", approver=approver, options=["--env=OF_THE_SESSION=1"])
-        lines = found.read_text().splitlines()
-        numbers = [line.split(" -> ")[0].split()[-1] for line in lines if " -> " in line]
-        self.assertEqual(numbers, ["0", "1", "2", "3"], lines)  # the last is the folder that ls reads
-        self.assertIn(f"PATH={self.env['PATH']}", lines)
-        self.assertNotIn("OF_THE_SESSION=1", lines)
-
     def test_one_that_hangs_is_ended(self):
         pid = self.dir / "pid"
         done = self.asked("id", approver=self.script(f"echo $$ > {pid}; exec sleep 1000"),

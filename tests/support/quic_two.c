@@ -13,11 +13,11 @@
 
 #define BLOCK	  16u
 #define IDS	  64u
-#define NUMBERS	  100u	       /* of packets; from 1 on, since the known connection had number 0 */
-#define FREE_AT	  (20 * BLOCK) /* means nothing to either reader */
-#define RANDOM_AT 15u	       /* of the ClientHello, within the frames */
-#define SAMPLE_AT 3u	       /* of header protection, behind a number of one byte */
-#define BEGINNING 5u	       /* of the frames, which both readers take for something */
+#define NUMBERS	  100u /* of packets; from 1 on, since the known connection had number 0 */
+#define FREE_AT	  ((size_t)20 * BLOCK) /* means nothing to either reader */
+#define RANDOM_AT 15u		       /* of the ClientHello, within the frames */
+#define SAMPLE_AT 3u		       /* of header protection, behind a number of one byte */
+#define BEGINNING 5u		       /* of the frames, which both readers take for something */
 
 /* ---- AES and the field of GCM (SP 800-38D 6.3) ---- */
 

@@ -110,15 +110,17 @@ static int take_descriptor(void)
 				       .msg_control = &control,
 				       .msg_controllen = sizeof(control)};
 
-	if (ends[0] < 0 && (syscall(SYS_capset, &header, none) < 0 ||
-			    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0))
+	if (syscall(SYS_capset, &header, none) < 0)
 		return errno;
-	if (sendmsg(ends[0], &message, MSG_DONTWAIT) > 0) /* standard input, each time */
-		return 0;
-	if (errno != EAGAIN)
-		return errno;
-	ends[0] = -1; /* it is full, and stays open */
-	return take_descriptor();
+	for (;;) {
+		if (ends[0] < 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+			return errno;
+		if (sendmsg(ends[0], &message, MSG_DONTWAIT) > 0) /* standard input, each time */
+			return 0;
+		if (errno != EAGAIN)
+			return errno;
+		ends[0] = -1; /* it is full, and stays open */
+	}
 }
 
 SHARE(descriptor)
