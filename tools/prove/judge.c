@@ -2,6 +2,7 @@
 #include "tools/prove/judge.h"
 
 #include <signal.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,7 +282,10 @@ static bool is_skipped(const struct places *p, const struct row *row, struct res
 	const long abi =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	const char *why = NULL;
+	cpu_set_t processors;
 
+	CPU_ZERO(&processors);
+	(void)sched_getaffinity(0, sizeof(processors), &processors);
 	if ((row->flags & ROW_TRACE) && !p->trace)
 		why = "needs the BPF trace, which this user may not load";
 	/* Without it the call succeeds, and the kernel drops what pid 1 does not handle. */
@@ -289,6 +293,8 @@ static bool is_skipped(const struct places *p, const struct row *row, struct res
 		why = "this kernel's Landlock has no signal scope (Linux 6.12)";
 	if ((row->flags & ROW_ROOT) && geteuid() != 0)
 		why = "its control needs root";
+	if ((row->flags & ROW_TWO_CPUS) && CPU_COUNT(&processors) < 2)
+		why = "it has one processor, and nobody can be bound to fewer";
 	if (!why)
 		return false;
 	result->verdict = SKIPPED;

@@ -74,6 +74,8 @@ enum row_flags {
 	ROW_LAYER = 65536,	     /* a small limit of the disk */
 	ROW_ENDED = 131072,   /* the attempt is not refused: its call is ended for want of room */
 	ROW_OBJECTS = 262144, /* the host has objects of the arena's: objects.h */
+	ROW_TWO_CPUS =
+		524288, /* takes one of the processors away; skipped where there is but one */
 };
 
 #define ATTEMPT_BROKEN 200 /* the attempt could not be made: the row fails */

@@ -100,19 +100,20 @@ static int later_disk(const struct arena *a)
 	return outcome(syscall(SYS_ioprio_set, OF_A_PROCESS, 0, IOPRIO_IDLE));
 }
 
-#define HOST_ROW(_id, _attempt)                                                               \
+#define HOST_ROW(_id, _attempt, _flags)                                                       \
 	ROW("process." _id, "11,33", "pid namespace of the session", _attempt, .twin = later, \
-	    .effect = EFFECT_VICTIM, .expect = {ESRCH, EPERM}, .control = CONTROL_HOST)
+	    .effect = EFFECT_VICTIM, .expect = {ESRCH, EPERM}, .control = CONTROL_HOST,       \
+	    .flags = (_flags))
 #define OWN_ROW(_id, _attempt, _twin)                                                   \
 	ROW("process." _id, "33", "no capabilities; rlimit", _attempt, .twin = (_twin), \
 	    .expect = {EPERM, EACCES}, .control = CONTROL_HOST, .flags = ROW_ROOT)
 
 const struct row priority_rows[] = {
-	HOST_ROW("renice-host", renice_victim),
-	HOST_ROW("bind-host", bind_victim),
-	HOST_ROW("starve-host", starve_victim),
-	HOST_ROW("starve-host-disk", starve_victims_disk),
-	HOST_ROW("limit-host", limit_victim),
+	HOST_ROW("renice-host", renice_victim, 0),
+	HOST_ROW("bind-host", bind_victim, ROW_TWO_CPUS),
+	HOST_ROW("starve-host", starve_victim, 0),
+	HOST_ROW("starve-host-disk", starve_victims_disk, 0),
+	HOST_ROW("limit-host", limit_victim, 0),
 	OWN_ROW("sooner", sooner, later),
 	OWN_ROW("real-time", real_time, later),
 	OWN_ROW("deadline", deadline, later),
