@@ -64,17 +64,15 @@ int filter_load(enum filter_kind kind, bool lite)
 		return r;
 	if (kind == FILTER_GATED)
 		return load_with_listener(filter_gated_code, filter_gated_code_len);
+	if (kind == FILTER_PLAIN)
+		return load(filter_plain_code, filter_plain_code_len, 0);
 	/*
-	 * Two filters, the notifying one first: the plain one forbids to load another. Of their
+	 * Two filters, the notifying one first: the other one forbids to load another. Of their
 	 * answers the kernel takes the stricter: what is refused is refused, and not notified of.
 	 */
-	if (kind == FILTER_GATED_FILES) {
-		listener_fd = load_with_listener(filter_files_code, filter_files_code_len);
-		if (listener_fd < 0)
-			return listener_fd;
-	}
-	r = load(filter_plain_code, filter_plain_code_len, 0);
-	if (r < 0 || kind == FILTER_PLAIN)
-		return r;
-	return take_fd(&listener_fd);
+	listener_fd = load_with_listener(filter_files_code, filter_files_code_len);
+	if (listener_fd < 0)
+		return listener_fd;
+	r = load(filter_hands_code, filter_hands_code_len, 0);
+	return r < 0 ? r : take_fd(&listener_fd);
 }

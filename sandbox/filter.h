@@ -12,7 +12,10 @@ extern const struct sock_filter filter_plain_code[];
 extern const unsigned short filter_plain_code_len;
 extern const struct sock_filter filter_gated_code[];
 extern const unsigned short filter_gated_code_len;
-/* Notifies of exec, network, writing opens and path changes. Stands behind the plain one. */
+/* Refuses as the plain one, but for modes that are refused by the hands (HANDS_CHMOD). */
+extern const struct sock_filter filter_hands_code[];
+extern const unsigned short filter_hands_code_len;
+/* Notifies of exec, network, writing opens and path changes. Stands behind the one before. */
 extern const struct sock_filter filter_files_code[];
 extern const unsigned short filter_files_code_len;
 

@@ -193,6 +193,7 @@ static void check_decided(void)
 enum variant {
 	PLAIN,	/* refuses */
 	GATED,	/* refuses, and notifies of exec and network */
+	HANDS,	/* refuses all but what the hands do */
 	NOTIFY, /* notifies of these and of files; refuses only what does not go with that */
 	LITE,	/* refuses what isolation lite does, and nothing else */
 };
@@ -200,6 +201,7 @@ enum variant {
 static size_t build_body(enum variant variant, struct sock_filter *ret, size_t max)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	const size_t skipped = variant == HANDS ? FILTER_BITS_OF_HANDS : 0;
 	const int body_fd = memfd_create("filter", MFD_CLOEXEC);
 	ssize_t n;
 	int r;
@@ -213,9 +215,9 @@ static size_t build_body(enum variant variant, struct sock_filter *ret, size_t m
 		die("set", "attributes", r);
 	if (variant == LITE)
 		add_lite(ctx);
-	if (variant == PLAIN || variant == GATED) {
+	if (variant == PLAIN || variant == GATED || variant == HANDS) {
 		add_denied(ctx, filter_denied, filter_denied_count);
-		add_bits(ctx, filter_bits, filter_bits_count);
+		add_bits(ctx, filter_bits + skipped, filter_bits_count - skipped);
 		add_families(ctx);
 	}
 	if (variant == NOTIFY)
@@ -301,6 +303,7 @@ int main(void)
 		     "#include \"sandbox/filter.h\"\n\n");
 	print_program("filter_plain_code", PLAIN);
 	print_program("filter_gated_code", GATED);
+	print_program("filter_hands_code", HANDS);
 	print_program("filter_files_code", NOTIFY);
 	print_program("filter_lite_code", LITE);
 	return ferror(stdout) || fflush(stdout) ? 1 : 0;

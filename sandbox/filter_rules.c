@@ -134,6 +134,15 @@ const size_t filter_denied_count = sizeof(filter_denied) / sizeof(filter_denied[
 
 /* clang-format off: tables */
 const struct filter_bits filter_bits[] = {
+	/* FILTER_BITS_OF_HANDS: of a folder it says whose group its files get */
+	{"chmod", EPERM, {SET(1, 02000)}},
+	{"fchmod", EPERM, {SET(1, 02000)}},
+	{"fchmodat", EPERM, {SET(2, 02000)}},
+	{"fchmodat2", EPERM, {SET(2, 02000)}},
+	{"chmod", EPERM, {SET(1, 04000)}},
+	{"fchmod", EPERM, {SET(1, 04000)}},
+	{"fchmodat", EPERM, {SET(2, 04000)}},
+	{"fchmodat2", EPERM, {SET(2, 04000)}},
 	/* new namespaces; CLONE_NEWTIME exists only for clone3 and unshare */
 	{"clone", EPERM, {SET(0, 0x00020000)}}, /* CLONE_NEWNS */
 	{"clone", EPERM, {SET(0, 0x02000000)}}, /* CLONE_NEWCGROUP */
@@ -142,10 +151,6 @@ const struct filter_bits filter_bits[] = {
 	{"clone", EPERM, {SET(0, 0x10000000)}}, /* CLONE_NEWUSER */
 	{"clone", EPERM, {SET(0, 0x20000000)}}, /* CLONE_NEWPID */
 	{"clone", EPERM, {SET(0, 0x40000000)}}, /* CLONE_NEWNET */
-	NO_SETID("chmod", 1),
-	NO_SETID("fchmod", 1),
-	NO_SETID("fchmodat", 2),
-	NO_SETID("fchmodat2", 2),
 	NO_SETID("creat", 1),
 	NO_SETID("mknod", 1),
 	NO_SETID("mknodat", 2),

@@ -41,6 +41,9 @@ struct filter_bits {
 
 extern const struct filter_bits filter_bits[];
 extern const size_t filter_bits_count;
+/* So many of them, the first, do not hold where the hands carry a call out: those see what a
+   filter cannot. */
+#define FILTER_BITS_OF_HANDS 4u
 
 /* Calls that notify the supervisor in the gated variants. */
 struct filter_gated {

@@ -124,11 +124,16 @@ static int do_link(const struct hands_job *job)
 
 static int do_mode(const struct hands_job *job)
 {
+	const mode_t mode = job->request->mode;
 	char text[MAX_LINK_TEXT];
 
 	if (S_ISLNK(job->place[0].mode))
 		return -EOPNOTSUPP;
-	return result_of(chmod(link_to(job->place[0].target_fd, text), job->request->mode));
+	/* As the filter has it, which cannot tell what the descriptor can: whether it is a folder.
+	 */
+	if ((mode & S_ISUID) || ((mode & S_ISGID) && !S_ISDIR(job->place[0].mode)))
+		return -EPERM;
+	return result_of(chmod(link_to(job->place[0].target_fd, text), mode));
 }
 
 static int do_xattr(const struct hands_job *job)

@@ -74,7 +74,7 @@ struct relay {
 	struct connection *connections;
 	unsigned count;
 	uv_timer_t sweep;
-	unsigned handles; /* its own three, its connections' timers, and the resolver */
+	unsigned handles; /* its own four, its connections' timers, and the resolver */
 	void (*closed)(void *ctx);
 	bool stopping;
 };

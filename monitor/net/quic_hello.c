@@ -40,16 +40,19 @@ struct quic_connection {
 struct quic_hello {
 	struct quic_connection connections[MAX_CONNECTIONS];
 	unsigned count;
+	unsigned unanswered; /* by an id of the server's */
 	uint64_t turns;
 	size_t *held;
+	struct quic_ids *ids;
 	const char *why; /* it is broken; static */
 };
 
-struct quic_hello *quic_hello_new(size_t *held)
+struct quic_hello *quic_hello_new(size_t *held, struct quic_ids *ids)
 {
 	struct quic_hello *hello = xcalloc(1, sizeof(*hello));
 
 	hello->held = held;
+	hello->ids = ids;
 	return hello;
 }
 
@@ -206,26 +209,63 @@ static struct quic_connection *add(struct quic_hello *hello, const struct reader
 	return connection;
 }
 
-/* Return: the connection that the packet is of, opened; or NULL, and why it is broken. */
+/* A new one, of which nobody has seen a part. */
+static struct quic_connection *begin(struct quic_hello *hello, const struct reader *id)
+{
+	struct quic_connection *connection;
+
+	hello->why = quic_ids_begin(hello->ids, id);
+	if (hello->why)
+		return NULL;
+	connection = add(hello, id);
+	if (connection)
+		hello->unanswered++;
+	else
+		hello->why = "too many connections begin";
+	return connection;
+}
+
+static bool has_id(const struct quic_connection *connection, const struct reader *id)
+{
+	return connection->id_len == id->left && memcmp(connection->id, id->at, id->left) == 0;
+}
+
+/*
+ * Return: the connection that the packet is of, opened; or NULL, and why it is broken. The seal
+ * does not commit to its key: a packet can be made that two of them open, to different frames, and
+ * which of the two a server has is not known. So all are tried.
+ * @rooms: two of @packet->len bytes.
+ */
 static struct quic_connection *open_packet(struct quic_hello *hello,
-					   const struct quic_packet *packet, uint8_t *room,
+					   const struct quic_packet *packet, uint8_t *rooms,
 					   struct quic_opened *ret)
 {
 	struct quic_connection *connection = NULL;
+	struct quic_opened opened = {0};
+	unsigned readings = 0;
+	bool is_first;
 
-	for (unsigned i = 0; i < hello->count && !connection; i++) {
+	for (unsigned i = 0; i < hello->count && readings < 2; i++) {
 		struct quic_connection *one = &hello->connections[i];
 		const struct reader id = {one->id, one->id_len, false};
 
-		if (quic_open(packet, &id, one->next_number, room, ret))
-			connection = one;
+		if (!quic_open(packet, &id, one->next_number, rooms + readings * packet->len,
+			       &opened))
+			continue;
+		connection = one;
+		*ret = opened;
+		readings++;
 	}
-	if (!connection && quic_open(packet, &packet->id, 0, room, ret)) {
-		connection = add(hello, &packet->id);
-		if (!connection)
-			hello->why = "too many connections begin";
-	} else if (!connection) {
-		hello->why = "an Initial packet cannot be read";
+	is_first = readings < 2 && !(connection && has_id(connection, &packet->id)) &&
+		   quic_open(packet, &packet->id, 0, rooms + readings * packet->len, &opened);
+	if (readings + is_first != 1) {
+		hello->why = readings ? "an Initial packet can be read in two ways"
+				      : "an Initial packet cannot be read";
+		return NULL;
+	}
+	if (is_first) {
+		*ret = opened;
+		connection = begin(hello, &packet->id);
 	}
 	if (connection) {
 		connection->turn = ++hello->turns;
@@ -238,11 +278,11 @@ static struct quic_connection *open_packet(struct quic_hello *hello,
 static enum quic_outcome read_initial(struct quic_hello *hello, const struct quic_packet *packet,
 				      struct quic_told *ret)
 {
-	_cleanup_free_ uint8_t *room = xcalloc(1, packet->len);
+	_cleanup_free_ uint8_t *rooms = xcalloc(2, packet->len);
 	struct quic_connection *connection;
-	struct quic_opened opened;
+	struct quic_opened opened = {0};
 
-	connection = open_packet(hello, packet, room, &opened);
+	connection = open_packet(hello, packet, rooms, &opened);
 	if (!connection ||
 	    !read_frames(hello, connection, (struct reader){opened.frames, opened.len, false}))
 		return QUIC_IS_BROKEN;
@@ -305,6 +345,17 @@ enum quic_outcome quic_hello_feed(struct quic_hello *hello, const uint8_t *bytes
 
 	*ret_why = hello->why;
 	return outcome;
+}
+
+/* One id for each that began: a server that made up more would leave no room for others. */
+void quic_hello_answered(struct quic_hello *hello, const uint8_t *bytes, size_t len)
+{
+	struct reader datagram = {bytes, len, false};
+	struct quic_packet packet;
+
+	if (hello->unanswered && quic_packet_take(&datagram, &packet) == QUIC_INITIAL &&
+	    !quic_ids_begin(hello->ids, &packet.sender))
+		hello->unanswered--;
 }
 
 bool quic_hello_is_half(const struct quic_hello *hello)

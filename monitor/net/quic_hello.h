@@ -7,21 +7,25 @@
  * program likes. Pure.
  *
  * What a server could read otherwise than this does is broken: a packet that no keys open, of which
- * the keys of a server's answer may be the reason, or an attempt; bytes that are said twice and
- * differ; frames that do not belong there.
+ * the keys of a server's answer may be the reason, or an attempt, or that two open; a connection
+ * that began before; bytes that are said twice and differ; frames that do not belong there.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "monitor/net/quic_ids.h"
 #include "monitor/net/tls_hello.h"
 
 #define QUIC_MESSAGE_HEADER 4u /* of a handshake message: its type and length */
 
 struct quic_hello; /* all that one flow of datagrams says */
 
-/* @held: the count of bytes that all hold together, borrowed (MAX_NET_HELD_BYTES). */
-struct quic_hello *quic_hello_new(size_t *held);
+/*
+ * @held: the count of bytes that all hold together (MAX_NET_HELD_BYTES). @ids: of all of a session.
+ * Both are borrowed.
+ */
+struct quic_hello *quic_hello_new(size_t *held, struct quic_ids *ids);
 struct quic_hello *quic_hello_free(struct quic_hello *hello);
 
 enum quic_outcome {
@@ -39,5 +43,10 @@ struct quic_told {
 /* One datagram more. After QUIC_IS_BROKEN: none. */
 enum quic_outcome quic_hello_feed(struct quic_hello *hello, const uint8_t *bytes, size_t len,
 				  struct quic_told *ret, const char **ret_why);
+/*
+ * What the server sent: by the id that it chose it finds a connection from then on, so that nobody
+ * may begin one with it. (After a Retry its id begins one.)
+ */
+void quic_hello_answered(struct quic_hello *hello, const uint8_t *bytes, size_t len);
 /* The rest of what began is to come: until then nothing of it may be sent. */
 bool quic_hello_is_half(const struct quic_hello *hello);

@@ -32,13 +32,12 @@ static bool is_read(uint32_t version)
 static bool take_ids(struct reader *from, struct quic_packet *ret)
 {
 	const uint32_t first = reader_number(from, 1);
-	struct reader sender;
 
 	ret->version = reader_number(from, 4);
 	ret->id = reader_vector(from, 1);
-	sender = reader_vector(from, 1);
+	ret->sender = reader_vector(from, 1);
 	return !from->ended && first & 0x80 && ret->id.left <= MAX_QUIC_ID &&
-	       sender.left <= MAX_QUIC_ID &&
+	       ret->sender.left <= MAX_QUIC_ID &&
 	       (is_read(ret->version) || is_draft(ret->version) || is_reserved(ret->version));
 }
 

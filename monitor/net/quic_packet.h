@@ -29,6 +29,7 @@ enum quic_kind {
 struct quic_packet {
 	uint32_t version;
 	struct reader id;     /* the receiver's connection id */
+	struct reader sender; /* the sender's */
 	const uint8_t *bytes; /* from the header on */
 	size_t len;
 	size_t number_at; /* of an Initial packet: where its number begins, which is protected */

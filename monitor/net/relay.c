@@ -263,8 +263,7 @@ struct relay *relay_start(const struct relay_config *config)
 	relay->awake.idle.data = relay;
 	relay->handles++;
 	deferred_init(&relay->deferred, relay->loop);
-	relay->deferred.check.data = relay;
-	relay->handles++;
+	relay->handles += DEFERRED_HANDLES;
 	return relay;
 }
 
@@ -309,6 +308,6 @@ void relay_stop(struct relay *relay, void (*closed)(void *ctx))
 	if (relay->resolver)
 		resolver_stop(take_ptr(relay->resolver), on_resolver_closed, relay);
 	uv_close((uv_handle_t *)&relay->awake.idle, on_own_closed);
-	uv_close((uv_handle_t *)&relay->deferred.check, on_own_closed);
+	deferred_close(&relay->deferred, relay, on_own_closed);
 	uv_close((uv_handle_t *)&relay->sweep, on_own_closed);
 }

@@ -46,6 +46,35 @@ static bool end_idlest(struct udp *udp)
 	return true;
 }
 
+/* One mark for all flows of a socket. */
+static uint32_t mark_of(struct udp *udp, ino_t ino)
+{
+	struct udp_flow *flow;
+
+	DL_FOREACH (udp->flows, flow) {
+		if (flow->mark && flow->socket_ino == ino)
+			return flow->mark;
+	}
+	if (!++udp->last_mark)
+		udp->last_mark = 1;
+	return udp->last_mark;
+}
+
+/* The socket is there. Return: 0, or a negative errno: the flow is over. */
+static int approve(struct udp_flow *flow)
+{
+	const uint32_t mark = mark_of(flow->udp, flow->socket_ino);
+	const int r = udp_port_mark(flow->port, flow->socket_fd, mark);
+
+	if (r < 0) {
+		udp_flow_over(flow, "not connected");
+		return r;
+	}
+	flow->mark = mark;
+	flow->stage = UDP_APPROVED;
+	return 0;
+}
+
 static int start(struct udp *udp, const struct relay_request *request, ino_t ino)
 {
 	struct udp_flow *flow;
@@ -79,14 +108,15 @@ static int start(struct udp *udp, const struct relay_request *request, ino_t ino
 	udp->flow_count++;
 	if (port->socket_fd < 0)
 		return 0;
-	flow->stage = UDP_APPROVED;
-	return RELAY_NOW;
+	r = approve(flow);
+	return r < 0 ? r : RELAY_NOW;
 }
 
 int udp_send(struct udp *udp, const struct relay_request *request)
 {
 	struct udp_flow *flow;
 	struct stat st;
+	int r;
 
 	if (!request->socket_fd)
 		return -EPERM; /* whose it is could not be told */
@@ -99,8 +129,11 @@ int udp_send(struct udp *udp, const struct relay_request *request)
 		return start(udp, request, st.st_ino);
 	flow->moved_ms = uv_now(udp->relay->loop);
 	/* Who waited for the socket may have gone since, or have come back with another address. */
-	if (flow->stage == UDP_WAITING && flow->port->socket_fd >= 0)
-		flow->stage = UDP_APPROVED;
+	if (flow->stage == UDP_WAITING && flow->port->socket_fd >= 0) {
+		r = approve(flow);
+		if (r < 0)
+			return r;
+	}
 	if (flow->stage != UDP_WAITING)
 		flow->ticket_count = 0;
 	if (flow->ticket_count == MAX_UDP_SENDERS)
@@ -121,6 +154,7 @@ enum relay_answer udp_answer(struct udp *udp, const void *owner, uint64_t ticket
 			     const struct endpoint *destination, int *ret_error)
 {
 	struct udp_flow *flow;
+	int r = 0;
 
 	DL_FOREACH (udp->flows, flow) {
 		if (flow->caller.owner == owner && has_ticket(flow, ticket) && destination &&
@@ -137,8 +171,10 @@ enum relay_answer udp_answer(struct udp *udp, const void *owner, uint64_t ticket
 	if (flow->port->socket_fd < 0)
 		return RELAY_WAITS;
 	if (flow->stage == UDP_WAITING)
-		flow->stage = UDP_APPROVED;
-	return RELAY_GOES_ON;
+		r = approve(flow);
+	if (r < 0)
+		*ret_error = r;
+	return r < 0 ? RELAY_FAILED : RELAY_GOES_ON;
 }
 
 void udp_drain(struct udp *udp, const void *owner)
@@ -202,5 +238,6 @@ void udp_free(struct udp *udp)
 		udp_flow_over(udp->flows, "session ended");
 	while (udp->ports)
 		udp_port_close(udp->ports);
+	quic_ids_done(&udp->quic_ids);
 	free(udp);
 }

@@ -11,8 +11,10 @@
  *
  * What the verdict rests on: a datagram is passed on only if the socket that received it, which is
  * bound to one address and port, and the one that sent it are those of a call that was let through.
- * The sender is told by its address and port, which must be those of the program's own socket, of
- * which a duplicate is kept as long as the flow is, so that nobody else can have that port.
+ * The sender is told by a mark (SO_MARK) that its socket was given, which no session may set
+ * itself. Address and port would not tell: every address is local, so that anybody may send from
+ * it (IP_PKTINFO), and a port can be shared (SO_REUSEPORT), or let go by who was connected. A
+ * duplicate of the socket is kept as long as the flow is, so that answers go to nobody else.
  *
  * Nothing is looked up, nor said outside, before a datagram is there: programs connect UDP sockets
  * to learn which address they would have (getaddrinfo(3) does), and send nothing.

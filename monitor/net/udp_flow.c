@@ -226,37 +226,23 @@ static void dial_out(struct udp_flow *flow)
 	flow->dial = dial_start(&dial);
 }
 
-/* Is it the socket of a call that was let through that has sent this? */
-static bool is_source(const struct udp_flow *flow, const struct endpoint *source)
-{
-	static const uint8_t unspecified[16];
-	struct endpoint own;
-
-	if (endpoint_of_socket(flow->socket_fd, &own) < 0 || own.port != source->port)
-		return false;
-	return memcmp(own.address, unspecified, sizeof(unspecified)) == 0 ||
-	       (endpoint_is_v4(&own) && memcmp(own.address + 12, unspecified, 4) == 0) ||
-	       memcmp(own.address, source->address, sizeof(own.address)) == 0;
-}
-
-static struct udp_flow *flow_from(const struct udp_port *port, const struct endpoint *source)
+/* Of whose socket it is; none is marked while its call waits. */
+static struct udp_flow *flow_from(const struct udp_port *port, uint32_t mark)
 {
 	struct udp_flow *flow;
 
 	DL_FOREACH (port->udp->flows, flow) {
-		if (flow->port != port || flow->stage == UDP_WAITING)
-			continue;
-		if (flow->stage == UDP_APPROVED ? is_source(flow, source)
-						: endpoint_equal(&flow->source, source))
+		if (flow->port == port && flow->mark == mark && flow->stage != UDP_WAITING)
 			return flow;
 	}
 	return NULL;
 }
 
-void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, size_t len)
+void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, uint32_t mark,
+		       size_t len)
 {
 	struct relay *relay = port->udp->relay;
-	struct udp_flow *flow = flow_from(port, source);
+	struct udp_flow *flow = flow_from(port, mark);
 
 	if (!flow) {
 		if (!port->told_stray)
@@ -265,10 +251,9 @@ void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, siz
 		return;
 	}
 	flow->moved_ms = uv_now(relay->loop);
-	if (flow->stage == UDP_APPROVED) {
-		flow->source = *source;
+	flow->source = *source;
+	if (flow->stage == UDP_APPROVED)
 		dial_out(flow);
-	}
 	(void)pass(flow, port->udp->datagram, len);
 }
 
@@ -291,6 +276,8 @@ static void on_upstream(uv_poll_t *poll, int status, int events)
 		if (n < 0) /* somebody said that nobody is there: the program cannot be told */
 			continue;
 		flow->moved_ms = uv_now(udp->relay->loop);
+		if (flow->quic)
+			quic_hello_answered(flow->quic, udp->datagram, (size_t)n);
 		if (sendto(flow->port->socket_fd, udp->datagram, (size_t)n,
 			   MSG_DONTWAIT | MSG_NOSIGNAL, &to.generic, to_len) == n)
 			flow->bytes_in += (uint64_t)n;

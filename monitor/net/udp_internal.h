@@ -49,7 +49,8 @@ struct udp_flow {
 	char *host;
 	int socket_fd; /* the program's own */
 	ino_t socket_ino;
-	struct endpoint source; /* as datagrams say, from DIALLING on */
+	uint32_t mark; /* of the socket, which its datagrams have; not 0 from APPROVED on */
+	struct endpoint source; /* as the latest datagram says, from DIALLING on */
 	struct dial *dial;
 	struct buf kept;  /* datagrams that wait, a length of 4 bytes before each */
 	size_t screened;  /* of these were looked at, and may go together with what follows */
@@ -76,6 +77,8 @@ struct udp {
 	struct udp_port *ports;
 	struct udp_flow *flows;
 	unsigned port_count, flow_count;
+	uint32_t last_mark;
+	struct quic_ids quic_ids;
 	uint8_t datagram[MAX_DATAGRAM];
 };
 
@@ -85,6 +88,8 @@ int udp_poll_start(struct relay *relay, int socket_fd, uv_poll_cb readable, void
 void udp_poll_stop(struct relay *relay, uv_poll_t **poll);
 /* To be given back by port->flows--. Errors: -ENOBUFS; those of ops.datagram. */
 int udp_port_use(struct udp *udp, const struct endpoint *at, struct udp_port **ret);
+/* Marks @socket_fd, if it is of the port's network. Errors: -EPERM; those of setsockopt(2). */
+int udp_port_mark(const struct udp_port *port, int socket_fd, uint32_t mark);
 void udp_port_close(struct udp_port *port);
 
 /* udp_screen.c */
@@ -99,5 +104,6 @@ void udp_screen_done(struct udp_flow *flow);
 void udp_flow_over(struct udp_flow *flow, const char *reason);
 /* What it waited for is known. May end it. */
 void udp_flow_again(struct relay_waiter *waiter);
-/* The first @len bytes of udp->datagram came there. */
-void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, size_t len);
+/* The first @len bytes of udp->datagram came there, by a socket with that mark; 0: by any. */
+void udp_flow_pass_out(struct udp_port *port, const struct endpoint *source, uint32_t mark,
+		       size_t len);

@@ -2,6 +2,8 @@
 #include "monitor/net/udp_internal.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include <utlist.h>
 
@@ -44,24 +46,47 @@ void udp_poll_stop(struct relay *relay, uv_poll_t **poll)
 
 /* ---- what comes there ---- */
 
+/* What the kernel says of a datagram besides: IP_PKTINFO, or that of IPv6, and SO_MARK. */
+union told {
+	struct cmsghdr first;
+	char bytes[128];
+};
+
+static uint32_t mark_in(struct msghdr *message)
+{
+	uint32_t mark = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_MARK)
+			memcpy(&mark, CMSG_DATA(c), sizeof(mark));
+	}
+	return mark;
+}
+
 static void on_port(uv_poll_t *poll, int status, int events)
 {
 	struct udp_port *port = poll->data;
 	struct udp *udp = port->udp;
 
-	(void)status; /* what epoll calls an error, recvfrom() takes off the socket */
+	(void)status; /* what epoll calls an error, recvmsg() takes off the socket */
 	(void)events;
 	for (unsigned i = 0; i < TURN_MESSAGES; i++) {
 		union socket_address from = {0};
-		socklen_t from_len = sizeof(from);
+		union told told;
+		struct iovec to = {udp->datagram, sizeof(udp->datagram)};
+		struct msghdr message = {.msg_name = &from,
+					 .msg_namelen = sizeof(from),
+					 .msg_iov = &to,
+					 .msg_iovlen = 1,
+					 .msg_control = &told,
+					 .msg_controllen = sizeof(told)};
 		struct endpoint source;
-		const ssize_t n = recvfrom(port->socket_fd, udp->datagram, sizeof(udp->datagram),
-					   MSG_DONTWAIT, &from.generic, &from_len);
+		const ssize_t n = recvmsg(port->socket_fd, &message, MSG_DONTWAIT);
 
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n >= 0 && endpoint_from_socket(&from, &source))
-			udp_flow_pass_out(port, &source, (size_t)n);
+			udp_flow_pass_out(port, &source, mark_in(&message), (size_t)n);
 	}
 	if (status < 0) /* libuv has stopped it */
 		(void)uv_poll_start(poll, UV_READABLE, on_port);
@@ -76,6 +101,33 @@ void udp_port_close(struct udp_port *port)
 	udp_poll_stop(udp->relay, &port->poll);
 	close_fd(&port->socket_fd);
 	free(port);
+}
+
+/* ---- marks ---- */
+
+/* As who made the session's user namespace the supervisor may do both, without being root. */
+static int set_number(int socket_fd, int option, uint32_t number)
+{
+	return setsockopt(socket_fd, SOL_SOCKET, option, &number, sizeof(number)) < 0 ? -errno : 0;
+}
+
+static bool is_same_network(int a_fd, int b_fd)
+{
+	uint64_t a = 0;
+	uint64_t b = 0;
+	socklen_t a_len = sizeof(a);
+	socklen_t b_len = sizeof(b);
+
+	return getsockopt(a_fd, SOL_SOCKET, SO_NETNS_COOKIE, &a, &a_len) == 0 &&
+	       getsockopt(b_fd, SOL_SOCKET, SO_NETNS_COOKIE, &b, &b_len) == 0 && a == b;
+}
+
+/* One that was handed in from outside sends from there, where marks may have a meaning. */
+int udp_port_mark(const struct udp_port *port, int socket_fd, uint32_t mark)
+{
+	if (!is_same_network(port->socket_fd, socket_fd))
+		return -EPERM;
+	return set_number(socket_fd, SO_MARK, mark);
 }
 
 /* ---- the socket at the destination ---- */
@@ -146,8 +198,10 @@ static void on_socket(void *ctx, int socket_fd)
 	}
 	if (!error) {
 		port->socket_fd = socket_fd;
-		error = udp_poll_start(udp->relay, socket_fd, on_port, port, &port->poll);
+		error = set_number(socket_fd, SO_RCVMARK, 1);
 	}
+	if (!error)
+		error = udp_poll_start(udp->relay, socket_fd, on_port, port, &port->poll);
 	port->flows++; /* it stays while they are woken */
 	wake(port, error);
 	if (--port->flows == 0 && error)

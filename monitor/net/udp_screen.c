@@ -39,8 +39,9 @@ static bool read_quic(struct udp_flow *flow, const uint8_t *bytes, size_t len)
 
 	if (flow->is_unread || (!flow->quic && !quic_is_long(bytes, len)))
 		return false;
+	flow->udp->quic_ids.now_ms = uv_now(flow->udp->relay->loop);
 	if (!flow->quic)
-		flow->quic = quic_hello_new(&flow->udp->relay->held);
+		flow->quic = quic_hello_new(&flow->udp->relay->held, &flow->udp->quic_ids);
 	outcome = quic_hello_feed(flow->quic, bytes, len, &told, &why);
 	if (outcome == QUIC_SAYS_NOTHING)
 		return false;

@@ -11,6 +11,7 @@
 #include "common/syscall_table.h"
 #include "monitor/gate/resolve.h"
 #include "monitor/policy/policy_state.h"
+#include "monitor/session/claimed_paths.h"
 #include "monitor/session/file_labels.h"
 #include "monitor/session/judge.h"
 #include "monitor/session/session_internal.h"
@@ -75,10 +76,28 @@ static void on_open(struct session *session, const struct trace_event *event)
 	policy_state_add_labels(session->state, of_path & ~event->process_labels);
 	policy_state_add_session_labels(session->state, event->labels | of_path);
 	judge_note_labels(session, &action);
-	if (session->gates_files && action.write)
+	if (session->gates_files && action.write) {
 		observe_done(session, event, &action);
-	else
-		apply(session, event, &action);
+		return;
+	}
+	/* Of reads that failed there are too many, and nothing came of them. */
+	if (action.write)
+		claimed_paths_settle(session->claimed_paths, !(event->flags & O_NOFOLLOW), &action);
+	apply(session, event, &action);
+}
+
+/* Does the call follow a link that is its last name? Those with a flag for that mostly have it set.
+ */
+static bool follows_link(const char *name)
+{
+	static const char *const follow[] = {"chmod",	 "fchmodat", "fchmodat2",  "chown",
+					     "truncate", "setxattr", "removexattr"};
+
+	for (size_t i = 0; name && i < sizeof(follow) / sizeof(follow[0]); i++) {
+		if (strcmp(name, follow[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void on_change(struct session *session, const struct trace_event *event)
@@ -104,10 +123,12 @@ static void on_change(struct session *session, const struct trace_event *event)
 			action.op = str_of(ops[i].op);
 	}
 	action.write = true;
-	if (session->gates_files)
+	if (session->gates_files) {
 		observe_done(session, event, &action);
-	else
-		apply(session, event, &action);
+		return;
+	}
+	claimed_paths_settle(session->claimed_paths, follows_link(name), &action);
+	apply(session, event, &action);
 }
 
 static void on_call(struct session *session, const struct trace_event *event)

@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "monitor/policy/policy_state.h"
 #include "monitor/redact.h"
+#include "monitor/session/claimed_paths.h"
 #include "monitor/session/session_internal.h"
 #include "monitor/session/session_net.h"
 
@@ -48,6 +49,7 @@ static void session_free(struct session *session)
 	(void)policy_state_free(session->state);
 	(void)lineages_free(session->lineages);
 	(void)past_free(session->past);
+	(void)claimed_paths_free(session->claimed_paths);
 	(void)record_abandon(session->record);
 	(void)redactor_free(session->redactor);
 	free(session);

@@ -126,13 +126,14 @@ struct session {
 	struct record *record;
 	struct redactor *redactor; /* owned; NULL: nothing is protected */
 	struct policy_state *state;
-	struct lineages *lineages;    /* owned; NULL before it is ready, and without a trace */
-	struct past *past;	      /* owned; NULL where no rule asks for it */
-	bool tells_lineage;	      /* in each event: a rule reads it */
-	bool tells_file_labels;	      /* likewise of what is run */
-	uint64_t labels_recorded;     /* label bits that the record has already told of */
-	uint64_t everywhere_recorded; /* the same of those that any process may have */
-	bool labels_assumed;	      /* all of them are set, since nobody sees what is read */
+	struct lineages *lineages; /* owned; NULL before it is ready, and without a trace */
+	struct past *past;	   /* owned; NULL where no rule asks for it */
+	struct claimed_paths *claimed_paths; /* owned; NULL where the trace tells of no path */
+	bool tells_lineage;		     /* in each event: a rule reads it */
+	bool tells_file_labels;		     /* likewise of what is run */
+	uint64_t labels_recorded;	     /* label bits that the record has already told of */
+	uint64_t everywhere_recorded;	     /* the same of those that any process may have */
+	bool labels_assumed; /* all of them are set, since nobody sees what is read */
 	struct execution *executions;
 	uint32_t last_exec_id;
 	char **layers;		 /* NULL-terminated, owned */

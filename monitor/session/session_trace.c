@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "monitor/policy/policy_state.h"
+#include "monitor/session/claimed_paths.h"
 #include "monitor/session/judge.h"
 #include "monitor/session/session_internal.h"
 
@@ -77,6 +78,7 @@ int session_trace_start(struct session *session, int root_fd, struct error *err)
 		return 0;
 	}
 	session->lineages = lineages_new();
+	session->claimed_paths = claimed_paths_new(root_fd);
 	for (size_t i = 0; i < session->label_count; i++) {
 		r = label_one(session, root_fd, &session->labels[i], err);
 		if (r < 0)

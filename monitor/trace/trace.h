@@ -31,7 +31,8 @@
  * memory said at the return, after the folder it is relative to: another thread may have written
  * there meanwhile; with lsm only of a failed open, of a UNIX socket and of what a symbolic link is
  * to say, and the latter two are the kernel's copy. Such events have `claimed` set. What is claimed
- * is for the record; nothing that must hold may rest on it.
+ * is for the record; nothing that must hold may rest on it;
+ * monitor/session/claimed_paths.h tells it by the names that rules know.
  *
  * What labels see: each open for reading, however the path led there (hard and symbolic links,
  * /proc/self/fd, a descriptor from O_PATH opened again), and each exec. On an overlay a hard link

@@ -49,7 +49,8 @@ static enum quic_outcome seal_and_feed(struct quic_hello *quic, const uint8_t *b
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t held = 0;
-	struct quic_hello *quic = quic_hello_new(&held);
+	struct quic_ids ids = {0};
+	struct quic_hello *quic = quic_hello_new(&held, &ids);
 	const bool seals = size && data[0] & 1;
 	enum quic_outcome outcome = QUIC_SAYS_NOTHING;
 	unsigned turn = 0;
@@ -69,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	(void)quic_hello_is_half(quic);
 	(void)quic_hello_free(quic);
+	quic_ids_done(&ids);
 	fuzz_expect(held == 0);
 	return 0;
 }

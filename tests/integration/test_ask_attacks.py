@@ -244,5 +244,20 @@ print(libc.sendmmsg(s.fileno(), m, 2, 0), os.strerror(ctypes.get_errno()))
                 self.assertEqual(len(self.events("ask.answer")), 2)
 
 
+class Command(CordonTest):
+    def test_what_it_starts_with(self):
+        """No descriptor of the supervisor's (sessions, listeners, the record), and nothing of the session's environment."""
+        found, approve = self.dir / "found", self.dir / "approve.sh"
+        approve.write_text(f"#!/bin/sh\nls -l /proc/self/fd > {found}\nenv >> {found}\n")
+        approve.chmod(0o700)
+        self.run_in("id", options=["-p", self.policy(ask_for("id")), f"--approver=command:{approve}",
+                                   "--env=OF_THE_SESSION=1"])
+        lines = found.read_text().splitlines()
+        numbers = [line.split(" -> ")[0].split()[-1] for line in lines if " -> " in line]
+        self.assertEqual(numbers, ["0", "1", "2", "3"], lines)  # the last is the folder that ls reads
+        self.assertIn(f"PATH={self.env['PATH']}", lines)
+        self.assertNotIn("OF_THE_SESSION=1", lines)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -145,6 +145,20 @@ class Console(CordonTest):
         self.expect(b"too late")
         self.assertIn(b"within 1000 ms", self.rest()[0])
 
+    def test_another_question_in_its_place(self):
+        """Who asked is killed by the session: what was about to be typed is no answer to what is asked then."""
+        self.open("sh", "-c", "id -u & asks=$!; until [ -e go ]; do sleep 0.02; done; kill -9 $asks; uname; echo over",
+                  options=["--workspace", f"{self.work}:live"], redirect=(0,))
+        self.assertIn(b'"id"', self.expect(b"nor the same again > "))
+        (self.work / "go").touch()
+        self.expect(b"too late")
+        time.sleep(0.5)  # as a person who has decided
+        self.type(b"y\n")
+        self.assertIn(b'"uname"', self.expect(b"nor the same again > "))
+        self.type(b"n\n")
+        self.assertNotIn(b"Linux", self.rest()[0])
+        self.assertEqual([e["verdict"] for e in self.events("ask.answer")], ["deny", "deny"])
+
     def test_the_session_is_not_shown_meanwhile(self):
         self.open("sh", "-c", "id -u & until [ -e go ]; do sleep 0.02; done; echo noise; : > noisy; wait; echo over",
                   options=["--workspace", f"{self.work}:live"])

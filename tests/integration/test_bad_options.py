@@ -86,6 +86,12 @@ class Options(BadInputTest):
                     what = "a folder, not a file" if path == self.dir else "a pipe" if args[1] == "learn" else "a FIFO that nobody"
                     self.assertIn(f"{path}: {what}", r.stderr.decode())
 
+    def test_a_folder_for_a_file_of_an_option(self):
+        for option in ("--spec", "--decoys"):
+            r = self.cordon("run", option, self.dir, "--", "true")
+            self.assertEqual((r.returncode, r.stdout), (125, b""))
+            self.assertIn(f"{option}: {self.dir}: a folder, not a file", r.stderr.decode())
+
     def test_values(self):
         for option, value in (("--memory", "lots"), ("--memory", "0"), ("--memory", "-1"), ("--memory", "1e9"),
                               ("--memory", "99999999999999999999"), ("--memory", "18446744073709551615G"), ("--memory", ""),

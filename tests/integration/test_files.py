@@ -272,6 +272,43 @@ class Hands(FilesTest):
         self.assertEqual((r.returncode, r.stdout), (0, b"24 19\n"), r.stderr)
 
 
+class Modes(FilesTest):
+    """What is no matter of rules: which modes there are."""
+
+    def test_a_folder_may_say_whose_group_its_files_get(self):
+        script = ("mkdir a b c; chmod g+s a; chmod 2775 b; mkdir -m 2750 d; ln -s c to-c; chmod g+s to-c; mkdir a/x; "
+                  "stat -c '%A %n' a b c d a/x; chmod g-s a; stat -c %A a")
+        for mode in ("cow", "live"):
+            with self.subTest(workspace=mode):
+                r = self.gated("sh", "-c", script, options=["-q", "-w", f"{self.work}:{mode}"])
+                self.assertEqual(r.stdout.decode().splitlines(),
+                                 ["drwxr-sr-x a", "drwxrwsr-x b", "drwxr-sr-x c", "drwxr-s--- d", "drwxr-sr-x a/x",
+                                  "drwxr-xr-x"], r.stderr)
+
+    def test_git_shares_a_repository(self):
+        r = self.gated("sh", "-c", "git init -q --bare --shared=group r && stat -c %A r", options=["-q"])
+        self.assertEqual((r.returncode, r.stdout), (0, b"drwxrwsr-x\n"), r.stderr)
+
+    def test_nothing_else_gets_a_set_id_bit(self):
+        script = ("mkdir d; : >f; mkfifo p; ln -s f l; for m in u+s 4755 6755; do chmod $m d; done; "
+                  "for m in u+s g+s ug+s 2755 4755 6755; do chmod $m f; done; chmod g+s p; chmod g+s l; "
+                  "stat -c '%A %n' d f p")
+        r = self.gated("sh", "-c", script, options=["-q"])
+        self.assertEqual(r.stdout.decode().splitlines(), ["drwxr-xr-x d", "-rw-r--r-- f", "prw-r--r-- p"])
+        self.assertEqual(r.stderr.count(b"Operation not permitted"), 11, r.stderr)
+
+    def test_a_race_gives_no_file_the_bit(self):
+        bind, program = self.program("setgid_races")
+        for mode in ("cow", "live"):
+            with self.subTest(workspace=mode):
+                r = self.gated(program, options=["-q", *bind, "-w", f"{self.work}:{mode}"])
+                lines = [line.split() for line in r.stdout.decode().splitlines()]
+                self.assertEqual(len(lines), 8, r.stderr)
+                for name, given, refused, end in lines:
+                    self.assertEqual(end, "held", name)
+                    self.assertTrue(int(given) and int(refused), (name, given, refused))  # something was exchanged
+
+
 class Rules(FilesTest):
     def test_no_rule_no_gate(self):
         log = rule("action.write && glob(action.path, '**/denied/**')", verdict="log")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the changes of a cow workspace lie on the host: made beforehand, kept, and of one workspace."""
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -66,6 +67,25 @@ class Layers(CordonTest):
         self.record = self.dir / "second.jsonl"
         self.assertEqual(self.sh("cat kept", options=["--session", "mine", "-w", f"{self.work}:cow"]).stdout, b"1\n")
         self.assertTrue(kept.exists() and (self.dir / "state/ready/folder").exists())
+
+    def test_a_killed_session_is_settled_by_the_next_of_its_name(self):
+        """Also if no sweep came to it: one is left out while another session begins, and takes 64 at a time."""
+        for name, mark, kept in (("first", "discard", b""), ("second", str(self.work), b"of before\n")):
+            with self.subTest(mark):
+                live, layers = self.dir / "state/live", self.dir / f"state/sessions/{name}/layers"
+                live.mkdir(parents=True, exist_ok=True)
+                (live / name).write_text(mark)
+                (layers / "upper").mkdir(parents=True)
+                (layers / "work").mkdir()
+                (layers / "upper/f").write_text("of before\n")
+                lock = os.open(live, os.O_RDONLY)
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                self.record = self.dir / f"{name}.jsonl"
+                r = self.sh("cat f", options=["-q", "--session", name, "-w", f"{self.work}:cow"])
+                os.close(lock)
+                self.assertEqual(r.stdout, kept, r.stderr)
+                if kept:
+                    self.assertEqual(os.readlink(layers / "of"), str(self.work))
 
     def test_kept_changes_stay_with_their_workspace(self):
         """Over another they would hide its files."""

@@ -80,7 +80,8 @@ class Export(CordonTest):
         self.assertEqual([(e["status_id"], e["activity_id"]) for e in failed], [(2, 14)])
         commands = [e["process"].get("cmd_line") for e in events if e["type_uid"] == 100701]
         self.assertIn("mv made moved", commands)
-        self.assertIn("unshare", [e["kernel"]["name"] for e in events if e["class_uid"] == 1003])
+        if start["fields"]["trace_backend"].startswith("tracepoint"):  # What the floor refuses comes to no security hook.
+            self.assertIn("unshare", [e["kernel"]["name"] for e in events if e["class_uid"] == 1003])
 
     def of_lines(self, *events):
         """Of lines that are no record: they are exported all the same, and it is said that nothing proves them."""

@@ -3,6 +3,8 @@
 """UDP through the relay: what a program sees of a server outside, and what gets through of what nobody approved."""
 
 import base64
+import os
+import shutil
 import socket
 import threading
 import unittest
@@ -87,6 +89,54 @@ assert s.recv(10) == b"SIX"
 """, SERVER6, server.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.closes()[0]["address"], SERVER6)
+
+    def test_v4_by_a_socket_of_v6(self):
+        server = self.datagrams()
+        done = self.python("""
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.settimeout(20)
+to = ("::ffff:" + sys.argv[1], int(sys.argv[2]))
+s.sendto(b"mapped", to)
+assert s.recvfrom(10)[0] == b"MAPPED"
+s.connect(to)
+s.send(b"again")
+assert s.recv(10) == b"AGAIN"
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(server.got, [b"mapped", b"again"])
+
+    def test_many_in_one_call(self):
+        """One that the kernel cuts into datagrams (UDP_SEGMENT), by an option and by a control message."""
+        server = self.datagrams()
+        done = self.python(SOCKET + """
+s.sendmsg([b"a" * 1000 + b"b" * 1000 + b"c"], [(socket.IPPROTO_UDP, 103, struct.pack("H", 1000))], 0, to)
+s.setsockopt(socket.IPPROTO_UDP, 103, 1000)
+s.sendto(b"d" * 1000 + b"e", to)
+assert {s.recv(1 << 16)[:1] for _ in range(5)} == set(b"%c" % c for c in b"ABCDE")
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([(d[:1], len(d)) for d in server.got],
+                         [(b"a", 1000), (b"b", 1000), (b"c", 1), (b"d", 1000), (b"e", 1)])
+
+    def test_a_socket_that_is_another_port_now(self):
+        """Dissolved, its port is free; connected anew it has another, and answers go there."""
+        server = self.datagrams()
+        done = self.python(SOCKET + """
+import ctypes
+s.connect(to)
+s.send(b"first")
+assert s.recv(10) == b"FIRST"
+port = s.getsockname()[1]
+assert ctypes.CDLL(None).connect(s.fileno(), bytes(16), 16) == 0
+blocks = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+blocks.bind(("0.0.0.0", port))
+s.connect(to)
+assert s.getsockname()[1] != port
+s.send(b"second")
+assert s.recv(10) == b"SECOND"
+""", SERVER, server.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(server.got, [b"first", b"second"])
 
     def test_several_at_once(self):
         server, other = self.datagrams(), self.datagrams(address=OTHER)
@@ -234,13 +284,19 @@ stop = True
         }, defaults={"net.connect": "allow", "net.send": "allow"})
 
     def test_address_changed_after_the_verdict(self):
-        """A thread rewrites the address while the call is checked: what gets out is what was approved."""
+        """A thread rewrites the address while the call is checked: what gets out is what was approved.
+
+        In a live workspace the supervisor connects the socket itself.
+        """
         server, other = self.datagrams(), self.datagrams(address=OTHER)
         self.rules = self.deny_python(OTHER)
-        done = self.python(self.RACE, SERVER, server.port, OTHER, other.port)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(other.got, [])
-        self.assertTrue(server.got)
+        for mode in ("cow", "live"):
+            with self.subTest(mode=mode):
+                del server.got[:]
+                done = self.python(self.RACE, SERVER, server.port, OTHER, other.port, options=["-w", f"{self.work}:{mode}"])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(other.got, [])
+                self.assertTrue(server.got)
 
     def test_changed_to_where_another_program_may_send(self):
         """The same, where the other destination stands: the shell is connected with it, and has sent nothing."""
@@ -252,6 +308,67 @@ stop = True
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(other.got, [b"shell\n"])
         self.assertTrue(server.got)
+
+    # Of a socket at 127.0.0.9, or at the very place of the other: what it sends has the other's address and port.
+    SPOOF = """
+import ctypes, socket, struct, sys, threading
+class iovec(ctypes.Structure): _fields_ = [("at", ctypes.c_char_p), ("len", ctypes.c_size_t)]
+class msghdr(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.POINTER(iovec)), ("iovlen", ctypes.c_size_t),
+                ("control", ctypes.c_char_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int)]
+libc = ctypes.CDLL(None, use_errno=True)
+def sockaddr(host, port):
+    return struct.pack("=HH4s8x", socket.AF_INET, socket.htons(int(port)), socket.inet_aton(host))
+good, bad = sockaddr(*sys.argv[1:3]), sockaddr(*sys.argv[3:5])
+own, port, option = sys.argv[5], int(sys.argv[6]), int(sys.argv[7])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+if option: s.setsockopt(socket.SOL_SOCKET, option, 1)
+s.bind((own if option else "127.0.0.9", port))
+control = struct.pack("=QiiI4s4s4x", 28, socket.IPPROTO_IP, 8, 0, socket.inet_aton(own), bytes(4))  # IP_PKTINFO
+name = ctypes.create_string_buffer(good, 16)
+part = iovec(b"stolen", 6)
+message = msghdr(ctypes.addressof(name), 16, ctypes.pointer(part), 1, control, len(control), 0)
+stop = False
+def swap():
+    while not stop:
+        ctypes.memmove(name, bad, 16)
+        ctypes.memmove(name, good, 16)
+threading.Thread(target=swap, daemon=True).start()
+for _ in range(2000): libc.sendmsg(s.fileno(), ctypes.byref(message), 0)
+stop = True
+"""
+    OWNER = SOCKET + """
+import subprocess
+option = int(sys.argv[5])
+if option: s.setsockopt(socket.SOL_SOCKET, option, 1)
+s.connect((sys.argv[3], int(sys.argv[4])))
+s.send(b"mine")
+assert s.recv(9) == b"MINE"
+own, port = s.getsockname()
+subprocess.run(["/usr/bin/python3", "-c", sys.argv[6], *sys.argv[1:5], own, str(port), sys.argv[5]], check=True)
+s.send(b"mine")
+while s.recv(9) != b"MINE": pass
+"""
+
+    def test_from_another_programs_address_and_port(self):
+        """It is known by its socket: of the loopback every address is anybody's, and a port may be shared."""
+        server, other = self.datagrams(), self.datagrams(address=OTHER)
+        self.rules = self.deny_python(OTHER)
+        shutil.copy(os.path.realpath("/usr/bin/python3"), self.work / "owner")
+        for option in (0, socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            with self.subTest(option=option):
+                for _ in range(20):
+                    del other.got[:]
+                    done = self.run_in("./owner", "-c", "import errno, os, socket, sys\n" + self.OWNER, SERVER, str(server.port),
+                                       OTHER, str(other.port), str(option), self.SPOOF,
+                                       options=[*self.net(), "--env=PYTHONHOME=/usr"])
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertEqual(other.got, [b"mine", b"mine"])
+                    # When the race was won, what was not let through has arrived where the other's goes.
+                    told = [e["rule"] for e in self.events("net.refused")]
+                    if "net.unapproved" in told:
+                        break
+                self.assertIn("net.unapproved", told)
 
 
 class Content(UdpTest):

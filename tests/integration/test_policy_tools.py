@@ -186,6 +186,19 @@ class Cases(PolicyTest):
         self.assertEqual({r["rule"]: (r["matched"], r["not_matched"]) for r in said["rules"]},
                          {"mail": (1, 3), "keyed": (1, 3)})
 
+    def test_what_cannot_be_read_is_told_as_json_too(self):
+        broken = self.dir / "broken.json"
+        broken.write_text('{"policy": 3}')
+        good = self.case("mail", 25, "deny", "mail")
+        for path, rows, text in ((broken, [], "broken.json"), (self.file, [good, {**good, "rule": "absent"}], "absent")):
+            self.cases(*rows)
+            r = self.policy("test", "--json", path)
+            self.assertEqual(r.returncode, 2)
+            said = json.loads(r.stdout)
+            self.assertEqual((said["cases"], said["rules"]), ([], []))
+            self.assertIn(text, said["error"])
+            self.assertIn(said["error"], r.stderr.decode())
+
     def test_each_case_is_a_session_of_its_own(self):
         self.cases(self.case("read", 80, "kill", before=[self.READ]), self.case("not read", 80, "allow"))
         self.answer("test", "--partial", self.file)

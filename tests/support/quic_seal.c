@@ -10,11 +10,7 @@
 #include "tests/support/hello.h"
 
 #define ID_LEN	 8u
-#define HASH_LEN 32u
-
-struct keys {
-	uint8_t secret[HASH_LEN], key[16], iv[12], header[16];
-};
+#define HASH_LEN QUIC_HASH_LEN
 
 static void must(int is_done)
 {
@@ -37,9 +33,9 @@ static void expand(const uint8_t secret[HASH_LEN], const char *label, uint8_t *t
 	memcpy(to, hash, len);
 }
 
-static void make_keys(const struct quic_sealing *how, struct keys *ret)
+void quic_make_keys(const char *keys_of, uint32_t version, struct quic_keys *ret)
 {
-	const bool is_second = how->version != 1;
+	const bool is_second = version != 1;
 	const char *salt =
 		is_second ? "\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9"
 			    "\xbd\x2e\xd9"
@@ -47,15 +43,15 @@ static void make_keys(const struct quic_sealing *how, struct keys *ret)
 			    "\xbb\x7f\x0a";
 	unsigned len = HASH_LEN;
 
-	must(HMAC(EVP_sha256(), salt, 20, (const uint8_t *)how->keys_of, ID_LEN, ret->secret,
-		  &len) != NULL);
+	must(HMAC(EVP_sha256(), salt, 20, (const uint8_t *)keys_of, ID_LEN, ret->secret, &len) !=
+	     NULL);
 	expand(ret->secret, "tls13 client in", ret->secret, HASH_LEN);
 	expand(ret->secret, is_second ? "tls13 quicv2 key" : "tls13 quic key", ret->key, 16);
 	expand(ret->secret, is_second ? "tls13 quicv2 iv" : "tls13 quic iv", ret->iv, 12);
 	expand(ret->secret, is_second ? "tls13 quicv2 hp" : "tls13 quic hp", ret->header, 16);
 }
 
-static void encrypt(const struct keys *keys, const struct buf *head, struct buf *frames)
+static void encrypt(const struct quic_keys *keys, const struct buf *head, struct buf *frames)
 {
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
 	uint8_t *bytes = (uint8_t *)frames->data;
@@ -71,7 +67,7 @@ static void encrypt(const struct keys *keys, const struct buf *head, struct buf 
 	buf_put(frames, tag, sizeof(tag));
 }
 
-static void protect(const struct keys *keys, struct buf *head, const struct buf *sealed,
+static void protect(const struct quic_keys *keys, struct buf *head, const struct buf *sealed,
 		    unsigned number_bytes)
 {
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -95,14 +91,14 @@ void quic_seal(struct buf *to, const struct quic_sealing *how, const struct buf 
 	const char *token = how->token ? how->token : "";
 	_cleanup_buf_ struct buf head = BUF_INIT(0);
 	_cleanup_buf_ struct buf sealed = BUF_INIT(0);
-	struct keys keys;
+	struct quic_keys keys;
 	size_t payload = frames->len < 4 ? 4 : frames->len;
 	const size_t around =
 		1 + 4 + 1 + ID_LEN + 1 + 2 + strlen(token) + 2 + how->number_bytes + 16;
 
 	if (payload + around < how->least)
 		payload = how->least - around;
-	make_keys(how, &keys);
+	quic_make_keys(how->keys_of, how->version, &keys);
 	for (unsigned i = 0; i < 4; i++)
 		keys.iv[11 - i] ^= (uint8_t)(how->number >> 8 * i);
 	hello_number(&head, (how->version == 1 ? 0xc0 : 0xd0) | (how->number_bytes - 1), 1);

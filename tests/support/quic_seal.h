@@ -10,6 +10,15 @@
 
 #include "common/buf.h"
 
+#define QUIC_HASH_LEN 32u
+
+struct quic_keys {
+	uint8_t secret[QUIC_HASH_LEN], key[16], iv[12], header[16];
+};
+
+/* Of a client, from the 8 bytes of its first packet's connection id. */
+void quic_make_keys(const char *keys_of, uint32_t version, struct quic_keys *ret);
+
 struct quic_sealing {
 	uint32_t version;
 	const char *keys_of; /* the connection id that the keys are made of; 8 bytes */

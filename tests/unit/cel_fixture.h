@@ -54,13 +54,28 @@ static void check_general(const struct cel_tree *tree, const struct cel_env *env
 		assert_int_equal(cel_run_rule(&walked, env), expected);
 }
 
+/* Of rules. Return: 0, or -EINVAL with the place and the reason. Both are the caller's in any case.
+ */
+static int compile_text(struct str text, const struct action *action, struct cel_tree *tree,
+			struct cel_program *program, struct cel_error *err)
+{
+	const struct cel_scope scope = {
+		.kinds = 1u << action->kind, .lists = lists, .list_count = 2};
+	struct cel_reads reads = {0};
+	int r = cel_parse(text, tree, err);
+
+	if (r == 0)
+		r = cel_resolve(tree, &scope, &reads, err);
+	if (r == 0)
+		r = cel_check(tree, err);
+	return r == 0 ? cel_compile(tree, program, err) : r;
+}
+
 /* Return: 0 with the result, or -EINVAL with the place and the reason. */
 static int evaluate(struct str text, const struct action *action, enum cel_result *ret,
 		    struct cel_error *err)
 {
 	static _Alignas(16) char scratch[CEL_MAX_MEMORY];
-	const struct cel_scope scope = {
-		.kinds = 1u << action->kind, .lists = lists, .list_count = 2};
 	struct cel_memo memo = {0};
 	const struct cel_env env = {.action = action,
 				    .labels = 5 /* secret, weights */,
@@ -69,16 +84,9 @@ static int evaluate(struct str text, const struct action *action, enum cel_resul
 				    .scratch = scratch,
 				    .memo = &memo};
 	struct cel_program program = {0};
-	struct cel_reads reads = {0};
 	struct cel_tree tree = {0};
-	int r = cel_parse(text, &tree, err);
+	const int r = compile_text(text, action, &tree, &program, err);
 
-	if (r == 0)
-		r = cel_resolve(&tree, &scope, &reads, err);
-	if (r == 0)
-		r = cel_check(&tree, err);
-	if (r == 0)
-		r = cel_compile(&tree, &program, err);
 	if (r == 0) {
 		*ret = cel_eval(&program, &env);
 		check_general(&tree, &env, *ret);

@@ -149,7 +149,7 @@ int tear_down(void **state)
 	if (!f->reason[0])
 		flow_reset(f->flow, "test");
 	uv_close((uv_handle_t *)&f->limit, NULL);
-	uv_close((uv_handle_t *)&f->deferred.check, NULL);
+	deferred_close(&f->deferred, NULL, NULL);
 	(void)uv_run(&f->loop, UV_RUN_DEFAULT);
 	r = uv_loop_close(&f->loop);
 	assert_int_equal(f->held, 0);

@@ -17,6 +17,7 @@
 
 struct fixture {
 	size_t held;
+	struct quic_ids ids;
 	struct quic_hello *quic;
 	struct quic_told told;
 	const char *why;
@@ -28,7 +29,7 @@ static inline int set_up(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
-	f->quic = quic_hello_new(&f->held);
+	f->quic = quic_hello_new(&f->held, &f->ids);
 	f->how = (struct quic_sealing){
 		.version = 1, .keys_of = ID, .number_bytes = 1, .least = 1200};
 	quic_client_hello(&f->hello, "h.example", 900);
@@ -41,12 +42,21 @@ static inline int tear_down(void **state)
 	struct fixture *f = *state;
 
 	(void)quic_hello_free(f->quic);
+	quic_ids_done(&f->ids);
 	assert_int_equal(f->held, 0);
 	buf_done(&f->hello);
 	buf_done(&f->frames);
 	buf_done(&f->packet);
 	free(f);
 	return 0;
+}
+
+/* As in another session. */
+static inline void start_anew(struct fixture *f)
+{
+	(void)quic_hello_free(f->quic);
+	quic_ids_done(&f->ids);
+	f->quic = quic_hello_new(&f->held, &f->ids);
 }
 
 static inline enum quic_outcome feed(struct fixture *f, const void *bytes, size_t len)

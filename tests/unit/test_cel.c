@@ -181,6 +181,51 @@ static void test_what_needs_the_general_evaluator(void **state)
 	check_values(rows, COUNT(rows), &exec_action);
 }
 
+/* Lists of globs that are long enough to be found by keys. */
+static void test_globs_in_the_general_evaluator(void **state)
+{
+	static const struct value_row rows[] = {
+		{"action.name + 'x' == 'tarx' && "
+		 "glob(action.path, ['/a/*', '/b/**', '/usr/bin/t?r'])",
+		 CEL_TRUE},
+		{"action.name + 'x' == 'tarx' && glob(action.path, ['/a/*', '/b/**', '**/tar/*'])",
+		 CEL_FALSE},
+		{"action.name + 'x' == 'tarx' && !glob(action.cwd, ['/a/*', '/b/**', '/usr/**']) &&"
+		 " glob(action.path, ['/a/*', '/b/**', '/usr/**']) &&"
+		 " glob(action.cwd, ['~/**', '/c', '/d'])",
+		 CEL_TRUE},
+		{"['a', 'b'].map(x, '/' + x).exists(p, glob(p, ['/b', '/c', '/d']))", CEL_TRUE},
+	};
+
+	(void)state;
+	check_values(rows, COUNT(rows), &exec_action);
+}
+
+/* Rules that are asked of one action share its keys, and the memory of the texts that they make. */
+static void test_a_made_text_has_no_keys_of_another(void **state)
+{
+	static _Alignas(16) char scratch[CEL_MAX_MEMORY];
+	struct cel_memo memo = {0};
+	const struct cel_env env = {.action = &exec_action, .scratch = scratch, .memo = &memo};
+	static const struct value_row rows[] = {
+		{"glob('/' + 'a', ['/b', '/c', '/d'])", CEL_FALSE},
+		{"glob('/' + 'b', ['/b', '/c', '/d'])", CEL_TRUE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct cel_error err = {0};
+		struct cel_program program = {0};
+		struct cel_tree tree = {0};
+
+		assert_int_equal(
+			compile_text(str_of(rows[i].text), &exec_action, &tree, &program, &err), 0);
+		assert_int_equal(cel_eval(&program, &env), rows[i].expected);
+		cel_tree_done(&tree);
+		cel_program_done(&program);
+	}
+}
+
 /* CEL: what decides alone takes an error on the other side away, on either side. */
 static void test_errors_are_absorbed(void **state)
 {
@@ -219,6 +264,8 @@ int main(void)
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_lists_and_loops),
 		cmocka_unit_test(test_what_needs_the_general_evaluator),
+		cmocka_unit_test(test_globs_in_the_general_evaluator),
+		cmocka_unit_test(test_a_made_text_has_no_keys_of_another),
 		cmocka_unit_test(test_errors_are_absorbed),
 	};
 

@@ -30,8 +30,7 @@ static void test_lengths(void **state)
 
 static void expect_bad_frames(struct fixture *f, const char *bytes, size_t len, const char *why)
 {
-	f->quic = quic_hello_free(f->quic);
-	f->quic = quic_hello_new(&f->held);
+	start_anew(f);
 	buf_put(&f->frames, bytes, len);
 	f->how.least = 0;
 	expect_broken(f, send(f), why);

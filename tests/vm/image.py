@@ -18,9 +18,9 @@ from kernels import Unavailable, said
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 # The disk's driver and file system, and what sessions and their tests need (a host loads these when they are asked for);
 # all else is built in.
-MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "af_packet", "unix_diag"]
+MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "af_packet", "unix_diag", "loop"]
 PACKAGES = ["libc6", "libc-bin", "coreutils", "dash", "bash", "grep", "sed", "findutils", "procps", "tar", "gzip",
-            "diffutils", "mawk", "util-linux", "bsdutils", "mount", "hostname", "e2fsprogs", "git", "openssh-client",
+            "diffutils", "patch", "mawk", "util-linux", "bsdutils", "mount", "hostname", "e2fsprogs", "git", "openssh-client",
             "curl", "libcurl3-gnutls", "bpftool", "iproute2", "libpython3-stdlib", "python3-minimal",
             "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"]
 # Of the source, beside what was built of it.
@@ -161,7 +161,7 @@ def disk(path, source, build, told):
     (root / "vm" / "tests.json").write_text(json.dumps(told))
     path.unlink(missing_ok=True)
     with open(path, "wb") as file:
-        file.truncate(2 << 30)
+        file.truncate(4 << 30)  # as far as it is not written, a hole
     mke2fs = shutil.which("mke2fs", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not mke2fs:
         raise Unavailable("mke2fs is not installed (package e2fsprogs)")

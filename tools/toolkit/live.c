@@ -84,6 +84,40 @@ static int await_session(int live_fd, const char *session, int *ret)
 	return r;
 }
 
+static void settle(int live_fd, const char *session, int lock_fd)
+{
+	_cleanup_free_ char *session_dir = NULL;
+	_cleanup_free_ char *private_dir = spec_private_dir(session);
+	_cleanup_free_ char *upper = NULL;
+	char said[PATH_MAX] = "";
+	bool discard;
+
+	if (paths_session_dir(session, &session_dir, NULL) < 0)
+		return;
+	(void)!pread(lock_fd, said, sizeof(said) - 1, 0);
+	/* A line end behind the word is of an older version, which may have been killed, too. */
+	discard = strncmp(said, discard_word, strlen(discard_word)) == 0;
+	upper = xasprintf("%s/layers/upper", session_dir);
+	layer_settle(upper, said[0] == '/' ? said : NULL, discard);
+	private_remove(private_dir);
+	(void)rmdir(session_dir); /* goes if nothing is kept there */
+	(void)unlinkat(live_fd, session, 0);
+}
+
+/*
+ * The lock of a session that was killed and that no sweep came to: what it says of its changes is
+ * heeded now, since ours will stand there.
+ */
+static bool settle_before(int live_fd, const char *session, int lock_fd)
+{
+	struct stat st;
+
+	if (fstat(lock_fd, &st) < 0 || st.st_size == 0)
+		return false;
+	settle(live_fd, session, lock_fd);
+	return true;
+}
+
 int live_enter(const char *session, bool discard, struct error *err)
 {
 	_cleanup_close_ int live_fd = open_live(err);
@@ -97,6 +131,10 @@ int live_enter(const char *session, bool discard, struct error *err)
 			return error_errno(err, errno, "lock the folder of live sessions");
 	(void)ready_take_lock(live_fd, session);
 	r = await_session(live_fd, session, &lock_fd);
+	if (r == 0 && settle_before(live_fd, session, lock_fd)) {
+		close_fd(&lock_fd);
+		r = await_session(live_fd, session, &lock_fd);
+	}
 	if (r == -EWOULDBLOCK)
 		return error_set(err, EBUSY,
 				 "a session named %s is running; give another name with "
@@ -175,26 +213,6 @@ static size_t find_dead(int live_fd, struct dead *ret)
 	return count;
 }
 
-static void settle(int live_fd, const struct dead *dead)
-{
-	_cleanup_free_ char *session_dir = NULL;
-	_cleanup_free_ char *private_dir = spec_private_dir(dead->session);
-	_cleanup_free_ char *upper = NULL;
-	char said[PATH_MAX] = "";
-	bool discard;
-
-	if (paths_session_dir(dead->session, &session_dir, NULL) < 0)
-		return;
-	(void)!pread(dead->lock_fd, said, sizeof(said) - 1, 0);
-	/* A line end behind the word is of an older version, which may have been killed, too. */
-	discard = strncmp(said, discard_word, strlen(discard_word)) == 0;
-	upper = xasprintf("%s/layers/upper", session_dir);
-	layer_settle(upper, said[0] == '/' ? said : NULL, discard);
-	private_remove(private_dir);
-	(void)rmdir(session_dir); /* goes if nothing is kept there */
-	(void)unlinkat(live_fd, dead->session, 0);
-}
-
 void live_sweep(void)
 {
 	_cleanup_close_ int live_fd = open_live(NULL);
@@ -202,7 +220,7 @@ void live_sweep(void)
 	const size_t count = live_fd < 0 ? 0 : find_dead(live_fd, dead);
 
 	for (size_t i = 0; i < count; i++) {
-		settle(live_fd, &dead[i]);
+		settle(live_fd, dead[i].session, dead[i].lock_fd);
 		free(dead[i].session);
 		close_fd(&dead[i].lock_fd);
 	}

@@ -11,7 +11,7 @@ int plan_read_spec(const struct session_options *options, const char *id, const 
 	int r = json_parse_file(options->spec_path, &doc, err);
 
 	if (r < 0)
-		return r;
+		return error_prefix(err, "--spec");
 	r = spec_from_json(doc, ret, err);
 	json_free(doc);
 	if (r == 0 && options->net.mode != NET_NONE && ret->net != options->net.mode)

@@ -106,9 +106,11 @@ static struct cel_value one_pattern(enum cel_function function, struct str patte
 }
 
 /* glob, hostMatches, inCIDR: of one pattern or a list of them. */
-static struct cel_value any_pattern(struct cel_run *run, enum cel_function function,
+static struct cel_value any_pattern(struct cel_run *run, const struct cel_node *node,
 				    const struct cel_value *v, const struct cel_value *patterns)
 {
+	const enum cel_function function = node->function;
+	const struct path_keys *keys;
 	const bool list = patterns->kind == CEL_LIST;
 	const size_t count = list ? cel_count(patterns) : 1;
 	uint8_t address[16];
@@ -119,6 +121,11 @@ static struct cel_value any_pattern(struct cel_run *run, enum cel_function funct
 		return cel_of_bool(false);
 	if (function == FN_IN_CIDR && !address_parse(v->text, address))
 		return cel_of_error("not a numeric address");
+	keys = node->globs ? cel_path_keys(run->env, v->text) : NULL;
+	if (keys && !cel_spend(&run->steps, count * (1 + v->text.len / CEL_BYTES_A_STEP)))
+		return cel_too_costly();
+	if (keys)
+		return cel_of_bool(globs_match(node->globs, keys));
 	for (size_t i = 0; i < count; i++) {
 		const struct cel_value pattern = list ? cel_item(patterns, i) : *patterns;
 		struct cel_value result;
@@ -197,6 +204,6 @@ struct cel_value cel_run_call(struct cel_run *run, const struct cel_node *node,
 	case FN_DYN:
 		return args[0];
 	default:
-		return any_pattern(run, function, &args[0], &args[1]);
+		return any_pattern(run, node, &args[0], &args[1]);
 	}
 }

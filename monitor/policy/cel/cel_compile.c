@@ -260,6 +260,21 @@ static bool is_fast(const struct cel_node *node)
 	return true;
 }
 
+/* In a tree that is kept a field's patterns are found as in code. Not those of other texts: their
+ * memory may be another text's later, and keys are remembered by where a text is. */
+static void find_globs(struct cel_program *p, struct cel_node *node)
+{
+	const struct cel_node *first = node->child;
+
+	if (node->kind == NODE_CALL && node->function == FN_GLOB && first->kind == NODE_FIELD) {
+		const size_t at = cel_add_globs(p, first->next);
+
+		node->globs = p->lists[at].globs;
+	}
+	for (struct cel_node *child = node->child; child; child = child->next)
+		find_globs(p, child);
+}
+
 /* NOLINTEND(misc-no-recursion) */
 
 int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error *err)
@@ -270,6 +285,7 @@ int cel_compile(struct cel_tree *tree, struct cel_program *ret, struct cel_error
 	if (!is_fast(tree->root)) {
 		ret->tree = *tree;
 		*tree = (struct cel_tree){0};
+		find_globs(ret, ret->tree.root);
 		return 0;
 	}
 	compile(&c, tree->root);

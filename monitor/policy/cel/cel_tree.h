@@ -188,8 +188,9 @@ struct cel_node {
 	const struct cel_list *list;
 	const struct cel_message *message;
 	const struct cel_value *value;
-	struct regex *regex;	/* owned: of a constant pattern */
-	struct cel_node *child; /* first child; the others follow by `next` */
+	struct regex *regex;	   /* owned: of a constant pattern */
+	const struct globs *globs; /* the program's: of a field's constant patterns */
+	struct cel_node *child;	   /* first child; the others follow by `next` */
 	struct cel_node *next;
 	struct cel_node *all; /* every node of the tree, for freeing */
 };

@@ -300,6 +300,22 @@ static int run(const struct test_arguments *a, struct testing *t, struct error *
 	return t->failed || (uncovered && !a->partial) ? POLICY_BAD : POLICY_GOOD;
 }
 
+/* In place of what there is of the answer by then. */
+static void print_error(struct testing *t, const struct error *err)
+{
+	buf_done(&t->report);
+	t->report = (struct buf)BUF_INIT(0);
+	t->writer = (struct json_writer){.out = &t->report, .indent = true};
+	json_begin_object(&t->writer, NULL);
+	json_begin_array(&t->writer, "cases");
+	json_end_array(&t->writer);
+	json_begin_array(&t->writer, "rules");
+	json_end_array(&t->writer);
+	json_put_string(&t->writer, "error", err->text);
+	json_end_object(&t->writer);
+	(void)puts(t->report.data);
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct test_arguments *a = state->input;
@@ -352,6 +368,8 @@ int policy_test_command(int argc, char **argv)
 		status = run(&a, &t, &err);
 		if (status < 0)
 			log_error("%s", err.text);
+		if (status < 0 && a.json)
+			print_error(&t, &err);
 	}
 	(void)policy_free(t.policy);
 	sources_done(&t.documents);

@@ -86,6 +86,11 @@ int approver_check(const char *text, struct error *err)
 	if (path && (!*path || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)))
 		return error_set(err, EINVAL,
 				 "unix: is followed by the path of a socket, of at most 107 bytes");
+	/* It is connected when there is something to ask, and may be started until then. */
+	if (path && access(path, F_OK) < 0)
+		log_warning("--approver %s: nobody is there yet (%s); what is asked before "
+			    "somebody listens there is refused",
+			    text, strerrordesc_np(errno));
 	if (words)
 		return check_words(words, err);
 	if (path || strcmp(text, "console") == 0 || strcmp(text, "none") == 0 ||

@@ -34,7 +34,8 @@ bool approver_is_client(const char *text);
 /* The path of unix:, the words of command:, within @text; NULL of others, and of NULL. */
 const char *approver_socket(const char *text);
 const char *approver_words(const char *text);
-/* Whether the text names an approver, and a program is there and can be run. */
+/* Whether the text names an approver, and a program is there and can be run. Of a socket that is
+   not there it warns. */
 int approver_check(const char *text, struct error *err);
 /* *ret is NULL for "none" and for NULL. The text is borrowed for its life. */
 struct approver *approver_open(const char *text, const struct approver_host *host);

@@ -28,6 +28,7 @@
 #define PTS_MAJOR     136 /* UNIX98_PTY_SLAVE_MAJOR */
 #define VALUE_COLUMN  15  /* where a member's text stands */
 #define LEAST_COLUMNS 20  /* of a text, however narrow the terminal is */
+#define PAUSE_MS      2000
 
 struct shown {
 	uint64_t id;
@@ -306,14 +307,14 @@ static void on_turn(uv_timer_t *timer)
 }
 
 /* From the loop: who asks, or withdraws a question, is not answered from within. */
-static void show_soon(struct console *c)
+static void show_in(struct console *c, uint64_t ms)
 {
 	if (c->turn)
 		return;
 	c->turn = xcalloc(1, sizeof(*c->turn));
 	(void)uv_timer_init(c->face.host.loop, c->turn);
 	c->turn->data = c;
-	(void)uv_timer_start(c->turn, on_turn, 0, 0);
+	(void)uv_timer_start(c->turn, on_turn, ms, 0);
 }
 
 static int ask(struct approver *approver, const struct question *question)
@@ -328,7 +329,7 @@ static int ask(struct approver *approver, const struct question *question)
 	shown->id = question->id;
 	shown->text = xstrdup(question->text);
 	DL_APPEND(c->queue, shown);
-	show_soon(c);
+	show_in(c, 0);
 	return 0;
 }
 
@@ -344,7 +345,11 @@ static void cancel(struct approver *approver, uint64_t id)
 	if (shown == c->queue && c->poll) {
 		put(c, "\n(too late: it is not asked any more)\n");
 		finish(c, NULL, "");
-		show_soon(c);
+		/*
+		 * A session can withdraw a question at any time, by ending who asks. The next one
+		 * must not have the answer that a person was about to type.
+		 */
+		show_in(c, PAUSE_MS);
 		return;
 	}
 	DL_DELETE(c->queue, shown);
