@@ -24,7 +24,7 @@
 /* A symbolic link that the session was seen to make. */
 struct link {
 	char *path; /* NULL: a free place */
-	char *text; /* what it says; after its folder, if that is relative */
+	char *text; /* what it says */
 };
 
 struct claimed_paths {
@@ -58,36 +58,70 @@ static struct link *link_find(struct claimed_paths *paths, const char *path)
 	return NULL;
 }
 
+static bool is_below(const char *path, const char *folder, size_t len)
+{
+	return strncmp(path, folder, len) == 0 && path[len] == '/';
+}
+
+/* Something else is there now, of which nothing is known. */
+static void place_taken(struct claimed_paths *paths, const char *path)
+{
+	const size_t len = strlen(path);
+
+	for (size_t i = 0; i < LINKS; i++) {
+		struct link *link = &paths->links[i];
+
+		if (link->path &&
+		    (strcmp(link->path, path) == 0 || is_below(link->path, path, len)))
+			link_forget(link);
+	}
+}
+
 static void link_made(struct claimed_paths *paths, const char *path, const char *text)
 {
 	struct link *link = &paths->links[paths->next_link++ % LINKS];
-	const size_t folder = (size_t)(strrchr(path, '/') - path) + 1;
 
 	link_forget(link);
 	link->path = xstrdup(path);
-	link->text = text[0] == '/' ? xstrdup(text) : xasprintf("%.*s%s", (int)folder, path, text);
+	link->text = xstrdup(text);
+}
+
+/* The link itself, or the folder that it is in. */
+static void links_moved(struct claimed_paths *paths, const char *from, const char *to)
+{
+	const size_t len = strlen(from);
+
+	for (size_t i = 0; i < LINKS; i++) {
+		struct link *link = &paths->links[i];
+		char *old = link->path;
+
+		if (!old || (strcmp(old, from) != 0 && !is_below(old, from, len)))
+			continue;
+		link->path = xasprintf("%s%s", to, old + len);
+		free(old);
+	}
 }
 
 /* What the session's calls, in their order, have done to links. Names are settled. */
 static void note_links(struct claimed_paths *paths, const struct action *action)
 {
-	const bool renames = str_eq(action->op, STR("rename"));
-	struct link *link = NULL;
+	const char *path = action->path.at;
+	const char *target = action->target.at;
+	struct link *link;
 
-	if (action->result != 0 || action->path.at[0] != '/')
+	if (action->result != 0 || path[0] != '/')
 		return;
-	if (str_eq(action->op, STR("symlink")))
-		link_made(paths, action->path.at, action->target.at);
-	else if (renames && (link = link_find(paths, action->target.at)))
-		link_forget(link); /* it was there, and something else is now */
-	if (renames || str_eq(action->op, STR("unlink")))
-		link = link_find(paths, action->path.at);
-	else
-		return;
-	if (link && renames) {
-		free(link->path);
-		link->path = xstrdup(action->target.at);
-	} else if (link) {
+	if (str_eq(action->op, STR("symlink")) && target[0]) {
+		place_taken(paths, path);
+		link_made(paths, path, target);
+	} else if (str_eq(action->op, STR("mkdir"))) {
+		place_taken(paths, path);
+	} else if (str_eq(action->op, STR("rename")) && target[0] != '/') {
+		place_taken(paths, path);
+	} else if (str_eq(action->op, STR("rename")) && strcmp(path, target) != 0) {
+		place_taken(paths, target);
+		links_moved(paths, path, target);
+	} else if (str_eq(action->op, STR("unlink")) && (link = link_find(paths, path))) {
 		link_forget(link);
 	}
 }
@@ -134,6 +168,15 @@ static const char *without_proc_root(const char *path)
 	return path;
 }
 
+/* Is it about this process? With isolation lite the session has the same /proc. */
+static bool is_own(const char *path)
+{
+	char own[32];
+	const int len = snprintf(own, sizeof(own), "/proc/%d", (int)getpid());
+
+	return strncmp(path, own, (size_t)len) == 0 && (path[len] == '/' || !path[len]);
+}
+
 /* The name that what is there has inside. Return: 0, or a negative errno. */
 static int name_of(const struct claimed_paths *paths, const char *path, bool is_folder, char *ret)
 {
@@ -150,6 +193,8 @@ static int name_of(const struct claimed_paths *paths, const char *path, bool is_
 	r = kernel_name(found_fd, ret, NAME_ROOM);
 	if (r < 0)
 		return r;
+	if (is_own(ret) && !is_own(path))
+		return -EXDEV; /* by /proc/self, which is somebody else to who called */
 	if (strncmp(ret, paths->root, paths->root_len) != 0)
 		return -EXDEV;
 	memmove(ret, ret + paths->root_len, strlen(ret + paths->root_len) + 1);
@@ -167,8 +212,11 @@ static const char *expanded(struct claimed_paths *paths, const char *path, bool 
 		    (path[len] != '/' && (path[len] || !follow)))
 			continue;
 		char *out = paths->expanded[deep++ % 2];
+		const int folder =
+			link->text[0] == '/' ? 0 : (int)(strrchr(link->path, '/') - link->path) + 1;
 
-		(void)snprintf(out, sizeof(paths->expanded[0]), "%s%s", link->text, path + len);
+		(void)snprintf(out, sizeof(paths->expanded[0]), "%.*s%s%s", folder, link->path,
+			       link->text, path + len);
 		path = out;
 		i = UINT_MAX; /* from the first one again */
 	}
@@ -247,13 +295,16 @@ static bool moves_folders(const struct action *action)
 
 void claimed_paths_settle(struct claimed_paths *paths, bool follow, struct action *action)
 {
-	if (!paths || !action->claimed)
+	if (!paths)
 		return;
 	if (moves_folders(action))
 		paths->folder[0] = '\0';
-	action->path = settled(paths, action->path, follow, paths->path[0]);
-	/* What a symbolic link says is a text. */
-	if (action->target.len && !str_eq(action->op, STR("symlink")))
-		action->target = settled(paths, action->target, false, paths->path[1]);
+	if (action->claimed) {
+		action->path = settled(paths, action->path, follow, paths->path[0]);
+		/* What a symbolic link says is a text. */
+		if (action->target.len && !str_eq(action->op, STR("symlink")))
+			action->target = settled(paths, action->target, false, paths->path[1]);
+	}
+	/* What the kernel tells counts, too: of links it may have told only how they began. */
 	note_links(paths, action);
 }
