@@ -18,13 +18,14 @@
 
 #define NAME_ROOM  (MAX_PATH_BYTES + 16)
 #define ROOTS_MOST 8
-#define LINKS	   32
-#define LINKS_DEEP 8 /* as many links of links are followed */
+#define LINKS	   512
+#define LINKS_DEEP 40 /* as many links of links are followed: the kernel's own bound */
 
 /* A symbolic link that the session was seen to make. */
 struct link {
 	char *path; /* NULL: a free place */
-	char *text; /* what it says; after its folder, if that is relative */
+	char *text; /* what it says */
+	size_t len; /* of the path */
 };
 
 struct claimed_paths {
@@ -58,37 +59,57 @@ static struct link *link_find(struct claimed_paths *paths, const char *path)
 	return NULL;
 }
 
+static void link_move(struct link *link, char *path)
+{
+	free(link->path);
+	link->path = path;
+	link->len = strlen(path);
+}
+
 static void link_made(struct claimed_paths *paths, const char *path, const char *text)
 {
 	struct link *link = &paths->links[paths->next_link++ % LINKS];
-	const size_t folder = (size_t)(strrchr(path, '/') - path) + 1;
+	char *said = xstrdup(text); /* it may be that link's own */
 
 	link_forget(link);
-	link->path = xstrdup(path);
-	link->text = text[0] == '/' ? xstrdup(text) : xasprintf("%.*s%s", (int)folder, path, text);
+	link_move(link, xstrdup(path));
+	link->text = said;
+}
+
+/* What a name was renamed to, and with a folder the links below it. */
+static void links_renamed(struct claimed_paths *paths, const char *from, const char *to)
+{
+	const size_t len = strlen(from);
+
+	for (size_t i = 0; i < LINKS; i++) {
+		struct link *link = &paths->links[i];
+
+		if (link->path && link->len >= len && strncmp(link->path, from, len) == 0 &&
+		    (link->path[len] == '/' || !link->path[len]))
+			link_move(link, xasprintf("%s%s", to, link->path + len));
+	}
 }
 
 /* What the session's calls, in their order, have done to links. Names are settled. */
 static void note_links(struct claimed_paths *paths, const struct action *action)
 {
-	const bool renames = str_eq(action->op, STR("rename"));
-	struct link *link = NULL;
+	const char *path = action->path.at, *target = action->target.at;
+	struct link *link;
 
-	if (action->result != 0 || action->path.at[0] != '/')
+	if (action->result != 0 || path[0] != '/')
 		return;
-	if (str_eq(action->op, STR("symlink")))
-		link_made(paths, action->path.at, action->target.at);
-	else if (renames && (link = link_find(paths, action->target.at)))
-		link_forget(link); /* it was there, and something else is now */
-	if (renames || str_eq(action->op, STR("unlink")))
-		link = link_find(paths, action->path.at);
-	else
-		return;
-	if (link && renames) {
-		free(link->path);
-		link->path = xstrdup(action->target.at);
-	} else if (link) {
+	link = link_find(paths, path);
+	if (str_eq(action->op, STR("symlink"))) {
+		link_made(paths, path, target);
+	} else if (str_eq(action->op, STR("unlink")) && link) {
 		link_forget(link);
+	} else if (str_eq(action->op, STR("link")) && link) {
+		link_made(paths, target, link->text);
+	} else if (str_eq(action->op, STR("rename")) && strcmp(path, target) != 0) {
+		link = link_find(paths, target);
+		if (link)
+			link_forget(link); /* it was there, and something else is now */
+		links_renamed(paths, path, target);
 	}
 }
 
@@ -127,6 +148,8 @@ static const char *without_proc_root(const char *path)
 			rest += 11;
 		else
 			rest += strspn(rest, "0123456789");
+		if (rest > path + 6 && strncmp(rest, "/task/", 6) == 0)
+			rest += 6 + strspn(rest + 6, "0123456789");
 		if (rest == path + 6 || strncmp(rest, "/root/", 6) != 0)
 			break;
 		path = rest + 5;
@@ -156,23 +179,62 @@ static int name_of(const struct claimed_paths *paths, const char *path, bool is_
 	return ret[0] == '/' || !ret[0] ? 0 : -EXDEV;
 }
 
-/* The path with what links of the session said in it. Return: that, or @path itself. */
+/* A link of the session that the path leads through, with @follow also one that is all of it. */
+static const struct link *link_leading(const struct claimed_paths *paths, const char *path,
+				       bool follow)
+{
+	const size_t path_len = strlen(path);
+
+	for (size_t i = 0; i < LINKS; i++) {
+		const struct link *link = &paths->links[i];
+
+		if (link->path && link->len <= path_len &&
+		    (path[link->len] == '/' || (!path[link->len] && follow)) &&
+		    memcmp(path, link->path, link->len) == 0)
+			return link;
+	}
+	return NULL;
+}
+
+/* "//" and "/./" are "/". */
+static void without_empty_names(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from;) {
+		if (from[0] == '/' && from[1] == '/')
+			from++;
+		else if (strncmp(from, "/./", 3) == 0)
+			from += 2;
+		else
+			*to++ = *from++;
+	}
+	*to = '\0';
+}
+
+/* The path with what links of the session said in it, and without what leads nowhere else. */
 static const char *expanded(struct claimed_paths *paths, const char *path, bool follow)
 {
-	for (unsigned deep = 0, i = 0; deep < LINKS_DEEP && i < LINKS; i++) {
-		const struct link *link = &paths->links[i];
-		const size_t len = link->path ? strlen(link->path) : 0;
+	const size_t room = sizeof(paths->expanded[0]);
 
-		if (!len || strncmp(path, link->path, len) != 0 ||
-		    (path[len] != '/' && (path[len] || !follow)))
-			continue;
-		char *out = paths->expanded[deep++ % 2];
+	if (strlen(path) >= room)
+		return path;
+	(void)snprintf(paths->expanded[0], room, "%s", path);
+	for (unsigned deep = 0;; deep++) {
+		char *out = paths->expanded[(deep + 1) % 2];
+		const struct link *link;
+		size_t folder = 0;
 
-		(void)snprintf(out, sizeof(paths->expanded[0]), "%s%s", link->text, path + len);
-		path = out;
-		i = UINT_MAX; /* from the first one again */
+		without_empty_names(paths->expanded[deep % 2]);
+		path = without_proc_root(paths->expanded[deep % 2]);
+		link = link_leading(paths, path, follow);
+		if (!link || deep == LINKS_DEEP)
+			return path;
+		if (link->text[0] != '/')
+			folder = (size_t)(strrchr(link->path, '/') - link->path) + 1;
+		(void)snprintf(out, room, "%.*s%s%s", (int)folder, link->path, link->text,
+			       path + link->len);
 	}
-	return path;
 }
 
 static bool is_dots(const char *name, size_t len)
@@ -207,9 +269,11 @@ static size_t known_folder(struct claimed_paths *paths, const char *path, size_t
 	return 0;
 }
 
-static struct str settled(struct claimed_paths *paths, struct str claimed, bool follow, char *out)
+/* Return: @claimed, or what is in @out. */
+static struct str settled_once(struct claimed_paths *paths, struct str claimed, bool follow,
+			       char *out)
 {
-	const char *path = expanded(paths, without_proc_root(claimed.at ? claimed.at : ""), follow);
+	const char *path = expanded(paths, claimed.at ? claimed.at : "", follow);
 	size_t len = strlen(path), start, known;
 
 	while (len > 1 && path[len - 1] == '/')
@@ -231,6 +295,16 @@ static struct str settled(struct claimed_paths *paths, struct str claimed, bool 
 		       strcmp(paths->folder_name, "/") == 0 ? "" : paths->folder_name,
 		       (int)(len - known), path + known);
 	return str_of(out);
+}
+
+static struct str settled(struct claimed_paths *paths, struct str claimed, bool follow, char *out)
+{
+	const struct str once = settled_once(paths, claimed, follow, out);
+
+	/* Behind a ".." there may be a link that is gone again. */
+	return once.at == out && link_leading(paths, out, follow)
+		       ? settled_once(paths, once, follow, out)
+		       : once;
 }
 
 /* May what was a way to a folder be another now? */
