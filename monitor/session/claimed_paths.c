@@ -18,13 +18,14 @@
 
 #define NAME_ROOM  (MAX_PATH_BYTES + 16)
 #define ROOTS_MOST 8
-#define LINKS	   32
-#define LINKS_DEEP 8 /* as many links of links are followed */
+#define LINKS	   512
+#define LINKS_DEEP 40 /* as many links of links are followed: the kernel's own bound */
 
 /* A symbolic link that the session was seen to make. */
 struct link {
 	char *path; /* NULL: a free place */
 	char *text; /* what it says */
+	size_t len; /* of the path */
 };
 
 struct claimed_paths {
@@ -58,71 +59,75 @@ static struct link *link_find(struct claimed_paths *paths, const char *path)
 	return NULL;
 }
 
-static bool is_below(const char *path, const char *folder, size_t len)
+static void link_move(struct link *link, char *path)
 {
-	return strncmp(path, folder, len) == 0 && path[len] == '/';
-}
-
-/* Something else is there now, of which nothing is known. */
-static void place_taken(struct claimed_paths *paths, const char *path)
-{
-	const size_t len = strlen(path);
-
-	for (size_t i = 0; i < LINKS; i++) {
-		struct link *link = &paths->links[i];
-
-		if (link->path &&
-		    (strcmp(link->path, path) == 0 || is_below(link->path, path, len)))
-			link_forget(link);
-	}
+	free(link->path);
+	link->path = path;
+	link->len = strlen(path);
 }
 
 static void link_made(struct claimed_paths *paths, const char *path, const char *text)
 {
 	struct link *link = &paths->links[paths->next_link++ % LINKS];
+	char *said = xstrdup(text); /* it may be that link's own */
 
 	link_forget(link);
-	link->path = xstrdup(path);
-	link->text = xstrdup(text);
+	link_move(link, xstrdup(path));
+	link->text = said;
 }
 
-/* The link itself, or the folder that it is in. */
-static void links_moved(struct claimed_paths *paths, const char *from, const char *to)
+/* Is it what is there, or below it? */
+static bool link_is_below(const struct link *link, const char *path, size_t len)
+{
+	return link->path && link->len >= len && strncmp(link->path, path, len) == 0 &&
+	       (link->path[len] == '/' || !link->path[len]);
+}
+
+/* Something else is there now. */
+static void place_taken(struct claimed_paths *paths, const char *path)
+{
+	for (size_t i = 0; i < LINKS; i++) {
+		if (link_is_below(&paths->links[i], path, strlen(path)))
+			link_forget(&paths->links[i]);
+	}
+}
+
+/* What a name was renamed to, and with a folder the links below it. */
+static void links_renamed(struct claimed_paths *paths, const char *from, const char *to)
 {
 	const size_t len = strlen(from);
 
 	for (size_t i = 0; i < LINKS; i++) {
 		struct link *link = &paths->links[i];
-		char *old = link->path;
 
-		if (!old || (strcmp(old, from) != 0 && !is_below(old, from, len)))
-			continue;
-		link->path = xasprintf("%s%s", to, old + len);
-		free(old);
+		if (link_is_below(link, from, len))
+			link_move(link, xasprintf("%s%s", to, link->path + len));
 	}
 }
 
 /* What the session's calls, in their order, have done to links. Names are settled. */
 static void note_links(struct claimed_paths *paths, const struct action *action)
 {
-	const char *path = action->path.at;
-	const char *target = action->target.at;
+	const char *path = action->path.at, *target = action->target.at;
 	struct link *link;
 
 	if (action->result != 0 || path[0] != '/')
 		return;
+	link = link_find(paths, path);
 	if (str_eq(action->op, STR("symlink")) && target[0]) {
 		place_taken(paths, path);
 		link_made(paths, path, target);
 	} else if (str_eq(action->op, STR("mkdir"))) {
 		place_taken(paths, path);
+	} else if (str_eq(action->op, STR("unlink")) && link) {
+		link_forget(link);
+	} else if (str_eq(action->op, STR("link")) && link && target[0] == '/') {
+		link_made(paths, target, link->text);
 	} else if (str_eq(action->op, STR("rename")) && target[0] != '/') {
-		place_taken(paths, path);
+		place_taken(paths, path); /* where it is now could not be read */
 	} else if (str_eq(action->op, STR("rename")) && strcmp(path, target) != 0) {
 		place_taken(paths, target);
-		links_moved(paths, path, target);
-	} else if (str_eq(action->op, STR("unlink")) && (link = link_find(paths, path))) {
-		link_forget(link);
+		links_renamed(paths, path, target);
 	}
 }
 
@@ -161,6 +166,8 @@ static const char *without_proc_root(const char *path)
 			rest += 11;
 		else
 			rest += strspn(rest, "0123456789");
+		if (rest > path + 6 && strncmp(rest, "/task/", 6) == 0)
+			rest += 6 + strspn(rest + 6, "0123456789");
 		if (rest == path + 6 || strncmp(rest, "/root/", 6) != 0)
 			break;
 		path = rest + 5;
@@ -201,26 +208,62 @@ static int name_of(const struct claimed_paths *paths, const char *path, bool is_
 	return ret[0] == '/' || !ret[0] ? 0 : -EXDEV;
 }
 
-/* The path with what links of the session said in it. Return: that, or @path itself. */
+/* A link of the session that the path leads through, with @follow also one that is all of it. */
+static const struct link *link_leading(const struct claimed_paths *paths, const char *path,
+				       bool follow)
+{
+	const size_t path_len = strlen(path);
+
+	for (size_t i = 0; i < LINKS; i++) {
+		const struct link *link = &paths->links[i];
+
+		if (link->path && link->len <= path_len &&
+		    (path[link->len] == '/' || (!path[link->len] && follow)) &&
+		    memcmp(path, link->path, link->len) == 0)
+			return link;
+	}
+	return NULL;
+}
+
+/* "//" and "/./" are "/". */
+static void without_empty_names(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from;) {
+		if (from[0] == '/' && from[1] == '/')
+			from++;
+		else if (strncmp(from, "/./", 3) == 0)
+			from += 2;
+		else
+			*to++ = *from++;
+	}
+	*to = '\0';
+}
+
+/* The path with what links of the session said in it, and without what leads nowhere else. */
 static const char *expanded(struct claimed_paths *paths, const char *path, bool follow)
 {
-	for (unsigned deep = 0, i = 0; deep < LINKS_DEEP && i < LINKS; i++) {
-		const struct link *link = &paths->links[i];
-		const size_t len = link->path ? strlen(link->path) : 0;
+	const size_t room = sizeof(paths->expanded[0]);
 
-		if (!len || strncmp(path, link->path, len) != 0 ||
-		    (path[len] != '/' && (path[len] || !follow)))
-			continue;
-		char *out = paths->expanded[deep++ % 2];
-		const int folder =
-			link->text[0] == '/' ? 0 : (int)(strrchr(link->path, '/') - link->path) + 1;
+	if (strlen(path) >= room)
+		return path;
+	(void)snprintf(paths->expanded[0], room, "%s", path);
+	for (unsigned deep = 0;; deep++) {
+		char *out = paths->expanded[(deep + 1) % 2];
+		const struct link *link;
+		size_t folder = 0;
 
-		(void)snprintf(out, sizeof(paths->expanded[0]), "%.*s%s%s", folder, link->path,
-			       link->text, path + len);
-		path = out;
-		i = UINT_MAX; /* from the first one again */
+		without_empty_names(paths->expanded[deep % 2]);
+		path = without_proc_root(paths->expanded[deep % 2]);
+		link = link_leading(paths, path, follow);
+		if (!link || deep == LINKS_DEEP)
+			return path;
+		if (link->text[0] != '/')
+			folder = (size_t)(strrchr(link->path, '/') - link->path) + 1;
+		(void)snprintf(out, room, "%.*s%s%s", (int)folder, link->path, link->text,
+			       path + link->len);
 	}
-	return path;
 }
 
 static bool is_dots(const char *name, size_t len)
@@ -255,9 +298,11 @@ static size_t known_folder(struct claimed_paths *paths, const char *path, size_t
 	return 0;
 }
 
-static struct str settled(struct claimed_paths *paths, struct str claimed, bool follow, char *out)
+/* Return: @claimed, or what is in @out. */
+static struct str settled_once(struct claimed_paths *paths, struct str claimed, bool follow,
+			       char *out)
 {
-	const char *path = expanded(paths, without_proc_root(claimed.at ? claimed.at : ""), follow);
+	const char *path = expanded(paths, claimed.at ? claimed.at : "", follow);
 	size_t len = strlen(path), start, known;
 
 	while (len > 1 && path[len - 1] == '/')
@@ -279,6 +324,16 @@ static struct str settled(struct claimed_paths *paths, struct str claimed, bool 
 		       strcmp(paths->folder_name, "/") == 0 ? "" : paths->folder_name,
 		       (int)(len - known), path + known);
 	return str_of(out);
+}
+
+static struct str settled(struct claimed_paths *paths, struct str claimed, bool follow, char *out)
+{
+	const struct str once = settled_once(paths, claimed, follow, out);
+
+	/* Behind a ".." there may be a link that is gone again. */
+	return once.at == out && link_leading(paths, out, follow)
+		       ? settled_once(paths, once, follow, out)
+		       : once;
 }
 
 /* May what was a way to a folder be another now? */
@@ -305,6 +360,6 @@ void claimed_paths_settle(struct claimed_paths *paths, bool follow, struct actio
 		if (action->target.len && !str_eq(action->op, STR("symlink")))
 			action->target = settled(paths, action->target, false, paths->path[1]);
 	}
-	/* What the kernel tells counts, too: of links it may have told only how they began. */
+	/* What the kernel told counts, too: it may be the end of a link that began as a claim. */
 	note_links(paths, action);
 }

@@ -69,6 +69,23 @@ class ClaimedPaths(CordonTest):
         self.assertEqual(found, [] if self.by_lsm() else [("unlink", "/etc/hostname", ""), ("rename", f"{self.work}/none", "/etc/hosts"),
                                                           ("mkdir", "/etc/new", "")])
 
+    def test_links_that_are_gone_again(self):
+        """However the path was written, wherever the link went, and whatever was made after it."""
+        script = ("os.mkdir('cfg')\nos.mkdir('d')\nos.mkdir('pd')\n"
+                  "for n in range(8): open(f'cfg/{n}', 'w').close()\n"
+                  "os.symlink('cfg', 'l')\nos.unlink('./l//0')\nos.unlink('d/../l/1')\nos.link('l', 'hard', follow_symlinks=False)\n"
+                  "os.unlink('hard/2')\nos.unlink('hard')\nos.unlink('l')\n"
+                  "os.symlink('../cfg', 'pd/l')\nos.rename('pd', 'qd')\nos.unlink('qd/l/3')\nos.unlink('qd/l')\n"
+                  "os.symlink(f'/proc/self/task/{os.getpid()}/root{os.getcwd()}/cfg', 'proc')\nos.unlink('proc/4')\nos.unlink('proc')\n"
+                  "os.symlink('cfg', 'c0')\nfor n in range(20): os.symlink(f'c{n}', f'c{n + 1}')\n"
+                  "os.unlink('c20/5')\nfor n in range(21): os.unlink(f'c{n}')\n"
+                  "os.symlink('cfg', 'first')\nfor n in range(100): os.symlink('d', f'm{n}')\n"
+                  "os.unlink('first/6')\nos.unlink('first')\nfor n in range(100): os.unlink(f'm{n}')\n")
+        self.told(script)
+        found = [e["fields"]["path"] for e in self.events("file.change") if e["fields"]["path"][-1:].isdigit()
+                 and e["fields"]["op"] == "unlink" and e["fields"]["path"][-2] == "/"]
+        self.assertEqual(found, [f"{self.work}/cfg/{n}" for n in range(7)])
+
     def test_names_that_are_none(self):
         """Whatever is claimed: an event, and a session that goes on."""
         long = "a/" * 2000 + "b"

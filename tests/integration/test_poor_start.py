@@ -36,7 +36,7 @@ class PoorStart(CordonTest):
         """Its leaf lists and signals what is left by descriptors: without one it looked for them without end."""
         for count in (12, 16, 24, 63):
             with self.subTest(count):
-                done = self.start_with(["run", "-q", "--resident=off", "--isolation=lite", "--trace=auto", "-w", f"{self.work}:ro", "--", "true"],
+                done = self.start_with(["run", "-q", "--resident=off", "--isolation=lite", "--trace=off", "-w", f"{self.work}:ro", "--", "true"],
                                        lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count)))
                 self.assertEqual(done.returncode, 125)
                 self.assertRegex(done.stderr, b"isolation lite needs 64|Too many open files|No file descriptors")

@@ -112,6 +112,8 @@ static void test_a_target_that_nobody_knows(void **state)
 	(void)told(true, "symlink", "/l", "/etc");
 	(void)told(true, "symlink", "/m", "");
 	(void)told(true, "rename", "/n", "");
+	(void)told(true, "link", "/l", "");
+	IS("/x", "/x");
 	IS("/l/x", "/etc/x");
 	IS("/m/x", "/m/x");
 	(void)told(true, "rename", "/l", "");
