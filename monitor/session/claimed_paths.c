@@ -76,6 +76,22 @@ static void link_made(struct claimed_paths *paths, const char *path, const char 
 	link->text = said;
 }
 
+/* Is it what is there, or below it? */
+static bool link_is_below(const struct link *link, const char *path, size_t len)
+{
+	return link->path && link->len >= len && strncmp(link->path, path, len) == 0 &&
+	       (link->path[len] == '/' || !link->path[len]);
+}
+
+/* Something else is there now. */
+static void place_taken(struct claimed_paths *paths, const char *path)
+{
+	for (size_t i = 0; i < LINKS; i++) {
+		if (link_is_below(&paths->links[i], path, strlen(path)))
+			link_forget(&paths->links[i]);
+	}
+}
+
 /* What a name was renamed to, and with a folder the links below it. */
 static void links_renamed(struct claimed_paths *paths, const char *from, const char *to)
 {
@@ -84,8 +100,7 @@ static void links_renamed(struct claimed_paths *paths, const char *from, const c
 	for (size_t i = 0; i < LINKS; i++) {
 		struct link *link = &paths->links[i];
 
-		if (link->path && link->len >= len && strncmp(link->path, from, len) == 0 &&
-		    (link->path[len] == '/' || !link->path[len]))
+		if (link_is_below(link, from, len))
 			link_move(link, xasprintf("%s%s", to, link->path + len));
 	}
 }
@@ -99,16 +114,19 @@ static void note_links(struct claimed_paths *paths, const struct action *action)
 	if (action->result != 0 || path[0] != '/')
 		return;
 	link = link_find(paths, path);
-	if (str_eq(action->op, STR("symlink"))) {
+	if (str_eq(action->op, STR("symlink")) && target[0]) {
+		place_taken(paths, path);
 		link_made(paths, path, target);
+	} else if (str_eq(action->op, STR("mkdir"))) {
+		place_taken(paths, path);
 	} else if (str_eq(action->op, STR("unlink")) && link) {
 		link_forget(link);
-	} else if (str_eq(action->op, STR("link")) && link) {
+	} else if (str_eq(action->op, STR("link")) && link && target[0] == '/') {
 		link_made(paths, target, link->text);
+	} else if (str_eq(action->op, STR("rename")) && target[0] != '/') {
+		place_taken(paths, path); /* where it is now could not be read */
 	} else if (str_eq(action->op, STR("rename")) && strcmp(path, target) != 0) {
-		link = link_find(paths, target);
-		if (link)
-			link_forget(link); /* it was there, and something else is now */
+		place_taken(paths, target);
 		links_renamed(paths, path, target);
 	}
 }
@@ -157,6 +175,15 @@ static const char *without_proc_root(const char *path)
 	return path;
 }
 
+/* Is it about this process? With isolation lite the session has the same /proc. */
+static bool is_own(const char *path)
+{
+	char own[32];
+	const int len = snprintf(own, sizeof(own), "/proc/%d", (int)getpid());
+
+	return strncmp(path, own, (size_t)len) == 0 && (path[len] == '/' || !path[len]);
+}
+
 /* The name that what is there has inside. Return: 0, or a negative errno. */
 static int name_of(const struct claimed_paths *paths, const char *path, bool is_folder, char *ret)
 {
@@ -173,6 +200,8 @@ static int name_of(const struct claimed_paths *paths, const char *path, bool is_
 	r = kernel_name(found_fd, ret, NAME_ROOM);
 	if (r < 0)
 		return r;
+	if (is_own(ret) && !is_own(path))
+		return -EXDEV; /* by /proc/self, which is somebody else to who called */
 	if (strncmp(ret, paths->root, paths->root_len) != 0)
 		return -EXDEV;
 	memmove(ret, ret + paths->root_len, strlen(ret + paths->root_len) + 1);
@@ -321,13 +350,16 @@ static bool moves_folders(const struct action *action)
 
 void claimed_paths_settle(struct claimed_paths *paths, bool follow, struct action *action)
 {
-	if (!paths || !action->claimed)
+	if (!paths)
 		return;
 	if (moves_folders(action))
 		paths->folder[0] = '\0';
-	action->path = settled(paths, action->path, follow, paths->path[0]);
-	/* What a symbolic link says is a text. */
-	if (action->target.len && !str_eq(action->op, STR("symlink")))
-		action->target = settled(paths, action->target, false, paths->path[1]);
+	if (action->claimed) {
+		action->path = settled(paths, action->path, follow, paths->path[0]);
+		/* What a symbolic link says is a text. */
+		if (action->target.len && !str_eq(action->op, STR("symlink")))
+			action->target = settled(paths, action->target, false, paths->path[1]);
+	}
+	/* What the kernel told counts, too: it may be the end of a link that began as a claim. */
 	note_links(paths, action);
 }

@@ -306,14 +306,17 @@ static void on_turn(uv_timer_t *timer)
 	show_next(c);
 }
 
-/* From the loop: who asks, or withdraws a question, is not answered from within. */
+/* From the loop: who asks, or withdraws a question, is not answered from within. The later of two
+ * holds: what was asked right before a pause waits as well. */
 static void show_in(struct console *c, uint64_t ms)
 {
-	if (c->turn)
+	if (c->turn && uv_timer_get_due_in(c->turn) >= ms)
 		return;
-	c->turn = xcalloc(1, sizeof(*c->turn));
-	(void)uv_timer_init(c->face.host.loop, c->turn);
-	c->turn->data = c;
+	if (!c->turn) {
+		c->turn = xcalloc(1, sizeof(*c->turn));
+		(void)uv_timer_init(c->face.host.loop, c->turn);
+		c->turn->data = c;
+	}
 	(void)uv_timer_start(c->turn, on_turn, ms, 0);
 }
 
