@@ -109,6 +109,7 @@ static void links_renamed(struct claimed_paths *paths, const char *from, const c
 static void note_links(struct claimed_paths *paths, const struct action *action)
 {
 	const char *path = action->path.at, *target = action->target.at;
+	const bool renames = str_eq(action->op, STR("rename"));
 	struct link *link;
 
 	if (action->result != 0 || path[0] != '/')
@@ -117,15 +118,13 @@ static void note_links(struct claimed_paths *paths, const struct action *action)
 	if (str_eq(action->op, STR("symlink")) && target[0]) {
 		place_taken(paths, path);
 		link_made(paths, path, target);
-	} else if (str_eq(action->op, STR("mkdir"))) {
-		place_taken(paths, path);
+	} else if (str_eq(action->op, STR("mkdir")) || (renames && target[0] != '/')) {
+		place_taken(paths, path); /* or it has gone where nobody could read */
 	} else if (str_eq(action->op, STR("unlink")) && link) {
 		link_forget(link);
 	} else if (str_eq(action->op, STR("link")) && link && target[0] == '/') {
 		link_made(paths, target, link->text);
-	} else if (str_eq(action->op, STR("rename")) && target[0] != '/') {
-		place_taken(paths, path); /* where it is now could not be read */
-	} else if (str_eq(action->op, STR("rename")) && strcmp(path, target) != 0) {
+	} else if (renames && strcmp(path, target) != 0) {
 		place_taken(paths, target);
 		links_renamed(paths, path, target);
 	}
