@@ -62,7 +62,7 @@ static uint64_t less(uint64_t a, uint64_t b)
 
 /* Counted as disk_measure() does. Not what is free: some file systems make up how many files fit.
  */
-static uint64_t in_use(const struct statvfs *fs)
+uint64_t disk_in_use(const struct statvfs *fs)
 {
 	return (fs->f_blocks - fs->f_bfree) * fs->f_frsize +
 	       (fs->f_files - fs->f_ffree) * DISK_NAME_BYTES;
@@ -129,7 +129,7 @@ void disk_begin(struct launch *l, pid_t init_pid)
 	/* A layer that was kept is measured first. */
 	disk->is_measured = l->lite || (is_there(disk) && is_empty(disk->folder_fd, "upper"));
 	if (is_there(disk) && fstatvfs(disk->folder_fd, &fs) == 0)
-		disk->base = disk->before = in_use(&fs);
+		disk->base = disk->before = disk_in_use(&fs);
 	tell(l, disk, room_of(disk));
 }
 
@@ -272,7 +272,7 @@ static void look(struct disk *disk)
 
 	if (fstatvfs(disk->folder_fd, &fs) < 0)
 		return;
-	used = in_use(&fs);
+	used = disk_in_use(&fs);
 	disk->risen += less(used, disk->before);
 	if (!fs.f_blocks)
 		disk->risen = disk->size; /* it tells nothing: measure again and again */

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
 #include "common/error.h"
@@ -60,6 +61,9 @@ enum disk_step {
 	DISK_ENDS_CALLS,
 	DISK_ENDS_SESSION
 };
+
+/* How much of a file system is, in bytes, with DISK_NAME_BYTES for each name. */
+uint64_t disk_in_use(const struct statvfs *fs);
 
 static inline uint64_t disk_least(uint64_t a, uint64_t b)
 {

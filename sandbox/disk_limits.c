@@ -83,6 +83,8 @@ int disk_open(struct launch *l, struct error *err)
 				 "--layer-size",
 				 parent, (uint64_t)(fs.f_bavail * fs.f_frsize),
 				 (uint64_t)fs.f_favail);
+	/* Of lite's folder, which is made later, the first look is at what came since. */
+	disk->base = disk->before = disk_in_use(&fs);
 	launch_say(l, "limit.layer=%" PRIu64, disk->size);
 	return 0;
 }
