@@ -27,7 +27,7 @@ PACKAGES = ["libc6", "libc-bin", "coreutils", "dash", "bash", "grep", "sed", "fi
 PARTS = ("policies", "scenarios", "man", "tests", "tools/prove")
 FOLDERS = ["dev", "proc", "sys", "run", "tmp", "root", "etc", "var/lib", "var/tmp", "home/user"]
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
-         "usr/bin/sh": "dash"}
+         "usr/bin/sh": "dash", "usr/bin/awk": "mawk"}
 FILES = {
     "etc/passwd": "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
                   "user:x:1000:1000::/home/user:/bin/sh\n",
@@ -75,7 +75,7 @@ class Tree:
         self.root = root
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True)
-        for folder in set(map(os.path.dirname, LINKS)) | set(LINKS.values()) - {"dash"}:
+        for folder in set(map(os.path.dirname, LINKS)) | set(LINKS.values()) - {"dash", "mawk"}:
             (root / folder).mkdir(parents=True, exist_ok=True)
         for link, target in LINKS.items():
             (root / link).symlink_to(target)
