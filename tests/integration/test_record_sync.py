@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """--record-sync: that the disk has the record is waited for where it is asked for, and a disk that has not is told."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -35,9 +36,10 @@ class RecordSync(CordonTest):
     def flags(self, pid):
         """Those that the record is open with, in that process."""
         for fd in os.listdir(f"/proc/{pid}/fd"):
-            if os.readlink(f"/proc/{pid}/fd/{fd}") == str(self.record):
-                with open(f"/proc/{pid}/fdinfo/{fd}") as info:
-                    return int(info.read().split("flags:")[1].split()[0], 8)
+            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+                if os.readlink(f"/proc/{pid}/fd/{fd}") == str(self.record):
+                    with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+                        return int(info.read().split("flags:")[1].split()[0], 8)
         return None
 
     def test_the_record_is_as_without(self):
