@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -27,6 +28,15 @@ static void say(const char *what, long r)
 }
 
 #define TRY(_call) say(#_call, (long)(_call))
+
+static bool kernel_is_since(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned has_major = 0, has_minor = 0;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &has_major, &has_minor) == 2 &&
+	       (has_major > major || (has_major == major && has_minor >= minor));
+}
 
 /* A descriptor's number may differ; what it is may not. */
 static long opened(int file_fd)
@@ -190,6 +200,15 @@ static void names(void)
 	TRY(opened(open("socket", O_WRONLY)));
 }
 
+/* fchmodat2: a kernel without it has a gate that knows it all the same. */
+static void chmod_with_flags(int file_fd)
+{
+	if (!kernel_is_since(6, 6))
+		return;
+	TRY(RAW(452, AT_FDCWD, "loop-a", 0600, AT_SYMLINK_NOFOLLOW));
+	TRY(RAW(452, file_fd, "", 0644, AT_EMPTY_PATH));
+}
+
 static void attributes(void)
 {
 	struct timespec times[2] = {{1000, 5}, {2000, 7}};
@@ -208,8 +227,7 @@ static void attributes(void)
 	TRY(chmod("target", 04755));
 	TRY(fchmod(file_fd, 0604));
 	TRY(fchmod(-1, 0604));
-	TRY(RAW(452, AT_FDCWD, "loop-a", 0600, AT_SYMLINK_NOFOLLOW));
-	TRY(RAW(452, file_fd, "", 0644, AT_EMPTY_PATH));
+	chmod_with_flags(file_fd);
 	TRY(chown("target", (uid_t)-1, (gid_t)-1));
 	TRY(chown("target", 0, 0));
 	TRY(lchown("loop-a", getuid(), getgid()));
@@ -285,7 +303,9 @@ static void aliases(void)
 	file_fd = open(".", O_TMPFILE | O_RDWR, 0640);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd);
 	TRY(linkat(AT_FDCWD, path, AT_FDCWD, "linked-tmpfile", AT_SYMLINK_FOLLOW));
-	TRY(linkat(file_fd, "", AT_FDCWD, "linked-tmpfile2", AT_EMPTY_PATH));
+	/* Before, it took a capability to name a file by its descriptor alone. */
+	if (kernel_is_since(6, 10))
+		TRY(linkat(file_fd, "", AT_FDCWD, "linked-tmpfile2", AT_EMPTY_PATH));
 	(void)close(file_fd);
 	file_fd = open("gone", O_RDWR | O_CREAT, 0600);
 	(void)unlink("gone");

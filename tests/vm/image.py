@@ -19,7 +19,7 @@ GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 # The disk's driver and file system, and what sessions and their tests need (a host loads these when they are asked for);
 # all else is built in.
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay", "af_packet", "unix_diag", "loop"]
-PACKAGES = ["libc6", "libc-bin", "coreutils", "dash", "bash", "grep", "sed", "findutils", "procps", "tar", "gzip",
+PACKAGES = ["libc6", "libc-bin", "libgcc-s1", "coreutils", "dash", "bash", "grep", "sed", "findutils", "procps", "tar", "gzip",
             "diffutils", "patch", "mawk", "util-linux", "bsdutils", "mount", "hostname", "e2fsprogs", "git", "openssh-client",
             "curl", "libcurl3-gnutls", "bpftool", "iproute2", "libpython3-stdlib", "python3-minimal",
             "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"]
