@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,13 +30,17 @@ static void say(const char *what, long r)
 
 #define TRY(_call) say(#_call, (long)(_call))
 
-static bool kernel_is_since(unsigned major, unsigned minor)
+static bool kernel_is_since(unsigned long major, unsigned long minor)
 {
 	struct utsname name;
-	unsigned has_major = 0, has_minor = 0;
+	unsigned long has_major, has_minor;
+	char *rest;
 
-	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &has_major, &has_minor) == 2 &&
-	       (has_major > major || (has_major == major && has_minor >= minor));
+	if (uname(&name) < 0)
+		return false;
+	has_major = strtoul(name.release, &rest, 10);
+	has_minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+	return has_major > major || (has_major == major && has_minor >= minor);
 }
 
 /* A descriptor's number may differ; what it is may not. */
