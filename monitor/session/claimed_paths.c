@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,18 +14,11 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "monitor/gate/resolve.h"
+#include "monitor/session/made_links.h"
 
 #define NAME_ROOM  (MAX_PATH_BYTES + 16)
 #define ROOTS_MOST 8
-#define LINKS	   512
 #define LINKS_DEEP 40 /* as many links of links are followed: the kernel's own bound */
-
-/* A symbolic link that the session was seen to make. */
-struct link {
-	char *path; /* NULL: a free place */
-	char *text; /* what it says */
-	size_t len; /* of the path */
-};
 
 struct claimed_paths {
 	int root_fd;
@@ -36,99 +28,10 @@ struct claimed_paths {
 	 */
 	char folder[MAX_PATH_BYTES];
 	char folder_name[NAME_ROOM];
-	/* The last ones made: it may be gone again by the time that the trace is read. */
-	struct link links[LINKS];
-	unsigned next_link;
+	struct made_links links;
 	char path[2][2 * NAME_ROOM];
 	char expanded[2][2 * NAME_ROOM];
 };
-
-static void link_forget(struct link *link)
-{
-	free(link->path);
-	free(link->text);
-	*link = (struct link){0};
-}
-
-static struct link *link_find(struct claimed_paths *paths, const char *path)
-{
-	for (size_t i = 0; i < LINKS; i++) {
-		if (paths->links[i].path && strcmp(paths->links[i].path, path) == 0)
-			return &paths->links[i];
-	}
-	return NULL;
-}
-
-static void link_move(struct link *link, char *path)
-{
-	free(link->path);
-	link->path = path;
-	link->len = strlen(path);
-}
-
-static void link_made(struct claimed_paths *paths, const char *path, const char *text)
-{
-	struct link *link = &paths->links[paths->next_link++ % LINKS];
-	char *said = xstrdup(text); /* it may be that link's own */
-
-	link_forget(link);
-	link_move(link, xstrdup(path));
-	link->text = said;
-}
-
-/* Is it what is there, or below it? */
-static bool link_is_below(const struct link *link, const char *path, size_t len)
-{
-	return link->path && link->len >= len && strncmp(link->path, path, len) == 0 &&
-	       (link->path[len] == '/' || !link->path[len]);
-}
-
-/* Something else is there now. */
-static void place_taken(struct claimed_paths *paths, const char *path)
-{
-	for (size_t i = 0; i < LINKS; i++) {
-		if (link_is_below(&paths->links[i], path, strlen(path)))
-			link_forget(&paths->links[i]);
-	}
-}
-
-/* What a name was renamed to, and with a folder the links below it. */
-static void links_renamed(struct claimed_paths *paths, const char *from, const char *to)
-{
-	const size_t len = strlen(from);
-
-	for (size_t i = 0; i < LINKS; i++) {
-		struct link *link = &paths->links[i];
-
-		if (link_is_below(link, from, len))
-			link_move(link, xasprintf("%s%s", to, link->path + len));
-	}
-}
-
-/* What the session's calls, in their order, have done to links. Names are settled. */
-static void note_links(struct claimed_paths *paths, const struct action *action)
-{
-	const char *path = action->path.at, *target = action->target.at;
-	const bool renames = str_eq(action->op, STR("rename"));
-	struct link *link;
-
-	if (action->result != 0 || path[0] != '/')
-		return;
-	link = link_find(paths, path);
-	if (str_eq(action->op, STR("symlink")) && target[0]) {
-		place_taken(paths, path);
-		link_made(paths, path, target);
-	} else if (str_eq(action->op, STR("mkdir")) || (renames && target[0] != '/')) {
-		place_taken(paths, path); /* or it has gone where nobody could read */
-	} else if (str_eq(action->op, STR("unlink")) && link) {
-		link_forget(link);
-	} else if (str_eq(action->op, STR("link")) && link && target[0] == '/') {
-		link_made(paths, target, link->text);
-	} else if (renames && strcmp(path, target) != 0) {
-		place_taken(paths, target);
-		links_renamed(paths, path, target);
-	}
-}
 
 struct claimed_paths *claimed_paths_new(int root_fd)
 {
@@ -146,8 +49,8 @@ struct claimed_paths *claimed_paths_free(struct claimed_paths *paths)
 {
 	if (paths && paths->root_fd >= 0)
 		(void)close(paths->root_fd);
-	for (size_t i = 0; paths && i < LINKS; i++)
-		link_forget(&paths->links[i]);
+	if (paths)
+		made_links_done(&paths->links);
 	free(paths);
 	return NULL;
 }
@@ -207,23 +110,6 @@ static int name_of(const struct claimed_paths *paths, const char *path, bool is_
 	return ret[0] == '/' || !ret[0] ? 0 : -EXDEV;
 }
 
-/* A link of the session that the path leads through, with @follow also one that is all of it. */
-static const struct link *link_leading(const struct claimed_paths *paths, const char *path,
-				       bool follow)
-{
-	const size_t path_len = strlen(path);
-
-	for (size_t i = 0; i < LINKS; i++) {
-		const struct link *link = &paths->links[i];
-
-		if (link->path && link->len <= path_len &&
-		    (path[link->len] == '/' || (!path[link->len] && follow)) &&
-		    memcmp(path, link->path, link->len) == 0)
-			return link;
-	}
-	return NULL;
-}
-
 /* "//" and "/./" are "/". */
 static void without_empty_names(char *path)
 {
@@ -250,12 +136,12 @@ static const char *expanded(struct claimed_paths *paths, const char *path, bool 
 	(void)snprintf(paths->expanded[0], room, "%s", path);
 	for (unsigned deep = 0;; deep++) {
 		char *out = paths->expanded[(deep + 1) % 2];
-		const struct link *link;
+		const struct made_link *link;
 		size_t folder = 0;
 
 		without_empty_names(paths->expanded[deep % 2]);
 		path = without_proc_root(paths->expanded[deep % 2]);
-		link = link_leading(paths, path, follow);
+		link = made_links_leading(&paths->links, path, follow);
 		if (!link || deep == LINKS_DEEP)
 			return path;
 		if (link->text[0] != '/')
@@ -330,7 +216,7 @@ static struct str settled(struct claimed_paths *paths, struct str claimed, bool 
 	const struct str once = settled_once(paths, claimed, follow, out);
 
 	/* Behind a ".." there may be a link that is gone again. */
-	return once.at == out && link_leading(paths, out, follow)
+	return once.at == out && made_links_leading(&paths->links, out, follow)
 		       ? settled_once(paths, once, follow, out)
 		       : once;
 }
@@ -360,5 +246,5 @@ void claimed_paths_settle(struct claimed_paths *paths, bool follow, struct actio
 			action->target = settled(paths, action->target, false, paths->path[1]);
 	}
 	/* What the kernel told counts, too: it may be the end of a link that began as a claim. */
-	note_links(paths, action);
+	made_links_note(&paths->links, action);
 }
