@@ -67,3 +67,6 @@ enum relay_answer ask(struct world *w, int *ret_error);
 void join(struct world *w);
 /* A byte from the program to the server. */
 void exchange(struct world *w);
+
+/* Of a group's set-up: the network that its worlds are in. */
+int own_network(void **state);

@@ -159,5 +159,5 @@ int main(void)
 		cmocka_unit_test(test_last_words_of_who_has_just_arrived),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, own_network, NULL);
 }
