@@ -13,6 +13,18 @@
 #include "tools/prove/files.h"
 #include "tools/prove/probes/attempt.h"
 
+/* Has it that name, and no number but the one here? Outside there may be the hands of other
+ * sessions. */
+static bool is_named(const char *status, const char *name)
+{
+	const char *own = strstr(status, "\nName:\t");
+	const char *numbers = strstr(status, "\nNSpid:\t");
+
+	return own && strncmp(own + strlen("\nName:\t"), name, strlen(name)) == 0 && numbers &&
+	       strcspn(numbers + strlen("\nNSpid:\t"), "\t\n") ==
+		       strcspn(numbers + strlen("\nNSpid:\t"), "\n");
+}
+
 /* Return: the number of the process with that name; 0: there is none. */
 static pid_t find_named(const char *name)
 {
@@ -22,13 +34,13 @@ static pid_t find_named(const char *name)
 
 	while (dir && !found && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe) */
 		char path[64];
-		char text[32] = "";
+		char status[4096] = "\n";
 		int file_fd;
 
-		(void)snprintf(path, sizeof(path), "/proc/%.20s/comm", entry->d_name);
+		(void)snprintf(path, sizeof(path), "/proc/%.20s/status", entry->d_name);
 		file_fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (file_fd >= 0 && read(file_fd, text, sizeof(text) - 1) > 0 &&
-		    strncmp(text, name, strlen(name)) == 0)
+		if (file_fd >= 0 && read(file_fd, status + 1, sizeof(status) - 2) > 0 &&
+		    is_named(status, name))
 			found = (pid_t)strtol(entry->d_name, NULL, 10);
 		if (file_fd >= 0)
 			(void)close(file_fd);
