@@ -23,7 +23,8 @@ struct claimed_paths *claimed_paths_free(struct claimed_paths *paths);
 /*
  * claimed_paths_settle - gives path, and target where that is a path, of an action of the trace
  * their names without links, "." and "..". A name that is no claim, or leads nowhere that can be
- * told, stays as it is. The strings live in @paths until its next call.
+ * told, stays as it is. The strings live in @paths until its next call. To be called with each
+ * change in the order of the session's calls, claims or not: what it does to links is noted.
  * @follow: the call follows a link that is the last name, too.
  */
 void claimed_paths_settle(struct claimed_paths *paths, bool follow, struct action *action);
